@@ -1,0 +1,64 @@
+#!/bin/sh
+# Makes .venv in the current folder from requirements.lock, with the project itself in it, and says so on stderr.
+# What is already done is not done again, so a second run needs no network and next to no time. $1: see find-python.sh.
+set -eu
+
+venv=.venv
+python=$venv/bin/python
+pip_log=$venv/pip.log
+# a stamp is written when its step is complete; the step is done again when what the stamp says is no longer true
+python_stamp=$venv/python.stamp
+packages_stamp=$venv/packages.stamp
+project_stamp=$venv/project.stamp
+lightgbm_stamp=$venv/lightgbm.stamp
+
+say() { printf 'set-up: %s\n' "$*" >&2; }
+
+# the folder belongs to it, since a virtual environment cannot be moved
+packages_now="$(cksum <requirements.lock) $(pwd -P)"
+project_now=$(cksum <pyproject.toml)
+
+# Runs pip with the given arguments, which say nothing unless they fail.
+run_pip() {
+    "$python" -m pip --disable-pip-version-check --no-input --quiet install "$@" >"$pip_log" 2>&1 && return
+    cat "$pip_log" >&2
+    if grep -q 'connection broken by' "$pip_log"; then
+        printf 'error: no connection to the package index: the first set-up downloads the packages\n' >&2
+        printf 'hint: run make again when there is one; once set up, nothing needs it\n' >&2
+    else
+        printf 'error: the packages could not be installed; the lines above are what pip says\n' >&2
+    fi
+    exit 1
+}
+
+has_packages() {
+    [ "$(cat "$packages_stamp" 2>/dev/null)" = "$packages_now" ] || return 1
+    # another Python may be asked for by name
+    [ -z "${1:-}" ] || [ "$(cat "$python_stamp" 2>/dev/null)" = "$1" ] || return 1
+    # the Python that made it may be gone, or be another version by now
+    "$python" -c 'import hatchling' 2>/dev/null
+}
+
+if ! has_packages "${1:-}"; then
+    found=$(sh tools/find-python.sh "${1:-}")
+    base_python=$(printf '%s\n' "$found" | sed -n 1p)
+    say "$base_python (Python $(printf '%s\n' "$found" | sed -n 2p)) makes $venv"
+    rm -f "$packages_stamp" # first: the rest may be interrupted
+    rm -rf "$venv"
+    "$base_python" -m venv "$venv"
+    say "installing $(grep -c '==' requirements.lock) packages from requirements.lock: 800 MB on disk, one to five minutes"
+    run_pip --require-hashes --requirement requirements.lock
+    printf '%s\n' "${1:-}" >"$python_stamp"
+    printf '%s\n' "$packages_now" >"$packages_stamp"
+fi
+
+if [ "$(cat "$project_stamp" 2>/dev/null)" != "$project_now" ]; then
+    run_pip --no-deps --no-build-isolation --no-index --editable .
+    printf '%s\n' "$project_now" >"$project_stamp"
+    say "$venv is ready"
+fi
+
+if [ ! -f "$lightgbm_stamp" ]; then
+    "$python" tools/check_lightgbm.py
+    : >"$lightgbm_stamp"
+fi
