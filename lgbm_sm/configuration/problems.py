@@ -1,0 +1,172 @@
+"""What is wrong with a configuration, in words: where it stands, what was found, what was wanted, what was meant."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias
+
+from pydantic_core import ErrorDetails
+
+KeyPath: TypeAlias = tuple[str, ...]
+# the names below each key: empty for a key that holds a value, "*" where any name may stand
+KnownKeys: TypeAlias = Mapping[str, "KnownKeys"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a setting comes from.
+
+    `source` is what `lgbm-sm config` shows, `where` is how a message begins, `order` sorts messages (0 and the line
+    for the file, 1 for the environment, 2 for `--set`), `text` is the value as it was written when it is a scalar.
+    """
+
+    source: str
+    where: str
+    order: tuple[int, int]
+    text: str = ""
+
+
+DEFAULT_ORIGIN = Origin(source="default", where="default", order=(-1, 0))
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One message, sorted by where its cause stands."""
+
+    order: tuple[int, int]
+    message: str
+
+    @classmethod
+    def at(cls, origin: Origin, sentence: str) -> Self:
+        key = origin.where.removeprefix("--set ")
+        return cls(origin.order, f"{origin.where}: {sentence.removeprefix(f'{key}: ')}")
+
+
+def known_below(known: KnownKeys, path: KeyPath) -> KnownKeys | None:
+    """The names that may stand below `path`: empty when it holds a value, None when `path` is unknown."""
+    below: KnownKeys | None = known
+    for name in path:
+        if below is None:
+            return None
+        below = below.get(name, below.get("*"))
+    return below
+
+
+def unknown_key(path: KeyPath, known: KnownKeys) -> str:
+    """A sentence for a key that does not exist, with the key that was probably meant."""
+    *parents, name = path
+    siblings = list(known_below(known, tuple(parents)) or ())
+    dotted = ".".join(path)
+    if not siblings:
+        return f"{dotted} is not a known key ({'.'.join(parents)} holds a value and no further keys)"
+    meant = _meant(name, siblings, list(map(".".join, key_paths(known))))
+    remedy = f"did you mean {' or '.join(meant)}?" if meant else f"known here: {', '.join(siblings)}"
+    return f"{dotted} is not a known key ({remedy})"
+
+
+def _meant(name: str, siblings: list[str], everywhere: list[str]) -> list[str]:
+    name = name.lower().replace("-", "_")
+    if name in siblings:
+        return [name]
+    by_last_name: dict[str, list[str]] = {}
+    for dotted in everywhere:
+        by_last_name.setdefault(dotted.rpartition(".")[2], []).append(dotted)
+    if name in by_last_name:
+        return by_last_name[name]
+    if close := difflib.get_close_matches(name, siblings, n=1, cutoff=0.7):
+        return close
+    close = difflib.get_close_matches(name, by_last_name, n=1, cutoff=0.8)
+    return by_last_name[close[0]] if close else []
+
+
+def key_paths(known: KnownKeys, prefix: KeyPath = ()) -> Iterator[KeyPath]:
+    """Every key that is listed by name, sections excepted."""
+    for name, below in known.items():
+        if name != "*":
+            if prefix:
+                yield (*prefix, name)
+            yield from key_paths(below, (*prefix, name))
+
+
+def refused_value(error: ErrorDetails, origin: Origin) -> str:
+    """A sentence for one error of pydantic: the key, what is wanted there, and what was found."""
+    names = [str(part) for part in error["loc"] if not isinstance(part, int)]
+    dotted = ".".join(names)
+    places = [f"item {part + 1}: " for part in error["loc"] if isinstance(part, int)]
+    return f"{dotted}: {''.join(places)}{_description(error, origin, dotted)}"
+
+
+def _description(error: ErrorDetails, origin: Origin, dotted: str) -> str:
+    context: dict[str, Any] = error.get("ctx", {})
+    match error["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "missing":
+            return "is missing"
+        case "enum":
+            choices = re.findall(r"'([^']*)'", str(context["expected"]))
+            close = difflib.get_close_matches(str(error["input"]).lower().replace("-", "_"), choices, n=1)
+            meant = f" (did you mean {close[0]}?)" if close else ""
+            return f"one of {', '.join(choices)} is wanted, not {_shown(error['input'], origin)}{meant}"
+    wanted = _WANTED[error["type"]].format(**context)
+    return f"{wanted} is wanted, not {_found(error, origin, dotted)}"
+
+
+def _found(error: ErrorDetails, origin: Origin, dotted: str) -> str:
+    """The value that was found, with a hint where YAML reads it otherwise than it looks."""
+    value = error["input"]
+    shown = _shown(value, origin)
+    if value is None:
+        return f"{shown} (leave the key out for its default)"
+    if isinstance(value, str):
+        return f"the text {shown}"
+    if error["type"] not in _TEXT_WANTED or not isinstance(value, bool | int | float):
+        return shown
+    read = ", a number"
+    if isinstance(value, bool):
+        word = "true" if value else "false"
+        read = "" if origin.text.lower() == word else f", which YAML reads as {word}"
+    return f"{shown}{read}: if text is meant, write {_quoted(origin, dotted)}"
+
+
+_WANTED = {
+    "string_type": "text",
+    "path_text": "a path",
+    "column": "a column's name (text) or position (a whole number)",
+    "hyperparameter": "text, a number, true, false or a list of these",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "mapping_type": "a mapping",
+    "greater_than": "a number above {gt:.15g}",
+    "greater_than_equal": "a number of at least {ge:.15g}",
+    "less_than": "a number below {lt:.15g}",
+    "less_than_equal": "a number of at most {le:.15g}",
+}
+_TEXT_WANTED = {"string_type", "path_text", "column"}
+
+
+def _quoted(origin: Origin, dotted: str) -> str:
+    """How the value must be written to be read as text: a shell takes quotes off, so it needs another pair."""
+    match origin.order[0]:
+        case 1:
+            return f"""{origin.source}='"{origin.text}"'"""
+        case 2:
+            return f"""--set '{dotted}="{origin.text}"'"""
+    return f'"{origin.text}" in quotes'
+
+
+def _shown(value: object, origin: Origin) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case str():
+            return f'"{value}"'
+        case list() | tuple():
+            return "a list"
+        case dict():
+            return "a mapping"
+    return origin.text or str(value)

@@ -1,0 +1,106 @@
+"""The kinds of values that a configuration holds; each refuses what it cannot use, in words for the user."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from lgbm_sm.configuration.instance_types import check_instance_type
+
+Scalar: TypeAlias = str | int | float | bool
+HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
+
+# "-YYYY-MM-DD-HH-MM-SS-mmm" follows the project's name, and SageMaker's names end at 63 characters
+LONGEST_PROJECT_NAME = 63 - 24
+
+_LONGEST_HYPERPARAMETER_VALUE = 2500  # characters, SageMaker's limit in CreateTrainingJob
+_LARGEST_RANDOM_STATE = 2**32 - 1  # of numpy.random.RandomState, which scikit-learn seeds
+
+
+def _full_match(pattern: str, wanted: str, text: str) -> str:
+    if re.fullmatch(pattern, text):
+        return text
+    raise ValueError(f'{wanted}, not "{text}"')
+
+
+def _project_name(text: str) -> str:
+    if len(text) > LONGEST_PROJECT_NAME:
+        raise ValueError(
+            f"at most {LONGEST_PROJECT_NAME} characters are wanted, since jobs and endpoints add the time and "
+            f'SageMaker\'s names end at 63: "{text}" has {len(text)}'
+        )
+    if re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", text):  # the pattern of every SageMaker resource name
+        return text
+    mended = re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-")
+    meant = f" (did you mean {mended}?)" if mended else ""
+    raise ValueError(f'letters, digits and inner hyphens are wanted, as in SageMaker\'s names, not "{text}"{meant}')
+
+
+def _data_name(text: str) -> str:
+    wanted = "letters, digits, hyphens, underscores and dots are wanted, as in a file's name"
+    return _full_match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", wanted, text)
+
+
+def _repository(text: str) -> str:
+    # the pattern and the lengths of ECR's RepositoryName
+    part = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+    wanted = "2 to 256 lower-case letters and digits are wanted, parted by single signs of . _ - /"
+    return _full_match(rf"(?=.{{2,256}}\Z){part}(/{part})*", wanted, text)
+
+
+def _prefix(text: str) -> str:
+    # S3's "safe characters" of object keys; an empty part or one of dots only makes keys that many tools cannot read
+    part = r"(?!\.+(?:/|\Z))[A-Za-z0-9!_.*'()-]+"
+    wanted = "letters, digits and _ - . are wanted, with single slashes inside"
+    return _full_match(rf"(?=.{{1,512}}\Z){part}(/{part})*", wanted, text)
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, Path | str) or not str(value).strip() or "\0" in str(value):
+        raise PydanticCustomError("path_text", "a path is wanted")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{value}: ~ stands for a folder that is not known here") from error
+
+
+def _column(value: object) -> str | int:
+    if (isinstance(value, str) and value) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise PydanticCustomError("column", "a column is wanted")
+
+
+def _hyperparameter(value: object) -> HyperparameterValue:
+    plain = tuple(value) if isinstance(value, list | tuple) else value
+    for scalar in plain if isinstance(plain, tuple) else (plain,):
+        if not isinstance(scalar, str | int | float):
+            raise PydanticCustomError("hyperparameter", "a hyperparameter is wanted")
+        if isinstance(scalar, float) and not math.isfinite(scalar):
+            raise PydanticCustomError("finite_number", "a finite number is wanted")
+    length = len(plain if isinstance(plain, str) else json.dumps(plain))
+    if length > _LONGEST_HYPERPARAMETER_VALUE:
+        raise ValueError(f"the value has {length} characters; SageMaker takes at most {_LONGEST_HYPERPARAMETER_VALUE}")
+    return plain  # type: ignore[return-value]  # the loop above has looked at every scalar
+
+
+Text: TypeAlias = Annotated[str, Field(strict=True)]
+WholeNumber: TypeAlias = Annotated[int, Field(strict=True)]
+Share: TypeAlias = Annotated[float, Field(strict=True, gt=0, lt=1)]
+RandomState: TypeAlias = Annotated[WholeNumber, Field(ge=0, le=_LARGEST_RANDOM_STATE)]
+ProjectName: TypeAlias = Annotated[Text, AfterValidator(_project_name)]
+DataName: TypeAlias = Annotated[Text, AfterValidator(_data_name)]
+Repository: TypeAlias = Annotated[Text, AfterValidator(_repository)]
+Prefix: TypeAlias = Annotated[Text, AfterValidator(_prefix)]
+FilePath: TypeAlias = Annotated[Path, BeforeValidator(_path)]
+Column: TypeAlias = Annotated[str | int, PlainValidator(_column, json_schema_input_type=str | int)]
+InstanceType: TypeAlias = Annotated[Text, AfterValidator(check_instance_type)]
+Hyperparameter: TypeAlias = Annotated[
+    HyperparameterValue,
+    PlainValidator(_hyperparameter, json_schema_input_type=HyperparameterValue),
+    # pydantic's own serializer warns of the list that it has just made of the tuple
+    PlainSerializer(lambda value: list(value) if isinstance(value, tuple) else value),
+]

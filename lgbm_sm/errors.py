@@ -1,0 +1,83 @@
+"""The one error base and the one table of exit codes."""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means. 2 is also what the command-line parser itself returns.
+
+    130 and 141 are what a shell reports for a program that SIGINT and SIGPIPE end.
+    """
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    CONFIG = 3
+    DATA = 4
+    IMAGE = 5
+    AWS = 6
+    TRAINING = 7
+    ENDPOINT = 8
+    INVOCATION = 9
+    TIMED_OUT = 10
+    LEFT_OVER = 11
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+class LgbmSmError(Exception):
+    """Something the user can mend: `message` says what and where, `hint` what to do next.
+
+    Raised as one of the subclasses below, which differ only in their exit code. Whatever else
+    escapes from a command is a bug and keeps its traceback.
+    """
+
+    exit_code: ClassVar[ExitCode]
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(LgbmSmError):
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(LgbmSmError):
+    exit_code = ExitCode.CONFIG
+
+
+class RecordError(LgbmSmError):
+    exit_code = ExitCode.CONFIG
+
+
+class DataError(LgbmSmError):
+    exit_code = ExitCode.DATA
+
+
+class TrainingError(LgbmSmError):
+    exit_code = ExitCode.TRAINING
+
+
+class EndpointError(LgbmSmError):
+    exit_code = ExitCode.ENDPOINT
+
+
+class InvocationError(LgbmSmError):
+    exit_code = ExitCode.INVOCATION
+
+
+class TimedOutError(LgbmSmError):
+    exit_code = ExitCode.TIMED_OUT
+
+
+class LeftOverError(LgbmSmError):
+    exit_code = ExitCode.LEFT_OVER
+
+
+class OutputClosedError(LgbmSmError):
+    """The reader of stdout has gone, as `head` does when it has seen enough: nothing to say, nobody to say it to."""
+
+    exit_code = ExitCode.BROKEN_PIPE

@@ -1,0 +1,310 @@
+"""Where the values of a configuration come from, and which of several sources holds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from lgbm_sm.config import (
+    Config,
+    DataFiles,
+    HyperparameterValue,
+    LoadedConfig,
+    LocalBackend,
+    Pattern,
+    as_plain,
+    effective,
+    load_config,
+)
+from lgbm_sm.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK_HYPERPARAMETERS: dict[str, HyperparameterValue] = {
+    "boosting_type": "gbdt",
+    "objective": "regression",
+    "num_leaves": 31,
+    "learning_rate": 0.05,
+    "feature_fraction": 0.9,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 5,
+    "verbose": 0,
+    "num_boost_round": 20,
+    "early_stopping_round": 5,
+}
+
+
+def load(folder: Path, text: str, *overrides: str, **environ: str) -> LoadedConfig:
+    path = folder / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path, overrides, environ)
+
+
+def test_defaults_are_the_notebooks_when_no_file_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    loaded = load_config(None)
+    assert loaded.path is None
+    assert loaded.folder == tmp_path
+    assert loaded.config == Config()
+    assert loaded.config.project.name == "sagemaker-lightgbm-regression"
+    assert loaded.config.aws.prefix == "demo_lightgbm"
+    assert loaded.config.training.hyperparameters == NOTEBOOK_HYPERPARAMETERS
+    assert set(loaded.sources.values()) == {"default"}
+
+
+def test_config_yaml_in_the_current_folder_is_read_when_no_path_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text("data:\n  name: iris\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    loaded = load_config(None)
+    assert loaded.config.data.name == "iris"
+    assert loaded.path == Path("config.yaml")
+    assert loaded.folder == tmp_path
+    assert loaded.sources["data.name"] == "config.yaml:2"
+
+
+def test_folder_is_that_of_the_file_when_it_lies_elsewhere(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "data: {name: iris}")
+    assert loaded.folder == tmp_path
+    assert loaded.sources["data.name"] == f"{tmp_path / 'config.yaml'}:1"
+
+
+def test_example_sets_every_key_to_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    loaded = load_config(Path("config.yaml"))
+    defaults = {key: value for key, value, _ in effective(LoadedConfig(Config(), loaded.sources, None, ROOT))}
+    for key, value, source in effective(loaded):
+        line = int(source.removeprefix("config.yaml:"))
+        written = Path("config.yaml").read_text(encoding="utf-8").splitlines()[line - 1]
+        assert written.strip().startswith(f"{key.rpartition('.')[2]}:")
+        assert value == defaults.pop(key), key
+    assert not defaults
+
+
+def test_precedence_is_set_then_environment_then_file_then_default(tmp_path: Path) -> None:
+    text = "data: {random_state: 1, test_size: 0.1, validation_size: 0.1}"
+    loaded = load(
+        tmp_path,
+        text,
+        "data.random_state=3",
+        LGBM_SM_DATA__RANDOM_STATE="2",
+        LGBM_SM_DATA__TEST_SIZE="0.5",
+    )
+    data = loaded.config.data
+    assert (data.random_state, data.test_size, data.validation_size) == (3, 0.5, 0.1)
+    assert loaded.sources["data.random_state"] == "--set"
+    assert loaded.sources["data.test_size"] == "LGBM_SM_DATA__TEST_SIZE"
+    assert loaded.sources["data.validation_size"].endswith("config.yaml:1")
+    assert loaded.sources["data.name"] == "default"
+
+
+def test_last_set_holds_when_a_key_is_set_twice(tmp_path: Path) -> None:
+    assert load(tmp_path, "", "data.name=a", "data.name=b").config.data.name == "b"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "---\n", "null\n", "training:\ndata:\n", "training:\n  hyperparameters:\n"]
+)
+def test_defaults_hold_when_a_file_or_section_is_empty(tmp_path: Path, text: str) -> None:
+    assert load(tmp_path, text).config == Config()
+
+
+def test_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    assert load(tmp_path, "\ufeffdata: {name: iris}").config.data.name == "iris"
+
+
+def test_hyperparameters_of_the_file_replace_the_default_mapping(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "training:\n  hyperparameters:\n    objective: binary\n    metric: [auc, binary_logloss]\n")
+    assert loaded.config.training.hyperparameters == {"objective": "binary", "metric": ("auc", "binary_logloss")}
+    assert "training.hyperparameters.num_leaves" not in loaded.sources
+    assert loaded.sources["training.hyperparameters.metric"].endswith(":4")
+
+
+def test_no_hyperparameters_are_left_when_the_mapping_is_empty(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "training: {hyperparameters: {}}")
+    assert loaded.config.training.hyperparameters == {}
+    assert ("training.hyperparameters", {}, loaded.sources["training.hyperparameters"]) in effective(loaded)
+
+
+def test_one_hyperparameter_is_set_on_top_of_the_others(tmp_path: Path) -> None:
+    loaded = load(
+        tmp_path,
+        "",
+        "training.hyperparameters.num_leaves=63",
+        LGBM_SM_TRAINING__HYPERPARAMETERS__NUM_LEAVES="7",
+        LGBM_SM_TRAINING__HYPERPARAMETERS__MAX_DEPTH="5",
+    )
+    assert loaded.config.training.hyperparameters == {**NOTEBOOK_HYPERPARAMETERS, "num_leaves": 63, "max_depth": 5}
+    assert list(loaded.config.training.hyperparameters) == [*NOTEBOOK_HYPERPARAMETERS, "max_depth"]
+    assert loaded.sources["training.hyperparameters.num_leaves"] == "--set"
+    assert loaded.sources["training.hyperparameters.max_depth"] == "LGBM_SM_TRAINING__HYPERPARAMETERS__MAX_DEPTH"
+    assert loaded.sources["training.hyperparameters.verbose"] == "default"
+
+
+def test_whole_mapping_of_the_environment_goes_before_its_single_keys(tmp_path: Path) -> None:
+    loaded = load(
+        tmp_path,
+        "",
+        LGBM_SM_TRAINING__HYPERPARAMETERS__NUM_LEAVES="7",
+        LGBM_SM_TRAINING__HYPERPARAMETERS="{objective: l1}",
+    )
+    assert loaded.config.training.hyperparameters == {"objective": "l1", "num_leaves": 7}
+
+
+def test_hyperparameter_is_left_out_when_it_has_no_value(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "", "training.hyperparameters.early_stopping_round=")
+    assert "early_stopping_round" not in loaded.config.training.hyperparameters
+    assert len(loaded.config.training.hyperparameters) == len(NOTEBOOK_HYPERPARAMETERS) - 1
+
+
+def test_default_hyperparameters_return_when_the_mapping_is_set_to_nothing(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "training: {hyperparameters: {objective: l1}}", "training.hyperparameters=")
+    assert loaded.config.training.hyperparameters == NOTEBOOK_HYPERPARAMETERS
+
+
+def test_optional_value_is_unset_when_set_to_nothing(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "data: {files: {train: a, validation: b, test: c}}", "data.files=", "data.file=d.csv")
+    assert loaded.config.data.files is None
+    assert loaded.config.data.file == Path("d.csv")
+
+
+def test_one_of_the_three_files_is_replaced_by_set(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "data:\n  files:\n    train: a\n    validation: b\n    test: c\n", "data.files.test=d")
+    assert loaded.config.data.files == DataFiles(train=Path("a"), validation=Path("b"), test=Path("d"))
+    assert loaded.sources["data.files.train"].endswith(":3")
+    assert loaded.sources["data.files.test"] == "--set"
+    assert "data.files" not in loaded.sources
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a=b", "a=b"),
+        ("[x, 3, -1]", ("x", 3, -1)),
+        ("1e-3", 0.001),
+        (".5", 0.5),
+        ("-2.5E+3", -2500.0),
+        ("010", "010"),
+        ("0x1F", "0x1F"),
+        ("1_000", "1_000"),
+        ("12:30", "12:30"),
+        ("2024-01-31", "2024-01-31"),
+        ("'31'", "31"),
+        ("yes", True),
+        ("false", False),
+        ("C:\\data", "C:\\data"),
+        ("9" * 5000, "9" * 2500),
+        ("!!str 5", "5"),
+    ],
+)
+def test_values_are_read_as_yaml_without_the_traps_of_its_old_numbers(
+    tmp_path: Path, text: str, value: HyperparameterValue
+) -> None:
+    if len(text) == 5000:
+        text = text[:2500]  # more digits than Python converts, as many characters as SageMaker takes
+    read = load(tmp_path, "", f"training.hyperparameters.x={text}").config.training.hyperparameters["x"]
+    assert (read, type(read)) == (value, type(value))
+
+
+def test_anchors_are_followed_when_the_file_uses_them(tmp_path: Path) -> None:
+    text = "training:\n  instance_type: &type local\nendpoint:\n  instance_type: *type\n"
+    assert load(tmp_path, text).config == Config()
+
+
+def test_foreign_variables_are_ignored_when_they_have_no_double_underscore(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "", LGBM_SM_HOME="/x", LGBM_SM_DEBUG="1", HOME="/y")
+    assert loaded.config == Config()
+    assert loaded.warnings == ()
+
+
+def test_variable_with_one_underscore_too_few_is_warned_of(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "", LGBM_SM_TRAINING_INSTANCE_TYPE="ml.m4.xlarge")
+    assert loaded.config == Config()
+    assert loaded.warnings == (
+        "LGBM_SM_TRAINING_INSTANCE_TYPE is ignored: two underscores part section and key, as in LGBM_SM_TRAINING__INSTANCE_TYPE",
+    )
+
+
+def test_configuration_cannot_be_changed_after_loading() -> None:
+    config = Config()
+    with pytest.raises(ValidationError, match="frozen"):
+        config.training.instance_type = "ml.m4.xlarge"  # type: ignore[misc]  # what the test is about
+
+
+def test_plain_form_holds_only_what_yaml_and_json_know(tmp_path: Path) -> None:
+    plain = as_plain(load(tmp_path, "data: {drop: [a, 1]}", "training.hyperparameters.metric=[l1, l2]").config)
+    assert plain["data"]["drop"] == ["a", 1]
+    assert plain["data"]["folder"] == "data"
+    assert plain["container"]["pattern"] == "byoc"
+    assert isinstance(plain["training"]["hyperparameters"], dict)
+    assert plain["training"]["hyperparameters"]["metric"] == ["l1", "l2"]
+    assert type(plain["local"]["backend"]) is str
+    assert Config.model_validate(plain) == load(tmp_path, "data: {drop: [a, 1]}").config.model_copy(
+        update={"training": Config.model_validate(plain).training}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "repository"),
+    [
+        ("", "sagemaker-lightgbm-regression"),
+        ("project: {name: My-Model}", "my-model"),
+        ("container: {pattern: inference_toolkit}", "demo-sagemaker-inftoolkit"),
+        ("container: {pattern: inference_toolkit, repository: team/model}", "team/model"),
+        ("container: {repository: team/model}", "team/model"),
+        ("container: {pattern: script_mode}", None),
+    ],
+)
+def test_repository_follows_from_the_pattern_when_none_is_given(
+    tmp_path: Path, text: str, repository: str | None
+) -> None:
+    assert load(tmp_path, text).config.repository_name == repository
+
+
+def test_choices_are_enumerations(tmp_path: Path) -> None:
+    config = load(tmp_path, "local: {backend: docker}", "container.pattern=script_mode").config
+    assert config.local.backend is LocalBackend.DOCKER
+    assert config.container.pattern is Pattern.SCRIPT_MODE
+
+
+def test_home_is_filled_in_when_a_path_begins_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert load(tmp_path, "data: {file: ~/houses.csv}").config.data.file == Path("/home/ada/houses.csv")
+
+
+@pytest.mark.parametrize("key", ["training.instance_type", "endpoint.instance_type"])
+def test_instance_type_that_botocore_does_not_know_is_a_warning_with_the_closest(tmp_path: Path, key: str) -> None:
+    loaded = load(tmp_path, "", f"{key}=ml.m4.3xlarge")
+    (warning,) = loaded.warnings
+    assert warning.startswith(f"--set {key}: ml.m4.3xlarge is not among the instance types that botocore ")
+    assert "ml.m4.2xlarge" in warning
+
+
+def test_instance_types_of_the_notebook_are_known(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "", "training.instance_type=ml.m4.2xlarge", "endpoint.instance_type=ml.m4.xlarge")
+    assert loaded.warnings == ()
+    assert loaded.config.training.instance_type == "ml.m4.2xlarge"
+
+
+def test_botocore_is_not_imported_when_everything_is_local() -> None:
+    heavy = ["boto3", "botocore", "lightgbm", "numpy", "pandas", "rich", "sagemaker", "sklearn", "typer"]
+    program = (
+        "import sys; from lgbm_sm.config import load_config; load_config(None); "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "[]"
+
+
+def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "other.yaml")
+    assert caught.value.message == f"{tmp_path / 'other.yaml'}: there is no such file"
+    assert "--config" in caught.value.hint
+
+
+def test_a_folder_cannot_be_read_as_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load_config(tmp_path)

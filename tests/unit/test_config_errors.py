@@ -1,0 +1,270 @@
+"""What a user reads when a configuration is wrong: where, what, and what was probably meant."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from lgbm_sm.config import effective, load_config
+from lgbm_sm.errors import ConfigError, ExitCode
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def messages(text: str = "", *overrides: str, **environ: str) -> list[str]:
+    Path("config.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, overrides, environ)
+    assert caught.value.exit_code is ExitCode.CONFIG
+    return caught.value.message.split("\n")
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_their_places() -> None:
+    text = """\
+project:
+  name: no
+data:
+  test_size: 2
+  drop:
+    - id
+    - on
+traning:
+training:
+  instance_typ: ml.m4.2xlarge
+  num_leaves: 3
+"""
+    assert messages(text, "local.backend=dockr", "data.name=a/b", LGBM_SM_AWS__PREFX="x") == [
+        'config.yaml:2: project.name: text is wanted, not no, which YAML reads as false: if text is meant, write "no" in quotes',
+        "config.yaml:4: data.test_size: a number below 1 is wanted, not 2",
+        'config.yaml:7: data.drop: item 2: a column\'s name (text) or position (a whole number) is wanted, not on, which YAML reads as true: if text is meant, write "on" in quotes',
+        "config.yaml:8: traning is not a known key (did you mean training?)",
+        "config.yaml:10: training.instance_typ is not a known key (did you mean instance_type?)",
+        "config.yaml:11: training.num_leaves is not a known key (did you mean training.hyperparameters.num_leaves?)",
+        "LGBM_SM_AWS__PREFX: aws.prefx is not a known key (did you mean prefix?)",
+        '--set local.backend: one of auto, process, docker is wanted, not "dockr" (did you mean docker?)',
+        '--set data.name: letters, digits, hyphens, underscores and dots are wanted, as in a file\'s name, not "a/b"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("training: {instance_typ: local}", "training.instance_typ is not a known key (did you mean instance_type?)"),
+        ("training: {Instance-Type: local}", "training.Instance-Type is not a known key (did you mean instance_type?)"),
+        (
+            "instance_type: local",
+            "instance_type is not a known key (did you mean training.instance_type or endpoint.instance_type?)",
+        ),
+        ("endpoint: {backend: docker}", "endpoint.backend is not a known key (did you mean local.backend?)"),
+        ("data: {validation: b}", "data.validation is not a known key (did you mean data.files.validation?)"),
+        (
+            "aws: {zzz: 1}",
+            "aws.zzz is not a known key (known here: prefix)",
+        ),
+        ("123: 1", "123 is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
+        ("data: {file: a, file: b}", "data.file stands here a second time (first in line 1)"),
+        ("training: 3", "training is a section: its keys are wanted below it, indented"),
+        ("training: [a]", "training is a section: its keys are wanted below it, indented"),
+        ("data: {files: a.csv}", "data.files is a mapping: its keys are wanted below it, indented"),
+        (
+            "training: {hyperparameters: [a]}",
+            "training.hyperparameters is a mapping: its keys are wanted below it, indented",
+        ),
+        (
+            "- training",
+            "a mapping is wanted with the sections project, data, container, training, endpoint, aws, local",
+        ),
+        ("training", "a mapping is wanted with the sections project, data, container, training, endpoint, aws, local"),
+        ("data: {[a]: 1}", "a key is wanted before the colon"),
+        ("data: {random_state: !!int abc}", "data.random_state: the tag !!int is not supported"),
+        ("data: {name: !!python/name:os.system x}", "data.name: the tag !!python/name:os.system is not supported"),
+        ("data: {drop: &a [*a]}", "data.drop: the value is nested too deeply"),
+        ("data: {name: *nobody}", "not valid YAML: found undefined alias 'nobody'"),
+        ("data: {name: a", "not valid YAML: expected ',' or '}', but got '<stream end>'"),
+        ("a: 1\n", "a is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_with_its_line(text: str, message: str) -> None:
+    assert messages(text) == [f"config.yaml:1: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("training:\n\tinstance_type: local\n", "config.yaml:2: a tab stands here: YAML is indented with spaces"),
+        (
+            "data:\n  name: a\n name: b\n",
+            "config.yaml:3: not valid YAML: expected <block end>, but found '<block mapping start>'",
+        ),
+        ("data: {}\n---\naws: {}\n", "config.yaml:2: not valid YAML: but found another document"),
+        ("data:\n  name: a\x07b\n", "config.yaml:2: the character U+0007 is not allowed"),
+    ],
+)
+def test_broken_yaml_is_refused_with_its_line(text: str, message: str) -> None:
+    assert messages(text) == [message]
+
+
+def test_a_file_in_another_encoding_is_refused_with_its_line() -> None:
+    Path("config.yaml").write_bytes("data:\n  name: größe\n".encode("latin-1"))
+    with pytest.raises(ConfigError) as caught:
+        load_config(None)
+    assert caught.value.message == "config.yaml:2: not UTF-8 text (byte 0xf6)"
+    assert "UTF-8" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.instance_typ=x", "--set training.instance_typ: training.instance_typ is not a known key (did you mean instance_type?)"),
+        ("instance_type=x", "--set instance_type: instance_type is not a known key (did you mean training.instance_type or endpoint.instance_type?)"),
+        ("training={}", "--set training: training is a section: set one of its keys, such as training.instance_type"),
+        ("training.instance_type.x=1", "--set training.instance_type.x: training.instance_type.x is not a known key (training.instance_type holds a value and no further keys)"),
+        ("training.instance_type", "--set training.instance_type: section.key=value is wanted, as in --set training.instance_type=ml.m4.2xlarge"),
+        ("=3", "--set : section.key=value is wanted, as in --set training.instance_type=ml.m4.2xlarge"),
+        ("data.target=#id", "--set data.target: #id holds a comment of YAML: put the value in quotes"),
+        ("data.target=a #id", "--set data.target: a #id holds a comment of YAML: put the value in quotes"),
+        ("data.target=[a", "--set data.target: not valid YAML: expected ',' or ']', but got '<stream end>' (text with special characters is put in quotes)"),
+        ("project.name=123", """--set project.name: text is wanted, not 123, a number: if text is meant, write --set 'project.name="123"'"""),
+        ("data.random_state=", "--set data.random_state: a whole number is wanted, not nothing (leave the key out for its default)"),
+        ("data.random_state='3'", '--set data.random_state: a whole number is wanted, not the text "3"'),
+        ("data.random_state=3.5", "--set data.random_state: a whole number is wanted, not 3.5"),
+        ("data.random_state=on", "--set data.random_state: a whole number is wanted, not on"),
+        ("data.random_state=-1", "--set data.random_state: a number of at least 0 is wanted, not -1"),
+        ("data.random_state=4294967296", "--set data.random_state: a number of at most 4294967295 is wanted, not 4294967296"),
+        ("data.test_size=0", "--set data.test_size: a number above 0 is wanted, not 0"),
+        ("data.header=maybe", '--set data.header: true or false is wanted, not the text "maybe"'),
+        ("data.drop=a", '--set data.drop: a list is wanted, not the text "a"'),
+        ("data.file=' '", '--set data.file: a path is wanted, not the text " "'),
+        ("data.files={train: a, validation: b}", "--set data.files={train: data.files.test: is missing"),
+        ("training.hyperparameters.x\udcff=1", "--set training.hyperparameters.x\udcff: the text holds half of a surrogate pair, which is not a character"),
+        ("data.name=..", "--set data.name: letters, digits, hyphens, underscores and dots are wanted, as in a file's name, not \"..\""),
+        ("aws.prefix=a/../b", '--set aws.prefix: letters, digits and _ - . are wanted, with single slashes inside, not "a/../b"'),
+        ("container.repository=Team/Model", '--set container.repository: 2 to 256 lower-case letters and digits are wanted, parted by single signs of . _ - /, not "Team/Model"'),
+        ("training.instance_count=2", "--set training.instance_count: training on several hosts is not supported yet: 1 is wanted, not 2"),
+        ("training.instance_count=0", "--set training.instance_count: a number of at least 1 is wanted, not 0"),
+        ("endpoint.startup_timeout_seconds=59", "--set endpoint.startup_timeout_seconds: a number of at least 60 is wanted, not 59"),
+        ("training.hyperparameters.x=.inf", "--set training.hyperparameters.x: a finite number is wanted, not .inf"),
+        ("training.hyperparameters.x={a: 1}", "--set training.hyperparameters.x: text, a number, true, false or a list of these is wanted, not a mapping"),
+        ("project.name=my_model", "--set project.name: letters, digits and inner hyphens are wanted, as in SageMaker's names, not \"my_model\" (did you mean my-model?)"),
+        ("project.name=" + "a" * 40, "--set project.name: at most 39 characters are wanted, since jobs and endpoints add the time and SageMaker's names end at 63: \"" + "a" * 40 + '" has 40'),
+    ],
+)  # fmt: skip
+def test_a_set_option_that_does_not_fit_is_refused(override: str, message: str) -> None:
+    expected = message.replace("--set data.files={train:", "--set data.files:")
+    assert messages("", override) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("LGBM_SM_X__Y", "1", "x is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
+        ("LGBM_SM_TRAINING__INSTANCE_TYP", "1", "training.instance_typ is not a known key (did you mean instance_type?)"),
+        ("LGBM_SM_DATA__NAME", "7", """data.name: text is wanted, not 7, a number: if text is meant, write LGBM_SM_DATA__NAME='"7"'"""),
+        ("LGBM_SM_DATA__NAME", "\udcff", "the character U+DCFF is not allowed (text with special characters is put in quotes)"),
+    ],
+)  # fmt: skip
+def test_a_variable_that_does_not_fit_is_refused(name: str, value: str, message: str) -> None:
+    assert messages("", **{name: value}) == [f"{name}: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "remedy"),
+    [
+        ("m4.xlarge", '"m4.xlarge" is not an instance type (did you mean ml.m4.xlarge?)'),
+        ("ML.M4.XLarge", '"ML.M4.XLarge" is not an instance type (did you mean ml.m4.xlarge?)'),
+        ("ml.m4", '"ml.m4" is not an instance type (the size is missing, as in ml.m4.xlarge)'),
+        ("Local", '"Local" is not an instance type (did you mean local?)'),
+        ("big", '"big" is not an instance type (use "local", or an instance type such as ml.m4.xlarge)'),
+        ("local_gpu", 'local_gpu is not supported, since the images hold LightGBM without its GPU build: use "local"'),
+    ],
+)
+@pytest.mark.parametrize("section", ["training", "endpoint"])
+def test_a_malformed_instance_type_is_refused_with_its_remedy(section: str, instance_type: str, remedy: str) -> None:
+    line = f"{section}: {{instance_type: {instance_type}}}"
+    assert messages(line) == [f"config.yaml:1: {section}.instance_type: {remedy}"]
+
+
+def test_both_ways_of_naming_own_tables_are_refused_together() -> None:
+    text = "data:\n  file: a.csv\n  files: {train: a, validation: b, test: c}\n"
+    assert messages(text) == ["config.yaml:3: data.files: data.file is given too: one of both is wanted"]
+
+
+def test_missing_files_are_told_where_the_others_stand() -> None:
+    assert messages("data:\n  files:\n    train: a\n", "data.files.test=b") == [
+        "config.yaml:2: data.files.validation: is missing"
+    ]
+
+
+def test_an_invalid_value_is_no_error_when_another_source_overrides_it() -> None:
+    Path("config.yaml").write_text("data: {test_size: 2}", encoding="utf-8")
+    assert load_config(None, ["data.test_size=0.3"]).config.data.test_size == 0.3
+
+
+@pytest.mark.parametrize(("length", "fits"), [(2500, True), (2501, False)])
+def test_a_hyperparameter_fits_when_sagemaker_takes_its_length(length: int, *, fits: bool) -> None:
+    text = f"training: {{hyperparameters: {{x: {'a' * length}}}}}"
+    if fits:
+        Path("config.yaml").write_text(text, encoding="utf-8")
+        assert load_config(None).config.training.hyperparameters == {"x": "a" * length}
+    else:
+        sentence = f"the value has {length} characters; SageMaker takes at most 2500"
+        assert messages(text) == [f"config.yaml:1: training.hyperparameters.x: {sentence}"]
+
+
+def test_more_hyperparameters_than_sagemaker_takes_are_refused() -> None:
+    mapping = ", ".join(f"p{number}: 1" for number in range(101))
+    (message,) = messages(f"training: {{hyperparameters: {{{mapping}}}}}")
+    assert message == (
+        "config.yaml:1: training.hyperparameters: 101 hyperparameters are given; SageMaker takes at most 100"
+    )
+
+
+def test_a_hyperparameter_name_longer_than_sagemaker_takes_is_refused() -> None:
+    (message,) = messages(f"training: {{hyperparameters: {{? {'k' * 257} : 1}}}}")
+    assert message.endswith("has 257 characters; SageMaker takes 256")
+
+
+ODD_VALUES = [
+    "",
+    "x" * 3000,
+    "9" * 299,
+    "-1",
+    "1.5",
+    ".nan",
+    "-.inf",
+    "on",
+    "[]",
+    "[[1]]",
+    "[~]",
+    "{}",
+    "{a: 1}",
+    "'\\0'",
+]
+
+
+@pytest.mark.parametrize(
+    "value", [*ODD_VALUES, '"\\0"', '"\\ud800"', "!!binary abc", "!!set {a}", "&a [*a]", "~nobody/x"]
+)
+def test_every_key_takes_or_refuses_an_odd_value_in_words(value: str) -> None:
+    refusals = {}
+    for key, _, _ in effective(load_config(None)):
+        try:
+            load_config(None, [f"{key}={value}"])
+        except ConfigError as error:
+            refusals[key] = error.message
+    for key, message in refusals.items():
+        assert message.startswith(f"--set {key}: ")
+        assert "Input should" not in message
+
+
+def test_every_pair_of_keys_is_told_apart_by_its_section() -> None:
+    known = {key for key, _, _ in effective(load_config(None)) if key.count(".") == 1}
+    sections = {key.partition(".")[0] for key in known}
+    for section, key in itertools.product(sections, known):
+        name = key.partition(".")[2]
+        if f"{section}.{name}" not in {*known, "training.hyperparameters"}:
+            (message,) = messages("", f"{section}.{name}=1")
+            assert key in message
