@@ -1,0 +1,192 @@
+"""`prepare-data`: from a table to the channels' files and the schema that travels with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lgbm_sm.preparation.channel_files import PreparedFile, require_outside, write_data_folder
+from lgbm_sm.preparation.column_roles import ColumnRoles, choose_roles
+from lgbm_sm.preparation.columns import Column, Kind, describe_feature, is_inexact, read_column
+from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
+from lgbm_sm.preparation.splits import require_classes_in_train, split_rows
+from lgbm_sm.preparation.targets import class_codes, class_counts, describe_target
+from lgbm_sm.progress import Reporter
+from lgbm_sm.schema import Feature, Levels, Schema, Split, Target, load_schema, training_channels, verify_split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lgbm_sm.config import DataSection
+
+__all__ = [
+    "PreparedData",
+    "PreparedFile",
+    "Schema",
+    "Split",
+    "load_schema",
+    "prepare_data",
+    "training_channels",
+    "verify_split",
+]
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """What lies in the data folder now.
+
+    `files`: train, validation, test and test_target. `removed`: files of an earlier data set. `notes`: what was decided
+    or warned of, as it was reported.
+    """
+
+    folder: Path
+    schema: Schema
+    schema_changed: bool
+    files: tuple[PreparedFile, ...]
+    removed: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything in the folder is another than before."""
+        return self.schema_changed or bool(self.removed) or any(file.changed for file in self.files)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns as they will be written, target last, and how the schema describes them."""
+
+    features: tuple[Feature, ...]
+    target: Target
+    cells: "pa.Table"
+    codes: list[int] | None
+
+
+def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter: Reporter) -> PreparedData:
+    """Read the configured data, split it, and write `<folder>/<data.name>_<folder>.csv` and schema/schema.json.
+
+    `objective` is LightGBM's parameter, by any of its names; `base` the folder at which relative paths start.
+
+    Raises:
+        DataError: the table cannot be read, a column or the target cannot be learned from, a split would be too
+            small, or the data folder holds files of unknown origin. Names everything that is wrong, with remedies.
+    """
+    reporter.step(f"Data set {section.name}")
+    folder = base / section.folder
+    source = open_source(section, base)
+    require_outside(source.paths, folder)
+    notes = _Notes(reporter)
+    for note in source.notes:
+        notes.detail(note)
+    for warning in source.warnings:
+        notes.warn(warning)
+    roles = choose_roles(
+        source.columns.column_names,
+        target=source.target if section.target is None else section.target,
+        drop=section.drop,
+        categorical=section.categorical,
+    )
+    columns = _describe(source, roles, objective, Problems(section.drop, section.categorical), notes)
+    rows = _split(section, source, columns)
+    written = write_data_folder(
+        folder, section.name, columns.features, columns.target, _tables(columns.cells, columns.target.name, rows)
+    )
+    for file in written.files:
+        state = "written" if file.changed else "unchanged"
+        reporter.detail(f"{file.split}: {file.rows} rows x {file.columns} columns, {file.path} ({state})")
+    for path in written.removed:
+        reporter.detail(f"removed {path}, of an earlier data set")
+    return PreparedData(
+        folder, written.schema, written.schema_changed, written.files, written.removed, tuple(notes.texts)
+    )
+
+
+class _Notes:
+    """Reports, and keeps what it reported."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self.texts: list[str] = []
+
+    def detail(self, text: str) -> None:
+        self._reporter.detail(text)
+        self.texts.append(text)
+
+    def warn(self, text: str) -> None:
+        self._reporter.warn(text)
+        self.texts.append(text)
+
+
+def _describe(source: Source, roles: ColumnRoles, objective: str, problems: Problems, notes: _Notes) -> _Columns:
+    import pyarrow as pa
+
+    names = source.columns.column_names
+    read = [read_column(names[position], source.columns.column(position)) for position in roles.features]
+    features = [
+        describe_feature(column, problems, source.row_name, categorical=position in roles.categorical)
+        for position, column in zip(roles.features, read, strict=True)
+    ]
+    target_name = names[roles.target] if source.named else HEADERLESS_TARGET
+    target = read_column(target_name, source.columns.column(roles.target))
+    classes = describe_target(target, objective, problems, source.row_name, classes=source.classes)
+    problems.raise_if_any()
+    kept = tuple(feature for feature in features if feature)
+    _note_columns(kept, read, notes)
+    _note_target(target, classes, notes)
+    cells = pa.table([column.cells for column in (*read, target)], names=[column.name for column in (*read, target)])
+    codes = None if classes is None else class_codes(target.cells, classes)
+    return _Columns(kept, Target(name=target_name, classes=classes), cells, codes)
+
+
+def _note_columns(features: tuple[Feature, ...], columns: list[Column], notes: _Notes) -> None:
+    texts = [
+        f"{feature.name} ({len(feature.levels)} levels)"
+        for feature, column in zip(features, columns, strict=True)
+        if feature.levels and column.kind is Kind.TEXT
+    ]
+    if texts:
+        notes.detail(f"text columns are categorical: {', '.join(texts)}")
+    if inexact := [column.name for column in columns if column.kind is Kind.NUMBER and is_inexact(column)]:
+        notes.warn(
+            f"{', '.join(inexact)}: integers beyond 2^53 lose their last digits, since LightGBM computes with float64; "
+            "leave identifiers out by data.drop"
+        )
+
+
+def _note_target(target: Column, classes: Levels | None, notes: _Notes) -> None:
+    if classes is not None:
+        notes.detail(f"target {target.name}, classes with their codes: {class_counts(target.cells, classes)}")
+    elif len(values := target.cells.unique()) <= 2:
+        notes.warn(
+            f"the target {target.name} is always {' or '.join(map(str, values.to_pylist()))}: for classes "
+            "--set training.hyperparameters.objective=binary"
+        )
+
+
+def _split(section: "DataSection", source: Source, columns: _Columns) -> Mapping[Split, list[int]]:
+    classes = columns.target.classes or ()
+    if not source.part_rows:
+        return split_rows(
+            columns.cells.num_rows,
+            test_size=section.test_size,
+            validation_size=section.validation_size,
+            random_state=section.random_state,
+            codes=columns.codes,
+            classes=classes,
+        )
+    positions = iter(range(columns.cells.num_rows))
+    splits = (Split.TRAIN, Split.VALIDATION, Split.TEST)
+    rows = {
+        split: [next(positions) for _ in range(count)] for split, count in zip(splits, source.part_rows, strict=True)
+    }
+    if columns.codes is not None:
+        require_classes_in_train(columns.codes[: source.part_rows[0]], columns.codes, classes)
+    return rows
+
+
+def _tables(cells: "pa.Table", target: str, rows: Mapping[Split, list[int]]) -> Mapping[Split, "pa.Table"]:
+    """The table of each file: the test rows lose their target to a table of its own."""
+    taken = {split: cells.take(positions) for split, positions in rows.items()}
+    test = taken[Split.TEST]
+    return {**taken, Split.TEST: test.drop_columns([target]), Split.TEST_TARGET: test.select([target])}

@@ -1,0 +1,113 @@
+"""Which column of a table is the target, which are features, and which are left out."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lgbm_sm.preparation.problems import Problems
+
+_SHOWN_NAMES = 30
+_UNNAMED = re.compile(r"\s*|Unnamed: \d+")  # what pandas calls a column without a name, such as a saved row index
+
+
+@dataclass(frozen=True)
+class ColumnRoles:
+    """Positions of columns in the table: the target, the features in order, and those declared categorical."""
+
+    target: int
+    features: tuple[int, ...]
+    categorical: frozenset[int]
+
+
+def choose_roles(
+    names: Sequence[str],
+    *,
+    target: str | int | None,
+    drop: Sequence[str | int],
+    categorical: Sequence[str | int],
+) -> ColumnRoles:
+    """Resolve names and positions (from 0; negative ones count from the end).
+
+    Raises:
+        DataError: a name or a position is not in the table, no target is given, roles contradict each other, or the
+            columns that are left have no names of their own. Says everything that is wrong.
+    """
+    problems = Problems(drop, categorical)
+    dropped = _positions(names, drop, "data.drop", problems)
+    declared = _positions(names, categorical, "data.categorical", problems)
+    if target is None:
+        problems.add(
+            f"which column is the target? The columns are {_listed(names)}", "name it: --set data.target=<column>"
+        )
+        found = set[int]()
+    else:
+        found = _positions(names, (target,), "data.target", problems)
+    problems.raise_if_any()
+    position = found.pop()
+    for other, key in ((dropped, "data.drop"), (declared, "data.categorical")):
+        if position in other:
+            problems.add(f"{key} names {names[position]!r}, which is the target", f"take it out of {key}")
+    if both := dropped & declared:
+        listed = ", ".join(repr(names[one]) for one in sorted(both))
+        problems.add(f"data.drop and data.categorical both name {listed}", "take it out of one of them")
+    features = tuple(one for one in range(len(names)) if one not in dropped and one != position)
+    if not features:
+        problems.add("no column is left to learn from", "drop fewer columns")
+    _check_names(names, (*features, position), problems)
+    problems.raise_if_any()
+    return ColumnRoles(position, features, frozenset(declared))
+
+
+def _positions(names: Sequence[str], references: Sequence[str | int], key: str, problems: Problems) -> set[int]:
+    found: set[int] = set()
+    for reference in references:
+        if isinstance(reference, str):
+            matches = [position for position, name in enumerate(names) if name == reference]
+            if not matches:
+                problems.add(_unknown(names, reference, key), f"the columns are {_listed(names)}")
+            if len(matches) > 1:
+                problems.add(
+                    f"{key}: {len(matches)} columns are called {reference!r}", "name it by its position, from 0"
+                )
+            found.update(matches)
+        elif -len(names) <= reference < len(names):
+            found.add(reference % len(names))
+        else:
+            problems.add(
+                f"{key}: there is no column {reference}: the table has {len(names)}",
+                "positions count from 0; -1 is the last",
+            )
+    return found
+
+
+def _unknown(names: Sequence[str], reference: str, key: str) -> str:
+    by_folded = {name.strip().casefold(): name for name in names}
+    folded = difflib.get_close_matches(reference.strip().casefold(), by_folded, n=1)
+    near = f" (did you mean {by_folded[folded[0]]!r}?)" if folded else ""
+    return f"{key}: {reference!r} is no column of the table{near}"
+
+
+def _check_names(names: Sequence[str], positions: Sequence[int], problems: Problems) -> None:
+    by_name: dict[str, list[int]] = {}
+    for position in sorted(positions):
+        by_name.setdefault(names[position], []).append(position)
+    for name, same in by_name.items():
+        if _UNNAMED.fullmatch(name):
+            problems.add(
+                f"column {same[0]} has no name: is it a row index that was saved with the table?",
+                "give it a name if it is none",
+                drop=same[0],
+            )
+        elif len(same) > 1:
+            listed = ", ".join(map(str, same))
+            problems.add(
+                f"columns {listed} are all called {name!r}",
+                "give each column a name of its own",
+                drop=same[-1],
+            )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" … ({len(names)} in all)" if len(names) > _SHOWN_NAMES else ""
+    return ", ".join(names[:_SHOWN_NAMES]) + more

@@ -1,0 +1,219 @@
+"""What the columns of a table hold: numbers, or text with levels; anything else is refused with its remedy."""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.preparation.table_header import is_number
+from lgbm_sm.schema import Feature
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXACT_INTEGERS = 2**53  # LightGBM computes with float64, which holds integers exactly up to here
+_SHOWN_ROWS = 5
+_SHOWN_VALUES = 3
+# Text with more levels than this, nearly all of them different, names rows instead of grouping them.
+_IDENTIFIER_LEVELS = 20
+_IDENTIFIER_SHARE = 0.9
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*", re.DOTALL)
+_DATE_HINT = "derive numbers from dates (year, month, weekday, days since …), or leave them out"
+
+# How a message calls a row, by its position from 0.
+RowName: TypeAlias = Callable[[int], str]
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    NUMBER = "numbers"
+    TEXT = "text"
+    DATE = "dates or times"
+    EMPTY = "nothing but missing cells"
+    OTHER = "values that are neither numbers nor text"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column in the form that files are written from.
+
+    `cells` are int64, uint64, float64 without NaN, or string without empty ones (of another type only where `kind` is
+    DATE, EMPTY or OTHER); null is a missing cell.
+    """
+
+    name: str
+    kind: Kind
+    cells: "pa.ChunkedArray"
+
+
+def read_column(name: str, cells: "pa.ChunkedArray") -> Column:
+    """Bring a column of any Arrow type into one form: true and false become text, decimals floats, NaN null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.cast(cells.type.value_type)
+    kind = kind_of(cells.type)
+    if pa.types.is_boolean(cells.type):
+        cells = pc.if_else(cells, "True", "False")
+    elif kind is Kind.TEXT:
+        cells = cells.cast(pa.large_string())
+        cells = pc.if_else(pc.equal(cells, ""), None, cells)
+    elif pa.types.is_uint64(cells.type):
+        pass
+    elif pa.types.is_integer(cells.type):
+        cells = cells.cast(pa.int64())
+    elif kind is Kind.NUMBER:
+        cells = cells.cast(pa.float64())
+        cells = pc.if_else(pc.is_nan(cells), None, cells)
+    if kind in (Kind.NUMBER, Kind.TEXT) and cells.null_count == len(cells):
+        kind = Kind.EMPTY
+    return Column(name, kind, cells)
+
+
+def kind_of(data_type: "pa.DataType") -> Kind:
+    """The kind of an Arrow type; true and false count as text."""
+    from pyarrow import types
+
+    if types.is_dictionary(data_type):
+        return kind_of(data_type.value_type)
+    if types.is_integer(data_type) or types.is_floating(data_type) or types.is_decimal(data_type):
+        return Kind.NUMBER
+    if types.is_boolean(data_type) or types.is_string(data_type) or types.is_large_string(data_type):
+        return Kind.TEXT
+    if types.is_string_view(data_type):
+        return Kind.TEXT
+    if types.is_temporal(data_type):
+        return Kind.DATE
+    return Kind.EMPTY if types.is_null(data_type) else Kind.OTHER
+
+
+def describe_feature(column: Column, problems: Problems, row_name: RowName, *, categorical: bool) -> Feature | None:
+    """The feature as the schema lists it; None where it is refused, which `problems` then says.
+
+    `categorical`: it was declared to be so; that makes levels of numbers, and takes text as it is.
+    """
+    name = column.name
+    if column.kind is Kind.EMPTY:
+        problems.add(f"column {name!r} holds {column.kind}", drop=name)
+    elif column.kind is Kind.DATE:
+        problems.add(f"column {name!r} holds dates or times ({column.cells.type})", _DATE_HINT, drop=name)
+    elif column.kind is Kind.OTHER:
+        problems.add(f"column {name!r} holds {column.kind} ({column.cells.type})", drop=name)
+    elif column.kind is Kind.TEXT:
+        levels = text_levels(column, problems, categorical=categorical)
+        return Feature(name=name, type="categorical", levels=levels) if levels else None
+    elif not refuse_infinite(column, problems, row_name):
+        if not categorical:
+            return Feature(name=name, type="numeric")
+        return Feature(name=name, type="categorical", levels=number_levels(column, problems))
+    return None
+
+
+def text_levels(column: Column, problems: Problems, *, categorical: bool) -> tuple[str, ...]:
+    """The different texts of a column, sorted; empty where they are no levels, which `problems` then says."""
+    levels: list[str] = sorted(column.cells.drop_null().unique().to_pylist())
+    name, count = column.name, len(levels)
+    if any(char in level for level in levels for char in "\r\0"):
+        problems.add(f"column {name!r} has text with a carriage return or NUL", "clean such text", drop=name)
+        return ()
+    if all(map(_is_iso_date, levels)):
+        problems.add(f"column {name!r} holds dates or times, as text ({levels[0]!r})", _DATE_HINT, drop=name)
+        return ()
+    if categorical:
+        return tuple(levels)
+    if text := texts_among_numbers(levels):
+        problems.add(
+            f"column {name!r} holds numbers, but also text: {some_values(text)}",
+            "mend the cells that are no numbers",
+            keep=name,
+        )
+        return ()
+    rows = len(column.cells) - column.cells.null_count
+    if count > _IDENTIFIER_LEVELS and count > _IDENTIFIER_SHARE * rows:
+        problems.add(
+            f"column {name!r} has {count} different texts in {rows} rows, like an identifier: {some_values(levels)}",
+            drop=name,
+            keep=name,
+        )
+        return ()
+    return tuple(levels)
+
+
+def texts_among_numbers(levels: Sequence[str]) -> list[str]:
+    """The levels that are no numbers, where most are; else none."""
+    text = [level for level in levels if not is_number(level)]
+    return text if len(text) < len(levels) / 2 else []
+
+
+def number_levels(column: Column, problems: Problems) -> tuple[int | float, ...]:
+    """The different numbers of a column, sorted."""
+    levels: list[int | float] = sorted(column.cells.drop_null().unique().to_pylist())
+    if len({float(level) for level in levels}) < len(levels):
+        problems.add(
+            f"column {column.name!r} has numbers that differ only beyond 2^53, where LightGBM's float64 is not exact",
+            "save them as text",
+        )
+    return tuple(levels)
+
+
+def refuse_infinite(column: Column, problems: Problems, row_name: RowName) -> bool:
+    """Whether a column of numbers has infinite ones, which `problems` then says."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_floating(column.cells.type):
+        return False
+    rows = positions_where(pc.is_inf(column.cells))
+    if rows:
+        problems.add(
+            f"column {column.name!r} is infinite in {some_rows(rows, row_name)}",
+            "mend infinite values, or leave their cells empty (missing)",
+        )
+    return bool(rows)
+
+
+def is_inexact(column: Column) -> bool:
+    """Whether a column has integers that float64 cannot hold exactly."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_integer(column.cells.type):
+        return False
+    extremes = pc.min_max(column.cells).as_py()
+    return bool(max(extremes["max"], -extremes["min"]) > EXACT_INTEGERS)
+
+
+def positions_where(condition: Any) -> list[int]:
+    """The positions (from 0) of the true cells of a boolean Arrow column."""
+    import pyarrow.compute as pc
+
+    positions: list[int] = pc.indices_nonzero(condition.combine_chunks()).to_pylist()
+    return positions
+
+
+def some_rows(positions: Sequence[int], row_name: RowName) -> str:
+    """The first few rows by name, and how many more there are."""
+    more = len(positions) - _SHOWN_ROWS
+    return ", ".join(map(row_name, positions[:_SHOWN_ROWS])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def some_values(values: Sequence[object]) -> str:
+    """The first few values as Python writes them."""
+    return ", ".join(f"{value!r:.60}" for value in values[:_SHOWN_VALUES]) + (
+        ", …" if len(values) > _SHOWN_VALUES else ""
+    )
+
+
+def _is_iso_date(text: str) -> bool:
+    if not _ISO_DATE.fullmatch(text):
+        return False
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,213 @@
+"""Where the rows come from: a data set that is shipped, the user's table, or the user's three tables."""
+
+import bisect
+import difflib
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.columns import Kind, kind_of
+from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.preparation.tables import Table, read_table
+from lgbm_sm.schema import Levels
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lgbm_sm.config import DataSection
+
+HEADERLESS_TARGET = "target"
+BOSTON_WARNING = (
+    "Boston housing prices: scikit-learn removed this data set in 1.2 for its ethical problem, the column B, which is "
+    "computed from the share of Black residents. It is here for comparison with published results; leave the column "
+    "out by --set 'data.drop=[B]'"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """All rows as one table.
+
+    `part_rows` are the numbers of rows of train, validation and test, where they are split already; `paths` the files
+    that they came from. `classes` orders the classes of a text target where the data set does it itself.
+    """
+
+    columns: "pa.Table"
+    named: bool
+    paths: tuple[Path, ...] = ()
+    target: str | int | None = None
+    classes: Levels | None = None
+    part_rows: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def row_name(self, position: int) -> str:
+        """How messages call the row at a position (from 0): counted from 1, in its own file, without a header."""
+        if not self.part_rows:
+            return f"row {position + 1}"
+        ends = list(itertools.accumulate(self.part_rows))
+        part = bisect.bisect_right(ends, position)
+        return f"row {position - ends[part] + self.part_rows[part] + 1} of {self.paths[part].name}"
+
+
+def open_source(section: "DataSection", base: Path) -> Source:
+    """Read what the configuration names; relative paths start at `base`.
+
+    Raises:
+        DataError: a file cannot be read, the three tables do not go together, or there is no such data set.
+    """
+    references = tuple(
+        reference for reference in (section.target, *section.drop, *section.categorical) if reference is not None
+    )
+    if section.file is not None:
+        path = base / section.file
+        source = _single(read_table(path, header=section.header, references=references))
+    elif section.files is not None:
+        files = section.files
+        tables = [
+            read_table(base / path, header=section.header, references=references)
+            for path in (files.train, files.validation, files.test)
+        ]
+        source = _joined(tables)
+    elif section.name in _SHIPPED:
+        return _SHIPPED[section.name]()
+    else:
+        near = difflib.get_close_matches(section.name, _SHIPPED, n=1)
+        raise DataError(
+            f"there is no data set {section.name!r}" + (f" (did you mean {near[0]}?)" if near else ""),
+            f"shipped are {', '.join(_SHIPPED)}; a table of your own is named by data.file, or data.files",
+        )
+    if section.name in _SHIPPED:
+        warning = f"the files of your table are called {section.name}_…, like a data set that is shipped: set data.name"
+        source = replace(source, warnings=(*source.warnings, warning))
+    return source
+
+
+def _single(table: Table) -> Source:
+    return Source(
+        columns=table.columns,
+        named=table.named,
+        paths=(table.path,),
+        target=None if table.named else -1,  # the notebook's rule: without names the target stands last
+        notes=table.notes,
+    )
+
+
+def _joined(tables: list[Table]) -> Source:
+    """One table of three: columns are matched by name, or by position where none of the tables has names."""
+    import pyarrow as pa
+
+    first = tables[0]
+    problems = Problems()
+    for table in tables[1:]:
+        _compare(first, table, problems)
+    problems.raise_if_any()
+    parts = [table.columns for table in tables]
+    if first.named and all(len(set(part.column_names)) == part.num_columns for part in parts):
+        parts = [part.select(parts[0].column_names) for part in parts]
+    names = parts[0].column_names
+    # Arrow joins columns by name; positions as names also join columns that are called alike
+    by_position = [part.rename_columns([str(position) for position in range(len(names))]) for part in parts]
+    plain = [_without_dictionaries(part) for part in by_position]
+    return replace(
+        _single(first),
+        columns=pa.concat_tables(plain, promote_options="permissive").rename_columns(names),
+        paths=tuple(table.path for table in tables),
+        part_rows=tuple(part.num_rows for part in parts),
+        notes=tuple(note for table in tables for note in table.notes),
+    )
+
+
+def _compare(first: Table, other: Table, problems: Problems) -> None:
+    where = f"{other.path.name} and {first.path.name}"
+    if first.named != other.named:
+        named, unnamed = (first, other) if first.named else (other, first)
+        problems.add(
+            f"{where}: {named.path.name} names its columns, {unnamed.path.name} does not",
+            "give all three tables a header, or none",
+        )
+        return
+    ours, theirs = first.columns.column_names, other.columns.column_names
+    if first.named and sorted(ours) != sorted(theirs):
+        missing = [name for name in ours if name not in theirs]
+        extra = [name for name in theirs if name not in ours]
+        told = [
+            f"{other.path.name} {what} {', '.join(map(repr, names))}"
+            for what, names in (("lacks", missing), ("has besides", extra))
+            if names
+        ] or ["a column occurs more often in one of them"]
+        problems.add(f"{where} differ in their columns: {'; '.join(told)}", _SAME_COLUMNS)
+        return
+    if len(ours) != len(theirs):
+        problems.add(f"{where} differ: {len(theirs)} columns, {len(ours)} columns", _SAME_COLUMNS)
+        return
+    if len(set(ours)) < len(ours):
+        return  # columns called alike are refused later, unless they are dropped
+    for name in ours:
+        kinds = [kind_of(table.columns.schema.field(name).type) for table in (first, other)]
+        if kinds[0] is not kinds[1] and Kind.EMPTY not in kinds:
+            problems.add(
+                f"column {name!r} holds {kinds[0]} in {first.path.name}, but {kinds[1]} in {other.path.name}",
+                "mend the cells that differ; the three tables need the same columns",
+            )
+
+
+_SAME_COLUMNS = "train, validation and test need the same columns, the target among them"
+
+
+def _without_dictionaries(table: "pa.Table") -> "pa.Table":
+    import pyarrow as pa
+
+    fields = [
+        pa.field(field.name, field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))
+
+
+def _boston() -> Source:
+    with resources.as_file(resources.files("lgbm_sm") / "datasets" / "boston.csv") as path:
+        table = read_table(path, header=True)
+    return Source(columns=table.columns, named=True, target="target", warnings=(BOSTON_WARNING,))
+
+
+def _diabetes() -> Source:
+    from sklearn.datasets import load_diabetes
+
+    return _from_scikit_learn(load_diabetes())
+
+
+def _breast_cancer() -> Source:
+    from sklearn.datasets import load_breast_cancer
+
+    return _from_scikit_learn(load_breast_cancer())
+
+
+def _iris() -> Source:
+    from sklearn.datasets import load_iris
+
+    return _from_scikit_learn(load_iris())
+
+
+def _from_scikit_learn(bunch: Any) -> Source:
+    """Its own column names; classes by name, in its own order."""
+    import pyarrow as pa
+
+    columns = {str(name): bunch.data[:, position] for position, name in enumerate(bunch.feature_names)}
+    if "target_names" not in bunch:
+        return Source(columns=pa.table({**columns, "target": bunch.target}), named=True, target="target")
+    classes = tuple(str(name) for name in bunch.target_names)
+    names = [classes[code] for code in bunch.target]
+    return Source(columns=pa.table({**columns, "target": names}), named=True, target="target", classes=classes)
+
+
+_SHIPPED: dict[str, Callable[[], Source]] = {
+    "boston": _boston,
+    "diabetes": _diabetes,
+    "breast-cancer": _breast_cancer,
+    "iris": _iris,
+}

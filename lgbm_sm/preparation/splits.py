@@ -1,0 +1,94 @@
+"""Which rows of a table become train, validation and test."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from lgbm_sm.errors import DataError
+from lgbm_sm.schema import Levels, Split
+
+_SHOWN_CLASSES = 5
+
+
+def split_rows(
+    rows: int,
+    *,
+    test_size: float,
+    validation_size: float,
+    random_state: int,
+    codes: Sequence[int] | None = None,
+    classes: Levels = (),
+) -> dict[Split, list[int]]:
+    """The row positions of each split, in the order in which `train_test_split` deals them.
+
+    `test_size` is a share of all rows, `validation_size` of the rest. With the `codes` of its rows' classes, each split
+    holds the classes in the proportions of the table.
+
+    Raises:
+        DataError: a split would have no rows, or a class too few of them to occur in each split.
+    """
+    tested = math.ceil(rows * test_size)
+    validated = math.ceil((rows - tested) * validation_size)
+    if rows - tested - validated < 1:
+        raise DataError(
+            f"{rows} rows are too few for test_size={test_size} and validation_size={validation_size}: "
+            f"{tested} would go to test, {validated} to validation, and none to train",
+            "use more rows, or smaller shares",
+        )
+    if codes is not None:
+        _require_rows_of_each_class(codes, classes, min(tested, validated))
+    everything = list(range(rows))
+    rest, test = _deal(everything, codes, test_size, random_state, classes)
+    train, validation = _deal(rest, codes, validation_size, random_state, classes)
+    if codes is not None:
+        require_classes_in_train([codes[row] for row in train], codes, classes)
+    return {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test}
+
+
+def require_classes_in_train(trained: Sequence[int], codes: Sequence[int], classes: Levels) -> None:
+    """Make sure that every class can be learned.
+
+    Raises:
+        DataError: a class does not occur in the train split.
+    """
+    if lacking := sorted(set(range(len(classes))) - set(trained)):
+        raise _too_few(Counter(codes), classes, lacking, "the train split has none of them")
+
+
+def _deal(
+    positions: list[int], codes: Sequence[int] | None, size: float, random_state: int, classes: Levels
+) -> tuple[list[int], list[int]]:
+    from sklearn.model_selection import train_test_split
+
+    groups = None if codes is None else [codes[position] for position in positions]
+    if groups is not None and (few := [code for code, count in Counter(groups).items() if count < 2]):
+        raise _too_few(Counter(codes), classes, few, "a stratified split needs more")
+    dealt: list[Any] = train_test_split(positions, test_size=size, random_state=random_state, stratify=groups)
+    return dealt[0], dealt[1]
+
+
+def _require_rows_of_each_class(codes: Sequence[int], classes: Levels, smallest_split: int) -> None:
+    counts = Counter(codes)
+    few = [code for code in range(len(classes)) if counts[code] < len(Split) - 1]
+    if few:
+        raise _too_few(counts, classes, few, "each class needs a row for each of train, validation and test")
+    if smallest_split < len(classes):
+        raise DataError(
+            f"the target has {len(classes)} classes in {len(codes)} rows: the smallest split would get "
+            f"{smallest_split}, less than one for each class",
+            "use more rows or larger shares; a target of many numbers may be meant for regression: "
+            "--set training.hyperparameters.objective=regression",
+        )
+
+
+def _too_few(counts: Counter[int], classes: Levels, few: Sequence[int], why: str) -> DataError:
+    listed = ", ".join(
+        f"{classes[code]!r} has {counts[code]} row{'' if counts[code] == 1 else 's'}" for code in few[:_SHOWN_CLASSES]
+    )
+    more = f" and {len(few) - _SHOWN_CLASSES} classes more" if len(few) > _SHOWN_CLASSES else ""
+    return DataError(
+        f"class {listed}{more}: {why}",
+        "join rare classes or remove their rows; a target of many numbers may be meant for regression: "
+        "--set training.hyperparameters.objective=regression",
+    )

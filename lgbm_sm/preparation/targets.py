@@ -1,0 +1,219 @@
+"""Which target suits which objective, and what its classes are.
+
+Names, aliases and domains are those of LightGBM's parameter `objective` (docs/Parameters.rst).
+"""
+
+import difflib
+from collections import Counter
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from lgbm_sm.preparation.columns import (
+    Column,
+    Kind,
+    RowName,
+    positions_where,
+    refuse_infinite,
+    some_rows,
+    some_values,
+    text_levels,
+    texts_among_numbers,
+)
+from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.schema import Levels
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SHOWN_CLASSES = 10
+
+
+class _Family(StrEnum):
+    REGRESSION = "regression"
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    PROBABILITY = "probability"
+    RANKING = "ranking"
+    CUSTOM = "custom"
+
+
+_OBJECTIVES: dict[_Family, dict[str, tuple[str, ...]]] = {
+    _Family.REGRESSION: {
+        "regression": (
+            "regression_l2",
+            "l2",
+            "mean_squared_error",
+            "mse",
+            "l2_root",
+            "root_mean_squared_error",
+            "rmse",
+        ),
+        "regression_l1": ("l1", "mean_absolute_error", "mae"),
+        "huber": (),
+        "fair": (),
+        "poisson": (),
+        "quantile": (),
+        "mape": ("mean_absolute_percentage_error",),
+        "gamma": (),
+        "tweedie": (),
+    },
+    _Family.BINARY: {"binary": ()},
+    _Family.MULTICLASS: {"multiclass": ("softmax",), "multiclassova": ("multiclass_ova", "ova", "ovr")},
+    _Family.PROBABILITY: {"cross_entropy": ("xentropy",), "cross_entropy_lambda": ("xentlambda",)},
+    _Family.RANKING: {"lambdarank": (), "rank_xendcg": ("xendcg", "xe_ndcg", "xe_ndcg_mart", "xendcg_mart")},
+    _Family.CUSTOM: {"custom": ("none", "null", "na")},
+}
+_KNOWN: dict[str, tuple[_Family, str]] = {
+    name: (family, objective)
+    for family, objectives in _OBJECTIVES.items()
+    for objective, aliases in objectives.items()
+    for name in (objective, *aliases)
+}
+_LEARNED = [
+    objective
+    for family in (_Family.REGRESSION, _Family.BINARY, _Family.MULTICLASS, _Family.PROBABILITY)
+    for objective in _OBJECTIVES[family]
+]
+
+
+def describe_target(
+    column: Column,
+    objective: str,
+    problems: Problems,
+    row_name: RowName,
+    *,
+    classes: Levels | None = None,
+) -> Levels | None:
+    """The target's classes under an objective, or None where it is learned as a number.
+
+    `classes` are those of a data set that orders them itself; else they are sorted. What does not suit is said in
+    `problems`, with the objective that does.
+    """
+    found = _KNOWN.get(objective)
+    if found is None:
+        near = difflib.get_close_matches(objective, _KNOWN, n=1)
+        problems.add(
+            f"objective={objective} is no objective of LightGBM" + (f" (did you mean {near[0]}?)" if near else ""),
+            f"the objectives are {', '.join(_LEARNED)}",
+        )
+        return None
+    family, canonical = found
+    if family is _Family.RANKING:
+        problems.add(
+            f"objective={objective} needs query groups, which a table of rows does not carry", use("regression")
+        )
+    if family is _Family.CUSTOM:
+        problems.add(f"objective={objective} stands for a function of one's own", use("regression"))
+    if not _is_usable(column, problems, row_name):
+        return None
+    if column.kind is Kind.TEXT:
+        return _text_classes(column, objective, family, problems, classes)
+    if family in (_Family.BINARY, _Family.MULTICLASS):
+        return _number_classes(column, objective, family, problems)
+    _check_domain(column, canonical, family, objective, problems)
+    return None
+
+
+def use(objective: str) -> str:
+    """The hint that names the objective to take."""
+    return f"use objective {objective}: --set training.hyperparameters.objective={objective}"
+
+
+def class_codes(cells: "pa.ChunkedArray", classes: Levels) -> list[int]:
+    """The position of each cell among the classes; the cells hold nothing else."""
+    positions = {value: code for code, value in enumerate(classes)}
+    return [positions[cell] for cell in cells.to_pylist()]
+
+
+def class_counts(cells: "pa.ChunkedArray", classes: Levels) -> str:
+    """The classes with their codes and numbers of rows, as a line for the user."""
+    counts = Counter(cells.to_pylist())
+    shown = ", ".join(f"{value} = {code} ({counts[value]} rows)" for code, value in enumerate(classes[:_SHOWN_CLASSES]))
+    return shown + (f", … {len(classes)} classes" if len(classes) > _SHOWN_CLASSES else "")
+
+
+def _is_usable(column: Column, problems: Problems, row_name: RowName) -> bool:
+    name = column.name
+    if column.kind in (Kind.EMPTY, Kind.OTHER, Kind.DATE):
+        problems.add(f"the target {name!r} holds {column.kind}", "name another column: --set data.target=<column>")
+        return False
+    if column.cells.null_count:
+        import pyarrow.compute as pc
+
+        rows = positions_where(pc.is_null(column.cells))
+        which = some_rows(rows, row_name)
+        problems.add(
+            f"the target {name!r} is missing in {len(rows):,} of {len(column.cells):,} rows: {which}",
+            "remove rows without a target from the table; empty cells and NA, NaN, None, null of CSV files are missing",
+        )
+        return False
+    return column.kind is not Kind.NUMBER or not refuse_infinite(column, problems, row_name)
+
+
+def _text_classes(
+    column: Column, objective: str, family: _Family, problems: Problems, classes: Levels | None
+) -> Levels | None:
+    texts = text_levels(column, problems, categorical=True)
+    if not texts:
+        return None
+    if family in (_Family.BINARY, _Family.MULTICLASS):
+        return _count_classes(column, objective, family, classes or texts, problems)
+    if stray := texts_among_numbers(texts):
+        problems.add(
+            f"the target {column.name!r} holds numbers, but also text: {some_values(stray)}",
+            "mend or remove these rows",
+        )
+    elif family in (_Family.REGRESSION, _Family.PROBABILITY):
+        _add_classification(column, f"objective={objective} learns numbers", texts, problems)
+    return None
+
+
+def _number_classes(column: Column, objective: str, family: _Family, problems: Problems) -> Levels | None:
+    found: tuple[int | float, ...] = tuple(sorted(column.cells.unique().to_pylist()))
+    whole = all(value == int(value) for value in found)
+    if not whole and (family is _Family.MULTICLASS or len(found) != 2):
+        problems.add(
+            f"the target {column.name!r} is continuous ({len(found)} different numbers, {found[0]} to {found[-1]}), "
+            f"but objective={objective} learns classes",
+            use("regression"),
+        )
+        return None
+    return _count_classes(column, objective, family, found, problems)
+
+
+def _count_classes(column: Column, objective: str, family: _Family, found: Levels, problems: Problems) -> Levels | None:
+    if len(found) == 1:
+        problems.add(
+            f"the target {column.name!r} is {found[0]!r} in every row: there is nothing to learn",
+            "name another column: --set data.target=<column>",
+        )
+        return None
+    if family is _Family.BINARY and len(found) > 2:
+        _add_classification(column, f"objective={objective} learns 2 classes", found, problems)
+        return None
+    return found
+
+
+def _add_classification(column: Column, why: str, found: Levels, problems: Problems) -> None:
+    kind = "text" if column.kind is Kind.TEXT else "numbers"
+    values = ", ".join(f"{value!r:.40}" for value in found[:_SHOWN_CLASSES]) + (
+        " …" if len(found) > _SHOWN_CLASSES else ""
+    )
+    problems.add(
+        f"the target {column.name!r} is {kind} with {len(found)} different values ({values}), but {why}",
+        use("binary" if len(found) <= 2 else "multiclass"),
+    )
+
+
+def _check_domain(column: Column, canonical: str, family: _Family, objective: str, problems: Problems) -> None:
+    import pyarrow.compute as pc
+
+    extremes = pc.min_max(column.cells).as_py()
+    low, high = extremes["min"], extremes["max"]
+    where = f"the target {column.name!r} ranges from {low} to {high}, but objective={objective} needs"
+    if family is _Family.PROBABILITY and (low < 0 or high > 1):
+        problems.add(f"{where} probabilities from 0 to 1", use("regression"))
+    elif canonical == "gamma" and low <= 0:
+        problems.add(f"{where} numbers above 0", use("tweedie" if low == 0 else "regression"))
+    elif canonical in ("poisson", "tweedie") and (low < 0 or high == 0):
+        problems.add(f"{where} numbers of at least 0, not all of them 0", use("regression"))

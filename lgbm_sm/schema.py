@@ -1,0 +1,225 @@
+"""What prepared data is: schema.json, the layout of the data folder, and whether the files there still agree."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lgbm_sm.errors import DataError
+
+SCHEMA_FILE = "schema/schema.json"
+PREPARE_HINT = "run `lgbm-sm prepare-data`"
+_BLOCK_BYTES = 1 << 20
+
+
+class Split(StrEnum):
+    """A part of the prepared data; each has a folder and one file."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+    TEST_TARGET = "test_target"
+
+
+FOLDERS: Mapping[Split, str] = {
+    Split.TRAIN: "train",
+    Split.VALIDATION: "valid",
+    Split.TEST: "test",
+    Split.TEST_TARGET: "test_target",
+}
+# Channel name to folder. The test rows are never a channel: a model that has seen them cannot be judged by them.
+CHANNELS: Mapping[str, str] = {"train": "train", "validation": "valid", "schema": "schema"}
+
+Levels = tuple[str, ...] | tuple[int | float, ...]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Feature(_Part):
+    """One feature column.
+
+    `levels` (of categorical features) are all text, matched exactly, or all numbers, matched by value; the position of
+    a level is its code.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    type: Literal["numeric", "categorical"]
+    levels: Levels | None = None
+
+    @model_validator(mode="after")
+    def _levels_belong_to_categorical(self) -> Self:
+        if (self.type == "categorical") != bool(self.levels):
+            raise ValueError(f"feature {self.name}: categorical features have levels, numeric ones have none")
+        _refuse_repeated(self.levels or (), f"feature {self.name}: level")
+        return self
+
+
+class Target(_Part):
+    """The target column. `classes` (of a classification): the position of a class is its code, 0 to k-1."""
+
+    name: Annotated[str, Field(min_length=1)]
+    classes: Levels | None
+
+    @model_validator(mode="after")
+    def _classes_are_different(self) -> Self:
+        _refuse_repeated(self.classes or (), "class")
+        return self
+
+
+class SplitFile(_Part):
+    """One file: its path within the data folder, its number of rows, and its content's SHA-256 in hex."""
+
+    # Exactly one folder deep, so that a schema.json made by hand cannot lead outside of the data folder.
+    file: Annotated[str, Field(pattern=r"^[a-z_]+/[A-Za-z0-9_-][A-Za-z0-9._-]*\.csv$")]
+    rows: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Schema(_Part):
+    """The content of schema.json: features in the order of the files' columns, the target, and the files."""
+
+    format_version: Literal[1] = 1
+    dataset: str
+    target: Target
+    features: Annotated[tuple[Feature, ...], Field(min_length=1)]
+    splits: dict[Split, SplitFile]
+
+    @model_validator(mode="after")
+    def _names_are_different_and_files_complete(self) -> Self:
+        _refuse_repeated((*self.feature_names, self.target.name), "column name")
+        for split, folder in FOLDERS.items():
+            if split not in self.splits:
+                raise ValueError(f"split {split} is not listed")
+            if not self.splits[split].file.startswith(f"{folder}/"):
+                raise ValueError(f"split {split}: {self.splits[split].file} does not lie in {folder}/")
+        return self
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The schema as the JSON object that schema.json and the model's metadata.json hold."""
+        document = self.model_dump(mode="json")
+        for feature in document["features"]:
+            if feature["levels"] is None:
+                del feature["levels"]
+        return document
+
+    def to_bytes(self) -> bytes:
+        """The content of schema.json."""
+        return (json.dumps(self.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def schema_path(data_folder: Path) -> Path:
+    """Where schema.json lies in a data folder."""
+    return data_folder / SCHEMA_FILE
+
+
+def load_schema(data_folder: Path) -> Schema:
+    """The schema of the data in `data_folder`.
+
+    Raises:
+        DataError: there is no schema.json, or it is not a schema of this format.
+    """
+    path = schema_path(data_folder)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"there is no prepared data: {path} does not exist", PREPARE_HINT) from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}", PREPARE_HINT) from error
+    try:
+        return Schema.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DataError(
+            f"{path} is not a schema: {where + ': ' if where else ''}{first['msg']}", PREPARE_HINT
+        ) from error
+
+
+def training_channels(data_folder: Path) -> dict[str, Path]:
+    """Channel name (`train`, `validation`, `schema`) to its folder, once all of them are as prepare-data left them.
+
+    Raises:
+        DataError: nothing is prepared, a channel's file is missing or changed, or something else lies beside it.
+    """
+    schema = load_schema(data_folder)
+    _refuse_strays(data_folder, "schema", {schema_path(data_folder)})
+    verify_split(data_folder, schema, Split.TRAIN)
+    verify_split(data_folder, schema, Split.VALIDATION)
+    return {channel: data_folder / folder for channel, folder in CHANNELS.items()}
+
+
+def verify_split(data_folder: Path, schema: Schema, split: Split | str) -> Path:
+    """The path of the split's file, once it is sure to be the one that `schema` describes.
+
+    Raises:
+        DataError: the file is missing, its SHA-256 is another, or its channel folder holds something else besides.
+    """
+    split = Split(split)
+    path = data_folder / schema.splits[split].file
+    if FOLDERS[split] in CHANNELS.values():
+        _refuse_strays(data_folder, FOLDERS[split], {path})
+    try:
+        digest = file_sha256(path)
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing, though {schema_path(data_folder)} lists it", PREPARE_HINT) from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}", PREPARE_HINT) from error
+    if digest != schema.splits[split].sha256:
+        raise DataError(f"{path} is not the file that {schema_path(data_folder)} describes", PREPARE_HINT)
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hex. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def stray_files(data_folder: Path, folder: str, known: Iterable[Path]) -> Iterator[Path]:
+    """Files under a channel folder that are not `known`, at any depth.
+
+    Hidden files are left out: no program reads them, and file managers make them.
+    """
+    expected = set(known)
+    for path in sorted((data_folder / folder).rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(data_folder).parts)
+        if path not in expected and not hidden and not path.is_dir():
+            yield path
+
+
+def strays_error(strays: list[Path]) -> DataError:
+    """The error that names files which do not belong into channel folders."""
+    plural = "file does" if len(strays) == 1 else "files do"
+    return DataError(
+        f"{len(strays)} {plural} not belong into the channel folders, where each file would be trained on: "
+        + ", ".join(map(str, strays[:5]))
+        + (" …" if len(strays) > 5 else ""),
+        "move or delete what is named, then run the command again",
+    )
+
+
+def _refuse_strays(data_folder: Path, folder: str, known: set[Path]) -> None:
+    if strays := list(stray_files(data_folder, folder, known)):
+        raise strays_error(strays)
+
+
+def _refuse_repeated(values: tuple[str | float, ...], what: str) -> None:
+    seen: set[str | float] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{what} {value!r} occurs twice")
+        seen.add(value)

@@ -1,0 +1,87 @@
+"""A project folder to prepare data in."""
+
+import csv
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lgbm_sm.config import DataSection
+from lgbm_sm.data import PreparedData, prepare_data
+from lgbm_sm.errors import DataError
+
+
+@dataclass
+class CollectedReports:
+    """A reporter that keeps what it is told."""
+
+    steps: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def step(self, text: str) -> None:
+        self.steps.append(text)
+
+    def detail(self, text: str) -> None:
+        self.details.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def log(self, line: str) -> None:
+        raise AssertionError(line)
+
+    def trace(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+@dataclass
+class DataProject:
+    """Prepares data in `folder`, where tables lie too."""
+
+    folder: Path
+    reports: CollectedReports = field(default_factory=CollectedReports)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def write(self, name: str, text: str) -> str:
+        """A file of this text in the folder; gives its name back."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="")
+        return name
+
+    def prepare(self, objective: str = "regression", **section: Any) -> PreparedData:
+        """Run prepare-data with these keys of the section `data`."""
+        if "file" in section:
+            section.setdefault("name", "mine")
+        return prepare_data(DataSection(**section), objective, base=self.folder, reporter=self.reports)
+
+    def refusal(self, objective: str = "regression", **section: Any) -> DataError:
+        """The error that prepare-data ends with; nothing may have been written."""
+        before = self.listing()
+        try:
+            self.prepare(objective, **section)
+        except DataError as error:
+            assert self.listing() == before
+            return error
+        raise AssertionError("nothing was refused")
+
+    def listing(self) -> list[str]:
+        """The files under the data folder."""
+        return sorted(path.relative_to(self.data).as_posix() for path in self.data.rglob("*") if path.is_file())
+
+    def schema(self) -> dict[str, Any]:
+        """The content of schema.json."""
+        document: dict[str, Any] = json.loads((self.data / "schema/schema.json").read_text(encoding="utf-8"))
+        return document
+
+    def rows(self, *splits: str) -> list[list[str]]:
+        """The cells of the files of splits, as the csv module reads them."""
+        found: list[list[str]] = []
+        for split in splits or ("train", "validation", "test"):
+            with (self.data / self.schema()["splits"][split]["file"]).open(encoding="utf-8", newline="") as file:
+                found.extend(csv.reader(file))
+        return found

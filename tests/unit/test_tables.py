@@ -1,0 +1,132 @@
+"""Reading the user's CSV and Parquet files."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.tables import Table, read_table
+
+
+def read(path: Path, text: str, name: str = "t.csv", *, header: bool | None = None, references: Any = ()) -> Table:
+    (path / name).write_text(text, encoding="utf-8", newline="")
+    return read_table(path / name, header=header, references=references)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a,b\n1,2\n3,4\n", ["a", "b"]),
+        ("a,b\nx,2\ny,4\n", ["a", "b"]),
+        ("a,b\n,2\n3,NA\n", ["a", "b"]),
+        (",a\n0,1.5\n1,2.5\n", ["", "a"]),
+        ('"a\nb","c,d"\n1,2\n', ["a\nb", "c,d"]),
+        ("\ufeffa,b\r\n1,2\r\n", ["a", "b"]),
+        ("1.5,2\n3,4\n", ["Column_0", "Column_1"]),
+        ("1.5,x\n3,y\n", ["Column_0", "Column_1"]),
+        ("x,y\nx,z\n", ["Column_0", "Column_1"]),
+        ("NA,2\n3,4\n", ["Column_0", "Column_1"]),
+    ],
+)
+def test_a_header_is_found_out_when_the_first_rows_tell(text: str, names: list[str], tmp_path: Path) -> None:
+    table = read(tmp_path, text)
+    assert table.columns.column_names == names
+    assert table.named == (not names[-1].startswith("Column_"))
+    assert len(table.notes) == 1
+
+
+@pytest.mark.parametrize("text", ["a,b\nx,y\n", "a,b\n", "?,1\n3,4\n", "a,1\n3,4\n"])
+def test_a_header_is_asked_for_when_it_may_be_one_or_not(text: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be known") as caught:
+        read(tmp_path, text)
+    assert "--set data.header=true" in caught.value.hint
+
+
+@pytest.mark.parametrize(("header", "rows"), [(True, 1), (False, 2)])
+def test_the_header_is_as_configured_when_it_is_configured(header: bool, rows: int, tmp_path: Path) -> None:
+    table = read(tmp_path, "1,2\n3,4\n", header=header)
+    assert (table.columns.num_rows, table.named, table.notes) == (rows, header, ())
+
+
+def test_a_header_is_known_when_the_configuration_uses_one_of_its_names(tmp_path: Path) -> None:
+    assert read(tmp_path, "a,b\nx,y\n", references=(-1, "b")).columns.column_names == ["a", "b"]
+
+
+def test_tabs_keep_cells_apart_when_the_file_is_tsv(tmp_path: Path) -> None:
+    assert read(tmp_path, "a\tb\n1,5\t2\n", "t.tsv", header=True).columns.to_pydict() == {"a": ["1,5"], "b": [2]}
+
+
+def test_a_csv_is_unpacked_when_it_is_gzipped(tmp_path: Path) -> None:
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))
+    assert read_table(tmp_path / "t.csv.gz", header=None).columns.to_pydict() == {"a": [1], "b": [2]}
+
+
+def test_floats_are_the_nearest_ones_when_read_from_csv(tmp_path: Path) -> None:
+    texts = ["0.1", "1e-320", "0.30000000000000004", "9007199254740993.0", "5e-324", "123456789.12345678"]
+    table = read(tmp_path, "a,b\n" + "".join(f"{text},1\n" for text in texts))
+    assert table.columns["a"].to_pylist() == [float(text) for text in texts]
+
+
+def test_words_for_missing_are_missing_and_words_for_truth_stay_text_when_read_from_csv(tmp_path: Path) -> None:
+    table = read(tmp_path, "a,b\ntrue,1\nNA,\nFALSE,null\n", header=True)
+    assert table.columns.to_pydict() == {"a": ["true", None, "FALSE"], "b": [1, None, None]}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        ("a,b\n1,2\n3\n", "t.csv", "Row #3: Expected 2 columns, got 1"),
+        ("a,b\n1,2\n3,4,5\n", "t.csv", "Row #3: Expected 2 columns, got 3"),
+        ("a;b\n1;2\n", "t.csv", "single column"),
+        ("", "t.csv", "is empty"),
+        ("a,b\n", "t.csv", "has no rows"),
+        ("a,b\n1,2\n", "t.xlsx", r"\.csv"),
+        ("a,b\n1,2\n", "t.parquet", "cannot be read as Parquet"),
+        ("a,b\n1,2\n", "t.csv.gz", "cannot be read"),
+    ],
+)
+def test_a_file_is_refused_when_it_is_no_table(text: str, name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read(tmp_path, text, name, header=True)
+    assert str(tmp_path / name) in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("rows_before", [0, 5000])
+def test_a_csv_is_refused_when_it_is_not_utf8(rows_before: int, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,b\n" + b"x,1\n" * rows_before + "süß,1\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not UTF-8"):
+        read_table(path, header=None)
+
+
+def test_a_near_file_is_suggested_when_there_is_none_of_the_name(tmp_path: Path) -> None:
+    (tmp_path / "houses.csv").touch()
+    with pytest.raises(DataError, match=r"houses\.scv does not exist \(did you mean houses\.csv\?\)"):
+        read_table(tmp_path / "houses.scv", header=None)
+    with pytest.raises(DataError, match="is not a file"):
+        read_table(tmp_path, header=None)
+
+
+def test_the_row_index_is_left_out_when_pandas_saved_it_in_parquet(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]}, index=[5, 6])
+    frame.to_parquet(tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet", header=None)
+    assert table.columns.to_pydict() == {"a": [1, 2], "b": [3, 4]}
+    assert "row index" in table.notes[0]
+
+
+def test_folders_make_no_columns_when_they_are_called_like_partitions(tmp_path: Path) -> None:
+    folder = tmp_path / "year=2020"
+    folder.mkdir()
+    pd.DataFrame({"a": [1], "b": [2]}).to_parquet(folder / "t.parquet")
+    assert read_table(folder / "t.parquet", header=None).columns.column_names == ["a", "b"]
+
+
+def test_data_header_is_refused_when_the_file_is_parquet(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1], "b": [2]}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="always names its columns"):
+        read_table(tmp_path / "t.parquet", header=False)
