@@ -59,6 +59,6 @@ if [ "$(cat "$project_stamp" 2>/dev/null)" != "$project_now" ]; then
 fi
 
 if [ ! -f "$lightgbm_stamp" ]; then
-    "$python" tools/check_lightgbm.py
+    PYTHONPATH=containers/runtime "$python" tools/check_lightgbm.py
     : >"$lightgbm_stamp"
 fi

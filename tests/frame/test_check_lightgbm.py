@@ -1,49 +1,78 @@
-"""The loader's own messages are told from one another, and lead to the right remedy."""
+"""The loader's own message about a missing system library leads to the right remedy, wherever LightGBM is loaded."""
 
-import ctypes
+import json
+import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from tools.check_lightgbm import library_path, remedy
-
-MACOS = "dlopen(/x/lib_lightgbm.dylib, 0x0006): Library not loaded: @rpath/libomp.dylib\n  Reason: tried: '/opt/…'"
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the loader's messages are Linux's")
 
 
-def test_the_check_passes_when_the_installed_library_loads(checkout: Path) -> None:
-    subprocess.run([sys.executable, str(checkout / "tools" / "check_lightgbm.py")], check=True, timeout=30)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the loader's message is Linux's")
-def test_the_loader_names_libgomp_and_the_remedy_is_its_package_when_libgomp_is_missing(tmp_path: Path) -> None:
-    # the real library, which asks for a libgomp of the same length that no machine has
-    library = tmp_path / "lib_lightgbm.so"
-    library.write_bytes(library_path().read_bytes().replace(b"libgomp.so.1\0", b"libgomp.so.0\0"))
-    with pytest.raises(OSError, match=r"libgomp\.so\.0: cannot open shared object file") as caught:
-        ctypes.CDLL(str(library))
-    assert "sudo apt install libgomp1" in remedy(str(caught.value))
-    assert "sudo dnf install libgomp" in remedy(str(caught.value))
-
-
-def test_the_remedy_is_brew_when_macos_misses_libomp() -> None:
-    assert remedy(MACOS).endswith("brew install libomp")
-
-
-def test_no_remedy_is_invented_when_the_library_is_damaged(tmp_path: Path) -> None:
-    library = tmp_path / "lib_lightgbm.so"
-    library.write_bytes(b"not a library")
-    with pytest.raises(OSError, match=r"lib_lightgbm\.so") as caught:
-        ctypes.CDLL(str(library))
-    assert remedy(str(caught.value)) == ""
-
-
-def test_the_check_ends_with_an_error_line_when_lightgbm_is_not_installed(tmp_path: Path, checkout: Path) -> None:
-    script = shutil.copy(checkout / "tools" / "check_lightgbm.py", tmp_path)
-    finished = subprocess.run(
-        [sys.executable, "-S", script], capture_output=True, text=True, check=False, timeout=30, cwd=tmp_path
+def python(checkout: Path, packages: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Runs Python on the checkout's runtime with the packages in a folder before the installed ones."""
+    path = os.pathsep.join([str(packages), str(checkout / "containers" / "runtime")])
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
+
+
+@pytest.fixture
+def packages(tmp_path: Path) -> Path:
+    """A folder with a copy of the installed lightgbm."""
+    spec = find_spec("lightgbm")
+    assert spec
+    assert spec.origin
+    shutil.copytree(Path(spec.origin).parent, tmp_path / "packages" / "lightgbm")
+    return tmp_path / "packages"
+
+
+@pytest.fixture
+def without_libgomp(packages: Path) -> Path:
+    """The real library, which asks for a libgomp of the same length that no machine has."""
+    library = packages / "lightgbm" / "lib" / "lib_lightgbm.so"
+    content = library.read_bytes()
+    assert b"libgomp.so.1\0" in content
+    library.write_bytes(content.replace(b"libgomp.so.1\0", b"libgomp.so.0\0"))
+    return packages
+
+
+def test_the_check_passes_when_the_library_loads(checkout: Path, packages: Path) -> None:
+    finished = python(checkout, packages, str(checkout / "tools" / "check_lightgbm.py"))
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_the_check_names_the_packages_when_libgomp_is_missing(checkout: Path, without_libgomp: Path) -> None:
+    finished = python(checkout, without_libgomp, str(checkout / "tools" / "check_lightgbm.py"))
     assert finished.returncode == 1
-    assert finished.stderr.startswith("error: LightGBM cannot be loaded: no installed lightgbm")
+    assert finished.stderr.startswith("error: LightGBM cannot be loaded: libgomp.so.0: cannot open shared object file")
+    assert "sudo apt install libgomp1" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_the_check_invents_no_remedy_when_the_library_is_damaged(checkout: Path, packages: Path) -> None:
+    (packages / "lightgbm" / "lib" / "lib_lightgbm.so").write_bytes(b"not a library")
+    finished = python(checkout, packages, str(checkout / "tools" / "check_lightgbm.py"))
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("error: LightGBM cannot be loaded: ")
+    assert "install" not in finished.stderr.partition("lib_lightgbm.so")[2]
+
+
+def test_training_fails_with_the_remedy_when_libgomp_is_missing(
+    checkout: Path, without_libgomp: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "ml"
+    (root / "input" / "config").mkdir(parents=True)
+    (root / "input" / "config" / "hyperparameters.json").write_text(json.dumps({}))
+    finished = python(checkout, without_libgomp, "-m", "lgbm_runtime", "train", "--root", str(root))
+    assert finished.returncode == 1
+    assert "sudo apt install libgomp1" in (root / "output" / "failure").read_text().splitlines()[0]

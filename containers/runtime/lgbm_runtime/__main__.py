@@ -1,0 +1,53 @@
+"""`python -m lgbm_runtime train | serve`: what the image's entry point runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit code."""
+    if arguments[:1] == ["serve"]:
+        # As process 1 a program ignores signals that it does not handle; all further imports come after this.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _end_at_once)
+
+    import argparse
+    from pathlib import Path
+
+    from lgbm_runtime import __version__
+    from lgbm_runtime.paths import DEFAULT_ROOT, ContainerPaths
+
+    parser = argparse.ArgumentParser(prog="lgbm_runtime", description="Trains or serves a LightGBM model.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    train_parser = commands.add_parser("train", help="train on the channels, write the model artifact")
+    serve_parser = commands.add_parser("serve", help="answer /ping and /invocations with the model artifact")
+    for command_parser in (train_parser, serve_parser):
+        command_parser.add_argument(
+            "--root", type=Path, default=DEFAULT_ROOT, help="the folder with input, model and output (%(default)s)"
+        )
+    place = serve_parser.add_mutually_exclusive_group()
+    place.add_argument("--port", type=int, help="the TCP port (SAGEMAKER_BIND_TO_PORT, or 8080)")
+    place.add_argument("--fd", type=int, help="the descriptor of a listening socket that was inherited")
+    options = parser.parse_args(arguments)
+    paths = ContainerPaths(options.root)
+    if options.command == "train":
+        from lgbm_runtime.training import train
+
+        return train(paths)
+    from lgbm_runtime.server import serve
+
+    return serve(paths, os.environ, port=options.port, descriptor=options.fd)
+
+
+def _end_at_once(*_: object) -> None:
+    # nothing has been started yet that would have to be finished
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,164 @@
+"""From CSV text to a float64 matrix in the order of the schema."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lgbm_runtime.cells import Column, Unseen, columns_of, is_number_or_missing, listed
+from lgbm_runtime.errors import InvocationError
+from lgbm_runtime.schema import Schema
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float64]
+
+# Rows converted at a time: enough to work by columns, little enough that the cells' texts are small beside the matrix.
+_CHUNK_ROWS = 4096
+# From this many lines on, numpy's reader is faster than split() and float().
+_NUMPY_LINES = 64
+# Quotes need the csv module; the others stand in texts that float() or older numpy take for numbers (1_0, 0x1p3).
+_NOT_PLAIN = '"_xX'
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table as float64, NaN where a cell is missing; levels and classes are their codes.
+
+    `matrix` is (rows, features), `target` (rows), None where the table has none. `unseen` are levels that became
+    missing, as (feature, level).
+    """
+
+    matrix: Matrix
+    target: Matrix | None
+    unseen: tuple[tuple[str, str], ...] = ()
+
+
+def rows_from_csv(text: str, schema: Schema, *, with_target: bool = False, header: bool | None = None) -> Rows:
+    """The rows of a table whose columns are the schema's features, then the target where it has one.
+
+    `header` says whether the first line holds names; None: it does when none of its cells is a number or missing, and
+    at least one is a column's name. Named columns may come in any order. Raises InvocationError(400).
+    """
+    text = text[1:] if text.startswith("\ufeff") else text
+    # rstrip copies the text, which may have many megabytes
+    text = text.rstrip("\r\n") if text.endswith(("\r", "\n")) else text
+    if not text:
+        raise InvocationError(400, "the table is empty")
+    values = None
+    if not header and not schema.categorical_indices and not (with_target and schema.classes):
+        values = _plain_values(text, schema.width + with_target)
+        if values is not None and with_target and np.isnan(values[:, -1]).any():
+            values = None
+    unseen = Unseen()
+    if values is None:
+        columns = columns_of(schema, with_target=with_target)
+        values = _values(_records(text), columns, unseen, header=header)
+    if not with_target:
+        return Rows(values, None, unseen.levels)
+    return Rows(np.ascontiguousarray(values[:, :-1]), values[:, -1].copy(), unseen.levels)
+
+
+def _plain_values(text: str, width: int) -> Matrix | None:
+    """The matrix of a table that holds nothing but numbers, to the bit as float() reads them.
+
+    None where it holds something else, which then needs a closer look.
+    """
+    if not text.isascii() or any(character in text for character in _NOT_PLAIN):
+        return None
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    if lines[0].count(",") != width - 1:
+        return None
+    try:
+        if len(lines) >= _NUMPY_LINES:
+            values = np.loadtxt(lines, dtype=np.float64, delimiter=",", comments=None, ndmin=2)
+        else:
+            values = np.array([list(map(float, line.split(","))) for line in lines])
+    except ValueError:
+        return None
+    # loadtxt leaves out empty lines
+    if values.shape != (len(lines), width) or np.isinf(values).any():
+        return None
+    return values
+
+
+def _values(records: Iterator[list[str]], columns: Sequence[Column], unseen: Unseen, *, header: bool | None) -> Matrix:
+    first = next(records)
+    if header is None:
+        header = _is_header(first, columns)
+    if header:
+        columns = _ordered(first, columns)
+    else:
+        records = chain([first], records)
+    blocks: list[Matrix] = []
+    first_row_number = 1
+    while True:
+        block = list(_complete(islice(records, _CHUNK_ROWS), len(columns), first_row_number))
+        if not block:
+            break
+        blocks.append(_block(block, columns, first_row_number, unseen))
+        first_row_number += len(block)
+    if not blocks:
+        raise InvocationError(400, "the table has a header and no rows")
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def _block(rows: Sequence[list[str]], columns: Sequence[Column], first_row_number: int, unseen: Unseen) -> Matrix:
+    values = np.empty((len(rows), len(columns)))
+    first_error: InvocationError | None = None
+    for column, cells in zip(columns, zip(*rows)):
+        try:
+            values[:, column.index] = column.from_texts(cells, first_row_number, unseen)
+        except InvocationError as error:
+            if first_error is None or (error.row or 0) < (first_error.row or 0):
+                first_error = error
+    if first_error is not None:
+        raise first_error
+    return values
+
+
+def _records(text: str) -> Iterator[list[str]]:
+    number = 0
+    try:
+        for record in csv.reader(io.StringIO(text, newline=""), strict=True):
+            yield record
+            number += 1
+    except csv.Error as error:
+        raise InvocationError(400, f"line {number + 1} is not valid CSV: {error}") from error
+
+
+def _complete(records: Iterator[list[str]], width: int, first_row_number: int) -> Iterator[list[str]]:
+    for row, record in enumerate(records, first_row_number):
+        if len(record) != width:
+            seen = f"has {len(record)} cells" if record else "is an empty line"
+            raise InvocationError(400, f"row {row} {seen}, the table has {width} columns", row)
+        yield record
+
+
+def _is_header(cells: Sequence[str], columns: Sequence[Column]) -> bool:
+    names = {column.name for column in columns}
+    return any(cell in names for cell in cells) and not any(is_number_or_missing(cell) for cell in cells)
+
+
+def _ordered(names: Sequence[str], columns: Sequence[Column]) -> list[Column]:
+    """The columns in the order of the header's names."""
+    by_name = {column.name: column for column in columns}
+    given = set(names)
+    faults = {
+        "missing": [name for name in by_name if name not in given],
+        "unexpected": [name for name in dict.fromkeys(names) if name not in by_name],
+        "more than once": [name for name in by_name if names.count(name) > 1] if len(given) < len(names) else [],
+    }
+    if any(faults.values()):
+        found = "; ".join(f"{fault}: {listed(faulty)}" for fault, faulty in faults.items() if faulty)
+        raise InvocationError(400, f"the header does not fit the table's columns; {found}")
+    return [by_name[name] for name in names]

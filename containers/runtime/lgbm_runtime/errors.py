@@ -1,0 +1,37 @@
+"""Errors whose cause lies in what the program was given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SchemaError(ValueError):
+    """schema.json (or its copy in metadata.json) is not a schema of this format; the message names the place."""
+
+
+class ModelError(Exception):
+    """The model cannot be served; the message is for the endpoint's log and names the file."""
+
+
+class InvocationError(Exception):
+    """A request that cannot be answered.
+
+    `status` is the HTTP status (400, 406, 413, 415 …). `row` counts the request's records from 1, without the header;
+    `column` is a feature's name. The message is for the client, and says both where they are known.
+    """
+
+    def __init__(self, status: int, message: str, row: int | None = None, column: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.row = row
+        self.column = column
+
+    def to_json(self) -> dict[str, Any]:
+        """The body of the answer; row and column only where they are known."""
+        error: dict[str, Any] = {"status": self.status, "message": self.message}
+        if self.row is not None:
+            error["row"] = self.row
+        if self.column is not None:
+            error["column"] = self.column
+        return {"error": error}

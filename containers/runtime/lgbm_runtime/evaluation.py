@@ -1,0 +1,101 @@
+"""Metrics of a training, iteration by iteration: their lines in the log, and how SageMaker finds them there."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+TRAIN = "train"
+VALIDATION = "validation"
+
+# A name that a regular expression and a metric's name can hold as it stands: `ndcg@5` becomes `ndcg_5`.
+_UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
+
+# LightGBM's metrics that need no query groups, those of the usual objectives first (docs/Parameters.rst, `metric`).
+# Twenty, since the service takes 40 definitions a job (botocore's API model: MetricDefinitionList) for two channels.
+_USUAL_METRICS = (
+    *("rmse", "l2", "l1", "r2", "binary_logloss", "binary_error", "auc", "average_precision"),
+    *("multi_logloss", "multi_error", "auc_mu", "quantile", "huber", "fair", "mape"),
+    *("poisson", "gamma", "gamma_deviance", "tweedie", "cross_entropy"),
+)
+
+
+def metric_definitions(metrics: Iterable[str]) -> list[dict[str, str]]:
+    """SageMaker's MetricDefinitions for these LightGBM metrics, on both channels: two for each metric."""
+    return [
+        {"Name": f"{channel}:{safe_name(metric)}", "Regex": f"{channel}:{safe_name(metric)}=([-+0-9.eE]+)"}
+        for channel in (TRAIN, VALIDATION)
+        for metric in metrics
+    ]
+
+
+def safe_name(metric: str) -> str:
+    """The metric's name in log lines, metrics.json and metadata.json."""
+    return _UNSAFE.sub("_", metric)
+
+
+# What to give a training job so that the platform reads the metrics from its log.
+METRIC_DEFINITIONS = metric_definitions(_USUAL_METRICS)
+
+Result = tuple[str, str, float, bool]  # channel, metric, value, whether higher is better
+
+
+class History:
+    """The value of every metric after every iteration."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, dict[str, list[float]]] = {TRAIN: {}, VALIDATION: {}}
+        self.iterations = 0
+        self._deciding: tuple[str, bool] | None = None  # the first metric on the validation channel
+
+    def add(self, results: Iterable[Result]) -> str:
+        """Takes the results of the next iteration; returns its line: `iteration=1 train:rmse=8.1 validation:rmse=9`.
+
+        Numbers are written so that they read back as the same float64.
+        """
+        self.iterations += 1
+        parts = [f"iteration={self.iterations}"]
+        for channel, metric, value, higher_is_better in results:
+            name = safe_name(metric)
+            self.values[channel].setdefault(name, []).append(float(value))
+            parts.append(f"{channel}:{name}={float(value)!r}")
+            if channel == VALIDATION and self._deciding is None:
+                self._deciding = (name, higher_is_better)
+        return " ".join(parts)
+
+    def best_iteration(self, min_delta: float) -> int:
+        """The iteration, from 1, that early stopping would choose by the first validation metric.
+
+        As LightGBM's early stopping does it: an iteration is better when it beats the best by more than `min_delta`.
+        """
+        if self._deciding is None:
+            return self.iterations
+        name, higher_is_better = self._deciding
+        values = self.values[VALIDATION][name]
+        best = 0
+        for index, value in enumerate(values):
+            gain = value - values[best] if higher_is_better else values[best] - value
+            if gain > min_delta:
+                best = index
+        return best + 1
+
+    def at(self, iteration: int) -> dict[str, dict[str, float | None]]:
+        """Every metric after that iteration (from 1), for JSON: what is no finite number is None."""
+        return {
+            channel: {name: _finite(values[iteration - 1]) for name, values in metrics.items()}
+            for channel, metrics in self.values.items()
+            if metrics
+        }
+
+    def as_json(self) -> dict[str, dict[str, list[float | None]]]:
+        """Channel -> metric -> one value for each iteration; what is no finite number is None."""
+        return {
+            channel: {name: [_finite(value) for value in values] for name, values in metrics.items()}
+            for channel, metrics in self.values.items()
+            if metrics
+        }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

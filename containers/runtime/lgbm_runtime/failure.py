@@ -1,0 +1,40 @@
+"""How a training that failed says why: on stderr, and in the file that becomes the job's FailureReason."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+# "FailureReason": DescribeTrainingJob keeps the file's first 1,024 characters.
+REASON_LIMIT = 1024
+
+
+class TrainingError(Exception):
+    """A failure whose cause lies in what the program was given; its message is the reason, in one sentence."""
+
+
+def one_line(text: str) -> str:
+    """The text on one line of at most REASON_LIMIT characters; what is cut off is shown as `...`."""
+    line = " ".join(text.split())
+    return line if len(line) <= REASON_LIMIT else line[: REASON_LIMIT - 3] + "..."
+
+
+def report_failure(error: BaseException, failure_path: Path) -> None:
+    """Writes the reason to stderr and to `failure_path`.
+
+    An error that is not a TrainingError is unexpected: its class stands before its message, and its traceback follows
+    the reason in the file (the caller raises it again, so that it reaches stderr as well). A file that cannot be
+    written is said on stderr and is no error of its own: it must not hide the reason.
+    """
+    if isinstance(error, TrainingError):
+        reason, details = one_line(str(error)), ""
+    else:
+        reason = one_line(f"{type(error).__name__}: {error}")
+        details = "\n" + "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    print(f"error: {reason}", file=sys.stderr, flush=True)
+    try:
+        failure_path.parent.mkdir(parents=True, exist_ok=True)
+        failure_path.write_text(f"{reason}\n{details}", encoding="utf-8", errors="backslashreplace")
+    except OSError as failed:
+        print(f"warning: cannot write {failure_path}: {failed.strerror}", file=sys.stderr, flush=True)

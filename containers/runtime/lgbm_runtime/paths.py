@@ -1,0 +1,66 @@
+"""Where the SageMaker container contract puts things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_ROOT = Path("/opt/ml")
+
+
+@dataclass(frozen=True)
+class ContainerPaths:
+    """The places below `root`, which is /opt/ml in a container.
+
+    Source: AWS's developer guide, "How Amazon SageMaker Provides Training Information" and "How SageMaker Loads Your
+    Model Artifacts".
+    """
+
+    root: Path = DEFAULT_ROOT
+
+    @property
+    def config_path(self) -> Path:
+        return self.root / "input" / "config"
+
+    @property
+    def hyperparameters_path(self) -> Path:
+        """A flat JSON object; all values are strings."""
+        return self.config_path / "hyperparameters.json"
+
+    @property
+    def input_data_config_path(self) -> Path:
+        """Per channel: content type, input mode, distribution."""
+        return self.config_path / "inputdataconfig.json"
+
+    @property
+    def resource_config_path(self) -> Path:
+        """The job's hosts, and which of them this one is."""
+        return self.config_path / "resourceconfig.json"
+
+    @property
+    def data_path(self) -> Path:
+        return self.root / "input" / "data"
+
+    def channel_path(self, name: str) -> Path:
+        """The folder that holds the channel's files."""
+        return self.data_path / name
+
+    @property
+    def model_path(self) -> Path:
+        """Written by a training, becomes model.tar.gz; read-only where a model is served."""
+        return self.root / "model"
+
+    @property
+    def output_data_path(self) -> Path:
+        """Becomes output.tar.gz."""
+        return self.root / "output" / "data"
+
+    @property
+    def failure_path(self) -> Path:
+        """The file whose first 1,024 characters become the job's FailureReason."""
+        return self.root / "output" / "failure"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """Synchronised with the job's checkpoint URI."""
+        return self.root / "checkpoints"

@@ -1,0 +1,180 @@
+"""The parent of the worker processes: starts them, replaces the dead, passes the end on."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+# A worker's exit code: it has said on stderr why no worker can ever serve this model.
+CANNOT_SERVE = 3
+# The platform sends SIGKILL 30 s after SIGTERM.
+_STOP_SECONDS = 27.0
+_MOST_DEATHS = 5
+_DEATHS_SECONDS = 60.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+
+@dataclass(frozen=True)
+class WorkerPipes:
+    """A worker's ends of two pipes.
+
+    It writes its process id and a line feed to `ready` when it serves; `lifeline` is at its end once the parent is
+    gone, however that came.
+    """
+
+    ready: int
+    lifeline: int
+
+
+@dataclass
+class Supervisor:
+    """Keeps `count` processes running, each of which calls `work`; its return value is the process's exit code.
+
+    Nothing but the standard library may have been imported, and no thread started, where `run` is called: it forks.
+    `announcement` is printed when all serve for the first time.
+    """
+
+    work: Callable[[WorkerPipes], int]
+    count: int
+    announcement: str
+    _workers: set[int] = field(default_factory=set)
+    _serving: set[int] = field(default_factory=set)
+    _deaths: list[float] = field(default_factory=list)
+    _exit_code: int | None = None
+    _announced: bool = False
+    _proven: bool = False
+    _ready_text: bytes = b""
+
+    def run(self) -> int:
+        """Returns the exit code: 0 after SIGTERM or SIGINT, 1 after a failure; then no worker is left."""
+        self._ready_read, self._ready_write = os.pipe()
+        self._lifeline_read, self._lifeline_write = os.pipe()
+        self._wake_read, self._wake_write = os.pipe()
+        for descriptor in (self._ready_read, self._wake_read, self._wake_write):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _do_nothing)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        while self._exit_code is None:
+            self._start_missing()
+            self._wait(None)
+            self._reap()
+        self._end_workers()
+        return self._exit_code
+
+    def _start_missing(self) -> None:
+        # the first one alone: where it cannot load the model, it is the only one to say so
+        wanted = self.count if self._proven else 1
+        while len(self._workers) < wanted and self._exit_code is None:
+            self._fork()
+
+    def _fork(self) -> None:
+        # a signal that came between fork and the child's own handlers would be lost to the child
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        pid = os.fork()
+        if pid == 0:
+            self._be_worker()
+        self._workers.add(pid)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+    def _be_worker(self) -> NoReturn:
+        exit_code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGTERM, _end_at_once)
+            # Ctrl-C reaches the whole process group; the parent passes the end on
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            for descriptor in (self._ready_read, self._lifeline_write, self._wake_read, self._wake_write):
+                os.close(descriptor)
+            exit_code = self.work(WorkerPipes(self._ready_write, self._lifeline_read))
+        except BaseException:  # noqa: BLE001 - the stack below belongs to the parent and must not be unwound
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(exit_code)
+
+    def _wait(self, seconds: float | None) -> None:
+        """Until a signal comes or a worker says that it serves."""
+        readable, _, _ = select.select([self._wake_read, self._ready_read], [], [], seconds)
+        if self._wake_read in readable:
+            os.read(self._wake_read, 4096)
+        if self._ready_read in readable:
+            *lines, self._ready_text = (self._ready_text + os.read(self._ready_read, 4096)).split(b"\n")
+            self._serving.update(map(int, lines))
+            self._proven = True
+        if len(self._serving) == self.count and not self._announced:
+            self._announced = True
+            _say(self.announcement)
+
+    def _reap(self) -> None:
+        while self._workers:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            # as process 1 it inherits other processes' children as well
+            if pid in self._workers:
+                self._workers.discard(pid)
+                self._serving.discard(pid)
+                self._judge(pid, os.waitstatus_to_exitcode(status))
+
+    def _judge(self, pid: int, code: int) -> None:
+        """What the end of a worker means; `code` is negative where a signal ended it."""
+        if self._exit_code is not None:
+            return
+        if code == CANNOT_SERVE:
+            self._exit_code = 1
+            return
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        if not self._proven:
+            _say(f"error: worker {pid} {how} before it could serve")
+            self._exit_code = 1
+            return
+        now = time.monotonic()
+        self._deaths = [*(death for death in self._deaths if death > now - _DEATHS_SECONDS), now]
+        if len(self._deaths) > _MOST_DEATHS:
+            _say(f"error: worker {pid} {how}, the {len(self._deaths)}th within {_DEATHS_SECONDS:.0f} s: giving up")
+            self._exit_code = 1
+            return
+        _say(f"worker {pid} {how}; another takes its place")
+
+    def _end_workers(self) -> None:
+        for pid in self._workers:
+            os.kill(pid, signal.SIGTERM)
+        end = time.monotonic() + _STOP_SECONDS
+        while self._workers and time.monotonic() < end:
+            self._wait(max(0.0, end - time.monotonic()))
+            self._reap()
+        for pid in self._workers:
+            _say(f"worker {pid} has not finished within {_STOP_SECONDS:.0f} s and is killed")
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._workers:
+            os.waitpid(pid, 0)
+        _say("stopped")
+
+    def _stop(self, *_: object) -> None:
+        if self._exit_code is None:
+            self._exit_code = 0
+
+
+def _do_nothing(*_: object) -> None:
+    """For signals that need only wake the parent."""
+
+
+def _end_at_once(*_: object) -> None:
+    # a worker that does not serve yet has nothing to finish
+    os._exit(0)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr if line.startswith("error: ") else sys.stdout, flush=True)
