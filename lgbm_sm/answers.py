@@ -1,0 +1,58 @@
+"""Where predictions go: stdout as they come, a file, or the one JSON document of a command's result."""
+
+import contextlib
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lgbm_sm.console import Console, OutputFormat
+from lgbm_sm.errors import UsageError
+
+
+class Answer(contextlib.AbstractContextManager["Answer"]):
+    """Takes the answers of an endpoint. A file is there only once every prediction is in it."""
+
+    def __init__(self, console: Console, accept: str | None = None, to: Path | None = None) -> None:
+        self._console = console
+        self._collects = console.output is OutputFormat.JSON and to is None
+        if self._collects and accept not in (None, "application/json"):
+            raise UsageError(f"--output json shows predictions as JSON, not as {accept}", "add --to PATH")
+        self.accept = accept or ("application/json" if self._collects else "text/csv")
+        self.path = to
+        self._temporary_path = to.with_name(to.name + ".tmp") if to else None
+        self._file = None
+        if self._temporary_path:
+            try:
+                self._file = self._temporary_path.open("wb")
+            except OSError as error:
+                raise UsageError(
+                    f"--to {to}: {error.strerror}", "name a file in a folder that can be written"
+                ) from error
+        self._chunks: list[bytes] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._file and self._temporary_path and self.path:
+            self._file.close()
+            if error is None:
+                self._temporary_path.replace(self.path)
+            else:
+                self._temporary_path.unlink()
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next part of the answer."""
+        if self._file:
+            self._file.write(chunk)
+        elif self._collects:
+            self._chunks.append(chunk)
+        else:
+            self._console.write(chunk)
+
+    def predictions(self) -> list[Any] | None:
+        """The predictions, where they are part of a JSON result."""
+        return json.loads(b"".join(self._chunks))["predictions"] if self._collects else None

@@ -1,0 +1,1 @@
+"""The places where the program runs: one module each, with the same few functions."""

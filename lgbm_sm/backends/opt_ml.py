@@ -1,0 +1,111 @@
+"""The /opt/ml tree, laid out as the platform lays it out, and what becomes of it when a job ends.
+
+Rules by number are those of the SageMaker container contract in `docs/contract.md`.
+"""
+
+import json
+import os
+import shutil
+import stat
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+FAILURE_REASON_CHARACTERS = 1024
+
+
+def lay_out_training(
+    root: Path, channels: Mapping[str, Path], hyperparameters: Mapping[str, str | int | float | bool | Sequence[object]]
+) -> None:
+    """Make the tree that `train` finds: hyperparameters as strings, channel folders, one host.
+
+    Channel folders are links: the program reads the user's files where they lie.
+    """
+    config_path = root / "input" / "config"
+    for folder in (
+        config_path,
+        root / "input" / "data",
+        root / "model",
+        root / "output" / "data",
+        root / "checkpoints",
+    ):
+        folder.mkdir(parents=True)
+    host = "algo-1"
+    documents = {
+        "hyperparameters.json": {name: _as_string(value) for name, value in hyperparameters.items()},
+        "inputdataconfig.json": {
+            name: {
+                "ContentType": "application/json" if name == "schema" else "text/csv",
+                "TrainingInputMode": "File",
+                "S3DistributionType": "FullyReplicated",
+                "RecordWrapperType": "None",
+            }
+            for name in channels
+        },
+        "resourceconfig.json": {
+            "current_host": host,
+            "hosts": [host],
+            "network_interface_name": "lo",
+            "current_instance_type": "local",
+            "current_group_name": "homogeneousCluster",
+            "instance_groups": [
+                {"instance_group_name": "homogeneousCluster", "instance_type": "local", "hosts": [host]}
+            ],
+        },
+    }
+    for name, document in documents.items():
+        (config_path / name).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    for name, folder in channels.items():
+        (root / "input" / "data" / name).symlink_to(folder.resolve(), target_is_directory=True)
+
+
+def _as_string(value: object) -> str:
+    # The API takes strings only; what is none is sent as JSON, as the SDK sends it.
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def failure_reason(root: Path) -> str:
+    """The first 1,024 characters of /opt/ml/output/failure, which the platform reports; empty where there is none."""
+    try:
+        with (root / "output" / "failure").open(encoding="utf-8", errors="replace") as file:
+            return file.read(FAILURE_REASON_CHARACTERS).strip()
+    except FileNotFoundError:
+        return ""
+
+
+def collect_outputs(root: Path, output_path: Path) -> None:
+    """Pack /opt/ml/model as model.tar.gz and /opt/ml/output/data as output.tar.gz, as the platform does."""
+    output_path.mkdir(parents=True, exist_ok=True)
+    _pack(root / "output" / "data", output_path / "output.tar.gz")
+    _pack(root / "model", output_path / "model.tar.gz")
+
+
+def _pack(folder: Path, archive_path: Path) -> None:
+    temporary_path = archive_path.with_name(archive_path.name + ".tmp")
+    with tarfile.open(temporary_path, "w:gz", compresslevel=6) as archive:
+        for path in sorted(folder.iterdir()):
+            archive.add(path, arcname=path.name)
+    temporary_path.replace(archive_path)
+
+
+def lay_out_serving(root: Path, model_artifact_path: Path) -> None:
+    """Make the tree that `serve` finds: the artifact unpacked into /opt/ml/model, read-only.
+
+    Raises tarfile.TarError or OSError when the archive is damaged or holds a path that leads out of it.
+    """
+    model_path = root / "model"
+    model_path.mkdir(parents=True)
+    with tarfile.open(model_artifact_path) as archive:
+        archive.extractall(model_path, filter="data")
+    for folder, _, file_names in os.walk(model_path, topdown=False):
+        for name in file_names:
+            (Path(folder) / name).chmod(0o444)
+        Path(folder).chmod(0o555)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder that may hold read-only folders; harmless when it is gone."""
+    for path, _, _ in os.walk(folder):
+        os.chmod(path, stat.S_IRWXU)  # noqa: PTH101 - os.walk gives strings, and does not follow links
+    if folder.exists():
+        shutil.rmtree(folder)

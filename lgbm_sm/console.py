@@ -1,0 +1,125 @@
+"""Results on stdout, the conversation on stderr; rich on a terminal, plain lines elsewhere."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from lgbm_sm.errors import ExitCode, LgbmSmError, OutputClosedError
+
+
+class OutputFormat(StrEnum):
+    """The form of the result on stdout."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Console:
+    """What a command says and gives. It implements `Reporter`."""
+
+    def __init__(self, *, output: OutputFormat, verbose: bool, environment: Mapping[str, str]) -> None:
+        self.output = output
+        self._verbose = verbose
+        self._styled = is_terminal(environment)
+
+    def step(self, text: str) -> None:
+        self._say(f"==> {text}", "bold")
+
+    def detail(self, text: str) -> None:
+        self._say(f"    {text}")
+
+    def warn(self, text: str) -> None:
+        self._say(f"warning: {text}", "yellow")
+
+    def log(self, line: str) -> None:
+        self._say(f"  | {line}", "dim")
+
+    def trace(self, text: str) -> None:
+        if self._verbose:
+            self._say(f"    {text}", "dim")
+
+    def error(self, error: LgbmSmError) -> None:
+        """`error:` and `hint:` on stderr; with JSON output, the same as an object on stdout."""
+        self.failure(error.message, error.hint, error.exit_code)
+
+    def failure(self, message: str, hint: str, exit_code: ExitCode) -> None:
+        """As `error`, for what is no LgbmSmError: wrong usage and interrupts."""
+        self._say(f"error: {message}", "bold red")
+        if hint:
+            self._say(f"hint: {hint}", "cyan")
+        if self.output is OutputFormat.JSON:
+            self.json({"error": {"message": message, "hint": hint, "exit_code": int(exit_code)}})
+
+    def json(self, payload: Mapping[str, Any]) -> None:
+        """A result as one JSON document on stdout."""
+        self.write((json.dumps(payload, indent=2, default=_json_value) + "\n").encode())
+
+    def result(self, payload: Mapping[str, Any], text: str) -> None:
+        """A result on stdout: the payload with JSON output, else the text."""
+        if self.output is OutputFormat.JSON:
+            self.json(payload)
+        elif text:
+            self.write((text.rstrip("\n") + "\n").encode())
+
+    def write(self, chunk: bytes) -> None:
+        """A part of a result, as it is, on stdout.
+
+        Raises:
+            OutputClosedError: nobody reads it any more.
+        """
+        try:
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError as error:
+            # Python flushes stdout once more when it ends, and would complain there.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise OutputClosedError("stdout was closed") from error
+
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal, default No. Whoever calls makes sure that somebody can answer."""
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def _say(self, text: str, style: str | None = None) -> None:
+        if not self._styled:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+            return
+        import rich.console
+        import rich.text
+
+        # Text, not markup: brackets in what a program logs are no styles.
+        rich.console.Console(stderr=True, highlight=False, soft_wrap=True).print(rich.text.Text(text, style or ""))
+
+
+def is_terminal(environment: Mapping[str, str]) -> bool:
+    """Whether a person reads stderr; CI systems that pretend a terminal say `CI=true`."""
+    return sys.stderr.isatty() and not environment.get("CI") and environment.get("TERM") != "dumb"
+
+
+def can_ask() -> bool:
+    """Whether a question would reach a person who can answer."""
+    return sys.stdin.isatty()
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows as aligned text, a line each, headed by the column names."""
+    lines = [tuple(columns), *(tuple(row) for row in rows)]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _json_value(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,230 @@
+"""`predict`: a file through an endpoint, in batches, in order."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import IO, TYPE_CHECKING, Any
+
+from lgbm_sm.batches import Batch, csv_batches, json_batches, json_lines_batches
+from lgbm_sm.errors import DataError, InvocationError
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record import Endpoint
+
+if TYPE_CHECKING:
+    import urllib3
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 70.0  # the platform answers within 60 s; a client that gives up earlier pays for an answer it never sees
+_PARALLEL_REQUESTS = 4
+_CONTENT_TYPES = {
+    ".csv": "text/csv",
+    ".txt": "text/csv",
+    ".json": "application/json",
+    ".jsonl": "application/jsonlines",
+    ".jsonlines": "application/jsonlines",
+}
+_JSON_LINES_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
+
+
+class PredictionOutput(StrEnum):
+    """What the program answers for each row; passed on as the custom attribute `output=…`."""
+
+    PREDICTION = "prediction"
+    RAW_SCORE = "raw_score"
+    PROBABILITIES = "probabilities"
+    LABEL = "label"
+    LEAF_INDEX = "leaf_index"
+    CONTRIBUTIONS = "contributions"
+
+
+@dataclass(frozen=True)
+class InvocationRequest:
+    """How an input is sent: `content_type` says how it is cut, `accept` in which form answers come."""
+
+    content_type: str
+    accept: str
+    output: PredictionOutput = PredictionOutput.PREDICTION
+
+
+@dataclass(frozen=True)
+class InvocationSummary:
+    """What went through the endpoint."""
+
+    rows: int
+    requests: int
+    seconds: float
+
+
+def content_type_of(file_name: str) -> str:
+    """The content type of a file by its suffix.
+
+    Raises:
+        DataError: the suffix says nothing.
+    """
+    suffix = file_name[file_name.rfind(".") :].lower() if "." in file_name else ""
+    if suffix not in _CONTENT_TYPES:
+        known = ", ".join(sorted(_CONTENT_TYPES))
+        raise DataError(f"{file_name}: its content type cannot be known by its name ({known})", "pass --content-type")
+    return _CONTENT_TYPES[suffix]
+
+
+def feature_names(endpoint: Endpoint) -> tuple[str, ...]:
+    """The names of the features of the endpoint's model; empty where the model has no schema."""
+    metadata = read_model_metadata(endpoint)
+    schema = metadata["schema"]
+    return tuple(feature["name"] for feature in schema["features"]) if schema else ()
+
+
+def read_model_metadata(endpoint: Endpoint) -> dict[str, Any]:
+    """The metadata.json of the model that the endpoint serves."""
+    metadata: dict[str, Any] = json.loads((endpoint.root_path / "model" / "metadata.json").read_text(encoding="utf-8"))
+    return metadata
+
+
+def invoke(
+    endpoint: Endpoint,
+    stream: IO[bytes],
+    request: InvocationRequest,
+    *,
+    write: Callable[[bytes], None],
+    reporter: Reporter,
+) -> InvocationSummary:
+    """Send `stream` through the endpoint and `write` the answers, each as soon as all before it are written.
+
+    CSV and JSON Lines answers are written one prediction a line, JSON answers as one document.
+
+    Raises:
+        DataError: the input holds no row, or cannot be cut into batches.
+        InvocationError: the endpoint refused a batch, did not answer, or answered another number of rows.
+    """
+    started_at = time.monotonic()
+    accept = request.accept.partition(";")[0].strip().lower()
+    joined = _JsonDocument(write) if accept == "application/json" else None
+    rows = requests = 0
+    for batch, answer in _answers(endpoint, stream, request):
+        predictions = _split_answer(answer, accept)
+        if len(predictions) != batch.rows:
+            raise InvocationError(
+                f"endpoint {endpoint.name} answered {len(predictions)} predictions for the {batch.rows} rows "
+                f"from row {batch.first_row} on",
+                "see `lgbm-sm logs`",
+            )
+        rows += batch.rows
+        requests += 1
+        if joined:
+            joined.add(predictions)
+        else:
+            write(answer if answer.endswith(b"\n") else answer + b"\n")
+    if not rows:
+        raise DataError("the input holds no row", "pass a file with at least one row of features")
+    if joined:
+        joined.close()
+    summary = InvocationSummary(rows, requests, time.monotonic() - started_at)
+    reporter.trace(f"{summary.rows:,} rows in {summary.requests} requests, {summary.seconds:.2f} s")
+    return summary
+
+
+def _batches(stream: IO[bytes], content_type: str, names: tuple[str, ...]) -> Iterator[Batch]:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "text/csv":
+        return csv_batches(stream, names)
+    if media_type in _JSON_LINES_TYPES:
+        return json_lines_batches(stream)
+    if media_type == "application/json":
+        return json_batches(stream)
+    raise DataError(
+        f"content type {content_type} cannot be cut into batches",
+        "use text/csv, application/json or application/jsonlines",
+    )
+
+
+def _answers(endpoint: Endpoint, stream: IO[bytes], request: InvocationRequest) -> Iterator[tuple[Batch, bytes]]:
+    """Batches and their answers in order, a few requests at a time."""
+    import urllib3
+
+    headers = {
+        "Content-Type": request.content_type,
+        "Accept": request.accept,
+        "X-Amzn-SageMaker-Custom-Attributes": f"output={request.output}",
+    }
+    pool = urllib3.PoolManager(
+        maxsize=_PARALLEL_REQUESTS,
+        retries=False,  # a slow call that is sent again is computed and billed again
+        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        headers=headers,
+    )
+    pending: deque[tuple[Batch, Future[bytes]]] = deque()
+    with ThreadPoolExecutor(_PARALLEL_REQUESTS) as executor:
+        try:
+            for batch in _batches(stream, request.content_type, feature_names(endpoint)):
+                pending.append((batch, executor.submit(_send, pool, endpoint, batch)))
+                if len(pending) > _PARALLEL_REQUESTS:
+                    sent, answer = pending.popleft()
+                    yield sent, answer.result()
+            while pending:
+                sent, answer = pending.popleft()
+                yield sent, answer.result()
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+            pool.clear()
+
+
+def _send(pool: "urllib3.PoolManager", endpoint: Endpoint, batch: Batch) -> bytes:
+    import urllib3
+
+    try:
+        response = pool.request("POST", f"{endpoint.url}/invocations", body=batch.body)
+    except urllib3.exceptions.HTTPError as error:
+        raise InvocationError(
+            f"endpoint {endpoint.name} did not answer for the rows from row {batch.first_row} on: {error}",
+            "see `lgbm-sm status` and `lgbm-sm logs`",
+        ) from error
+    if response.status != 200:
+        raise InvocationError(_refusal(endpoint, batch, response.status, response.data), "see `lgbm-sm logs`")
+    return response.data
+
+
+def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
+    """The server's own words, with the row counted from the start of the input instead of the batch."""
+    what = f"endpoint {endpoint.name} answered {status}"
+    try:
+        error = json.loads(body)["error"]
+        message, row = error["message"], error.get("row")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return f"{what}: {body[:500].decode('utf-8', errors='replace')}"
+    if row is not None and batch.first_row > 1:
+        return f"{what}: {message} (row {batch.first_row + row - 1} of the whole input)"
+    return f"{what}: {message}"
+
+
+def _split_answer(answer: bytes, accept: str) -> list[Any]:
+    """The predictions in an answer, as JSON values or as CSV lines."""
+    if accept != "application/json":
+        return [line for line in answer.split(b"\n") if line.strip()]
+    try:
+        predictions = json.loads(answer)["predictions"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise InvocationError(
+            f"the endpoint's answer is not JSON with predictions: {answer[:200]!r}", "pass another --accept"
+        ) from error
+    return list(predictions)
+
+
+class _JsonDocument:
+    """Joins the answers of several batches to one `{"predictions": […]}`, a prediction a line."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._separator = b'{"predictions": [\n'
+
+    def add(self, predictions: list[Any]) -> None:
+        for prediction in predictions:
+            self._write(self._separator + json.dumps(prediction).encode())
+            self._separator = b",\n"
+
+    def close(self) -> None:
+        self._write(b"\n]}\n")

@@ -1,0 +1,243 @@
+"""The commands' functions in the order of a model's life, and what joins one to the next."""
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from lgbm_sm import data, deploy, invocation, metrics, training
+from lgbm_sm.backends import process
+from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalBackend
+from lgbm_sm.errors import ConfigError, DataError, TrainingError, UsageError
+from lgbm_sm.invocation import InvocationRequest, InvocationSummary, PredictionOutput
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record import Endpoint, Record, TrainingJob
+from lgbm_sm.schema import Split, load_schema, training_channels, verify_split
+from lgbm_sm.training import TrainedModel
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What every command works with: the effective configuration, and the parts assembled from it."""
+
+    config: Config
+    folder: Path
+    record: Record
+    backend: ProcessBackend
+    reporter: Reporter
+
+    @property
+    def data_path(self) -> Path:
+        return self.folder / self.config.data.folder
+
+
+def open_workspace(
+    loaded: LoadedConfig, *, runtime_path: Path, environment: Mapping[str, str], reporter: Reporter
+) -> Workspace:
+    """Assemble a workspace; the work folder `.lgbm-sm` lies beside config.yaml."""
+    folder = loaded.folder.resolve()
+    backend = ProcessBackend(runtime_path=runtime_path, environment=environment)
+    return Workspace(loaded.config, folder, Record(folder / ".lgbm-sm"), backend, reporter)
+
+
+def prepare_data(workspace: Workspace) -> data.PreparedData:
+    """Split the configured dataset into channel files."""
+    config = workspace.config
+    objective = str(config.training.hyperparameters.get("objective", "regression"))
+    return data.prepare_data(config.data, objective, base=workspace.folder, reporter=workspace.reporter)
+
+
+def train(workspace: Workspace) -> TrainedModel:
+    """Run a training job on the prepared channels."""
+    _require_local(workspace.config.training.instance_type, "training", workspace.config)
+    return training.train(
+        workspace.config,
+        training_channels(workspace.data_path),
+        record=workspace.record,
+        backend=workspace.backend,
+        reporter=workspace.reporter,
+        now=datetime.now(UTC),
+    )
+
+
+def deploy_model(workspace: Workspace, job: TrainingJob | None = None, *, replace: bool = True) -> Endpoint:
+    """Bring up an endpoint for a job's model, by default the project's last completed job."""
+    _require_local(workspace.config.endpoint.instance_type, "endpoint", workspace.config)
+    project = workspace.config.project.name
+    job = job or training.find_completed_job(workspace.record, project)
+    if job is None:
+        raise TrainingError(f"project {project} has no completed training job on record", "run `lgbm-sm train` first")
+    return deploy.deploy(
+        workspace.config,
+        job,
+        record=workspace.record,
+        backend=workspace.backend,
+        reporter=workspace.reporter,
+        now=datetime.now(UTC),
+        replace=replace,
+    )
+
+
+def _require_local(instance_type: str, section: str, config: Config) -> None:
+    if instance_type != LOCAL:
+        raise ConfigError(
+            f"{section}.instance_type: {instance_type}: this version runs on this machine only",
+            f"set {section}.instance_type: {LOCAL}",
+        )
+    if config.local.backend is LocalBackend.DOCKER:
+        raise ConfigError(
+            "local.backend: docker: this version runs the program as a process only", "set local.backend: auto"
+        )
+
+
+def predict_test_split(
+    workspace: Workspace,
+    endpoint: Endpoint,
+    *,
+    accept: str,
+    output: PredictionOutput,
+    write: Callable[[bytes], None],
+) -> tuple[InvocationSummary, dict[str, float]]:
+    """Send the test file that prepare-data wrote; also gives the metrics where predictions meet the labels.
+
+    Raises:
+        DataError: the test file is missing or changed, or its schema is not the one that the model was trained on.
+    """
+    schema = load_schema(workspace.data_path)
+    test_path = verify_split(workspace.data_path, schema, Split.TEST)
+    metadata = invocation.read_model_metadata(endpoint)
+    trained_on = metadata["schema"]
+    if trained_on and trained_on["features"] != schema.document["features"]:
+        raise DataError(
+            f"the data in {workspace.data_path} has other features than the model of {endpoint.training_job}",
+            "run `lgbm-sm train` and `lgbm-sm deploy` again, or pass a file",
+        )
+    scored = output is PredictionOutput.PREDICTION and accept in ("text/csv", "application/json")
+    answers: list[bytes] = []
+
+    def keep_and_write(chunk: bytes) -> None:
+        if scored:
+            answers.append(chunk)
+        write(chunk)
+
+    request = InvocationRequest("text/csv", accept, output)
+    with test_path.open("rb") as stream:
+        summary = invocation.invoke(endpoint, stream, request, write=keep_and_write, reporter=workspace.reporter)
+    if not scored:
+        return summary, {}
+    labels_path = verify_split(workspace.data_path, schema, Split.TEST_TARGET)
+    with labels_path.open(encoding="utf-8", newline="") as file:
+        labels = [row[0] for row in csv.reader(file)]
+    return summary, metrics.prediction_metrics(metadata, _numbers(b"".join(answers), accept), labels)
+
+
+def _numbers(answer: bytes, accept: str) -> list[list[float]]:
+    """Predictions as rows of numbers: one a row, or one for each class."""
+    if accept == "text/csv":
+        return [[float(cell) for cell in line.split(b",")] for line in answer.splitlines()]
+    predictions = json.loads(answer)["predictions"]
+    return [row if isinstance(row, list) else [row] for row in predictions]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What `predict` was asked for: `file` is a path, `-` for stdin, or None for the test rows."""
+
+    file: str | None
+    content_type: str | None
+    accept: str
+    output: str
+
+
+def predict(
+    workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes], None]
+) -> tuple[InvocationSummary, dict[str, float]]:
+    """Send a file or the test rows through the project's endpoint; metrics where the labels are known.
+
+    Raises:
+        UsageError: no such output.
+        DataError: the file cannot be read or cut into rows.
+        EndpointError: there is no endpoint in service.
+        InvocationError: the endpoint refused rows, or did not answer.
+    """
+    if wanted.output not in set(PredictionOutput):
+        raise UsageError(f"--give {wanted.output}: no such output", f"the outputs are {', '.join(PredictionOutput)}")
+    output = PredictionOutput(wanted.output)
+    endpoint = deploy.get_endpoint(workspace.record, workspace.config.project.name)
+    if wanted.file is None:
+        if wanted.content_type:
+            raise UsageError("--content-type goes with a FILE", "the test rows are text/csv")
+        return predict_test_split(workspace, endpoint, accept=wanted.accept, output=output, write=write)
+    from_stdin = wanted.file == "-"
+    content_type = wanted.content_type or ("text/csv" if from_stdin else invocation.content_type_of(wanted.file))
+    request = InvocationRequest(content_type, wanted.accept, output)
+    with _open_input(wanted.file) as stream:
+        return invocation.invoke(endpoint, stream, request, write=write, reporter=workspace.reporter), {}
+
+
+@contextmanager
+def _open_input(file: str) -> Iterator[IO[bytes]]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(file).open("rb") as stream:
+            yield stream
+    except OSError as error:
+        if error.filename != file:  # not about the input
+            raise
+        raise DataError(f"{file} cannot be read: {error.strerror}", "check the path") from error
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What `run` did: `seconds` by step, `metrics` by split."""
+
+    model: TrainedModel
+    endpoint: Endpoint
+    rows: int
+    seconds: dict[str, float]
+    metrics: dict[str, dict[str, float]]
+
+
+def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes], None]) -> RunSummary:
+    """prepare-data, train, deploy, predict. The endpoint is deleted again unless `keep`.
+
+    An endpoint that the project already has is replaced only where the new one is kept.
+    """
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "prepare-data"):
+        prepare_data(workspace)
+    with _timed(seconds, "train"):
+        model = train(workspace)
+    job = next(job for job in workspace.record.training_jobs() if job.name == model.job_name)
+    with _timed(seconds, "deploy"):
+        endpoint = deploy_model(workspace, job, replace=keep)
+    try:
+        with _timed(seconds, "predict"):
+            workspace.reporter.step("Predictions for the test rows")
+            summary, test_metrics = predict_test_split(
+                workspace, endpoint, accept=accept, output=PredictionOutput.PREDICTION, write=write
+            )
+    finally:
+        if not keep:
+            with _timed(seconds, "delete endpoint"):
+                process.delete(endpoint, workspace.record)
+    by_split = {split: metrics.with_root_mean_squares(values) for split, values in model.metrics.items()}
+    return RunSummary(model, endpoint, summary.rows, seconds, {**by_split, "test": test_metrics})
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    started_at = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[step] = time.monotonic() - started_at

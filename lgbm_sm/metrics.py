@@ -1,0 +1,63 @@
+"""How well predictions meet known labels."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+
+def prediction_metrics(
+    metadata: dict[str, Any], predictions: Sequence[Sequence[float]], labels: Sequence[str]
+) -> dict[str, float]:
+    """The metrics that suit the model's objective, by name.
+
+    `predictions` has a row for each label: one value, or one probability a class for a multiclass model.
+    `labels` are the cells of the target column as prepare-data wrote them; classes are known by the schema.
+    """
+    from sklearn import metrics
+
+    schema = metadata["schema"]
+    classes = schema["target"]["classes"] if schema else None
+    if classes is None:
+        truth = [float(label) for label in labels]
+        values = [row[0] for row in predictions]
+        return {
+            "rmse": float(metrics.root_mean_squared_error(truth, values)),
+            "mae": float(metrics.mean_absolute_error(truth, values)),
+            "r2": float(metrics.r2_score(truth, values)),
+        }
+    codes = class_codes(classes, labels)
+    every_code = list(range(len(classes)))
+    if len(predictions[0]) == 1:
+        positive = [row[0] for row in predictions]
+        accuracy = sum((value > 0.5) == (code == 1) for value, code in zip(positive, codes, strict=True)) / len(codes)
+        found = {"binary_logloss": float(metrics.log_loss(codes, positive, labels=every_code)), "accuracy": accuracy}
+        if len(set(codes)) > 1:  # undefined where the rows hold one class only
+            found["auc"] = float(metrics.roc_auc_score(codes, positive))
+        return found
+    chosen = [max(every_code, key=row.__getitem__) for row in predictions]
+    return {
+        # one-vs-all probabilities do not add up to 1, and log_loss wants rows that do
+        "multi_logloss": float(metrics.log_loss(codes, [_normalised(row) for row in predictions], labels=every_code)),
+        "accuracy": sum(one == code for one, code in zip(chosen, codes, strict=True)) / len(codes),
+    }
+
+
+def class_codes(classes: Sequence[str | float], labels: Sequence[str]) -> list[int]:
+    """The position of each label among the classes: text by its letters, numbers by their value."""
+    if all(isinstance(value, str) for value in classes):
+        positions: dict[str | float, int] = {value: code for code, value in enumerate(classes)}
+        return [positions[label] for label in labels]
+    numbers = {float(value): code for code, value in enumerate(classes)}
+    return [numbers[float(label)] for label in labels]
+
+
+def _normalised(row: Sequence[float]) -> list[float]:
+    total = math.fsum(row)
+    return [value / total for value in row]
+
+
+def with_root_mean_squares(metrics: dict[str, float]) -> dict[str, float]:
+    """The metrics with `rmse` beside LightGBM's `l2`, which is its square."""
+    if "l2" in metrics and "rmse" not in metrics:
+        return {**metrics, "rmse": math.sqrt(metrics["l2"])}
+    return metrics

@@ -1,0 +1,235 @@
+"""What was made, where and when: the file by which later commands find it again.
+
+An entry is written before the thing that it names is made and removed after the thing is gone, so that
+whatever a killed command leaves behind is on record. Each write replaces the whole file atomically, under
+a lock that commands running side by side share.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from lgbm_sm.errors import RecordError
+
+FORMAT_VERSION: Literal[1] = 1
+
+
+class Place(StrEnum):
+    """Where a thing was made."""
+
+    PROCESS = "process"
+
+
+class TrainingJobStatus(StrEnum):
+    """SageMaker's words for the state of a training job."""
+
+    IN_PROGRESS = "InProgress"
+    STOPPING = "Stopping"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+
+class EndpointStatus(StrEnum):
+    """SageMaker's words for the state of an endpoint."""
+
+    CREATING = "Creating"
+    IN_SERVICE = "InService"
+    DELETING = "Deleting"
+    FAILED = "Failed"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    project: str
+    place: Place
+    created_at: datetime
+
+
+class TrainingJob(_Entry):
+    """A training job. `folder` holds its log and, once it is Completed, `output/model.tar.gz`."""
+
+    kind: Literal["training_job"] = "training_job"
+    status: TrainingJobStatus = TrainingJobStatus.IN_PROGRESS
+    folder: Path
+    failure_reason: str = ""
+
+    @property
+    def root_path(self) -> Path:
+        """What the program sees as /opt/ml; gone once the job has ended."""
+        return self.folder / "ml"
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "training.log"
+
+    @property
+    def model_artifact_path(self) -> Path:
+        return self.folder / "output" / "model.tar.gz"
+
+
+class Endpoint(_Entry):
+    """An endpoint: a server on this machine that answers `GET {url}/ping` and `POST {url}/invocations`."""
+
+    kind: Literal["endpoint"] = "endpoint"
+    status: EndpointStatus = EndpointStatus.CREATING
+    folder: Path
+    url: str
+    training_job: str
+
+    @property
+    def root_path(self) -> Path:
+        """What the program sees as /opt/ml."""
+        return self.folder / "ml"
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "server.log"
+
+
+Entry = TrainingJob | Endpoint
+
+
+class _RecordFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    format_version: Literal[1] = FORMAT_VERSION
+    entries: list[Annotated[Entry, Field(discriminator="kind")]] = []
+
+
+_RECORD_FILE = TypeAdapter(_RecordFile)
+
+
+class Record:
+    """The record in a work folder, which is made when the first entry is written."""
+
+    def __init__(self, work_path: Path) -> None:
+        self.work_path = work_path
+        self.path = work_path / "record.json"
+
+    @property
+    def jobs_path(self) -> Path:
+        return self.work_path / "jobs"
+
+    @property
+    def endpoints_path(self) -> Path:
+        return self.work_path / "endpoints"
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Everything on record, oldest first.
+
+        Raises:
+            RecordError: the file cannot be read, or another version of lgbm-sm wrote it.
+        """
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ()
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecordError(f"{self.path} cannot be read: {error}", self._remedy) from error
+        try:
+            return tuple(_RECORD_FILE.validate_json(text).entries)
+        except ValidationError as error:
+            version = _format_version(text)
+            if version is not None and version != FORMAT_VERSION:
+                message = (
+                    f"{self.path} has format version {version}, but this lgbm-sm reads version {FORMAT_VERSION} only"
+                )
+                raise RecordError(message, "use the lgbm-sm that wrote it") from error
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise RecordError(f"{self.path} is damaged: {place}: {first['msg']}", self._remedy) from error
+
+    @property
+    def _remedy(self) -> str:
+        return f"move the file away; `lgbm-sm cleanup` finds what lies in {self.work_path} without it"
+
+    def training_jobs(self, project: str | None = None) -> tuple[TrainingJob, ...]:
+        """The training jobs on record, oldest first; of one project, or of all."""
+        jobs = (entry for entry in self.entries() if isinstance(entry, TrainingJob))
+        return tuple(job for job in jobs if project in (None, job.project))
+
+    def endpoints(self, project: str | None = None) -> tuple[Endpoint, ...]:
+        """The endpoints on record, oldest first; of one project, or of all."""
+        endpoints = (entry for entry in self.entries() if isinstance(entry, Endpoint))
+        return tuple(endpoint for endpoint in endpoints if project in (None, endpoint.project))
+
+    def add(self, entry: Entry) -> None:
+        """Put `entry` on record, before the thing that it names is made."""
+        self._change(lambda entries: [*_without(entries, entry), entry])
+
+    def update(self, entry: Entry) -> bool:
+        """Replace the entry of that kind and name; False where another command has removed it meanwhile."""
+        found = False
+
+        def replace(entries: list[Entry]) -> list[Entry]:
+            nonlocal found
+            found = any(_same(entry, other) for other in entries)
+            return [entry if _same(entry, other) else other for other in entries]
+
+        self._change(replace)
+        return found
+
+    def remove(self, entry: Entry) -> None:
+        """Take `entry` off the record, after the thing that it names is gone; harmless when it was off already."""
+        self._change(lambda entries: _without(entries, entry))
+
+    def discard_unfinished_write(self) -> None:
+        """Remove what a command that was killed while it wrote has left; the record itself is whole without it."""
+        if self.work_path.exists():
+            with self._locked():
+                self._temporary_path.unlink(missing_ok=True)
+
+    @property
+    def _temporary_path(self) -> Path:
+        # one fixed name: the lock keeps others away
+        return self.path.with_suffix(".json.tmp")
+
+    def _change(self, change: Callable[[list[Entry]], list[Entry]]) -> None:
+        with self._locked():
+            before = list(self.entries())
+            after = change(before)
+            if after != before:
+                self._write(after)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.work_path.mkdir(parents=True, exist_ok=True)
+        with (self.work_path / "record.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _write(self, entries: list[Entry]) -> None:
+        with self._temporary_path.open("w", encoding="utf-8") as file:
+            json.dump(_RecordFile(entries=entries).model_dump(mode="json"), file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._temporary_path.replace(self.path)
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    return (one.kind, one.name) == (other.kind, other.name)
+
+
+def _without(entries: list[Entry], entry: Entry) -> list[Entry]:
+    return [other for other in entries if not _same(entry, other)]
+
+
+def _format_version(text: str) -> int | None:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    version = content.get("format_version") if isinstance(content, dict) else None
+    return version if isinstance(version, int) else None

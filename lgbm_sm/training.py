@@ -1,0 +1,126 @@
+"""`train`: one training job, from the prepared channels to model.tar.gz."""
+
+import json
+import tarfile
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lgbm_sm.backends import opt_ml, process
+from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.config import Config
+from lgbm_sm.errors import TrainingError
+from lgbm_sm.names import timestamped_name
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record import Place, Record, TrainingJob, TrainingJobStatus
+
+_LAST_LINES = 10
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A completed job. `metrics` maps split (`train`, `validation`) to metric name to value at the best iteration."""
+
+    job_name: str
+    model_artifact_path: Path
+    metrics: dict[str, dict[str, float]]
+    best_iteration: int
+
+
+def train(
+    config: Config,
+    channels: dict[str, Path],
+    *,
+    record: Record,
+    backend: ProcessBackend,
+    reporter: Reporter,
+    now: datetime,
+) -> TrainedModel:
+    """Run a training job on `channels` (channel name to folder) and pack its outputs as SageMaker does.
+
+    The log is followed as it comes. An interrupt passes SIGTERM on, which lets the program save its best
+    model so far; the job is then Stopped.
+
+    Raises:
+        TrainingError: the program ended with another code than 0; carries the reason that it gave.
+        KeyboardInterrupt: passed on, after the program has ended.
+    """
+    name = timestamped_name(config.project.name, now)
+    folder = record.jobs_path / name
+    job = TrainingJob(name=name, project=config.project.name, place=Place.PROCESS, created_at=now, folder=folder)
+    reporter.step(f"Training job {name}: a process on this machine")
+    record.add(job)
+    opt_ml.lay_out_training(job.root_path, channels, config.training.hyperparameters)
+    program = backend.start_training(job.root_path, job.log_path, name)
+    reporter.trace(f"process {program.pid}, log {job.log_path}")
+    last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+    try:
+        for line in process.follow(job.log_path, program):
+            last_lines.append(line)
+            reporter.log(line)
+    except KeyboardInterrupt:
+        _stop(job, record, reporter)
+        raise
+    return _conclude(job, program.wait(), last_lines, record)
+
+
+def _stop(job: TrainingJob, record: Record, reporter: Reporter) -> None:
+    reporter.step(f"Stopping training job {job.name}")
+    process.stop_programs(job.folder, process.STOP_TRAINING_SECONDS)
+    if any((job.root_path / "model").iterdir()):
+        opt_ml.collect_outputs(job.root_path, job.model_artifact_path.parent)
+        reporter.detail(f"the model as it was when it was stopped: {job.model_artifact_path}")
+    _end(job, record, TrainingJobStatus.STOPPED)
+
+
+def _conclude(job: TrainingJob, exit_code: int, last_lines: deque[str], record: Record) -> TrainedModel:
+    if job not in record.training_jobs():
+        raise TrainingError(f"training job {job.name} was stopped by another command", "run `lgbm-sm train` again")
+    if exit_code != 0:
+        reason = opt_ml.failure_reason(job.root_path)
+        what = f"exit code: {exit_code}" if exit_code > 0 else f"ended by signal {-exit_code}"
+        # the words in which SageMaker reports the same failure
+        failure = f"AlgorithmError: {reason}, {what}" if reason else f"AlgorithmError: {what}"
+        _end(job, record, TrainingJobStatus.FAILED, failure.splitlines()[0])
+        shown = "" if reason else "".join(f"\n  {line}" for line in last_lines)
+        raise TrainingError(
+            f"training job {job.name} failed: {failure.splitlines()[0]}{shown}", f"the whole log: {job.log_path}"
+        )
+    opt_ml.collect_outputs(job.root_path, job.model_artifact_path.parent)
+    metadata = read_metadata(job.model_artifact_path)
+    _end(job, record, TrainingJobStatus.COMPLETED)
+    return TrainedModel(job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"])
+
+
+def _end(job: TrainingJob, record: Record, status: TrainingJobStatus, failure_reason: str = "") -> None:
+    opt_ml.remove_tree(job.root_path)
+    record.update(job.model_copy(update={"status": status, "failure_reason": failure_reason}))
+
+
+def read_metadata(model_artifact_path: Path) -> dict[str, Any]:
+    """The metadata.json of a model artifact.
+
+    Raises:
+        TrainingError: the archive is missing or damaged, or holds none.
+    """
+    try:
+        with tarfile.open(model_artifact_path) as archive:
+            member = archive.extractfile("metadata.json")
+            if member is None:
+                raise KeyError("metadata.json is no file")
+            metadata: dict[str, Any] = json.load(member)
+            return metadata
+    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+        raise TrainingError(
+            f"{model_artifact_path} is not a model artifact of this program: {error}", "run `lgbm-sm train` again"
+        ) from error
+
+
+def find_completed_job(record: Record, project: str) -> TrainingJob | None:
+    """The project's last training job that completed and whose artifact is there."""
+    for job in reversed(record.training_jobs(project)):
+        if job.status is TrainingJobStatus.COMPLETED and job.model_artifact_path.exists():
+            return job
+    return None

@@ -1,0 +1,198 @@
+"""How each command's result looks, as text and as JSON."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from lgbm_sm.answers import Answer
+from lgbm_sm.console import Console, OutputFormat, table
+from lgbm_sm.record import Endpoint, Entry
+
+if TYPE_CHECKING:
+    from lgbm_sm.cleanup import CleanupResult
+    from lgbm_sm.config import EffectiveValue
+    from lgbm_sm.data import PreparedData
+    from lgbm_sm.inventory import Item
+    from lgbm_sm.invocation import InvocationSummary
+    from lgbm_sm.lifecycle import RunSummary
+    from lgbm_sm.training import TrainedModel
+
+
+def show_run(console: Console, summary: "RunSummary", answer: Answer, *, kept: bool) -> None:
+    """The summary of `run`; with text output on stderr, since the predictions are the result."""
+    console.step("Summary")
+    for line in table(
+        ("step", "seconds"), [(step, f"{value:.1f}") for step, value in summary.seconds.items()]
+    ).splitlines():
+        console.detail(line)
+    splits = list(summary.metrics)
+    names = sorted({name for values in summary.metrics.values() for name in values})
+    rows = [(name, *(_number(summary.metrics[split].get(name)) for split in splits)) for name in names]
+    for line in table(("metric", *splits), rows).splitlines():
+        console.detail(line)
+    console.detail(f"model artifact: {summary.model.model_artifact_path}")
+    if kept:
+        console.detail(f"endpoint in service: {summary.endpoint.url}/invocations; `lgbm-sm cleanup` stops it")
+    if console.output is OutputFormat.JSON:
+        console.json(
+            {
+                "training_job": summary.model.job_name,
+                "model_artifact": summary.model.model_artifact_path,
+                "endpoint": _endpoint(summary.endpoint) if kept else None,
+                "rows": summary.rows,
+                "seconds": summary.seconds,
+                "metrics": summary.metrics,
+                "predictions": answer.predictions(),
+            }
+        )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def show_trained_model(console: Console, model: "TrainedModel") -> None:
+    """Where the artifact lies, and how good the model is."""
+    payload = {
+        "training_job": model.job_name,
+        "status": "Completed",
+        "model_artifact": model.model_artifact_path,
+        "best_iteration": model.best_iteration,
+        "metrics": model.metrics,
+    }
+    for split, values in model.metrics.items():
+        console.detail(f"{split}: " + ", ".join(f"{name} {_number(value)}" for name, value in values.items()))
+    console.result(payload, str(model.model_artifact_path))
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "name": endpoint.name,
+        "status": endpoint.status,
+        "url": endpoint.url,
+        "training_job": endpoint.training_job,
+        "log": endpoint.log_path,
+    }
+
+
+def show_endpoint(console: Console, endpoint: Endpoint) -> None:
+    """Where the endpoint answers."""
+    console.detail(f"curl --data-binary @rows.csv -H 'Content-Type: text/csv' {endpoint.url}/invocations")
+    console.result({"endpoint": _endpoint(endpoint)}, endpoint.url)
+
+
+def show_invocation(console: Console, summary: "InvocationSummary", metrics: dict[str, float], answer: Answer) -> None:
+    """How much went through, and how well; the predictions themselves have been written already."""
+    for name, value in metrics.items():
+        console.detail(f"{name} {_number(value)}")
+    if answer.path:
+        console.detail(f"{summary.rows:,} predictions in {answer.path}")
+    if console.output is OutputFormat.JSON:
+        console.json(
+            {
+                "rows": summary.rows,
+                "requests": summary.requests,
+                "seconds": summary.seconds,
+                "metrics": metrics,
+                "file": answer.path,
+                "predictions": answer.predictions(),
+            }
+        )
+
+
+def _item(item: "Item") -> dict[str, Any]:
+    entry = item.entry
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "project": entry.project,
+        "place": entry.place,
+        "created_at": entry.created_at,
+        "state": item.state,
+        "remark": item.remark,
+        "folder": entry.folder,
+    }
+
+
+def show_status(console: Console, items: Sequence["Item"]) -> None:
+    """A line for each thing."""
+    rows = [
+        (item.entry.kind, item.entry.name, item.entry.place, item.state, _age(item.entry), item.remark)
+        for item in items
+    ]
+    text = table(("kind", "name", "place", "state", "age", ""), rows) if rows else "nothing on record"
+    console.result({"items": [_item(item) for item in items]}, text)
+
+
+def _age(entry: Entry) -> str:
+    seconds = int((datetime.now(UTC) - entry.created_at).total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{max(seconds, 0)} s"
+
+
+def show_log(console: Console, entry: Entry, chunks: Iterable[bytes]) -> None:
+    """The log itself on stdout."""
+    if console.output is OutputFormat.JSON:
+        text = b"".join(chunks).decode("utf-8", errors="replace")
+        console.json({"kind": entry.kind, "name": entry.name, "path": entry.log_path, "lines": text.splitlines()})
+        return
+    console.trace(str(entry.log_path))
+    for chunk in chunks:
+        console.write(chunk)
+
+
+def show_cleanup(console: Console, result: "CleanupResult") -> None:
+    """What was deleted and what stayed; a left-over is shown by the error that the command ends with."""
+    for item in result.kept:
+        console.detail(f"kept: {item.entry.name}")
+    payload = {
+        "deleted": [_item(item) for item in result.deleted],
+        "kept": [_item(item) for item in result.kept],
+        "left": [_item(item) for item in result.left],
+    }
+    if result.left:
+        return
+    console.result(payload, f"{len(result.kept)} kept, nothing else left" if result.kept else "nothing left")
+
+
+def show_config(console: Console, values: Sequence["EffectiveValue"]) -> None:
+    """Every key, its value and its source."""
+    rows = [
+        (value.key, value.value if isinstance(value.value, str) else json.dumps(value.value), value.source)
+        for value in values
+    ]
+    payload = {value.key: {"value": value.value, "source": value.source} for value in values}
+    console.result({"config": payload}, table(("key", "value", "source"), rows))
+
+
+def show_prepared_data(console: Console, prepared: "PreparedData") -> None:
+    """Shapes and first rows, as the notebook shows them."""
+    features, target = prepared.schema.feature_names, prepared.schema.target.name
+    columns = {"test": features, "test_target": (target,)}
+    blocks = [
+        f"{file.path}: {file.rows} rows x {file.columns} columns\n"
+        + table(columns.get(file.split, (*features, target)), file.preview)
+        for file in prepared.files
+    ]
+    payload = {
+        "folder": prepared.folder,
+        "changed": prepared.changed,
+        "files": [
+            {
+                "split": file.split,
+                "path": file.path,
+                "rows": file.rows,
+                "columns": file.columns,
+                "changed": file.changed,
+                "first_rows": file.preview,
+            }
+            for file in prepared.files
+        ],
+        "removed": prepared.removed,
+        "notes": prepared.notes,
+        "schema": prepared.schema.document,
+    }
+    console.result(payload, "\n\n".join(blocks))

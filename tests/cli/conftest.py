@@ -1,0 +1,86 @@
+"""The command line as its users call it: a process of its own, in a folder of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+
+@dataclass
+class CommandLine:
+    """Runs `lgbm-sm` in `folder`. `environment` is added to this process's own."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self, *arguments: str, **options: object) -> "subprocess.Popen[str]":
+        """Start a command without waiting for it."""
+        return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+            [sys.executable, "-m", "lgbm_sm", *arguments],
+            cwd=self.folder,
+            env=os.environ | self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def __call__(self, *arguments: str, exit_code: int = 0, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end and check its exit code."""
+        finished = subprocess.run(
+            [sys.executable, "-m", "lgbm_sm", *arguments],
+            cwd=self.folder,
+            env=os.environ | self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+        assert finished.returncode == exit_code, (
+            f"exit code {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+        )
+        return finished
+
+    def programs(self) -> list[psutil.Process]:
+        """The training and serving programs that run on trees in the folder."""
+        return [process for process in psutil.process_iter() if str(self.folder) in " ".join(_command_line(process))]
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _end_programs(command_line: CommandLine) -> None:
+    programs = command_line.programs()
+    for program in programs:
+        program.kill()
+    psutil.wait_procs(programs, timeout=10)
+
+
+@pytest.fixture
+def lgbm_sm(tmp_path: Path) -> Iterator[CommandLine]:
+    """The command line in an empty folder; nothing of it runs on after the test."""
+    command_line = CommandLine(tmp_path)
+    yield command_line
+    _end_programs(command_line)
+
+
+@pytest.fixture(scope="module")
+def boston(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """A project on the default configuration: trained, and its endpoint in service. For tests that change neither."""
+    command_line = CommandLine(tmp_path_factory.mktemp("boston"))
+    command_line("prepare-data")
+    command_line("train")
+    command_line("deploy")
+    yield command_line
+    _end_programs(command_line)

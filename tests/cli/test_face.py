@@ -1,0 +1,126 @@
+"""What a command shows: help, forms, exit codes, and what it does not import."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CommandLine
+
+LIFECYCLE = ["run", "prepare-data", "train", "deploy", "predict", "status", "logs", "cleanup", "config"]
+HEAVY = {"pandas", "numpy", "lightgbm", "sklearn", "pyarrow", "boto3", "botocore", "sagemaker", "docker", "scipy"}
+
+
+def test_commands_stand_in_lifecycle_order_when_help_is_shown(lgbm_sm: CommandLine) -> None:
+    lines = [line.split() for line in lgbm_sm("--help").stdout.splitlines()]
+    assert [words[0] for words in lines if words and words[0] in LIFECYCLE] == LIFECYCLE
+
+
+@pytest.mark.parametrize("command", LIFECYCLE)
+def test_a_commands_help_begins_with_an_example_and_ends_with_what_comes_next(
+    lgbm_sm: CommandLine, command: str
+) -> None:
+    text = lgbm_sm(command, "--help").stdout
+    example = text.index(f"lgbm-sm {command}", text.index("\n\n"))
+    assert example < text.index("Next: ") < text.index("--config")
+    assert "--set KEY=VALUE" in text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["status"], ["config"], ["cleanup", "--yes"]])
+def test_nothing_heavy_is_imported_when_a_command_needs_none_of_it(lgbm_sm: CommandLine, arguments: list[str]) -> None:
+    program = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "from lgbm_sm.cli import main\n"
+        "main()\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=lgbm_sm.folder, capture_output=True, text=True, check=True
+    )
+    assert "lgbm_sm.cli" in finished.stderr.split()
+    assert HEAVY & set(finished.stderr.split()) == set()
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_shared_options_count_wherever_they_stand(lgbm_sm: CommandLine, before: bool) -> None:
+    (lgbm_sm.folder / "other.yaml").write_text("project:\n  name: other\n")
+    options = ["--config", "other.yaml", "--set", "data.name=iris", "--output", "json", "-v"]
+    arguments = [*options, "config"] if before else ["config", *options]
+    values = json.loads(lgbm_sm(*arguments).stdout)["config"]
+    assert values["project.name"] == {"value": "other", "source": "other.yaml:2"}
+    assert values["data.name"] == {"value": "iris", "source": "--set"}
+
+
+def test_overrides_add_up_when_they_stand_before_and_after_the_command(lgbm_sm: CommandLine) -> None:
+    finished = lgbm_sm("--set", "data.name=iris", "config", "--set", "project.name=mine", "--output", "json")
+    values = json.loads(finished.stdout)["config"]
+    assert (values["data.name"]["value"], values["project.name"]["value"]) == ("iris", "mine")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (["no-such-command"], 2, "no-such-command"),
+        (["train", "--no-such-option"], 2, "--no-such-option"),
+        (["predict", "--give", "nonsense"], 2, "--give nonsense: no such output"),
+        (["cleanup", "--keep", "nonsense"], 2, "--keep nonsense: no such kind"),
+        (["config", "--set", "training.instance_typ=local"], 3, "did you mean"),
+        (["--config", "missing.yaml", "config"], 3, "missing.yaml"),
+        (["train", "--set", "training.instance_type=ml.m4.2xlarge"], 3, "training.instance_type: ml.m4.2xlarge"),
+        (["train", "--set", "local.backend=docker"], 3, "local.backend: docker"),
+        (["train"], 4, "prepare-data"),
+        (["prepare-data", "--set", "data.file=missing.csv"], 4, "missing.csv"),
+        (["deploy"], 7, "no completed training job"),
+        (["predict"], 8, "no endpoint in service"),
+        (["logs"], 8, "no endpoint with a log"),
+    ],
+)
+def test_a_message_a_hint_and_the_right_code_are_given_when_a_command_fails(
+    lgbm_sm: CommandLine, arguments: list[str], exit_code: int, message: str
+) -> None:
+    plain = lgbm_sm(*arguments, exit_code=exit_code)
+    assert plain.stdout == ""
+    assert message in plain.stderr
+    assert "Traceback" not in plain.stderr
+    assert plain.stderr.splitlines()[-1].startswith(("hint: ", "error: "))
+    as_json = lgbm_sm(*arguments, "--output", "json", exit_code=exit_code)
+    error = json.loads(as_json.stdout)["error"]
+    assert message in error["message"] + error["hint"]
+    assert error["exit_code"] == exit_code
+
+
+def test_cleanup_refuses_when_nobody_can_answer(lgbm_sm: CommandLine) -> None:
+    (lgbm_sm.folder / ".lgbm-sm/jobs/left").mkdir(parents=True)
+    refused = lgbm_sm("cleanup", exit_code=2)
+    assert "hint: pass --yes" in refused.stderr
+    assert (lgbm_sm.folder / ".lgbm-sm/jobs/left").exists()
+    lgbm_sm("cleanup", "--yes")
+    assert not (lgbm_sm.folder / ".lgbm-sm/jobs/left").exists()
+
+
+def test_the_versions_are_told_when_asked(lgbm_sm: CommandLine) -> None:
+    names = [line.split()[0] for line in lgbm_sm("--version").stdout.splitlines()]
+    assert names == ["lgbm-sm", "python", "lightgbm", "sagemaker-core"]
+
+
+def test_completions_are_given_when_a_shell_asks_for_them(lgbm_sm: CommandLine) -> None:
+    assert (
+        "lgbm-sm" in lgbm_sm("--show-completion", "bash").stdout
+        or "LGBM_SM" in lgbm_sm("--show-completion", "bash").stdout
+    )
+
+
+def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom lgbm_sm import cli\n"
+        "@cli.app.command('defective')\n"
+        "def defective() -> None: raise RuntimeError('a bug')\n"
+        "sys.argv = ['lgbm-sm', 'defective']\ncli.main()\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 1
+    assert finished.stderr.rstrip().endswith("RuntimeError: a bug")

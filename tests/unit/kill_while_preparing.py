@@ -1,0 +1,74 @@
+"""Run as a program: prepares iris in copies of a data folder, and dies in each one change of the folder later.
+
+Arguments: the folder that holds `data`, and a new folder for the copies, which are called 0, 1, 2 and so on: the number
+of changes that were made before SIGKILL came. Ends when a copy has been prepared to its end.
+"""
+
+import itertools
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pyarrow.compute  # noqa: F401 - loaded before the forks, like the next two
+import sklearn.datasets
+import sklearn.model_selection  # noqa: F401
+
+from lgbm_sm.config import DataSection
+from lgbm_sm.data import prepare_data
+
+_WRITING_FLAGS = os.O_WRONLY | os.O_RDWR
+
+
+class Silence:
+    def step(self, text: str) -> None:
+        pass
+
+    def detail(self, text: str) -> None:
+        pass
+
+    def warn(self, text: str) -> None:
+        pass
+
+    def log(self, line: str) -> None:
+        pass
+
+    def trace(self, text: str) -> None:
+        pass
+
+
+def prepare(folder: Path, changes_left: int) -> None:
+    """Prepare iris; SIGKILL comes when the data folder is about to be changed once more than `changes_left` times."""
+    left = changes_left
+
+    def audit(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal left
+        changes = event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir") or (
+            event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING_FLAGS
+        )
+        # shutil.rmtree names what it removes by a path within an open folder
+        if not changes or not str(arguments[0]).startswith((str(folder), "train", "valid", "test", "schema")):
+            return
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+
+    sys.addaudithook(audit)
+    prepare_data(DataSection(name="iris"), "multiclass", base=folder, reporter=Silence())
+
+
+def main(original: Path, copies: Path) -> None:
+    for changes in itertools.count():
+        folder = copies / str(changes)
+        shutil.copytree(original / "data", folder / "data")
+        child = os.fork()  # so that the libraries are loaded once
+        if child == 0:
+            prepare(folder, changes)
+            os._exit(0)
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != -signal.SIGKILL:
+            return
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

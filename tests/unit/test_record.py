@@ -1,0 +1,95 @@
+"""The record: every write whole, every reader served, whoever else writes."""
+
+import json
+import multiprocessing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lgbm_sm.errors import ExitCode, RecordError
+from lgbm_sm.names import timestamped_name
+from lgbm_sm.record import Place, Record, TrainingJob, TrainingJobStatus
+
+
+def job(record: Record, name: str) -> TrainingJob:
+    return TrainingJob(
+        name=name, project="demo", place=Place.PROCESS, created_at=datetime.now(UTC), folder=record.jobs_path / name
+    )
+
+
+def add_jobs(work_path: Path, prefix: str) -> None:
+    record = Record(work_path)
+    for number in range(25):
+        record.add(job(record, f"{prefix}-{number}"))
+
+
+def test_nothing_is_written_when_only_read(tmp_path: Path) -> None:
+    assert Record(tmp_path / ".lgbm-sm").entries() == ()
+    assert not (tmp_path / ".lgbm-sm").exists()
+
+
+def test_entries_come_back_as_they_were_added_when_another_object_reads_them(tmp_path: Path) -> None:
+    record = Record(tmp_path)
+    first, second = job(record, "a"), job(record, "b")
+    record.add(first)
+    record.add(second)
+    assert Record(tmp_path).training_jobs("demo") == (first, second)
+    assert Record(tmp_path).training_jobs("another") == ()
+
+
+def test_no_entry_is_lost_when_two_processes_write_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=add_jobs, args=(tmp_path, prefix)) for prefix in ("a", "b")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    expected = {f"{prefix}-{number}" for prefix in ("a", "b") for number in range(25)}
+    assert {entry.name for entry in Record(tmp_path).entries()} == expected
+
+
+def test_an_update_says_so_when_the_entry_is_gone(tmp_path: Path) -> None:
+    record = Record(tmp_path)
+    entry = job(record, "a")
+    record.add(entry)
+    assert record.update(entry.model_copy(update={"status": TrainingJobStatus.COMPLETED}))
+    record.remove(entry)
+    record.remove(entry)
+    assert not record.update(entry)
+    assert record.entries() == ()
+
+
+def test_a_half_written_file_is_overwritten_when_a_command_was_killed_while_writing(tmp_path: Path) -> None:
+    record = Record(tmp_path)
+    record.add(job(record, "a"))
+    (tmp_path / "record.json.tmp").write_text('{"format_ver')
+    record.add(job(record, "b"))
+    assert [entry.name for entry in record.entries()] == ["a", "b"]
+
+
+def test_a_newer_format_is_refused_when_an_older_program_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text(json.dumps({"format_version": 2, "entries": []}))
+    with pytest.raises(RecordError, match="has format version 2, but this lgbm-sm reads version 1 only") as caught:
+        Record(tmp_path).entries()
+    assert caught.value.exit_code is ExitCode.CONFIG
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"entries": [{"kind": "training_job"}]}', '{"entries": [{"kind": "?"}]}']
+)
+def test_the_file_and_a_remedy_are_named_when_the_record_is_damaged(tmp_path: Path, text: str) -> None:
+    (tmp_path / "record.json").write_text(text)
+    with pytest.raises(RecordError, match=r"record\.json is damaged") as caught:
+        Record(tmp_path).entries()
+    assert "cleanup" in caught.value.hint
+
+
+def test_names_have_the_sdks_form_when_made_from_a_project() -> None:
+    now = datetime(2026, 3, 4, 5, 6, 7, 89_999, tzinfo=UTC)
+    assert (
+        timestamped_name("sagemaker-lightgbm-regression", now)
+        == "sagemaker-lightgbm-regression-2026-03-04-05-06-07-089"
+    )
+    with pytest.raises(ValueError, match="more than 63"):
+        timestamped_name("x" * 40, now)
