@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lgbm_sm.backends import process
+from lgbm_sm.backends.deletion import delete
 from lgbm_sm.errors import UsageError
-from lgbm_sm.inventory import Item, list_items
+from lgbm_sm.inventory import Backends, Item, list_items
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Endpoint, Record
 
@@ -28,7 +28,12 @@ class CleanupResult:
 
 
 def cleanup(
-    record: Record, *, keep: Collection[CleanupKind], confirm: Callable[[str], bool], reporter: Reporter
+    record: Record,
+    backends: Backends,
+    *,
+    keep: Collection[CleanupKind],
+    confirm: Callable[[str], bool],
+    reporter: Reporter,
 ) -> CleanupResult:
     """Delete everything on record and in the work folder, one kind after the other, each after `confirm`.
 
@@ -38,7 +43,7 @@ def cleanup(
     deleted: list[Item] = []
     kept: list[Item] = []
     for kind in CleanupKind:
-        items = [item for item in list_items(record) if kind_of(item) is kind]
+        items = [item for item in list_items(record, backends) if kind_of(item) is kind]
         if not items:
             continue
         if kind in keep or not confirm(_question(kind, items)):
@@ -46,14 +51,14 @@ def cleanup(
             continue
         reporter.step(f"Deleting {_counted(kind, len(items))}")
         for item in items:
-            left = process.delete(item.entry, record)
+            left = delete(item.entry, record, backends[item.entry.place])
             if left:
-                reporter.warn(f"{item.entry.name}: processes {left} cannot be ended")
+                reporter.warn(f"{item.entry.name}: {', '.join(left)} cannot be ended")
             else:
                 reporter.detail(f"{item.entry.name} deleted")
                 deleted.append(item)
     kept_names = {item.entry.name for item in kept}
-    left_over = tuple(item for item in list_items(record) if item.entry.name not in kept_names)
+    left_over = tuple(item for item in list_items(record, backends) if item.entry.name not in kept_names)
     return CleanupResult(tuple(deleted), tuple(kept), left_over)
 
 

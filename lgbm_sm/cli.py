@@ -71,9 +71,9 @@ def _workspace(ctx: typer.Context) -> "Iterator[tuple[Workspace, Console]]":
     try:
         yield workspace, console
     except KeyboardInterrupt:
-        from lgbm_sm.inventory import running_names
+        from lgbm_sm.inventory import list_items
 
-        names = running_names(workspace.record)
+        names = [item.entry.name for item in list_items(workspace.record, workspace.backends) if item.running]
         still = f"still running: {', '.join(names)}" if names else "nothing of ours is still running"
         hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""
         console.failure(f"interrupted; {still}", hint, ExitCode.INTERRUPTED)
@@ -209,7 +209,7 @@ def status(ctx: typer.Context) -> None:
     from lgbm_sm.inventory import list_items
 
     with _workspace(ctx) as (workspace, console):
-        views.show_status(console, list_items(workspace.record))
+        views.show_status(console, list_items(workspace.record, workspace.backends))
 
 
 @app.command(
@@ -231,7 +231,7 @@ def logs(
 
     with _workspace(ctx) as (workspace, console):
         entry = find_logged_entry(workspace.record, workspace.config.project.name, training=training)
-        views.show_log(console, entry, read_log(entry, follow=follow))
+        views.show_log(console, entry, read_log(entry, workspace.backends[entry.place], follow=follow))
 
 
 @app.command(
@@ -258,10 +258,11 @@ def cleanup(
 
     with _workspace(ctx) as (workspace, console):
         kinds = kinds_of(",".join(keep or ()))
-        if not yes and not can_ask() and list_items(workspace.record):
+        if not yes and not can_ask() and list_items(workspace.record, workspace.backends):
             raise UsageError("cleanup asks before it deletes, and nobody can answer here", "pass --yes")
         result = clean_up(
             workspace.record,
+            workspace.backends,
             keep=kinds,
             confirm=(lambda _: True) if yes else console.confirm,
             reporter=console,

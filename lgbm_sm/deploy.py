@@ -1,19 +1,22 @@
 """`deploy`: an endpoint for a trained model."""
 
+import http.client
 import tarfile
 import time
+from collections.abc import Mapping
 from datetime import datetime
-from subprocess import Popen
 
-from lgbm_sm.backends import opt_ml, process
-from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.backends import Backend, Server, opt_ml
+from lgbm_sm.backends.deletion import delete
 from lgbm_sm.config import Config
-from lgbm_sm.errors import EndpointError, TimedOutError
+from lgbm_sm.errors import EndpointError, LgbmSmError, TimedOutError
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Endpoint, EndpointStatus, Place, Record, TrainingJob
 
 _LAST_LINES = 10
+_PING_SECONDS = 2.0  # the platform waits 2 s for an answer to /ping
+_LONGEST_PAUSE_SECONDS = 0.25
 
 
 def deploy(
@@ -21,52 +24,51 @@ def deploy(
     job: TrainingJob,
     *,
     record: Record,
-    backend: ProcessBackend,
+    backends: Mapping[Place, Backend],
+    place: Place,
     reporter: Reporter,
     now: datetime,
     replace: bool = True,
 ) -> Endpoint:
-    """Bring up an endpoint for the job's model and wait until it answers.
+    """Bring up an endpoint for the job's model at `place` and wait until it answers.
 
-    With `replace` the project's older endpoints are deleted once the new one is in service.
+    With `replace` the project's older endpoints, wherever they run, are deleted once the new one is in service.
 
     Raises:
         EndpointError: the server ended before it answered /ping, or the artifact is damaged.
         TimedOutError: it did not answer within `endpoint.startup_timeout_seconds`.
-        KeyboardInterrupt: passed on. In each of these cases the new endpoint is deleted and the older ones stay.
+        KeyboardInterrupt: passed on. In each case the new endpoint is deleted and the older ones stay.
     """
     name = timestamped_name(config.project.name, now)
-    listener = process.listen()
+    backend = backends[place]
     endpoint = Endpoint(
         name=name,
         project=config.project.name,
-        place=Place.PROCESS,
+        place=place,
         created_at=now,
         folder=record.endpoints_path / name,
-        url=process.url_of(listener),
         training_job=job.name,
     )
-    reporter.step(f"Endpoint {name}: a process on this machine, model of {job.name}")
+    reporter.step(f"Endpoint {name}: {backend.describe()}, model of {job.name}")
     record.add(endpoint)
     started_at = time.monotonic()
     try:
         _unpack(endpoint, job)
-        with listener:
-            program = backend.start_serving(endpoint.root_path, endpoint.log_path, listener)
-        reporter.trace(f"process {program.pid}, log {endpoint.log_path}")
-        _wait_until_ready(endpoint, program, config.endpoint.startup_timeout_seconds)
-    except (EndpointError, TimedOutError, KeyboardInterrupt):
-        process.delete(endpoint, record)
+        server = backend.start_serving(endpoint)
+        reporter.trace(f"{server.url}, log: {endpoint.log_path}")
+        _wait_until_ready(endpoint, server, backend, config.endpoint.startup_timeout_seconds)
+    except (LgbmSmError, KeyboardInterrupt):
+        delete(endpoint, record, backend)
         raise
-    in_service = endpoint.model_copy(update={"status": EndpointStatus.IN_SERVICE})
+    in_service = endpoint.model_copy(update={"status": EndpointStatus.IN_SERVICE, "url": server.url})
     if not record.update(in_service):
-        process.delete(endpoint, record)
+        delete(endpoint, record, backend)
         raise EndpointError(f"endpoint {name} was deleted by another command while it came up", "deploy again")
-    reporter.detail(f"in service at {endpoint.url} after {time.monotonic() - started_at:.1f} s")
+    reporter.detail(f"in service at {server.url} after {time.monotonic() - started_at:.1f} s")
     for older in record.endpoints(config.project.name):
         if replace and older.created_at < endpoint.created_at:
             reporter.detail(f"replaces {older.name}, which is deleted")
-            process.delete(older, record)
+            delete(older, record, backends[older.place])
     return in_service
 
 
@@ -79,44 +81,59 @@ def _unpack(endpoint: Endpoint, job: TrainingJob) -> None:
         ) from error
 
 
-def _wait_until_ready(endpoint: Endpoint, program: "Popen[bytes]", timeout_seconds: float) -> None:
-    ready = process.wait_until_ready(program, endpoint.url, timeout_seconds)
-    if ready:
-        return
-    log = "".join(f"\n  {line}" for line in last_log_lines(endpoint))
-    if ready is None:
-        raise TimedOutError(
-            f"endpoint {endpoint.name} did not answer /ping within {timeout_seconds:g} s; its log ends:{log}",
-            "mend what the log names, or raise endpoint.startup_timeout_seconds",
-        )
-    raise EndpointError(
-        f"the server of endpoint {endpoint.name} ended with exit code {program.wait()}; its log ends:{log}",
-        "mend what the log names, then run `lgbm-sm deploy` again",
+def _wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    pause_seconds = 0.02
+    while time.monotonic() < deadline:
+        exit_code = server.exit_code()
+        if exit_code is not None:
+            raise EndpointError(
+                f"the server of endpoint {endpoint.name} ended with exit code {exit_code}; "
+                f"its log ends:{_last_log_lines(endpoint, backend)}",
+                "mend what the log names, then run `lgbm-sm deploy` again",
+            )
+        if _answers_ping(server.url):
+            return
+        time.sleep(pause_seconds)
+        pause_seconds = min(1.5 * pause_seconds, _LONGEST_PAUSE_SECONDS)
+    raise TimedOutError(
+        f"endpoint {endpoint.name} did not answer /ping within {timeout_seconds:g} s; "
+        f"its log ends:{_last_log_lines(endpoint, backend)}",
+        "mend what the log names, or raise endpoint.startup_timeout_seconds",
     )
 
 
-def last_log_lines(endpoint: Endpoint) -> list[str]:
-    """The last lines of the server's log; none where it has written none yet."""
+def _answers_ping(url: str) -> bool:
+    """Whether `GET /ping` answers 200 within the platform's 2 s."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=_PING_SECONDS)
     try:
-        return endpoint.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-    except FileNotFoundError:
-        return []
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
-def get_endpoint(record: Record, project: str) -> Endpoint:
+def _last_log_lines(endpoint: Endpoint, backend: Backend) -> str:
+    lines = backend.read_log(endpoint).decode("utf-8", errors="replace").splitlines()
+    return "".join(f"\n  {line}" for line in lines[-_LAST_LINES:])
+
+
+def get_endpoint(record: Record, project: str, backends: Mapping[Place, Backend]) -> Endpoint:
     """The project's endpoint that is in service.
 
     Raises:
         EndpointError: there is none, or its server has ended.
     """
-    in_service = [e for e in record.endpoints(project) if e.status is EndpointStatus.IN_SERVICE]
+    in_service = [endpoint for endpoint in record.endpoints(project) if endpoint.status is EndpointStatus.IN_SERVICE]
     if not in_service:
         raise EndpointError(f"project {project} has no endpoint in service", "run `lgbm-sm deploy` first")
     endpoint = in_service[-1]
-    if not process.is_running(endpoint):
-        log = "".join(f"\n  {line}" for line in last_log_lines(endpoint))
+    backend = backends[endpoint.place]
+    if not backend.is_running(endpoint):
         raise EndpointError(
-            f"the server of endpoint {endpoint.name} has ended; its log ends:{log}",
+            f"the server of endpoint {endpoint.name} has ended; its log ends:{_last_log_lines(endpoint, backend)}",
             "run `lgbm-sm deploy` to replace it",
         )
     return endpoint

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import IO
 
 from lgbm_sm import data, deploy, invocation, metrics, training
-from lgbm_sm.backends import process
+from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalBackend
 from lgbm_sm.errors import ConfigError, DataError, TrainingError, UsageError
+from lgbm_sm.inventory import Backends
 from lgbm_sm.invocation import InvocationRequest, InvocationSummary, PredictionOutput
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Endpoint, Record, TrainingJob
+from lgbm_sm.record import Endpoint, Place, Record, TrainingJob
 from lgbm_sm.schema import Split, load_schema, training_channels, verify_split
 from lgbm_sm.training import TrainedModel
 
@@ -30,7 +31,8 @@ class Workspace:
     config: Config
     folder: Path
     record: Record
-    backend: ProcessBackend
+    backends: Backends
+    place: Place
     reporter: Reporter
 
     @property
@@ -43,8 +45,8 @@ def open_workspace(
 ) -> Workspace:
     """Assemble a workspace; the work folder `.lgbm-sm` lies beside config.yaml."""
     folder = loaded.folder.resolve()
-    backend = ProcessBackend(runtime_path=runtime_path, environment=environment)
-    return Workspace(loaded.config, folder, Record(folder / ".lgbm-sm"), backend, reporter)
+    backends = {Place.PROCESS: ProcessBackend(runtime_path=runtime_path, environment=environment)}
+    return Workspace(loaded.config, folder, Record(folder / ".lgbm-sm"), backends, Place.PROCESS, reporter)
 
 
 def prepare_data(workspace: Workspace) -> data.PreparedData:
@@ -61,7 +63,7 @@ def train(workspace: Workspace) -> TrainedModel:
         workspace.config,
         training_channels(workspace.data_path),
         record=workspace.record,
-        backend=workspace.backend,
+        backend=workspace.backends[workspace.place],
         reporter=workspace.reporter,
         now=datetime.now(UTC),
     )
@@ -78,7 +80,8 @@ def deploy_model(workspace: Workspace, job: TrainingJob | None = None, *, replac
         workspace.config,
         job,
         record=workspace.record,
-        backend=workspace.backend,
+        backends=workspace.backends,
+        place=workspace.place,
         reporter=workspace.reporter,
         now=datetime.now(UTC),
         replace=replace,
@@ -170,7 +173,7 @@ def predict(
     if wanted.output not in set(PredictionOutput):
         raise UsageError(f"--give {wanted.output}: no such output", f"the outputs are {', '.join(PredictionOutput)}")
     output = PredictionOutput(wanted.output)
-    endpoint = deploy.get_endpoint(workspace.record, workspace.config.project.name)
+    endpoint = deploy.get_endpoint(workspace.record, workspace.config.project.name, workspace.backends)
     if wanted.file is None:
         if wanted.content_type:
             raise UsageError("--content-type goes with a FILE", "the test rows are text/csv")
@@ -229,7 +232,7 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
     finally:
         if not keep:
             with _timed(seconds, "delete endpoint"):
-                process.delete(endpoint, workspace.record)
+                delete(endpoint, workspace.record, workspace.backends[endpoint.place])
     by_split = {split: metrics.with_root_mean_squares(values) for split, values in model.metrics.items()}
     return RunSummary(model, endpoint, summary.rows, seconds, {**by_split, "test": test_metrics})
 

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from lgbm_sm.errors import RecordError
 
 FORMAT_VERSION: Literal[1] = 1
+UNKNOWN_PROJECT = "(not on record)"
 
 
 class Place(StrEnum):
@@ -84,7 +85,7 @@ class Endpoint(_Entry):
     kind: Literal["endpoint"] = "endpoint"
     status: EndpointStatus = EndpointStatus.CREATING
     folder: Path
-    url: str
+    url: str = ""  # known once the server has a port
     training_job: str
 
     @property
@@ -216,6 +217,15 @@ class Record:
             file.flush()
             os.fsync(file.fileno())
         self._temporary_path.replace(self.path)
+
+
+def unrecorded_entry(record: Record, folder: Path, place: Place) -> Entry:
+    """An entry for something found without one, by the folder that it lies in or was started on."""
+    created_at = datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.exists() else datetime.now(UTC)
+    found = _Entry(name=folder.name, project=UNKNOWN_PROJECT, place=place, created_at=created_at).model_dump()
+    if folder.parent == record.endpoints_path:
+        return Endpoint(**found, folder=folder, training_job="")
+    return TrainingJob(**found, folder=folder)
 
 
 def _same(one: Entry, other: Entry) -> bool:

@@ -8,13 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lgbm_sm.backends import opt_ml, process
-from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.backends import Backend, opt_ml
 from lgbm_sm.config import Config
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Place, Record, TrainingJob, TrainingJobStatus
+from lgbm_sm.record import Record, TrainingJob, TrainingJobStatus
 
 _LAST_LINES = 10
 
@@ -34,7 +33,7 @@ def train(
     channels: dict[str, Path],
     *,
     record: Record,
-    backend: ProcessBackend,
+    backend: Backend,
     reporter: Reporter,
     now: datetime,
 ) -> TrainedModel:
@@ -49,26 +48,26 @@ def train(
     """
     name = timestamped_name(config.project.name, now)
     folder = record.jobs_path / name
-    job = TrainingJob(name=name, project=config.project.name, place=Place.PROCESS, created_at=now, folder=folder)
-    reporter.step(f"Training job {name}: a process on this machine")
+    job = TrainingJob(name=name, project=config.project.name, place=backend.place, created_at=now, folder=folder)
+    reporter.step(f"Training job {name}: {backend.describe()}")
     record.add(job)
     opt_ml.lay_out_training(job.root_path, channels, config.training.hyperparameters)
-    program = backend.start_training(job.root_path, job.log_path, name)
-    reporter.trace(f"process {program.pid}, log {job.log_path}")
+    run = backend.start_training(job)
+    reporter.trace(f"log: {job.log_path}")
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     try:
-        for line in process.follow(job.log_path, program):
+        for line in run.lines():
             last_lines.append(line)
             reporter.log(line)
     except KeyboardInterrupt:
-        _stop(job, record, reporter)
+        _stop(job, record, backend, reporter)
         raise
-    return _conclude(job, program.wait(), last_lines, record)
+    return _conclude(job, run.wait(), last_lines, record)
 
 
-def _stop(job: TrainingJob, record: Record, reporter: Reporter) -> None:
+def _stop(job: TrainingJob, record: Record, backend: Backend, reporter: Reporter) -> None:
     reporter.step(f"Stopping training job {job.name}")
-    process.stop_programs(job.folder, process.STOP_TRAINING_SECONDS)
+    backend.stop(job)
     if any((job.root_path / "model").iterdir()):
         opt_ml.collect_outputs(job.root_path, job.model_artifact_path.parent)
         reporter.detail(f"the model as it was when it was stopped: {job.model_artifact_path}")

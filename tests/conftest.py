@@ -4,9 +4,10 @@ import os
 
 from hypothesis import settings
 
-# what a developer's shell or a CI service sets would change what the commands and the program do
+# what a developer's shell, a CI service or the make that runs the suite sets would change what the commands do
+_FOREIGN = ("CI", "FORCE_COLOR", "NO_COLOR", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 for _name in list(os.environ):
-    if _name.startswith(("LGBM_SM_", "SAGEMAKER_")) or _name in ("CI", "FORCE_COLOR", "NO_COLOR", "PYTHONPATH"):
+    if _name.startswith(("LGBM_SM_", "SAGEMAKER_")) or _name in _FOREIGN:
         del os.environ[_name]
 
 # hypothesis has a profile of its own for CI; deadlines measure the machine, not the code

@@ -1,1 +1,62 @@
-"""The places where the program runs: one module each, with the same few functions."""
+"""The places where the program runs: a module for each, with the same few functions."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from lgbm_sm.record import Endpoint, Entry, Place, Record, TrainingJob
+
+STOP_TRAINING_SECONDS = 120.0  # StopTrainingJob: SIGTERM, 120 s, SIGKILL
+STOP_SERVING_SECONDS = 30.0  # on update and scale-in: SIGTERM, then SIGKILL after 30 s
+
+
+class TrainingRun(Protocol):
+    """A training program that has been started."""
+
+    def lines(self) -> Iterator[str]:
+        """What it writes, as it comes, until it has ended."""
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended; negative where a signal ended it."""
+
+
+class Server(Protocol):
+    """A serving program that has been started."""
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+
+
+class Backend(Protocol):
+    """A place on this machine."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is, as the record says it."""
+
+    def describe(self) -> str:
+        """What the program is started as, in a few words."""
+
+    def start_training(self, job: TrainingJob) -> TrainingRun:
+        """Start `train` on the tree below `job.root_path`; what it writes also goes to `job.log_path`."""
+
+    def start_serving(self, endpoint: Endpoint) -> Server:
+        """Start `serve` on the tree below `endpoint.root_path`, on a free port of the loopback interface."""
+
+    def is_running(self, entry: Entry) -> bool:
+        """Whether the program of this job or endpoint runs."""
+
+    def stop(self, entry: Entry) -> list[str]:
+        """SIGTERM to the entry's program, and SIGKILL after the platform's grace; harmless when it has ended.
+
+        Returns names of what could not be ended.
+        """
+
+    def read_log(self, entry: Entry) -> bytes:
+        """All that the entry's program has written so far; empty where it has written nothing."""
+
+    def find_unrecorded(self, record: Record) -> list[Entry]:
+        """Jobs and endpoints of this work folder that run or lie there without an entry in the record."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -152,11 +153,11 @@ def _is_header(cells: Sequence[str], columns: Sequence[Column]) -> bool:
 def _ordered(names: Sequence[str], columns: Sequence[Column]) -> list[Column]:
     """The columns in the order of the header's names."""
     by_name = {column.name: column for column in columns}
-    given = set(names)
+    given = Counter(names)
     faults = {
         "missing": [name for name in by_name if name not in given],
-        "unexpected": [name for name in dict.fromkeys(names) if name not in by_name],
-        "more than once": [name for name in by_name if names.count(name) > 1] if len(given) < len(names) else [],
+        "unexpected": [name for name in given if name not in by_name],
+        "more than once": [name for name in by_name if given[name] > 1],
     }
     if any(faults.values()):
         found = "; ".join(f"{fault}: {listed(faulty)}" for fault, faulty in faults.items() if faulty)

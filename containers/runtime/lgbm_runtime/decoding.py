@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 
 _CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,40}")
 # Python's codecs that are no encodings of a text file, some of them quadratic.
-_NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "mbcs", "oem"})
+_NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"})
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,8 @@ def _header(parameters: dict[str, str]) -> bool | None:
 
 def _text(body: bytes, charset: str) -> str:
     """The body as text, without a byte order mark."""
-    name = charset.lower().replace("-", "_")
     try:
-        if not _CHARSET.fullmatch(charset) or name in _NO_CHARSETS:
+        if not _CHARSET.fullmatch(charset) or codecs.lookup(charset).name in _NO_CHARSETS:
             raise LookupError
         text = body.decode(charset)
     except LookupError as error:

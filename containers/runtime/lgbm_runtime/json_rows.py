@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -58,10 +59,10 @@ def rows_from_json_lines(text: str, schema: Schema) -> Rows:
     lines = text.rstrip().split("\n")
     if lines == [""]:
         raise InvocationError(400, "the body holds no rows")
-    return _convert([_parse(line, row) for row, line in enumerate(lines, 1)], schema)
+    return _convert((_parse(line, row) for row, line in enumerate(lines, 1)), schema)
 
 
-def _convert(records: Sequence[Any], schema: Schema) -> Rows:
+def _convert(records: Iterable[Any], schema: Schema) -> Rows:
     """Rows and records to a matrix; each is a list in the schema's order, or an object."""
     names = schema.feature_names
     known = set(names)
@@ -126,10 +127,8 @@ def _refuse_constant(constant: str) -> NoReturn:
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     unique = dict(pairs)
     if len(unique) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise InvocationError(
-            400, f"the key {next(key for key in keys if keys.count(key) > 1)} occurs twice in an object"
-        )
+        [(key, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise InvocationError(400, f"the key {key[:60]} occurs twice in an object")
     return unique
 
 

@@ -1,0 +1,21 @@
+"""How a job or an endpoint on this machine is taken away, wherever it runs."""
+
+from lgbm_sm.backends import Backend, opt_ml
+from lgbm_sm.record import Endpoint, EndpointStatus, Entry, Record, TrainingJobStatus
+
+
+def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:
+    """Stop the job or endpoint where it runs; remove its folder, then its entry. Harmless when it is gone.
+
+    Returns names of what would not end; the entry then stays on record.
+    """
+    if isinstance(entry, Endpoint):
+        record.update(entry.model_copy(update={"status": EndpointStatus.DELETING}))
+    elif entry.status is TrainingJobStatus.IN_PROGRESS:
+        # tells a `train` that still follows the job that its end is not the program's own
+        record.update(entry.model_copy(update={"status": TrainingJobStatus.STOPPING}))
+    left = backend.stop(entry)
+    if not left:
+        opt_ml.remove_tree(entry.folder)
+        record.remove(entry)
+    return left

@@ -1,0 +1,118 @@
+"""Two thousand requests that nobody should send: none breaks a worker, and each is followed by a right answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.contract.answers import assert_still_right
+from tests.contract.cases import ATTRIBUTES, FIRST, LINE, NAMED, RECORD, TWO_LINES
+from tests.contract.models import BINARY, REGRESSION, Model
+from tests.contract.serving import Endpoint
+
+BINARY_LINES = b"age,colour,size\n50,red,10\n20,,30\n"
+TEMPLATES = [
+    LINE,
+    TWO_LINES,
+    NAMED,
+    BINARY_LINES,
+    json.dumps(FIRST).encode(),
+    json.dumps([FIRST, FIRST]).encode(),
+    json.dumps([RECORD]).encode(),
+    json.dumps({"instances": [{"features": FIRST}]}).encode(),
+    b'[[50, "red", 10], [null, "blue", 20.5]]',
+    json.dumps(FIRST).encode() + b"\n" + json.dumps(FIRST).encode(),
+]
+PIECES = [
+    *(
+        b",",
+        b"\n",
+        b"\r",
+        b'"',
+        b"'",
+        b"\x00",
+        b"\xff",
+        b"\xef\xbb\xbf",
+        b"\xed\xa0\x80",
+        b" ",
+        b"\t",
+        b";",
+        b"_",
+        b"\\",
+    ),
+    *(b"[", b"]", b"{", b"}", b":", b"null", b"true", b"NaN", b"nan", b"inf", b"-", b"1e999", b"-0", b"0x1", b"1_0"),
+    *(b"9" * 400, b"9" * 5000, b"\\ud800", b'"instances"', b'"features"', b"[" * 3000, "é١²".encode(), b"CRIM", b"red"),
+]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A good body with a few pieces put in, cut out or doubled."""
+    body = draw(st.sampled_from(TEMPLATES))
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(0, len(body)))
+        end = draw(st.integers(start, min(len(body), start + 20)))
+        piece = draw(st.sampled_from(PIECES) | st.binary(max_size=4) | st.just(body[start:end] * 2))
+        body = body[:start] + piece + body[end:]
+    return body
+
+
+BODIES = (
+    mutated() | st.binary(max_size=400) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass"))
+)
+HEADER_TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=60)
+CONTENT_TYPES = HEADER_TEXT | st.sampled_from(
+    ["text/csv", "application/json", "application/jsonlines", "text/csv; header=present", "text/csv; header=absent"]
+    + [
+        "text/csv; charset=" + name
+        for name in ("utf-16", "latin-1", "utf-7", "idna", "punycode", "rot13", "cp037", "a" * 50)
+    ]
+    + ["application/json; charset=utf-32", 'text/csv; charset="', "text/csv;;;", "text/csv; =; x", "/", "*/*", ""]
+)
+ACCEPTS = HEADER_TEXT | st.sampled_from(
+    ["*/*", "application/json", "text/csv;q=2", "text/*;q=0.001", ",,", ";q=1", '"', ""]
+)
+ATTRIBUTE_TEXTS = HEADER_TEXT | st.sampled_from(
+    [
+        "output=" + name
+        for name in ("label", "raw_score", "leaf_index", "contributions", "prediction", "", "=", "LABEL ")
+    ]
+)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=2000,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    name=st.sampled_from([REGRESSION, BINARY]),
+    body=BODIES,
+    content_type=st.none() | CONTENT_TYPES,
+    accept=st.none() | ACCEPTS,
+    attributes=st.none() | ATTRIBUTE_TEXTS,
+)
+def test_hostile_request_is_no_server_error_and_leaves_the_workers_alone(
+    name: str,
+    body: bytes,
+    content_type: str | None,
+    accept: str | None,
+    attributes: str | None,
+    endpoints: Mapping[str, Endpoint],
+    models: Mapping[str, Model],
+) -> None:
+    headers = {"Content-Type": content_type, "Accept": accept, ATTRIBUTES: attributes}
+    given_headers = {key: value for key, value in headers.items() if value is not None}
+    reply = endpoints[name].ask("POST", "/invocations", body, given_headers)
+    assert reply.status in (200, 400, 406, 415)
+    assert b"Traceback" not in reply.body
+    if reply.status != 200:
+        assert json.loads(reply.body)["error"]["status"] == reply.status
+    assert endpoints[name].workers_are_the_same()
+    assert_still_right(endpoints[REGRESSION], models[REGRESSION])

@@ -1,0 +1,326 @@
+"""The start, the end and the accidents of the server's processes."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.contract.cases import LINE
+from tests.contract.models import REGRESSION
+from tests.contract.serving import Server, start_program, start_server, wait_until
+from tests.contract.test_http import CHUNKED, read_answers, request
+
+Start = Callable[..., Server]
+
+
+@pytest.fixture
+def start(tmp_path: Path, roots: Mapping[str, Path]) -> Iterator[Start]:
+    """Starts servers of the regression model, each in a folder of its own, and ends them."""
+    servers: list[Server] = []
+
+    def start_one(workers: int = 2, environment: Mapping[str, str] | None = None) -> Server:
+        root = tmp_path / f"server-{len(servers)}"
+        root.mkdir()
+        (root / "model").symlink_to(roots[REGRESSION] / "model")
+        servers.append(start_server(root, workers, environment))
+        return servers[-1]
+
+    yield start_one
+    for server in servers:
+        server.close()
+
+
+@pytest.mark.parametrize("milliseconds", [0, 5, 10, 20, 30, 40, 50])
+def test_server_ends_cleanly_when_it_is_stopped_at_once(milliseconds: int, start: Start) -> None:
+    server = start()
+    time.sleep(milliseconds / 1000)
+    code = server.terminate()
+    # before Python runs the program's first line the signal's own effect is all there is
+    assert code in (0, -signal.SIGTERM)
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("milliseconds", [100, 200, 300, 500, 800])
+def test_server_exits_with_0_when_it_is_stopped_while_it_loads(milliseconds: int, start: Start) -> None:
+    server = start()
+    time.sleep(milliseconds / 1000)
+    began = time.monotonic()
+    assert server.terminate() == 0
+    assert time.monotonic() - began < 5
+    assert "Traceback" not in server.log
+
+
+def test_log_says_what_is_served_where_by_whom(start: Start) -> None:
+    server = start(2)
+    server.wait_for_log(" serving ")
+    model_path = Path(server.log_path.parent, "model")
+    assert server.log.startswith(
+        f"lgbm_runtime 0.1.0 serving {model_path} on 127.0.0.1:{server.port} with 2 workers x "
+    )
+    assert len(server.children()) == 2
+    assert server.terminate() == 0
+    assert server.log.endswith("stopped\n")
+
+
+def test_requests_that_have_begun_are_answered_when_the_server_is_stopped(start: Start) -> None:
+    server = start()
+    endpoint = server.endpoint()
+    begun = {
+        "in its first word": request()[:2],
+        "in its headers": request()[:40],
+        "in its body": request()[:-10],
+        "in its chunks": CHUNKED + b"%x\r\n%s\r\n" % (len(LINE), LINE),
+    }
+    rest = {name: request()[len(part) :] for name, part in begun.items()} | {"in its chunks": b"0\r\n\r\n"}
+    connections = {name: endpoint.connect() for name in begun}
+    pipeline = endpoint.connect()
+    try:
+        for name, connection in connections.items():
+            connection.sendall(begun[name])
+        time.sleep(0.3)
+        server.process.terminate()
+        pipeline.sendall(request() * 3)
+        time.sleep(0.5)
+        for name, connection in connections.items():
+            connection.sendall(rest[name])
+        for connection in connections.values():
+            assert read_answers(connection, 1)[0][0] == 200
+            assert connection.recv(1) == b""
+        assert [status for status, _ in read_answers(pipeline, 3)] == [200] * 3
+    finally:
+        pipeline.close()
+        for connection in connections.values():
+            connection.close()
+    assert server.process.wait(timeout=10) == 0
+
+
+def test_kept_connections_do_not_hold_up_the_end(start: Start) -> None:
+    server = start()
+    with server.endpoint().connect() as connection:
+        connection.sendall(request())
+        read_answers(connection, 1)
+        began = time.monotonic()
+        assert server.terminate() == 0
+        assert time.monotonic() - began < 3
+        assert connection.recv(1) == b""
+
+
+def test_no_request_is_lost_when_the_server_is_stopped_under_load(start: Start) -> None:
+    server = start()
+    endpoint = server.endpoint()
+    lost: list[str] = []
+    answered = [0] * 8
+    statuses: set[int] = set()
+
+    def keep_asking(client: int) -> None:
+        closed = False
+        while not closed:
+            connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=30)
+            for number in range(10_000):
+                try:
+                    connection.request("POST", "/invocations", LINE, {"Content-Type": "text/csv"})
+                    response = connection.getresponse()
+                    response.read()
+                except (OSError, http.client.HTTPException) as error:
+                    # the first request of a connection that nobody accepted has been read by nobody
+                    closed = number == 0
+                    if not closed:
+                        lost.append(f"client {client}, request {number}: {error!r}")
+                    break
+                statuses.add(response.status)
+                answered[client] += 1
+                if response.will_close:
+                    break
+            connection.close()
+
+    clients = [threading.Thread(target=keep_asking, args=(client,)) for client in range(len(answered))]
+    for client in clients:
+        client.start()
+    time.sleep(0.7)
+    server.process.terminate()
+    for client in clients:
+        client.join()
+    assert server.process.wait(timeout=30) == 0
+    assert lost == []
+    assert statuses == {200}
+    assert min(answered) > 10
+    assert "Traceback" not in server.log
+
+
+def _cut(model: str) -> str:
+    return model[: len(model) // 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda folder: (folder / "lightgbm-regression-model.txt").unlink(),
+            "lightgbm-regression-model.txt does not exist",
+        ),
+        (lambda folder: (folder / "lightgbm-regression-model.txt").write_text("hello"), "no LightGBM text model"),
+        (lambda folder: (folder / "lightgbm-regression-model.txt").write_bytes(b"\xff\x00"), "cannot be read"),
+        (
+            lambda folder: (folder / "lightgbm-regression-model.txt").write_text(
+                _cut((folder / "lightgbm-regression-model.txt").read_text())
+            ),
+            "cut off",
+        ),
+        (lambda folder: (folder / "metadata.json").write_text("{"), "metadata.json cannot be read"),
+        (lambda folder: (folder / "metadata.json").write_text('{"schema": {}}'), "format_version is None"),
+        (
+            lambda folder: (folder / "metadata.json").write_text(
+                json.dumps(
+                    {
+                        "schema": {
+                            "format_version": 1,
+                            "features": [{"name": "a", "type": "numeric"}],
+                            "target": {"name": "y", "classes": None},
+                        }
+                    }
+                )
+            ),
+            "describes 1 features, the model has 13",
+        ),
+    ],
+)
+def test_server_says_why_and_exits_with_1_when_the_model_cannot_be_served(
+    change: Callable[[Path], object], says: str, tmp_path: Path, roots: Mapping[str, Path]
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for file in (roots[REGRESSION] / "model").iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    change(folder)
+    server = start_server(tmp_path)
+    pinged = b""
+    with socket.create_connection((server.host, server.port)) as connection:
+        connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            pinged = connection.recv(100)
+    assert server.process.wait(timeout=20) == 1
+    assert pinged == b""
+    errors = [line for line in server.log.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert says in errors[0]
+    assert "Traceback" not in server.log
+
+
+def test_worker_is_replaced_when_it_is_killed(start: Start) -> None:
+    server = start()
+    endpoint = server.endpoint()
+    victim, other = endpoint.workers
+    victim.kill()
+    server.wait_for_log(f"worker {victim.pid} was ended by SIGKILL; another takes its place")
+    wait_until(lambda: len(server.children()) == 2 and other in server.children())
+    for _ in range(20):
+        assert endpoint.ask("POST", "/invocations", LINE, {"Content-Type": "text/csv"}).status == 200
+        endpoint.hang_up()
+    assert server.terminate() == 0
+
+
+@pytest.mark.slow
+def test_server_gives_up_when_worker_after_worker_dies(start: Start) -> None:
+    server = start(1)
+    server.wait_for_log(" serving ")
+    for deaths in range(1, 7):
+        wait_until(lambda: bool(server.children()))
+        server.children()[0].kill()
+        server.wait_for_log("SIGKILL", deaths)
+    assert server.process.wait(timeout=10) == 1
+    assert "giving up" in server.log
+
+
+def test_no_worker_is_left_when_the_parent_is_killed(start: Start) -> None:
+    server = start()
+    workers = server.endpoint().workers
+    server.process.kill()
+    server.process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []
+
+
+def test_no_worker_is_left_when_the_parent_is_killed_while_it_loads(start: Start) -> None:
+    server = start()
+    wait_until(lambda: bool(server.children()))
+    workers = server.children()
+    server.process.kill()
+    server.process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []
+
+
+def test_workers_and_threads_do_not_exceed_the_processors(start: Start) -> None:
+    server = start(1)
+    server.wait_for_log(" serving ")
+    assert f"with 1 worker x {len(os.sched_getaffinity(0))} threads" in server.log
+
+
+def test_port_is_the_one_that_the_platform_names(tmp_path: Path, roots: Mapping[str, Path]) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    variables = {"SAGEMAKER_BIND_TO_PORT": str(port), "LGBM_RUNTIME_WORKERS": "1"}
+    process, log_path = start_program(["serve", "--root", str(roots[REGRESSION])], tmp_path, variables)
+    server = Server(process, log_path, "127.0.0.1", port)
+    try:
+        assert server.endpoint().ask("GET", "/ping").status == 200
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "says"),
+    [
+        (["--fd", "77"], {}, "descriptor 77 is no socket"),
+        (["--port", "99999"], {}, "cannot listen on port 99999"),
+        ([], {"SAGEMAKER_BIND_TO_PORT": "http"}, "SAGEMAKER_BIND_TO_PORT is 'http'"),
+        (["--port", "0"], {"LGBM_RUNTIME_WORKERS": "0"}, "LGBM_RUNTIME_WORKERS is '0'"),
+    ],
+)
+def test_server_says_why_and_exits_with_1_when_it_cannot_start(
+    arguments: list[str], variables: Mapping[str, str], says: str, tmp_path: Path, roots: Mapping[str, Path]
+) -> None:
+    process, log_path = start_program(["serve", "--root", str(roots[REGRESSION]), *arguments], tmp_path, variables)
+    assert process.wait(timeout=20) == 1
+    log = log_path.read_text()
+    assert log.startswith("error: ")
+    assert log.count("\n") == 1
+    assert says in log
+
+
+def test_port_in_use_is_said_when_the_server_starts(tmp_path: Path, roots: Mapping[str, Path]) -> None:
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 0))
+        listener.listen()
+        arguments = ["serve", "--root", str(roots[REGRESSION]), "--port", str(listener.getsockname()[1])]
+        process, log_path = start_program(arguments, tmp_path, {})
+        assert process.wait(timeout=20) == 1
+    assert "Address already in use" in log_path.read_text()
+
+
+def test_usage_is_shown_when_the_command_is_unknown(tmp_path: Path) -> None:
+    process, log_path = start_program(["sreve"], tmp_path, {})
+    assert process.wait(timeout=20) == 2
+    assert "invalid choice: 'sreve'" in log_path.read_text()
+
+
+def test_parent_stays_small(start: Start) -> None:
+    server = start(1)
+    server.wait_for_log(" serving ")
+    maps = Path(f"/proc/{server.process.pid}/maps")
+    if not maps.exists():
+        pytest.skip("needs Linux's /proc")
+    assert "lightgbm" not in maps.read_text()
+    assert "numpy" not in maps.read_text()

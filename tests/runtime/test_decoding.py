@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import csv
+import io
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lgbm_runtime.cells import MISSING
+from lgbm_runtime.csv_rows import rows_from_csv
+from lgbm_runtime.decoding import MAX_BODY_BYTES, decode
+from lgbm_runtime.errors import InvocationError
+from lgbm_runtime.schema import Schema
+from tests.runtime.test_schema import DOCUMENT
+
+NUMERIC = Schema.without_channel(3, ["a", "b", "c"])
+SHOP = Schema.from_json(DOCUMENT)
+SINGLE = Schema.without_channel(1, ["a"])
+
+
+def assert_rows(matrix: object, expected: list[list[float]]) -> None:
+    np.testing.assert_array_equal(np.asarray(matrix), np.array(expected, dtype=np.float64))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 63, 64, 65, 5000])
+@pytest.mark.parametrize("gap", [False, True])
+def test_numbers_are_those_of_float_whatever_the_number_of_rows(rows: int, gap: bool) -> None:
+    random = np.random.default_rng(rows)
+    expected = random.normal(size=(rows, 3)) * 10.0 ** random.integers(-300, 300, (rows, 3))
+    if gap:
+        expected[-1, 1] = np.nan
+    text = "\n".join(",".join("" if math.isnan(cell) else repr(cell) for cell in row) for row in expected.tolist())
+    decoded = decode(text.encode(), "text/csv", NUMERIC)
+    np.testing.assert_array_equal(decoded.matrix, expected)
+    assert decoded.matrix.flags.c_contiguous
+    assert decoded.matrix.dtype == np.float64
+
+
+@given(
+    st.lists(
+        st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=3, max_size=3), min_size=1, max_size=80
+    )
+)
+def test_every_float_keeps_its_bits(rows: list[list[float]]) -> None:
+    text = "\r\n".join(",".join(map(repr, row)) for row in rows)
+    assert decode(text.encode(), "text/csv", NUMERIC).matrix.tobytes() == np.array(rows).tobytes()
+
+
+@given(
+    st.lists(
+        st.tuples(st.none() | st.integers(), st.sampled_from(["blue", "red"]), st.sampled_from([10, 20.5])), min_size=1
+    )
+)
+def test_csv_and_json_say_the_same(rows: list[tuple[int | None, str, float]]) -> None:
+    import json
+
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    by_csv = decode(text.getvalue().encode(), "text/csv", SHOP)
+    by_json = decode(json.dumps(rows).encode(), "application/json", SHOP)
+    np.testing.assert_array_equal(by_csv.matrix, by_json.matrix)
+
+
+@pytest.mark.parametrize("cell", sorted(MISSING))
+def test_sign_for_missing_becomes_nan(cell: str) -> None:
+    assert_rows(decode(f"1,{cell},3".encode(), None, NUMERIC).matrix, [[1, math.nan, 3]])
+
+
+def test_level_wins_when_it_looks_like_a_missing_cell() -> None:
+    document = {**DOCUMENT, "features": [{"name": "country", "type": "categorical", "levels": ["DE", "NA"]}]}
+    decoded = decode(b"NA\nDE\nnull\n", None, Schema.from_json(document))
+    assert_rows(decoded.matrix, [[1], [0], [math.nan]])
+    assert decoded.unseen == ()
+
+
+def test_level_keeps_its_blanks() -> None:
+    assert decode(b"1, red,10", None, SHOP).unseen == (("colour", " red"),)
+
+
+def test_unseen_levels_are_told_once_each() -> None:
+    decoded = decode(b"1,pink,10\n1,pink,11\n1,red,10", None, SHOP)
+    assert decoded.unseen == (("colour", "pink"), ("size", "11"))
+    assert_rows(decoded.matrix, [[1, math.nan, 0], [1, math.nan, math.nan], [1, 1, 0]])
+
+
+def test_number_of_unseen_levels_is_bounded() -> None:
+    body = "\n".join(f"1,{'x' * 1000}{number},10" for number in range(1000)).encode()
+    unseen = decode(body, None, SHOP).unseen
+    assert len(unseen) <= 50
+    assert all(len(level) <= 60 for _, level in unseen)
+
+
+def test_boolean_is_the_level_of_its_python_text() -> None:
+    document = {**DOCUMENT, "features": [{"name": "member", "type": "categorical", "levels": ["False", "True"]}]}
+    assert_rows(decode(b"[[true], [false]]", "application/json", Schema.from_json(document)).matrix, [[1], [0]])
+
+
+def test_first_error_is_reported_when_there_are_several() -> None:
+    with pytest.raises(InvocationError) as caught:
+        decode(b"1,2,3\n1,2,x\ny,2,3", None, NUMERIC)
+    assert (caught.value.row, caught.value.column) == (2, "c")
+
+
+def test_row_is_counted_over_the_whole_table() -> None:
+    with pytest.raises(InvocationError) as caught:
+        decode(b"1,,3\n" * 9000 + b"1,2,x\n", None, NUMERIC)
+    assert caught.value.row == 9001
+
+
+def test_empty_line_is_refused_when_it_might_be_a_missing_cell() -> None:
+    with pytest.raises(InvocationError, match="row 2 is an empty line"):
+        decode(b"1\n\n3", None, SINGLE)
+    assert_rows(decode(b'1\n""\n3\n', None, SINGLE).matrix, [[1], [math.nan], [3]])
+
+
+def test_long_message_is_cut() -> None:
+    with pytest.raises(InvocationError) as caught:
+        decode(b"a,b," + b"z" * 100_000, None, NUMERIC)
+    assert len(caught.value.message) < 300
+
+
+def test_header_is_a_row_of_data_when_a_cell_is_a_number() -> None:
+    with pytest.raises(InvocationError, match="row 1, column a"):
+        decode(b"a,b,3", None, NUMERIC)
+
+
+def test_header_is_expected_when_no_name_fits_but_the_type_announces_it() -> None:
+    with pytest.raises(InvocationError, match="unexpected: x, y, z"):
+        decode(b"x,y,z\n1,2,3", "text/csv; header=present", NUMERIC)
+
+
+def test_body_over_the_limit_is_refused() -> None:
+    with pytest.raises(InvocationError) as caught:
+        decode(b" " * (MAX_BODY_BYTES + 1), "text/csv", NUMERIC)
+    assert caught.value.status == 413
+
+
+def test_target_is_the_last_column_when_a_table_has_it() -> None:
+    rows = rows_from_csv("1,red,10,yes\n2,,20.5,no\n", SHOP, with_target=True)
+    assert_rows(rows.matrix, [[1, 1, 0], [2, math.nan, 1]])
+    assert rows.target is not None
+    assert rows.target.tolist() == [1, 0]
+    assert rows.matrix.flags.c_contiguous
+
+
+def test_target_may_stand_anywhere_when_the_columns_are_named() -> None:
+    rows = rows_from_csv("bought,size,age,colour\nyes,10,1,red\n", SHOP, with_target=True)
+    assert_rows(rows.matrix, [[1, 1, 0]])
+    assert rows.target is not None
+    assert rows.target.tolist() == [1]
+
+
+@pytest.mark.parametrize("target", ["", "NA", "maybe"])
+def test_target_is_refused_when_it_is_no_class(target: str) -> None:
+    with pytest.raises(InvocationError) as caught:
+        rows_from_csv(f"1,red,10,yes\n1,red,10,{target}\n", SHOP, with_target=True)
+    assert (caught.value.row, caught.value.column) == (2, "bought")
+
+
+@pytest.mark.parametrize("rows", [2, 200])
+def test_numeric_target_is_refused_when_it_is_missing(rows: int) -> None:
+    with pytest.raises(InvocationError) as caught:
+        rows_from_csv("1,2,3,4\n" * (rows - 1) + "1,2,3,nan", NUMERIC, with_target=True)
+    assert (caught.value.row, caught.value.column) == (rows, "target")
