@@ -84,3 +84,10 @@ def boston(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     command_line("deploy")
     yield command_line
     _end_programs(command_line)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share the trained project of a module go to one process, which then trains once."""
+    for item in items:
+        if "boston" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -105,11 +105,17 @@ def test_the_versions_are_told_when_asked(lgbm_sm: CommandLine) -> None:
     assert names == ["lgbm-sm", "python", "lightgbm", "sagemaker-core"]
 
 
-def test_completions_are_given_when_a_shell_asks_for_them(lgbm_sm: CommandLine) -> None:
-    assert (
-        "lgbm-sm" in lgbm_sm("--show-completion", "bash").stdout
-        or "LGBM_SM" in lgbm_sm("--show-completion", "bash").stdout
-    )
+@pytest.mark.parametrize(("typed", "offered"), [("prep", "prepare-data"), ("train --verb", "--verbose")])
+def test_a_command_and_its_options_are_completed_when_a_shell_asks(
+    lgbm_sm: CommandLine, typed: str, offered: str
+) -> None:
+    words = f"lgbm-sm {typed}"
+    lgbm_sm.environment |= {
+        "_LGBM_SM_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    assert lgbm_sm().stdout.split() == [offered]
 
 
 def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:

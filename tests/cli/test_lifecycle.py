@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import signal
+import subprocess
 import time
 import urllib.request
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 import psutil
+import pytest
 
 from tests.cli.conftest import CommandLine
 
@@ -55,6 +57,7 @@ def test_predictions_are_those_of_lightgbm_itself_when_the_notebooks_life_is_liv
     assert f"rmse {rmse:.6g}" in predicted.stderr
 
 
+@pytest.mark.slow
 def test_run_predicts_the_same_and_leaves_nothing_running(lgbm_sm: CommandLine) -> None:
     finished = lgbm_sm("run")
     assert len(finished.stdout.splitlines()) == 102
@@ -66,6 +69,7 @@ def test_run_predicts_the_same_and_leaves_nothing_running(lgbm_sm: CommandLine) 
     assert (job["kind"], job["state"]) == ("training_job", "Completed")
 
 
+@pytest.mark.slow
 def test_run_leaves_an_endpoint_alone_when_it_was_there_before(boston: CommandLine) -> None:
     before = json.loads(boston("status", "--output", "json").stdout)["items"]
     boston("run")
@@ -92,6 +96,7 @@ def test_answers_are_equal_when_rows_go_in_and_out_in_other_forms(boston: Comman
     assert set(result["metrics"]) == {"rmse", "mae", "r2"}
 
 
+@pytest.mark.slow
 def test_a_file_holds_every_prediction_when_it_is_asked_for(boston: CommandLine) -> None:
     finished = boston("predict", "--to", "predictions.csv")
     assert finished.stdout == ""
@@ -115,6 +120,7 @@ def test_the_log_is_shown_when_it_is_asked_for(boston: CommandLine) -> None:
     assert json.loads(boston("logs", "--output", "json").stdout)["lines"]
 
 
+@pytest.mark.slow
 def test_the_endpoint_is_replaced_when_deployed_again(lgbm_sm: CommandLine) -> None:
     lgbm_sm("run", "--keep")
     first = endpoints(lgbm_sm)
@@ -128,6 +134,7 @@ def test_the_endpoint_is_replaced_when_deployed_again(lgbm_sm: CommandLine) -> N
     assert lgbm_sm.programs() == []
 
 
+@pytest.mark.slow
 def test_a_crashed_server_is_seen_and_replaced(lgbm_sm: CommandLine) -> None:
     lgbm_sm("run", "--keep")
     for program in lgbm_sm.programs():
@@ -141,15 +148,18 @@ def test_a_crashed_server_is_seen_and_replaced(lgbm_sm: CommandLine) -> None:
     assert [item["state"] for item in endpoints(lgbm_sm)] == ["InService"]
 
 
-def test_a_foreign_process_is_left_alone_when_it_has_the_id_of_a_server_that_ended(lgbm_sm: CommandLine) -> None:
-    bystander = psutil.Popen(["sleep", "100"], cwd=lgbm_sm.folder)
+@pytest.mark.slow
+def test_a_bystander_is_left_alone_when_it_reads_the_log_of_a_server_that_is_stopped(lgbm_sm: CommandLine) -> None:
     lgbm_sm("run", "--keep")
+    [endpoint] = endpoints(lgbm_sm)
+    bystander = psutil.Popen(["tail", "-f", f"{endpoint['folder']}/server.log"], stdout=subprocess.DEVNULL)
     lgbm_sm("cleanup", "--yes")
     assert bystander.is_running()
     bystander.kill()
     bystander.wait()
 
 
+@pytest.mark.slow
 def test_cleanup_is_harmless_when_run_twice_and_keeps_what_it_is_told_to(lgbm_sm: CommandLine) -> None:
     lgbm_sm("run", "--keep")
     kept = json.loads(lgbm_sm("cleanup", "--yes", "--keep", "training-jobs", "--output", "json").stdout)
@@ -172,6 +182,7 @@ def test_the_reason_and_the_code_are_given_when_training_fails(lgbm_sm: CommandL
     assert "num_leavez" in job["remark"]
 
 
+@pytest.mark.slow
 def test_the_best_model_so_far_is_kept_when_training_is_interrupted(lgbm_sm: CommandLine) -> None:
     lgbm_sm("prepare-data")
     command = lgbm_sm.start(
@@ -194,6 +205,7 @@ def test_the_best_model_so_far_is_kept_when_training_is_interrupted(lgbm_sm: Com
     assert "no completed training job" in lgbm_sm("deploy", exit_code=7).stderr
 
 
+@pytest.mark.slow
 def test_an_interrupt_says_what_still_runs_when_an_endpoint_is_in_service(lgbm_sm: CommandLine) -> None:
     lgbm_sm("run", "--keep")
     [endpoint] = endpoints(lgbm_sm)
