@@ -1,7 +1,4 @@
-"""The /opt/ml tree, laid out as the platform lays it out, and what becomes of it when a job ends.
-
-Rules by number are those of the SageMaker container contract in `docs/contract.md`.
-"""
+"""The /opt/ml tree, laid out as the platform lays it out, and what becomes of it when a job ends."""
 
 import json
 import os
