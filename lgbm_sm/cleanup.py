@@ -88,5 +88,5 @@ def _counted(kind: CleanupKind, count: int) -> str:
 
 def _question(kind: CleanupKind, items: list[Item]) -> str:
     names = "".join(f"\n  {item.entry.name} ({item.state})" for item in items)
-    consequence = "" if kind is CleanupKind.ENDPOINTS else " with their model artifacts and logs"
+    consequence = "" if kind is CleanupKind.ENDPOINTS else ", model artifacts and logs included"
     return f"{_counted(kind, len(items))}{consequence}:{names}\nDelete?"

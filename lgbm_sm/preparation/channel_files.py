@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,12 +82,12 @@ def write_data_folder(
     own before, and a file whose bytes stay the same is not touched.
 
     Raises:
-        DataError: a channel folder holds a file that is neither known nor to be written, another prepare-data is
-            writing there, or the folder cannot be written.
+        DataError: a channel folder holds a file that is neither known nor to be written, another prepare-data
+            goes on writing there, or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
+        with locked(folder):
             return _write(folder, dataset, features, target, tables)
     except OSError as error:
         raise DataError(
@@ -95,17 +96,30 @@ def write_data_folder(
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder; the operating system lets go of it when the process ends, however it ends."""
+def locked(folder: Path, wait_seconds: float = 60.0) -> Iterator[None]:
+    """Hold the folder; the operating system lets go of it when the process ends, however it ends.
+
+    Raises:
+        DataError: another process still holds it after `wait_seconds`.
+    """
+    deadline = time.monotonic() + wait_seconds
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DataError(f"another prepare-data is writing to {folder}", "wait until it has ended") from error
+        while not _try_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise DataError(f"another prepare-data is writing to {folder}", "wait until it has ended")
+            time.sleep(0.05)
         yield
     finally:
         os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _write(

@@ -9,6 +9,7 @@ import pytest
 
 from lgbm_sm.data import load_schema, training_channels, verify_split
 from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.channel_files import locked
 from tests.unit.data_project import DataProject
 
 
@@ -129,18 +130,20 @@ def test_the_folder_is_named_when_it_cannot_be_written(tmp_path: Path) -> None:
         DataProject(tmp_path).prepare()
 
 
-def test_the_second_is_refused_when_two_prepare_at_once(project: DataProject) -> None:
+def test_the_second_waits_and_then_gives_up_when_two_prepare_at_once(project: DataProject) -> None:
     code = (
-        "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX); print('held', flush=True); "
-        "sys.stdin.read()"
+        "import fcntl, os, sys, time; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)\n"
+        "print('held', flush=True); time.sleep(1)"
     )
     command = [sys.executable, "-c", code, str(project.data)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout
         holder.stdout.readline()
-        error = project.refusal("multiclass", name="iris")
-    assert "another prepare-data is writing" in error.message
-    project.prepare("multiclass", name="iris")
+        with pytest.raises(DataError, match="another prepare-data is writing"), locked(project.data, 0.1):
+            pass
+        assert holder.poll() is None
+        project.prepare("multiclass", name="iris")
+        assert holder.wait(5) == 0
 
 
 @pytest.mark.slow
