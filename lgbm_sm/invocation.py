@@ -2,6 +2,7 @@
 
 import json
 import time
+import urllib.parse
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 70.0  # the platform answers within 60 s; a client that gives up earlier pays for an answer it never sees
 _PARALLEL_REQUESTS = 4
+_ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"
 _CONTENT_TYPES = {
     ".csv": "text/csv",
     ".txt": "text/csv",
@@ -105,8 +107,10 @@ def invoke(
     accept = request.accept.partition(";")[0].strip().lower()
     joined = _JsonDocument(write) if accept == "application/json" else None
     rows = requests = 0
-    for batch, answer in _answers(endpoint, stream, request):
+    unseen: set[str] = set()
+    for batch, answer, attributes in _answers(endpoint, stream, request):
         predictions = _split_answer(answer, accept)
+        unseen |= _unseen_levels(attributes)
         if len(predictions) != batch.rows:
             raise InvocationError(
                 f"endpoint {endpoint.name} answered {len(predictions)} predictions for the {batch.rows} rows "
@@ -123,6 +127,10 @@ def invoke(
         raise DataError("the input holds no row", "pass a file with at least one row of features")
     if joined:
         joined.close()
+    if unseen:
+        reporter.warn(
+            f"levels that the model has not seen in training are taken as missing: {', '.join(sorted(unseen))}"
+        )
     summary = InvocationSummary(rows, requests, time.monotonic() - started_at)
     reporter.trace(f"{summary.rows:,} rows in {summary.requests} requests, {summary.seconds:.2f} s")
     return summary
@@ -142,38 +150,45 @@ def _batches(stream: IO[bytes], content_type: str, names: tuple[str, ...]) -> It
     )
 
 
-def _answers(endpoint: Endpoint, stream: IO[bytes], request: InvocationRequest) -> Iterator[tuple[Batch, bytes]]:
-    """Batches and their answers in order, a few requests at a time."""
+def _unseen_levels(attributes: str) -> set[str]:
+    """The levels in the custom attribute `unseen_levels=colour:purple|size:XXL`, whose parts are percent-encoded."""
+    for attribute in attributes.split(","):
+        name, _, value = attribute.strip().partition("=")
+        if name == "unseen_levels":
+            return {urllib.parse.unquote(level) for level in value.split("|")}
+    return set()
+
+
+def _answers(endpoint: Endpoint, stream: IO[bytes], request: InvocationRequest) -> Iterator[tuple[Batch, bytes, str]]:
+    """Batches, their answers and the custom attributes of these in order, a few requests at a time."""
     import urllib3
 
-    headers = {
-        "Content-Type": request.content_type,
-        "Accept": request.accept,
-        "X-Amzn-SageMaker-Custom-Attributes": f"output={request.output}",
-    }
+    headers = {"Content-Type": request.content_type, "Accept": request.accept}
+    if request.output is not PredictionOutput.PREDICTION:  # what every server gives unasked
+        headers[_ATTRIBUTES_HEADER] = f"output={request.output}"
     pool = urllib3.PoolManager(
         maxsize=_PARALLEL_REQUESTS,
         retries=False,  # a slow call that is sent again is computed and billed again
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         headers=headers,
     )
-    pending: deque[tuple[Batch, Future[bytes]]] = deque()
+    pending: deque[tuple[Batch, Future[tuple[bytes, str]]]] = deque()
     with ThreadPoolExecutor(_PARALLEL_REQUESTS) as executor:
         try:
             for batch in _batches(stream, request.content_type, feature_names(endpoint)):
                 pending.append((batch, executor.submit(_send, pool, endpoint, batch)))
                 if len(pending) > _PARALLEL_REQUESTS:
                     sent, answer = pending.popleft()
-                    yield sent, answer.result()
+                    yield sent, *answer.result()
             while pending:
                 sent, answer = pending.popleft()
-                yield sent, answer.result()
+                yield sent, *answer.result()
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
             pool.clear()
 
 
-def _send(pool: "urllib3.PoolManager", endpoint: Endpoint, batch: Batch) -> bytes:
+def _send(pool: "urllib3.PoolManager", endpoint: Endpoint, batch: Batch) -> tuple[bytes, str]:
     import urllib3
 
     try:
@@ -185,7 +200,7 @@ def _send(pool: "urllib3.PoolManager", endpoint: Endpoint, batch: Batch) -> byte
         ) from error
     if response.status != 200:
         raise InvocationError(_refusal(endpoint, batch, response.status, response.data), "see `lgbm-sm logs`")
-    return response.data
+    return response.data, response.headers.get(_ATTRIBUTES_HEADER, "")
 
 
 def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:

@@ -89,6 +89,9 @@ def test_answers_are_the_boosters_when_a_parquet_has_text_missing_cells_and_a_te
     judged = json.loads(lgbm_sm("predict", "--output", "json").stdout)
     assert judged["rows"] == 120
     assert 0.6 < judged["metrics"]["auc"] <= 1
+    unseen = lgbm_sm("predict", "-", stdin="age,colour,income\n30,purple,20\n30,,20\n")
+    assert "not seen in training are taken as missing: colour:purple" in unseen.stderr
+    assert len(set(unseen.stdout.splitlines())) == 1
     unnamed = lgbm_sm("predict", "-", stdin="age,colour\n30,blue\n", exit_code=9)
     assert "income" in unnamed.stderr
 
