@@ -5,7 +5,7 @@ from pathlib import Path
 
 import grimp
 
-CORE = "lgbm_runtime.predictor"
+CORE = "lgbm_runtime.user_code"
 
 
 def test_every_module_of_the_core_is_checked_as_python_3_8(checkout: Path) -> None:

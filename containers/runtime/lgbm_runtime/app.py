@@ -16,6 +16,7 @@ from lgbm_runtime.decoding import MAX_BODY_BYTES, too_large
 from lgbm_runtime.errors import InvocationError
 from lgbm_runtime.media_type import JSON
 from lgbm_runtime.predictor import Answer, Predictor
+from lgbm_runtime.user_code import InferenceCode
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -37,15 +38,17 @@ class ClientGoneError(Exception):
 
 
 class App:
-    """Serves one proven predictor. `workers` is told to batch transform as the number of useful parallel requests.
+    """Serves one proven predictor, or a user's inference code.
 
-    Small requests are answered on the event loop; larger ones in a thread of their own, one after the other, so that
+    `workers` is told to batch transform as the number of useful parallel requests. Small requests are answered on the
+    event loop; larger ones, and those for a user's code, go to a thread of their own, one after the other, so that
     /ping answers meanwhile.
     """
 
-    def __init__(self, predictor: Predictor, workers: int) -> None:
+    def __init__(self, service: Predictor | InferenceCode, workers: int) -> None:
         self.draining = False
-        self._predictor = predictor
+        self._service = service
+        self._inline_bytes = _INLINE_BYTES if isinstance(service, Predictor) else -1
         self._workers = workers
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="invocations")
 
@@ -88,11 +91,11 @@ class App:
         body = await request.body()
         attributes = headers.get(ATTRIBUTES_HEADER, "")
         arguments = (body, headers.get(b"content-type"), headers.get(b"accept"), attributes)
-        if len(body) <= _INLINE_BYTES and not attributes:
-            answer = self._predictor.invoke(*arguments)
+        if len(body) <= self._inline_bytes and not attributes:
+            answer = self._service.invoke(*arguments)
         else:
             loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._executor, self._predictor.invoke, *arguments)
+            answer = await loop.run_in_executor(self._executor, self._service.invoke, *arguments)
         await request.answer(200, answer.body, _headers_of(answer))
 
     def _execution_parameters(self) -> bytes:

@@ -20,8 +20,8 @@ from lgbm_runtime.app import App
 from lgbm_runtime.errors import ModelError
 from lgbm_runtime.http_protocol import HttpProtocol
 from lgbm_runtime.lightgbm_library import LibraryError
-from lgbm_runtime.predictor import Predictor
 from lgbm_runtime.supervisor import CANNOT_SERVE, WorkerPipes
+from lgbm_runtime.user_code import load_service
 
 # The platform keeps connections to a container open; one that is closed at the wrong moment loses a request.
 _KEEP_ALIVE_SECONDS = 75
@@ -38,12 +38,12 @@ def run_worker(listener: socket.socket, model_path: Path, threads: int, workers:
     # a crash in native code leaves its Python stack in the log
     faulthandler.enable()
     try:
-        predictor = Predictor.load(model_path, threads)
-        predictor.prove()
+        service = load_service(model_path, os.environ, threads)
+        service.prove()
     except (ModelError, LibraryError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return CANNOT_SERVE
-    app = App(predictor, workers)
+    app = App(service, workers)
     config = uvicorn.Config(
         app,
         http=HttpProtocol,

@@ -1,0 +1,16 @@
+"""What Multi Model Server's workers run. The server wants exactly one class in this module."""
+
+from __future__ import annotations
+
+from sagemaker_inference.default_handler_service import (  # type: ignore[import-not-found]
+    DefaultHandlerService,
+)
+
+from lgbm_toolkit.transformer import LightgbmTransformer
+
+
+class HandlerService(DefaultHandlerService):  # type: ignore[misc] # the toolkit has no types
+    """The toolkit's service with our transformer; `initialize` and `handle` are the toolkit's."""
+
+    def __init__(self) -> None:
+        super().__init__(transformer=LightgbmTransformer())

@@ -1,0 +1,142 @@
+"""`serve`: installs what the user's code requires, verifies the model, then runs Multi Model Server."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from lgbm_runtime import __version__
+from lgbm_runtime.user_functions import code_path
+from lgbm_toolkit.processes import ChildProcesses, StopRequestedError, end_group
+from lgbm_toolkit.settings import CANNOT_SERVE, PROVEN, THREADS_VARIABLE, Settings, SettingsError
+from lgbm_toolkit.worker_locks import LockWatch
+
+# The server imports it by this name; naming it here is not importing it, with numpy and LightGBM, into this process.
+_HANDLER_SERVICE = "lgbm_toolkit.handler_service"
+_LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
+# Of the 30 s between SIGTERM and SIGKILL.
+_DRAIN_SECONDS = 22.0
+# An answer that has left its worker still has to leave the server; a request that waits is on its way to a worker.
+_IDLE_SECONDS = 0.3
+_WATCH_SECONDS = 2.0
+# The server starts a worker that died again, after ever longer pauses; some deaths it never notices. It answers pings
+# all the time, so only an end of the container can tell.
+_WORKERLESS_SECONDS = 30.0
+
+
+class ServeError(Exception):
+    """The container cannot serve; the message says why, unless that has been said."""
+
+
+def serve(model_path: Path, environment: Mapping[str, str]) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code: 0 after a signal, 1 after a failure."""
+    children = ChildProcesses()
+    try:
+        settings = Settings.of(environment)
+        with tempfile.TemporaryDirectory(prefix="lgbm-toolkit-") as folder:
+            watch = LockWatch(Path(folder))
+            environment = {
+                **environment,
+                **watch.environment,
+                THREADS_VARIABLE: str(settings.threads),
+                # threads that wait for one another cost more than they compute
+                "OPENBLAS_NUM_THREADS": "1",
+            }
+            _install_requirements(children, code_path(model_path, environment), environment)
+            began = time.monotonic()
+            _verify(children, model_path, environment)
+            patience = _WORKERLESS_SECONDS + (time.monotonic() - began) * settings.workers
+            _run_server(children, model_path, environment, settings, Path(folder), watch, patience)
+    except StopRequestedError:
+        _say("stopped")
+        return 0
+    except (ServeError, SettingsError) as error:
+        if str(error):
+            _say(f"error: {error}")
+        return 1
+    return 0
+
+
+def _install_requirements(children: ChildProcesses, code_folder: Path, environment: Mapping[str, str]) -> None:
+    """What code/requirements.txt names, as the toolkit does it; pip reads its PIP_... variables."""
+    requirements = code_folder / "requirements.txt"
+    if not requirements.is_file():
+        return
+    _say(f"installing {requirements}")
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-cache-dir", "--no-input"]
+    command += ["--root-user-action", "ignore", "--requirement", str(requirements)]
+    code = children.run(command, environment, code_folder)
+    if code != 0:
+        raise ServeError(f"{requirements} could not be installed: pip {_how(code)}; its own words stand above")
+
+
+def _verify(children: ChildProcesses, model_path: Path, environment: Mapping[str, str]) -> None:
+    """In a process of its own: user code may take anything with it, and nothing of it may stay here."""
+    code = children.run([sys.executable, "-m", "lgbm_toolkit.verification", str(model_path)], environment)
+    if code == CANNOT_SERVE:
+        raise ServeError
+    if code != PROVEN:
+        raise ServeError(f"the model cannot be served: the process that loaded it {_how(code)}")
+
+
+def _run_server(
+    children: ChildProcesses,
+    model_path: Path,
+    environment: Mapping[str, str],
+    settings: Settings,
+    folder: Path,
+    watch: LockWatch,
+    patience: float,
+) -> None:
+    """Returns after a signal. Raises ServeError where the server, or its last worker, ends without one."""
+    config_path = folder / "server.properties"
+    config_path.write_text(settings.server_properties(_HANDLER_SERVICE))
+    # left by an earlier start of the same container, it would keep the server from starting
+    Path(tempfile.gettempdir(), ".model_server.pid").unlink(missing_ok=True)
+    command = ["multi-model-server", "--start", "--foreground", "--model-store", "/"]
+    command += ["--mms-config", str(config_path), "--log-config", str(_LOG_CONFIG), "--models", f"model={model_path}"]
+    plural = "worker" if settings.workers == 1 else "workers"
+    _say(
+        f"lgbm_runtime {__version__} serving {model_path} on 0.0.0.0:{settings.port} "
+        f"with {settings.workers} {plural} x {settings.threads} threads"
+    )
+    server = children.start(command, environment, folder)
+    try:
+        last_served = time.monotonic() + patience - _WORKERLESS_SECONDS
+        while not children.has_ended(server, _WATCH_SECONDS):
+            if children.stop_requested:
+                _drain(server, watch)
+                break
+            if watch.some_worker_serves():
+                last_served = time.monotonic()
+            elif time.monotonic() - last_served > _WORKERLESS_SECONDS:
+                raise ServeError(f"for {_WORKERLESS_SECONDS:.0f} s no worker of the server has had the model")
+        else:
+            if not children.stop_requested:
+                raise ServeError(f"the server {_how(server.returncode)} unasked")
+    finally:
+        end_group(server)
+    _say("stopped")
+
+
+def _drain(server: subprocess.Popen[bytes], watch: LockWatch) -> None:
+    """Waits for the requests that are being answered: the server drops them when it is told to end."""
+    end = time.monotonic() + _DRAIN_SECONDS
+    idle_since = time.monotonic()
+    while server.poll() is None and time.monotonic() < min(end, idle_since + _IDLE_SECONDS):
+        if watch.some_worker_is_busy():
+            idle_since = time.monotonic()
+        time.sleep(0.01)
+
+
+def _how(code: int) -> str:
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr if line.startswith("error: ") else sys.stdout, flush=True)

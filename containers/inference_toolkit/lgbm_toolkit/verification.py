@@ -1,0 +1,39 @@
+"""`python -m lgbm_toolkit.verification MODEL_PATH`: loads the model as a worker will, and predicts once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from lgbm_runtime.errors import ModelError
+from lgbm_runtime.lightgbm_library import LibraryError
+from lgbm_runtime.user_code import load_service
+from lgbm_toolkit.settings import CANNOT_SERVE, PROVEN, threads_of
+
+
+def verify(model_path: Path) -> int:
+    """PROVEN, or CANNOT_SERVE after one line on stderr that says why."""
+    try:
+        load_service(model_path, os.environ, threads_of(os.environ)).prove()
+    except (ModelError, LibraryError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return CANNOT_SERVE
+    except ModuleNotFoundError as error:
+        if error.name != "lightgbm":
+            raise
+        print(
+            "error: LightGBM is not in this image; name it in code/requirements.txt in model.tar.gz, or build the "
+            "image with BAKE_LIGHTGBM=1",
+            file=sys.stderr,
+        )
+        return CANNOT_SERVE
+    return PROVEN
+
+
+if __name__ == "__main__":
+    exit_code = verify(Path(sys.argv[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # threads that user code has left running would keep the process
+    os._exit(exit_code)
