@@ -65,15 +65,14 @@ def _workspace(ctx: typer.Context) -> "Iterator[tuple[Workspace, Console]]":
     loaded = load_config(shared["config"], shared["overrides"], os.environ)
     for warning in loaded.warnings:
         console.warn(warning)
-    workspace = open_workspace(
-        loaded, runtime_path=containers_path() / "runtime", environment=os.environ, reporter=console
-    )
+    workspace = open_workspace(loaded, containers_path=containers_path(), environment=os.environ, reporter=console)
     try:
         yield workspace, console
     except KeyboardInterrupt:
         from lgbm_sm.inventory import list_items
 
-        names = [item.entry.name for item in list_items(workspace.record, workspace.backends) if item.running]
+        items = list_items(workspace.record, workspace.backends, workspace.engine)
+        names = [item.entry.name for item in items if item.running is not False]
         still = f"still running: {', '.join(names)}" if names else "nothing of ours is still running"
         hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""
         console.failure(f"interrupted; {still}", hint, ExitCode.INTERRUPTED)
@@ -121,6 +120,30 @@ def prepare_data(ctx: typer.Context) -> None:
 
     with _workspace(ctx) as (workspace, console):
         views.show_prepared_data(console, lifecycle.prepare_data(workspace))
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="Build the image that trains and serves.",
+    help=_help(
+        "lgbm-sm build --set container.ca_bundle=proxy.pem",
+        "Builds the image through the Docker engine, for the platform of the instance type. Its tag is made of its "
+        "content: what has not changed is not built again. From then on `local.backend: auto` takes containers.",
+        "`lgbm-sm train`.",
+    ),
+)
+def build(
+    ctx: typer.Context,
+    base_image: Annotated[
+        str | None,
+        typer.Option(metavar="IMAGE", help="Build on this image, once (container.base_image sets it for good)."),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do every step anew, though nothing changed.")] = False,
+) -> None:
+    from lgbm_sm import lifecycle, views
+
+    with _workspace(ctx) as (workspace, console):
+        views.show_images(console, lifecycle.build_images(workspace, base_image=base_image, no_cache=no_cache))
 
 
 @app.command(
@@ -209,7 +232,7 @@ def status(ctx: typer.Context) -> None:
     from lgbm_sm.inventory import list_items
 
     with _workspace(ctx) as (workspace, console):
-        views.show_status(console, list_items(workspace.record, workspace.backends))
+        views.show_status(console, list_items(workspace.record, workspace.backends, workspace.engine))
 
 
 @app.command(
@@ -239,8 +262,9 @@ def logs(
     short_help="Stop and delete what was made, and prove that nothing is left.",
     help=_help(
         "lgbm-sm cleanup --yes --keep training-jobs",
-        "Stops endpoints and training jobs and deletes them with their logs and artifacts; asks per kind, default "
-        "No. Looks again afterwards: exit code 11 when something is left that should be gone. Your data stays.",
+        "Stops endpoints and training jobs and deletes them with their logs and artifacts, and then the images built "
+        "here; asks per kind, default No. Looks again afterwards: exit code 11 when something is left that should be "
+        "gone. Your data stays.",
         "`lgbm-sm run` starts anew.",
     ),
 )
@@ -248,7 +272,8 @@ def cleanup(
     ctx: typer.Context,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     keep: Annotated[
-        list[str] | None, typer.Option(metavar="KINDS", help="Leave these: endpoints, training-jobs; comma separated.")
+        list[str] | None,
+        typer.Option(metavar="KINDS", help="Leave these: endpoints, training-jobs, images; comma separated."),
     ] = None,
 ) -> None:
     from lgbm_sm import views
@@ -258,11 +283,12 @@ def cleanup(
 
     with _workspace(ctx) as (workspace, console):
         kinds = kinds_of(",".join(keep or ()))
-        if not yes and not can_ask() and list_items(workspace.record, workspace.backends):
+        if not yes and not can_ask() and list_items(workspace.record, workspace.backends, workspace.engine):
             raise UsageError("cleanup asks before it deletes, and nobody can answer here", "pass --yes")
         result = clean_up(
             workspace.record,
             workspace.backends,
+            workspace.engine,
             keep=kinds,
             confirm=(lambda _: True) if yes else console.confirm,
             reporter=console,

@@ -62,6 +62,8 @@ __all__ = [
 DEFAULT_FILE_NAME = "config.yaml"
 
 _HYPERPARAMETERS = ("training", "hyperparameters")
+# mappings that are empty by default and take any name
+_VARIABLES = (("container", "build_args"), ("local", "environment"))
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def _known_keys(model: type[BaseModel]) -> KnownKeys:
     if model is TrainingSection:
         # the defaults are listed so that messages can suggest them; the container knows all of LightGBM's parameters
         known[_HYPERPARAMETERS[1]] = {"*": {}, **{name: {} for name in DEFAULT_HYPERPARAMETERS}}
+    known.update({key: {"*": {}} for _, key in _VARIABLES if key in known})
     return known
 
 
@@ -207,7 +210,7 @@ class _Merged:
             if setting.value is None and path == _HYPERPARAMETERS:
                 self._seed_hyperparameters()
                 return
-        if setting.value is None and path[:2] == _HYPERPARAMETERS:
+        if setting.value is None and path[:2] in (_HYPERPARAMETERS, *_VARIABLES):
             self._holding.pop(path, None)
         else:
             self._holding[path] = setting

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from lgbm_sm.backends import Backend, Server, opt_ml
+from lgbm_sm.backends.choice import Choice
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.config import Config
 from lgbm_sm.errors import EndpointError, LgbmSmError, TimedOutError
@@ -25,12 +26,12 @@ def deploy(
     *,
     record: Record,
     backends: Mapping[Place, Backend],
-    place: Place,
+    choice: Choice,
     reporter: Reporter,
     now: datetime,
     replace: bool = True,
 ) -> Endpoint:
-    """Bring up an endpoint for the job's model at `place` and wait until it answers.
+    """Bring up an endpoint for the job's model at the place of `choice` and wait until it answers.
 
     With `replace` the project's older endpoints, wherever they run, are deleted once the new one is in service.
 
@@ -40,16 +41,18 @@ def deploy(
         KeyboardInterrupt: passed on. In each case the new endpoint is deleted and the older ones stay.
     """
     name = timestamped_name(config.project.name, now)
-    backend = backends[place]
+    backend = backends[choice.place]
     endpoint = Endpoint(
         name=name,
         project=config.project.name,
-        place=place,
+        place=choice.place,
         created_at=now,
         folder=record.endpoints_path / name,
         training_job=job.name,
+        image=backend.image,
     )
     reporter.step(f"Endpoint {name}: {backend.describe()}, model of {job.name}")
+    reporter.detail(choice.because)
     record.add(endpoint)
     started_at = time.monotonic()
     try:
@@ -85,14 +88,17 @@ def _wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, time
     deadline = time.monotonic() + timeout_seconds
     pause_seconds = 0.02
     while time.monotonic() < deadline:
-        exit_code = server.exit_code()
-        if exit_code is not None:
+        answered = _answers_ping(server.url)
+        # asked after the ping: what answered was the server, and no other program that has its port by now
+        ending = server.ending()
+        if ending is not None:
+            remark = f" ({ending.remark})" if ending.remark else ""
             raise EndpointError(
-                f"the server of endpoint {endpoint.name} ended with exit code {exit_code}; "
+                f"the server of endpoint {endpoint.name} ended with exit code {ending.exit_code}{remark}; "
                 f"its log ends:{_last_log_lines(endpoint, backend)}",
                 "mend what the log names, then run `lgbm-sm deploy` again",
             )
-        if _answers_ping(server.url):
+        if answered:
             return
         time.sleep(pause_seconds)
         pause_seconds = min(1.5 * pause_seconds, _LONGEST_PAUSE_SECONDS)
@@ -105,6 +111,8 @@ def _wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, time
 
 def _answers_ping(url: str) -> bool:
     """Whether `GET /ping` answers 200 within the platform's 2 s."""
+    if not url:  # a server that ended before it had a port
+        return False
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=_PING_SECONDS)
     try:
         connection.request("GET", "/ping")

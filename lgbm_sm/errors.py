@@ -57,6 +57,14 @@ class DataError(LgbmSmError):
     exit_code = ExitCode.DATA
 
 
+class ImageError(LgbmSmError):
+    exit_code = ExitCode.IMAGE
+
+
+class EngineError(ImageError):
+    """No Docker engine answers, or it has stopped answering."""
+
+
 class TrainingError(LgbmSmError):
     exit_code = ExitCode.TRAINING
 

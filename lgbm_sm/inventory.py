@@ -1,16 +1,23 @@
 """Everything of ours that is there: what is on record, and what a lost record would have named."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from lgbm_sm.backends import Backend
+from lgbm_sm.backends.docker_engine import Engine
+from lgbm_sm.backends.docker_images import find_image
+from lgbm_sm.errors import EngineError
 from lgbm_sm.record import (
     UNKNOWN_PROJECT,
     Endpoint,
     EndpointStatus,
     Entry,
+    Image,
     Place,
     Record,
+    RecordedEntry,
     TrainingJob,
     TrainingJobStatus,
 )
@@ -20,23 +27,54 @@ Backends = Mapping[Place, Backend]
 
 @dataclass(frozen=True)
 class Item:
-    """A job or an endpoint. `state` is what is seen now, which a killed or crashed program may have changed."""
+    """A job, an endpoint or an image. `state` is what is seen now, which a killed or crashed program may have changed.
 
-    entry: Entry
+    `running` is None where that cannot be known.
+    """
+
+    entry: RecordedEntry
     state: str
     remark: str
-    running: bool
+    running: bool | None
 
 
-def list_items(record: Record, backends: Backends) -> list[Item]:
-    """Everything on record, oldest first, then what is there without an entry."""
-    unrecorded = [entry for backend in backends.values() for entry in backend.find_unrecorded(record)]
+def list_items(record: Record, backends: Backends, engine: Engine) -> list[Item]:
+    """Everything on record, oldest first, then what is there without an entry, then the images."""
+    unrecorded: dict[Path, Entry] = {}
+    for backend in backends.values():
+        with suppress(EngineError):  # what is on record there says so
+            for entry in backend.find_unrecorded(record):
+                # a container's folder is found as a folder too; only the engine can end the container
+                if entry.folder not in unrecorded or entry.place is Place.DOCKER:
+                    unrecorded[entry.folder] = entry
+    entries = (*record.entries(), *unrecorded.values())
     return [
-        _look_at(entry, running=backends[entry.place].is_running(entry)) for entry in (*record.entries(), *unrecorded)
+        *(_look_at(entry, backends[entry.place]) for entry in entries),
+        *(_look_at_image(image, engine) for image in record.images()),
     ]
 
 
-def _look_at(entry: Entry, *, running: bool) -> Item:
+def _look_at(entry: Entry, backend: Backend) -> Item:
+    try:
+        running = backend.is_running(entry)
+    except EngineError as error:
+        if isinstance(entry, TrainingJob) and entry.status is TrainingJobStatus.COMPLETED:
+            return _look_at_job(entry, running=False)
+        return Item(entry, "Unknown", error.message, running=None)
+    return _seen(entry, running=running)
+
+
+def _look_at_image(image: Image, engine: Engine) -> Item:
+    try:
+        found = find_image(image, engine)
+    except EngineError as error:
+        return Item(image, "Unknown", error.message, running=False)
+    if found:
+        return Item(image, "Available", image.pattern, running=False)
+    return Item(image, "Gone" if image.image_id else "Unfinished", "the engine does not hold it", running=False)
+
+
+def _seen(entry: Entry, *, running: bool) -> Item:
     if entry.project == UNKNOWN_PROJECT:
         return Item(entry, "Running" if running else "Ended", "without an entry in the record", running)
     if isinstance(entry, Endpoint):

@@ -6,16 +6,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from lgbm_sm import data, deploy, invocation, metrics, training
+from lgbm_sm import data, deploy, image, invocation, metrics, training
+from lgbm_sm.backends import Backend
+from lgbm_sm.backends.choice import Choice, choose
 from lgbm_sm.backends.deletion import delete
+from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
+from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.process import ProcessBackend
-from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalBackend
+from lgbm_sm.build_context import image_recipe, image_tag
+from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalBackend, Pattern
 from lgbm_sm.errors import ConfigError, DataError, TrainingError, UsageError
+from lgbm_sm.image import BuiltImage
 from lgbm_sm.inventory import Backends
 from lgbm_sm.invocation import InvocationRequest, InvocationSummary, PredictionOutput
 from lgbm_sm.progress import Reporter
@@ -30,23 +36,88 @@ class Workspace:
 
     config: Config
     folder: Path
+    containers_path: Path
     record: Record
     backends: Backends
-    place: Place
+    engine: Engine
     reporter: Reporter
 
     @property
     def data_path(self) -> Path:
         return self.folder / self.config.data.folder
 
+    @property
+    def ca_bundle_path(self) -> Path | None:
+        path = self.config.container.ca_bundle
+        return self.folder / path if path else None
+
 
 def open_workspace(
-    loaded: LoadedConfig, *, runtime_path: Path, environment: Mapping[str, str], reporter: Reporter
+    loaded: LoadedConfig, *, containers_path: Path, environment: Mapping[str, str], reporter: Reporter
 ) -> Workspace:
-    """Assemble a workspace; the work folder `.lgbm-sm` lies beside config.yaml."""
+    """Assemble a workspace; the work folder `.lgbm-sm` lies beside config.yaml.
+
+    `containers_path` is the build context of the images, which holds the program too.
+    """
     folder = loaded.folder.resolve()
-    backends = {Place.PROCESS: ProcessBackend(runtime_path=runtime_path, environment=environment)}
-    return Workspace(loaded.config, folder, Record(folder / ".lgbm-sm"), backends, Place.PROCESS, reporter)
+    engine = Engine(environment)
+    local = loaded.config.local
+    settings = ContainerSettings(local.environment, local.memory, local.cpus, local.network)
+    backends: dict[Place, Backend] = {
+        Place.PROCESS: ProcessBackend(runtime_path=containers_path / "runtime", environment=environment),
+        Place.DOCKER: DockerBackend(engine, settings),
+    }
+    record = Record(folder / ".lgbm-sm")
+    return Workspace(loaded.config, folder, containers_path, record, backends, engine, reporter)
+
+
+def build_images(workspace: Workspace, *, base_image: str | None = None, no_cache: bool = False) -> list[BuiltImage]:
+    """Build the images that the configuration needs: the one that trains, and the one that serves where it differs.
+
+    Raises:
+        ConfigError: a pattern has no image, or the CA bundle cannot be read.
+        ImageError: no engine answers, the disk is nearly full, or a build failed.
+    """
+    config = workspace.config
+    if base_image and base_image != config.container.base_image:
+        config = config.model_copy(update={"container": config.container.model_copy(update={"base_image": base_image})})
+        workspace.reporter.warn(
+            f"train and deploy look for an image on {workspace.config.container.base_image or 'the default base'}: "
+            f"set container.base_image: {base_image} for them to take this one"
+        )
+    patterns = dict.fromkeys((Pattern.BYOC, config.container.pattern))
+    recipes = [
+        image_recipe(config, pattern, workspace.containers_path, workspace.engine.platform) for pattern in patterns
+    ]
+    return [
+        image.build(
+            recipe,
+            project=config.project.name,
+            ca_bundle_path=workspace.ca_bundle_path,
+            no_cache=no_cache,
+            record=workspace.record,
+            engine=workspace.engine,
+            reporter=workspace.reporter,
+            now=datetime.now(UTC),
+        )
+        for recipe in recipes
+    ]
+
+
+def _choose(workspace: Workspace, pattern: Pattern) -> tuple[Choice, Backends]:
+    """Where a pattern's program is started, and the places with the image that it takes there."""
+
+    def tag_of(platform: str) -> str:
+        return image_tag(image_recipe(workspace.config, pattern, workspace.containers_path, platform))
+
+    choice = choose(workspace.config.local.backend, workspace.engine, tag_of)
+    docker = workspace.backends[Place.DOCKER]
+    if choice.place is not Place.DOCKER or not isinstance(docker, DockerBackend):
+        return choice, workspace.backends
+    # the other patterns install requirements when their server starts
+    ca_bundle_path = None if pattern is Pattern.BYOC else workspace.ca_bundle_path
+    settings = replace(docker.settings, ca_bundle_path=ca_bundle_path)
+    return choice, {**workspace.backends, Place.DOCKER: replace(docker, settings=settings, image=choice.image)}
 
 
 def prepare_data(workspace: Workspace) -> data.PreparedData:
@@ -58,12 +129,14 @@ def prepare_data(workspace: Workspace) -> data.PreparedData:
 
 def train(workspace: Workspace) -> TrainedModel:
     """Run a training job on the prepared channels."""
-    _require_local(workspace.config.training.instance_type, "training", workspace.config)
+    _require_local(workspace.config.training.instance_type, "training")
+    choice, backends = _choose(workspace, Pattern.BYOC)
     return training.train(
         workspace.config,
         training_channels(workspace.data_path),
         record=workspace.record,
-        backend=workspace.backends[workspace.place],
+        backend=backends[choice.place],
+        because=choice.because,
         reporter=workspace.reporter,
         now=datetime.now(UTC),
     )
@@ -71,32 +144,29 @@ def train(workspace: Workspace) -> TrainedModel:
 
 def deploy_model(workspace: Workspace, job: TrainingJob | None = None, *, replace: bool = True) -> Endpoint:
     """Bring up an endpoint for a job's model, by default the project's last completed job."""
-    _require_local(workspace.config.endpoint.instance_type, "endpoint", workspace.config)
+    _require_local(workspace.config.endpoint.instance_type, "endpoint")
     project = workspace.config.project.name
     job = job or training.find_completed_job(workspace.record, project)
     if job is None:
         raise TrainingError(f"project {project} has no completed training job on record", "run `lgbm-sm train` first")
+    choice, backends = _choose(workspace, workspace.config.container.pattern)
     return deploy.deploy(
         workspace.config,
         job,
         record=workspace.record,
-        backends=workspace.backends,
-        place=workspace.place,
+        backends=backends,
+        choice=choice,
         reporter=workspace.reporter,
         now=datetime.now(UTC),
         replace=replace,
     )
 
 
-def _require_local(instance_type: str, section: str, config: Config) -> None:
+def _require_local(instance_type: str, section: str) -> None:
     if instance_type != LOCAL:
         raise ConfigError(
             f"{section}.instance_type: {instance_type}: this version runs on this machine only",
             f"set {section}.instance_type: {LOCAL}",
-        )
-    if config.local.backend is LocalBackend.DOCKER:
-        raise ConfigError(
-            "local.backend: docker: this version runs the program as a process only", "set local.backend: auto"
         )
 
 
@@ -213,11 +283,15 @@ class RunSummary:
 def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes], None]) -> RunSummary:
     """prepare-data, train, deploy, predict. The endpoint is deleted again unless `keep`.
 
-    An endpoint that the project already has is replaced only where the new one is kept.
+    Where containers are wanted, the image is built first. An endpoint that the project already has is replaced only
+    where the new one is kept.
     """
     seconds: dict[str, float] = {}
     with _timed(seconds, "prepare-data"):
         prepare_data(workspace)
+    if workspace.config.local.backend is LocalBackend.DOCKER:
+        with _timed(seconds, "build"):
+            build_images(workspace)
     with _timed(seconds, "train"):
         model = train(workspace)
     job = next(job for job in workspace.record.training_jobs() if job.name == model.job_name)

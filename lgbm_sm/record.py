@@ -27,6 +27,7 @@ class Place(StrEnum):
     """Where a thing was made."""
 
     PROCESS = "process"
+    DOCKER = "docker"
 
 
 class TrainingJobStatus(StrEnum):
@@ -64,6 +65,7 @@ class TrainingJob(_Entry):
     status: TrainingJobStatus = TrainingJobStatus.IN_PROGRESS
     folder: Path
     failure_reason: str = ""
+    image: str = ""
 
     @property
     def root_path(self) -> Path:
@@ -87,6 +89,7 @@ class Endpoint(_Entry):
     folder: Path
     url: str = ""  # known once the server has a port
     training_job: str
+    image: str = ""
 
     @property
     def root_path(self) -> Path:
@@ -98,14 +101,24 @@ class Endpoint(_Entry):
         return self.folder / "server.log"
 
 
+class Image(_Entry):
+    """An image that was built here; its `name` is its tag. `image_id` is known once the build has succeeded."""
+
+    kind: Literal["image"] = "image"
+    pattern: str
+    image_id: str = ""
+
+
 Entry = TrainingJob | Endpoint
+"""What runs on this machine."""
+RecordedEntry = TrainingJob | Endpoint | Image
 
 
 class _RecordFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     format_version: Literal[1] = FORMAT_VERSION
-    entries: list[Annotated[Entry, Field(discriminator="kind")]] = []
+    entries: list[Annotated[RecordedEntry, Field(discriminator="kind")]] = []
 
 
 _RECORD_FILE = TypeAdapter(_RecordFile)
@@ -127,6 +140,10 @@ class Record:
         return self.work_path / "endpoints"
 
     def entries(self) -> tuple[Entry, ...]:
+        """Every job and endpoint on record, oldest first."""
+        return tuple(entry for entry in self._recorded() if not isinstance(entry, Image))
+
+    def _recorded(self) -> tuple[RecordedEntry, ...]:
         """Everything on record, oldest first.
 
         Raises:
@@ -165,15 +182,20 @@ class Record:
         endpoints = (entry for entry in self.entries() if isinstance(entry, Endpoint))
         return tuple(endpoint for endpoint in endpoints if project in (None, endpoint.project))
 
-    def add(self, entry: Entry) -> None:
+    def images(self, project: str | None = None) -> tuple[Image, ...]:
+        """The images on record, oldest first; of one project, or of all."""
+        images = (entry for entry in self._recorded() if isinstance(entry, Image))
+        return tuple(image for image in images if project in (None, image.project))
+
+    def add(self, entry: RecordedEntry) -> None:
         """Put `entry` on record, before the thing that it names is made."""
         self._change(lambda entries: [*_without(entries, entry), entry])
 
-    def update(self, entry: Entry) -> bool:
+    def update(self, entry: RecordedEntry) -> bool:
         """Replace the entry of that kind and name; False where another command has removed it meanwhile."""
         found = False
 
-        def replace(entries: list[Entry]) -> list[Entry]:
+        def replace(entries: list[RecordedEntry]) -> list[RecordedEntry]:
             nonlocal found
             found = any(_same(entry, other) for other in entries)
             return [entry if _same(entry, other) else other for other in entries]
@@ -181,7 +203,7 @@ class Record:
         self._change(replace)
         return found
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, entry: RecordedEntry) -> None:
         """Take `entry` off the record, after the thing that it names is gone; harmless when it was off already."""
         self._change(lambda entries: _without(entries, entry))
 
@@ -196,9 +218,9 @@ class Record:
         # one fixed name: the lock keeps others away
         return self.path.with_suffix(".json.tmp")
 
-    def _change(self, change: Callable[[list[Entry]], list[Entry]]) -> None:
+    def _change(self, change: Callable[[list[RecordedEntry]], list[RecordedEntry]]) -> None:
         with self._locked():
-            before = list(self.entries())
+            before = list(self._recorded())
             after = change(before)
             if after != before:
                 self._write(after)
@@ -210,7 +232,7 @@ class Record:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _write(self, entries: list[Entry]) -> None:
+    def _write(self, entries: list[RecordedEntry]) -> None:
         with self._temporary_path.open("w", encoding="utf-8") as file:
             json.dump(_RecordFile(entries=entries).model_dump(mode="json"), file, indent=2)
             file.write("\n")
@@ -228,11 +250,11 @@ def unrecorded_entry(record: Record, folder: Path, place: Place) -> Entry:
     return TrainingJob(**found, folder=folder)
 
 
-def _same(one: Entry, other: Entry) -> bool:
+def _same(one: RecordedEntry, other: RecordedEntry) -> bool:
     return (one.kind, one.name) == (other.kind, other.name)
 
 
-def _without(entries: list[Entry], entry: Entry) -> list[Entry]:
+def _without(entries: list[RecordedEntry], entry: RecordedEntry) -> list[RecordedEntry]:
     return [other for other in entries if not _same(entry, other)]
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lgbm_sm.backends import Backend, opt_ml
+from lgbm_sm.backends import Backend, Ending, opt_ml
 from lgbm_sm.config import Config
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.names import timestamped_name
@@ -34,13 +34,14 @@ def train(
     *,
     record: Record,
     backend: Backend,
+    because: str,
     reporter: Reporter,
     now: datetime,
 ) -> TrainedModel:
     """Run a training job on `channels` (channel name to folder) and pack its outputs as SageMaker does.
 
-    The log is followed as it comes. An interrupt passes SIGTERM on, which lets the program save its best
-    model so far; the job is then Stopped.
+    `because` says why it runs where it runs. The log is followed as it comes. An interrupt passes SIGTERM on, which
+    lets the program save its best model so far; the job is then Stopped.
 
     Raises:
         TrainingError: the program ended with another code than 0; carries the reason that it gave.
@@ -48,40 +49,53 @@ def train(
     """
     name = timestamped_name(config.project.name, now)
     folder = record.jobs_path / name
-    job = TrainingJob(name=name, project=config.project.name, place=backend.place, created_at=now, folder=folder)
+    job = TrainingJob(
+        name=name, project=config.project.name, place=backend.place, created_at=now, folder=folder, image=backend.image
+    )
     reporter.step(f"Training job {name}: {backend.describe()}")
+    reporter.detail(because)
     record.add(job)
-    opt_ml.lay_out_training(job.root_path, channels, config.training.hyperparameters)
-    run = backend.start_training(job)
-    reporter.trace(f"log: {job.log_path}")
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     try:
+        opt_ml.lay_out_training(job.root_path, channels, config.training.hyperparameters)
+        run = backend.start_training(job)
+        reporter.trace(f"log: {job.log_path}")
         for line in run.lines():
             last_lines.append(line)
             reporter.log(line)
+        ending = run.wait()
     except KeyboardInterrupt:
         _stop(job, record, backend, reporter)
         raise
-    return _conclude(job, run.wait(), last_lines, record)
+    except TrainingError as error:  # of the place, not of the program
+        _require_on_record(job, record)
+        backend.stop(job)
+        _end(job, record, TrainingJobStatus.FAILED, error.message.splitlines()[0])
+        raise
+    return _conclude(job, ending, last_lines, record)
 
 
 def _stop(job: TrainingJob, record: Record, backend: Backend, reporter: Reporter) -> None:
     reporter.step(f"Stopping training job {job.name}")
     backend.stop(job)
-    if any((job.root_path / "model").iterdir()):
+    model_path = job.root_path / "model"
+    if model_path.is_dir() and any(model_path.iterdir()):
         opt_ml.collect_outputs(job.root_path, job.model_artifact_path.parent)
         reporter.detail(f"the model as it was when it was stopped: {job.model_artifact_path}")
     _end(job, record, TrainingJobStatus.STOPPED)
 
 
-def _conclude(job: TrainingJob, exit_code: int, last_lines: deque[str], record: Record) -> TrainedModel:
+def _require_on_record(job: TrainingJob, record: Record) -> None:
     if job not in record.training_jobs():
         raise TrainingError(f"training job {job.name} was stopped by another command", "run `lgbm-sm train` again")
-    if exit_code != 0:
+
+
+def _conclude(job: TrainingJob, ending: Ending, last_lines: deque[str], record: Record) -> TrainedModel:
+    _require_on_record(job, record)
+    if ending.exit_code != 0:
         reason = opt_ml.failure_reason(job.root_path)
-        what = f"exit code: {exit_code}" if exit_code > 0 else f"ended by signal {-exit_code}"
         # the words in which SageMaker reports the same failure
-        failure = f"AlgorithmError: {reason}, {what}" if reason else f"AlgorithmError: {what}"
+        failure = f"AlgorithmError: {reason}, {ending}" if reason else f"AlgorithmError: {ending}"
         _end(job, record, TrainingJobStatus.FAILED, failure.splitlines()[0])
         shown = "" if reason else "".join(f"\n  {line}" for line in last_lines)
         raise TrainingError(

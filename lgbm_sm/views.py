@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.answers import Answer
 from lgbm_sm.console import Console, OutputFormat, table
-from lgbm_sm.record import Endpoint, Entry
+from lgbm_sm.record import Endpoint, Entry, Image, RecordedEntry
 
 if TYPE_CHECKING:
     from lgbm_sm.cleanup import CleanupResult
     from lgbm_sm.config import EffectiveValue
     from lgbm_sm.data import PreparedData
+    from lgbm_sm.image import BuiltImage
     from lgbm_sm.inventory import Item
     from lgbm_sm.invocation import InvocationSummary
     from lgbm_sm.lifecycle import RunSummary
@@ -52,6 +53,24 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
+def show_images(console: Console, images: Sequence["BuiltImage"]) -> None:
+    """The tags, a line each."""
+    payload = [
+        {
+            "tag": image.tag,
+            "id": image.image_id,
+            "pattern": image.pattern,
+            "platform": image.platform,
+            "context": image.context,
+            "size_bytes": image.size_bytes,
+            "seconds": image.seconds,
+            "unchanged": image.unchanged,
+        }
+        for image in images
+    ]
+    console.result({"images": payload}, "\n".join(image.tag for image in images))
+
+
 def show_trained_model(console: Console, model: "TrainedModel") -> None:
     """Where the artifact lies, and how good the model is."""
     payload = {
@@ -71,6 +90,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "name": endpoint.name,
         "status": endpoint.status,
         "url": endpoint.url,
+        "place": endpoint.place,
         "training_job": endpoint.training_job,
         "log": endpoint.log_path,
     }
@@ -111,7 +131,8 @@ def _item(item: "Item") -> dict[str, Any]:
         "created_at": entry.created_at,
         "state": item.state,
         "remark": item.remark,
-        "folder": entry.folder,
+        "folder": None if isinstance(entry, Image) else entry.folder,
+        "image": entry.name if isinstance(entry, Image) else entry.image or None,
     }
 
 
@@ -125,7 +146,7 @@ def show_status(console: Console, items: Sequence["Item"]) -> None:
     console.result({"items": [_item(item) for item in items]}, text)
 
 
-def _age(entry: Entry) -> str:
+def _age(entry: RecordedEntry) -> str:
     seconds = int((datetime.now(UTC) - entry.created_at).total_seconds())
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:

@@ -1,6 +1,7 @@
 """The places where the program runs: a module for each, with the same few functions."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from lgbm_sm.record import Endpoint, Entry, Place, Record, TrainingJob
@@ -9,14 +10,26 @@ STOP_TRAINING_SECONDS = 120.0  # StopTrainingJob: SIGTERM, 120 s, SIGKILL
 STOP_SERVING_SECONDS = 30.0  # on update and scale-in: SIGTERM, then SIGKILL after 30 s
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How a program ended: `exit_code` is negative after a signal; `remark` is what its place knows besides."""
+
+    exit_code: int
+    remark: str = ""
+
+    def __str__(self) -> str:
+        what = f"exit code: {self.exit_code}" if self.exit_code >= 0 else f"ended by signal {-self.exit_code}"
+        return f"{what} ({self.remark})" if self.remark else what
+
+
 class TrainingRun(Protocol):
     """A training program that has been started."""
 
     def lines(self) -> Iterator[str]:
         """What it writes, as it comes, until it has ended."""
 
-    def wait(self) -> int:
-        """Its exit code, once it has ended; negative where a signal ended it."""
+    def wait(self) -> Ending:
+        """How it ended, once it has; what it wrote then belongs to the caller."""
 
 
 class Server(Protocol):
@@ -26,25 +39,40 @@ class Server(Protocol):
     def url(self) -> str:
         """Where it answers."""
 
-    def exit_code(self) -> int | None:
+    def ending(self) -> Ending | None:
         """None while it runs."""
 
 
 class Backend(Protocol):
-    """A place on this machine."""
+    """A place on this machine.
+
+    Each function may raise EngineError where the place is an engine that does not answer.
+    """
 
     @property
     def place(self) -> Place:
         """Where it is, as the record says it."""
 
+    @property
+    def image(self) -> str:
+        """What the program is started from, as the record says it; empty where that is no image."""
+
     def describe(self) -> str:
         """What the program is started as, in a few words."""
 
     def start_training(self, job: TrainingJob) -> TrainingRun:
-        """Start `train` on the tree below `job.root_path`; what it writes also goes to `job.log_path`."""
+        """Start `train` on the tree below `job.root_path`; what it writes also goes to `job.log_path`.
+
+        Raises:
+            TrainingError: it cannot be started.
+        """
 
     def start_serving(self, endpoint: Endpoint) -> Server:
-        """Start `serve` on the tree below `endpoint.root_path`, on a free port of the loopback interface."""
+        """Start `serve` on the tree below `endpoint.root_path`, on a free port of this machine alone.
+
+        Raises:
+            EndpointError: it cannot be started.
+        """
 
     def is_running(self, entry: Entry) -> bool:
         """Whether the program of this job or endpoint runs."""
@@ -52,7 +80,7 @@ class Backend(Protocol):
     def stop(self, entry: Entry) -> list[str]:
         """SIGTERM to the entry's program, and SIGKILL after the platform's grace; harmless when it has ended.
 
-        Returns names of what could not be ended.
+        What it wrote then belongs to the caller. Returns names of what could not be ended.
         """
 
     def read_log(self, entry: Entry) -> bytes:

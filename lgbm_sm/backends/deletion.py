@@ -16,6 +16,9 @@ def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:
         record.update(entry.model_copy(update={"status": TrainingJobStatus.STOPPING}))
     left = backend.stop(entry)
     if not left:
-        opt_ml.remove_tree(entry.folder)
+        try:
+            opt_ml.remove_tree(entry.folder)
+        except PermissionError as error:  # of a container that somebody else removed, with its image
+            return [f"{error.filename}, which belongs to another user,"]
         record.remove(entry)
     return left

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS
+from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS, Ending
 from lgbm_sm.record import Endpoint, Entry, Place, Record, TrainingJob, unrecorded_entry
 
 PROGRAM = "lgbm_runtime"
@@ -48,9 +48,9 @@ class ProcessTrainingRun:
             if rest:
                 yield rest
 
-    def wait(self) -> int:
-        """The exit code; negative where a signal ended the program."""
-        return self.program.wait()
+    def wait(self) -> Ending:
+        """How the program ended."""
+        return Ending(self.program.wait())
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,10 @@ class ProcessServer:
     program: "subprocess.Popen[bytes]"
     url: str
 
-    def exit_code(self) -> int | None:
+    def ending(self) -> Ending | None:
         """None while it runs."""
-        return self.program.poll()
+        exit_code = self.program.poll()
+        return None if exit_code is None else Ending(exit_code)
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class ProcessBackend:
     runtime_path: Path
     environment: Mapping[str, str]
     place: Place = Place.PROCESS
+    image: str = ""
 
     def describe(self) -> str:
         """What the program is started as."""

@@ -8,6 +8,8 @@ LOCAL = "local"
 
 _WELL_FORMED = re.compile(r"ml\.[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _WITHOUT_PREFIX = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
+# the processor stands after the generation: c7g, m6gd and t4g are Graviton; g4dn, g5 and g6 are GPUs on x86
+_GRAVITON = re.compile(r"ml\.[a-z]+[0-9]+g[a-z]*\.[a-z0-9-]+")
 _WITHOUT_SIZE = re.compile(r"(?:ml\.)?([a-z]+[0-9]+[a-z0-9-]*)")
 
 
@@ -54,3 +56,10 @@ def unknown_instance_type(purpose: InstancePurpose, instance_type: str) -> str |
     closest = difflib.get_close_matches(instance_type, listed, n=3, cutoff=0.6)
     suggestion = f" (closest: {', '.join(closest)})" if closest else ""
     return f"{instance_type} is not among the instance types that botocore {botocore.__version__} knows{suggestion}"
+
+
+def platform_of(instance_type: str) -> str | None:
+    """The platform of an instance's images, such as linux/amd64; None for `local`, which is as the engine is."""
+    if instance_type == LOCAL:
+        return None
+    return "linux/arm64" if _GRAVITON.fullmatch(instance_type) else "linux/amd64"

@@ -11,17 +11,20 @@ from pydantic_core.core_schema import ValidationInfo
 from lgbm_sm.configuration.instance_types import LOCAL
 from lgbm_sm.configuration.values import (
     LONGEST_PROJECT_NAME,
+    BaseImage,
     Column,
     DataName,
     FilePath,
     Hyperparameter,
     HyperparameterValue,
     InstanceType,
+    Memory,
     Prefix,
     ProjectName,
     RandomState,
     Repository,
     Share,
+    Variables,
     WholeNumber,
 )
 
@@ -137,6 +140,18 @@ class ContainerSection(_Section):
         description="The ECR repository of the image; without a value project.name for byoc and "
         "demo-sagemaker-inftoolkit for inference_toolkit.",
     )
+    base_image: BaseImage | None = Field(
+        default=None, description="What the image is built on; without a value what its Dockerfile names."
+    )
+    build_args: Variables = Field(
+        default_factory=dict, description="Further build arguments of the image, by name; part of its tag."
+    )
+    ca_bundle: FilePath | None = Field(
+        default=None,
+        description="A PEM file with the certificates of a TLS proxy: used while the image is built and not left in "
+        "it, and by containers that install requirements when they start. A relative path starts at config.yaml's "
+        "folder.",
+    )
 
 
 class TrainingSection(_Section):
@@ -199,6 +214,19 @@ class LocalSection(_Section):
         default=LocalBackend.AUTO,
         description="process (a child process), docker (a container), or auto (a container once an image is built).",
     )
+    environment: Variables = Field(
+        default_factory=dict, description="Further environment variables of the containers, by name."
+    )
+    memory: Memory | None = Field(
+        default=None, description="The most memory of a container, as in 2g; without a value no limit."
+    )
+    cpus: Annotated[float, Field(strict=True, ge=0.01, allow_inf_nan=False)] | None = Field(
+        default=None, description="The most processors of a container, as in 1.5; without a value no limit."
+    )
+    network: Annotated[bool, Field(strict=True)] = Field(
+        default=True,
+        description="false: containers reach no network, as with SageMaker's network isolation.",
+    )
 
 
 class Config(_Section):
@@ -214,11 +242,16 @@ class Config(_Section):
 
     @property
     def repository_name(self) -> str | None:
-        """The ECR repository of the image; None for script_mode, which has no image of its own."""
-        match self.container.pattern:
+        """The ECR repository of the image that serves; None for script_mode, which has no image of its own."""
+        return self.repository_of(self.container.pattern)
+
+    def repository_of(self, pattern: Pattern) -> str | None:
+        """The repository of a pattern's image: the one that trains is byoc's, whichever pattern serves."""
+        named = self.container.repository if pattern is self.container.pattern else None
+        match pattern:
             case Pattern.SCRIPT_MODE:
                 return None
             case Pattern.INFERENCE_TOOLKIT:
-                return self.container.repository or "demo-sagemaker-inftoolkit"
+                return named or "demo-sagemaker-inftoolkit"
             case Pattern.BYOC:
-                return self.container.repository or self.project.name.lower()  # ECR knows no upper case
+                return named or self.project.name.lower()  # ECR knows no upper case

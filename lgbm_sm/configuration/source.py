@@ -103,15 +103,28 @@ def read_environment(environ: Mapping[str, str], known: KnownKeys, reading: Read
     for name in environ:
         if not name.startswith(ENVIRONMENT_PREFIX):
             continue
-        rest = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        written = name.removeprefix(ENVIRONMENT_PREFIX)
+        rest = written.lower()
         if "__" in rest:
-            ours.append((tuple(rest.split("__")), name))
+            ours.append((_path_of(written, known), name))
         elif rest in joined_by_one:
             meant = ENVIRONMENT_PREFIX + "__".join(joined_by_one[rest]).upper()
             reading.warnings.append(f"{name} is ignored: two underscores part section and key, as in {meant}")
     # a variable for a whole mapping goes before those that set single keys of it
     for number, (path, name) in enumerate(sorted(ours, key=lambda found: (len(found[0]), found[1]))):
         _read_value(path, environ[name], Origin(source=name, where=name, order=(1, number)), known, reading)
+
+
+def _path_of(written: str, known: KnownKeys) -> KeyPath:
+    """SECTION__KEY or SECTION__KEY__NAME as a path; below a key that takes any name, the name stays as it is written.
+
+    LightGBM's parameters have lower-case names, which are known; environment variables and build arguments are told
+    apart by case.
+    """
+    path = tuple(written.lower().split("__"))
+    if len(path) > 2 and list(known_below(known, path[:2]) or ()) == ["*"]:
+        return (*path[:2], written.split("__", 2)[2])
+    return path
 
 
 def read_overrides(overrides: Iterable[str], known: KnownKeys, reading: Reading) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -18,6 +19,7 @@ HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
 LONGEST_PROJECT_NAME = 63 - 24
 
 _LONGEST_HYPERPARAMETER_VALUE = 2500  # characters, SageMaker's limit in CreateTrainingJob
+_LEAST_MEMORY_BYTES = 6 * 1024**2  # of the Docker engine
 _LARGEST_RANDOM_STATE = 2**32 - 1  # of numpy.random.RandomState, which scikit-learn seeds
 
 
@@ -87,6 +89,35 @@ def _hyperparameter(value: object) -> HyperparameterValue:
     return plain  # type: ignore[return-value]  # the loop above has looked at every scalar
 
 
+def _base_image(text: str) -> str:
+    # of an image reference only what a build argument and a FROM line cannot hold is refused; the engine knows the rest
+    return _full_match(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}", "an image is wanted, as in debian:trixie-slim", text)
+
+
+def _memory(text: str) -> str:
+    wanted = "a number with k, m or g is wanted, as in 512m or 2g"
+    _full_match(r"[0-9]+[kmg]", wanted, text)
+    if int(text[:-1]) * 1024 ** ("kmg".index(text[-1]) + 1) < _LEAST_MEMORY_BYTES:
+        raise ValueError(f"at least 6m is wanted, which is what a Docker engine starts a container with, not {text}")
+    return text
+
+
+def _variable(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # YAML's whole numbers are read as they are written; true and 1.10 are not
+    if isinstance(value, str):
+        return value
+    raise PydanticCustomError("string_type", "text is wanted")
+
+
+def check_variable_names(values: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns `values` when every key can name an environment variable; raises ValueError otherwise."""
+    for name in values:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError(f'letters, digits and underscores are wanted in a variable\'s name, not "{name}"')
+    return values
+
+
 Text: TypeAlias = Annotated[str, Field(strict=True)]
 WholeNumber: TypeAlias = Annotated[int, Field(strict=True)]
 Share: TypeAlias = Annotated[float, Field(strict=True, gt=0, lt=1)]
@@ -97,6 +128,10 @@ Repository: TypeAlias = Annotated[Text, AfterValidator(_repository)]
 Prefix: TypeAlias = Annotated[Text, AfterValidator(_prefix)]
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(_path)]
 Column: TypeAlias = Annotated[str | int, PlainValidator(_column, json_schema_input_type=str | int)]
+BaseImage: TypeAlias = Annotated[Text, AfterValidator(_base_image)]
+Memory: TypeAlias = Annotated[Text, AfterValidator(_memory)]
+Variable: TypeAlias = Annotated[str, PlainValidator(_variable, json_schema_input_type=str | int)]
+Variables: TypeAlias = Annotated[Mapping[str, Variable], AfterValidator(check_variable_names)]
 InstanceType: TypeAlias = Annotated[Text, AfterValidator(check_instance_type)]
 Hyperparameter: TypeAlias = Annotated[
     HyperparameterValue,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 
-LIFECYCLE = ["run", "prepare-data", "train", "deploy", "predict", "status", "logs", "cleanup", "config"]
+LIFECYCLE = ["run", "prepare-data", "build", "train", "deploy", "predict", "status", "logs", "cleanup", "config"]
 HEAVY = {"pandas", "numpy", "lightgbm", "sklearn", "pyarrow", "boto3", "botocore", "sagemaker", "docker", "scipy"}
 
 
@@ -69,7 +69,6 @@ def test_overrides_add_up_when_they_stand_before_and_after_the_command(lgbm_sm: 
         (["config", "--set", "training.instance_typ=local"], 3, "did you mean"),
         (["--config", "missing.yaml", "config"], 3, "missing.yaml"),
         (["train", "--set", "training.instance_type=ml.m4.2xlarge"], 3, "training.instance_type: ml.m4.2xlarge"),
-        (["train", "--set", "local.backend=docker"], 3, "local.backend: docker"),
         (["train"], 4, "prepare-data"),
         (["prepare-data", "--set", "data.file=missing.csv"], 4, "missing.csv"),
         (["deploy"], 7, "no completed training job"),

@@ -9,7 +9,7 @@ import pytest
 
 from lgbm_sm.errors import ExitCode
 
-COMMANDS_TO_COME = {"build", "push"}
+COMMANDS_TO_COME = {"push"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,292 @@
+"""The program in a container on this machine, started as the platform starts it.
+
+A container is known by its labels: the project, the kind and the name of what runs in it, and the work folder, so that
+two checkouts never see one another's. What carries no such labels is never touched.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS, Ending
+from lgbm_sm.backends.docker_engine import (
+    FOLDER_LABEL,
+    KIND_LABEL,
+    NAME_LABEL,
+    PROJECT_LABEL,
+    Engine,
+    engine_errors,
+)
+from lgbm_sm.backends.docker_files import OPT_ML, bind, give_to_caller
+from lgbm_sm.errors import EndpointError, EngineError, TrainingError
+from lgbm_sm.record import Endpoint, Entry, Place, Record, TrainingJob, unrecorded_entry
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+    from docker.types import Mount
+
+CA_BUNDLE_PATH = "/opt/lgbm-sm/ca-bundle.pem"
+_PORT = "8080/tcp"
+_KILLED = 137  # what SIGKILL leaves as an exit code
+
+
+@dataclass(frozen=True)
+class ContainerSettings:
+    """What the configuration says of every container; `memory` is as in 2g, `ca_bundle_path` is mounted read-only."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    memory: str | None = None
+    cpus: float | None = None
+    network: bool = True
+    ca_bundle_path: Path | None = None
+
+
+@dataclass(frozen=True)
+class ContainerTrainingRun:
+    """A training container. Its log also goes to the job's file, as it comes."""
+
+    container: "Container"
+    job: TrainingJob
+    backend: "DockerBackend"
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the log as they come, until the container has ended."""
+        rest = b""
+        with (
+            engine_errors(f"the log of training job {self.job.name} cannot be read", TrainingError),
+            self.job.log_path.open("ab", buffering=0) as log,
+        ):
+            for chunk in self.container.logs(stream=True, follow=True):
+                log.write(chunk)
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from (line.decode("utf-8", errors="replace") for line in lines)
+        if rest:
+            yield rest.decode("utf-8", errors="replace")
+
+    def wait(self) -> Ending:
+        """How the container ended; it is removed, and what it wrote belongs to the caller."""
+        import docker.errors
+
+        with engine_errors(f"the end of training job {self.job.name} cannot be learnt", TrainingError):
+            try:
+                self.container.wait()
+                self.container.reload()
+                ending = self.backend.ending_of(self.container)
+            except docker.errors.NotFound:
+                ending = Ending(_KILLED, "its container was removed")
+        self.backend.stop(self.job)
+        return ending
+
+
+@dataclass(frozen=True)
+class ContainerServer:
+    """A serving container and where it answers."""
+
+    container: "Container"
+    url: str
+    backend: "DockerBackend"
+
+    def ending(self) -> Ending | None:
+        """None while it runs."""
+        import docker.errors
+
+        with engine_errors("the server's container cannot be looked at", EndpointError):
+            try:
+                self.container.reload()
+            except docker.errors.NotFound:
+                return Ending(_KILLED, "its container was removed")
+        return None if self.container.status in ("created", "running") else self.backend.ending_of(self.container)
+
+
+@dataclass(frozen=True)
+class DockerBackend:
+    """Starts containers from `image`; without one it still finds, reads and stops what others started."""
+
+    engine: Engine
+    settings: ContainerSettings
+    image: str = ""
+    place: Place = Place.DOCKER
+
+    def describe(self) -> str:
+        """What the program is started as."""
+        return f"a container of {self.image}"
+
+    def start_training(self, job: TrainingJob) -> ContainerTrainingRun:
+        """Start `train`; see Backend. The channels are mounted read-only."""
+        job_arn = f"arn:aws:sagemaker:local:000000000000:training-job/{job.name}"
+        mounts = [bind(job.root_path, OPT_ML)]
+        for link in sorted((job.root_path / "input" / "data").iterdir()):
+            folder = link.resolve()
+            if link.is_symlink():  # leads nowhere inside the container; the folder itself is mounted in its place
+                link.unlink()
+                link.mkdir()
+            mounts.append(bind(folder, f"{OPT_ML}/input/data/{link.name}", read_only=True))
+        options = {
+            "environment": {"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job_arn},
+            "hostname": "algo-1",
+            **({} if self.settings.network else {"network_mode": "none"}),
+        }
+        failure = f"training job {job.name}: its container cannot be started"
+        with engine_errors(failure, TrainingError, _START_HINT):
+            return ContainerTrainingRun(self._start(job, "train", mounts, options), job, self)
+
+    def start_serving(self, endpoint: Endpoint) -> ContainerServer:
+        """Start `serve`; see Backend. The engine chooses the port, which answers on the loopback interface only.
+
+        A container without a network has no port that could be published: where `network` is false it gets an
+        internal network of its own, which leads nowhere else, and answers at its own address there.
+        """
+        mounts = [
+            bind(endpoint.root_path, OPT_ML),
+            bind(endpoint.root_path / "model", f"{OPT_ML}/model", read_only=True),
+        ]
+        options: dict[str, Any] = {}
+        if self.settings.ca_bundle_path:
+            mounts.append(bind(self.settings.ca_bundle_path, CA_BUNDLE_PATH, read_only=True))
+            if "PIP_CERT" not in self.settings.environment:
+                options["environment"] = {"PIP_CERT": CA_BUNDLE_PATH}
+        failure = f"endpoint {endpoint.name}: its container cannot be started"
+        with engine_errors(failure, EndpointError, _START_HINT):
+            if self.settings.network:
+                options["ports"] = {_PORT: ("127.0.0.1", None)}
+            else:
+                options["network"] = self._internal_network(endpoint)
+            container = self._start(endpoint, "serve", mounts, options)
+            container.reload()
+            return ContainerServer(container, _url(container), self)
+
+    def _internal_network(self, endpoint: Endpoint) -> str:
+        if not self.engine.shares_network():
+            raise EndpointError(
+                "local.network: false: this machine reaches a container without a network only where the engine "
+                "runs on it directly, not in a virtual machine, elsewhere, or rootless",
+                "set local.network: true",
+            )
+        name = _unique_name(endpoint)
+        self.engine.client.networks.create(name, driver="bridge", internal=True, labels=_labels(endpoint))
+        return name
+
+    def _start(self, entry: Entry, command: str, mounts: list["Mount"], options: dict[str, Any]) -> "Container":
+        from docker.types import LogConfig
+
+        settings = self.settings
+        environment = {**settings.environment, **options.pop("environment", {})}
+        if settings.memory:
+            options |= {"mem_limit": settings.memory, "memswap_limit": settings.memory}  # instances do not swap
+        if settings.cpus:
+            options["nano_cpus"] = int(settings.cpus * 1e9)
+        container = self.engine.client.containers.create(
+            self.image,
+            [command],
+            name=_unique_name(entry),
+            labels=_labels(entry),
+            mounts=mounts,
+            environment=environment,
+            stop_signal="SIGTERM",
+            log_config=LogConfig(type="json-file"),  # whatever the engine's own is: this one can be read back
+            **options,
+        )
+        container.start()
+        return container
+
+    def ending_of(self, container: "Container") -> Ending:
+        """How a container ended, by the attributes that were last read."""
+        state = container.attrs["State"]
+        remark = state.get("Error") or ""
+        if state.get("OOMKilled"):
+            limit = f"local.memory: {self.settings.memory}" if self.settings.memory else "there is"
+            remark = f"killed, since it needed more memory than {limit}"
+        return Ending(state["ExitCode"], remark)
+
+    def is_running(self, entry: Entry) -> bool:
+        """Whether a container of this job or endpoint runs."""
+        return any(container.status == "running" for container in self._containers(entry))
+
+    def stop(self, entry: Entry) -> list[str]:
+        """SIGTERM, SIGKILL after the grace, and the container is removed; see Backend."""
+        import docker.errors
+
+        grace_seconds = STOP_SERVING_SECONDS if isinstance(entry, Endpoint) else STOP_TRAINING_SECONDS
+        with engine_errors(f"{entry.name} cannot be stopped", EngineError):
+            for container in self._containers(entry, helpers=True):
+                with suppress(docker.errors.NotFound):  # removed by somebody else meanwhile
+                    container.stop(timeout=int(grace_seconds))
+                    self._keep_log(container, entry)
+                    container.remove(force=True, v=True)
+            for network in self.engine.client.networks.list(filters={"label": _filter(entry)}):
+                with suppress(docker.errors.NotFound):
+                    network.remove()
+            labels = {**_labels(entry), KIND_LABEL: "ownership"}
+            give_to_caller(entry.root_path, self.engine.client, (entry.image, self.image), labels)
+            return [f"container {container.short_id}" for container in self._containers(entry, helpers=True)]
+
+    def _keep_log(self, container: "Container", entry: Entry) -> None:
+        if isinstance(entry, TrainingJob) and container.labels.get(KIND_LABEL) == entry.kind and entry.folder.is_dir():
+            entry.log_path.write_bytes(container.logs())
+
+    def read_log(self, entry: Entry) -> bytes:
+        """The container's log, or what was kept of it."""
+        with engine_errors(f"the log of {entry.name} cannot be read", EngineError):
+            for container in self._containers(entry):
+                return bytes(container.logs())
+        return entry.log_path.read_bytes() if entry.log_path.exists() else b""
+
+    def find_unrecorded(self, record: Record) -> list[Entry]:
+        """Containers and networks that carry this work folder's label and belong to no entry; see Backend."""
+        if not self.engine.may_hold_anything_of(record.work_path):
+            return []
+        known = {entry.folder for entry in record.entries()}
+        label: dict[str, str | list[str] | bool] = {
+            "label": [f"{FOLDER_LABEL}={record.work_path}", KIND_LABEL, NAME_LABEL]
+        }
+        with engine_errors("containers cannot be listed", EngineError):
+            client = self.engine.client
+            labels = [found.labels for found in client.containers.list(all=True, filters=label, ignore_removed=True)]
+            labels += [network.attrs["Labels"] for network in client.networks.list(filters=label)]
+        # endpoints have networks; what else there is was a job's
+        endpoints = {one[NAME_LABEL] for one in labels if one[KIND_LABEL] == "endpoint"}
+        names = dict.fromkeys(one[NAME_LABEL] for one in labels)
+        folders = [(record.endpoints_path if name in endpoints else record.jobs_path) / name for name in names]
+        return [unrecorded_entry(record, folder, self.place) for folder in folders if folder not in known]
+
+    def _containers(self, entry: Entry, *, helpers: bool = False) -> list["Container"]:
+        with engine_errors("containers cannot be listed", EngineError):
+            found = self.engine.client.containers.list(all=True, filters={"label": _filter(entry)}, ignore_removed=True)
+        return [container for container in found if helpers or container.labels.get(KIND_LABEL) == entry.kind]
+
+
+_START_HINT = "see that the image has an entry point that takes train and serve, and that the limits can be met"
+
+
+def _work_path(entry: Entry) -> Path:
+    return entry.folder.parent.parent
+
+
+def _labels(entry: Entry) -> dict[str, str]:
+    return {
+        PROJECT_LABEL: entry.project,
+        KIND_LABEL: entry.kind,
+        NAME_LABEL: entry.name,
+        FOLDER_LABEL: str(_work_path(entry)),
+    }
+
+
+def _filter(entry: Entry) -> list[str]:
+    return [f"{FOLDER_LABEL}={_work_path(entry)}", f"{NAME_LABEL}={entry.name}"]
+
+
+def _unique_name(entry: Entry) -> str:
+    """The entry's name and a few characters of its folder: names are unique in an engine, entries in a folder."""
+    return f"{entry.name}-{hashlib.sha256(str(entry.folder).encode()).hexdigest()[:6]}"
+
+
+def _url(container: "Container") -> str:
+    """Where the container answers; empty where it has ended already."""
+    settings = container.attrs["NetworkSettings"]
+    if published := (settings["Ports"] or {}).get(_PORT):
+        return f"http://{published[0]['HostIp']}:{published[0]['HostPort']}"
+    addresses = [network["IPAddress"] for network in settings["Networks"].values() if network["IPAddress"]]
+    return f"http://{addresses[0]}:{_PORT.partition('/')[0]}" if addresses else ""

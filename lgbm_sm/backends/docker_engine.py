@@ -1,0 +1,169 @@
+"""The Docker engine: where it is, whether it answers, and its errors in our words.
+
+docker-py is imported once an engine is really needed: `status` and the like first ask over the bare socket.
+"""
+
+import http.client
+import json
+import os
+import socket
+import sys
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lgbm_sm.errors import EngineError, LgbmSmError
+
+if TYPE_CHECKING:
+    import docker
+
+# what containers, networks and images of ours are known by
+PROJECT_LABEL, KIND_LABEL, NAME_LABEL = "lgbm-sm.project", "lgbm-sm.kind", "lgbm-sm.name"
+FOLDER_LABEL = "lgbm-sm.folder"
+_DEFAULT_SOCKET = "/var/run/docker.sock"
+_GLANCE_SECONDS = 2.0
+_CONNECT_SECONDS = 10
+_REQUEST_SECONDS = 60
+
+
+class Engine:
+    """The engine that the Docker command line would use: DOCKER_HOST, else the current context, else the socket."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    @cached_property
+    def client(self) -> "docker.DockerClient":
+        """The connection, made at the first use.
+
+        Raises:
+            EngineError: no engine answers, or it refuses this user.
+        """
+        path = self._socket_path
+        if path is not None and not path.exists():
+            raise EngineError(f"no Docker engine answers: there is no {path}", _START)
+        if path is not None and not os.access(path, os.W_OK):
+            raise EngineError(f"the Docker engine refuses this user: {path} cannot be written", _JOIN_GROUP)
+        import docker
+
+        with engine_errors("the Docker engine does not answer", EngineError, _START):
+            client = docker.from_env(environment=dict(self._environment), timeout=_CONNECT_SECONDS)
+            client.ping()
+            client.api.timeout = _REQUEST_SECONDS
+            return client
+
+    @cached_property
+    def platform(self) -> str:
+        """Which images run on it without emulation, such as linux/amd64.
+
+        Raises:
+            EngineError: see `client`.
+        """
+        client = self.client
+        with engine_errors("the Docker engine does not answer", EngineError, _START):
+            version = client.version()
+        return f"{version['Os']}/{version['Arch']}"
+
+    def has_image(self, tag: str) -> bool:
+        """Whether the engine holds an image of this name.
+
+        Raises:
+            EngineError: see `client`.
+        """
+        client = self.client
+        import docker.errors
+
+        with engine_errors("the Docker engine does not answer", EngineError, _START):
+            try:
+                client.images.get(tag)
+            except docker.errors.ImageNotFound:
+                return False
+        return True
+
+    def shares_network(self) -> bool:
+        """Whether this machine reaches containers by their own addresses: not with an engine in a virtual machine."""
+        info = self.client.info()
+        rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
+        inside = sys.platform != "linux" or info.get("OperatingSystem") == "Docker Desktop"
+        return self._socket_path is not None and not rootless and not inside
+
+    def may_hold_anything_of(self, work_path: Path) -> bool:
+        """False where no container and no network of this work folder can be there; asks without docker-py.
+
+        True also where this cannot be known so cheaply, as with an engine on another machine.
+        """
+        path = self._socket_path
+        if path is None:
+            return True
+        query = urllib.parse.urlencode({"all": "1", "filters": json.dumps({"label": [f"{FOLDER_LABEL}={work_path}"]})})
+        with suppress(OSError, http.client.HTTPException, ValueError):
+            return any(_asked(path, f"/{kind}?{query}") for kind in ("containers/json", "networks"))
+        return False
+
+    @property
+    def _socket_path(self) -> Path | None:
+        """The engine's socket; None where only docker-py can find or reach it."""
+        host = self._environment.get("DOCKER_HOST")
+        if host:
+            return Path(host.removeprefix("unix://")) if host.startswith("unix://") else None
+        if self._environment.get("DOCKER_CONTEXT", "default") != "default":
+            return None
+        folder = Path(self._environment.get("DOCKER_CONFIG") or Path("~/.docker").expanduser())
+        with suppress(OSError, ValueError):
+            if json.loads((folder / "config.json").read_text(encoding="utf-8")).get("currentContext"):
+                return None
+        return Path(_DEFAULT_SOCKET)
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=_GLANCE_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _asked(path: Path, query: str) -> list[object]:
+    connection = _SocketConnection(path)
+    try:
+        connection.request("GET", query)
+        answer = json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+    if not isinstance(answer, list):
+        raise ValueError("the answer is no list")
+    return answer
+
+
+@contextmanager
+def engine_errors(what: str, kind: type[LgbmSmError], hint: str = "") -> Iterator[None]:
+    """What docker-py raises becomes an error of `kind` that begins with `what`, or EngineError where nothing answers.
+
+    Raises:
+        LgbmSmError: of that kind.
+    """
+    import docker.errors
+    import requests.exceptions
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise kind(f"{what}: {error.explanation or error}", hint) from error
+    except docker.errors.DockerException as error:
+        if "PermissionError" in str(error) or "Permission denied" in str(error):
+            raise EngineError("the Docker engine refuses this user", _JOIN_GROUP) from error
+        raise EngineError(f"no Docker engine answers: {error}", _START) from error
+    except (requests.exceptions.RequestException, ConnectionError, TimeoutError) as error:
+        raise EngineError(f"{what}: the engine has stopped answering ({error})", _START) from error
+
+
+_START = "start Docker (`sudo systemctl start docker`, or Docker Desktop); `docker version` says whether it answers"
+_JOIN_GROUP = "`sudo usermod -aG docker $USER`, then log in again"

@@ -1,0 +1,198 @@
+"""The image of pattern A under test: how it is built, started and watched."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, ImageNotFound
+from docker.models.containers import Container
+from docker.types import Mount
+
+from tests.contract.serving import Endpoint, wait_until
+
+CONTEXT = Path(__file__).parents[2] / "containers"
+REPOSITORY = "lgbm-sm-test-byoc"
+# A container that has not ended so long after SIGTERM is killed, and its exit code is 137.
+STOP_SECONDS = 10
+
+
+def build_image(engine: docker.DockerClient, base_image: str, ca_bundle: bytes = b"", tag: str = "latest") -> str:
+    """The image's name; the one that had it before is removed."""
+    name = f"{REPOSITORY}:{tag}"
+    before = _image_id(engine, name)
+    said = []
+    for event in engine.api.build(
+        fileobj=_context(ca_bundle),
+        custom_context=True,
+        dockerfile="byoc/Dockerfile",
+        tag=name,
+        buildargs={"BASE_IMAGE": base_image},
+        rm=True,
+        forcerm=True,
+        decode=True,
+    ):
+        said.append(str(event.get("stream", "")))
+        assert "error" not in event, "".join(said)[-3000:] + event["error"]
+    if before not in (None, _image_id(engine, name)):
+        # kept where a container of somebody else still runs on it
+        with suppress(APIError):
+            engine.images.remove(before)
+    return name
+
+
+def _context(ca_bundle: bytes) -> io.BytesIO:
+    """The build context as `lgbm-sm build` sends it."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for part in ("runtime", "byoc"):
+            tar.add(CONTEXT / part, part, filter=_without_caches)
+        member = tarfile.TarInfo("ca-bundle.pem")
+        member.size = len(ca_bundle)
+        tar.addfile(member, io.BytesIO(ca_bundle))
+    archive.seek(0)
+    return archive
+
+
+def _without_caches(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if Path(member.name).name in ("__pycache__", ".ruff_cache") else member
+
+
+def _image_id(engine: docker.DockerClient, name: str) -> str | None:
+    try:
+        return engine.images.get(name).id
+    except ImageNotFound:
+        return None
+
+
+@dataclass
+class ContainerEndpoint(Endpoint):
+    """Its workers are the processes that the engine sees in the container."""
+
+    container: Container | None = None
+    _seen: list[list[str]] = field(default_factory=list)
+
+    def remember_workers(self) -> None:
+        self._seen = self._processes()
+
+    def workers_are_the_same(self) -> bool:
+        return self._seen == self._processes()
+
+    def _processes(self) -> list[list[str]]:
+        assert self.container is not None
+        processes: list[list[str]] = self.container.top(ps_args="-eo pid,ppid")["Processes"]
+        return sorted(processes)
+
+
+@dataclass
+class Started:
+    """A container that has been started."""
+
+    container: Container
+    _endpoints: list[Endpoint] = field(default_factory=list)
+
+    @property
+    def log(self) -> str:
+        text: bytes = self.container.logs()
+        return text.decode(errors="replace")
+
+    def wait_for_log(self, text: str) -> None:
+        wait_until(lambda: text in self.log or self.has_ended(), 60)
+        assert text in self.log, self.log
+
+    def has_ended(self) -> bool:
+        self.container.reload()
+        return self.container.status == "exited"
+
+    def wait_for_end(self, seconds: float = 100) -> int:
+        """The exit code."""
+        code: int = self.container.wait(timeout=seconds)["StatusCode"]
+        return code
+
+    def endpoint(self, port: int = 8080) -> ContainerEndpoint:
+        """Once all workers serve; on the port of this machine that `port` is published on."""
+        self.wait_for_log(" serving ")
+        self.container.reload()
+        published = self.container.attrs["NetworkSettings"]["Ports"][f"{port}/tcp"][0]["HostPort"]
+        endpoint = ContainerEndpoint("127.0.0.1", int(published), [], container=self.container)
+        endpoint.remember_workers()
+        self._endpoints.append(endpoint)
+        return endpoint
+
+    def stop(self) -> tuple[int, float]:
+        """The exit code after SIGTERM, and how many seconds it took."""
+        began = time.monotonic()
+        self.container.stop(timeout=STOP_SECONDS)
+        seconds = time.monotonic() - began
+        return self.wait_for_end(), seconds
+
+    def run(self, *command: str) -> tuple[int, str]:
+        """Exit code and output of another process in the container."""
+        code, output = self.container.exec_run(list(command))
+        assert code is not None
+        assert isinstance(output, bytes)
+        return code, output.decode(errors="replace")
+
+    def hang_up(self) -> None:
+        for endpoint in self._endpoints:
+            endpoint.hang_up()
+
+
+@dataclass
+class Containers:
+    """Starts containers of one image, all with one label, and removes those that it started."""
+
+    engine: docker.DockerClient
+    image: str
+    session: str
+    _started: list[Started] = field(default_factory=list)
+    _written: list[Path] = field(default_factory=list)
+
+    def start(self, *command: str, **options: Any) -> Started:
+        """`options` are docker-py's."""
+        container = self.engine.containers.create(
+            command=list(command), labels={"lgbm-sm.test": self.session}, **{"image": self.image, **options}
+        )
+        started = Started(container)
+        self._started.append(started)
+        container.start()
+        return started
+
+    def train(self, root: Path, **options: Any) -> Started:
+        """As the platform trains, on a folder laid out as /opt/ml."""
+        self._written.append(root)
+        return self.start("train", mounts=[Mount("/opt/ml", str(root), type="bind")], **options)
+
+    def serve(
+        self,
+        model_path: Path,
+        environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = ("serve",),
+        **options: Any,
+    ) -> Started:
+        """As the platform serves, and stricter: the whole root is read-only."""
+        settings: dict[str, Any] = {"ports": {"8080/tcp": ("127.0.0.1", None)}, "read_only": True, **options}
+        mounts = [Mount("/opt/ml/model", str(model_path), type="bind", read_only=True)]
+        return self.start(*command, mounts=mounts, environment=dict(environment or {}), **settings)
+
+    def remove_all(self) -> None:
+        """The containers; the files that they wrote become the caller's, who could not delete them otherwise."""
+        for root in self._written if os.getuid() != 0 else []:
+            owner = f"{os.getuid()}:{os.getgid()}"
+            given = self.start(
+                *("-R", owner, "/opt/ml"), entrypoint="chown", mounts=[Mount("/opt/ml", str(root), type="bind")]
+            )
+            assert given.wait_for_end() == 0
+        self._written.clear()
+        while self._started:
+            started = self._started.pop()
+            started.hang_up()
+            started.container.remove(force=True, v=True)

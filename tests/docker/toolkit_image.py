@@ -1,0 +1,223 @@
+"""The image of pattern B under test: how it is built, started and watched."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import tarfile
+import textwrap
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.models.containers
+
+from tests.contract.cases import LINE
+from tests.contract.models import REGRESSION, Model, train_models, write_artifact
+from tests.contract.serving import Endpoint, wait_until
+
+CONTAINERS = Path(__file__).parents[2] / "containers"
+REPOSITORY = "lgbm-sm-test-inference-toolkit"
+MODEL_PATH = "/opt/ml/model"
+# A container that has not ended so long after SIGTERM is killed, and its exit code is 137.
+STOP_SECONDS = 30
+
+
+@functools.cache
+def models() -> Mapping[str, Model]:
+    return train_models()
+
+
+@functools.cache
+def build_image(engine: docker.DockerClient, base_image: str, bake_lightgbm: str = "1") -> str:
+    """The tag; an image whose context is unchanged comes from the engine's cache."""
+    tag = f"{REPOSITORY}:bake-{bake_lightgbm}"
+    events = engine.api.build(
+        fileobj=_context(),
+        custom_context=True,
+        dockerfile="inference_toolkit/Dockerfile",
+        tag=tag,
+        buildargs={"BASE_IMAGE": base_image, "BAKE_LIGHTGBM": bake_lightgbm},
+        rm=True,
+        forcerm=True,
+        decode=True,
+    )
+    said = []
+    for event in events:
+        said.append(str(event.get("stream", "")))
+        assert "error" not in event, "".join(said)[-3000:] + event["error"]
+    return tag
+
+
+def _context() -> io.BytesIO:
+    """The build context as `lgbm-sm build` sends it, with an empty CA bundle."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for part in ("runtime", "inference_toolkit"):
+            tar.add(CONTAINERS / part, part, filter=_without_what_changes)
+        tar.addfile(tarfile.TarInfo("ca-bundle.pem"))
+    archive.seek(0)
+    return archive
+
+
+def _without_what_changes(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if "__pycache__" in member.name or ".ruff_cache" in member.name else member
+
+
+def write_model(folder: Path, name: str = REGRESSION, **code: str) -> Path:
+    """An unpacked model.tar.gz; `code` is the text of code/inference.py, and under `requirements` of requirements.txt."""
+    write_artifact(models()[name], folder)
+    for key, text in code.items():
+        file = folder / "code" / {"inference": "inference.py", "requirements": "requirements.txt"}[key]
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(textwrap.dedent(text))
+    return folder
+
+
+@dataclass
+class ContainerEndpoint(Endpoint):
+    """Its workers are the processes that the engine sees in the container."""
+
+    container: docker.models.containers.Container | None = None
+    _seen: set[str] = field(default_factory=set)
+
+    def remember_workers(self) -> None:
+        self._seen = self._worker_ids()
+
+    def workers_are_the_same(self) -> bool:
+        return self._seen == self._worker_ids()
+
+    def _worker_ids(self) -> set[str]:
+        assert self.container is not None
+        listed = self.container.top(ps_args="-eo pid,args")["Processes"]
+        return {pid for pid, arguments in listed if "model_service_worker" in arguments}
+
+
+@dataclass
+class ToolkitContainer:
+    """A container that was started with `serve`."""
+
+    container: docker.models.containers.Container
+    _endpoints: list[Endpoint] = field(default_factory=list)
+
+    @property
+    def log(self) -> str:
+        text: bytes = self.container.logs()
+        return text.decode(errors="replace")
+
+    def endpoint(self, port: int = 8080) -> ContainerEndpoint:
+        """Once it answers pings. Fails, with the log, where the container ends before."""
+        self.container.reload()
+        published = self.container.attrs["NetworkSettings"]["Ports"][f"{port}/tcp"][0]["HostPort"]
+        endpoint = ContainerEndpoint("127.0.0.1", int(published), [], container=self.container)
+        self._endpoints.append(endpoint)
+        wait_until(lambda: _answers_ping(endpoint) or self.has_ended(), 60)
+        assert not self.has_ended(), self.log
+        return endpoint
+
+    def hang_up(self) -> None:
+        for endpoint in self._endpoints:
+            endpoint.hang_up()
+
+    def has_ended(self) -> bool:
+        self.container.reload()
+        return self.container.status == "exited"
+
+    def wait_for_log(self, text: str, seconds: float = 60) -> None:
+        wait_until(lambda: text in self.log or self.has_ended(), seconds)
+        assert text in self.log, self.log
+
+    def wait_for_end(self, seconds: float = 60) -> int:
+        """The exit code."""
+        code: int = self.container.wait(timeout=seconds)["StatusCode"]
+        return code
+
+    def stop(self) -> tuple[int, float]:
+        """The exit code after SIGTERM, and how many seconds it took."""
+        began = time.monotonic()
+        self.container.stop(timeout=STOP_SECONDS)
+        return self.wait_for_end(), time.monotonic() - began
+
+    def run_python(self, program: str) -> tuple[int, str]:
+        """Exit code and output of a program that runs in the container."""
+        code, output = self.container.exec_run(["python", "-c", textwrap.dedent(program)])
+        assert code is not None
+        assert isinstance(output, bytes)
+        return code, output.decode(errors="replace")
+
+    def ask_inside(self) -> tuple[int, str]:
+        """Exit code, and the body of an answer that was asked for in the container."""
+        return self.run_python(
+            f"""
+            from urllib.request import Request, urlopen
+            request = Request("http://127.0.0.1:8080/invocations", {LINE!r}, {{"Content-Type": "text/csv"}})
+            print(urlopen(request, timeout=20).read().decode(), end="")
+            """
+        )
+
+    def kill_processes(self, part: str) -> None:
+        """SIGKILL for each process whose command line holds the text."""
+        code, output = self.run_python(
+            f"""
+            import os, pathlib
+            for folder in pathlib.Path("/proc").glob("[0-9]*"):
+                pid = int(folder.name)
+                if {part!r}.encode() in (folder / "cmdline").read_bytes() and pid != os.getpid():
+                    os.kill(pid, 9)
+            """
+        )
+        assert code == 0, output
+
+
+def _answers_ping(endpoint: Endpoint) -> bool:
+    try:
+        return endpoint.ask("GET", "/ping").status == 200
+    except OSError:
+        return False
+
+
+@dataclass
+class Starter:
+    """Starts containers of one image, all with one label, and removes them in the end."""
+
+    engine: docker.DockerClient
+    image: str
+    label: str
+    _started: list[ToolkitContainer] = field(default_factory=list)
+
+    def __call__(
+        self, model_path: Path, environment: Mapping[str, str] | None = None, image: str | None = None, **options: Any
+    ) -> ToolkitContainer:
+        """`options` are docker-py's."""
+        settings: dict[str, Any] = {"ports": {"8080/tcp": ("127.0.0.1", None)}, **options}
+        started = ToolkitContainer(
+            self.engine.containers.run(
+                image or self.image,
+                "serve",
+                detach=True,
+                environment=dict(environment or {}),
+                labels={"lgbm-sm.test": self.label},
+                volumes={str(model_path): {"bind": MODEL_PATH, "mode": "ro"}},
+                **settings,
+            )
+        )
+        self._started.append(started)
+        return started
+
+    def remove_all(self) -> None:
+        for started in self._started:
+            started.hang_up()
+        for container in self.engine.containers.list(all=True, filters={"label": f"lgbm-sm.test={self.label}"}):
+            container.remove(force=True, v=True)
+
+
+def error_in(body: bytes) -> dict[str, Any]:
+    """The error in an answer, which holds nothing else."""
+    document = json.loads(body)
+    assert list(document) == ["error"]
+    error: dict[str, Any] = document["error"]
+    return error
