@@ -6,10 +6,12 @@ Where there is no engine the tests are left out, unless LGBM_SM_TEST_DOCKER=requ
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import subprocess
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,18 +29,24 @@ MAKE_BASE_IMAGE = Path(__file__).parents[2] / "tools" / "make-base-image.sh"
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:
-    try:
-        # a build is silent as long as its longest step
-        client = docker.from_env(timeout=300)
-    except DockerException as error:
-        _leave_out(f"no Docker engine is configured: {error}")
-    try:
-        client.ping()
-    except (DockerException, OSError) as error:
-        client.close()
-        _leave_out(f"no Docker engine answers: {error}")
+    with warnings.catch_warnings():
+        # docker-py leaves the socket of a connection that failed to the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        client = _connected()
+        gc.collect()
+    if isinstance(client, str):
+        _leave_out(f"no Docker engine answers: {client}")
     yield client
     client.close()
+
+
+def _connected() -> docker.DockerClient | str:
+    """The client, or why there is none."""
+    try:
+        # asks for the engine's version; a build is silent as long as its longest step
+        return docker.from_env(timeout=300)
+    except DockerException as error:
+        return str(error)
 
 
 @pytest.fixture(scope="session")
