@@ -51,6 +51,15 @@ def test_server_ends_cleanly_when_it_is_stopped_at_once(milliseconds: int, start
     assert "Traceback" not in server.log
 
 
+def test_server_exits_with_0_when_it_is_asked_to_stop_again_and_again(start: Start) -> None:
+    server = start(workers=1)
+    server.endpoint()
+    while server.process.poll() is None:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.0005)
+    assert server.process.returncode == 0
+
+
 @pytest.mark.parametrize("milliseconds", [100, 200, 300, 500, 800])
 def test_server_exits_with_0_when_it_is_stopped_while_it_loads(milliseconds: int, start: Start) -> None:
     server = start()

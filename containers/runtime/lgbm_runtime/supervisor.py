@@ -68,6 +68,9 @@ class Supervisor:
             self._wait(None)
             self._reap()
         self._end_workers()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # a second one must not decide on the exit code: Python takes back handlers before it ends, but not this
+            signal.signal(number, signal.SIG_IGN)
         return self._exit_code
 
     def _start_missing(self) -> None:
