@@ -138,12 +138,17 @@ def build(
         str | None,
         typer.Option(metavar="IMAGE", help="Build on this image, once (container.base_image sets it for good)."),
     ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="IMAGE", help="script_mode: take this image of the engine's, instead of pulling AWS's."),
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do every step anew, though nothing changed.")] = False,
 ) -> None:
     from lgbm_sm import lifecycle, views
 
     with _workspace(ctx) as (workspace, console):
-        views.show_images(console, lifecycle.build_images(workspace, base_image=base_image, no_cache=no_cache))
+        images = lifecycle.build_images(workspace, base_image=base_image, image_name=image, no_cache=no_cache)
+        views.show_images(console, images)
 
 
 @app.command(

@@ -4,6 +4,7 @@ import http.client
 import tarfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from lgbm_sm.backends import Backend, Server, opt_ml
@@ -11,6 +12,7 @@ from lgbm_sm.backends.choice import Choice
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.config import Config
 from lgbm_sm.errors import EndpointError, LgbmSmError, TimedOutError
+from lgbm_sm.model_code import ModelCode
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Endpoint, EndpointStatus, Place, Record, TrainingJob
@@ -20,18 +22,26 @@ _PING_SECONDS = 2.0  # the platform waits 2 s for an answer to /ping
 _LONGEST_PAUSE_SECONDS = 0.25
 
 
+@dataclass(frozen=True)
+class ServingPlan:
+    """Where a model is served, and with which code beside it."""
+
+    choice: Choice
+    code: ModelCode
+
+
 def deploy(
     config: Config,
     job: TrainingJob,
     *,
     record: Record,
     backends: Mapping[Place, Backend],
-    choice: Choice,
+    plan: ServingPlan,
     reporter: Reporter,
     now: datetime,
     replace: bool = True,
 ) -> Endpoint:
-    """Bring up an endpoint for the job's model at the place of `choice` and wait until it answers.
+    """Bring up an endpoint for the job's model as `plan` says, and wait until it answers.
 
     With `replace` the project's older endpoints, wherever they run, are deleted once the new one is in service.
 
@@ -41,23 +51,23 @@ def deploy(
         KeyboardInterrupt: passed on. In each case the new endpoint is deleted and the older ones stay.
     """
     name = timestamped_name(config.project.name, now)
-    backend = backends[choice.place]
+    backend = backends[plan.choice.place]
     endpoint = Endpoint(
         name=name,
         project=config.project.name,
-        place=choice.place,
+        place=plan.choice.place,
         created_at=now,
         folder=record.endpoints_path / name,
         training_job=job.name,
         image=backend.image,
     )
     reporter.step(f"Endpoint {name}: {backend.describe()}, model of {job.name}")
-    reporter.detail(choice.because)
+    reporter.detail(plan.choice.because)
     record.add(endpoint)
     started_at = time.monotonic()
     try:
-        _unpack(endpoint, job)
-        server = backend.start_serving(endpoint)
+        _unpack(endpoint, job, plan.code)
+        server = backend.start_serving(endpoint, plan.code.environment)
         reporter.trace(f"{server.url}, log: {endpoint.log_path}")
         _wait_until_ready(endpoint, server, backend, config.endpoint.startup_timeout_seconds)
     except (LgbmSmError, KeyboardInterrupt):
@@ -75,9 +85,9 @@ def deploy(
     return in_service
 
 
-def _unpack(endpoint: Endpoint, job: TrainingJob) -> None:
+def _unpack(endpoint: Endpoint, job: TrainingJob, code: ModelCode) -> None:
     try:
-        opt_ml.lay_out_serving(endpoint.root_path, job.model_artifact_path)
+        opt_ml.lay_out_serving(endpoint.root_path, job.model_artifact_path, code.files)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise EndpointError(
             f"{job.model_artifact_path} cannot be unpacked: {error}", "run `lgbm-sm train` again"

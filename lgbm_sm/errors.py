@@ -65,6 +65,10 @@ class EngineError(ImageError):
     """No Docker engine answers, or it has stopped answering."""
 
 
+class AwsError(LgbmSmError):
+    exit_code = ExitCode.AWS
+
+
 class TrainingError(LgbmSmError):
     exit_code = ExitCode.TRAINING
 

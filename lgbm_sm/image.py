@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lgbm_sm.backends.docker_engine import PROJECT_LABEL, Engine, engine_errors
+from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, Engine, engine_errors
+from lgbm_sm.backends.docker_images import remove_replaced
 from lgbm_sm.build_context import ImageRecipe, context_archive, context_digest, image_tag
 from lgbm_sm.errors import ConfigError, EngineError, ImageError
 from lgbm_sm.progress import Reporter
@@ -62,8 +63,9 @@ def build(
     else:
         ca_bundle = _read_ca_bundle(ca_bundle_path)
         check_disk(free_bytes(engine))
-        record.add(Image(name=tag, project=project, place=Place.DOCKER, created_at=now, pattern=recipe.pattern))
-        labels = {PROJECT_LABEL: project, "lgbm-sm.pattern": str(recipe.pattern), "lgbm-sm.context": digest}
+        image = Image(name=tag, project=project, place=Place.DOCKER, created_at=now, pattern=recipe.pattern)
+        record.add(image)
+        labels = {PROJECT_LABEL: project, "lgbm-sm.pattern": str(recipe.pattern), CONTEXT_LABEL: digest}
         if recipe.platform != engine.platform:
             reporter.warn(f"the engine is {engine.platform}: {recipe.platform} is built under emulation")
         with engine_errors(f"image {tag} cannot be built", ImageError, _hint(recipe, engine)):
@@ -81,6 +83,7 @@ def build(
                 decode=True,
             )
             _follow(events, tag, _hint(recipe, engine), reporter)
+        remove_replaced(image, engine)
     with engine_errors(f"image {tag} cannot be looked at", ImageError):
         attributes = engine.client.images.get(tag).attrs
     built = BuiltImage(
@@ -116,16 +119,18 @@ def _follow(events: Iterable[Mapping[str, Any]], tag: str, hint: str, reporter: 
         ImageError: the build failed.
     """
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
-    for event in events:
-        if "error" in event:
-            said = "".join(f"\n  {line}" for line in last_lines)
-            raise ImageError(f"image {tag} cannot be built: {event['error'].strip()}{said}", hint)
+    failure = ""
+    for event in events:  # to the end, which gives the connection back
+        failure = failure or event.get("error", "").strip()
         text = event.get("stream") or ("" if "progressDetail" in event else event.get("status", ""))
         for line in filter(None, map(str.rstrip, text.splitlines())):
             last_lines.append(line)
             if line.startswith(("Step ", "Pulling from")):
                 reporter.log(_shortened(line))
             reporter.trace(line)
+    if failure:
+        said = "".join(f"\n  {line}" for line in last_lines)
+        raise ImageError(f"image {tag} cannot be built: {failure}{said}", hint)
 
 
 def _shortened(line: str) -> str:

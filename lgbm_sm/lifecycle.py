@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from lgbm_sm import data, deploy, image, invocation, metrics, training
+from lgbm_sm import data, deploy, image, invocation, metrics, training, xgboost_image
 from lgbm_sm.backends import Backend
 from lgbm_sm.backends.choice import Choice, choose
 from lgbm_sm.backends.deletion import delete
@@ -20,10 +20,12 @@ from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.build_context import image_recipe, image_tag
 from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalBackend, Pattern
+from lgbm_sm.deploy import ServingPlan
 from lgbm_sm.errors import ConfigError, DataError, TrainingError, UsageError
 from lgbm_sm.image import BuiltImage
 from lgbm_sm.inventory import Backends
 from lgbm_sm.invocation import InvocationRequest, InvocationSummary, PredictionOutput
+from lgbm_sm.model_code import model_code
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Endpoint, Place, Record, TrainingJob
 from lgbm_sm.schema import Split, load_schema, training_channels, verify_split
@@ -71,25 +73,37 @@ def open_workspace(
     return Workspace(loaded.config, folder, containers_path, record, backends, engine, reporter)
 
 
-def build_images(workspace: Workspace, *, base_image: str | None = None, no_cache: bool = False) -> list[BuiltImage]:
+def build_images(
+    workspace: Workspace, *, base_image: str | None = None, image_name: str | None = None, no_cache: bool = False
+) -> list[BuiltImage]:
     """Build the images that the configuration needs: the one that trains, and the one that serves where it differs.
 
+    Under script_mode the one that serves is AWS's, which is pulled, or `image_name`, which the engine holds.
+
     Raises:
-        ConfigError: a pattern has no image, or the CA bundle cannot be read.
-        ImageError: no engine answers, the disk is nearly full, or a build failed.
+        UsageError: an image is named for a pattern that has its own.
+        ConfigError: the CA bundle cannot be read, or AWS's image is nowhere.
+        ImageError: no engine answers, the disk is nearly full, or a build or a pull failed.
+        AwsError: AWS's image cannot be had.
     """
     config = workspace.config
+    pattern = config.container.pattern
+    if image_name and pattern is not Pattern.SCRIPT_MODE:
+        raise UsageError(
+            f"--image {image_name}: pattern {pattern} builds its own image",
+            f"leave it out, or set container.pattern: {Pattern.SCRIPT_MODE}",
+        )
     if base_image and base_image != config.container.base_image:
         config = config.model_copy(update={"container": config.container.model_copy(update={"base_image": base_image})})
         workspace.reporter.warn(
             f"train and deploy look for an image on {workspace.config.container.base_image or 'the default base'}: "
             f"set container.base_image: {base_image} for them to take this one"
         )
-    patterns = dict.fromkeys((Pattern.BYOC, config.container.pattern))
+    patterns = dict.fromkeys((Pattern.BYOC, Pattern.BYOC if pattern is Pattern.SCRIPT_MODE else pattern))
     recipes = [
         image_recipe(config, pattern, workspace.containers_path, workspace.engine.platform) for pattern in patterns
     ]
-    return [
+    built = [
         image.build(
             recipe,
             project=config.project.name,
@@ -102,12 +116,26 @@ def build_images(workspace: Workspace, *, base_image: str | None = None, no_cach
         )
         for recipe in recipes
     ]
+    if pattern is Pattern.SCRIPT_MODE:
+        provided = xgboost_image.provide(
+            config,
+            image=image_name,
+            pull_again=no_cache,
+            record=workspace.record,
+            engine=workspace.engine,
+            reporter=workspace.reporter,
+            now=datetime.now(UTC),
+        )
+        built.append(provided)
+    return built
 
 
 def _choose(workspace: Workspace, pattern: Pattern) -> tuple[Choice, Backends]:
     """Where a pattern's program is started, and the places with the image that it takes there."""
 
     def tag_of(platform: str) -> str:
+        if pattern is Pattern.SCRIPT_MODE:
+            return xgboost_image.xgboost_tag(workspace.config)
         return image_tag(image_recipe(workspace.config, pattern, workspace.containers_path, platform))
 
     choice = choose(workspace.config.local.backend, workspace.engine, tag_of)
@@ -144,22 +172,29 @@ def train(workspace: Workspace) -> TrainedModel:
 
 def deploy_model(workspace: Workspace, job: TrainingJob | None = None, *, replace: bool = True) -> Endpoint:
     """Bring up an endpoint for a job's model, by default the project's last completed job."""
-    _require_local(workspace.config.endpoint.instance_type, "endpoint")
     project = workspace.config.project.name
     job = job or training.find_completed_job(workspace.record, project)
     if job is None:
         raise TrainingError(f"project {project} has no completed training job on record", "run `lgbm-sm train` first")
-    choice, backends = _choose(workspace, workspace.config.container.pattern)
+    plan, backends = _plan_serving(workspace)
     return deploy.deploy(
         workspace.config,
         job,
         record=workspace.record,
         backends=backends,
-        choice=choice,
+        plan=plan,
         reporter=workspace.reporter,
         now=datetime.now(UTC),
         replace=replace,
     )
+
+
+def _plan_serving(workspace: Workspace) -> tuple[ServingPlan, Backends]:
+    """How a model would be served, and the places; refuses what cannot be served there."""
+    _require_local(workspace.config.endpoint.instance_type, "endpoint")
+    choice, backends = _choose(workspace, workspace.config.container.pattern)
+    code = model_code(workspace.config, choice.place, workspace.folder, workspace.containers_path)
+    return ServingPlan(choice, code), backends
 
 
 def _require_local(instance_type: str, section: str) -> None:
@@ -292,6 +327,7 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
     if workspace.config.local.backend is LocalBackend.DOCKER:
         with _timed(seconds, "build"):
             build_images(workspace)
+    _plan_serving(workspace)  # what is refused, is refused before there is a model to serve
     with _timed(seconds, "train"):
         model = train(workspace)
     job = next(job for job in workspace.record.training_jobs() if job.name == model.job_name)

@@ -1,6 +1,6 @@
 """The places where the program runs: a module for each, with the same few functions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,8 +67,10 @@ class Backend(Protocol):
             TrainingError: it cannot be started.
         """
 
-    def start_serving(self, endpoint: Endpoint) -> Server:
+    def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> Server:
         """Start `serve` on the tree below `endpoint.root_path`, on a free port of this machine alone.
+
+        `variables` are the environment that the pattern wants.
 
         Raises:
             EndpointError: it cannot be started.

@@ -30,7 +30,7 @@ class Choice:
 
 
 def choose(wanted: LocalBackend, engine: EngineView, tag_of: Callable[[str], str]) -> Choice:
-    """Where to start; `tag_of` gives the tag of the present build context's image for the engine's platform.
+    """Where to start; `tag_of` gives the tag of the image that would be started, for the engine's platform.
 
     `auto` takes a container only where an engine answers and holds that image; `docker` never takes anything else.
 
@@ -50,13 +50,13 @@ def choose(wanted: LocalBackend, engine: EngineView, tag_of: Callable[[str], str
         return Choice(Place.PROCESS, f"local.backend is auto, and {error.message}")
     if found:
         because = "local.backend is docker" if wanted is LocalBackend.DOCKER else "local.backend is auto"
-        return Choice(Place.DOCKER, f"{because}, and the image of the present build context is there", tag)
+        return Choice(Place.DOCKER, f"{because}, and the image is there: {tag}", tag)
     if wanted is LocalBackend.DOCKER:
         raise ImageError(
-            f"local.backend: docker: the image of the present build context is not there: {tag}",
+            f"local.backend: docker: the image is not there: {tag}",
             "run `lgbm-sm build` first, with the same container section; or set local.backend: auto",
         )
     return Choice(
         Place.PROCESS,
-        "local.backend is auto, and the image of the present build context is not there: `lgbm-sm build` makes it",
+        f"local.backend is auto, and the image is not there: {tag} (`lgbm-sm build` makes it)",
     )

@@ -21,14 +21,15 @@ from lgbm_sm.backends.docker_engine import (
     engine_errors,
 )
 from lgbm_sm.backends.docker_files import OPT_ML, bind, give_to_caller
-from lgbm_sm.errors import EndpointError, EngineError, TrainingError
+from lgbm_sm.errors import ConfigError, EndpointError, EngineError, TrainingError
 from lgbm_sm.record import Endpoint, Entry, Place, Record, TrainingJob, unrecorded_entry
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.types import Mount
 
-CA_BUNDLE_PATH = "/opt/lgbm-sm/ca-bundle.pem"
+CA_BUNDLE_NAME = "ca-bundle.pem"
+CA_BUNDLE_PATH = f"/opt/lgbm-sm/{CA_BUNDLE_NAME}"
 _PORT = "8080/tcp"
 _KILLED = 137  # what SIGKILL leaves as an exit code
 
@@ -133,7 +134,7 @@ class DockerBackend:
         with engine_errors(failure, TrainingError, _START_HINT):
             return ContainerTrainingRun(self._start(job, "train", mounts, options), job, self)
 
-    def start_serving(self, endpoint: Endpoint) -> ContainerServer:
+    def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerServer:
         """Start `serve`; see Backend. The engine chooses the port, which answers on the loopback interface only.
 
         A container without a network has no port that could be published: where `network` is false it gets an
@@ -143,11 +144,13 @@ class DockerBackend:
             bind(endpoint.root_path, OPT_ML),
             bind(endpoint.root_path / "model", f"{OPT_ML}/model", read_only=True),
         ]
-        options: dict[str, Any] = {}
+        environment = dict(variables)
         if self.settings.ca_bundle_path:
-            mounts.append(bind(self.settings.ca_bundle_path, CA_BUNDLE_PATH, read_only=True))
-            if "PIP_CERT" not in self.settings.environment:
-                options["environment"] = {"PIP_CERT": CA_BUNDLE_PATH}
+            path = endpoint.folder / CA_BUNDLE_NAME
+            path.write_bytes(_with_public_authorities(self.settings.ca_bundle_path))
+            mounts.append(bind(path, CA_BUNDLE_PATH, read_only=True))
+            environment["PIP_CERT"] = CA_BUNDLE_PATH
+        options: dict[str, Any] = {"environment": environment}
         failure = f"endpoint {endpoint.name}: its container cannot be started"
         with engine_errors(failure, EndpointError, _START_HINT):
             if self.settings.network:
@@ -173,7 +176,7 @@ class DockerBackend:
         from docker.types import LogConfig
 
         settings = self.settings
-        environment = {**settings.environment, **options.pop("environment", {})}
+        environment = {**options.pop("environment"), **settings.environment}  # the user has the last word
         if settings.memory:
             options |= {"mem_limit": settings.memory, "memswap_limit": settings.memory}  # instances do not swap
         if settings.cpus:
@@ -256,6 +259,17 @@ class DockerBackend:
         with engine_errors("containers cannot be listed", EngineError):
             found = self.engine.client.containers.list(all=True, filters={"label": _filter(entry)}, ignore_removed=True)
         return [container for container in found if helpers or container.labels.get(KIND_LABEL) == entry.kind]
+
+
+def _with_public_authorities(ca_bundle_path: Path) -> bytes:
+    """What pip is to trust: it takes a bundle instead of its own, and a proxy may open some connections only."""
+    import certifi
+
+    try:
+        return Path(certifi.where()).read_bytes() + b"\n" + ca_bundle_path.read_bytes()
+    except OSError as error:
+        said = f"container.ca_bundle: {error.filename} cannot be read: {error.strerror}"
+        raise ConfigError(said, "check the path") from error
 
 
 _START_HINT = "see that the image has an entry point that takes train and serve, and that the limits can be met"

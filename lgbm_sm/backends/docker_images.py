@@ -1,17 +1,19 @@
 """The images that `build` has put on record: whether they are there, and how they are taken away."""
 
-from lgbm_sm.backends.docker_engine import PROJECT_LABEL, Engine, engine_errors
+from contextlib import suppress
+
+from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, Engine, engine_errors
 from lgbm_sm.errors import ImageError
 from lgbm_sm.record import Image, Record
 
 
 def find_image(image: Image, engine: Engine) -> bool:
-    """Whether the engine holds the image on record, and it carries this project's label."""
+    """Whether the engine holds the image on record: it carries this project's label, or is the one that was pulled."""
     if not engine.has_image(image.name):
         return False
     with engine_errors(f"image {image.name} cannot be looked at", ImageError):
-        labels = engine.client.images.get(image.name).labels
-    return labels.get(PROJECT_LABEL) == image.project
+        found = engine.client.images.get(image.name)
+    return found.labels.get(PROJECT_LABEL) == image.project or found.id == image.image_id
 
 
 def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
@@ -29,5 +31,19 @@ def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
                 if error.status_code != 409:  # a container uses it
                     raise
                 return [str(error.explanation)]
+    remove_replaced(image, engine)
     record.remove(image)
     return []
+
+
+def remove_replaced(image: Image, engine: Engine) -> None:
+    """Remove what bore the tag before the image was built anew; harmless where it is none, or a container uses it."""
+    import docker.errors
+
+    context = image.name.rpartition(":")[2]
+    ours: dict[str, str | list[str] | bool] = {"dangling": True, "label": f"{PROJECT_LABEL}={image.project}"}
+    with engine_errors(f"what {image.name} has replaced cannot be removed", ImageError):
+        for replaced in engine.client.images.list(filters=ours):
+            if replaced.labels.get(CONTEXT_LABEL, "").startswith(context):
+                with suppress(docker.errors.APIError):
+                    engine.client.images.remove(str(replaced.id))

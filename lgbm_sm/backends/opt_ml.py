@@ -85,8 +85,10 @@ def _pack(folder: Path, archive_path: Path) -> None:
     temporary_path.replace(archive_path)
 
 
-def lay_out_serving(root: Path, model_artifact_path: Path) -> None:
+def lay_out_serving(root: Path, model_artifact_path: Path, code: Mapping[str, Path | str]) -> None:
     """Make the tree that `serve` finds: the artifact unpacked into /opt/ml/model, read-only.
+
+    `code` has files to copy and texts by their name below /opt/ml/model/code.
 
     Raises tarfile.TarError or OSError when the archive is damaged or holds a path that leads out of it.
     """
@@ -94,6 +96,13 @@ def lay_out_serving(root: Path, model_artifact_path: Path) -> None:
     model_path.mkdir(parents=True)
     with tarfile.open(model_artifact_path) as archive:
         archive.extractall(model_path, filter="data")
+    for name, content in code.items():
+        path = model_path / "code" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copyfile(content, path)
+        else:
+            path.write_text(content, encoding="utf-8")
     for folder, _, file_names in os.walk(model_path, topdown=False):
         for name in file_names:
             (Path(folder) / name).chmod(0o444)

@@ -86,7 +86,7 @@ class ProcessBackend:
         program = self._start(["train", "--root", str(job.root_path)], job.log_path, variables)
         return ProcessTrainingRun(program, job.log_path)
 
-    def start_serving(self, endpoint: Endpoint) -> ProcessServer:
+    def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ProcessServer:
         """Start `serve`; see Backend.
 
         The port is bound before the program starts, which inherits the socket: it cannot be lost to another program
@@ -97,7 +97,7 @@ class ProcessBackend:
             listener.listen(1024)
             descriptor = listener.fileno()
             arguments = ["serve", "--root", str(endpoint.root_path), "--fd", str(descriptor)]
-            program = self._start(arguments, endpoint.log_path, {}, (descriptor,))
+            program = self._start(arguments, endpoint.log_path, variables, (descriptor,))
             return ProcessServer(program, f"http://{HOST}:{listener.getsockname()[1]}")
 
     def _start(

@@ -14,6 +14,7 @@ from lgbm_sm.configuration.values import (
     BaseImage,
     Column,
     DataName,
+    EntryPoint,
     FilePath,
     Hyperparameter,
     HyperparameterValue,
@@ -26,6 +27,7 @@ from lgbm_sm.configuration.values import (
     Share,
     Variables,
     WholeNumber,
+    XgboostVersion,
 )
 
 # SageMaker's limits for CreateTrainingJob's HyperParameters
@@ -146,6 +148,10 @@ class ContainerSection(_Section):
     build_args: Variables = Field(
         default_factory=dict, description="Further build arguments of the image, by name; part of its tag."
     )
+    xgboost_version: XgboostVersion = Field(
+        default="1.5-1",
+        description="Which of AWS's XGBoost images serves under script_mode: 1.5-1, 1.7-1 or 3.0-5.",
+    )
     ca_bundle: FilePath | None = Field(
         default=None,
         description="A PEM file with the certificates of a TLS proxy: used while the image is built and not left in "
@@ -194,6 +200,17 @@ class EndpointSection(_Section):
 
     instance_type: InstanceType = Field(
         default=LOCAL, description="local for this machine, or a SageMaker instance type such as ml.m4.xlarge."
+    )
+    source_dir: FilePath | None = Field(
+        default=None,
+        description="A folder with inference code of your own, and requirements.txt where it needs packages; it "
+        "becomes the folder code of the model artifact. A relative path starts at config.yaml's folder.",
+    )
+    entry_point: EntryPoint | None = Field(
+        default=None,
+        description="The .py file that defines model_fn, input_fn, predict_fn and output_fn, or transform_fn: in "
+        "source_dir (without a value inference.py), or without a source_dir a path that starts at config.yaml's "
+        "folder.",
     )
     # the range of SageMaker's ContainerStartupHealthCheckTimeoutInSeconds; 480 s is what it waits when not told
     startup_timeout_seconds: Annotated[WholeNumber, Field(ge=60, le=3600)] = Field(

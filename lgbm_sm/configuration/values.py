@@ -18,6 +18,9 @@ HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
 # "-YYYY-MM-DD-HH-MM-SS-mmm" follows the project's name, and SageMaker's names end at 63 characters
 LONGEST_PROJECT_NAME = 63 - 24
 
+# of AWS's XGBoost images: the Python that each of them runs user code with
+XGBOOST_PYTHON_VERSIONS: Mapping[str, tuple[int, int]] = {"1.5-1": (3, 8), "1.7-1": (3, 9), "3.0-5": (3, 10)}
+
 _LONGEST_HYPERPARAMETER_VALUE = 2500  # characters, SageMaker's limit in CreateTrainingJob
 _LEAST_MEMORY_BYTES = 6 * 1024**2  # of the Docker engine
 _LARGEST_RANDOM_STATE = 2**32 - 1  # of numpy.random.RandomState, which scikit-learn seeds
@@ -94,6 +97,20 @@ def _base_image(text: str) -> str:
     return _full_match(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}", "an image is wanted, as in debian:trixie-slim", text)
 
 
+def _xgboost_version(text: str) -> str:
+    known = ", ".join(XGBOOST_PYTHON_VERSIONS)
+    if text in XGBOOST_PYTHON_VERSIONS:
+        return text
+    raise ValueError(f'one of {known} is wanted, the images that lgbm-sm has requirements for, not "{text}"')
+
+
+def _entry_point(value: object) -> Path:
+    path = _path(value)
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise ValueError(f'a Python file is wanted, whose name can be imported, as in inference.py, not "{path}"')
+    return path
+
+
 def _memory(text: str) -> str:
     wanted = "a number with k, m or g is wanted, as in 512m or 2g"
     _full_match(r"[0-9]+[kmg]", wanted, text)
@@ -126,6 +143,8 @@ ProjectName: TypeAlias = Annotated[Text, AfterValidator(_project_name)]
 DataName: TypeAlias = Annotated[Text, AfterValidator(_data_name)]
 Repository: TypeAlias = Annotated[Text, AfterValidator(_repository)]
 Prefix: TypeAlias = Annotated[Text, AfterValidator(_prefix)]
+XgboostVersion: TypeAlias = Annotated[Text, AfterValidator(_xgboost_version)]
+EntryPoint: TypeAlias = Annotated[Path, BeforeValidator(_entry_point)]
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(_path)]
 Column: TypeAlias = Annotated[str | int, PlainValidator(_column, json_schema_input_type=str | int)]
 BaseImage: TypeAlias = Annotated[Text, AfterValidator(_base_image)]

@@ -47,7 +47,7 @@ def test_a_container_is_taken_when_the_present_image_is_there(wanted: LocalBacke
 def test_auto_takes_a_process_when_the_engine_holds_only_other_images() -> None:
     choice = choose(LocalBackend.AUTO, HeldImages(("demo:arm64", "demo:older")), tag_of)
     assert choice.place is Place.PROCESS
-    assert "`lgbm-sm build` makes it" in choice.because
+    assert "(`lgbm-sm build` makes it)" in choice.because
 
 
 def test_auto_takes_a_process_when_no_engine_answers() -> None:

@@ -308,3 +308,40 @@ def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
 def test_a_folder_cannot_be_read_as_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load_config(tmp_path)
+
+
+def test_variables_keep_their_case_when_they_come_from_the_environment(tmp_path: Path) -> None:
+    loaded = load(
+        tmp_path,
+        "local: {environment: {OMP_NUM_THREADS: 4, a: b}}",
+        "container.build_args.PIP_INDEX_URL=https://pypi.example.com",
+        LGBM_SM_LOCAL__ENVIRONMENT__PIP__CERT="/x.pem",
+    )
+    assert loaded.config.local.environment == {"OMP_NUM_THREADS": "4", "a": "b", "PIP__CERT": "/x.pem"}
+    assert loaded.config.container.build_args == {"PIP_INDEX_URL": "https://pypi.example.com"}
+    assert loaded.sources["local.environment.PIP__CERT"] == "LGBM_SM_LOCAL__ENVIRONMENT__PIP__CERT"
+
+
+def test_variables_are_left_out_when_they_have_no_value(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "local: {environment: {A: x, B: y}}", "local.environment.A=")
+    assert loaded.config.local.environment == {"B": "y"}
+    assert load(tmp_path, "local: {environment: {A: x}}", "local.environment=").config.local.environment == {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("local.environment={1A: x}", 'a variable\'s name, not "1A"'),
+        ("local.environment.A=1.10", "text is wanted, not 1.10, a number: if text is meant"),
+        ("local.environment.A=yes", "which YAML reads as true"),
+        ("local.memory=2gb", "as in 512m or 2g"),
+        ("local.memory=5m", "at least 6m is wanted"),
+        ("local.cpus=0", "a number of at least 0.01"),
+        ("local.network=1", "true or false is wanted"),
+        ("container.base_image=a b", "as in debian:trixie-slim"),
+    ],
+)
+def test_what_no_container_can_be_given_is_refused(tmp_path: Path, setting: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, "", setting)
+    assert said in caught.value.message

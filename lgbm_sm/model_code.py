@@ -1,0 +1,96 @@
+"""The folder `code` of a model artifact: what each pattern's server wants to find there, and how it is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lgbm_sm.config import Config, Pattern
+from lgbm_sm.configuration.values import XGBOOST_PYTHON_VERSIONS
+from lgbm_sm.inference_source import (
+    DEFAULT_ENTRY_POINT,
+    REQUIREMENTS,
+    InferenceSource,
+    check_as_process,
+    check_free_names,
+    check_in_byoc_image,
+    check_syntax,
+    find_source,
+    merged_requirements,
+    pinned_versions,
+)
+from lgbm_sm.record import Place
+
+CODE_PATH = "/opt/ml/model/code"
+_PROGRAM = "lgbm_runtime"
+# where the user's file has the name that ours has otherwise
+_OUR_ENTRY_POINT_BESIDE_THE_USERS = "lgbm_sm_inference.py"
+_BAKE_LIGHTGBM = "BAKE_LIGHTGBM"
+
+
+@dataclass(frozen=True)
+class ModelCode:
+    """`files` by their name below `code`: a file to copy, or a text; `environment`: the server's variables."""
+
+    files: Mapping[str, Path | str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def model_code(config: Config, place: Place, folder: Path, containers_path: Path) -> ModelCode:
+    """What a model is deployed with at `place`, under the pattern of `config`; relative paths start at `folder`.
+
+    Raises:
+        ConfigError: the user's code is not there, or cannot work at that place.
+    """
+    source = find_source(config.endpoint, folder)
+    if source:
+        check_free_names(source, (_PROGRAM,), "the program")
+    if place is Place.PROCESS:
+        if source:
+            check_as_process(source)
+        return _users_code(source)
+    match config.container.pattern:
+        case Pattern.BYOC:
+            if source:
+                check_in_byoc_image(source, pinned_versions(_text(containers_path / "byoc" / REQUIREMENTS)))
+            return _users_code(source)
+        case Pattern.INFERENCE_TOOLKIT:
+            if config.container.build_args.get(_BAKE_LIGHTGBM) != "0":
+                return _users_code(source)
+            lightgbm = _text(containers_path / "inference_toolkit" / "requirements-lightgbm.in")
+            code = _users_code(source)
+            return ModelCode({**code.files, REQUIREMENTS: merged_requirements(lightgbm, source)}, code.environment)
+        case Pattern.SCRIPT_MODE:
+            return _script_mode(config.container.xgboost_version, source, containers_path)
+
+
+def _users_code(source: InferenceSource | None) -> ModelCode:
+    if source is None:
+        return ModelCode()
+    return ModelCode(dict(source.files), {"SAGEMAKER_PROGRAM": source.entry_point})
+
+
+def _script_mode(version: str, source: InferenceSource | None, containers_path: Path) -> ModelCode:
+    """Our file is the one that AWS's image runs, so that statuses survive; it runs the user's."""
+    entry_point = _OUR_ENTRY_POINT_BESIDE_THE_USERS if source else DEFAULT_ENTRY_POINT
+    environment = {"SAGEMAKER_PROGRAM": entry_point, "SAGEMAKER_SUBMIT_DIRECTORY": CODE_PATH}
+    if source:
+        image = f"AWS's XGBoost image {version}"
+        check_free_names(source, (entry_point,), "the program")
+        check_syntax(source, XGBOOST_PYTHON_VERSIONS[version], image)
+        environment["LGBM_RUNTIME_PROGRAM"] = source.entry_point
+    folder = containers_path / "script_mode"
+    program_path = containers_path / "runtime" / _PROGRAM
+    requirements = merged_requirements(_text(folder / f"requirements-{version}.txt"), source)
+    return ModelCode(
+        {
+            **(source.files if source else {}),
+            entry_point: folder / "inference.py",
+            REQUIREMENTS: requirements,
+            **{f"{_PROGRAM}/{path.name}": path for path in sorted(program_path.glob("*.py"))},
+        },
+        environment,
+    )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
