@@ -1,76 +1,26 @@
 """The commands' functions in the order of a model's life, and what joins one to the next."""
 
-import csv
-import json
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO
 
-from lgbm_sm import data, deploy, image, invocation, metrics, training, xgboost_image
-from lgbm_sm.backends import Backend
-from lgbm_sm.backends.choice import Choice, choose
+from lgbm_sm import data, deploy, image, metrics, training, xgboost_image
 from lgbm_sm.backends.deletion import delete
-from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
-from lgbm_sm.backends.docker_engine import Engine
-from lgbm_sm.backends.process import ProcessBackend
-from lgbm_sm.build_context import image_recipe, image_tag
-from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalBackend, Pattern
+from lgbm_sm.build_context import image_recipe
+from lgbm_sm.config import LOCAL, LocalBackend, Pattern
 from lgbm_sm.deploy import ServingPlan
-from lgbm_sm.errors import ConfigError, DataError, TrainingError, UsageError
+from lgbm_sm.errors import ConfigError, TrainingError, UsageError
 from lgbm_sm.image import BuiltImage
 from lgbm_sm.inventory import Backends
-from lgbm_sm.invocation import InvocationRequest, InvocationSummary, PredictionOutput
+from lgbm_sm.invocation import PredictionOutput
 from lgbm_sm.model_code import model_code
-from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Endpoint, Place, Record, TrainingJob
-from lgbm_sm.schema import Split, load_schema, training_channels, verify_split
+from lgbm_sm.prediction import predict_test_split
+from lgbm_sm.record import Endpoint, TrainingJob
+from lgbm_sm.schema import training_channels
 from lgbm_sm.training import TrainedModel
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """What every command works with: the effective configuration, and the parts assembled from it."""
-
-    config: Config
-    folder: Path
-    containers_path: Path
-    record: Record
-    backends: Backends
-    engine: Engine
-    reporter: Reporter
-
-    @property
-    def data_path(self) -> Path:
-        return self.folder / self.config.data.folder
-
-    @property
-    def ca_bundle_path(self) -> Path | None:
-        path = self.config.container.ca_bundle
-        return self.folder / path if path else None
-
-
-def open_workspace(
-    loaded: LoadedConfig, *, containers_path: Path, environment: Mapping[str, str], reporter: Reporter
-) -> Workspace:
-    """Assemble a workspace; the work folder `.lgbm-sm` lies beside config.yaml.
-
-    `containers_path` is the build context of the images, which holds the program too.
-    """
-    folder = loaded.folder.resolve()
-    engine = Engine(environment)
-    local = loaded.config.local
-    settings = ContainerSettings(local.environment, local.memory, local.cpus, local.network)
-    backends: dict[Place, Backend] = {
-        Place.PROCESS: ProcessBackend(runtime_path=containers_path / "runtime", environment=environment),
-        Place.DOCKER: DockerBackend(engine, settings),
-    }
-    record = Record(folder / ".lgbm-sm")
-    return Workspace(loaded.config, folder, containers_path, record, backends, engine, reporter)
+from lgbm_sm.workspace import Workspace, choose_place
 
 
 def build_images(
@@ -130,24 +80,6 @@ def build_images(
     return built
 
 
-def _choose(workspace: Workspace, pattern: Pattern) -> tuple[Choice, Backends]:
-    """Where a pattern's program is started, and the places with the image that it takes there."""
-
-    def tag_of(platform: str) -> str:
-        if pattern is Pattern.SCRIPT_MODE:
-            return xgboost_image.xgboost_tag(workspace.config)
-        return image_tag(image_recipe(workspace.config, pattern, workspace.containers_path, platform))
-
-    choice = choose(workspace.config.local.backend, workspace.engine, tag_of)
-    docker = workspace.backends[Place.DOCKER]
-    if choice.place is not Place.DOCKER or not isinstance(docker, DockerBackend):
-        return choice, workspace.backends
-    # the other patterns install requirements when their server starts
-    ca_bundle_path = None if pattern is Pattern.BYOC else workspace.ca_bundle_path
-    settings = replace(docker.settings, ca_bundle_path=ca_bundle_path)
-    return choice, {**workspace.backends, Place.DOCKER: replace(docker, settings=settings, image=choice.image)}
-
-
 def prepare_data(workspace: Workspace) -> data.PreparedData:
     """Split the configured dataset into channel files."""
     config = workspace.config
@@ -158,7 +90,7 @@ def prepare_data(workspace: Workspace) -> data.PreparedData:
 def train(workspace: Workspace) -> TrainedModel:
     """Run a training job on the prepared channels."""
     _require_local(workspace.config.training.instance_type, "training")
-    choice, backends = _choose(workspace, Pattern.BYOC)
+    choice, backends = choose_place(workspace, Pattern.BYOC)
     return training.train(
         workspace.config,
         training_channels(workspace.data_path),
@@ -192,7 +124,7 @@ def deploy_model(workspace: Workspace, job: TrainingJob | None = None, *, replac
 def _plan_serving(workspace: Workspace) -> tuple[ServingPlan, Backends]:
     """How a model would be served, and the places; refuses what cannot be served there."""
     _require_local(workspace.config.endpoint.instance_type, "endpoint")
-    choice, backends = _choose(workspace, workspace.config.container.pattern)
+    choice, backends = choose_place(workspace, workspace.config.container.pattern)
     code = model_code(workspace.config, choice.place, workspace.folder, workspace.containers_path)
     return ServingPlan(choice, code), backends
 
@@ -203,105 +135,6 @@ def _require_local(instance_type: str, section: str) -> None:
             f"{section}.instance_type: {instance_type}: this version runs on this machine only",
             f"set {section}.instance_type: {LOCAL}",
         )
-
-
-def predict_test_split(
-    workspace: Workspace,
-    endpoint: Endpoint,
-    *,
-    accept: str,
-    output: PredictionOutput,
-    write: Callable[[bytes], None],
-) -> tuple[InvocationSummary, dict[str, float]]:
-    """Send the test file that prepare-data wrote; also gives the metrics where predictions meet the labels.
-
-    Raises:
-        DataError: the test file is missing or changed, or its schema is not the one that the model was trained on.
-    """
-    schema = load_schema(workspace.data_path)
-    test_path = verify_split(workspace.data_path, schema, Split.TEST)
-    metadata = invocation.read_model_metadata(endpoint)
-    trained_on = metadata["schema"]
-    if trained_on and trained_on["features"] != schema.document["features"]:
-        raise DataError(
-            f"the data in {workspace.data_path} has other features than the model of {endpoint.training_job}",
-            "run `lgbm-sm train` and `lgbm-sm deploy` again, or pass a file",
-        )
-    scored = output is PredictionOutput.PREDICTION and accept in ("text/csv", "application/json")
-    answers: list[bytes] = []
-
-    def keep_and_write(chunk: bytes) -> None:
-        if scored:
-            answers.append(chunk)
-        write(chunk)
-
-    request = InvocationRequest("text/csv", accept, output)
-    with test_path.open("rb") as stream:
-        summary = invocation.invoke(endpoint, stream, request, write=keep_and_write, reporter=workspace.reporter)
-    if not scored:
-        return summary, {}
-    labels_path = verify_split(workspace.data_path, schema, Split.TEST_TARGET)
-    with labels_path.open(encoding="utf-8", newline="") as file:
-        labels = [row[0] for row in csv.reader(file)]
-    return summary, metrics.prediction_metrics(metadata, _numbers(b"".join(answers), accept), labels)
-
-
-def _numbers(answer: bytes, accept: str) -> list[list[float]]:
-    """Predictions as rows of numbers: one a row, or one for each class."""
-    if accept == "text/csv":
-        return [[float(cell) for cell in line.split(b",")] for line in answer.splitlines()]
-    predictions = json.loads(answer)["predictions"]
-    return [row if isinstance(row, list) else [row] for row in predictions]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What `predict` was asked for: `file` is a path, `-` for stdin, or None for the test rows."""
-
-    file: str | None
-    content_type: str | None
-    accept: str
-    output: str
-
-
-def predict(
-    workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes], None]
-) -> tuple[InvocationSummary, dict[str, float]]:
-    """Send a file or the test rows through the project's endpoint; metrics where the labels are known.
-
-    Raises:
-        UsageError: no such output.
-        DataError: the file cannot be read or cut into rows.
-        EndpointError: there is no endpoint in service.
-        InvocationError: the endpoint refused rows, or did not answer.
-    """
-    if wanted.output not in set(PredictionOutput):
-        raise UsageError(f"--give {wanted.output}: no such output", f"the outputs are {', '.join(PredictionOutput)}")
-    output = PredictionOutput(wanted.output)
-    endpoint = deploy.get_endpoint(workspace.record, workspace.config.project.name, workspace.backends)
-    if wanted.file is None:
-        if wanted.content_type:
-            raise UsageError("--content-type goes with a FILE", "the test rows are text/csv")
-        return predict_test_split(workspace, endpoint, accept=wanted.accept, output=output, write=write)
-    from_stdin = wanted.file == "-"
-    content_type = wanted.content_type or ("text/csv" if from_stdin else invocation.content_type_of(wanted.file))
-    request = InvocationRequest(content_type, wanted.accept, output)
-    with _open_input(wanted.file) as stream:
-        return invocation.invoke(endpoint, stream, request, write=write, reporter=workspace.reporter), {}
-
-
-@contextmanager
-def _open_input(file: str) -> Iterator[IO[bytes]]:
-    if file == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        with Path(file).open("rb") as stream:
-            yield stream
-    except OSError as error:
-        if error.filename != file:  # not about the input
-            raise
-        raise DataError(f"{file} cannot be read: {error.strerror}", "check the path") from error
 
 
 @dataclass(frozen=True)

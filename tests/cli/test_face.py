@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 
-LIFECYCLE = ["run", "prepare-data", "build", "train", "deploy", "predict", "status", "logs", "cleanup", "config"]
+LIFECYCLE = ["run", "prepare-data", "build", "train", "deploy", "predict", "status", "logs", "config", "cleanup"]
 HEAVY = {"pandas", "numpy", "lightgbm", "sklearn", "pyarrow", "boto3", "botocore", "sagemaker", "docker", "scipy"}
 
 

@@ -1,0 +1,149 @@
+"""A model's life: prepare-data, build, train, deploy, predict, and `run` for most of it at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lgbm_sm.commands.program import app, help_text, opened_workspace
+from lgbm_sm.options import SharedOptionsCommand
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="The whole life at once: prepare-data, train, deploy, predict.",
+    help=help_text(
+        "lgbm-sm run",
+        "Prepares the data, trains, deploys, predicts the test rows (stdout), and says how well. The endpoint is "
+        "taken down again unless --keep.",
+        "`lgbm-sm config` shows what can be changed.",
+    ),
+)
+def run(
+    ctx: typer.Context, keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoint in service.")] = False
+) -> None:
+    from lgbm_sm import lifecycle, views
+    from lgbm_sm.answers import Answer
+
+    with opened_workspace(ctx) as (workspace, console):
+        answer = Answer(console)
+        summary = lifecycle.run(workspace, keep=keep, accept=answer.accept, write=answer.write)
+        views.show_run(console, summary, answer, kept=keep)
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="Split a dataset into channel files and a schema.",
+    help=help_text(
+        "lgbm-sm prepare-data --set data.file=houses.parquet --set data.target=price",
+        "Splits a shipped dataset (boston, diabetes, breast-cancer, iris) or a table of your own 60/20/20 into "
+        "header-less CSV files, target last, and writes the schema that travels with data, model and endpoint.",
+        "`lgbm-sm train`.",
+    ),
+)
+def prepare_data(ctx: typer.Context) -> None:
+    from lgbm_sm import lifecycle, views
+
+    with opened_workspace(ctx) as (workspace, console):
+        views.show_prepared_data(console, lifecycle.prepare_data(workspace))
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="Build the image that trains and serves.",
+    help=help_text(
+        "lgbm-sm build --set container.ca_bundle=proxy.pem",
+        "Builds the image through the Docker engine, for the platform of the instance type. Its tag is made of its "
+        "content: what has not changed is not built again. From then on `local.backend: auto` takes containers.",
+        "`lgbm-sm train`.",
+    ),
+)
+def build(
+    ctx: typer.Context,
+    base_image: Annotated[
+        str | None,
+        typer.Option(metavar="IMAGE", help="Build on this image, once (container.base_image sets it for good)."),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="IMAGE", help="script_mode: take this image of the engine's, instead of pulling AWS's."),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do every step anew, though nothing changed.")] = False,
+) -> None:
+    from lgbm_sm import lifecycle, views
+
+    with opened_workspace(ctx) as (workspace, console):
+        images = lifecycle.build_images(workspace, base_image=base_image, image_name=image, no_cache=no_cache)
+        views.show_images(console, images)
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="Run a training job on the prepared data.",
+    help=help_text(
+        "lgbm-sm train --set training.hyperparameters.num_leaves=63",
+        "Runs the training program under the SageMaker contract and packs its outputs as model.tar.gz and "
+        "output.tar.gz. Ctrl-C stops the job and keeps the best model so far.",
+        "`lgbm-sm deploy`.",
+    ),
+)
+def train(ctx: typer.Context) -> None:
+    from lgbm_sm import lifecycle, views
+
+    with opened_workspace(ctx) as (workspace, console):
+        views.show_trained_model(console, lifecycle.train(workspace))
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="Bring up an endpoint for the last trained model.",
+    help=help_text(
+        "lgbm-sm deploy",
+        "Starts a server that answers /ping and /invocations, waits until it does, and then deletes the project's "
+        "older endpoint. The server outlives the command.",
+        "`lgbm-sm predict`; `lgbm-sm cleanup` when you are done.",
+    ),
+)
+def deploy(ctx: typer.Context) -> None:
+    from lgbm_sm import lifecycle, views
+
+    with opened_workspace(ctx) as (workspace, console):
+        views.show_endpoint(console, lifecycle.deploy_model(workspace))
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="Send rows to the endpoint, by default the test rows.",
+    help=help_text(
+        "lgbm-sm predict houses.csv --to prices.csv",
+        "Sends FILE (- is stdin; default the test rows, whose metrics are then shown) to the project's endpoint in "
+        "batches, and writes one prediction a line in the order of the rows.",
+        "`lgbm-sm cleanup` stops the endpoint.",
+    ),
+)
+def predict(
+    ctx: typer.Context,
+    file: Annotated[str | None, typer.Argument(metavar="[FILE|-]", show_default=False)] = None,
+    content_type: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="What FILE holds (default: by its suffix; text/csv for stdin).")
+    ] = None,
+    accept: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="The form of the answer (default: text/csv).")
+    ] = None,
+    give: Annotated[
+        str,
+        typer.Option(
+            metavar="OUTPUT",
+            help="prediction, raw_score, probabilities, label, leaf_index or contributions of each row.",
+        ),
+    ] = "prediction",
+    to: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write the predictions there (default: stdout).")
+    ] = None,
+) -> None:
+    from lgbm_sm import prediction, views
+    from lgbm_sm.answers import Answer
+
+    with opened_workspace(ctx) as (workspace, console), Answer(console, accept, to) as answer:
+        wanted = prediction.Prediction(file=file, content_type=content_type, accept=answer.accept, output=give)
+        views.show_invocation(console, *prediction.predict(workspace, wanted, write=answer.write), answer)

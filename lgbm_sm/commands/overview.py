@@ -1,0 +1,65 @@
+"""What is there, what it says, and what holds: status, logs, config."""
+
+from typing import Annotated
+
+import typer
+
+from lgbm_sm.commands.program import app, help_text, load, opened_workspace
+from lgbm_sm.options import SharedOptionsCommand
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="What exists, since when, and in which state.",
+    help=help_text(
+        "lgbm-sm status",
+        "Shows every training job and endpoint on record, and what is seen of it now.",
+        "`lgbm-sm logs`, or `lgbm-sm cleanup`.",
+    ),
+)
+def status(ctx: typer.Context) -> None:
+    from lgbm_sm import views
+    from lgbm_sm.inventory import list_items
+
+    with opened_workspace(ctx) as (workspace, console):
+        views.show_status(console, list_items(workspace.record, workspace.backends, workspace.engine))
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="The endpoint's log, or the last training job's.",
+    help=help_text(
+        "lgbm-sm logs --follow",
+        "Shows the log of the project's endpoint, or with --training that of its last training job.",
+        "`lgbm-sm status`.",
+    ),
+)
+def logs(
+    ctx: typer.Context,
+    training: Annotated[bool, typer.Option("--training", help="The last training job's log.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the program ends.")] = False,
+) -> None:
+    from lgbm_sm import views
+    from lgbm_sm.log_reader import find_logged_entry, read_log
+
+    with opened_workspace(ctx) as (workspace, console):
+        entry = find_logged_entry(workspace.record, workspace.config.project.name, training=training)
+        views.show_log(console, entry, read_log(entry, workspace.backends[entry.place], follow=follow))
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="The effective configuration, and where each value comes from.",
+    help=help_text(
+        "lgbm-sm config --set training.instance_type=ml.m4.2xlarge",
+        "Shows every key with its value and its source: --set before environment (LGBM_SM_TRAINING__INSTANCE_TYPE) "
+        "before file before default.",
+        "`lgbm-sm prepare-data`.",
+    ),
+)
+def config(ctx: typer.Context) -> None:
+    from lgbm_sm import views
+    from lgbm_sm.config import effective
+
+    loaded, console = load(ctx)
+    views.show_config(console, effective(loaded))

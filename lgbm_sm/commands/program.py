@@ -1,0 +1,87 @@
+"""The program that the commands belong to: its options, and what a command works with."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lgbm_sm.console import Console, is_terminal
+from lgbm_sm.errors import ExitCode
+from lgbm_sm.options import ConfigOption, OutputOption, SetOption, VerboseOption
+
+if TYPE_CHECKING:
+    from lgbm_sm.config import LoadedConfig
+    from lgbm_sm.workspace import Workspace
+
+# Modules that a command needs are imported inside it: `--help` should not wait for pandas.
+app = typer.Typer(
+    name="lgbm-sm",
+    no_args_is_help=True,
+    rich_markup_mode="rich" if is_terminal(os.environ) else None,
+    pretty_exceptions_enable=False,  # a bug keeps its plain traceback
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_versions(wanted: bool) -> None:
+    if wanted:
+        from lgbm_sm.versions import version_lines
+
+        typer.echo("\n".join(version_lines()))
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    output: OutputOption = None,
+    verbose: VerboseOption = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_versions, is_eager=True, help="Show the versions that matter."),
+    ] = False,
+) -> None:
+    """Takes a LightGBM model through its whole life in a custom SageMaker container.
+
+    Start with `lgbm-sm run`: it needs no account, no Docker and no configuration.
+    """
+
+
+def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
+    """The configuration of a command, and the console that it speaks through."""
+    from lgbm_sm.config import load_config
+
+    shared = ctx.obj
+    console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
+    loaded = load_config(shared["config"], shared["overrides"], os.environ)
+    for warning in loaded.warnings:
+        console.warn(warning)
+    return loaded, console
+
+
+@contextmanager
+def opened_workspace(ctx: typer.Context) -> "Iterator[tuple[Workspace, Console]]":
+    """The parts of a command; an interrupt says what still runs."""
+    from lgbm_sm.shipped import containers_path
+    from lgbm_sm.workspace import open_workspace
+
+    loaded, console = load(ctx)
+    workspace = open_workspace(loaded, containers_path=containers_path(), environment=os.environ, reporter=console)
+    try:
+        yield workspace, console
+    except KeyboardInterrupt:
+        from lgbm_sm.inventory import list_items
+
+        items = list_items(workspace.record, workspace.backends, workspace.engine)
+        names = [item.entry.name for item in items if item.running is not False]
+        still = f"still running: {', '.join(names)}" if names else "nothing of ours is still running"
+        hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""
+        console.failure(f"interrupted; {still}", hint, ExitCode.INTERRUPTED)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def help_text(example: str, text: str, following: str) -> str:
+    return f"\b\n  {example}\n\n{text}\n\nNext: {following}"

@@ -1,0 +1,116 @@
+"""`predict`: rows through an endpoint, and metrics where the labels are known."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from lgbm_sm import deploy, invocation, metrics
+from lgbm_sm.errors import DataError, UsageError
+from lgbm_sm.invocation import InvocationRequest, InvocationSummary, PredictionOutput
+from lgbm_sm.record import Endpoint
+from lgbm_sm.schema import Split, load_schema, verify_split
+from lgbm_sm.workspace import Workspace
+
+
+def predict_test_split(
+    workspace: Workspace,
+    endpoint: Endpoint,
+    *,
+    accept: str,
+    output: PredictionOutput,
+    write: Callable[[bytes], None],
+) -> tuple[InvocationSummary, dict[str, float]]:
+    """Send the test file that prepare-data wrote; also gives the metrics where predictions meet the labels.
+
+    Raises:
+        DataError: the test file is missing or changed, or its schema is not the one that the model was trained on.
+    """
+    schema = load_schema(workspace.data_path)
+    test_path = verify_split(workspace.data_path, schema, Split.TEST)
+    metadata = invocation.read_model_metadata(endpoint)
+    trained_on = metadata["schema"]
+    if trained_on and trained_on["features"] != schema.document["features"]:
+        raise DataError(
+            f"the data in {workspace.data_path} has other features than the model of {endpoint.training_job}",
+            "run `lgbm-sm train` and `lgbm-sm deploy` again, or pass a file",
+        )
+    scored = output is PredictionOutput.PREDICTION and accept in ("text/csv", "application/json")
+    answers: list[bytes] = []
+
+    def keep_and_write(chunk: bytes) -> None:
+        if scored:
+            answers.append(chunk)
+        write(chunk)
+
+    request = InvocationRequest("text/csv", accept, output)
+    with test_path.open("rb") as stream:
+        summary = invocation.invoke(endpoint, stream, request, write=keep_and_write, reporter=workspace.reporter)
+    if not scored:
+        return summary, {}
+    labels_path = verify_split(workspace.data_path, schema, Split.TEST_TARGET)
+    with labels_path.open(encoding="utf-8", newline="") as file:
+        labels = [row[0] for row in csv.reader(file)]
+    return summary, metrics.prediction_metrics(metadata, _numbers(b"".join(answers), accept), labels)
+
+
+def _numbers(answer: bytes, accept: str) -> list[list[float]]:
+    """Predictions as rows of numbers: one a row, or one for each class."""
+    if accept == "text/csv":
+        return [[float(cell) for cell in line.split(b",")] for line in answer.splitlines()]
+    predictions = json.loads(answer)["predictions"]
+    return [row if isinstance(row, list) else [row] for row in predictions]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What `predict` was asked for: `file` is a path, `-` for stdin, or None for the test rows."""
+
+    file: str | None
+    content_type: str | None
+    accept: str
+    output: str
+
+
+def predict(
+    workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes], None]
+) -> tuple[InvocationSummary, dict[str, float]]:
+    """Send a file or the test rows through the project's endpoint; metrics where the labels are known.
+
+    Raises:
+        UsageError: no such output.
+        DataError: the file cannot be read or cut into rows.
+        EndpointError: there is no endpoint in service.
+        InvocationError: the endpoint refused rows, or did not answer.
+    """
+    if wanted.output not in set(PredictionOutput):
+        raise UsageError(f"--give {wanted.output}: no such output", f"the outputs are {', '.join(PredictionOutput)}")
+    output = PredictionOutput(wanted.output)
+    endpoint = deploy.get_endpoint(workspace.record, workspace.config.project.name, workspace.backends)
+    if wanted.file is None:
+        if wanted.content_type:
+            raise UsageError("--content-type goes with a FILE", "the test rows are text/csv")
+        return predict_test_split(workspace, endpoint, accept=wanted.accept, output=output, write=write)
+    from_stdin = wanted.file == "-"
+    content_type = wanted.content_type or ("text/csv" if from_stdin else invocation.content_type_of(wanted.file))
+    request = InvocationRequest(content_type, wanted.accept, output)
+    with _open_input(wanted.file) as stream:
+        return invocation.invoke(endpoint, stream, request, write=write, reporter=workspace.reporter), {}
+
+
+@contextmanager
+def _open_input(file: str) -> Iterator[IO[bytes]]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(file).open("rb") as stream:
+            yield stream
+    except OSError as error:
+        if error.filename != file:  # not about the input
+            raise
+        raise DataError(f"{file} cannot be read: {error.strerror}", "check the path") from error
