@@ -165,41 +165,43 @@ def check_as_process(source: InferenceSource) -> None:
                     "process here",
                     f"take the path from model_dir, the argument of model_fn; or {remedy}",
                 )
-    _check_requirements(source, _installed_version, "a process installs nothing when it starts", remedy)
+    _check_requirements(source, _installed_versions, "a process installs nothing when it starts", remedy)
     _check_imports(source, lambda module: importlib.util.find_spec(module) is not None, f"this Python, and {remedy}")
 
 
-def check_in_byoc_image(source: InferenceSource, pins: Mapping[str, str]) -> None:
-    """Refuse what pattern A's image lacks: it installs nothing when it starts. `pins` are its packages' versions.
+def check_in_byoc_image(source: InferenceSource, pins: Mapping[str, Collection[str]]) -> None:
+    """Refuse what pattern A's image lacks: it installs nothing when it starts. `pins` are as from `pinned_versions`.
 
     Raises:
         ConfigError: the code wants another package, or another version.
     """
     remedy = "set container.pattern: inference_toolkit, which installs requirements.txt when it starts"
-    _check_requirements(source, pins.get, "the image of pattern byoc installs nothing when it starts", remedy)
+    _check_requirements(
+        source, lambda name: pins.get(name, ()), "the image of pattern byoc installs nothing when it starts", remedy
+    )
     modules = {name.replace("-", "_") for name in pins}
     _check_imports(source, lambda module: module in modules, f"the image of pattern byoc; {remedy}")
 
 
 def _check_requirements(
-    source: InferenceSource, version_of: Callable[[str], str | None], because: str, remedy: str
+    source: InferenceSource, versions_of: Callable[[str], Collection[str]], because: str, remedy: str
 ) -> None:
     for number, text in _requirement_lines(source.requirements_path):
         where = f"{source.requirements_path}:{number}"
         requirement = _requirement(text, where)
         if requirement is not None and requirement.marker is not None and not requirement.marker.evaluate():
             continue
-        version = version_of(requirement.name.lower()) if requirement else None
-        if requirement is None or version is None or not requirement.specifier.contains(version, prereleases=True):
-            there = f", and has {requirement.name} {version}" if requirement and version else ""
+        versions = versions_of(requirement.name.lower()) if requirement else ()
+        if requirement is None or not any(requirement.specifier.contains(one, prereleases=True) for one in versions):
+            there = f", and has {requirement.name} {' or '.join(versions)}" if requirement and versions else ""
             raise ConfigError(f"{where}: {text} cannot be had: {because}{there}", remedy)
 
 
-def _installed_version(name: str) -> str | None:
+def _installed_versions(name: str) -> tuple[str, ...]:
     try:
-        return importlib.metadata.version(name)
+        return (importlib.metadata.version(name),)
     except importlib.metadata.PackageNotFoundError:
-        return None
+        return ()
 
 
 def _check_imports(source: InferenceSource, is_there: Callable[[str], bool], remedy: str) -> None:
@@ -221,23 +223,30 @@ def _imports(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
 
 
 def merged_requirements(ours: str, source: InferenceSource | None) -> str:
-    """The user's requirements, and those lines of `ours` (one requirement each) whose package they do not name."""
+    """The user's requirements, and those lines of `ours` (one requirement each) whose package they do not name.
+
+    Where the user names a package without a version, ours is taken: it is the newest that works in that image.
+    """
     path = source.requirements_path if source else None
-    lines = [(text, _requirement(text, str(path))) for _, text in _requirement_lines(path)]
-    named = {requirement.name.lower() for _, requirement in lines if requirement}
-    added = [line for line in ours.splitlines() if line and not line.startswith("#")]
-    added = [line for line in added if Requirement(line).name.lower() not in named]
-    users = path.read_text(encoding="utf-8").rstrip("\n").splitlines() if path else []
-    return "".join(f"{line}\n" for line in [*added, *users])
+    users = path.read_text(encoding="utf-8").splitlines() if path else []
+    added = {Requirement(line).name.lower(): line for line in ours.splitlines() if line and not line.startswith("#")}
+    for number, text in _requirement_lines(path):
+        requirement = _requirement(text, str(path))
+        if requirement and requirement.name.lower() in added:
+            if requirement.specifier or requirement.url:
+                del added[requirement.name.lower()]
+            else:
+                users[number - 1] = f"# {text}: as below"
+    return "".join(f"{line}\n" for line in [*users, *added.values()])
 
 
-def pinned_versions(text: str) -> dict[str, str]:
-    """Package to version of the lines `name==version` in a requirements file."""
-    versions = {}
+def pinned_versions(text: str) -> dict[str, list[str]]:
+    """Package to versions of the lines `name==version` in a requirements file; several where Python decides."""
+    versions: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, separator, rest = line.partition("==")
         if separator and line[0].isalnum():
-            versions[name.lower()] = rest.split()[0]
+            versions.setdefault(name.lower(), []).append(rest.split()[0])
     return versions
 
 
