@@ -16,6 +16,7 @@ from lgbm_sm.errors import ConfigError, EngineError, ImageError
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Image, Place, Record
 
+PROJECT_ARGUMENT = "LGBM_SM_PROJECT"  # labels the stages; no part of what the image is
 LEAST_FREE_BYTES = 3 * 1000**3
 _LAST_LINES = 15
 _LONGEST_STEP = 100  # characters of a step that are shown; all of it is traced
@@ -74,7 +75,7 @@ def build(
                 custom_context=True,
                 dockerfile=recipe.dockerfile,
                 tag=tag,
-                buildargs=recipe.all_arguments,
+                buildargs={**recipe.all_arguments, PROJECT_ARGUMENT: project},
                 labels=labels,
                 platform=recipe.platform,
                 nocache=no_cache,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # what containers, networks and images of ours are known by
 PROJECT_LABEL, KIND_LABEL, NAME_LABEL = "lgbm-sm.project", "lgbm-sm.kind", "lgbm-sm.name"
-FOLDER_LABEL, CONTEXT_LABEL = "lgbm-sm.folder", "lgbm-sm.context"
+FOLDER_LABEL, CONTEXT_LABEL, STAGE_LABEL = "lgbm-sm.folder", "lgbm-sm.context", "lgbm-sm.stage"
 _DEFAULT_SOCKET = "/var/run/docker.sock"
 _GLANCE_SECONDS = 2.0
 _CONNECT_SECONDS = 10

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, Engine, engine_errors
+from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, STAGE_LABEL, Engine, engine_errors
 from lgbm_sm.errors import ImageError
 from lgbm_sm.record import Image, Record
 
@@ -32,8 +32,21 @@ def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
                     raise
                 return [str(error.explanation)]
     remove_replaced(image, engine)
+    _remove_stages(image, engine)
     record.remove(image)
     return []
+
+
+def _remove_stages(image: Image, engine: Engine) -> None:
+    """Remove the stages that the classic builder keeps, without a name, of this project's images of that pattern."""
+    import docker.errors
+
+    labels = [f"{PROJECT_LABEL}={image.project}", f"{STAGE_LABEL}={image.pattern}"]
+    stages: dict[str, str | list[str] | bool] = {"dangling": True, "label": labels}
+    with engine_errors(f"what {image.name} was built from cannot be removed", ImageError):
+        for stage in engine.client.images.list(filters=stages):
+            with suppress(docker.errors.APIError):  # another build is using it
+                engine.client.images.remove(str(stage.id))
 
 
 def remove_replaced(image: Image, engine: Engine) -> None:
