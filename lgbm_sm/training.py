@@ -57,7 +57,7 @@ def train(
     record.add(job)
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     try:
-        opt_ml.lay_out_training(job.root_path, channels, config.training.hyperparameters)
+        opt_ml.lay_out_training(job.root_path, channels, config.training.hyperparameters, backend.network_interface)
         run = backend.start_training(job)
         reporter.trace(f"log: {job.log_path}")
         for line in run.lines():

@@ -11,7 +11,8 @@ from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.build_context import image_recipe, image_tag
-from lgbm_sm.config import Config, LoadedConfig, Pattern
+from lgbm_sm.config import Config, LoadedConfig, LocalSection, Pattern
+from lgbm_sm.configuration.instance_types import size_of
 from lgbm_sm.inventory import Backends
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Place, Record
@@ -48,14 +49,19 @@ def open_workspace(
     """
     folder = loaded.folder.resolve()
     engine = Engine(environment)
-    local = loaded.config.local
-    settings = ContainerSettings(local.environment, local.memory, local.cpus, local.network)
+    settings = _container_settings(loaded.config.local)
     backends: dict[Place, Backend] = {
         Place.PROCESS: ProcessBackend(runtime_path=containers_path / "runtime", environment=environment),
         Place.DOCKER: DockerBackend(engine, settings),
     }
     record = Record(folder / ".lgbm-sm")
     return Workspace(loaded.config, folder, containers_path, record, backends, engine, reporter)
+
+
+def _container_settings(local: LocalSection) -> ContainerSettings:
+    cpus, gibibytes = (local.limits_of and size_of(local.limits_of)) or (None, None)
+    memory = local.memory or (gibibytes and f"{gibibytes * 1024:.0f}m") or None
+    return ContainerSettings(local.environment, memory, local.cpus or cpus, local.network)
 
 
 def choose_place(workspace: Workspace, pattern: Pattern) -> tuple[Choice, Backends]:

@@ -57,6 +57,10 @@ class Backend(Protocol):
     def image(self) -> str:
         """What the program is started from, as the record says it; empty where that is no image."""
 
+    @property
+    def network_interface(self) -> str:
+        """By which a program here reaches others, as the platform's resourceconfig.json names it."""
+
     def describe(self) -> str:
         """What the program is started as, in a few words."""
 

@@ -111,6 +111,11 @@ class DockerBackend:
     image: str = ""
     place: Place = Place.DOCKER
 
+    @property
+    def network_interface(self) -> str:
+        """What the engine calls it in a container; see Backend."""
+        return "eth0" if self.settings.network else "lo"
+
     def describe(self) -> str:
         """What the program is started as."""
         return f"a container of {self.image}"
@@ -180,7 +185,8 @@ class DockerBackend:
         if settings.memory:
             options |= {"mem_limit": settings.memory, "memswap_limit": settings.memory}  # instances do not swap
         if settings.cpus:
-            options["nano_cpus"] = int(settings.cpus * 1e9)
+            # an engine refuses more than it has
+            options["nano_cpus"] = int(min(settings.cpus, self.engine.cpus) * 1e9)
         container = self.engine.client.containers.create(
             self.image,
             [command],

@@ -67,6 +67,17 @@ class Engine:
             version = client.version()
         return f"{version['Os']}/{version['Arch']}"
 
+    @cached_property
+    def cpus(self) -> int:
+        """How many processors it has.
+
+        Raises:
+            EngineError: see `client`.
+        """
+        client = self.client
+        with engine_errors("the Docker engine does not answer", EngineError, _START):
+            return int(client.info()["NCPU"])
+
     def has_image(self, tag: str) -> bool:
         """Whether the engine holds an image of this name.
 

@@ -12,7 +12,10 @@ FAILURE_REASON_CHARACTERS = 1024
 
 
 def lay_out_training(
-    root: Path, channels: Mapping[str, Path], hyperparameters: Mapping[str, str | int | float | bool | Sequence[object]]
+    root: Path,
+    channels: Mapping[str, Path],
+    hyperparameters: Mapping[str, str | int | float | bool | Sequence[object]],
+    network_interface: str,
 ) -> None:
     """Make the tree that `train` finds: hyperparameters as strings, channel folders, one host.
 
@@ -42,7 +45,7 @@ def lay_out_training(
         "resourceconfig.json": {
             "current_host": host,
             "hosts": [host],
-            "network_interface_name": "lo",
+            "network_interface_name": network_interface,
             "current_instance_type": "local",
             "current_group_name": "homogeneousCluster",
             "instance_groups": [

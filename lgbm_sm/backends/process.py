@@ -75,6 +75,11 @@ class ProcessBackend:
     place: Place = Place.PROCESS
     image: str = ""
 
+    @property
+    def network_interface(self) -> str:
+        """The loopback interface."""
+        return "lo"
+
     def describe(self) -> str:
         """What the program is started as."""
         return "a process on this machine"

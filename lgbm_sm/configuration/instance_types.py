@@ -12,6 +12,16 @@ _WITHOUT_PREFIX = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _GRAVITON = re.compile(r"ml\.[a-z]+[0-9]+g[a-z]*\.[a-z0-9-]+")
 _WITHOUT_SIZE = re.compile(r"(?:ml\.)?([a-z]+[0-9]+[a-z0-9-]*)")
 
+# GiB of memory for each virtual processor, of which a size xlarge has four. Source: EC2's page "Instance types", for
+# families that SageMaker offers.
+_GIB_PER_CPU = {
+    **dict.fromkeys(("m4", "m5", "m5d", "m6g", "m6gd", "m6i", "m6id", "m7g", "m7i", "t2", "t3"), 4.0),
+    **dict.fromkeys(("c5", "c5d", "c6g", "c6gd", "c6i", "c6id", "c7g", "c7i"), 2.0),
+    **dict.fromkeys(("r5", "r5d", "r6g", "r6gd", "r6i", "r6id", "r7g", "r7i"), 8.0),
+    "c4": 1.875,
+}
+_EXCEPTIONS = {"ml.c4.8xlarge": (36, 60.0), "ml.t2.medium": (2, 4.0), "ml.t3.medium": (2, 4.0)}
+
 
 class InstancePurpose(StrEnum):
     """What an instance is for; the value is the name of the list in botocore's model of the SageMaker service."""
@@ -56,6 +66,25 @@ def unknown_instance_type(purpose: InstancePurpose, instance_type: str) -> str |
     closest = difflib.get_close_matches(instance_type, listed, n=3, cutoff=0.6)
     suggestion = f" (closest: {', '.join(closest)})" if closest else ""
     return f"{instance_type} is not among the instance types that botocore {botocore.__version__} knows{suggestion}"
+
+
+def check_known_size(text: str) -> str:
+    """Returns `text` when it is an instance type whose size is known here; raises ValueError otherwise."""
+    check_instance_type(text)
+    if size_of(text) is None:
+        raise ValueError(f"the size of {text} is not known here: set local.memory and local.cpus instead")
+    return text
+
+
+def size_of(instance_type: str) -> tuple[int, float] | None:
+    """Virtual processors and GiB of memory; None for `local` and for types that are not known here."""
+    if instance_type in _EXCEPTIONS:
+        return _EXCEPTIONS[instance_type]
+    match = re.fullmatch(r"ml\.([a-z0-9]+)\.(?:(large)|([0-9]*)xlarge)", instance_type)
+    if match is None or match[1] not in _GIB_PER_CPU:
+        return None
+    cpus = 2 if match[2] else 4 * int(match[3] or 1)
+    return cpus, cpus * _GIB_PER_CPU[match[1]]
 
 
 def platform_of(instance_type: str) -> str | None:

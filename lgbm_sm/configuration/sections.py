@@ -19,6 +19,7 @@ from lgbm_sm.configuration.values import (
     Hyperparameter,
     HyperparameterValue,
     InstanceType,
+    KnownInstanceType,
     Memory,
     Prefix,
     ProjectName,
@@ -234,11 +235,16 @@ class LocalSection(_Section):
     environment: Variables = Field(
         default_factory=dict, description="Further environment variables of the containers, by name."
     )
+    limits_of: KnownInstanceType | None = Field(
+        default=None,
+        description="An instance type, such as ml.m4.xlarge, whose memory and processors a container gets; without a "
+        "value no limits.",
+    )
     memory: Memory | None = Field(
-        default=None, description="The most memory of a container, as in 2g; without a value no limit."
+        default=None, description="The most memory of a container, as in 2g; goes before limits_of."
     )
     cpus: Annotated[float, Field(strict=True, ge=0.01, allow_inf_nan=False)] | None = Field(
-        default=None, description="The most processors of a container, as in 1.5; without a value no limit."
+        default=None, description="The most processors of a container, as in 1.5; goes before limits_of."
     )
     network: Annotated[bool, Field(strict=True)] = Field(
         default=True,

@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from lgbm_sm.configuration.instance_types import check_instance_type
+from lgbm_sm.configuration.instance_types import check_instance_type, check_known_size
 
 Scalar: TypeAlias = str | int | float | bool
 HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -152,6 +152,7 @@ Memory: TypeAlias = Annotated[Text, AfterValidator(_memory)]
 Variable: TypeAlias = Annotated[str, PlainValidator(_variable, json_schema_input_type=str | int)]
 Variables: TypeAlias = Annotated[Mapping[str, Variable], AfterValidator(check_variable_names)]
 InstanceType: TypeAlias = Annotated[Text, AfterValidator(check_instance_type)]
+KnownInstanceType: TypeAlias = Annotated[Text, AfterValidator(check_known_size)]
 Hyperparameter: TypeAlias = Annotated[
     HyperparameterValue,
     PlainValidator(_hyperparameter, json_schema_input_type=HyperparameterValue),
