@@ -58,7 +58,7 @@ def provide(
             name=tag, project=config.project.name, place=Place.DOCKER, created_at=now, pattern=Pattern.SCRIPT_MODE
         )
         if not image:
-            pull(uri, engine, reporter)
+            pull(uri, _login(uri), engine, reporter)
         record.add(entry)
         image_id = _name(uri, tag, engine, only_name=not image)
         record.update(entry.model_copy(update={"image_id": image_id}))
@@ -98,22 +98,26 @@ def image_uri(version: str, region: str | None = None) -> str:
     return uri
 
 
-def pull(uri: str, engine: Engine, reporter: Reporter) -> None:
-    """Have the engine pull an image; from an AWS account's registry with a token that is passed with the call only.
+def _login(uri: str) -> dict[str, str]:
+    match = _REGISTRY.match(uri)
+    if match is None:
+        raise ValueError(f"{uri} is in no account's registry")  # the SDK knows no other
+    return registry_login(open_session(), match["account"], match["region"])
+
+
+def pull(uri: str, login: Mapping[str, str], engine: Engine, reporter: Reporter) -> None:
+    """Have the engine pull an image; `login` (username, password) is passed with the call and kept nowhere.
 
     Raises:
-        AwsError: no token is given.
         ImageError: the disk is nearly full, or the pull failed.
     """
     check_disk(free_bytes(engine))
-    match = _REGISTRY.match(uri)
-    login = registry_login(open_session(), match["account"], match["region"]) if match else None
     reporter.detail(f"pulling {uri}")
     hint = "see that this machine reaches the registry, and that the identity may pull (ecr:BatchGetImage)"
     repository, _, tag = uri.rpartition(":")
     with engine_errors(f"image {uri} cannot be pulled", ImageError, hint):
         events = engine.client.api.pull(
-            repository, tag=tag, stream=True, decode=True, auth_config=login, platform=PLATFORM
+            repository, tag=tag, stream=True, decode=True, auth_config=dict(login), platform=PLATFORM
         )
         _follow(events, uri, hint, reporter)
 
