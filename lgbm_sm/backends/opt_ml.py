@@ -6,7 +6,7 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 FAILURE_REASON_CHARACTERS = 1024
 
@@ -98,7 +98,7 @@ def lay_out_serving(root: Path, model_artifact_path: Path, code: Mapping[str, Pa
     model_path = root / "model"
     model_path.mkdir(parents=True)
     with tarfile.open(model_artifact_path) as archive:
-        archive.extractall(model_path, filter="data")
+        _extract(archive, model_path)
     for name, content in code.items():
         path = model_path / "code" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +110,18 @@ def lay_out_serving(root: Path, model_artifact_path: Path, code: Mapping[str, Pa
         for name in file_names:
             (Path(folder) / name).chmod(0o444)
         Path(folder).chmod(0o555)
+
+
+def _extract(archive: tarfile.TarFile, folder: Path) -> None:
+    """Unpack files and folders. Python 3.11.2, Debian 12's, has no filter for extraction that would look at names."""
+    members = archive.getmembers()
+    for member in members:
+        path = PurePosixPath(member.name)
+        if not (member.isfile() or member.isdir()) or path.is_absolute() or ".." in path.parts:
+            raise tarfile.TarError(f"{member.name} is neither a file nor a folder within it")
+    if hasattr(tarfile, "data_filter"):
+        archive.extraction_filter = tarfile.data_filter
+    archive.extractall(folder, members)  # noqa: S202 - each member has been looked at
 
 
 def remove_tree(folder: Path) -> None:
