@@ -67,11 +67,12 @@ $(stamps)/train: $(stamps)/prepare-data $(wildcard config.yaml data/schema/schem
 # the user's own tables, once prepare-data has read them
 -include $(stamps)/prepare-data.rule
 
+# the tests of containers are left out, and counted, where no Docker engine answers
 test: lint ## every check and every test
 	$(python) -m pytest $(parallel) $(ARGS)
 
-quick: set-up ## the tests that take no more than a second or two each
-	$(python) -m pytest $(parallel) -m 'not slow' $(ARGS)
+quick: set-up ## the tests that take no more than a second or two each, without containers
+	$(python) -m pytest $(parallel) -m 'not slow and not docker' $(ARGS)
 
 # The program in the image is checked once more against the oldest Python that it runs on.
 # import-linter has no `python -m` of its own, and a script in .venv/bin breaks in a folder with a quote in its name
@@ -92,11 +93,9 @@ coverage: set-up ## the tests, and what they do not reach
 	$(python) -m coverage combine --quiet
 	$(python) -m coverage report
 
-# ARGS=--upgrade takes the newest versions; without it only what pyproject.toml asks for changes
-lock: ## write requirements.lock anew (needs uv and network)
-	@command -v uv >/dev/null || { echo 'error: uv is needed: https://docs.astral.sh/uv' >&2; exit 1; }
-	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev \
-	    --custom-compile-command 'make lock' --output-file requirements.lock $(ARGS) pyproject.toml
+# ARGS=--upgrade takes the newest versions; without it only what pyproject.toml and the like ask for changes
+lock: ## write requirements.lock and the images' requirements anew (needs network)
+	@sh tools/lock.sh $(ARGS)
 
 wheel: set-up ## build the wheel into dist
 	$(python) -m hatchling build -t wheel -d dist

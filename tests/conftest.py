@@ -6,8 +6,10 @@ from hypothesis import settings
 
 # what a developer's shell, a CI service or the make that runs the suite sets would change what the commands do
 _FOREIGN = ("CI", "FORCE_COLOR", "NO_COLOR", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+# what the suite itself is told; the processes that pytest-xdist starts see it too
+_OURS = ("LGBM_SM_TEST_DOCKER", "LGBM_SM_DEBIAN_MIRROR")
 for _name in list(os.environ):
-    if _name.startswith(("LGBM_SM_", "SAGEMAKER_")) or _name in _FOREIGN:
+    if (_name.startswith(("LGBM_SM_", "SAGEMAKER_")) and _name not in _OURS) or _name in _FOREIGN:
         del os.environ[_name]
 
 # an image that the engine happens to hold would change what `auto` takes; tests of containers ask for them

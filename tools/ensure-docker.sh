@@ -1,7 +1,8 @@
 #!/bin/sh
 # Starts a Docker engine where none answers, and says so on stderr. For a machine that is thrown away afterwards, such
 # as a runner of the continuous integration: on Debian and Ubuntu, as root, it installs what is missing. The engine
-# stays when the script has ended.
+# stays when the script has ended, with no descriptor of the caller's: who waits for the end of this script's output does
+# not wait for the engine.
 set -eu
 
 start_seconds=60
@@ -60,13 +61,40 @@ if [ -d /run/systemd/system ]; then
     exit 0
 fi
 
+# Whether the file $1 names a process that runs, and is the program $2. One that nobody has waited for does not run.
+names_running() {
+    [ -s "$1" ] || return 1
+    process=/proc/$(cat "$1")
+    [ "$(cat "$process/comm" 2>/dev/null)" = "$2" ] && ! grep '^State:.*[ZX] (' "$process/status" >/dev/null
+}
+# An engine that was killed leaves such files. Once another process has that number, the next one takes it for itself,
+# and does not start.
+forget_killed() {
+    for program in dockerd:/var/run/docker.pid containerd:/var/run/docker/containerd/containerd.pid; do
+        file=${program#*:}
+        if [ -e "$file" ] && ! names_running "$file" "${program%%:*}"; then
+            say "removing $file, which a killed engine has left"
+            rm -f "$file"
+        fi
+    done
+}
 # Starts dockerd with the folders "$1" in front of PATH.
 start_engine() {
+    forget_killed
     log=$(mktemp -t dockerd.log.XXXXXX)
     # a session of its own: what ends the terminal or the job does not end it in the middle of a test
-    PATH=$1$PATH setsid dockerd >"$log" 2>&1 </dev/null &
+    PATH=$1$PATH setsid dockerd >"$log" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
     wait_for_answer "$start_seconds" $!
 }
+
+if names_running /var/run/docker.pid dockerd; then
+    say 'an engine runs, but does not answer yet'
+    wait_for_answer "$start_seconds" "$(cat /var/run/docker.pid)" || fail \
+        "the Docker engine that runs does not answer after $start_seconds s" \
+        "end it, and run this again: kill $(cat /var/run/docker.pid)"
+    say "it answers: $(said_version)"
+    exit 0
+fi
 
 if ! start_engine ''; then
     # kernels without nf_tables refuse the iptables that Debian prefers

@@ -1,76 +1,22 @@
-"""The image of pattern A under test: how it is built, started and watched."""
+"""The image of pattern A under test: how it is started and watched."""
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, ImageNotFound
 from docker.models.containers import Container
 from docker.types import Mount
 
 from tests.contract.serving import Endpoint, wait_until
 
-CONTEXT = Path(__file__).parents[2] / "containers"
-REPOSITORY = "lgbm-sm-test-byoc"
 # A container that has not ended so long after SIGTERM is killed, and its exit code is 137.
 STOP_SECONDS = 10
-
-
-def build_image(engine: docker.DockerClient, base_image: str, ca_bundle: bytes = b"", tag: str = "latest") -> str:
-    """The image's name; the one that had it before is removed."""
-    name = f"{REPOSITORY}:{tag}"
-    before = _image_id(engine, name)
-    said = []
-    for event in engine.api.build(
-        fileobj=_context(ca_bundle),
-        custom_context=True,
-        dockerfile="byoc/Dockerfile",
-        tag=name,
-        buildargs={"BASE_IMAGE": base_image},
-        rm=True,
-        forcerm=True,
-        decode=True,
-    ):
-        said.append(str(event.get("stream", "")))
-        assert "error" not in event, "".join(said)[-3000:] + event["error"]
-    if before not in (None, _image_id(engine, name)):
-        # kept where a container of somebody else still runs on it
-        with suppress(APIError):
-            engine.images.remove(before)
-    return name
-
-
-def _context(ca_bundle: bytes) -> io.BytesIO:
-    """The build context as `lgbm-sm build` sends it."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for part in ("runtime", "byoc"):
-            tar.add(CONTEXT / part, part, filter=_without_caches)
-        member = tarfile.TarInfo("ca-bundle.pem")
-        member.size = len(ca_bundle)
-        tar.addfile(member, io.BytesIO(ca_bundle))
-    archive.seek(0)
-    return archive
-
-
-def _without_caches(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if Path(member.name).name in ("__pycache__", ".ruff_cache") else member
-
-
-def _image_id(engine: docker.DockerClient, name: str) -> str | None:
-    try:
-        return engine.images.get(name).id
-    except ImageNotFound:
-        return None
 
 
 @dataclass
@@ -107,6 +53,18 @@ class Started:
     def wait_for_log(self, text: str) -> None:
         wait_until(lambda: text in self.log or self.has_ended(), 60)
         assert text in self.log, self.log
+
+    def wait_for_program(self) -> None:
+        """Until process 1 is the image's Python.
+
+        The engine says that a container is started some milliseconds before: what is sent to process 1 until then
+        reaches the engine's own program, which drops it.
+        """
+        wait_until(lambda: any(args.startswith("python3 ") for _, args in self._processes()))
+
+    def _processes(self) -> list[list[str]]:
+        processes: list[list[str]] = self.container.top(ps_args="-eo pid,args")["Processes"]
+        return processes
 
     def has_ended(self) -> bool:
         self.container.reload()

@@ -1,43 +1,66 @@
 """A Docker engine, and the images that the tests run.
 
-Where there is no engine the tests are left out, unless LGBM_SM_TEST_DOCKER=required, as in the continuous integration.
+Where there is no engine the tests are left out, unless LGBM_SM_TEST_DOCKER=required, as in the continuous integration:
+there none is left out, for whatever reason.
 """
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import os
 import shutil
 import subprocess
 import uuid
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn
 
 import docker
 import pytest
 from docker.errors import APIError, DockerException, ImageNotFound
 
-from tests.docker.byoc_image import Containers, build_image
+from lgbm_sm.backends.docker_engine import PROJECT_LABEL
+from lgbm_sm.config import Pattern
+from tests.docker.byoc_image import Containers
+from tests.docker.named_images import one_at_a_time, pattern_image
 
 BASE_IMAGE = "debian:trixie-slim"
 MAKE_BASE_IMAGE = Path(__file__).parents[2] / "tools" / "make-base-image.sh"
+TEST_LABEL = "lgbm-sm.test"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and os.environ.get("LGBM_SM_TEST_DOCKER") == "required":
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{reason}\nLGBM_SM_TEST_DOCKER=required: no test of containers may be left out"
+    return report
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[docker.DockerClient]:
+def docker_session() -> str:
+    """What all that this process makes is known by: the label `lgbm-sm.test`, or a project `test-<this>-...`."""
+    return uuid.uuid4().hex[:12]
+
+
+@pytest.fixture(scope="session")
+def engine(docker_session: str) -> Iterator[docker.DockerClient]:
+    """The engine; in the end nothing of this process may be there but the named images."""
     with warnings.catch_warnings():
         # docker-py leaves the socket of a connection that failed to the garbage collector
         warnings.simplefilter("ignore", ResourceWarning)
         client = _connected()
         gc.collect()
     if isinstance(client, str):
-        _leave_out(f"no Docker engine answers: {client}")
+        pytest.skip(f"no Docker engine answers: {client}")
     yield client
+    left = _left_by(client, docker_session)
     client.close()
+    assert left == [], "the tests have left this behind"
 
 
 def _connected() -> docker.DockerClient | str:
@@ -49,38 +72,66 @@ def _connected() -> docker.DockerClient | str:
         return str(error)
 
 
+def _left_by(client: docker.DockerClient, session: str) -> list[str]:
+    """Kind and id of each thing that carries the session's label, or that of a project of the session."""
+    # raw lists: the client's own ask for each item once more, which may be gone by then
+    asked = client.api
+    found = {
+        "container": asked.containers(all=True),
+        "network": asked.networks(),
+        "volume": asked.volumes()["Volumes"] or [],
+        "image": asked.images(),
+    }
+    return [
+        f"{kind} {item.get('Id') or item['Name']}"
+        for kind, items in found.items()
+        for item in items
+        if _belongs_to(session, item["Labels"] or {})
+    ]
+
+
+def _belongs_to(session: str, labels: Mapping[str, str]) -> bool:
+    return labels.get(TEST_LABEL) == session or labels.get(PROJECT_LABEL, "").startswith(f"test-{session}-")
+
+
 @pytest.fixture(scope="session")
-def base_image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> str:
+def base_image(engine: docker.DockerClient) -> str:
     """The tag of the image that ours are built on: present, pulled, or made here."""
-    with _one_at_a_time(tmp_path_factory):
-        try:
-            engine.images.get(BASE_IMAGE)
+    if _is_there(engine, BASE_IMAGE):
+        return BASE_IMAGE
+    with one_at_a_time():
+        if _is_there(engine, BASE_IMAGE):
             return BASE_IMAGE
-        except ImageNotFound:
-            pass
         try:
             engine.images.pull(BASE_IMAGE)
             return BASE_IMAGE
         except APIError as error:
             reason = f"{BASE_IMAGE} cannot be pulled ({error.explanation})"
         if os.getuid() != 0 or shutil.which("debootstrap") is None:
-            _leave_out(f"{reason}, and only root can make it, with debootstrap: sudo sh tools/make-base-image.sh")
+            pytest.skip(f"{reason}, and only root can make it, with debootstrap: sudo sh tools/make-base-image.sh")
         made = subprocess.run(["sh", MAKE_BASE_IMAGE], capture_output=True, text=True, check=False, timeout=600)
         assert made.returncode == 0, f"{reason}, nor made:\n{made.stderr}"
     return BASE_IMAGE
 
 
-@pytest.fixture(scope="session")
-def byoc_image(engine: docker.DockerClient, base_image: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The tag of pattern A's image, built from the checkout; what has not changed comes from the engine's cache."""
-    with _one_at_a_time(tmp_path_factory):
-        return build_image(engine, base_image)
+def _is_there(engine: docker.DockerClient, name: str) -> bool:
+    try:
+        engine.images.get(name)
+    except ImageNotFound:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")
-def docker_session() -> str:
-    """What every container that this process starts has as its label `lgbm-sm.test`."""
-    return uuid.uuid4().hex
+def byoc_image(engine: docker.DockerClient, base_image: str) -> str:
+    """The name of pattern A's image, of the checkout's present content."""
+    return pattern_image(engine, Pattern.BYOC, base_image)
+
+
+@pytest.fixture(scope="session")
+def toolkit_image(engine: docker.DockerClient, base_image: str) -> str:
+    """The name of pattern B's image, likewise."""
+    return pattern_image(engine, Pattern.INFERENCE_TOOLKIT, base_image)
 
 
 @pytest.fixture
@@ -89,17 +140,3 @@ def containers(engine: docker.DockerClient, byoc_image: str, docker_session: str
     containers = Containers(engine, byoc_image, docker_session)
     yield containers
     containers.remove_all()
-
-
-@contextmanager
-def _one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    # the folder above is shared by the processes that the tests are spread over
-    with (tmp_path_factory.getbasetemp().parent / "docker-images.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _leave_out(reason: str) -> NoReturn:
-    if os.environ.get("LGBM_SM_TEST_DOCKER") == "required":
-        pytest.fail(f"{reason}; LGBM_SM_TEST_DOCKER=required allows no test to be left out", pytrace=False)
-    pytest.skip(reason)

@@ -3,41 +3,98 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import docker
 import pytest
 from docker.models.containers import Container
 
+from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
+from lgbm_sm.backends.docker_engine import Engine
+from lgbm_sm.backends.docker_files import give_to_caller
+from lgbm_sm.backends.opt_ml import lay_out_training
+from lgbm_sm.errors import TrainingError
+from lgbm_sm.record import Place, Record, TrainingJob
 from tests.cli.conftest import CommandLine
+from tests.contract.serving import wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("docker-backend")]
+# boosts until it is stopped
+ENDLESS = (
+    *("--set", "training.hyperparameters.num_boost_round=1000000"),
+    *("--set", "training.hyperparameters.early_stopping_round=0"),
+)
+
+# the first test waits for the images
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("docker_backend"), pytest.mark.timeout(900)]
 
 
-@pytest.fixture
-def lgbm_sm(engine: docker.DockerClient, base_image: str, tmp_path: Path) -> Iterator[CommandLine]:
+def new_project(engine: docker.DockerClient, base_image: str, session: str, folder: Path) -> Iterator[CommandLine]:
     """The command line under `local.backend: docker`, in a project of its own; cleanup leaves nothing of it."""
     command_line = CommandLine(
-        tmp_path,
+        folder,
         {
             "LGBM_SM_LOCAL__BACKEND": "docker",
             "LGBM_SM_CONTAINER__BASE_IMAGE": base_image,
-            "LGBM_SM_PROJECT__NAME": f"test-{uuid.uuid4().hex[:8]}",
+            "LGBM_SM_PROJECT__NAME": f"test-{session}-{uuid.uuid4().hex[:6]}",
         },
     )
     yield command_line
     command_line("cleanup", "--yes")
     assert ours(engine, command_line) == []
+    assert networks_of(engine, command_line) == []
     assert engine.images.list(command_line.environment["LGBM_SM_PROJECT__NAME"]) == []
 
 
-def ours(engine: docker.DockerClient, lgbm_sm: CommandLine) -> list[str]:
+@pytest.fixture
+def lgbm_sm(
+    engine: docker.DockerClient, base_image: str, byoc_image: str, docker_session: str, tmp_path: Path
+) -> Iterator[CommandLine]:
+    """`byoc_image` is there first, so that builds find its steps in the engine's cache."""
+    yield from new_project(engine, base_image, docker_session, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def built(
+    engine: docker.DockerClient,
+    base_image: str,
+    byoc_image: str,
+    docker_session: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[CommandLine]:
+    """A project with an image and prepared data."""
+    for command_line in new_project(engine, base_image, docker_session, tmp_path_factory.mktemp("built")):
+        command_line("prepare-data")
+        command_line("build")
+        yield command_line
+
+
+@pytest.fixture
+def trained(engine: docker.DockerClient, built: CommandLine) -> Iterator[CommandLine]:
+    """That project with a model, which a process has trained."""
+    built("train", "--set", "local.backend=process")
+    yield built
+    built("cleanup", "--yes", "--keep", "images")
+    assert ours(engine, built) == []
+
+
+def containers_of(engine: docker.DockerClient, lgbm_sm: CommandLine) -> list[Container]:
     label = f"lgbm-sm.project={lgbm_sm.environment['LGBM_SM_PROJECT__NAME']}"
-    return [str(container.name) for container in engine.containers.list(all=True, filters={"label": label})]
+    return engine.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+
+
+def ours(engine: docker.DockerClient, lgbm_sm: CommandLine) -> list[str]:
+    return [str(container.name) for container in containers_of(engine, lgbm_sm)]
+
+
+def networks_of(engine: docker.DockerClient, lgbm_sm: CommandLine) -> list[str]:
+    label = f"lgbm-sm.project={lgbm_sm.environment['LGBM_SM_PROJECT__NAME']}"
+    return [str(network.name) for network in engine.networks.list(filters={"label": label})]
 
 
 def items(lgbm_sm: CommandLine, kind: str) -> list[dict[str, str]]:
@@ -46,9 +103,11 @@ def items(lgbm_sm: CommandLine, kind: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def bystander(engine: docker.DockerClient, byoc_image: str) -> Iterator[Container]:
+def bystander(engine: docker.DockerClient, byoc_image: str, docker_session: str) -> Iterator[Container]:
     """A container that has nothing to do with us, though it runs the same program's image."""
-    container = engine.containers.run(byoc_image, entrypoint=["sleep", "600"], detach=True, network_mode="none")
+    labels = {"lgbm-sm.test": docker_session}
+    container = engine.containers.create(byoc_image, entrypoint=["sleep", "600"], network_mode="none", labels=labels)
+    container.start()
     yield container
     container.remove(force=True)
 
@@ -83,21 +142,199 @@ def test_a_model_is_served_by_a_container_and_by_a_process_when_either_trained_i
     assert len(ours(engine, lgbm_sm)) == 0
 
 
-def test_cleanup_clears_the_container_when_train_was_killed(engine: docker.DockerClient, lgbm_sm: CommandLine) -> None:
-    lgbm_sm("prepare-data")
-    lgbm_sm("build")
-    rounds = "training.hyperparameters.num_boost_round=1000000"
-    no_stopping = "training.hyperparameters.early_stopping_round=0"
-    command = lgbm_sm.start("train", "--set", rounds, "--set", no_stopping)
+def stop_when_there_is_a_container(
+    engine: docker.DockerClient, lgbm_sm: CommandLine, number: signal.Signals, *arguments: str
+) -> str:
+    """Start a command, send the signal once its container runs, and give what it said."""
+    command = lgbm_sm.start(*arguments)
     deadline = time.monotonic() + 60
-    while not ours(engine, lgbm_sm):
+    while not any(container.status == "running" for container in containers_of(engine, lgbm_sm)):
         assert time.monotonic() < deadline
-        time.sleep(0.1)
-    command.send_signal(signal.SIGKILL)
-    command.communicate()
-    assert [item["state"] for item in items(lgbm_sm, "training_job")] == ["InProgress"]
-    assert lgbm_sm("cleanup", "--yes", "--keep", "images").returncode == 0
+        time.sleep(0.02)
+    command.send_signal(number)
+    _, conversation = command.communicate(timeout=60)
+    assert command.returncode == (130 if number == signal.SIGINT else -number)
+    return str(conversation)
+
+
+@pytest.mark.parametrize("arguments", [("train", *ENDLESS), ("deploy",)])
+def test_cleanup_clears_the_container_when_the_command_was_killed(
+    engine: docker.DockerClient, trained: CommandLine, arguments: tuple[str, ...]
+) -> None:
+    stop_when_there_is_a_container(engine, trained, signal.SIGKILL, *arguments)
+    assert len(ours(engine, trained)) == 1
+    states = {item["state"] for item in items(trained, "training_job") + items(trained, "endpoint")}
+    assert states == {"Completed", "InProgress" if arguments[0] == "train" else "Creating"}
+    trained("cleanup", "--yes", "--keep", "images")
+    assert ours(engine, trained) == []
+    assert list((trained.folder / ".lgbm-sm").rglob("ml")) == []
+
+
+@pytest.mark.parametrize("arguments", [("train", *ENDLESS), ("deploy",)])
+def test_nothing_runs_on_when_the_command_is_interrupted(
+    engine: docker.DockerClient, trained: CommandLine, arguments: tuple[str, ...]
+) -> None:
+    conversation = stop_when_there_is_a_container(engine, trained, signal.SIGINT, *arguments)
+    assert "nothing of ours is still running" in conversation
+    assert ours(engine, trained) == []
+    assert items(trained, "endpoint") == []
+
+
+def test_the_best_model_so_far_is_kept_when_training_is_interrupted(trained: CommandLine) -> None:
+    before = set(trained.folder.glob(".lgbm-sm/jobs/*/training.log"))
+    command = trained.start("train", *ENDLESS)
+
+    def boosts() -> bool:
+        logs = set(trained.folder.glob(".lgbm-sm/jobs/*/training.log")) - before
+        return any("iteration=5 " in log.read_text() for log in logs)
+
+    wait_until(boosts)
+    time.sleep(0.5)
+    command.send_signal(signal.SIGINT)
+    command.communicate(timeout=100)
+    stopped = items(trained, "training_job")[-1]
+    assert stopped["state"] == "Stopped"
+    folder = Path(stopped["folder"])
+    assert (folder / "output/model.tar.gz").exists()
+    assert "iteration=5 " in (folder / "training.log").read_text()
+    assert not (folder / "ml").exists()
+
+
+def test_cleanup_finds_containers_and_networks_when_record_and_folder_are_lost(
+    engine: docker.DockerClient, trained: CommandLine
+) -> None:
+    trained("deploy", "--set", "local.network=false")
+    record = (trained.folder / ".lgbm-sm/record.json").read_text()
+    (trained.folder / ".lgbm-sm").rename(trained.folder / "moved")
+    [lost] = items(trained, "endpoint")
+    assert (lost["place"], lost["state"]) == ("docker", "Running")
+    trained("cleanup", "--yes")
+    assert ours(engine, trained) == []
+    assert networks_of(engine, trained) == []
+    (trained.folder / ".lgbm-sm").mkdir(exist_ok=True)
+    (trained.folder / ".lgbm-sm/record.json").write_text(record)  # so that cleanup finds the image
+
+
+def test_another_folders_containers_are_neither_seen_nor_touched(
+    engine: docker.DockerClient, trained: CommandLine, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    trained("deploy")
+    other = CommandLine(tmp_path_factory.mktemp("other"), trained.environment)
+    assert items(other, "endpoint") == []
+    assert other("cleanup", "--yes").stdout == "nothing left\n"
+    assert len(ours(engine, trained)) == 1
+    assert len(trained("predict").stdout.splitlines()) == 102
+
+
+def test_a_container_has_the_limits_and_variables_of_the_configuration(
+    engine: docker.DockerClient, trained: CommandLine
+) -> None:
+    limits = ("local.memory=512m", "local.cpus=0.5", "local.environment.GREETING=good day")
+    trained("deploy", *(word for limit in limits for word in ("--set", limit)))
+    [container] = containers_of(engine, trained)
+    host = container.attrs["HostConfig"]
+    assert (host["Memory"], host["MemorySwap"], host["NanoCpus"]) == (512 * 2**20, 512 * 2**20, 500_000_000)
+    assert "GREETING=good day" in container.attrs["Config"]["Env"]
+    assert container.attrs["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostIp"] == "127.0.0.1"
+    written = container.exec_run(["touch", "/opt/ml/model/x"])
+    assert (written.exit_code, b"Read-only file system" in written.output) == (1, True)
+
+
+def test_no_network_is_reached_and_predictions_are_the_same_when_it_is_switched_off(
+    engine: docker.DockerClient, trained: CommandLine
+) -> None:
+    trained("deploy")
+    expected = trained("predict").stdout
+    trained("train", "--set", "local.network=false")
+    trained("deploy", "--set", "local.network=false")
+    assert trained("predict").stdout == expected
+    [container] = containers_of(engine, trained)
+    connect = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=3)"
+    assert container.exec_run(["python3", "-c", connect]).exit_code == 1
+    assert len(networks_of(engine, trained)) == 1
+    trained("cleanup", "--yes", "--keep", "images")
+    assert networks_of(engine, trained) == []
+
+
+def test_the_reason_says_so_when_memory_does_not_suffice(trained: CommandLine) -> None:
+    failed = trained("train", "--set", "local.memory=16m", exit_code=7)
+    assert "exit code: 137 (killed, since it needed more memory than local.memory: 16m)" in failed.stderr
+    assert "more memory than" in items(trained, "training_job")[-1]["remark"]
+
+
+def test_the_engines_words_are_given_when_a_container_cannot_be_started(
+    engine: docker.DockerClient, trained: CommandLine
+) -> None:
+    refused = trained("train", "--set", "local.memory=9999999999g", exit_code=7)
+    assert "its container cannot be started: json: cannot unmarshal number" in refused.stderr
+    assert items(trained, "training_job")[-1]["state"] == "Failed"
+    assert ours(engine, trained) == []
+
+
+def test_a_missing_entry_point_is_named_when_the_image_has_none(
+    engine: docker.DockerClient, base_image: str, lgbm_sm: CommandLine
+) -> None:
+    record = Record(lgbm_sm.folder / ".lgbm-sm")
+    job = TrainingJob(
+        name="job",
+        project=lgbm_sm.environment["LGBM_SM_PROJECT__NAME"],
+        place=Place.DOCKER,
+        created_at=datetime.now(UTC),
+        folder=record.jobs_path / "job",
+    )
+    lay_out_training(job.root_path, {}, {}, "eth0")
+    backend = DockerBackend(Engine(os.environ), ContainerSettings(), base_image)
+    with pytest.raises(TrainingError, match=r"train.*executable file not found"):
+        backend.start_training(job)
+    assert backend.stop(job) == []
     assert ours(engine, lgbm_sm) == []
+    backend.engine.client.close()
+
+
+def test_outputs_belong_to_the_caller_when_another_user_wrote_them(
+    engine: docker.DockerClient, byoc_image: str, docker_session: str, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o777)
+    write = "mkdir -p /opt/ml/a/b && echo x >/opt/ml/a/b/c && ln -s /etc/passwd /opt/ml/a/link && chmod 700 /opt/ml/a"
+    mounts = [docker.types.Mount(target="/opt/ml", source=str(tmp_path), type="bind")]
+    engine.containers.run(
+        byoc_image,
+        ["-c", write],
+        entrypoint="sh",
+        user="12345:12345",
+        mounts=mounts,
+        remove=True,
+        labels={"lgbm-sm.test": docker_session},
+    )
+    assert (tmp_path / "a").lstat().st_uid == 12345
+    give_to_caller(tmp_path, engine, (byoc_image,), {"lgbm-sm.project": tmp_path.name})
+    assert {path.lstat().st_uid for path in tmp_path.rglob("*")} == {os.getuid()}
+    assert len(list(tmp_path.rglob("*"))) == 4
+    assert engine.containers.list(all=True, filters={"label": f"lgbm-sm.project={tmp_path.name}"}) == []
+
+
+def test_status_and_cleanup_go_on_when_the_engine_does_not_answer(trained: CommandLine) -> None:
+    trained("deploy")
+    trained.environment["DOCKER_HOST"] = "unix:///no/such/engine.sock"
+    try:
+        assert {item["state"] for item in items(trained, "endpoint") + items(trained, "image")} == {"Unknown"}
+        cleaned = json.loads(trained("cleanup", "--yes", "--output", "json", exit_code=11).stdout)
+        assert "left over" in cleaned["error"]["message"]
+        assert items(trained, "training_job") == []
+    finally:
+        del trained.environment["DOCKER_HOST"]
+    assert [item["state"] for item in items(trained, "image")] == ["Available"]
+
+
+def test_auto_takes_a_container_only_once_its_image_is_built(lgbm_sm: CommandLine) -> None:
+    lgbm_sm.environment["LGBM_SM_LOCAL__BACKEND"] = "auto"
+    lgbm_sm("prepare-data")
+    assert "`lgbm-sm build` makes it" in lgbm_sm("train").stderr
+    lgbm_sm("build")
+    assert "and the image is there: " in lgbm_sm("train").stderr
+    assert [job["place"] for job in items(lgbm_sm, "training_job")] == ["process", "docker"]
+    changed = lgbm_sm("train", "--set", "container.build_args.NEW=1")
+    assert "local.backend is auto, and the image is not there" in changed.stderr
 
 
 def test_training_says_what_is_missing_when_there_is_no_image_or_no_engine(lgbm_sm: CommandLine) -> None:

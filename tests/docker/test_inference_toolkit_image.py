@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -31,8 +30,8 @@ pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("inference_toolkit"), 
 
 
 @pytest.fixture(scope="module")
-def starter(engine: docker.DockerClient, base_image: str) -> Iterator[Starter]:
-    starter = Starter(engine, build_image(engine, base_image), uuid.uuid4().hex)
+def starter(engine: docker.DockerClient, base_image: str, docker_session: str) -> Iterator[Starter]:
+    starter = Starter(engine, build_image(engine, base_image), docker_session)
     yield starter
     starter.remove_all()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,8 +29,8 @@ SLOW = """
 
 
 @pytest.fixture
-def start(engine: docker.DockerClient, base_image: str) -> Iterator[Starter]:
-    starter = Starter(engine, build_image(engine, base_image), uuid.uuid4().hex)
+def start(engine: docker.DockerClient, base_image: str, docker_session: str) -> Iterator[Starter]:
+    starter = Starter(engine, build_image(engine, base_image), docker_session)
     yield starter
     starter.remove_all()
 

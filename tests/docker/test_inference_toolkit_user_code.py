@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -66,8 +65,8 @@ FAILING = """
 
 
 @pytest.fixture
-def start(engine: docker.DockerClient, base_image: str) -> Iterator[Starter]:
-    starter = Starter(engine, build_image(engine, base_image), uuid.uuid4().hex)
+def start(engine: docker.DockerClient, base_image: str, docker_session: str) -> Iterator[Starter]:
+    starter = Starter(engine, build_image(engine, base_image), docker_session)
     yield starter
     starter.remove_all()
 
@@ -173,7 +172,7 @@ def test_port_never_opens_when_a_requirement_is_not_to_be_had(start: Starter, tm
 def test_lightgbm_comes_from_the_requirements_when_the_image_has_none(
     start: Starter, engine: docker.DockerClient, base_image: str, tmp_path: Path
 ) -> None:
-    image = build_image(engine, base_image, "0")
+    image = build_image(engine, base_image, bake_lightgbm=False)
     container = start(write_model(tmp_path / "model", requirements="lightgbm==4.7.0\n"), image=image)
     container.wait_for_log("Model server started", 120)
     endpoint = container.endpoint()
@@ -185,7 +184,7 @@ def test_lightgbm_comes_from_the_requirements_when_the_image_has_none(
 def test_container_says_that_lightgbm_is_missing_when_nobody_brings_it(
     start: Starter, engine: docker.DockerClient, base_image: str, tmp_path: Path
 ) -> None:
-    container = start(write_model(tmp_path / "model"), image=build_image(engine, base_image, "0"))
+    container = start(write_model(tmp_path / "model"), image=build_image(engine, base_image, bake_lightgbm=False))
     assert container.wait_for_end() == 1
     assert container.log.startswith("error: LightGBM is not in this image; name it in code/requirements.txt")
     assert container.log.count("\n") == 1

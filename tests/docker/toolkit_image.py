@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import io
 import json
-import tarfile
 import textwrap
 import time
 from collections.abc import Mapping
@@ -16,12 +14,12 @@ from typing import Any
 import docker
 import docker.models.containers
 
+from lgbm_sm.config import Pattern
 from tests.contract.cases import LINE
 from tests.contract.models import REGRESSION, Model, train_models, write_artifact
 from tests.contract.serving import Endpoint, wait_until
+from tests.docker.named_images import pattern_image
 
-CONTAINERS = Path(__file__).parents[2] / "containers"
-REPOSITORY = "lgbm-sm-test-inference-toolkit"
 MODEL_PATH = "/opt/ml/model"
 # A container that has not ended so long after SIGTERM is killed, and its exit code is 137.
 STOP_SECONDS = 30
@@ -33,39 +31,13 @@ def models() -> Mapping[str, Model]:
 
 
 @functools.cache
-def build_image(engine: docker.DockerClient, base_image: str, bake_lightgbm: str = "1") -> str:
-    """The tag; an image whose context is unchanged comes from the engine's cache."""
-    tag = f"{REPOSITORY}:bake-{bake_lightgbm}"
-    events = engine.api.build(
-        fileobj=_context(),
-        custom_context=True,
-        dockerfile="inference_toolkit/Dockerfile",
-        tag=tag,
-        buildargs={"BASE_IMAGE": base_image, "BAKE_LIGHTGBM": bake_lightgbm},
-        rm=True,
-        forcerm=True,
-        decode=True,
+def build_image(engine: docker.DockerClient, base_image: str, *, bake_lightgbm: bool = True) -> str:
+    """The image's name; without LightGBM in it on request."""
+    if bake_lightgbm:
+        return pattern_image(engine, Pattern.INFERENCE_TOOLKIT, base_image)
+    return pattern_image(
+        engine, Pattern.INFERENCE_TOOLKIT, base_image, "without-lightgbm", build_args={"BAKE_LIGHTGBM": "0"}
     )
-    said = []
-    for event in events:
-        said.append(str(event.get("stream", "")))
-        assert "error" not in event, "".join(said)[-3000:] + event["error"]
-    return tag
-
-
-def _context() -> io.BytesIO:
-    """The build context as `lgbm-sm build` sends it, with an empty CA bundle."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for part in ("runtime", "inference_toolkit"):
-            tar.add(CONTAINERS / part, part, filter=_without_what_changes)
-        tar.addfile(tarfile.TarInfo("ca-bundle.pem"))
-    archive.seek(0)
-    return archive
-
-
-def _without_what_changes(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if "__pycache__" in member.name or ".ruff_cache" in member.name else member
 
 
 def write_model(folder: Path, name: str = REGRESSION, **code: str) -> Path:
@@ -194,25 +166,24 @@ class Starter:
     ) -> ToolkitContainer:
         """`options` are docker-py's."""
         settings: dict[str, Any] = {"ports": {"8080/tcp": ("127.0.0.1", None)}, **options}
-        started = ToolkitContainer(
-            self.engine.containers.run(
-                image or self.image,
-                "serve",
-                detach=True,
-                environment=dict(environment or {}),
-                labels={"lgbm-sm.test": self.label},
-                volumes={str(model_path): {"bind": MODEL_PATH, "mode": "ro"}},
-                **settings,
-            )
+        container = self.engine.containers.create(
+            image or self.image,
+            "serve",
+            environment=dict(environment or {}),
+            labels={"lgbm-sm.test": self.label},
+            volumes={str(model_path): {"bind": MODEL_PATH, "mode": "ro"}},
+            **settings,
         )
+        started = ToolkitContainer(container)
         self._started.append(started)
+        container.start()
         return started
 
     def remove_all(self) -> None:
-        for started in self._started:
+        while self._started:
+            started = self._started.pop()
             started.hang_up()
-        for container in self.engine.containers.list(all=True, filters={"label": f"lgbm-sm.test={self.label}"}):
-            container.remove(force=True, v=True)
+            started.container.remove(force=True, v=True)
 
 
 def error_in(body: bytes) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""requirements.lock holds everything that pyproject.toml asks for: names, versions and hashes, nothing else."""
+"""requirements.lock holds everything that pyproject.toml asks for: names, versions and hashes, nothing else.
+
+So do the images' requirements, which take their versions from it.
+"""
 
 import re
 import tomllib
@@ -49,11 +52,33 @@ def test_each_requirement_is_locked_to_a_version_that_it_allows(
     assert missing == []
 
 
-def test_every_line_of_the_lock_is_a_version_a_hash_or_a_comment(lock: str) -> None:
-    rest = ENTRY.sub("", lock)
-    assert [line for line in rest.splitlines() if not line.lstrip().startswith("#")] == []
-    assert re.findall(r"--hash=(?!sha256:[0-9a-f]{64}(?: \\)?$).*", lock, re.MULTILINE) == []
+CHECKOUT = Path(__file__).parents[2]
+IMAGES = ("byoc", "inference_toolkit")
+COMPILED = [
+    CHECKOUT / "requirements.lock",
+    *(p for i in IMAGES for p in (CHECKOUT / "containers" / i).glob("requirements*.txt")),
+]
 
 
-def test_the_lock_holds_no_address(lock: str) -> None:
-    assert re.findall(r".*(?:://|--index-url|--find-links|--extra-index-url| @ ).*", lock) == []
+@pytest.mark.parametrize("path", COMPILED, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_every_line_is_a_version_a_hash_or_a_comment(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert "make lock" in text.splitlines()[1]
+    assert [line for line in ENTRY.sub("", text).splitlines() if not line.lstrip().startswith("#")] == []
+    assert re.findall(r"--hash=(?!sha256:[0-9a-f]{64}(?: \\)?$).*", text, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("path", COMPILED, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_no_address_is_in_it(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert re.findall(r".*(?:://|--index-url|--find-links|--extra-index-url| @ ).*", text) == []
+
+
+def test_images_have_the_versions_of_the_lock(lock: str) -> None:
+    locked: dict[str, set[str]] = {}
+    for entry in ENTRY.finditer(lock):
+        locked.setdefault(entry["name"], set()).add(entry["version"])
+    compiled = [entry for path in COMPILED[1:] for entry in ENTRY.finditer(path.read_text("utf-8"))]
+    assert {entry["name"] for entry in compiled} >= {"lightgbm", "numpy", "scipy", "narwhals", "uvicorn", "boto3"}
+    others = [(e["name"], e["version"]) for e in compiled if e["version"] not in locked.get(e["name"], {e["version"]})]
+    assert others == []

@@ -1,0 +1,173 @@
+"""The images that the tests run: named by their content, built once, and removed when nobody uses them any more.
+
+Several processes, and several checkouts, may share an engine. A name is `<repository>:<digest of the content>`, so that
+none takes another's away, and who uses an image holds a lock on its name until its process ends.
+The classic builder keeps a build's stages as its cache, without a name; here they get one too, so that they are
+removed with the image that they made.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import docker
+from docker.errors import APIError, ImageNotFound
+
+from lgbm_sm.build_context import ImageRecipe, context_archive
+from lgbm_sm.config import Pattern
+
+CONTEXT = Path(__file__).parents[2] / "containers"
+# what each image of a test is known by; its value is the repository
+IMAGE_LABEL = "lgbm-sm.test-image"
+
+# names that this process uses -> the descriptor that holds the lock
+_in_use: dict[str, int] = {}
+
+
+def pattern_image(
+    engine: docker.DockerClient,
+    pattern: Pattern,
+    base_image: str,
+    variant: str = "",
+    build_args: Mapping[str, str] | None = None,
+    ca_bundle: bytes = b"",
+) -> str:
+    """The name of a pattern's image, built from the checkout as `lgbm-sm build` does; `variant` names another one."""
+    repository = f"lgbm-sm-test-{pattern.replace('_', '-')}{variant and '-'}{variant}"
+    version = engine.version()
+    platform = f"{version['Os']}/{version['Arch']}"
+    recipe = ImageRecipe(CONTEXT, pattern, repository, platform, base_image, build_args or {})
+    return named_image(
+        engine, repository, context_archive(recipe, ca_bundle), recipe.dockerfile, recipe.all_arguments, platform
+    )
+
+
+def named_image(
+    engine: docker.DockerClient,
+    repository: str,
+    archive: io.BytesIO,
+    dockerfile: str,
+    build_args: Mapping[str, str],
+    platform: str = "",
+) -> str:
+    """The name of the image that the archive makes, built unless the engine holds it.
+
+    `archive` is a tar with fixed owners and times, since its bytes are the content. BASE_IMAGE among `build_args` is an
+    image that the engine holds. Older images of the repository go, except those that another process uses.
+    """
+    digest = _digest(engine, archive, dockerfile, build_args)
+    name = f"{repository}:{digest}"
+    with one_at_a_time():
+        _use(name)
+        try:
+            engine.images.get(name)
+        except ImageNotFound:
+            stages = _build(engine, name, archive, dockerfile, build_args, platform)
+            for number, stage in enumerate(stages, 1):
+                engine.images.get(stage).tag(repository, f"{digest}-stage-{number}")
+        _remove_unused(engine, repository)
+    return name
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Among all processes of this user, whichever checkout they come from."""
+    descriptor = os.open(_lock_folder() / "build.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_images(engine: docker.DockerClient, repository: str) -> None:
+    """All of the repository but those that another process uses."""
+    with one_at_a_time():
+        for name in [name for name in _in_use if name.startswith(f"{repository}:")]:
+            os.close(_in_use.pop(name))
+        _remove_unused(engine, repository)
+
+
+def _digest(engine: docker.DockerClient, archive: io.BytesIO, dockerfile: str, build_args: Mapping[str, str]) -> str:
+    base = engine.images.get(build_args["BASE_IMAGE"]).id
+    described = json.dumps([dockerfile, dict(build_args), base], sort_keys=True)
+    return hashlib.sha256(described.encode() + archive.getvalue()).hexdigest()[:12]
+
+
+def _build(
+    engine: docker.DockerClient,
+    name: str,
+    archive: io.BytesIO,
+    dockerfile: str,
+    build_args: Mapping[str, str],
+    platform: str,
+) -> list[str]:
+    """Build it; returns the ids of the stages before the last one, as far as they have steps of their own."""
+    said: list[str] = []
+    stages: list[str] = []
+    last = ""
+    for event in engine.api.build(
+        fileobj=archive,
+        custom_context=True,
+        dockerfile=dockerfile,
+        tag=name,
+        buildargs=dict(build_args),
+        labels={IMAGE_LABEL: name.partition(":")[0]},
+        platform=platform or None,
+        rm=True,
+        forcerm=True,
+        decode=True,
+    ):
+        text = str(event.get("stream", ""))
+        said.append(text)
+        assert "error" not in event, "".join(said)[-3000:] + event["error"]
+        if last and re.match(r"Step \d+/\d+ : FROM ", text):
+            stages.append(last)
+            last = ""
+        if made := re.match(r" ---> ([0-9a-f]{12,})\n", text):
+            last = made[1]
+    base = engine.images.get(build_args["BASE_IMAGE"])
+    return [stage for stage in stages if engine.images.get(stage).id != base.id]
+
+
+def _lock_folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"lgbm-sm-test-images-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _lock_path(name: str) -> Path:
+    return _lock_folder() / f"{name.replace(':', '@')}.lock"
+
+
+def _use(name: str) -> None:
+    """Until this process ends."""
+    if name not in _in_use:
+        _in_use[name] = os.open(_lock_path(name), os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(_in_use[name], fcntl.LOCK_SH)
+
+
+def _remove_unused(engine: docker.DockerClient, repository: str) -> None:
+    names = {str(name) for image in engine.api.images(repository) for name in image["RepoTags"] or ()}
+    for name in sorted(names, key=len):  # an image before its stages
+        path = _lock_path(name.partition("-stage-")[0] if "-stage-" in name else name)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            with suppress(APIError):  # a container of somebody runs on it
+                engine.images.remove(name)
+            path.unlink()
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,154 @@
+"""One model, three containers: the same predictions, the user's code in each, and nothing left."""
+
+from __future__ import annotations
+
+import textwrap
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from tests.cli.conftest import CommandLine
+from tests.docker.test_docker_backend import bystander, new_project
+
+__all__ = ["bystander"]
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("patterns"), pytest.mark.timeout(900)]
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "src_builtin_container_serve"
+FOUR_FUNCTIONS = """
+    import os
+    import lightgbm
+
+    def model_fn(model_dir):
+        return lightgbm.Booster(model_file=os.path.join(model_dir, "lightgbm-regression-model.txt"))
+
+    def input_fn(body, content_type):
+        assert content_type == "text/csv"
+        return [[float(cell) for cell in line.split(",")] for line in body.splitlines()]
+
+    def predict_fn(data, model):
+        return 2 * model.predict(data)
+
+    def output_fn(prediction, accept):
+        return "".join(repr(float(value)) + "\\n" for value in prediction), "text/csv"
+"""
+# as it was written for the notebook: no output_fn, and the model where the platform puts it
+THREE_FUNCTIONS = """
+    import lightgbm
+
+    def model_fn(model_dir):
+        return lightgbm.Booster(model_file="/opt/ml/model/lightgbm-regression-model.txt")
+
+    def input_fn(request_body, request_content_type):
+        return [[float(cell) for cell in line.split(",")] for line in request_body.splitlines()]
+
+    def predict_fn(input_data, model):
+        return 2 * model.predict(input_data)
+"""
+ONE_FUNCTION = """
+    def transform_fn(model, body, content_type, accept):
+        rows = [[float(cell) for cell in line.split(",")] for line in body.splitlines()]
+        return "".join(repr(float(2 * value)) + "\\n" for value in model.predict(rows)), "text/csv"
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project with a model that a process has trained, and what a process predicts with it."""
+
+    lgbm_sm: CommandLine
+    predictions: list[float]
+
+
+@pytest.fixture(scope="module", params=["byoc", "inference_toolkit"])
+def pattern(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def project(
+    pattern: str,
+    engine: docker.DockerClient,
+    base_image: str,
+    byoc_image: str,
+    toolkit_image: str,
+    docker_session: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Project]:
+    folder = tmp_path_factory.mktemp(pattern)
+    for lgbm_sm in new_project(engine, base_image, docker_session, folder):
+        lgbm_sm.environment["LGBM_SM_CONTAINER__PATTERN"] = pattern
+        lgbm_sm.environment["LGBM_SM_CONTAINER__REPOSITORY"] = f"test-{docker_session}-{uuid.uuid4().hex[:6]}"
+        lgbm_sm("build")
+        answered = lgbm_sm("run", "--set", "local.backend=process").stdout
+        yield Project(lgbm_sm, numbers(answered))
+
+
+def numbers(text: str) -> list[float]:
+    return [float(line) for line in text.splitlines()]
+
+
+def test_run_predicts_what_a_process_predicts(project: Project, pattern: str) -> None:
+    predictions = numbers(project.lgbm_sm("run").stdout)
+    assert len(predictions) == 102
+    assert predictions == pytest.approx(project.predictions, rel=0, abs=0 if pattern == "byoc" else 1e-12)
+
+
+def test_a_model_that_a_process_trained_is_served_by_the_container(project: Project) -> None:
+    project.lgbm_sm("train", "--set", "local.backend=process")
+    deployed = project.lgbm_sm("deploy")
+    assert "a container of" in deployed.stderr
+    assert numbers(project.lgbm_sm("predict").stdout) == pytest.approx(project.predictions, rel=0, abs=1e-12)
+
+
+def test_a_model_that_a_container_trained_is_served_by_a_process(project: Project) -> None:
+    assert "a container of" in project.lgbm_sm("train").stderr
+    deployed = project.lgbm_sm("deploy", "--set", "local.backend=process")
+    assert "a process on this machine" in deployed.stderr
+    assert numbers(project.lgbm_sm("predict").stdout) == project.predictions
+
+
+@pytest.mark.parametrize("code", [FOUR_FUNCTIONS, THREE_FUNCTIONS, ONE_FUNCTION], ids=["four", "three", "transform_fn"])
+def test_the_users_functions_answer(code: str, project: Project, tmp_path: Path) -> None:
+    (tmp_path / "inference.py").write_text(textwrap.dedent(code))
+    project.lgbm_sm("deploy", "--set", f"endpoint.source_dir={tmp_path}")
+    doubled = [2 * value for value in project.predictions]
+    assert numbers(project.lgbm_sm("predict").stdout) == pytest.approx(doubled, rel=0, abs=1e-12)
+
+
+def test_the_example_says_in_the_log_what_each_function_gets(project: Project) -> None:
+    project.lgbm_sm("deploy", "--set", f"endpoint.source_dir={EXAMPLE}")
+    assert numbers(project.lgbm_sm("predict").stdout) == pytest.approx(project.predictions, rel=0, abs=1e-12)
+    log = project.lgbm_sm("logs").stdout
+    for line in (
+        "-> Booster, 13 features, 20 trees",
+        "content_type: str, 8 characters) -> ndarray, shape (102, 13), float64",
+        "model: Booster, 13 features, 20 trees) -> ndarray, shape (102,), float64",
+        "output_fn(prediction: ndarray, shape (102,), float64, accept: str, 8 characters) -> str, ",
+    ):
+        assert line in log
+
+
+def test_the_containers_own_words_say_why_it_cannot_serve(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "inference.py").write_text("def model_fn(model_dir):\n    raise ValueError('no such model')\n")
+    refused = project.lgbm_sm("deploy", "--set", f"endpoint.source_dir={tmp_path}", exit_code=8)
+    assert "ValueError: no such model" in refused.stderr
+
+
+def test_nothing_is_left_but_what_is_not_ours(
+    engine: docker.DockerClient, project: Project, bystander: Container
+) -> None:
+    before = {container.id for container in engine.containers.list()}
+    assert bystander.id in before
+    project.lgbm_sm("deploy")
+    project.lgbm_sm("cleanup", "--yes", "--keep", "images,training-jobs")
+    bystander.reload()
+    assert bystander.status == "running"
+    after = engine.containers.list(all=True, filters={"label": f"lgbm-sm.folder={project.lgbm_sm.folder / '.lgbm-sm'}"})
+    assert after == []

@@ -1,0 +1,154 @@
+"""The image that pattern C serves on: pulled with a password that stays nowhere, or taken from the engine."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import docker
+import pytest
+from docker.errors import APIError, ImageNotFound
+
+from lgbm_sm.backends.docker_engine import Engine
+from lgbm_sm.backends.docker_images import delete_image, find_image
+from lgbm_sm.config import Config, ContainerSection, Pattern, ProjectSection
+from lgbm_sm.console import Console, OutputFormat
+from lgbm_sm.errors import ImageError
+from lgbm_sm.record import Record
+from lgbm_sm.xgboost_image import provide, pull, xgboost_tag
+from tests.cli.conftest import CommandLine
+from tests.contract.serving import wait_until
+from tests.docker.named_images import named_image
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("xgboost_image"), pytest.mark.timeout(600)]
+
+REGISTRY = """
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+RUN apt-get update && apt-get install -y --no-install-recommends docker-registry apache2-utils
+RUN htpasswd -Bbn AWS secret >/etc/docker/registry/htpasswd
+ENV REGISTRY_AUTH_HTPASSWD_PATH=/etc/docker/registry/htpasswd
+CMD ["docker-registry", "serve", "/etc/docker/registry/config.yml"]
+"""
+LOGIN = {"username": "AWS", "password": "secret"}
+
+
+@pytest.fixture(scope="module")
+def registry(engine: docker.DockerClient, base_image: str, docker_session: str) -> Iterator[str]:
+    """Host and port of a registry that wants a password, on loopback."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        member = tarfile.TarInfo("Dockerfile")
+        member.size = len(REGISTRY)
+        tar.addfile(member, io.BytesIO(REGISTRY.encode()))
+    archive.seek(0)
+    image = named_image(engine, "lgbm-sm-test-registry", archive, "Dockerfile", {"BASE_IMAGE": base_image})
+    container = engine.containers.create(
+        image, ports={"5000/tcp": ("127.0.0.1", None)}, labels={"lgbm-sm.test": docker_session}
+    )
+    container.start()
+    wait_until(lambda: b"listening on" in container.logs())
+    container.reload()
+    yield f"127.0.0.1:{container.attrs['NetworkSettings']['Ports']['5000/tcp'][0]['HostPort']}"
+    container.remove(force=True, v=True)
+
+
+@dataclass(frozen=True)
+class Provider:
+    """What `provide` is called with."""
+
+    config: Config
+    record: Record
+    engine: Engine
+    reporter: Console
+
+    def provide(self, image: str | None = None) -> str:
+        built = provide(
+            self.config,
+            image=image,
+            pull_again=False,
+            record=self.record,
+            engine=self.engine,
+            reporter=self.reporter,
+            now=datetime.now(UTC),
+        )
+        return built.image_id
+
+
+@pytest.fixture
+def provider(engine: docker.DockerClient, docker_session: str, tmp_path: Path) -> Iterator[Provider]:
+    config = Config(
+        project=ProjectSection(name=f"test-{docker_session}-{uuid.uuid4().hex[:6]}"),
+        container=ContainerSection(pattern=Pattern.SCRIPT_MODE),
+    )
+    reporter = Console(output=OutputFormat.TEXT, verbose=False, environment={})
+    provider = Provider(config, Record(tmp_path), Engine({}), reporter)
+    yield provider
+    for entry in provider.record.images():
+        delete_image(entry, provider.record, provider.engine)
+    assert engine.images.list(config.project.name) == []
+    provider.engine.client.close()
+
+
+@pytest.fixture
+def small_image(engine: docker.DockerClient, base_image: str) -> Iterator[str]:
+    """A tag of its own for an image that is there."""
+    name = f"lgbm-sm-test-small-{uuid.uuid4().hex[:8]}:1"
+    engine.images.get(base_image).tag(*name.split(":"))
+    yield name
+    engine.images.remove(name)
+
+
+def test_an_image_of_the_engines_gets_the_projects_tag_and_cleanup_takes_only_that(
+    engine: docker.DockerClient, provider: Provider, small_image: str
+) -> None:
+    image_id = provider.provide(small_image)
+    assert engine.images.get(xgboost_tag(provider.config)).id == image_id == engine.images.get(small_image).id
+    assert provider.provide() == image_id  # nobody is called: the tag is there
+    [entry] = provider.record.images()
+    assert find_image(entry, provider.engine)
+    assert delete_image(entry, provider.record, provider.engine) == []
+    assert engine.images.get(small_image).id == image_id
+    with pytest.raises(ImageNotFound):
+        engine.images.get(xgboost_tag(provider.config))
+
+
+def test_it_is_said_when_the_engine_does_not_hold_the_image(provider: Provider) -> None:
+    with pytest.raises(ImageError, match="--image no-such-image:1: the engine does not hold it"):
+        provider.provide("no-such-image:1")
+    assert provider.record.images() == ()
+
+
+def test_an_image_is_pulled_with_the_password_that_is_passed(
+    engine: docker.DockerClient, registry: str, small_image: str, provider: Provider
+) -> None:
+    uri = f"{registry}/sagemaker-xgboost:1.5-1"
+    engine.images.get(small_image).tag(*uri.rsplit(":", 1))
+    pushed = engine.images.push(uri, auth_config=LOGIN)
+    assert "error" not in str(pushed)
+    engine.images.remove(uri)
+    pull(uri, LOGIN, provider.engine, provider.reporter)
+    assert engine.images.get(uri).id == engine.images.get(small_image).id
+    engine.images.remove(uri)
+    # the engine has kept nothing of it
+    with pytest.raises(APIError, match="no basic auth credentials"):
+        engine.images.pull(uri)
+
+
+@pytest.mark.parametrize("login", [LOGIN, {"username": "AWS", "password": "expired"}], ids=["missing", "refused"])
+def test_the_registrys_words_are_given_when_a_pull_fails(
+    login: dict[str, str], registry: str, provider: Provider
+) -> None:
+    with pytest.raises(ImageError, match=f"image {registry}/nothing:1 cannot be pulled: ") as caught:
+        pull(f"{registry}/nothing:1", login, provider.engine, provider.reporter)
+    assert "ecr:BatchGetImage" in caught.value.hint
+
+
+def test_another_pattern_takes_no_image(tmp_path: Path) -> None:
+    refused = CommandLine(tmp_path)("build", "--image", "debian:trixie-slim", exit_code=2)
+    assert "pattern byoc builds its own image" in refused.stderr
