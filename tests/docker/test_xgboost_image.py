@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -48,9 +49,9 @@ def registry(engine: docker.DockerClient, base_image: str, docker_session: str) 
         tar.addfile(member, io.BytesIO(REGISTRY.encode()))
     archive.seek(0)
     image = named_image(engine, "lgbm-sm-test-registry", archive, "Dockerfile", {"BASE_IMAGE": base_image})
-    container = engine.containers.create(
-        image, ports={"5000/tcp": ("127.0.0.1", None)}, labels={"lgbm-sm.test": docker_session}
-    )
+    # docker-py's stubs know no port that the engine chooses
+    options: dict[str, Any] = {"ports": {"5000/tcp": ("127.0.0.1", None)}}
+    container = engine.containers.create(image, labels={"lgbm-sm.test": docker_session}, **options)
     container.start()
     wait_until(lambda: b"listening on" in container.logs())
     container.reload()
