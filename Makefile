@@ -19,7 +19,7 @@ parallel := -n logical --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help set-up run prepare-data train deploy predict status logs cleanup config \
+.PHONY: help set-up run prepare-data build train deploy predict status logs cleanup config \
         test quick lint format coverage lock wheel clean FORCE
 
 help: ## this list
@@ -32,6 +32,7 @@ run: set-up ## prepare the data, train, deploy, predict, and take the endpoint d
 	@$(lgbm_sm) run $(ARGS)
 
 prepare-data: ## split the table into data/train, data/valid and data/test
+build: ## build the images, with the Docker engine
 train: ## train a model; the artifact comes into .lgbm-sm/jobs
 deploy: ## bring up an endpoint for the model
 predict: ## send rows to the endpoint
@@ -40,7 +41,7 @@ logs: ## show the endpoint's log
 cleanup: ## delete what was made; asks first
 config: ## show the settings in force, and where each comes from
 
-deploy predict status logs cleanup config: set-up
+build deploy predict status logs cleanup config: set-up
 	@$(lgbm_sm) $@ $(ARGS)
 
 ifeq ($(strip $(ARGS)),)
