@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-VERBS = {"run", "prepare-data", "train", "deploy", "predict", "status", "logs", "cleanup", "config"}
+VERBS = {"run", "prepare-data", "build", "train", "deploy", "predict", "status", "logs", "cleanup", "config"}
 
 
 def make(checkout: Path, *arguments: str) -> str:
