@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import textwrap
 import uuid
 from collections.abc import Iterator
@@ -139,6 +140,29 @@ def test_the_containers_own_words_say_why_it_cannot_serve(project: Project, tmp_
     (tmp_path / "inference.py").write_text("def model_fn(model_dir):\n    raise ValueError('no such model')\n")
     refused = project.lgbm_sm("deploy", "--set", f"endpoint.source_dir={tmp_path}", exit_code=8)
     assert "ValueError: no such model" in refused.stderr
+
+
+def test_requirements_are_installed_at_the_start_or_refused_before_it(
+    engine: docker.DockerClient, project: Project, pattern: str, tmp_path: Path
+) -> None:
+    (tmp_path / "inference.py").write_text(
+        "def predict_fn(data, model):\n    import tabulate\n    print('tabulate is there')\n    return model.predict(data)\n"
+    )
+    (tmp_path / "requirements.txt").write_text("tabulate\n")
+    # as behind a proxy that opens TLS
+    trusted = ssl.get_default_verify_paths().cafile
+    options = ("--set", f"endpoint.source_dir={tmp_path}", "--set", f"container.ca_bundle={trusted}")
+    if pattern == "byoc":
+        refused = project.lgbm_sm("deploy", *options, exit_code=3)
+        assert (
+            "requirements.txt:1: tabulate cannot be had: the image of pattern byoc installs nothing" in refused.stderr
+        )
+        return
+    project.lgbm_sm("deploy", *options)
+    assert numbers(project.lgbm_sm("predict").stdout) == pytest.approx(project.predictions, rel=0, abs=1e-12)
+    assert "tabulate is there" in project.lgbm_sm("logs").stdout
+    [container] = engine.containers.list(filters={"label": f"lgbm-sm.folder={project.lgbm_sm.folder / '.lgbm-sm'}"})
+    assert "PIP_CERT=/opt/lgbm-sm/ca-bundle.pem" in container.attrs["Config"]["Env"]
 
 
 def test_nothing_is_left_but_what_is_not_ours(
