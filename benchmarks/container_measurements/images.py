@@ -1,0 +1,138 @@
+"""How large the images are, and how long their builds take."""
+
+import io
+import tarfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.container_measurements.figures import CHAIN, Figures
+from benchmarks.container_measurements.limits import at_most
+from benchmarks.container_measurements.project import NAME, Project, repository
+from lgbm_sm import image
+from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, engine_errors
+from lgbm_sm.backends.docker_images import remove_replaced
+from lgbm_sm.build_context import BASE_IMAGE_ARGUMENT, ImageRecipe, image_recipe
+from lgbm_sm.config import Pattern
+from lgbm_sm.errors import ImageError
+from lgbm_sm.model_code import model_code
+from lgbm_sm.record import Image, Place
+
+SUBJECTS = {Pattern.BYOC: "A, byoc", Pattern.INFERENCE_TOOLKIT: "B, inference_toolkit"}
+_CHAIN_FOLDER = Path(__file__).parents[1] / "notebook_chain"
+_CHAIN_CONTEXT = "baseline"
+_BUILD_SECONDS = 1800
+
+
+def build_missing(project: Project) -> dict[str, str]:
+    """Subject -> name of its image, built where the engine does not hold it."""
+    tags = {subject: _build_pattern(project, recipe(project, pattern)) for pattern, subject in SUBJECTS.items()}
+    return {**tags, CHAIN: _build_chain(project)}
+
+
+def measure_sizes(project: Project, tags: dict[str, str], figures: Figures) -> None:
+    """Of the images, and of what pattern C adds to AWS's."""
+    for subject, tag in tags.items():
+        with engine_errors(f"image {tag} cannot be looked at", ImageError):
+            size = project.engine.client.images.get(tag).attrs["Size"]
+        figures.add("size", "MB", subject, size / 1e6)
+    workspace = project.workspaces[Pattern.SCRIPT_MODE]
+    if (workspace.containers_path / Pattern.SCRIPT_MODE).is_dir():
+        code = model_code(workspace.config, Place.DOCKER, project.folder, workspace.containers_path)
+        figures.add("code in the model's archive", "kB", "C, script_mode", _packed_size(code.files) / 1e3)
+
+
+def _packed_size(files: Mapping[str, Path | str]) -> int:
+    """Bytes of a tar.gz with nothing else in it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            data = content.read_bytes() if isinstance(content, Path) else content.encode()
+            member = tarfile.TarInfo(f"code/{name}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getbuffer().nbytes
+
+
+def measure_first_build(project: Project, figures: Figures) -> None:
+    """From the first step, without the engine's cache; the base image is there."""
+    for pattern, subject in SUBJECTS.items():
+        started_at = time.monotonic()
+        _build_pattern(project, recipe(project, pattern), no_cache=True)
+        figures.add("first build", "s", subject, time.monotonic() - started_at)
+    started_at = time.monotonic()
+    _build_chain(project, no_cache=True)
+    figures.add("first build", "s", CHAIN, time.monotonic() - started_at)
+
+
+def measure_cached_builds(project: Project, figures: Figures) -> None:
+    """Of what has not changed: by the tag, as `lgbm-sm build` does, and by the engine's cache."""
+    by_tag, by_cache = "unchanged build, found by its tag", "unchanged build, by the engine's cache"
+    for pattern, subject in SUBJECTS.items():
+        wanted = recipe(project, pattern)
+        started_at = time.monotonic()
+        _build_pattern(project, wanted)
+        figures.add(by_tag, "s", subject, time.monotonic() - started_at)
+
+        # under another name, so that it is not found
+        started_at = time.monotonic()
+        tag = _build_pattern(project, replace(wanted, repository=f"{wanted.repository}-again"))
+        figures.add(by_cache, "s", subject, time.monotonic() - started_at)
+        with engine_errors(f"image {tag} cannot be removed", ImageError):
+            project.engine.client.images.remove(tag)
+    started_at = time.monotonic()
+    _build_chain(project)
+    figures.add(by_cache, "s", CHAIN, time.monotonic() - started_at)
+
+    started_at = time.monotonic()
+    project.command("build")
+    figures.add("`lgbm-sm build`, unchanged", "s", "A, byoc", time.monotonic() - started_at)
+
+
+def recipe(project: Project, pattern: Pattern) -> ImageRecipe:
+    """What `lgbm-sm build` would build."""
+    workspace = project.workspaces[pattern]
+    return image_recipe(workspace.config, pattern, workspace.containers_path, project.engine.platform)
+
+
+def _build_pattern(project: Project, wanted: ImageRecipe, *, no_cache: bool = False) -> str:
+    with at_most(_BUILD_SECONDS, f"the build of {wanted.dockerfile}"):
+        built = image.build(
+            wanted,
+            project=NAME,
+            ca_bundle_path=None,
+            no_cache=no_cache,
+            record=project.record,
+            engine=project.engine,
+            reporter=project.workspace.reporter,
+            now=datetime.now(UTC),
+        )
+    return built.tag
+
+
+def _build_chain(project: Project, *, no_cache: bool = False) -> str:
+    tag = f"{repository(CHAIN)}:{_CHAIN_CONTEXT}"
+    entry = Image(name=tag, project=NAME, place=Place.DOCKER, created_at=datetime.now(UTC), pattern="notebook_chain")
+    project.record.add(entry)
+    base_image = project.config.container.base_image
+    with (
+        at_most(_BUILD_SECONDS, "the build of the notebook chain"),
+        engine_errors(f"image {tag} cannot be built", ImageError),
+    ):
+        events = project.engine.client.api.build(
+            path=str(_CHAIN_FOLDER),
+            tag=tag,
+            buildargs={BASE_IMAGE_ARGUMENT: base_image} if base_image else {},
+            labels={PROJECT_LABEL: NAME, CONTEXT_LABEL: _CHAIN_CONTEXT},
+            nocache=no_cache,
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+        failures = [event["error"] for event in events if "error" in event]
+    if failures:
+        raise ImageError(f"image {tag} cannot be built: {failures[0].strip()}")
+    remove_replaced(entry, project.engine)
+    return tag

@@ -1,0 +1,139 @@
+"""The project that the measurements are made in: its folder, its commands, and the parts that the commands use."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from lgbm_sm.backends import opt_ml
+from lgbm_sm.backends.docker_engine import PROJECT_LABEL, Engine, engine_errors
+from lgbm_sm.config import Config, Pattern, load_config
+from lgbm_sm.errors import EngineError
+from lgbm_sm.record import Image, Place, Record
+from lgbm_sm.shipped import containers_path
+from lgbm_sm.workspace import Workspace, open_workspace
+
+NAME = "lgbm-sm-benchmark"
+_COMMAND_SECONDS = 300
+
+
+class CommandError(Exception):
+    """A command of ours failed."""
+
+
+class Silent:
+    """A reporter that says nothing: the measurements have their own words."""
+
+    def step(self, text: str) -> None: ...
+
+    def detail(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None: ...
+
+    def log(self, line: str) -> None: ...
+
+    def trace(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Project:
+    """`workspaces` differ in the pattern only; `environment` is this process's without LGBM_SM_..."""
+
+    folder: Path
+    environment: dict[str, str]
+    workspaces: dict[Pattern, Workspace]
+
+    @property
+    def workspace(self) -> Workspace:
+        """Under pattern A, which trains."""
+        return self.workspaces[Pattern.BYOC]
+
+    @property
+    def engine(self) -> Engine:
+        return self.workspace.engine
+
+    @property
+    def record(self) -> Record:
+        return self.workspace.record
+
+    @property
+    def config(self) -> Config:
+        return self.workspace.config
+
+    def command(self, *arguments: str) -> None:
+        """Run `lgbm-sm`, as its users do.
+
+        Raises:
+            CommandError: it ended with another exit code than 0.
+            subprocess.TimeoutExpired: it took longer than five minutes, and was killed.
+        """
+        ended = subprocess.run(
+            [str(Path(sys.executable).with_name("lgbm-sm")), *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+        if ended.returncode:
+            raise CommandError(f"lgbm-sm {' '.join(arguments)}: exit code {ended.returncode}\n{ended.stderr.strip()}")
+
+
+@contextmanager
+def opened_project(base_image: str | None, *, keep_images: bool) -> Iterator[Project]:
+    """A project in a temporary folder; in the end `lgbm-sm cleanup` removes all that was made, and the folder goes."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
+    try:
+        project = _project(folder, base_image)
+        _adopt_kept_images(project)
+        try:
+            yield project
+        finally:
+            project.command("cleanup", "--yes", *(("--keep", "images") if keep_images else ()))
+    finally:
+        opt_ml.remove_tree(folder)  # models are read-only
+
+
+def _project(folder: Path, base_image: str | None) -> Project:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LGBM_SM_")}
+    path = folder / "config.yaml"
+    document = {
+        "project": {"name": NAME},
+        "container": {"repository": repository(Pattern.BYOC), "base_image": base_image},
+    }
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    workspaces = {
+        pattern: open_workspace(
+            load_config(path, [f"container.pattern={pattern}", f"container.repository={repository(pattern)}"]),
+            containers_path=containers_path(),
+            environment=environment,
+            reporter=Silent(),
+        )
+        for pattern in Pattern
+    }
+    return Project(folder, environment, workspaces)
+
+
+def _adopt_kept_images(project: Project) -> None:
+    """Put what an earlier run has kept on record, so that it goes with the rest."""
+    with engine_errors("images cannot be listed", EngineError):
+        kept = project.engine.client.images.list(filters={"label": f"{PROJECT_LABEL}={NAME}"})
+    for image in kept:
+        pattern = image.labels.get("lgbm-sm.pattern", "")
+        for tag in image.tags:
+            now = datetime.now(UTC)
+            project.record.add(Image(name=tag, project=NAME, place=Place.DOCKER, created_at=now, pattern=pattern))
+
+
+def repository(subject: str) -> str:
+    """What an image's name begins with."""
+    return f"{NAME}-{subject.replace('_', '-').replace(' ', '-')}"

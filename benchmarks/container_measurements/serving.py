@@ -1,0 +1,141 @@
+"""How long a server takes until it answers, how much memory it holds then, and how long it takes to end."""
+
+import http.client
+import tarfile
+import time
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.container_measurements.figures import Figures
+from benchmarks.container_measurements.limits import at_most
+from benchmarks.container_measurements.project import NAME, Project
+from lgbm_sm.backends import STOP_SERVING_SECONDS, opt_ml
+from lgbm_sm.backends.docker import ContainerServer, ContainerSettings, DockerBackend
+from lgbm_sm.errors import EndpointError
+from lgbm_sm.record import Endpoint, Place
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+_READY_SECONDS = 120
+_REQUEST_SECONDS = 10
+_PAUSE_SECONDS = 0.02
+# so many that each worker has had some
+_REQUESTS = 50
+
+
+@dataclass(frozen=True)
+class Question:
+    """A row of CSV, and what the model says to it."""
+
+    row: bytes
+    prediction: float
+
+
+def first_question(data_path: Path, artifact_path: Path) -> Question:
+    """The first row of the test split, and LightGBM's own prediction for it."""
+    import lightgbm
+
+    row = next(data_path.glob("test/*.csv")).read_bytes().splitlines()[0]
+    with tarfile.open(artifact_path) as archive:
+        file = archive.extractfile("lightgbm-regression-model.txt")
+        if file is None:
+            raise FileNotFoundError(f"{artifact_path} holds no model")
+        booster = lightgbm.Booster(model_str=file.read().decode())
+    predictions = np.asarray(booster.predict(np.array([row.split(b",")], dtype=np.float64)))
+    return Question(row, float(predictions[0]))
+
+
+def measure_serving(
+    project: Project, tags: Mapping[str, str], artifact_path: Path, question: Question, figures: Figures
+) -> None:
+    """One round: each image is started, asked and stopped."""
+    for subject, tag in tags.items():
+        now = datetime.now(UTC)
+        name = f"{NAME}-{now:%H-%M-%S-%f}"
+        endpoint = Endpoint(
+            name=name,
+            project=NAME,
+            place=Place.DOCKER,
+            created_at=now,
+            folder=project.record.endpoints_path / name,
+            training_job=artifact_path.parent.parent.name,
+            image=tag,
+        )
+        opt_ml.lay_out_serving(endpoint.root_path, artifact_path, {})
+        backend = DockerBackend(project.engine, ContainerSettings(), image=tag)
+        try:
+            with at_most(2 * _READY_SECONDS, f"serving in a container of {tag}"):
+                _measure(backend, endpoint, question, subject, figures)
+        finally:
+            backend.stop(endpoint)
+        opt_ml.remove_tree(endpoint.folder)
+
+
+def _measure(backend: DockerBackend, endpoint: Endpoint, question: Question, subject: str, figures: Figures) -> None:
+    started_at = time.monotonic()
+    server = backend.start_serving(endpoint, {})
+    _wait_until_ready(server, question)
+    figures.add("container start to first prediction", "s", subject, time.monotonic() - started_at)
+    for _ in range(_REQUESTS):
+        if _asked(server.url, question.row) is None:
+            raise EndpointError(f"a container of {endpoint.image} answered, and then no more")
+    figures.add(f"memory after {_REQUESTS} requests", "MiB", subject, _memory_bytes(server.container) / 2**20)
+
+    started_at = time.monotonic()
+    server.container.stop(timeout=int(STOP_SERVING_SECONDS))
+    exit_code = int(server.container.wait(timeout=_REQUEST_SECONDS)["StatusCode"])
+    figures.add("SIGTERM to exit", "s", subject, time.monotonic() - started_at)
+    figures.add("exit code", "", subject, exit_code)
+
+
+def _wait_until_ready(server: ContainerServer, question: Question) -> None:
+    """Until a row is answered with 200.
+
+    Raises:
+        EndpointError: it never was, or not as the model answers it.
+    """
+    started_at = look_at = time.monotonic()
+    while (answer := _asked(server.url, question.row)) is None:
+        now = time.monotonic()
+        if now > look_at:  # now and then: the engine's answers cost processor time too
+            look_at = now + 1
+            ended = server.ending() is not None
+        else:
+            ended = False
+        if ended or now > started_at + _READY_SECONDS:
+            log = server.container.logs(tail=15).decode(errors="replace")
+            raise EndpointError(f"no answer from a container of {server.backend.image}\n{log}")
+        time.sleep(_PAUSE_SECONDS)
+    if abs(answer - question.prediction) > 1e-12 * abs(question.prediction):
+        raise EndpointError(f"a container of {server.backend.image} predicts {answer}, not {question.prediction}")
+
+
+def _asked(url: str, row: bytes) -> float | None:
+    """The prediction; None where nobody answers, or with another status than 200."""
+    address = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=_REQUEST_SECONDS)
+    try:
+        connection.request("POST", "/invocations", row, {"Content-Type": "text/csv", "Accept": "text/csv"})
+        response = connection.getresponse()
+        body = response.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return float(body) if response.status == 200 else None
+
+
+def _memory_bytes(container: "Container") -> float:
+    """As `docker stats` shows it: without what the kernel could drop of its cache of files."""
+    stats: Any = container.stats(stream=False)
+    memory = stats["memory_stats"]
+    details = memory["stats"]
+    # control groups v1, and v2
+    return float(memory["usage"] - details.get("total_inactive_file", details.get("inactive_file", 0)))
