@@ -19,6 +19,9 @@ from lgbm_sm.record import Endpoint, EndpointStatus, Place, Record, TrainingJob
 
 _LAST_LINES = 10
 _PING_SECONDS = 2.0  # the platform waits 2 s for an answer to /ping
+# A server that fails instead of being late, as AWS's XGBoost image does where the model cannot be loaded: the platform
+# would go on asking for minutes, and then say only that the pings failed.
+_MOST_FAILURES = 3
 _LONGEST_PAUSE_SECONDS = 0.25
 
 
@@ -97,8 +100,10 @@ def _unpack(endpoint: Endpoint, job: TrainingJob, code: ModelCode) -> None:
 def _wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, timeout_seconds: float) -> None:
     deadline = time.monotonic() + timeout_seconds
     pause_seconds = 0.02
+    failures = 0
     while time.monotonic() < deadline:
-        answered = _answers_ping(server.url)
+        status = _ping(server.url)
+        failures = failures + 1 if status == http.client.INTERNAL_SERVER_ERROR else 0
         # asked after the ping: what answered was the server, and no other program that has its port by now
         ending = server.ending()
         if ending is not None:
@@ -108,8 +113,14 @@ def _wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, time
                 f"its log ends:{_last_log_lines(endpoint, backend)}",
                 "mend what the log names, then run `lgbm-sm deploy` again",
             )
-        if answered:
+        if status == http.client.OK:
             return
+        if failures == _MOST_FAILURES:
+            raise EndpointError(
+                f"the server of endpoint {endpoint.name} answers /ping with {status}, time after time; "
+                f"its log ends:{_last_log_lines(endpoint, backend)}",
+                "mend what the log names, then run `lgbm-sm deploy` again",
+            )
         time.sleep(pause_seconds)
         pause_seconds = min(1.5 * pause_seconds, _LONGEST_PAUSE_SECONDS)
     raise TimedOutError(
@@ -119,23 +130,24 @@ def _wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, time
     )
 
 
-def _answers_ping(url: str) -> bool:
-    """Whether `GET /ping` answers 200 within the platform's 2 s."""
+def _ping(url: str) -> int | None:
+    """The status of `GET /ping`; None where none comes within the platform's 2 s."""
     if not url:  # a server that ended before it had a port
-        return False
+        return None
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=_PING_SECONDS)
     try:
         connection.request("GET", "/ping")
-        return connection.getresponse().status == http.client.OK
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 
 
 def _last_log_lines(endpoint: Endpoint, backend: Backend) -> str:
     lines = backend.read_log(endpoint).decode("utf-8", errors="replace").splitlines()
-    return "".join(f"\n  {line}" for line in lines[-_LAST_LINES:])
+    causes = [line for line in lines[:-_LAST_LINES] if line.startswith("error: ")]
+    return "".join(f"\n  {line}" for line in [*causes[-1:], *lines[-_LAST_LINES:]])
 
 
 def get_endpoint(record: Record, project: str, backends: Mapping[Place, Backend]) -> Endpoint:

@@ -24,7 +24,11 @@ CODE_PATH = "/opt/ml/model/code"
 _PROGRAM = "lgbm_runtime"
 # where the user's file has the name that ours has otherwise
 _OUR_ENTRY_POINT_BESIDE_THE_USERS = "lgbm_sm_inference.py"
+# The image makes a package of the folder and installs it: files of these names would take the place of its own.
+_IMAGES_OWN = ("setup.py", "setup.cfg", "MANIFEST.in", "pyproject.toml")
 _BAKE_LIGHTGBM = "BAKE_LIGHTGBM"
+# Their workers each install the code at their first request, in one folder: side by side they break one another.
+_INSTALL_IN_WORKERS = ("1.5-1", "1.7-1")
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,11 @@ def _script_mode(version: str, source: InferenceSource | None, containers_path: 
     """Our file is the one that AWS's image runs, so that statuses survive; it runs the user's."""
     entry_point = _OUR_ENTRY_POINT_BESIDE_THE_USERS if source else DEFAULT_ENTRY_POINT
     environment = {"SAGEMAKER_PROGRAM": entry_point, "SAGEMAKER_SUBMIT_DIRECTORY": CODE_PATH}
+    if version in _INSTALL_IN_WORKERS:
+        environment["SAGEMAKER_MODEL_SERVER_WORKERS"] = "1"
     if source:
         image = f"AWS's XGBoost image {version}"
-        check_free_names(source, (entry_point,), "the program")
+        check_free_names(source, (entry_point, *_IMAGES_OWN), image)
         check_syntax(source, XGBOOST_PYTHON_VERSIONS[version], image)
         environment["LGBM_RUNTIME_PROGRAM"] = source.entry_point
     folder = containers_path / "script_mode"

@@ -15,10 +15,11 @@ from docker.models.containers import Container
 
 from tests.cli.conftest import CommandLine
 from tests.docker.test_docker_backend import bystander, new_project
+from tests.docker.xgboost_stand_in import WHEELS, build_image
 
 __all__ = ["bystander"]
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("patterns"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "src_builtin_container_serve"
 FOUR_FUNCTIONS = """
@@ -66,14 +67,27 @@ class Project:
     predictions: list[float]
 
 
-@pytest.fixture(scope="module", params=["byoc", "inference_toolkit"])
-def pattern(request: pytest.FixtureRequest) -> str:
+# a pattern's tests share a project, and so a process
+CASES = [
+    pytest.param(name, marks=pytest.mark.xdist_group(f"patterns {name}"))
+    for name in ("byoc", "inference_toolkit", "script_mode 1.5-1", "script_mode 3.0-5")
+]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
 
 
 @pytest.fixture(scope="module")
+def pattern(case: str) -> str:
+    return case.partition(" ")[0]
+
+
+@pytest.fixture(scope="module")
 def project(
+    case: str,
     pattern: str,
     engine: docker.DockerClient,
     base_image: str,
@@ -83,10 +97,17 @@ def project(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp(pattern)
+    version = case.partition(" ")[2]
+    image = build_image(engine, base_image, version) if version else ""
     for lgbm_sm in new_project(engine, base_image, docker_session, folder):
         lgbm_sm.environment["LGBM_SM_CONTAINER__PATTERN"] = pattern
-        lgbm_sm.environment["LGBM_SM_CONTAINER__REPOSITORY"] = f"test-{docker_session}-{uuid.uuid4().hex[:6]}"
-        lgbm_sm("build")
+        if version:
+            lgbm_sm.environment["LGBM_SM_CONTAINER__XGBOOST_VERSION"] = version
+            for name, value in WHEELS.items():
+                lgbm_sm.environment[f"LGBM_SM_LOCAL__ENVIRONMENT__{name}"] = value
+        else:
+            lgbm_sm.environment["LGBM_SM_CONTAINER__REPOSITORY"] = f"test-{docker_session}-{uuid.uuid4().hex[:6]}"
+        lgbm_sm("build", *(("--image", image) if image else ()))
         answered = lgbm_sm("run", "--set", "local.backend=process").stdout
         yield Project(lgbm_sm, numbers(answered))
 
@@ -151,7 +172,8 @@ def test_requirements_are_installed_at_the_start_or_refused_before_it(
     (tmp_path / "requirements.txt").write_text("tabulate\n")
     # as behind a proxy that opens TLS
     trusted = ssl.get_default_verify_paths().cafile
-    options = ("--set", f"endpoint.source_dir={tmp_path}", "--set", f"container.ca_bundle={trusted}")
+    settings = (f"endpoint.source_dir={tmp_path}", f"container.ca_bundle={trusted}", "local.environment.PIP_NO_INDEX=")
+    options = [word for setting in settings for word in ("--set", setting)]
     if pattern == "byoc":
         refused = project.lgbm_sm("deploy", *options, exit_code=3)
         assert (

@@ -4,7 +4,7 @@ import io
 from functools import cache
 from pathlib import Path
 
-import flask  # type: ignore[import-not-found]  # it is in the image only
+import flask
 import lightgbm
 import pandas as pd
 
@@ -19,14 +19,14 @@ def get_model() -> lightgbm.Booster:
     return lightgbm.Booster(model_file=str(MODEL_PATH))
 
 
-@app.route("/ping", methods=["GET"])  # type: ignore[untyped-decorator]
+@app.route("/ping", methods=["GET"])
 def ping() -> flask.Response:
     """200 once this worker has the model."""
     healthy = get_model() is not None
     return flask.Response(response="\n", status=200 if healthy else 404, mimetype="application/json")
 
 
-@app.route("/invocations", methods=["POST"])  # type: ignore[untyped-decorator]
+@app.route("/invocations", methods=["POST"])
 def invocations() -> flask.Response:
     """One prediction a line, for rows of CSV without a header."""
     if flask.request.content_type != "text/csv":

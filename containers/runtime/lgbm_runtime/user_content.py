@@ -12,9 +12,11 @@ from lgbm_runtime.encoding import negotiate
 from lgbm_runtime.errors import InvocationError
 from lgbm_runtime.media_type import CSV, JSON, parse_media_type, split_elements
 from lgbm_runtime.predictor import Answer
+from lgbm_runtime.user_functions import ATTRIBUTES_HEADER
 
 # A body of these types is handed to user code as text, as the toolkits do; any other one as bytes.
 _TEXT_TYPES = (CSV, JSON)
+_RESPONSE_ATTRIBUTES = ("get_data", "status_code", "content_type", "headers")
 _CHARSETS = ("utf-8", "utf-8-sig", "ascii", "iso8859-1", "cp1252", "utf-16")
 
 
@@ -65,8 +67,11 @@ def rows_of(prediction: Any) -> list[Any]:
 def answer_of(result: Any, media_type: str, attributes: str) -> Answer:
     """The answer that output_fn or transform_fn returned: the body, or the body and its content type.
 
-    A body that is neither text nor bytes is encoded as JSON. Raises TypeError for what cannot be.
+    A body that is neither text nor bytes is encoded as JSON. Code for AWS's XGBoost image may return a Response of
+    Werkzeug's. Raises TypeError for what cannot be encoded, and InvocationError for a Response with an error's status.
     """
+    if all(hasattr(result, name) for name in _RESPONSE_ATTRIBUTES):
+        return _answer_of_response(result, attributes)
     body, content_type = result if isinstance(result, tuple) and len(result) == 2 else (result, media_type)
     if not (isinstance(content_type, str) and content_type.isascii() and content_type.isprintable()):
         raise TypeError(f"the inference code returned {content_type!r} as content type")
@@ -75,3 +80,10 @@ def answer_of(result: Any, media_type: str, attributes: str) -> Answer:
     elif not isinstance(body, (bytes, bytearray, memoryview)):
         body = json.dumps(body).encode()
     return Answer(bytes(body), content_type, attributes)
+
+
+def _answer_of_response(response: Any, attributes: str) -> Answer:
+    body: bytes = response.get_data()
+    if response.status_code >= 400:
+        raise InvocationError(response.status_code, body.decode("utf-8", "replace"))
+    return Answer(body, response.content_type, response.headers.get(ATTRIBUTES_HEADER) or attributes)

@@ -1,0 +1,128 @@
+"""Pattern C's script: AWS's XGBoost image loads the model with `model_fn` and answers requests with `transform_fn`.
+
+The image's first process imports this file too, and only to see that it can: so the functions import what they need.
+It keeps to Python 3.8, which the image 1.5-1 has.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import uuid
+from pathlib import Path
+from traceback import format_exc
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
+
+if TYPE_CHECKING:
+    from lgbm_runtime.errors import InvocationError
+    from lgbm_runtime.predictor import Predictor
+    from lgbm_runtime.user_code import InferenceCode
+
+# The user's file beside this one; without it, the program's own functions answer.
+PROGRAM_VARIABLE = "LGBM_RUNTIME_PROGRAM"
+_JSON = "application/json"
+# The images up to 1.7-1 have each worker install the code once more, within its first request: workers that do it at
+# the same time break each other's installation, and each leaves a larger one. By then all is installed: this file is
+# imported right after that, before there are workers. pip knows the variable from version 22.2 on.
+_DRY_RUN_VARIABLE = "PIP_DRY_RUN"
+os.environ[_DRY_RUN_VARIABLE] = "1"
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def model_fn(model_dir: str) -> Predictor | InferenceCode:
+    """Load the model in `model_dir`, and make one prediction.
+
+    Where that fails, the image answers pings with 500, and tries again at the next one. Raises ModelError and
+    LibraryError; the line that says why is in the log.
+    """
+    from lgbm_runtime.errors import ModelError
+    from lgbm_runtime.lightgbm_library import LibraryError
+
+    # a user's code may have its own use for pip
+    os.environ.pop(_DRY_RUN_VARIABLE, None)
+    try:
+        service = load(Path(model_dir), os.environ)
+        service.prove()
+    except (ModelError, LibraryError) as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        os.environ[_DRY_RUN_VARIABLE] = "1"
+        raise
+    return service
+
+
+def transform_fn(service: Predictor | InferenceCode, content: str | bytes, _content_type: str, _accept: str) -> Any:
+    """Answer the request that Flask has in hand; the arguments are what the image made of it. Returns a Response."""
+    # the image has it, and is the only one that must
+    flask = importlib.import_module("flask")
+    request = flask.request
+    reply = reply_to(service, raw_body(request.environ, content), request.headers)
+    return flask.Response(reply.body, reply.status, dict(reply.headers))
+
+
+def load(model_path: Path, environment: Mapping[str, str]) -> Predictor | InferenceCode:
+    """What answers for the model in `model_path`. Raises ModelError and LibraryError."""
+    from lgbm_runtime.predictor import Predictor
+    from lgbm_runtime.user_code import load_service
+
+    program = environment.get(PROGRAM_VARIABLE)
+    if not program:
+        return Predictor.load(model_path)
+    # SAGEMAKER_PROGRAM names this file
+    return load_service(model_path, {**environment, "SAGEMAKER_PROGRAM": program})
+
+
+def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[str, str]) -> Reply:
+    """The answer to a request, or the error. The names in `headers` are matched in any case, or spelled as here.
+
+    Whatever is raised here would be an HTML page with status 500.
+    """
+    from lgbm_runtime.errors import InvocationError
+    from lgbm_runtime.user_functions import ATTRIBUTES_HEADER
+
+    try:
+        encoding = headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            raise InvocationError(415, f"content encoding {encoding[:60]} is not supported; send the body as it is")
+        answer = service.invoke(
+            body, headers.get("Content-Type"), headers.get("Accept"), headers.get(ATTRIBUTES_HEADER, "")
+        )
+        said = {ATTRIBUTES_HEADER: _header_text(answer.attributes)} if answer.attributes else {}
+        return Reply(200, {"Content-Type": answer.content_type, **said}, answer.body)
+    except InvocationError as error:
+        return _refusal(error)
+    except Exception:  # noqa: BLE001 - the one place where a bug must not reach the client
+        reference = uuid.uuid4().hex[:12]
+        print(f"unexpected error {reference}:\n{format_exc()}", file=sys.stderr, flush=True)
+        message = f"the server failed; its log has the cause under the reference {reference}"
+        return _refusal(InvocationError(500, message))
+
+
+def raw_body(environ: Mapping[str, Any], content: str | bytes) -> bytes:
+    """The body as it was sent. The image's `content` is text where it is CSV or JSON, with U+FFFD for what is no UTF-8.
+
+    Source: `populate_request` in Werkzeug's documentation of BaseRequest: the request that was made last, here the one
+    that `content` comes from, stands in `environ`. From version 2.0 on it does not.
+    """
+    request = environ.get("werkzeug.request")
+    if request is not None:
+        body: bytes = request.get_data()
+        return body
+    return content.encode() if isinstance(content, str) else content
+
+
+def _refusal(error: InvocationError) -> Reply:
+    return Reply(error.status, {"Content-Type": _JSON}, json.dumps(error.to_json()).encode())
+
+
+def _header_text(attributes: str) -> str:
+    """Raises ValueError for what a header cannot hold."""
+    if not (attributes.isascii() and attributes.isprintable()):
+        raise ValueError(f"the inference code set {attributes[:60]!r} as custom attributes")
+    return attributes
