@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lgbm_sm.backends.deletion import delete
-from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.docker_images import delete_image
-from lgbm_sm.errors import EngineError, UsageError
-from lgbm_sm.inventory import Backends, Item, list_items
+from lgbm_sm.ecr_entries import delete_from_ecr
+from lgbm_sm.errors import AwsError, EngineError, UsageError
+from lgbm_sm.inventory import Holdings, Item, list_items
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Endpoint, Image, Record
+from lgbm_sm.record import Endpoint, Image, PushedImage, RecordedEntry, Repository, TrainingJob
 
 
 class CleanupKind(StrEnum):
@@ -18,7 +18,9 @@ class CleanupKind(StrEnum):
 
     ENDPOINTS = "endpoints"
     TRAINING_JOBS = "training-jobs"
-    IMAGES = "images"  # last: a container of one keeps it
+    IMAGES = "images"  # after these: a container of one keeps it
+    PUSHED_IMAGES = "pushed-images"
+    REPOSITORIES = "repositories"  # after the images in them
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,7 @@ class CleanupResult:
 
 
 def cleanup(
-    record: Record,
-    backends: Backends,
-    engine: Engine,
+    holdings: Holdings,
     *,
     keep: Collection[CleanupKind],
     confirm: Callable[[str], bool],
@@ -42,13 +42,13 @@ def cleanup(
     """Delete everything on record and in the work folder, one kind after the other, each after `confirm`.
 
     Training jobs take their model artifacts and logs with them. Running it twice is harmless. Where the engine does
-    not answer, what it holds is left, and the rest is deleted.
+    not answer, or AWS, what they hold is left, and the rest is deleted.
     """
-    record.discard_unfinished_write()
+    holdings.record.discard_unfinished_write()
     deleted: list[Item] = []
     kept: list[Item] = []
     for kind in CleanupKind:
-        items = [item for item in list_items(record, backends, engine) if kind_of(item) is kind]
+        items = [item for item in list_items(holdings) if kind_of(item) is kind]
         if not items:
             continue
         if kind in keep or not confirm(_question(kind, items)):
@@ -56,24 +56,29 @@ def cleanup(
             continue
         reporter.step(f"Deleting {_counted(kind, len(items))}")
         for item in items:
-            left = _delete(item, record, backends, engine)
+            left = _delete(item.entry, holdings)
             if left:
                 reporter.warn(f"{item.entry.name} is left: {'; '.join(left)}")
             else:
                 reporter.detail(f"{item.entry.name} deleted")
                 deleted.append(item)
     kept_names = {item.entry.name for item in kept}
-    left_over = tuple(item for item in list_items(record, backends, engine) if item.entry.name not in kept_names)
+    left_over = tuple(item for item in list_items(holdings) if item.entry.name not in kept_names)
     return CleanupResult(tuple(deleted), tuple(kept), left_over)
 
 
-def _delete(item: Item, record: Record, backends: Backends, engine: Engine) -> list[str]:
+def _delete(entry: RecordedEntry, holdings: Holdings) -> list[str]:
     """What could not be deleted, or why not."""
+    record = holdings.record
     try:
-        if isinstance(item.entry, Image):
-            return delete_image(item.entry, record, engine)
-        return delete(item.entry, record, backends[item.entry.place])
-    except EngineError as error:
+        match entry:
+            case Image():
+                return delete_image(entry, record, holdings.engine)
+            case PushedImage() | Repository():
+                return delete_from_ecr(entry, record, holdings.accounts)
+            case TrainingJob() | Endpoint():
+                return delete(entry, record, holdings.backends[entry.place])
+    except (EngineError, AwsError) as error:
         return [error.message]
 
 
@@ -93,14 +98,23 @@ def kinds_of(names: str) -> tuple[CleanupKind, ...]:
 
 def kind_of(item: Item) -> CleanupKind:
     """The kind that an item is deleted with."""
-    if isinstance(item.entry, Image):
-        return CleanupKind.IMAGES
-    return CleanupKind.ENDPOINTS if isinstance(item.entry, Endpoint) else CleanupKind.TRAINING_JOBS
+    match item.entry:
+        case Image():
+            return CleanupKind.IMAGES
+        case PushedImage():
+            return CleanupKind.PUSHED_IMAGES
+        case Repository():
+            return CleanupKind.REPOSITORIES
+        case Endpoint():
+            return CleanupKind.ENDPOINTS
+        case TrainingJob():
+            return CleanupKind.TRAINING_JOBS
 
 
 def _counted(kind: CleanupKind, count: int) -> str:
-    noun = kind.replace("-", " ").removesuffix("s")
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    nouns = kind.replace("-", " ")
+    noun = nouns.replace("ies", "y") if nouns.endswith("ies") else nouns.removesuffix("s")
+    return f"{count} {noun if count == 1 else nouns}"
 
 
 def _question(kind: CleanupKind, items: list[Item]) -> str:

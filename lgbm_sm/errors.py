@@ -66,7 +66,13 @@ class EngineError(ImageError):
 
 
 class AwsError(LgbmSmError):
+    """AWS refuses a call, or does not answer; `code` is AWS's own, empty where there was no answer."""
+
     exit_code = ExitCode.AWS
+
+    def __init__(self, message: str, hint: str = "", code: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
 
 
 class TrainingError(LgbmSmError):

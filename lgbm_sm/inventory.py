@@ -5,12 +5,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lgbm_sm.aws import Accounts
 from lgbm_sm.backends import Backend
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.docker_images import find_image
-from lgbm_sm.errors import EngineError
+from lgbm_sm.ecr_entries import find_in_ecr
+from lgbm_sm.errors import AwsError, EngineError
 from lgbm_sm.record import (
     UNKNOWN_PROJECT,
+    EcrEntry,
     Endpoint,
     EndpointStatus,
     Entry,
@@ -26,8 +29,18 @@ Backends = Mapping[Place, Backend]
 
 
 @dataclass(frozen=True)
+class Holdings:
+    """Where what is ours may be."""
+
+    record: Record
+    backends: Backends
+    engine: Engine
+    accounts: Accounts
+
+
+@dataclass(frozen=True)
 class Item:
-    """A job, an endpoint or an image. `state` is what is seen now, which a killed or crashed program may have changed.
+    """One thing of ours. `state` is what is seen now, which a killed or crashed program may have changed.
 
     `running` is None where that cannot be known.
     """
@@ -38,8 +51,12 @@ class Item:
     running: bool | None
 
 
-def list_items(record: Record, backends: Backends, engine: Engine) -> list[Item]:
-    """Everything on record, oldest first, then what is there without an entry, then the images."""
+def list_items(holdings: Holdings) -> list[Item]:
+    """Jobs and endpoints on record, oldest first, then those without an entry, then images, here and in ECR.
+
+    AWS is called only where something of AWS's is on record.
+    """
+    record, backends = holdings.record, holdings.backends
     unrecorded: dict[Path, Entry] = {}
     for backend in backends.values():
         with suppress(EngineError):  # what is on record there says so
@@ -50,7 +67,8 @@ def list_items(record: Record, backends: Backends, engine: Engine) -> list[Item]
     entries = (*record.entries(), *unrecorded.values())
     return [
         *(_look_at(entry, backends[entry.place]) for entry in entries),
-        *(_look_at_image(image, engine) for image in record.images()),
+        *(_look_at_image(image, holdings.engine) for image in record.images()),
+        *(_look_into_ecr(entry, holdings.accounts) for entry in record.ecr_entries()),
     ]
 
 
@@ -72,6 +90,14 @@ def _look_at_image(image: Image, engine: Engine) -> Item:
     if found:
         return Item(image, "Available", image.pattern, running=False)
     return Item(image, "Gone" if image.image_id else "Unfinished", "the engine does not hold it", running=False)
+
+
+def _look_into_ecr(entry: EcrEntry, accounts: Accounts) -> Item:
+    try:
+        found = find_in_ecr(entry, accounts)
+    except AwsError as error:
+        return Item(entry, "Unknown", error.message, running=False)
+    return Item(entry, "Available" if found else "Gone", f"account {entry.account}, {entry.region}", running=False)
 
 
 def _seen(entry: Entry, *, running: bool) -> Item:

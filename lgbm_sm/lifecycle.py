@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lgbm_sm import data, deploy, image, metrics, training, xgboost_image
+from lgbm_sm import data, deploy, ecr, image, metrics, training, xgboost_image
 from lgbm_sm.backends.deletion import delete
-from lgbm_sm.build_context import image_recipe
-from lgbm_sm.config import LOCAL, LocalBackend, Pattern
+from lgbm_sm.build_context import ImageRecipe, image_recipe, image_tag
+from lgbm_sm.config import LOCAL, Config, LocalBackend, Pattern
 from lgbm_sm.deploy import ServingPlan
+from lgbm_sm.ecr import PushResult
 from lgbm_sm.errors import ConfigError, TrainingError, UsageError
 from lgbm_sm.image import BuiltImage
 from lgbm_sm.inventory import Backends
@@ -49,10 +50,6 @@ def build_images(
             f"train and deploy look for an image on {workspace.config.container.base_image or 'the default base'}: "
             f"set container.base_image: {base_image} for them to take this one"
         )
-    patterns = dict.fromkeys((Pattern.BYOC, Pattern.BYOC if pattern is Pattern.SCRIPT_MODE else pattern))
-    recipes = [
-        image_recipe(config, pattern, workspace.containers_path, workspace.engine.platform) for pattern in patterns
-    ]
     built = [
         image.build(
             recipe,
@@ -64,7 +61,7 @@ def build_images(
             reporter=workspace.reporter,
             now=datetime.now(UTC),
         )
-        for recipe in recipes
+        for recipe in _recipes(workspace, config)
     ]
     if pattern is Pattern.SCRIPT_MODE:
         provided = xgboost_image.provide(
@@ -78,6 +75,39 @@ def build_images(
         )
         built.append(provided)
     return built
+
+
+def push_images(workspace: Workspace) -> list[PushResult]:
+    """Push what `build_images` has built; AWS's image stays where it is.
+
+    Raises:
+        ImageError: an image is not built, or did not arrive as hosting takes it.
+        AwsError: AWS refuses a call, or does not answer.
+    """
+    config = workspace.config
+    if config.container.pattern is Pattern.SCRIPT_MODE:
+        workspace.reporter.step("Pattern script_mode: AWS's own image serves, and there is nothing to push for it")
+        if config.training.instance_type == LOCAL:
+            return []
+    account = workspace.accounts.get(config.aws.region)
+    return [
+        ecr.push(
+            image_tag(recipe),
+            ecr.Destination(account, config.project.name, config.aws.immutable_tags),
+            record=workspace.record,
+            engine=workspace.engine,
+            reporter=workspace.reporter,
+            now=datetime.now(UTC),
+        )
+        for recipe in _recipes(workspace, config)
+    ]
+
+
+def _recipes(workspace: Workspace, config: Config) -> list[ImageRecipe]:
+    """Of the image that trains, and of the one that serves where that is another one of ours."""
+    pattern = config.container.pattern
+    patterns = dict.fromkeys((Pattern.BYOC, Pattern.BYOC if pattern is Pattern.SCRIPT_MODE else pattern))
+    return [image_recipe(config, pattern, workspace.containers_path, workspace.engine.platform) for pattern in patterns]
 
 
 def prepare_data(workspace: Workspace) -> data.PreparedData:

@@ -28,6 +28,7 @@ class Place(StrEnum):
 
     PROCESS = "process"
     DOCKER = "docker"
+    AWS = "aws"
 
 
 class TrainingJobStatus(StrEnum):
@@ -109,9 +110,29 @@ class Image(_Entry):
     image_id: str = ""
 
 
+class _EcrEntry(_Entry):
+    account: str
+    region: str
+    repository: str
+
+
+class Repository(_EcrEntry):
+    """A repository of ECR's that was made here; its `name` is `<account>/<region>/<repository>`."""
+
+    kind: Literal["repository"] = "repository"
+
+
+class PushedImage(_EcrEntry):
+    """An image in ECR; its `name` is its address with the tag. `digests` are known once it has arrived."""
+
+    kind: Literal["pushed_image"] = "pushed_image"
+    digests: tuple[str, ...] = ()
+
+
 Entry = TrainingJob | Endpoint
 """What runs on this machine."""
-RecordedEntry = TrainingJob | Endpoint | Image
+EcrEntry = Repository | PushedImage
+RecordedEntry = TrainingJob | Endpoint | Image | Repository | PushedImage
 
 
 class _RecordFile(BaseModel):
@@ -141,7 +162,7 @@ class Record:
 
     def entries(self) -> tuple[Entry, ...]:
         """Every job and endpoint on record, oldest first."""
-        return tuple(entry for entry in self._recorded() if not isinstance(entry, Image))
+        return tuple(entry for entry in self._recorded() if isinstance(entry, TrainingJob | Endpoint))
 
     def _recorded(self) -> tuple[RecordedEntry, ...]:
         """Everything on record, oldest first.
@@ -186,6 +207,11 @@ class Record:
         """The images on record, oldest first; of one project, or of all."""
         images = (entry for entry in self._recorded() if isinstance(entry, Image))
         return tuple(image for image in images if project in (None, image.project))
+
+    def ecr_entries(self) -> tuple[EcrEntry, ...]:
+        """What is on record of ECR, images before repositories."""
+        entries = [entry for entry in self._recorded() if isinstance(entry, Repository | PushedImage)]
+        return tuple(sorted(entries, key=lambda entry: isinstance(entry, Repository)))
 
     def add(self, entry: RecordedEntry) -> None:
         """Put `entry` on record, before the thing that it names is made."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.answers import Answer
 from lgbm_sm.console import Console, OutputFormat, table
-from lgbm_sm.record import Endpoint, Entry, Image, RecordedEntry
+from lgbm_sm.record import Endpoint, Entry, RecordedEntry, TrainingJob
 
 if TYPE_CHECKING:
     from lgbm_sm.cleanup import CleanupResult
     from lgbm_sm.config import EffectiveValue
     from lgbm_sm.data import PreparedData
+    from lgbm_sm.ecr import PushResult
     from lgbm_sm.image import BuiltImage
     from lgbm_sm.inventory import Item
     from lgbm_sm.invocation import InvocationSummary
@@ -69,6 +70,23 @@ def show_images(console: Console, images: Sequence["BuiltImage"]) -> None:
         for image in images
     ]
     console.result({"images": payload}, "\n".join(image.tag for image in images))
+
+
+def show_pushed(console: Console, results: Sequence["PushResult"]) -> None:
+    """The addresses by digest, a line each."""
+    payload = [
+        {
+            "uri": result.uri,
+            "tag_uri": result.tag_uri,
+            "digest": result.digest,
+            "media_type": result.media_type,
+            "platform": result.platform,
+            "seconds": result.seconds,
+            "unchanged": result.unchanged,
+        }
+        for result in results
+    ]
+    console.result({"images": payload}, "\n".join(result.uri for result in results))
 
 
 def show_trained_model(console: Console, model: "TrainedModel") -> None:
@@ -131,8 +149,8 @@ def _item(item: "Item") -> dict[str, Any]:
         "created_at": entry.created_at,
         "state": item.state,
         "remark": item.remark,
-        "folder": None if isinstance(entry, Image) else entry.folder,
-        "image": entry.name if isinstance(entry, Image) else entry.image or None,
+        "folder": entry.folder if isinstance(entry, TrainingJob | Endpoint) else None,
+        "image": (entry.image or None) if isinstance(entry, TrainingJob | Endpoint) else entry.name,
     }
 
 

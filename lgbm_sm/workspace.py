@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lgbm_sm import xgboost_image
+from lgbm_sm.aws import Accounts
 from lgbm_sm.backends import Backend
 from lgbm_sm.backends.choice import Choice, choose
 from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
@@ -13,7 +14,7 @@ from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.build_context import image_recipe, image_tag
 from lgbm_sm.config import Config, LoadedConfig, LocalSection, Pattern
 from lgbm_sm.configuration.instance_types import size_of
-from lgbm_sm.inventory import Backends
+from lgbm_sm.inventory import Backends, Holdings
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Place, Record
 
@@ -28,7 +29,13 @@ class Workspace:
     record: Record
     backends: Backends
     engine: Engine
+    accounts: Accounts
     reporter: Reporter
+
+    @property
+    def holdings(self) -> Holdings:
+        """Where what is ours may be."""
+        return Holdings(self.record, self.backends, self.engine, self.accounts)
 
     @property
     def data_path(self) -> Path:
@@ -55,7 +62,7 @@ def open_workspace(
         Place.DOCKER: DockerBackend(engine, settings),
     }
     record = Record(folder / ".lgbm-sm")
-    return Workspace(loaded.config, folder, containers_path, record, backends, engine, reporter)
+    return Workspace(loaded.config, folder, containers_path, record, backends, engine, Accounts(), reporter)
 
 
 def _container_settings(local: LocalSection) -> ContainerSettings:

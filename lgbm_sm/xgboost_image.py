@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from lgbm_sm.aws import open_session, registry_login
+from lgbm_sm.aws import open_session, region_of, registry_login
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.config import Config, Pattern
 from lgbm_sm.errors import ConfigError, ImageError
@@ -41,7 +41,7 @@ def provide(
     Raises:
         EngineError: no engine answers.
         ImageError: the engine does not hold `image`, the disk is nearly full, or the pull failed.
-        ConfigError: no region is set, or AWS has no such image there.
+        ConfigError: AWS has no such image in the region.
         AwsError: AWS gives no access to it.
     """
     started_at = time.monotonic()
@@ -53,7 +53,7 @@ def provide(
     else:
         if image and not engine.has_image(image):
             raise ImageError(f"--image {image}: the engine does not hold it", "pull it, or check the name")
-        uri = image or image_uri(config.container.xgboost_version)
+        uri = image or image_uri(config.container.xgboost_version, region_of(open_session(config.aws.region)))
         entry = Image(
             name=tag, project=config.project.name, place=Place.DOCKER, created_at=now, pattern=Pattern.SCRIPT_MODE
         )
@@ -76,25 +76,19 @@ def provide(
     )
 
 
-def image_uri(version: str, region: str | None = None) -> str:
-    """Where AWS keeps the image, by default for the region of the AWS command line.
+def image_uri(version: str, region: str) -> str:
+    """Where AWS keeps the image for a region.
 
     Raises:
-        ConfigError: no region is set, or AWS has no such image there.
+        ConfigError: AWS has no such image there.
     """
-    region = region or open_session().region_name
-    if not region:
-        raise ConfigError(
-            "AWS keeps its XGBoost image in each region, and none is set",
-            "set AWS_DEFAULT_REGION; or pass an image that the engine holds: `lgbm-sm build --image NAME`",
-        )
     from sagemaker.core import image_uris
 
     try:
         uri: str = image_uris.retrieve("xgboost", region, version=version)
     except ValueError as error:
         said = f"AWS has no XGBoost image {version} in {region}: {error}"
-        raise ConfigError(said, "choose another region") from error
+        raise ConfigError(said, "set aws.region to another one") from error
     return uri
 
 

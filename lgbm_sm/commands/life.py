@@ -79,6 +79,23 @@ def build(
 
 @app.command(
     cls=SharedOptionsCommand,
+    short_help="Push the image to ECR.",
+    help=help_text(
+        "lgbm-sm push --set aws.region=eu-central-1",
+        "Pushes what `lgbm-sm build` has built to ECR, makes the repository where it is missing, and reads back what "
+        "arrived: SageMaker refuses some forms of an image. What ECR holds already is not sent again.",
+        "`lgbm-sm cleanup` deletes it again.",
+    ),
+)
+def push(ctx: typer.Context) -> None:
+    from lgbm_sm import lifecycle, views
+
+    with opened_workspace(ctx) as (workspace, console):
+        views.show_pushed(console, lifecycle.push_images(workspace))
+
+
+@app.command(
+    cls=SharedOptionsCommand,
     short_help="Run a training job on the prepared data.",
     help=help_text(
         "lgbm-sm train --set training.hyperparameters.num_leaves=63",

@@ -22,7 +22,7 @@ def status(ctx: typer.Context) -> None:
     from lgbm_sm.inventory import list_items
 
     with opened_workspace(ctx) as (workspace, console):
-        views.show_status(console, list_items(workspace.record, workspace.backends, workspace.engine))
+        views.show_status(console, list_items(workspace.holdings))
 
 
 @app.command(

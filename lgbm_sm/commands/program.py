@@ -75,7 +75,7 @@ def opened_workspace(ctx: typer.Context) -> "Iterator[tuple[Workspace, Console]]
     except KeyboardInterrupt:
         from lgbm_sm.inventory import list_items
 
-        items = list_items(workspace.record, workspace.backends, workspace.engine)
+        items = list_items(workspace.holdings)
         names = [item.entry.name for item in items if item.running is not False]
         still = f"still running: {', '.join(names)}" if names else "nothing of ours is still running"
         hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""

@@ -26,7 +26,10 @@ def cleanup(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     keep: Annotated[
         list[str] | None,
-        typer.Option(metavar="KINDS", help="Leave these: endpoints, training-jobs, images; comma separated."),
+        typer.Option(
+            metavar="KINDS",
+            help="Leave these: endpoints, training-jobs, images, pushed-images, repositories.",
+        ),
     ] = None,
 ) -> None:
     from lgbm_sm import views
@@ -36,12 +39,10 @@ def cleanup(
 
     with opened_workspace(ctx) as (workspace, console):
         kinds = kinds_of(",".join(keep or ()))
-        if not yes and not can_ask() and list_items(workspace.record, workspace.backends, workspace.engine):
+        if not yes and not can_ask() and list_items(workspace.holdings):
             raise UsageError("cleanup asks before it deletes, and nobody can answer here", "pass --yes")
         result = clean_up(
-            workspace.record,
-            workspace.backends,
-            workspace.engine,
+            workspace.holdings,
             keep=kinds,
             confirm=(lambda _: True) if yes else console.confirm,
             reporter=console,

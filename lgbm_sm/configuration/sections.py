@@ -24,6 +24,7 @@ from lgbm_sm.configuration.values import (
     Prefix,
     ProjectName,
     RandomState,
+    Region,
     Repository,
     Share,
     Variables,
@@ -223,6 +224,14 @@ class AwsSection(_Section):
     """What stands where in the AWS account."""
 
     prefix: Prefix = Field(default="demo_lightgbm", description="Begins the key of every object written to S3.")
+    region: Region | None = Field(
+        default=None,
+        description="The region, such as eu-central-1; without a value that of the AWS command line, else "
+        "ap-northeast-1.",
+    )
+    immutable_tags: Annotated[bool, Field(strict=True)] = Field(
+        default=False, description="Whether the tags in a repository that push makes can never name another image."
+    )
 
 
 class LocalSection(_Section):

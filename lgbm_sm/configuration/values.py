@@ -111,6 +111,10 @@ def _entry_point(value: object) -> Path:
     return path
 
 
+def _region(text: str) -> str:
+    return _full_match(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region is wanted, as in eu-central-1", text)
+
+
 def _memory(text: str) -> str:
     wanted = "a number with k, m or g is wanted, as in 512m or 2g"
     _full_match(r"[0-9]+[kmg]", wanted, text)
@@ -145,6 +149,7 @@ Repository: TypeAlias = Annotated[Text, AfterValidator(_repository)]
 Prefix: TypeAlias = Annotated[Text, AfterValidator(_prefix)]
 XgboostVersion: TypeAlias = Annotated[Text, AfterValidator(_xgboost_version)]
 EntryPoint: TypeAlias = Annotated[Path, BeforeValidator(_entry_point)]
+Region: TypeAlias = Annotated[Text, AfterValidator(_region)]
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(_path)]
 Column: TypeAlias = Annotated[str | int, PlainValidator(_column, json_schema_input_type=str | int)]
 BaseImage: TypeAlias = Annotated[Text, AfterValidator(_base_image)]

@@ -9,7 +9,7 @@ import pytest
 
 from lgbm_sm.errors import ExitCode
 
-COMMANDS_TO_COME = {"push"}
+COMMANDS_TO_COME: set[str] = set()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lgbm_sm.aws import open_session, registry_login
+from lgbm_sm.aws import open_session, region_of, registry_login
 from lgbm_sm.errors import AwsError, ConfigError, ExitCode
 from lgbm_sm.xgboost_image import image_uri
 
@@ -67,19 +67,20 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_the_image_is_the_regions_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_image_is_the_regions_own() -> None:
     # the account is the one that AWS's documentation names for Frankfurt, "Docker Registry Paths and Example Code"
     expected = "492215442770.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-xgboost:"
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    assert image_uri("1.5-1") == f"{expected}1.5-1"
-    assert image_uri("3.0-5") == f"{expected}3.0-5"
+    assert image_uri("1.5-1", "eu-central-1") == f"{expected}1.5-1"
+    assert image_uri("3.0-5", "eu-central-1") == f"{expected}3.0-5"
 
 
-def test_a_region_is_asked_for_when_none_is_set() -> None:
-    with pytest.raises(ConfigError, match="none is set") as caught:
-        image_uri("1.5-1")
-    assert "AWS_DEFAULT_REGION" in caught.value.hint
-    assert "--image" in caught.value.hint
+def test_the_region_is_the_configurations_then_the_environments_then_the_notebooks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert region_of(open_session()) == "ap-northeast-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    assert region_of(open_session()) == "us-west-2"
+    assert region_of(open_session("eu-central-1")) == "eu-central-1"
 
 
 def test_the_region_is_named_when_aws_has_no_image_there() -> None:

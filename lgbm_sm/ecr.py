@@ -1,0 +1,176 @@
+"""`push`: an image from the engine to ECR, in a form that SageMaker's hosting takes."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lgbm_sm.aws import AwsAccount, registry_login
+from lgbm_sm.backends.docker_engine import Engine, engine_errors
+from lgbm_sm.ecr_repository import EcrRepository, Manifest
+from lgbm_sm.errors import ImageError
+from lgbm_sm.image_manifest import (
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    OCI_INDEX,
+    config_digest,
+    digest_for_platform,
+    docker_manifest,
+)
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record import Place, PushedImage, Record, Repository
+
+_AGAIN = "run `lgbm-sm push` again: layers that have arrived are not sent twice"
+
+
+@dataclass(frozen=True)
+class PushResult:
+    """An image in ECR. `uri` ends with its digest, by which it is deployed; `unchanged`: it was there already."""
+
+    uri: str
+    tag_uri: str
+    digest: str
+    media_type: str
+    platform: str
+    unchanged: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where an image goes, and whose it is. `immutable_tags` is for a repository that has to be made."""
+
+    account: AwsAccount
+    project: str
+    immutable_tags: bool
+
+
+def push(
+    tag: str, destination: Destination, *, record: Record, engine: Engine, reporter: Reporter, now: datetime
+) -> PushResult:
+    """Push the engine's image `tag` (`<repository>:<tag>`) unless ECR holds it already, and read back what arrived.
+
+    A repository that is missing is made. The token goes with the call and is kept nowhere.
+
+    Raises:
+        EngineError: no engine answers.
+        ImageError: the engine does not hold the image, or it did not arrive in a form that hosting takes.
+        AwsError: AWS refuses a call, or does not answer.
+    """
+    started_at = time.monotonic()
+    account = destination.account
+    image_id, platform = _look_at(tag, engine)
+    name, _, version = tag.rpartition(":")
+    repository = EcrRepository(account, name)
+    reporter.step(f"Push {tag}: account {account.account_id}, {account.region}")
+    repository_uri = _ensure(repository, destination, record, reporter, now)
+    entry = PushedImage(
+        name=f"{repository_uri}:{version}",
+        project=destination.project,
+        place=Place.AWS,
+        created_at=now,
+        account=account.account_id,
+        region=account.region,
+        repository=name,
+    )
+    manifest = repository.find_manifest(tag=version)
+    unchanged = manifest is not None and manifest.media_type == DOCKER_MANIFEST and _is(manifest, image_id)
+    if unchanged:
+        reporter.detail("unchanged: ECR holds it already")
+    else:
+        record.add(entry)
+        _send(tag, entry, account, engine, reporter)
+    arrived = _get(repository, version)
+    digests: tuple[str, ...] = (arrived.digest,)
+    if arrived.media_type != DOCKER_MANIFEST:
+        reporter.detail(f"{arrived.media_type} is what SageMaker refuses: the same blobs get a manifest that it takes")
+        arrived = _converted(repository, arrived, version, platform)
+        digests = (*digests, arrived.digest)
+    if not _is(arrived, image_id):
+        raise ImageError(f"{entry.name} is not the image that was sent: another push has taken the tag", _AGAIN)
+    if not unchanged:
+        record.update(entry.model_copy(update={"digests": digests}))
+    seconds = time.monotonic() - started_at
+    uri = f"{repository_uri}@{arrived.digest}"
+    reporter.detail(f"{uri}, {seconds:.1f} s")
+    return PushResult(uri, entry.name, arrived.digest, arrived.media_type, platform, unchanged, seconds)
+
+
+def _look_at(tag: str, engine: Engine) -> tuple[str, str]:
+    """Id and platform of the engine's image."""
+    if not engine.has_image(tag):
+        raise ImageError(f"the engine does not hold {tag}", "run `lgbm-sm build` first, with the same configuration")
+    with engine_errors(f"image {tag} cannot be looked at", ImageError):
+        attributes = engine.client.images.get(tag).attrs
+    return attributes["Id"], f"{attributes['Os']}/{attributes['Architecture']}"
+
+
+def _ensure(
+    repository: EcrRepository, destination: Destination, record: Record, reporter: Reporter, now: datetime
+) -> str:
+    """The repository's address. Only one that is made here is on record, and so ever deleted."""
+    uri = repository.find_uri()
+    if uri is not None:
+        return uri
+    account = destination.account
+    reporter.detail(f"repository {repository.name} is made")
+    entry = Repository(
+        name=f"{account.account_id}/{account.region}/{repository.name}",
+        project=destination.project,
+        place=Place.AWS,
+        created_at=now,
+        account=account.account_id,
+        region=account.region,
+        repository=repository.name,
+    )
+    record.add(entry)
+    return repository.create(destination.project, immutable_tags=destination.immutable_tags)
+
+
+def _send(tag: str, entry: PushedImage, account: AwsAccount, engine: Engine, reporter: Reporter) -> None:
+    login = registry_login(account.session, account.account_id, account.region)
+    repository_uri, _, version = entry.name.rpartition(":")
+    failure = f"{entry.name} cannot be pushed"
+    with engine_errors(failure, ImageError, _AGAIN):
+        engine.client.api.tag(tag, repository_uri, version, force=True)
+        try:
+            events = engine.client.api.push(repository_uri, version, stream=True, decode=True, auth_config=login)
+            _follow(events, failure, reporter)
+        finally:
+            # its own tag is the image's name here
+            engine.client.api.remove_image(entry.name)
+
+
+def _follow(events: Iterable[Mapping[str, Any]], failure: str, reporter: Reporter) -> None:
+    """A push that fails says so in one of its events, and nowhere else."""
+    said = ""
+    for event in events:  # to the end, which gives the connection back
+        said = said or str(event.get("error", "")).strip()
+        if event.get("status") in ("Pushed", "Layer already exists"):
+            reporter.log(f"{event.get('id', '')} {event['status'].lower()}")
+        elif "progressDetail" not in event and event.get("status"):
+            reporter.trace(str(event["status"]))
+    if said:
+        raise ImageError(f"{failure}: {said}", _AGAIN)
+
+
+def _get(repository: EcrRepository, version: str, digest: str = "") -> Manifest:
+    found = repository.find_manifest(digest=digest) if digest else repository.find_manifest(tag=version)
+    if found is None:
+        raise ImageError(f"{repository.name} does not hold {digest or version}, which was sent there", _AGAIN)
+    return found
+
+
+def _converted(repository: EcrRepository, arrived: Manifest, version: str, platform: str) -> Manifest:
+    single = arrived
+    if arrived.media_type in (OCI_INDEX, DOCKER_LIST):
+        single = _get(repository, version, digest_for_platform(arrived.text, platform))
+    text = single.text if single.media_type == DOCKER_MANIFEST else docker_manifest(single.text)
+    repository.put_manifest(text, DOCKER_MANIFEST, version)
+    return _get(repository, version)
+
+
+def _is(manifest: Manifest, image_id: str) -> bool:
+    """Whether the manifest is of the engine's image: its id is the digest of the configuration."""
+    return config_digest(manifest.text) == image_id

@@ -1,0 +1,81 @@
+"""What `push` has made is on record, and is neither forgotten nor touched where AWS cannot be asked."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from lgbm_sm.record import Place, PushedImage, Record, Repository
+from tests.cli.conftest import CommandLine
+
+WHERE = {
+    "project": "demo",
+    "place": Place.AWS,
+    "created_at": datetime(2026, 11, 24, tzinfo=UTC),
+    "account": "123456789012",
+    "region": "eu-central-1",
+    "repository": "demo",
+}
+NO_ACCOUNT = {
+    "AWS_ACCESS_KEY_ID": "",
+    "AWS_SECRET_ACCESS_KEY": "",
+    "AWS_CONFIG_FILE": "/nonexistent",
+    "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@pytest.fixture
+def pushed(lgbm_sm: CommandLine) -> CommandLine:
+    """A record of a repository and of an image in it, in an account that nobody here may enter."""
+    record = Record(lgbm_sm.folder / ".lgbm-sm")
+    address = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/demo:1"
+    record.add(Repository.model_validate({**WHERE, "name": "123456789012/eu-central-1/demo"}))
+    record.add(PushedImage.model_validate({**WHERE, "name": address, "digests": ("sha256:1",)}))
+    lgbm_sm.environment |= NO_ACCOUNT
+    return lgbm_sm
+
+
+def test_status_says_why_it_does_not_know(pushed: CommandLine) -> None:
+    items = json.loads(pushed("status", "--output", "json").stdout)["items"]
+    assert [(item["kind"], item["state"]) for item in items] == [
+        ("pushed_image", "Unknown"),
+        ("repository", "Unknown"),
+    ]
+    assert "Unable to locate credentials" in items[0]["remark"]
+
+
+def test_cleanup_leaves_it_on_record_and_says_so(pushed: CommandLine) -> None:
+    left = pushed("cleanup", "--yes", exit_code=11)
+    assert (
+        "left over: 123456789012.dkr.ecr.eu-central-1.amazonaws.com/demo:1, 123456789012/eu-central-1/demo"
+        in left.stderr
+    )
+    assert len(Record(pushed.folder / ".lgbm-sm").ecr_entries()) == 2
+
+
+def test_cleanup_leaves_alone_what_is_to_be_kept(pushed: CommandLine) -> None:
+    kept = pushed("cleanup", "--yes", "--keep", "pushed-images,repositories")
+    assert "2 kept, nothing else left" in kept.stdout
+
+
+def test_push_says_what_is_missing_when_there_are_no_credentials(lgbm_sm: CommandLine) -> None:
+    lgbm_sm.environment |= NO_ACCOUNT
+    refused = lgbm_sm("push", exit_code=6)
+    assert "the identity of the caller cannot be had: Unable to locate credentials" in refused.stderr
+    assert "hint: run `aws configure`, or set AWS_PROFILE" in refused.stderr
+
+
+def test_push_names_the_profile_when_there_is_no_such(lgbm_sm: CommandLine) -> None:
+    lgbm_sm.environment |= {**NO_ACCOUNT, "AWS_PROFILE": "nobody"}
+    refused = lgbm_sm("push", exit_code=6)
+    assert "error: The config profile (nobody) could not be found" in refused.stderr
+
+
+def test_push_has_nothing_to_push_for_awss_own_image(lgbm_sm: CommandLine) -> None:
+    lgbm_sm.environment |= NO_ACCOUNT
+    said = lgbm_sm("push", "--set", "container.pattern=script_mode", "--output", "json")
+    assert json.loads(said.stdout) == {"images": []}
+    assert "there is nothing to push" in said.stderr
