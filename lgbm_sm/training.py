@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lgbm_sm.backends import Backend, Ending, opt_ml
+from lgbm_sm.backends import Backend, Ending, TrainingInputs, opt_ml
 from lgbm_sm.config import Config
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.names import timestamped_name
@@ -57,8 +57,7 @@ def train(
     record.add(job)
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     try:
-        opt_ml.lay_out_training(job.root_path, channels, config.training.hyperparameters, backend.network_interface)
-        run = backend.start_training(job)
+        run = backend.start_training(job, TrainingInputs(channels, config.training.hyperparameters))
         reporter.trace(f"log: {job.log_path}")
         for line in run.lines():
             last_lines.append(line)
@@ -72,15 +71,13 @@ def train(
         backend.stop(job)
         _end(job, record, TrainingJobStatus.FAILED, error.message.splitlines()[0])
         raise
-    return _conclude(job, ending, last_lines, record)
+    return _conclude(job, ending, last_lines, record, backend)
 
 
 def _stop(job: TrainingJob, record: Record, backend: Backend, reporter: Reporter) -> None:
     reporter.step(f"Stopping training job {job.name}")
     backend.stop(job)
-    model_path = job.root_path / "model"
-    if model_path.is_dir() and any(model_path.iterdir()):
-        opt_ml.collect_outputs(job.root_path, job.model_artifact_path.parent)
+    if backend.collect_outputs(job):
         reporter.detail(f"the model as it was when it was stopped: {job.model_artifact_path}")
     _end(job, record, TrainingJobStatus.STOPPED)
 
@@ -90,18 +87,16 @@ def _require_on_record(job: TrainingJob, record: Record) -> None:
         raise TrainingError(f"training job {job.name} was stopped by another command", "run `lgbm-sm train` again")
 
 
-def _conclude(job: TrainingJob, ending: Ending, last_lines: deque[str], record: Record) -> TrainedModel:
+def _conclude(
+    job: TrainingJob, ending: Ending, last_lines: deque[str], record: Record, backend: Backend
+) -> TrainedModel:
     _require_on_record(job, record)
     if ending.exit_code != 0:
-        reason = opt_ml.failure_reason(job.root_path)
-        # the words in which SageMaker reports the same failure
-        failure = f"AlgorithmError: {reason}, {ending}" if reason else f"AlgorithmError: {ending}"
-        _end(job, record, TrainingJobStatus.FAILED, failure.splitlines()[0])
-        shown = "" if reason else "".join(f"\n  {line}" for line in last_lines)
-        raise TrainingError(
-            f"training job {job.name} failed: {failure.splitlines()[0]}{shown}", f"the whole log: {job.log_path}"
-        )
-    opt_ml.collect_outputs(job.root_path, job.model_artifact_path.parent)
+        failure = ending.failure.splitlines()[0]
+        _end(job, record, TrainingJobStatus.FAILED, failure)
+        shown = "" if ending.reason else "".join(f"\n  {line}" for line in last_lines)
+        raise TrainingError(f"training job {job.name} failed: {failure}{shown}", f"the whole log: {job.log_path}")
+    backend.collect_outputs(job)
     metadata = read_metadata(job.model_artifact_path)
     _end(job, record, TrainingJobStatus.COMPLETED)
     return TrainedModel(job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"])

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from lgbm_sm.configuration.values import HyperparameterValue
 from lgbm_sm.record import Endpoint, Entry, Place, Record, TrainingJob
 
 STOP_TRAINING_SECONDS = 120.0  # StopTrainingJob: SIGTERM, 120 s, SIGKILL
@@ -12,14 +14,31 @@ STOP_SERVING_SECONDS = 30.0  # on update and scale-in: SIGTERM, then SIGKILL aft
 
 @dataclass(frozen=True)
 class Ending:
-    """How a program ended: `exit_code` is negative after a signal; `remark` is what its place knows besides."""
+    """How a program ended: `exit_code` is negative after a signal; `remark` is what its place knows besides.
+
+    `reason` is what a training program gave as such.
+    """
 
     exit_code: int
     remark: str = ""
+    reason: str = ""
+
+    @property
+    def failure(self) -> str:
+        """The words in which SageMaker reports a training job that failed."""
+        return f"AlgorithmError: {self.reason}, {self}" if self.reason else f"AlgorithmError: {self}"
 
     def __str__(self) -> str:
         what = f"exit code: {self.exit_code}" if self.exit_code >= 0 else f"ended by signal {-self.exit_code}"
         return f"{what} ({self.remark})" if self.remark else what
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What a training job works on: `channels` are folders by name."""
+
+    channels: Mapping[str, Path]
+    hyperparameters: Mapping[str, HyperparameterValue]
 
 
 class TrainingRun(Protocol):
@@ -57,19 +76,18 @@ class Backend(Protocol):
     def image(self) -> str:
         """What the program is started from, as the record says it; empty where that is no image."""
 
-    @property
-    def network_interface(self) -> str:
-        """By which a program here reaches others, as the platform's resourceconfig.json names it."""
-
     def describe(self) -> str:
         """What the program is started as, in a few words."""
 
-    def start_training(self, job: TrainingJob) -> TrainingRun:
-        """Start `train` on the tree below `job.root_path`; what it writes also goes to `job.log_path`.
+    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> TrainingRun:
+        """Start `train` on `inputs`; what it writes also goes to `job.log_path`.
 
         Raises:
             TrainingError: it cannot be started.
         """
+
+    def collect_outputs(self, job: TrainingJob) -> bool:
+        """Put what a job that has ended has made at `job.model_artifact_path`; False where it has made no model."""
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> Server:
         """Start `serve` on the tree below `endpoint.root_path`, on a free port of this machine alone.

@@ -7,11 +7,11 @@ two checkouts never see one another's. What carries no such labels is never touc
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS, Ending
+from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS, Ending, TrainingInputs, opt_ml
 from lgbm_sm.backends.docker_engine import (
     FOLDER_LABEL,
     KIND_LABEL,
@@ -79,7 +79,7 @@ class ContainerTrainingRun:
             except docker.errors.NotFound:
                 ending = Ending(_KILLED, "its container was removed")
         self.backend.stop(self.job)
-        return ending
+        return replace(ending, reason=opt_ml.failure_reason(self.job.root_path))
 
 
 @dataclass(frozen=True)
@@ -111,18 +111,14 @@ class DockerBackend:
     image: str = ""
     place: Place = Place.DOCKER
 
-    @property
-    def network_interface(self) -> str:
-        """What the engine calls it in a container; see Backend."""
-        return "eth0" if self.settings.network else "lo"
-
     def describe(self) -> str:
         """What the program is started as."""
         return f"a container of {self.image}"
 
-    def start_training(self, job: TrainingJob) -> ContainerTrainingRun:
+    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> ContainerTrainingRun:
         """Start `train`; see Backend. The channels are mounted read-only."""
         job_arn = f"arn:aws:sagemaker:local:000000000000:training-job/{job.name}"
+        opt_ml.lay_out_training(job.root_path, inputs, "eth0" if self.settings.network else "lo")
         mounts = [bind(job.root_path, OPT_ML)]
         for link in sorted((job.root_path / "input" / "data").iterdir()):
             folder = link.resolve()
@@ -138,6 +134,10 @@ class DockerBackend:
         failure = f"training job {job.name}: its container cannot be started"
         with engine_errors(failure, TrainingError, _START_HINT):
             return ContainerTrainingRun(self._start(job, "train", mounts, options), job, self)
+
+    def collect_outputs(self, job: TrainingJob) -> bool:
+        """Pack them as the platform does; see Backend."""
+        return opt_ml.collect_outputs(job)
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerServer:
         """Start `serve`; see Backend. The engine chooses the port, which answers on the loopback interface only.

@@ -5,18 +5,16 @@ import os
 import shutil
 import stat
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+
+from lgbm_sm.backends import TrainingInputs
+from lgbm_sm.record import TrainingJob
 
 FAILURE_REASON_CHARACTERS = 1024
 
 
-def lay_out_training(
-    root: Path,
-    channels: Mapping[str, Path],
-    hyperparameters: Mapping[str, str | int | float | bool | Sequence[object]],
-    network_interface: str,
-) -> None:
+def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str) -> None:
     """Make the tree that `train` finds: hyperparameters as strings, channel folders, one host.
 
     Channel folders are links: the program reads the user's files where they lie.
@@ -32,7 +30,7 @@ def lay_out_training(
         folder.mkdir(parents=True)
     host = "algo-1"
     documents = {
-        "hyperparameters.json": {name: _as_string(value) for name, value in hyperparameters.items()},
+        "hyperparameters.json": {name: _as_string(value) for name, value in inputs.hyperparameters.items()},
         "inputdataconfig.json": {
             name: {
                 "ContentType": "application/json" if name == "schema" else "text/csv",
@@ -40,7 +38,7 @@ def lay_out_training(
                 "S3DistributionType": "FullyReplicated",
                 "RecordWrapperType": "None",
             }
-            for name in channels
+            for name in inputs.channels
         },
         "resourceconfig.json": {
             "current_host": host,
@@ -55,7 +53,7 @@ def lay_out_training(
     }
     for name, document in documents.items():
         (config_path / name).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    for name, folder in channels.items():
+    for name, folder in inputs.channels.items():
         (root / "input" / "data" / name).symlink_to(folder.resolve(), target_is_directory=True)
 
 
@@ -73,11 +71,18 @@ def failure_reason(root: Path) -> str:
         return ""
 
 
-def collect_outputs(root: Path, output_path: Path) -> None:
-    """Pack /opt/ml/model as model.tar.gz and /opt/ml/output/data as output.tar.gz, as the platform does."""
+def collect_outputs(job: TrainingJob) -> bool:
+    """Pack /opt/ml/model as model.tar.gz and /opt/ml/output/data as output.tar.gz, as the platform does.
+
+    Returns False, and packs nothing, where there is no model.
+    """
+    root, output_path = job.root_path, job.model_artifact_path.parent
+    if not (root / "model").is_dir() or not any((root / "model").iterdir()):
+        return False
     output_path.mkdir(parents=True, exist_ok=True)
     _pack(root / "output" / "data", output_path / "output.tar.gz")
     _pack(root / "model", output_path / "model.tar.gz")
+    return True
 
 
 def _pack(folder: Path, archive_path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS, Ending
+from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS, Ending, TrainingInputs, opt_ml
 from lgbm_sm.record import Endpoint, Entry, Place, Record, TrainingJob, unrecorded_entry
 
 PROGRAM = "lgbm_runtime"
@@ -26,14 +26,14 @@ _LONGEST_PAUSE_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class ProcessTrainingRun:
-    """A training program and the file that it writes to."""
+    """A training program and its job, whose file it writes to."""
 
     program: "subprocess.Popen[bytes]"
-    log_path: Path
+    job: TrainingJob
 
     def lines(self) -> Iterator[str]:
         """The lines of the log as they come, until the program has ended and its last line is read."""
-        with self.log_path.open(encoding="utf-8", errors="replace") as log:
+        with self.job.log_path.open(encoding="utf-8", errors="replace") as log:
             rest = ""
             pause_seconds = 0.01
             while True:
@@ -50,7 +50,8 @@ class ProcessTrainingRun:
 
     def wait(self) -> Ending:
         """How the program ended."""
-        return Ending(self.program.wait())
+        exit_code = self.program.wait()
+        return Ending(exit_code, reason=opt_ml.failure_reason(self.job.root_path))
 
 
 @dataclass(frozen=True)
@@ -75,21 +76,21 @@ class ProcessBackend:
     place: Place = Place.PROCESS
     image: str = ""
 
-    @property
-    def network_interface(self) -> str:
-        """The loopback interface."""
-        return "lo"
-
     def describe(self) -> str:
         """What the program is started as."""
         return "a process on this machine"
 
-    def start_training(self, job: TrainingJob) -> ProcessTrainingRun:
+    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> ProcessTrainingRun:
         """Start `train`; see Backend."""
         job_arn = f"arn:aws:sagemaker:local:000000000000:training-job/{job.name}"
         variables = {"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job_arn}
+        opt_ml.lay_out_training(job.root_path, inputs, "lo")
         program = self._start(["train", "--root", str(job.root_path)], job.log_path, variables)
-        return ProcessTrainingRun(program, job.log_path)
+        return ProcessTrainingRun(program, job)
+
+    def collect_outputs(self, job: TrainingJob) -> bool:
+        """Pack them as the platform does; see Backend."""
+        return opt_ml.collect_outputs(job)
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ProcessServer:
         """Start `serve`; see Backend.

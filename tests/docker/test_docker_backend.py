@@ -15,10 +15,10 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.docker_files import give_to_caller
-from lgbm_sm.backends.opt_ml import lay_out_training
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.record import Place, Record, TrainingJob
 from tests.cli.conftest import CommandLine
@@ -282,10 +282,9 @@ def test_a_missing_entry_point_is_named_when_the_image_has_none(
         created_at=datetime.now(UTC),
         folder=record.jobs_path / "job",
     )
-    lay_out_training(job.root_path, {}, {}, "eth0")
     backend = DockerBackend(Engine(os.environ), ContainerSettings(), base_image)
     with pytest.raises(TrainingError, match=r"train.*executable file not found"):
-        backend.start_training(job)
+        backend.start_training(job, TrainingInputs({}, {}))
     assert backend.stop(job) == []
     assert ours(engine, lgbm_sm) == []
     backend.engine.client.close()
