@@ -18,6 +18,7 @@ from pathlib import Path
 import docker
 import pytest
 from docker.errors import APIError, DockerException, ImageNotFound
+from docker.models.containers import Container
 
 from lgbm_sm.backends.docker_engine import PROJECT_LABEL
 from lgbm_sm.config import Pattern
@@ -140,3 +141,13 @@ def containers(engine: docker.DockerClient, byoc_image: str, docker_session: str
     containers = Containers(engine, byoc_image, docker_session)
     yield containers
     containers.remove_all()
+
+
+@pytest.fixture
+def bystander(engine: docker.DockerClient, byoc_image: str, docker_session: str) -> Iterator[Container]:
+    """A container that has nothing to do with us, though it runs the same program's image."""
+    labels = {"lgbm-sm.test": docker_session}
+    container = engine.containers.create(byoc_image, entrypoint=["sleep", "600"], network_mode="none", labels=labels)
+    container.start()
+    yield container
+    container.remove(force=True)

@@ -6,14 +6,12 @@ import json
 import os
 import signal
 import time
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import docker
 import pytest
-from docker.models.containers import Container
 
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
@@ -23,6 +21,7 @@ from lgbm_sm.errors import TrainingError
 from lgbm_sm.record import Place, Record, TrainingJob
 from tests.cli.conftest import CommandLine
 from tests.contract.serving import wait_until
+from tests.docker.projects import containers_of, items, networks_of, new_project, ours
 
 # boosts until it is stopped
 ENDLESS = (
@@ -32,23 +31,6 @@ ENDLESS = (
 
 # the first test waits for the images
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("docker_backend"), pytest.mark.timeout(900)]
-
-
-def new_project(engine: docker.DockerClient, base_image: str, session: str, folder: Path) -> Iterator[CommandLine]:
-    """The command line under `local.backend: docker`, in a project of its own; cleanup leaves nothing of it."""
-    command_line = CommandLine(
-        folder,
-        {
-            "LGBM_SM_LOCAL__BACKEND": "docker",
-            "LGBM_SM_CONTAINER__BASE_IMAGE": base_image,
-            "LGBM_SM_PROJECT__NAME": f"test-{session}-{uuid.uuid4().hex[:6]}",
-        },
-    )
-    yield command_line
-    command_line("cleanup", "--yes")
-    assert ours(engine, command_line) == []
-    assert networks_of(engine, command_line) == []
-    assert engine.images.list(command_line.environment["LGBM_SM_PROJECT__NAME"]) == []
 
 
 @pytest.fixture
@@ -81,65 +63,6 @@ def trained(engine: docker.DockerClient, built: CommandLine) -> Iterator[Command
     yield built
     built("cleanup", "--yes", "--keep", "images")
     assert ours(engine, built) == []
-
-
-def containers_of(engine: docker.DockerClient, lgbm_sm: CommandLine) -> list[Container]:
-    label = f"lgbm-sm.project={lgbm_sm.environment['LGBM_SM_PROJECT__NAME']}"
-    return engine.containers.list(all=True, filters={"label": label}, ignore_removed=True)
-
-
-def ours(engine: docker.DockerClient, lgbm_sm: CommandLine) -> list[str]:
-    return [str(container.name) for container in containers_of(engine, lgbm_sm)]
-
-
-def networks_of(engine: docker.DockerClient, lgbm_sm: CommandLine) -> list[str]:
-    label = f"lgbm-sm.project={lgbm_sm.environment['LGBM_SM_PROJECT__NAME']}"
-    return [str(network.name) for network in engine.networks.list(filters={"label": label})]
-
-
-def items(lgbm_sm: CommandLine, kind: str) -> list[dict[str, str]]:
-    everything = json.loads(lgbm_sm("status", "--output", "json").stdout)["items"]
-    return [item for item in everything if item["kind"] == kind]
-
-
-@pytest.fixture
-def bystander(engine: docker.DockerClient, byoc_image: str, docker_session: str) -> Iterator[Container]:
-    """A container that has nothing to do with us, though it runs the same program's image."""
-    labels = {"lgbm-sm.test": docker_session}
-    container = engine.containers.create(byoc_image, entrypoint=["sleep", "600"], network_mode="none", labels=labels)
-    container.start()
-    yield container
-    container.remove(force=True)
-
-
-def test_run_predicts_bit_for_bit_the_same_in_containers_and_in_processes(
-    engine: docker.DockerClient, lgbm_sm: CommandLine, bystander: Container
-) -> None:
-    in_containers = lgbm_sm("run")
-    in_processes = lgbm_sm("run", "--set", "local.backend=process")
-    assert len(in_containers.stdout.splitlines()) == 102
-    assert in_containers.stdout == in_processes.stdout
-    assert ours(engine, lgbm_sm) == []
-    bystander.reload()
-    assert bystander.status == "running"
-
-
-def test_a_model_is_served_by_a_container_and_by_a_process_when_either_trained_it(
-    engine: docker.DockerClient, lgbm_sm: CommandLine
-) -> None:
-    lgbm_sm("prepare-data")
-    assert not json.loads(lgbm_sm("build", "--output", "json").stdout)["images"][0]["unchanged"]
-    assert json.loads(lgbm_sm("build", "--output", "json").stdout)["images"][0]["unchanged"]
-    answers = set()
-    for trained, served in (("process", "docker"), ("docker", "process")):
-        lgbm_sm("train", "--set", f"local.backend={trained}")
-        lgbm_sm("deploy", "--set", f"local.backend={served}")
-        [endpoint] = items(lgbm_sm, "endpoint")
-        assert (endpoint["place"], endpoint["state"]) == (served, "InService")
-        answers.add(lgbm_sm("predict").stdout)
-        assert "serving" in lgbm_sm("logs").stdout
-    assert len(answers) == 1
-    assert len(ours(engine, lgbm_sm)) == 0
 
 
 def stop_when_there_is_a_container(

@@ -14,10 +14,8 @@ import pytest
 from docker.models.containers import Container
 
 from tests.cli.conftest import CommandLine
-from tests.docker.test_docker_backend import bystander, new_project
+from tests.docker.projects import new_project
 from tests.docker.xgboost_stand_in import WHEELS, build_image
-
-__all__ = ["bystander"]
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
