@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from benchmarks.container_measurements.figures import CHAIN, Figures
 from benchmarks.container_measurements.limits import at_most
 from benchmarks.container_measurements.project import NAME, Project
-from lgbm_sm.backends import opt_ml
+from lgbm_sm.backends import TrainingInputs, opt_ml
 from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
 from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.errors import TrainingError
@@ -33,12 +33,12 @@ def measure_training(project: Project, tags: dict[str, str], figures: Figures) -
 
 
 def _process_seconds(project: Project) -> float:
-    job = _laid_out_job(project, Place.PROCESS, "lo")
+    job, inputs = _job(project, Place.PROCESS)
     backend = project.workspace.backends[Place.PROCESS]
     if not isinstance(backend, ProcessBackend):
         raise TypeError(f"{backend} starts no processes")
     started_at = time.monotonic()
-    run = backend.start_training(job)
+    run = backend.start_training(job, inputs)
     try:
         exit_code = run.program.wait(timeout=_TRAINING_SECONDS)
         seconds = time.monotonic() - started_at
@@ -49,12 +49,12 @@ def _process_seconds(project: Project) -> float:
 
 def _container_seconds(project: Project, tag: str) -> float:
     """From the request to make the container to its end; its removal is not counted."""
-    job = _laid_out_job(project, Place.DOCKER, "eth0")
+    job, inputs = _job(project, Place.DOCKER)
     backend = DockerBackend(project.engine, ContainerSettings(), image=tag)
     try:
         with at_most(_TRAINING_SECONDS, f"training in a container of {tag}"):
             started_at = time.monotonic()
-            run = backend.start_training(job)
+            run = backend.start_training(job, inputs)
             exit_code = int(run.container.wait(timeout=_TRAINING_SECONDS)["StatusCode"])
             seconds = time.monotonic() - started_at
     finally:
@@ -62,14 +62,13 @@ def _container_seconds(project: Project, tag: str) -> float:
     return _checked(job, tag, exit_code, seconds)
 
 
-def _laid_out_job(project: Project, place: Place, network_interface: str) -> TrainingJob:
+def _job(project: Project, place: Place) -> tuple[TrainingJob, TrainingInputs]:
     now = datetime.now(UTC)
     name = f"{NAME}-{now:%H-%M-%S-%f}"
     folder = project.record.jobs_path / name
     job = TrainingJob(name=name, project=NAME, place=place, created_at=now, folder=folder)
     channels = training_channels(project.workspace.data_path)
-    opt_ml.lay_out_training(job.root_path, channels, project.config.training.hyperparameters, network_interface)
-    return job
+    return job, TrainingInputs(channels, project.config.training.hyperparameters)
 
 
 def _checked(job: TrainingJob, what: str, exit_code: int, seconds: float) -> float:

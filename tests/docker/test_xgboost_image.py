@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
@@ -23,40 +20,16 @@ from lgbm_sm.errors import ImageError
 from lgbm_sm.record import Record
 from lgbm_sm.xgboost_image import provide, pull, xgboost_tag
 from tests.cli.conftest import CommandLine
-from tests.contract.serving import wait_until
-from tests.docker.named_images import named_image
+from tests.cloud.registry_image import LOGIN, running_registry
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("xgboost_image"), pytest.mark.timeout(600)]
-
-REGISTRY = """
-ARG BASE_IMAGE
-FROM ${BASE_IMAGE}
-RUN apt-get update && apt-get install -y --no-install-recommends docker-registry apache2-utils
-RUN htpasswd -Bbn AWS secret >/etc/docker/registry/htpasswd
-ENV REGISTRY_AUTH_HTPASSWD_PATH=/etc/docker/registry/htpasswd
-CMD ["docker-registry", "serve", "/etc/docker/registry/config.yml"]
-"""
-LOGIN = {"username": "AWS", "password": "secret"}
 
 
 @pytest.fixture(scope="module")
 def registry(engine: docker.DockerClient, base_image: str, docker_session: str) -> Iterator[str]:
     """Host and port of a registry that wants a password, on loopback."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        member = tarfile.TarInfo("Dockerfile")
-        member.size = len(REGISTRY)
-        tar.addfile(member, io.BytesIO(REGISTRY.encode()))
-    archive.seek(0)
-    image = named_image(engine, "lgbm-sm-test-registry", archive, "Dockerfile", {"BASE_IMAGE": base_image})
-    # docker-py's stubs know no port that the engine chooses
-    options: dict[str, Any] = {"ports": {"5000/tcp": ("127.0.0.1", None)}}
-    container = engine.containers.create(image, labels={"lgbm-sm.test": docker_session}, **options)
-    container.start()
-    wait_until(lambda: b"listening on" in container.logs())
-    container.reload()
-    yield f"127.0.0.1:{container.attrs['NetworkSettings']['Ports']['5000/tcp'][0]['HostPort']}"
-    container.remove(force=True, v=True)
+    with running_registry(engine, base_image, docker_session) as address:
+        yield address
 
 
 @dataclass(frozen=True)

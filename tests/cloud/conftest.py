@@ -1,0 +1,65 @@
+"""The emulated AWS, one for the whole session and empty for each test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from tests.cloud.emulator import ACCOUNT, Emulator
+from tests.cloud.registry_image import running_registry
+from tests.docker.conftest import (  # noqa: F401 - fixtures
+    base_image,
+    byoc_image,
+    docker_session,
+    engine,
+    pytest_runtest_makereport,
+)
+
+ROLE = "lgbm-sm-execution"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
+
+
+@pytest.fixture(scope="session")
+def emulator_without_engine() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def emulator_with_engine(engine: docker.DockerClient, base_image: str, docker_session: str) -> Iterator[Emulator]:  # noqa: F811
+    with (
+        running_registry(engine, base_image, docker_session) as registry,
+        Emulator(engine, registry, docker_session) as emulator,
+    ):
+        yield emulator
+
+
+@pytest.fixture
+def aws_without_engine(emulator_without_engine: Emulator) -> Emulator:
+    """S3, IAM, STS, Service Quotas, CloudWatch Logs; no job and no endpoint can run."""
+    emulator_without_engine.reset()
+    make_role(emulator_without_engine)
+    emulator_without_engine.faults.reset()
+    return emulator_without_engine
+
+
+@pytest.fixture
+def aws(emulator_with_engine: Emulator) -> Emulator:
+    """All of it."""
+    emulator_with_engine.reset()
+    make_role(emulator_with_engine)
+    emulator_with_engine.faults.reset()
+    return emulator_with_engine
+
+
+def make_role(emulator: Emulator, name: str = ROLE, service: str = "sagemaker.amazonaws.com") -> str:
+    """The ARN of a role that the service may assume."""
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    client = emulator.client("iam")
+    role = client.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]
+    client.close()
+    return str(role["Arn"])

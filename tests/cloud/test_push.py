@@ -1,0 +1,120 @@
+"""`push` against an emulated AWS and a real registry: what arrives, what is refused, what is taken away again."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from lgbm_sm.image_manifest import DOCKER_MANIFEST
+from tests.cli.conftest import CommandLine
+from tests.cloud.emulator import ACCOUNT, Emulator
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def lgbm_sm(
+    aws: Emulator, engine: docker.DockerClient, base_image: str, byoc_image: str, docker_session: str, tmp_path: Path
+) -> Iterator[CommandLine]:
+    """A project with an image that is built, in the emulated account."""
+    name = f"test-{docker_session}-{uuid.uuid4().hex[:6]}"
+    command_line = CommandLine(
+        tmp_path,
+        {
+            **aws.environment(),
+            "HOME": str(tmp_path),
+            "LGBM_SM_PROJECT__NAME": name,
+            "LGBM_SM_CONTAINER__BASE_IMAGE": base_image,
+        },
+    )
+    command_line("build")
+    yield command_line
+    command_line("cleanup", "--yes")
+    assert engine.images.list(name) == []
+
+
+def project(lgbm_sm: CommandLine) -> str:
+    return lgbm_sm.environment["LGBM_SM_PROJECT__NAME"]
+
+
+def pushed(lgbm_sm: CommandLine) -> dict[str, str]:
+    [image] = json.loads(lgbm_sm("push", "--output", "json").stdout)["images"]
+    return dict(image)
+
+
+def test_the_image_arrives_as_hosting_takes_it_and_is_known_by_its_digest(
+    aws: Emulator, engine: docker.DockerClient, lgbm_sm: CommandLine
+) -> None:
+    image = pushed(lgbm_sm)
+    ecr = aws.client("ecr")
+    [described] = ecr.describe_images(repositoryName=project(lgbm_sm))["imageDetails"]
+    assert described["imageDigest"] == image["digest"]
+    assert described["imageManifestMediaType"] == image["media_type"] == DOCKER_MANIFEST
+    assert image["uri"].endswith(f"{project(lgbm_sm)}@{image['digest']}")
+    assert image["platform"].startswith("linux/")
+    [repository] = ecr.describe_repositories()["repositories"]
+    assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+    policy = json.loads(ecr.get_lifecycle_policy(repositoryName=project(lgbm_sm))["lifecyclePolicyText"])
+    assert policy["rules"][0]["selection"]["tagStatus"] == "untagged"
+    # here the image has the name that it had, and no other
+    assert [tag for found in engine.images.list(project(lgbm_sm)) for tag in found.tags] == [
+        f"{project(lgbm_sm)}:{image['tag_uri'].rpartition(':')[2]}"
+    ]
+
+
+def test_an_unchanged_image_is_not_sent_again(lgbm_sm: CommandLine) -> None:
+    first = pushed(lgbm_sm)
+    again = lgbm_sm("push")
+    assert "unchanged: ECR holds it already" in again.stderr
+    assert again.stdout.strip() == first["uri"]
+
+
+def test_cleanup_takes_the_image_and_the_repository_and_proves_it(aws: Emulator, lgbm_sm: CommandLine) -> None:
+    pushed(lgbm_sm)
+    kinds = [item["kind"] for item in json.loads(lgbm_sm("status", "--output", "json").stdout)["items"]]
+    assert kinds == ["image", "pushed_image", "repository"]
+    assert "nothing left" in lgbm_sm("cleanup", "--yes").stdout
+    assert aws.client("ecr").describe_repositories()["repositories"] == []
+
+
+def test_a_repository_that_was_there_before_stays(aws: Emulator, lgbm_sm: CommandLine) -> None:
+    ecr = aws.client("ecr")
+    ecr.create_repository(repositoryName=project(lgbm_sm))
+    pushed(lgbm_sm)
+    assert "nothing left" in lgbm_sm("cleanup", "--yes").stdout
+    assert len(ecr.describe_repositories()["repositories"]) == 1
+    assert ecr.describe_images(repositoryName=project(lgbm_sm))["imageDetails"] == []
+
+
+def test_a_foreign_image_keeps_the_repository(aws: Emulator, lgbm_sm: CommandLine) -> None:
+    image = pushed(lgbm_sm)
+    ecr = aws.client("ecr")
+    manifest = ecr.batch_get_image(repositoryName=project(lgbm_sm), imageIds=[{"imageDigest": image["digest"]}])
+    foreign = json.loads(manifest["images"][0]["imageManifest"])
+    foreign["layers"] = foreign["layers"][:1]
+    ecr.put_image(
+        repositoryName=project(lgbm_sm),
+        imageManifest=json.dumps(foreign),
+        imageManifestMediaType=DOCKER_MANIFEST,
+        imageTag="theirs",
+    )
+    left = lgbm_sm("cleanup", "--yes", exit_code=11)
+    assert "it holds images that lgbm-sm has not pushed" in left.stderr
+    [kept] = ecr.describe_images(repositoryName=project(lgbm_sm))["imageDetails"]
+    assert kept["imageTags"] == ["theirs"]
+    ecr.batch_delete_image(repositoryName=project(lgbm_sm), imageIds=[{"imageTag": "theirs"}])
+
+
+def test_push_says_what_to_do_when_the_image_is_not_built(lgbm_sm: CommandLine) -> None:
+    refused = lgbm_sm("push", "--set", "container.build_args.OTHER=1", exit_code=5)
+    assert "run `lgbm-sm build` first" in refused.stderr
+
+
+def test_the_account_and_region_are_said_first(lgbm_sm: CommandLine) -> None:
+    said = lgbm_sm("push", "--set", "aws.region=us-west-2").stderr
+    assert f"account {ACCOUNT}, us-west-2" in said.splitlines()[0]
