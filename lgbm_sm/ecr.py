@@ -85,7 +85,7 @@ def push(
     digests: tuple[str, ...] = (arrived.digest,)
     if arrived.media_type != DOCKER_MANIFEST:
         reporter.detail(f"{arrived.media_type} is what SageMaker refuses: the same blobs get a manifest that it takes")
-        arrived = _converted(repository, arrived, version, platform)
+        arrived = as_hosting_takes_it(repository, arrived, version, platform)
         digests = (*digests, arrived.digest)
     if not _is(arrived, image_id):
         raise ImageError(f"{entry.name} is not the image that was sent: another push has taken the tag", _AGAIN)
@@ -162,13 +162,18 @@ def _get(repository: EcrRepository, version: str, digest: str = "") -> Manifest:
     return found
 
 
-def _converted(repository: EcrRepository, arrived: Manifest, version: str, platform: str) -> Manifest:
+def as_hosting_takes_it(repository: EcrRepository, arrived: Manifest, version: str, platform: str) -> Manifest:
+    """Put what arrived once more, as a single image in the words of Docker's schema 2, and read that back.
+
+    Raises:
+        ImageError: it cannot be said in those words, or is for another platform.
+        AwsError: AWS refuses a call, or does not answer.
+    """
     single = arrived
     if arrived.media_type in (OCI_INDEX, DOCKER_LIST):
         single = _get(repository, version, digest_for_platform(arrived.text, platform))
     text = single.text if single.media_type == DOCKER_MANIFEST else docker_manifest(single.text)
-    repository.put_manifest(text, DOCKER_MANIFEST, version)
-    return _get(repository, version)
+    return _get(repository, version, repository.put_manifest(text, DOCKER_MANIFEST, version))
 
 
 def _is(manifest: Manifest, image_id: str) -> bool:

@@ -82,12 +82,21 @@ class EcrRepository:
         [image] = answer["images"]
         return Manifest(image["imageId"]["imageDigest"], image["imageManifestMediaType"], image["imageManifest"])
 
-    def put_manifest(self, text: str, media_type: str, tag: str) -> None:
-        """Give the tag to a manifest of blobs that are there already."""
-        with aws_errors(f"image {self.name}:{tag}"):
-            self._ecr.put_image(
-                repositoryName=self.name, imageManifest=text, imageManifestMediaType=media_type, imageTag=tag
-            )
+    def put_manifest(self, text: str, media_type: str, tag: str) -> str:
+        """Put a manifest of blobs that are there already, and give it the tag; returns its digest.
+
+        Where the tag names another image and is immutable, the manifest is known by its digest only.
+        """
+        described = {"repositoryName": self.name, "imageManifest": text, "imageManifestMediaType": media_type}
+        try:
+            with aws_errors(f"image {self.name}:{tag}"):
+                put = self._ecr.put_image(**described, imageTag=tag)
+        except AwsError as error:
+            if error.code != "ImageTagAlreadyExistsException":
+                raise
+            with aws_errors(f"image {self.name}:{tag}"):
+                put = self._ecr.put_image(**described)
+        return str(put["image"]["imageId"]["imageDigest"])
 
     def delete_images(self, digests: Collection[str]) -> list[str]:
         """Delete images with all their tags; harmless when they are gone. Returns why any is left."""

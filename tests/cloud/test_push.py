@@ -5,16 +5,31 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
 
-from lgbm_sm.image_manifest import DOCKER_MANIFEST
+from lgbm_sm.aws import AwsAccount
+from lgbm_sm.ecr import as_hosting_takes_it
+from lgbm_sm.ecr_repository import EcrRepository
+from lgbm_sm.image_manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, config_digest
 from tests.cli.conftest import CommandLine
 from tests.cloud.emulator import ACCOUNT, Emulator
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
+
+
+@dataclass(frozen=True)
+class EmulatedSession:
+    """What boto3's session is to `AwsAccount`."""
+
+    aws: Emulator
+
+    def client(self, service: str, region_name: str) -> Any:
+        return self.aws.client(service, region_name)
 
 
 @pytest.fixture
@@ -108,6 +123,50 @@ def test_a_foreign_image_keeps_the_repository(aws: Emulator, lgbm_sm: CommandLin
     [kept] = ecr.describe_images(repositoryName=project(lgbm_sm))["imageDetails"]
     assert kept["imageTags"] == ["theirs"]
     ecr.batch_delete_image(repositoryName=project(lgbm_sm), imageIds=[{"imageTag": "theirs"}])
+
+
+@pytest.mark.parametrize("mutability", ["MUTABLE", "IMMUTABLE"])
+@pytest.mark.parametrize("form", ["manifest", "index"])
+def test_an_image_in_ocis_words_is_put_again_in_those_that_hosting_takes(
+    form: str, mutability: str, aws: Emulator, lgbm_sm: CommandLine
+) -> None:
+    name = project(lgbm_sm)
+    image = pushed(lgbm_sm)
+    ecr = aws.client("ecr")
+    [held] = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageDigest": image["digest"]}])["images"]
+    oci = held["imageManifest"].replace("docker.distribution.manifest.v2", "oci.image.manifest.v1")
+    oci = oci.replace("docker.container.image.v1", "oci.image.config.v1")
+    oci = oci.replace("docker.image.rootfs.diff.tar.gzip", "oci.image.layer.v1.tar+gzip")
+    kind = OCI_MANIFEST
+    if form == "index":
+        put = ecr.put_image(repositoryName=name, imageManifest=oci, imageManifestMediaType=OCI_MANIFEST)["image"]
+        system, architecture = image["platform"].split("/")
+        described = {
+            "mediaType": OCI_MANIFEST,
+            "digest": put["imageId"]["imageDigest"],
+            "size": len(oci),
+            "platform": {"os": system, "architecture": architecture},
+        }
+        oci, kind = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [described]}), OCI_INDEX
+    ecr.put_image(repositoryName=name, imageManifest=oci, imageManifestMediaType=kind, imageTag="newer-engine")
+    ecr.put_image_tag_mutability(repositoryName=name, imageTagMutability=mutability)
+    account = AwsAccount(ACCOUNT, "eu-west-1", EmulatedSession(aws))
+    repository = EcrRepository(account, name)
+    arrived = repository.find_manifest(tag="newer-engine")
+    assert arrived is not None
+    assert arrived.media_type == kind
+    taken = as_hosting_takes_it(repository, arrived, "newer-engine", image["platform"])
+    assert taken.media_type == DOCKER_MANIFEST
+    assert config_digest(taken.text) == config_digest(held["imageManifest"])
+    found = repository.find_manifest(tag="newer-engine")
+    assert found is not None
+    assert (found.digest == taken.digest) == (mutability == "MUTABLE")
+    # so that cleanup can prove that nothing is left
+    ecr.batch_delete_image(repositoryName=name, imageIds=[{"imageTag": "newer-engine"}])
+    rest = ecr.list_images(repositoryName=name)["imageIds"]
+    ecr.batch_delete_image(
+        repositoryName=name, imageIds=[{"imageDigest": one["imageDigest"]} for one in rest if "imageTag" not in one]
+    )
 
 
 def test_push_says_what_to_do_when_the_image_is_not_built(lgbm_sm: CommandLine) -> None:
