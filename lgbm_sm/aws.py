@@ -120,8 +120,8 @@ def aws_errors(what: str) -> Iterator[None]:
 def _remedy(code: str, operation: str) -> str:
     if "Expired" in code:
         return "log in again: the credentials have expired"
-    if "Denied" in code:
+    if "Denied" in code or code == "403":
         return f"allow the identity {operation}"
-    if "Throttl" in code or "TooManyRequests" in code:
+    if "Throttl" in code or code in ("TooManyRequestsException", "SlowDown"):
         return "AWS limits the rate of calls: try again in a minute"
     return "`aws sts get-caller-identity` says who calls"

@@ -4,13 +4,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lgbm_sm.aws_entries import delete_from_aws
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.docker_images import delete_image
-from lgbm_sm.ecr_entries import delete_from_ecr
 from lgbm_sm.errors import AwsError, EngineError, UsageError
 from lgbm_sm.inventory import Holdings, Item, list_items
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Endpoint, Image, PushedImage, RecordedEntry, Repository, TrainingJob
+from lgbm_sm.record import Endpoint, Image, PushedImage, RecordedEntry, Repository, TrainingJob, Upload
 
 
 class CleanupKind(StrEnum):
@@ -18,6 +18,7 @@ class CleanupKind(StrEnum):
 
     ENDPOINTS = "endpoints"
     TRAINING_JOBS = "training-jobs"
+    DATA = "data"
     IMAGES = "images"  # after these: a container of one keeps it
     PUSHED_IMAGES = "pushed-images"
     REPOSITORIES = "repositories"  # after the images in them
@@ -74,8 +75,8 @@ def _delete(entry: RecordedEntry, holdings: Holdings) -> list[str]:
         match entry:
             case Image():
                 return delete_image(entry, record, holdings.engine)
-            case PushedImage() | Repository():
-                return delete_from_ecr(entry, record, holdings.accounts)
+            case Upload() | PushedImage() | Repository():
+                return delete_from_aws(entry, record, holdings.accounts)
             case TrainingJob() | Endpoint():
                 return delete(entry, record, holdings.backends[entry.place])
     except (EngineError, AwsError) as error:
@@ -101,6 +102,8 @@ def kind_of(item: Item) -> CleanupKind:
     match item.entry:
         case Image():
             return CleanupKind.IMAGES
+        case Upload():
+            return CleanupKind.DATA
         case PushedImage():
             return CleanupKind.PUSHED_IMAGES
         case Repository():
@@ -112,6 +115,8 @@ def kind_of(item: Item) -> CleanupKind:
 
 
 def _counted(kind: CleanupKind, count: int) -> str:
+    if kind is CleanupKind.DATA:
+        return f"data in S3, {count} {'address' if count == 1 else 'addresses'}"
     nouns = kind.replace("-", " ")
     noun = nouns.replace("ies", "y") if nouns.endswith("ies") else nouns.removesuffix("s")
     return f"{count} {noun if count == 1 else nouns}"

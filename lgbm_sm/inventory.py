@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgbm_sm.aws import Accounts
+from lgbm_sm.aws_entries import find_in_aws
 from lgbm_sm.backends import Backend
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.docker_images import find_image
-from lgbm_sm.ecr_entries import find_in_ecr
 from lgbm_sm.errors import AwsError, EngineError
 from lgbm_sm.record import (
     UNKNOWN_PROJECT,
-    EcrEntry,
+    AwsEntry,
     Endpoint,
     EndpointStatus,
     Entry,
@@ -52,7 +52,7 @@ class Item:
 
 
 def list_items(holdings: Holdings) -> list[Item]:
-    """Jobs and endpoints on record, oldest first, then those without an entry, then images, here and in ECR.
+    """Jobs and endpoints on record, oldest first, then those without an entry, then images, and what is in S3 and ECR.
 
     AWS is called only where something of AWS's is on record.
     """
@@ -68,7 +68,7 @@ def list_items(holdings: Holdings) -> list[Item]:
     return [
         *(_look_at(entry, backends[entry.place]) for entry in entries),
         *(_look_at_image(image, holdings.engine) for image in record.images()),
-        *(_look_into_ecr(entry, holdings.accounts) for entry in record.ecr_entries()),
+        *(_look_into_aws(entry, holdings.accounts) for entry in record.aws_entries()),
     ]
 
 
@@ -92,9 +92,9 @@ def _look_at_image(image: Image, engine: Engine) -> Item:
     return Item(image, "Gone" if image.image_id else "Unfinished", "the engine does not hold it", running=False)
 
 
-def _look_into_ecr(entry: EcrEntry, accounts: Accounts) -> Item:
+def _look_into_aws(entry: AwsEntry, accounts: Accounts) -> Item:
     try:
-        found = find_in_ecr(entry, accounts)
+        found = find_in_aws(entry, accounts)
     except AwsError as error:
         return Item(entry, "Unknown", error.message, running=False)
     return Item(entry, "Available" if found else "Gone", f"account {entry.account}, {entry.region}", running=False)

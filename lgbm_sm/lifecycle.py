@@ -21,6 +21,7 @@ from lgbm_sm.prediction import predict_test_split
 from lgbm_sm.record import Endpoint, TrainingJob
 from lgbm_sm.schema import training_channels
 from lgbm_sm.training import TrainedModel
+from lgbm_sm.upload import UploadedChannels, upload_channels
 from lgbm_sm.workspace import Workspace, choose_place
 
 
@@ -115,6 +116,20 @@ def prepare_data(workspace: Workspace) -> data.PreparedData:
     config = workspace.config
     objective = str(config.training.hyperparameters.get("objective", "regression"))
     return data.prepare_data(config.data, objective, base=workspace.folder, reporter=workspace.reporter)
+
+
+def upload_data(workspace: Workspace) -> UploadedChannels:
+    """Put the prepared channels into S3, where training jobs read them."""
+    config = workspace.config
+    return upload_channels(
+        training_channels(workspace.data_path),
+        config.aws,
+        project=config.project.name,
+        account=workspace.accounts.get(config.aws.region),
+        record=workspace.record,
+        reporter=workspace.reporter,
+        now=datetime.now(UTC),
+    )
 
 
 def train(workspace: Workspace) -> TrainedModel:

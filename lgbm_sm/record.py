@@ -110,9 +110,20 @@ class Image(_Entry):
     image_id: str = ""
 
 
-class _EcrEntry(_Entry):
+class _AwsEntry(_Entry):
     account: str
     region: str
+
+
+class Upload(_AwsEntry):
+    """What the project has put under a prefix of a bucket; its `name` is that address."""
+
+    kind: Literal["upload"] = "upload"
+    bucket: str
+    prefix: str
+
+
+class _EcrEntry(_AwsEntry):
     repository: str
 
 
@@ -131,8 +142,8 @@ class PushedImage(_EcrEntry):
 
 Entry = TrainingJob | Endpoint
 """What runs on this machine."""
-EcrEntry = Repository | PushedImage
-RecordedEntry = TrainingJob | Endpoint | Image | Repository | PushedImage
+AwsEntry = Upload | PushedImage | Repository
+RecordedEntry = TrainingJob | Endpoint | Image | Upload | PushedImage | Repository
 
 
 class _RecordFile(BaseModel):
@@ -208,9 +219,9 @@ class Record:
         images = (entry for entry in self._recorded() if isinstance(entry, Image))
         return tuple(image for image in images if project in (None, image.project))
 
-    def ecr_entries(self) -> tuple[EcrEntry, ...]:
-        """What is on record of ECR, images before repositories."""
-        entries = [entry for entry in self._recorded() if isinstance(entry, Repository | PushedImage)]
+    def aws_entries(self) -> tuple[AwsEntry, ...]:
+        """What is on record of S3 and ECR; repositories last, after the images in them."""
+        entries = [entry for entry in self._recorded() if isinstance(entry, Upload | PushedImage | Repository)]
         return tuple(sorted(entries, key=lambda entry: isinstance(entry, Repository)))
 
     def add(self, entry: RecordedEntry) -> None:

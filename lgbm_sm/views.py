@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lgbm_sm.invocation import InvocationSummary
     from lgbm_sm.lifecycle import RunSummary
     from lgbm_sm.training import TrainedModel
+    from lgbm_sm.upload import UploadedChannels
 
 
 def show_run(console: Console, summary: "RunSummary", answer: Answer, *, kept: bool) -> None:
@@ -207,8 +208,8 @@ def show_config(console: Console, values: Sequence["EffectiveValue"]) -> None:
     console.result({"config": payload}, table(("key", "value", "source"), rows))
 
 
-def show_prepared_data(console: Console, prepared: "PreparedData") -> None:
-    """Shapes and first rows, as the notebook shows them."""
+def show_prepared_data(console: Console, prepared: "PreparedData", uploaded: "UploadedChannels | None") -> None:
+    """Shapes and first rows, as the notebook shows them; and where in S3 the channels are."""
     features, target = prepared.schema.feature_names, prepared.schema.target.name
     columns = {"test": features, "test_target": (target,)}
     blocks = [
@@ -230,6 +231,8 @@ def show_prepared_data(console: Console, prepared: "PreparedData") -> None:
             }
             for file in prepared.files
         ],
+        "uploaded": uploaded
+        and {"channels": dict(uploaded.uris), "sent": uploaded.sent, "unchanged": uploaded.unchanged},
         "removed": prepared.removed,
         "notes": prepared.notes,
         "schema": prepared.schema.document,

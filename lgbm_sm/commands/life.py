@@ -41,11 +41,15 @@ def run(
         "`lgbm-sm train`.",
     ),
 )
-def prepare_data(ctx: typer.Context) -> None:
+def prepare_data(
+    ctx: typer.Context,
+    upload: Annotated[bool, typer.Option("--upload", help="Also put the channels into S3, for training jobs.")] = False,
+) -> None:
     from lgbm_sm import lifecycle, views
 
     with opened_workspace(ctx) as (workspace, console):
-        views.show_prepared_data(console, lifecycle.prepare_data(workspace))
+        prepared = lifecycle.prepare_data(workspace)
+        views.show_prepared_data(console, prepared, lifecycle.upload_data(workspace) if upload else None)
 
 
 @app.command(

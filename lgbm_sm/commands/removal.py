@@ -28,7 +28,7 @@ def cleanup(
         list[str] | None,
         typer.Option(
             metavar="KINDS",
-            help="Leave these: endpoints, training-jobs, images, pushed-images, repositories.",
+            help="Leave these: endpoints, training-jobs, data, images, pushed-images, repositories.",
         ),
     ] = None,
 ) -> None:

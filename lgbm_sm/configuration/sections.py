@@ -12,6 +12,7 @@ from lgbm_sm.configuration.instance_types import LOCAL
 from lgbm_sm.configuration.values import (
     LONGEST_PROJECT_NAME,
     BaseImage,
+    Bucket,
     Column,
     DataName,
     EntryPoint,
@@ -224,6 +225,10 @@ class AwsSection(_Section):
     """What stands where in the AWS account."""
 
     prefix: Prefix = Field(default="demo_lightgbm", description="Begins the key of every object written to S3.")
+    bucket: Bucket | None = Field(
+        default=None,
+        description="The bucket in S3; without a value sagemaker-<region>-<account>, made where it is missing.",
+    )
     region: Region | None = Field(
         default=None,
         description="The region, such as eu-central-1; without a value that of the AWS command line, else "

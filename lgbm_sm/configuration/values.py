@@ -111,6 +111,12 @@ def _entry_point(value: object) -> Path:
     return path
 
 
+def _bucket(text: str) -> str:
+    # S3's rules for names of general purpose buckets
+    wanted = "3 to 63 lower-case letters, digits, dots and hyphens are wanted, as in a bucket's name"
+    return _full_match(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", wanted, text)
+
+
 def _region(text: str) -> str:
     return _full_match(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region is wanted, as in eu-central-1", text)
 
@@ -149,6 +155,7 @@ Repository: TypeAlias = Annotated[Text, AfterValidator(_repository)]
 Prefix: TypeAlias = Annotated[Text, AfterValidator(_prefix)]
 XgboostVersion: TypeAlias = Annotated[Text, AfterValidator(_xgboost_version)]
 EntryPoint: TypeAlias = Annotated[Path, BeforeValidator(_entry_point)]
+Bucket: TypeAlias = Annotated[Text, AfterValidator(_bucket)]
 Region: TypeAlias = Annotated[Text, AfterValidator(_region)]
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(_path)]
 Column: TypeAlias = Annotated[str | int, PlainValidator(_column, json_schema_input_type=str | int)]

@@ -9,7 +9,19 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 
-LIFECYCLE = ["run", "prepare-data", "build", "train", "deploy", "predict", "status", "logs", "config", "cleanup"]
+LIFECYCLE = [
+    "run",
+    "prepare-data",
+    "build",
+    "train",
+    "deploy",
+    "predict",
+    "status",
+    "logs",
+    "config",
+    "cleanup",
+    "doctor",
+]
 HEAVY = {"pandas", "numpy", "lightgbm", "sklearn", "pyarrow", "boto3", "botocore", "sagemaker", "docker", "scipy"}
 
 

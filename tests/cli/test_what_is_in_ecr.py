@@ -53,7 +53,7 @@ def test_cleanup_leaves_it_on_record_and_says_so(pushed: CommandLine) -> None:
         "left over: 123456789012.dkr.ecr.eu-central-1.amazonaws.com/demo:1, 123456789012/eu-central-1/demo"
         in left.stderr
     )
-    assert len(Record(pushed.folder / ".lgbm-sm").ecr_entries()) == 2
+    assert len(Record(pushed.folder / ".lgbm-sm").aws_entries()) == 2
 
 
 def test_cleanup_leaves_alone_what_is_to_be_kept(pushed: CommandLine) -> None:

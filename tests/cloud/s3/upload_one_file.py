@@ -1,6 +1,6 @@
-"""Uploads one file for a project, and says `begun` once the first bytes are on their way.
+"""Uploads one file for a project, in a process that can be killed meanwhile.
 
-Usage: python upload_until_stopped.py BUCKET PREFIX PROJECT NAME PATH
+Usage: python upload_one_file.py BUCKET PREFIX PROJECT NAME PATH
 """
 
 import sys

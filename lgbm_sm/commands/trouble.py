@@ -1,0 +1,80 @@
+"""Whether everything that the other commands need is there: doctor."""
+
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lgbm_sm.commands.program import app, help_text
+from lgbm_sm.console import Console, OutputFormat
+from lgbm_sm.errors import ConfigError
+from lgbm_sm.options import SharedOptionsCommand
+
+if TYPE_CHECKING:
+    from lgbm_sm.config import LoadedConfig
+    from lgbm_sm.diagnosis.findings import Finding
+
+_CHECK_WIDTH = len("execution role")
+_STATUS_WIDTH = len("problem")
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="What is wrong here or in the account, and what mends it.",
+    help=help_text(
+        "lgbm-sm doctor --set training.instance_type=ml.m4.2xlarge",
+        "Looks at Python, packages, configuration, the Docker engine and the disk, and where an instance type is not "
+        "local at AWS: a line each, with the command that mends it. Changes nothing. Exit code 0 without a problem, "
+        "else 3 (configuration, installation), 5 (images) or 6 (AWS), the first of them that applies.",
+        "the commands that it names.",
+    ),
+)
+def doctor(
+    ctx: typer.Context,
+    aws: Annotated[bool, typer.Option("--aws", help="Ask AWS too, though both instance types are local.")] = False,
+    execution_role: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROLE", help="The role to look at, by name or ARN (default: that of this SageMaker notebook)."
+        ),
+    ] = None,
+) -> None:
+    from lgbm_sm.doctor import examine, exit_code_of
+    from lgbm_sm.shipped import containers_path
+
+    shared = ctx.obj
+    console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
+    findings = []
+    for finding in examine(
+        _load(ctx),
+        environment=os.environ,
+        containers_path=containers_path(),
+        ask_aws=aws,
+        execution_role=execution_role,
+        clock=lambda: datetime.now(UTC),
+    ):
+        findings.append(finding)
+        if console.output is OutputFormat.TEXT:
+            console.write(f"{line_of(finding)}\n".encode())
+    code = exit_code_of(findings)
+    if console.output is OutputFormat.JSON:
+        console.json({"checks": [asdict(finding) for finding in findings], "exit_code": int(code)})
+    raise typer.Exit(code)
+
+
+def _load(ctx: typer.Context) -> "LoadedConfig | ConfigError":
+    """The configuration, or why there is none: that is for doctor to tell among the rest."""
+    from lgbm_sm.config import load_config
+
+    try:
+        return load_config(ctx.obj["config"], ctx.obj["overrides"], os.environ)
+    except ConfigError as error:
+        return error
+
+
+def line_of(finding: "Finding") -> str:
+    """One line, as in `problem  lightgbm        does not load: … (mend: sudo apt-get install libgomp1)`."""
+    mend = f" (mend: {finding.remedy})" if finding.remedy else ""
+    return f"{finding.status:{_STATUS_WIDTH}}  {finding.check:{_CHECK_WIDTH}}  {finding.message}{mend}"

@@ -1,0 +1,68 @@
+"""What a test of the buckets and objects puts there and looks at, past the program."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+
+from lgbm_sm.aws import AwsAccount, connect
+from lgbm_sm.s3 import S3Bucket
+from lgbm_sm.s3_manifest import ProjectObjects
+from tests.cloud.emulator import ACCOUNT, Emulator
+
+BUCKET = f"sagemaker-eu-west-1-{ACCOUNT}"
+PREFIX = "demo"
+MANIFEST = f"{PREFIX}/.lgbm-sm/boston.json"
+TAGS = {"lgbm-sm:project": "boston"}
+LARGE = 12_000_000  # bytes, two parts
+PARTS = b"0123456789abcdef" * (LARGE // 16)
+
+
+def connect_to(aws: Emulator, monkeypatch: pytest.MonkeyPatch, region: str) -> AwsAccount:
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    for name, value in aws.environment(region).items():
+        monkeypatch.setenv(name, value)
+    return connected(aws, region)
+
+
+@functools.cache  # a session reads the services' descriptions once
+def connected(aws: Emulator, region: str) -> AwsAccount:
+    account = connect()
+    assert account.region == region
+    return account
+
+
+@functools.cache
+def s3_of(aws: Emulator) -> Any:
+    """A client that is not the program's."""
+    return aws.client("s3")
+
+
+def ours(bucket: S3Bucket, project: str = "boston") -> ProjectObjects:
+    return ProjectObjects(bucket, PREFIX, project)
+
+
+def uri(key: str) -> str:
+    return f"s3://{BUCKET}/{key}"
+
+
+def keys(aws: Emulator) -> list[str]:
+    """Of all versions and delete markers."""
+    answer = s3_of(aws).list_object_versions(Bucket=BUCKET)
+    return sorted(entry["Key"] for kind in ("Versions", "DeleteMarkers") for entry in answer.get(kind, ()))
+
+
+def written(aws: Emulator) -> list[str]:
+    """The keys that were written to, in order, one for each object."""
+    calls = [recorded.call for recorded in aws.faults.calls]
+    return [call.parameters["Key"] for call in calls if call.operation in ("PutObject", "CreateMultipartUpload")]
+
+
+def open_uploads(aws: Emulator) -> list[str]:
+    return [entry["Key"] for entry in s3_of(aws).list_multipart_uploads(Bucket=BUCKET).get("Uploads", ())]
+
+
+def put_foreign(aws: Emulator, key: str, body: bytes = b"theirs") -> None:
+    s3_of(aws).put_object(Bucket=BUCKET, Key=key, Body=body)

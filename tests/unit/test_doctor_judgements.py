@@ -1,0 +1,94 @@
+"""What `doctor` makes of a clock, a trust policy and quotas."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lgbm_sm.configuration.instance_types import InstancePurpose
+from lgbm_sm.diagnosis.account import judge_clock
+from lgbm_sm.diagnosis.findings import Status
+from lgbm_sm.diagnosis.quotas import Quota, WantedInstances, judge_quota, nearest_allowed
+from lgbm_sm.diagnosis.role import trusts_sagemaker
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status", "words"),
+    [
+        (0, "ok", "as AWS's"),
+        (-149, "ok", "within 149 s"),
+        (200, "warning", "200 s ahead of AWS's"),
+        (-400, "problem", "400 s behind AWS's"),
+    ],
+)
+def test_a_clock_is_wrong_when_aws_would_refuse_its_time(seconds: int, status: str, words: str) -> None:
+    finding = judge_clock(timedelta(seconds=seconds))
+    assert finding.status == status
+    assert words in finding.message
+
+
+SAGEMAKER = {"Service": "sagemaker.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "trusted"),
+    [
+        ([{"Effect": "Allow", "Principal": SAGEMAKER, "Action": "sts:AssumeRole"}], True),
+        ({"Effect": "Allow", "Principal": SAGEMAKER, "Action": ["sts:TagSession", "sts:AssumeRole"]}, True),
+        ([{"Effect": "Allow", "Principal": {"Service": ["a", *SAGEMAKER.values()]}, "Action": "sts:*"}], True),
+        ([{"Effect": "Allow", "Principal": SAGEMAKER, "Action": "sts:TagSession"}], False),
+        ([{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}], False),
+        ([{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}], False),
+        ([{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}], False),
+        (
+            [
+                {"Effect": "Allow", "Principal": SAGEMAKER, "Action": "sts:AssumeRole"},
+                {"Effect": "Deny", "Principal": SAGEMAKER, "Action": "sts:AssumeRole"},
+            ],
+            False,
+        ),
+    ],
+)
+def test_a_role_is_trusting_when_a_statement_lets_sagemaker_assume_it(statements: Any, trusted: bool) -> None:
+    assert trusts_sagemaker({"Version": "2012-10-17", "Statement": statements}) is trusted
+
+
+def quotas(**values: float) -> dict[str, Quota]:
+    """Of training jobs, by a type's family and size: m4_xlarge."""
+    return {
+        f"ml.{name.replace('_', '.')} for training job usage": Quota(f"L-{name}", value)
+        for name, value in values.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("allowed", "nearest"),
+    [
+        ({"m5_2xlarge": 1, "m5_4xlarge": 1, "c5_2xlarge": 1}, "ml.m5.2xlarge"),
+        ({"m5_2xlarge": 0, "m5_xlarge": 1, "m5_4xlarge": 1}, "ml.m5.4xlarge"),  # as far, but larger
+        ({"t2_2xlarge": 1, "m6i_2xlarge": 1}, "ml.m6i.2xlarge"),
+        ({"m7g_2xlarge": 9}, None),  # an image of another platform
+        ({"p3_2xlarge": 9}, None),
+        ({"m5_2xlarge": 0}, None),
+        ({}, None),
+    ],
+)
+def test_the_nearest_type_of_the_same_platform_is_named(allowed: dict[str, float], nearest: str | None) -> None:
+    wanted = WantedInstances(InstancePurpose.TRAINING, "ml.m4.2xlarge", 1)
+    found = quotas(m4_2xlarge=0, **allowed)
+    found["ml.m4.2xlarge for spot training job usage"] = Quota("L-spot", 9)
+    found["ml.m5.2xlarge for endpoint usage"] = Quota("L-endpoint", 9)
+    assert nearest_allowed(wanted, found) == nearest
+    finding = judge_quota(wanted, found, "eu-west-1")
+    assert finding.status is Status.PROBLEM
+    assert "--quota-code L-m4_2xlarge --desired-value 1 --region eu-west-1" in finding.remedy
+    assert (f"set training.instance_type: {nearest}" in finding.remedy) is (nearest is not None)
+
+
+def test_a_type_without_a_quota_is_warned_of_and_one_with_enough_is_fine() -> None:
+    wanted = WantedInstances(InstancePurpose.TRAINING, "ml.m4.2xlarge", 2)
+    assert judge_quota(wanted, quotas(m5_2xlarge=2), "eu-south-2").status is Status.WARNING
+    assert judge_quota(wanted, quotas(m4_2xlarge=1), "eu-west-1").status is Status.PROBLEM
+    assert judge_quota(wanted, quotas(m4_2xlarge=2), "eu-west-1").status is Status.OK
