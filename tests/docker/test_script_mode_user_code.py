@@ -200,9 +200,12 @@ def test_no_answer_is_lost_when_the_server_is_told_to_end(version: str, start: S
     assert (code, seconds < 20) == (0, True)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_workers_that_load_at_the_same_time_all_serve(version: str, start: StandInStarter, tmp_path: Path) -> None:
-    variables = {"SAGEMAKER_MODEL_SERVER_WORKERS": "4"}
+# the older image gets one worker from lgbm-sm: more of them run pip in one folder at the same time
+@pytest.mark.parametrize(("version", "workers"), [("1.5-1", "1"), ("3.0-5", "4")])
+def test_first_requests_that_come_at_the_same_time_are_all_answered(
+    version: str, workers: str, start: StandInStarter, tmp_path: Path
+) -> None:
+    variables = {"SAGEMAKER_MODEL_SERVER_WORKERS": workers}
     container = start(version, write_model(tmp_path / "model", version), variables)
     port = container.endpoint().port
 
