@@ -1,0 +1,182 @@
+"""The table of known failures: each is known by its own words, and a log in which all goes well shows none."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lightgbm import Booster, Dataset
+from lightgbm import train as train_lightgbm
+from lightgbm.basic import LightGBMError
+
+from lgbm_sm.config import Config
+from lgbm_sm.troubles import TROUBLES, find_troubles
+from tests.runtime.training_jobs import csv_text, make_job
+
+
+def read_seen() -> list[tuple[str, str]]:
+    """The id of a trouble, and a text in which it was seen."""
+    blocks = (Path(__file__).parent / "troubles_seen.txt").read_text(encoding="utf-8").split("\n== ")[1:]
+    return [(name, text.strip()) for name, _, text in (block.partition("\n") for block in blocks)]
+
+
+SEEN = read_seen()
+
+
+def first(text: str) -> str:
+    found = find_troubles(text)
+    return found[0].id if found else ""
+
+
+@pytest.mark.parametrize(("trouble", "text"), SEEN)
+def test_a_failure_is_known_by_its_own_words(trouble: str, text: str) -> None:
+    assert first(text) == trouble
+
+
+@pytest.mark.parametrize(("trouble", "text"), SEEN)
+def test_a_failure_is_known_among_other_lines_and_in_capitals(trouble: str, text: str) -> None:
+    assert first(f"one line\n{text}\nanother") == trouble
+    assert first(text.upper()) == trouble
+
+
+def trained() -> Booster:
+    rng = np.random.default_rng(1)
+    return train_lightgbm({"verbosity": -1, "min_data": 1}, Dataset(rng.random((20, 13)), rng.random(20)), 2)
+
+
+def test_lightgbms_own_refusal_of_too_few_columns_is_known() -> None:
+    with pytest.raises(LightGBMError) as refused:
+        trained().predict(np.zeros((1, 12)))
+    assert first(str(refused.value)) == "feature-count"
+
+
+def test_lightgbms_own_refusal_of_a_columns_name_is_known() -> None:
+    with pytest.raises(LightGBMError) as refused:
+        Dataset(np.zeros((9, 1)), np.zeros(9), feature_name=["a:{b}"]).construct()
+    assert first(str(refused.value)) == "feature-name-refused"
+
+
+def test_lightgbms_own_refusal_of_lost_categories_is_known() -> None:
+    import pandas as pd
+
+    table = pd.DataFrame({"town": pd.Categorical(["a", "b"] * 30)})
+    booster = train_lightgbm({"verbosity": -1}, Dataset(table, np.arange(60) % 2), 2)
+    with pytest.raises(ValueError, match="categorical") as refused:
+        booster.predict(pd.DataFrame({"town": [1.0]}))
+    assert first(str(refused.value)) == "categories-differ"
+
+
+def test_lightgbms_own_refusal_of_an_argument_that_is_gone_is_known() -> None:
+    arguments: dict[str, Any] = {"early_stopping_rounds": 5}
+    with pytest.raises(TypeError) as refused:
+        train_lightgbm({}, Dataset(np.zeros((9, 1)), np.zeros(9)), 2, **arguments)
+    assert first(f"TypeError: {refused.value}") == "argument-of-lightgbm-3"
+
+
+def test_the_systems_own_words_for_a_port_that_is_taken_are_known() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(OSError, match="in use") as refused:
+        socket.create_server(server.getsockname())
+    assert first(str(refused.value)) == "port-taken"
+
+
+def rows(seed: int) -> str:
+    rng = np.random.default_rng(seed)
+    return csv_text(np.column_stack([rng.random((60, 3)), rng.random(60)]).tolist())
+
+
+CHANNELS = {"train": {"a.csv": rows(1)}, "validation": {"b.csv": rows(2)}}
+
+
+@pytest.mark.slow
+def test_the_log_of_a_job_that_succeeds_shows_no_trouble(tmp_path: Path) -> None:
+    job = make_job(tmp_path, {"objective": "regression", "num_boost_round": 5, "early_stopping_round": 2}, CHANNELS)
+    finished = job.run()
+    assert finished.returncode == 0
+    log = finished.stdout + finished.stderr
+    assert "iteration=1" in log
+    assert find_troubles(log) == ()
+
+
+@pytest.mark.slow
+def test_what_all_steps_say_when_they_succeed_shows_no_trouble(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lgbm_sm", "run", "--verbose", "--set", "local.backend=process"]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=True)
+    assert "in service at" in finished.stderr
+    assert find_troubles(finished.stderr + finished.stdout) == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("hyperparameters", "files", "trouble"),
+    [
+        ({"num_leafs": 31}, {"a.csv": rows(1)}, "hyperparameter-unknown"),
+        ({}, {"a.csv": "CRIM,age,rad,target\n" + rows(1) + "x,y,z,1\n"}, "text-cell"),
+        ({}, {}, "channel-empty"),
+    ],
+)
+def test_the_log_of_a_job_that_fails_shows_why_before_that_it_failed(
+    tmp_path: Path, hyperparameters: dict[str, object], files: dict[str, str], trouble: str
+) -> None:
+    (tmp_path / "input" / "data" / "train").mkdir(parents=True)
+    job = make_job(tmp_path, hyperparameters, {"train": files})
+    finished = job.run()
+    assert finished.returncode == 1
+    reason = f"AlgorithmError: {job.failure}, exit code: 1"
+    assert [found.id for found in find_troubles(f"{reason}\n{finished.stdout}")] == [trouble, "algorithm-error"]
+
+
+# the beginnings of logs in which all went well, of other people's servers too
+WELL = [
+    '172.17.0.1 - - [25/Nov/2026:10:00:00 +0000] "GET /ping HTTP/1.1" 200 0 "-" "AHC/2.0"',
+    "[2026-11-25 10:00:00 +0000] [14] [INFO] Starting gunicorn 20.1.0\n[14] [INFO] Booting worker with pid: 17",
+    "2026-11-25T10:00:00,137 [INFO ] pool-2-thread-1 MMS_METRICS - DiskAvailable.Gigabytes:413.0|#Level:Host",
+    "2026-11-25 10:00:00,413 [INFO ] W-9000-model com.amazonaws.ml.mms.wlm.WorkerThread - Backend response time: 137",
+    "UserWarning: pkg_resources is deprecated as an API.",
+    "[LightGBM] [Info] Total Bins 1028\n[LightGBM] [Info] Start training from score 22.796535",
+    "[LightGBM] [Warning] No further splits with positive gain, best gain: -inf",
+    "{'TrainingJobStatus': 'Completed', 'SecondaryStatus': 'Completed'}\nTraining job completed",
+    "2026-11-25 10:00:00 Starting - Preparing the instances for training......\nBillable seconds: 137",
+    "==> Stopping training job boston-2026-11-24-00-10-08-077\n    deleted: endpoint boston (Deleting)",
+    "",
+]
+
+
+@pytest.mark.parametrize("log", WELL)
+def test_a_log_in_which_all_goes_well_shows_no_trouble(log: str) -> None:
+    assert find_troubles(log) == ()
+
+
+def test_a_cause_that_the_log_tells_stands_before_what_aws_reports() -> None:
+    log = "exec /opt/program/serve: exec format error"
+    reported = "The primary container for production variant AllTraffic did not pass the ping health check."
+    assert [found.id for found in find_troubles(f"{reported}\n{log}")] == ["wrong-platform", "ping"]
+
+
+def test_each_trouble_has_been_seen_and_says_all_that_it_must() -> None:
+    ids = [trouble.id for trouble in TROUBLES]
+    assert len(ids) == len(set(ids))
+    proved_by_lightgbm = {"feature-name-refused", "categories-differ"}
+    assert set(ids) == {name for name, _ in SEEN} | proved_by_lightgbm
+    for trouble in TROUBLES:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", trouble.id)
+        assert trouble.cause.endswith((".", "]", "}")), trouble.id
+        assert trouble.remedy, trouble.id
+        assert trouble.source, trouble.id
+
+
+def test_remedies_name_keys_that_the_configuration_has() -> None:
+    sections = Config.model_fields
+    known = {
+        f"{section}.{key}"
+        for section, field in sections.items()
+        if field.annotation is not None
+        for key in field.annotation.model_fields
+    }
+    named = {key for trouble in TROUBLES for key in re.findall(rf"\b(?:{'|'.join(sections)})\.[a-z_]+", trouble.remedy)}
+    assert named <= known | {"training.hyperparameters.early_stopping_round"}
