@@ -9,17 +9,11 @@ from typing import Any
 from lgbm_sm.aws import AwsAccount, aws_errors
 from lgbm_sm.diagnosis.findings import Area, Check, Finding
 from lgbm_sm.errors import AwsError
+from lgbm_sm.policies import ROLE_ARN, SAGEMAKER_SERVICE, SUGGESTED_ROLE, TRUST_POLICY
 
 ROLE = Check("execution role", Area.AWS)
 
-_SERVICE = "sagemaker.amazonaws.com"
 _ASSUME = "sts:AssumeRole"
-TRUST_POLICY: Mapping[str, Any] = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": _SERVICE}, "Action": _ASSUME}],
-}
-_SUGGESTED_NAME = "lgbm-sm-execution"
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/(?:.+/)?(?P<name>[^/]+)")
 # SageMaker's notebooks call the session that they open with the role by this name
 _NOTEBOOK_ARN = re.compile(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/(?P<name>[^/]+)/SageMaker")
 
@@ -32,9 +26,9 @@ def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | Non
     """
     on_notebook = _NOTEBOOK_ARN.fullmatch(caller_arn)
     if execution_role is None and on_notebook is None:
-        return ROLE.problem("none is given, and this is no SageMaker notebook", _creation(_SUGGESTED_NAME))
+        return ROLE.problem("none is given, and this is no SageMaker notebook", _creation(SUGGESTED_ROLE))
     name = execution_role or (on_notebook["name"] if on_notebook else "")
-    if match := _ROLE_ARN.fullmatch(name):
+    if match := ROLE_ARN.fullmatch(name):
         if match["account"] != account.account_id:
             said = f"{name} is in account {match['account']}, and the caller in {account.account_id}"
             return ROLE.problem(said, "name a role of the caller's account: SageMaker takes no other")
@@ -49,9 +43,9 @@ def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | Non
             return ROLE.warning(error.message, "allow the identity iam:GetRole")
         raise
     if trusts_sagemaker(role["AssumeRolePolicyDocument"]):
-        return ROLE.ok(f"{role['Arn']} trusts {_SERVICE}")
+        return ROLE.ok(f"{role['Arn']} trusts {SAGEMAKER_SERVICE}")
     return ROLE.problem(
-        f"{role['Arn']} does not trust {_SERVICE}: jobs and endpoints will be refused",
+        f"{role['Arn']} does not trust {SAGEMAKER_SERVICE}: jobs and endpoints will be refused",
         f"aws iam update-assume-role-policy --role-name {name} --policy-document {_quoted_policy()}",
     )
 
@@ -61,7 +55,7 @@ def trusts_sagemaker(document: Mapping[str, Any]) -> bool:
     concerned = [
         statement["Effect"]
         for statement in _as_list(document.get("Statement", []))
-        if _SERVICE in _services(statement.get("Principal", {}))
+        if SAGEMAKER_SERVICE in _services(statement.get("Principal", {}))
         and {_ASSUME.lower(), "sts:*", "*"} & {str(action).lower() for action in _as_list(statement.get("Action", []))}
     ]
     return "Allow" in concerned and "Deny" not in concerned
@@ -78,7 +72,7 @@ def _as_list(value: Any) -> list[Any]:
 def _creation(name: str) -> str:
     return (
         f"aws iam create-role --role-name {name} --assume-role-policy-document {_quoted_policy()}, "
-        "and give it the permissions that a job needs"
+        "and give it what `lgbm-sm policy --role` prints"
     )
 
 

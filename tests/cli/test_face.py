@@ -19,6 +19,7 @@ LIFECYCLE = [
     "status",
     "logs",
     "config",
+    "policy",
     "cleanup",
     "doctor",
 ]

@@ -11,7 +11,8 @@ import pytest
 
 from lgbm_sm.aws import connect
 from lgbm_sm.diagnosis.account import WantedAccount, examine_account
-from lgbm_sm.diagnosis.role import TRUST_POLICY, examine_role
+from lgbm_sm.diagnosis.role import examine_role
+from lgbm_sm.policies import TRUST_POLICY
 from tests.cloud.conftest import ROLE, ROLE_ARN, make_role
 from tests.cloud.emulator import ACCOUNT, ENDPOINT, REGION, TRAINING, Emulator
 from tests.docker.conftest import engine  # noqa: F401 - fixture

@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from lightgbm import Booster, Dataset
 from lightgbm import train as train_lightgbm
 from lightgbm.basic import LightGBMError
 
+from lgbm_sm import cli  # noqa: F401 - the commands
+from lgbm_sm.commands.program import app
 from lgbm_sm.config import Config
 from lgbm_sm.troubles import TROUBLES, find_troubles
 from tests.runtime.training_jobs import csv_text, make_job
@@ -180,3 +183,13 @@ def test_remedies_name_keys_that_the_configuration_has() -> None:
     }
     named = {key for trouble in TROUBLES for key in re.findall(rf"\b(?:{'|'.join(sections)})\.[a-z_]+", trouble.remedy)}
     assert named <= known | {"training.hyperparameters.early_stopping_round"}
+
+
+def test_remedies_name_commands_and_options_that_there_are() -> None:
+    commands: Any = typer.main.get_command(app)
+    named = {shown for trouble in TROUBLES for shown in re.findall(r"`lgbm-sm ([^`]+)`", trouble.remedy)}
+    assert {"push", "policy --role"} <= named
+    for shown in named:
+        command, *words = shown.split()
+        options = {option for param in commands.commands[command].params for option in param.opts}
+        assert {word for word in words if word.startswith("--")} <= options, shown

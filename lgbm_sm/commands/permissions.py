@@ -1,0 +1,65 @@
+"""What the identity that calls may do, and the role that SageMaker runs as: policy."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from lgbm_sm.commands.program import app, help_text, load
+from lgbm_sm.errors import UsageError
+from lgbm_sm.options import SharedOptionsCommand
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="The IAM policy that these commands need.",
+    help=help_text(
+        "lgbm-sm policy > policy.json",
+        "Prints the IAM policy that the identity needs which calls these commands, with --role that of the execution "
+        "role, with --trust what lets SageMaker assume that role. It names what the configuration names, and no more. "
+        "Changes nothing; with --account nothing is called.",
+        "`aws iam put-user-policy` or `aws iam put-role-policy`, then `lgbm-sm doctor --aws`.",
+    ),
+)
+def policy(
+    ctx: typer.Context,
+    role: Annotated[bool, typer.Option("--role", help="The permissions of the execution role.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="The trust policy of the execution role.")] = False,
+    account: Annotated[
+        str | None, typer.Option(metavar="ID", help="The account, 12 digits (default: that of the credentials).")
+    ] = None,
+    execution_role: Annotated[
+        str | None, typer.Option(metavar="ROLE", help="The role by name or ARN (default: lgbm-sm-execution).")
+    ] = None,
+) -> None:
+    from lgbm_sm.aws import aws_errors, connect, open_session, region_of
+    from lgbm_sm.config import Pattern
+    from lgbm_sm.policies import TRUST_POLICY, caller_policy, role_policy, scope_of
+
+    if role and trust:
+        raise UsageError("--role and --trust are two policies", "ask for one at a time")
+    if account is not None and not re.fullmatch(r"[0-9]{12}", account):
+        raise UsageError(f"--account {account}: an account has 12 digits", "`aws sts get-caller-identity` shows it")
+    loaded, console = load(ctx)
+    config = loaded.config
+    if trust:
+        console.json(TRUST_POLICY)
+        return
+    session = open_session(config.aws.region)
+    region = region_of(session)
+    with aws_errors(f"the partition of {region}"):
+        partition = session.get_partition_for_region(region)
+    xgboost_image_uri = ""
+    if config.container.pattern is Pattern.SCRIPT_MODE:
+        from lgbm_sm.xgboost_image import image_uri
+
+        xgboost_image_uri = image_uri(config.container.xgboost_version, region)
+    scope = scope_of(
+        config,
+        partition=partition,
+        region=region,
+        account_id=account or connect(config.aws.region).account_id,
+        execution_role=execution_role,
+        xgboost_image_uri=xgboost_image_uri,
+    )
+    console.json(role_policy(scope) if role else caller_policy(scope))

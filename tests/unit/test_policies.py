@@ -1,0 +1,228 @@
+"""The policies that `lgbm-sm policy` prints: valid, and about the project's own things only."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+from lgbm_sm.config import load_config
+from lgbm_sm.diagnosis.role import trusts_sagemaker
+from lgbm_sm.errors import ConfigError
+from lgbm_sm.policies import TRUST_POLICY, PolicyScope, caller_policy, role_policy, scope_of
+from tests.cli.conftest import CommandLine
+
+ACCOUNT = "123456789012"
+XGBOOST = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:1.5-1"
+KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/lgbm-sm-execution"
+
+# prefixes of actions -> botocore's services that have the operations
+SERVICES = {
+    "sagemaker": ("sagemaker", "sagemaker-runtime"),
+    "tag": ("resourcegroupstaggingapi",),
+    "servicequotas": ("service-quotas",),
+}
+# permissions that are called otherwise than the operations that need them
+NO_OPERATIONS = {
+    "iam:PassRole",
+    "s3:DeleteObjectVersion",
+    "s3:GetObjectVersion",
+    "s3:ListBucket",
+    "s3:ListBucketMultipartUploads",
+    "s3:ListBucketVersions",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutEncryptionConfiguration",
+}
+# actions for which AWS knows no resource
+EVERYWHERE = r"ecr:GetAuthorizationToken|sagemaker:List(?!Tags).+|tag:.+|servicequotas:.+|cloudwatch:.+|ec2:.+"
+
+
+def scope(*overrides: str, **changes: Any) -> PolicyScope:
+    config = load_config(None, list(overrides), {}).config
+    found = scope_of(config, partition="aws", region="eu-west-1", account_id=ACCOUNT, xgboost_image_uri=XGBOOST)
+    return dataclasses.replace(found, **changes)
+
+
+SCOPES = {
+    "default": scope(),
+    "bucket": scope("aws.bucket=my-bucket", "container.repository=my-repository"),
+    "script_mode": scope("container.pattern=script_mode"),
+    "all": scope(kms_key_arn=KEY, in_vpc=True),
+}
+POLICIES = {
+    f"{name} {build.__name__}": build(found) for name, found in SCOPES.items() for build in (caller_policy, role_policy)
+}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def permissions(policy: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each action with each resource that it is allowed on."""
+    for statement in policy["Statement"]:
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
+                yield action, resource
+
+
+@pytest.fixture(params=POLICIES)
+def policy(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return POLICIES[request.param]
+
+
+def test_a_policy_has_what_iam_asks_for(policy: dict[str, Any]) -> None:
+    assert set(policy) == {"Version", "Statement"}
+    assert policy["Version"] == "2012-10-17"
+    sids = [statement["Sid"] for statement in policy["Statement"]]
+    assert len(sids) == len(set(sids))
+    for statement in policy["Statement"]:
+        assert set(statement) - {"Condition"} == {"Sid", "Effect", "Action", "Resource"}
+        assert re.fullmatch(r"[A-Za-z0-9]+", statement["Sid"])
+        assert statement["Effect"] == "Allow"
+        assert as_list(statement["Action"])
+        assert as_list(statement["Resource"])
+    allowed = list(permissions(policy))
+    assert len(allowed) == len(set(allowed))
+
+
+def test_every_action_is_an_operation_of_its_service(policy: dict[str, Any]) -> None:
+    session = botocore.session.get_session()
+    for action in {action for action, _ in permissions(policy)} - NO_OPERATIONS:
+        prefix, _, operation = action.partition(":")
+        known = {
+            name
+            for service in SERVICES.get(prefix, (prefix,))
+            for name in session.get_service_model(service).operation_names
+        }
+        assert operation in known, action
+
+
+def test_every_resource_is_named_where_aws_knows_one(policy: dict[str, Any]) -> None:
+    for action, resource in permissions(policy):
+        assert (resource == "*") == bool(re.fullmatch(EVERYWHERE, action)), (action, resource)
+        if action != "logs:DescribeLogGroups":
+            assert not re.search(
+                r":\*?$|[:/]\*$", re.sub(r"(demo_lightgbm|output|TrainingJobs)[/:]\*$", "", resource)
+            ) or (resource == "*"), (action, resource)
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_resources_are_of_the_partition_that_the_region_is_in(partition: str) -> None:
+    for build in (caller_policy, role_policy):
+        found = build(scope_of(load_config(None, [], {}).config, partition=partition, region="r", account_id=ACCOUNT))
+        assert {resource.split(":")[1] for _, resource in permissions(found) if resource != "*"} == {partition}
+
+
+def test_the_names_are_those_of_the_configuration() -> None:
+    resources = {resource for _, resource in permissions(POLICIES["bucket caller_policy"])}
+    assert "arn:aws:s3:::my-bucket" in resources
+    assert "arn:aws:s3:::my-bucket/demo_lightgbm/*" in resources
+    assert f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/my-repository" in resources
+    assert f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}:endpoint/sagemaker-lightgbm-regression-*" in resources
+    assert not any("sagemaker-eu-west-1" in resource for resource in resources)
+
+
+def test_a_bucket_may_be_made_only_where_it_is_the_default_one() -> None:
+    assert "s3:CreateBucket" in {action for action, _ in permissions(POLICIES["default caller_policy"])}
+    assert "s3:CreateBucket" not in {action for action, _ in permissions(POLICIES["bucket caller_policy"])}
+
+
+def test_aws_own_repository_may_be_read_only_where_its_image_serves() -> None:
+    theirs = "arn:aws:ecr:eu-west-1:141502667606:repository/sagemaker-xgboost"
+    for build in ("caller_policy", "role_policy"):
+        assert theirs not in {resource for _, resource in permissions(POLICIES[f"default {build}"])}
+        found = {action for action, resource in permissions(POLICIES[f"script_mode {build}"]) if resource == theirs}
+        assert found == {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+
+
+def test_keys_and_networks_are_in_it_only_where_they_are_set() -> None:
+    for build in ("caller_policy", "role_policy"):
+        services = {action.partition(":")[0] for action, _ in permissions(POLICIES[f"default {build}"])}
+        assert services & {"kms", "ec2"} == set()
+    assert {resource for action, resource in permissions(POLICIES["all caller_policy"]) if "kms:" in action} == {KEY}
+    assert {resource for action, resource in permissions(POLICIES["all role_policy"]) if "kms:" in action} == {KEY}
+    assert "ec2:CreateNetworkInterface" in {action for action, _ in permissions(POLICIES["all role_policy"])}
+
+
+def test_the_role_is_passed_to_sagemaker_alone() -> None:
+    [statement] = [one for one in caller_policy(scope())["Statement"] if one["Action"] == "iam:PassRole"]
+    assert statement["Resource"] == ROLE
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+
+
+def test_upper_case_is_met_in_both_spellings() -> None:
+    resources = {resource for _, resource in permissions(caller_policy(scope("project.name=Boston")))}
+    for name in ("Boston", "boston"):
+        assert f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}:training-job/{name}-*" in resources
+
+
+@pytest.mark.parametrize("name", ["a" * 39, "A" * 39])
+def test_a_policy_is_not_longer_than_iam_takes(name: str) -> None:
+    # 6,144 characters of a managed policy, blanks not counted: IAM user guide, IAM and AWS STS quotas
+    found = scope(f"project.name={name}", "container.pattern=script_mode")
+    for build in (caller_policy, role_policy):
+        assert len(json.dumps(build(found), separators=(",", ":"))) <= 6144
+
+
+def test_the_trust_policy_lets_sagemaker_assume_the_role() -> None:
+    assert trusts_sagemaker(TRUST_POLICY)
+
+
+def test_a_role_of_another_account_is_refused() -> None:
+    config = load_config(None, [], {}).config
+    with pytest.raises(ConfigError, match="is in account 999999999999"):
+        scope_of(
+            config, partition="aws", region="r", account_id=ACCOUNT, execution_role="arn:aws:iam::999999999999:role/x"
+        )
+
+
+@pytest.fixture
+def lgbm_sm(tmp_path: Path) -> CommandLine:
+    """Knows an account's region, and nothing else: no call could be made."""
+    environment = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "HOME": str(tmp_path)}
+    return CommandLine(
+        tmp_path, {**environment, "AWS_DEFAULT_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    )
+
+
+def test_the_command_prints_each_policy_without_a_call_when_the_account_is_given(lgbm_sm: CommandLine) -> None:
+    given = ("--account", ACCOUNT)
+    assert json.loads(lgbm_sm("policy", *given).stdout) == POLICIES["default caller_policy"]
+    assert json.loads(lgbm_sm("policy", *given, "--role").stdout) == POLICIES["default role_policy"]
+    assert json.loads(lgbm_sm("policy", "--trust").stdout) == TRUST_POLICY
+
+
+@pytest.mark.slow
+def test_the_command_knows_the_region_and_the_registry_of_script_mode(lgbm_sm: CommandLine) -> None:
+    settings = ("--set", "aws.region=cn-north-1", "--set", "container.pattern=script_mode")
+    found = json.loads(lgbm_sm("policy", "--account", ACCOUNT, "--role", *settings).stdout)
+    resources = {resource for _, resource in permissions(found)}
+    assert "arn:aws-cn:ecr:cn-north-1:450853457545:repository/sagemaker-xgboost" in resources
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "exit_code"),
+    [
+        (("--role", "--trust"), "--role and --trust are two policies", 2),
+        (("--account", "1234"), "an account has 12 digits", 2),
+        (("--account", ACCOUNT, "--set", "aws.region=xx-nowhere-1"), "xx-nowhere-1", 6),
+        (
+            ("--account", ACCOUNT, "--execution-role", "arn:aws:iam::999999999999:role/x"),
+            "is in account 999999999999",
+            3,
+        ),
+        ((), "cannot be had: Unable to locate credentials", 6),
+    ],
+)
+def test_the_command_says_what_is_wrong_when_it_cannot_be_printed(
+    lgbm_sm: CommandLine, arguments: tuple[str, ...], said: str, exit_code: int
+) -> None:
+    assert said in lgbm_sm("policy", *arguments, exit_code=exit_code).stderr
