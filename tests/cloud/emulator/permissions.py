@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import unescape
 
@@ -42,11 +42,25 @@ _SAGEMAKER_KINDS = {
 _FREE = {"sts:GetCallerIdentity"}
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A permission that a call has needed; `context` has the keys of conditions."""
+
+    action: str
+    resource: str
+    context: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass
 class Permissions:
-    """`policy` is an IAM policy document; None allows all."""
+    """`policy` is an IAM policy document; None allows all. `asked` has each permission once that was needed so far."""
 
     policy: dict[str, Any] | None = None
+    asked: set[Asked] = field(default_factory=set)
+
+    def reset(self) -> None:
+        self.policy = None
+        self.asked.clear()
 
     def check(self, call: Call) -> None:
         """Raises AwsError (AccessDenied) when the policy does not allow the call."""
@@ -59,14 +73,9 @@ class Permissions:
             self.require("iam:PassRole", role, call.service, passed_to)
 
     def require(self, action: str, resource: str, service: str = "", context: Mapping[str, str] | None = None) -> None:
-        if self.policy is None:
-            return
-        effects = {
-            statement["Effect"]
-            for statement in _as_list(self.policy["Statement"])
-            if _concerns(statement, action, resource, context or {})
-        }
-        if "Deny" in effects or "Allow" not in effects:
+        asked = Asked(action, resource, tuple((context or {}).items()))
+        self.asked.add(asked)
+        if self.policy is not None and not allows(self.policy, asked):
             code = "AccessDenied" if service in ("s3", "sts", "iam") else "AccessDeniedException"
             raise AwsError(
                 code,
@@ -74,6 +83,16 @@ class Permissions:
                 "identity-based policy allows the action",
                 403 if service in ("s3", "sts", "iam", "sagemaker-runtime") else 400,
             )
+
+
+def allows(policy: Mapping[str, Any], asked: Asked) -> bool:
+    """Whether a policy document allows it: a statement does, and none denies it."""
+    effects = {
+        statement["Effect"]
+        for statement in _as_list(policy["Statement"])
+        if _concerns(statement, asked.action, asked.resource, dict(asked.context))
+    }
+    return "Allow" in effects and "Deny" not in effects
 
 
 def _concerns(statement: dict[str, Any], action: str, resource: str, context: Mapping[str, str]) -> bool:

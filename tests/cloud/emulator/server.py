@@ -125,7 +125,7 @@ class Emulator:
     def reset(self) -> None:
         """An empty account, without faults."""
         self.faults.reset()
-        self.permissions.policy = None
+        self.permissions.reset()
         self.training.reset()
         self.hosting.reset()
         if self._containers is not None:
