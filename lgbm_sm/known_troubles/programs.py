@@ -98,6 +98,13 @@ CODE = (
         source="aws/sagemaker-python-sdk#4007, aws/sagemaker-python-sdk#3491",
     ),
     Trouble(
+        id="inference-code-not-named",
+        patterns=(r"ImportModuleError: 'NoneType' object has no attribute 'startswith'",),
+        cause="The image does not know which file has the inference functions: SAGEMAKER_PROGRAM is not set.",
+        remedy="run `lgbm-sm deploy`, which sets it and SAGEMAKER_SUBMIT_DIRECTORY for container.pattern: script_mode",
+        source="aws/sagemaker-containers, sagemaker_containers/_modules.py",
+    ),
+    Trouble(
         id="requirements-not-installed",
         patterns=(
             r"No matching distribution found for",
@@ -113,7 +120,7 @@ CODE = (
     ),
     Trouble(
         id="module-missing",
-        patterns=(r"ModuleNotFoundError: No module named",),
+        patterns=(r"(ModuleNotFoundError|ImportModuleError): No module named",),
         cause="The program imports a package that the image does not have.",
         remedy="name it in requirements.txt in endpoint.source_dir, with its version, and run `lgbm-sm deploy`",
         source="aws/sagemaker-huggingface-inference-toolkit#13",
@@ -156,7 +163,7 @@ RESOURCES = (
             r"terminated due to signal 9\b",
             r"sent SIGKILL! Perhaps out of memory",
             r"needed more memory than",
-            r"OutOfMemory|Cannot allocate memory|\bMemoryError\b|std::bad_alloc|oom-?kill",
+            r"\bOutOfMemory|Cannot allocate memory|\bMemoryError\b|std::bad_alloc|oom-?kill",
         ),
         cause="The program was killed, since it needed more memory than there is.",
         remedy="set training.instance_type or endpoint.instance_type to one with more memory (on this machine: raise "

@@ -136,6 +136,8 @@ def test_the_log_of_a_job_that_fails_shows_why_before_that_it_failed(
 
 # the beginnings of logs in which all went well, of other people's servers too
 WELL = [
+    "lgbm_runtime 0.1.0 serving /opt/ml/model on 0.0.0.0:8080 with 2 workers x 1 threads\nstopped",
+    "Warning: MMS is using non-default JVM parameters: -XX:+ExitOnOutOfMemoryError\nModel server started.",
     '172.17.0.1 - - [25/Nov/2026:10:00:00 +0000] "GET /ping HTTP/1.1" 200 0 "-" "AHC/2.0"',
     "[2026-11-25 10:00:00 +0000] [14] [INFO] Starting gunicorn 20.1.0\n[14] [INFO] Booting worker with pid: 17",
     "2026-11-25T10:00:00,137 [INFO ] pool-2-thread-1 MMS_METRICS - DiskAvailable.Gigabytes:413.0|#Level:Host",
