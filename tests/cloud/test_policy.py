@@ -13,8 +13,8 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 from tests.cloud.conftest import ROLE
-from tests.cloud.emulator import ACCOUNT, Emulator
-from tests.cloud.emulator.permissions import Asked, allows
+from tests.cloud.emulator import ACCOUNT, Call, Emulator
+from tests.cloud.emulator.permissions import Asked, Permissions, allows
 from tests.unit.test_doctor import NO_ENGINE
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
@@ -30,6 +30,49 @@ IMAGES = {
 }
 LOOKS = {"LookAtRole", "LookAtQuotas"}
 ON_AWS = ["--set", "training.instance_type=ml.m4.2xlarge", "--set", "endpoint.instance_type=ml.m4.xlarge"]
+PROJECT = "sagemaker-lightgbm-regression"
+NAME = f"{PROJECT}-2026-11-25-10-00-00-000"
+ARN = f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}"
+JOB_STREAM = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamName": f"{NAME}/algo-1-1764064800"}
+ENDPOINT_STREAM = {"logGroupName": f"/aws/sagemaker/Endpoints/{NAME}", "logStreamName": "AllTraffic/i-0123456789"}
+TAGS = [{"Key": "lgbm-sm:project", "Value": PROJECT}]
+RUNS_AS = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
+# what training jobs and endpoints ask of AWS, by the service that is asked
+JOBS_AND_ENDPOINTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "sagemaker": [
+        ("CreateTrainingJob", {"TrainingJobName": NAME, "RoleArn": RUNS_AS, "Tags": TAGS}),
+        ("DescribeTrainingJob", {"TrainingJobName": NAME}),
+        ("StopTrainingJob", {"TrainingJobName": NAME}),
+        ("DeleteTrainingJob", {"TrainingJobName": NAME}),
+        ("ListTrainingJobs", {"NameContains": PROJECT}),
+        ("CreateModel", {"ModelName": NAME, "ExecutionRoleArn": RUNS_AS, "Tags": TAGS}),
+        ("DescribeModel", {"ModelName": NAME}),
+        ("DeleteModel", {"ModelName": NAME}),
+        ("ListModels", {"NameContains": PROJECT}),
+        ("CreateEndpointConfig", {"EndpointConfigName": NAME, "Tags": TAGS}),
+        ("DescribeEndpointConfig", {"EndpointConfigName": NAME}),
+        ("DeleteEndpointConfig", {"EndpointConfigName": NAME}),
+        ("ListEndpointConfigs", {"NameContains": PROJECT}),
+        ("CreateEndpoint", {"EndpointName": NAME, "EndpointConfigName": NAME, "Tags": TAGS}),
+        ("UpdateEndpoint", {"EndpointName": NAME, "EndpointConfigName": NAME}),
+        ("DescribeEndpoint", {"EndpointName": NAME}),
+        ("DeleteEndpoint", {"EndpointName": NAME}),
+        ("ListEndpoints", {"NameContains": PROJECT}),
+        ("ListTags", {"ResourceArn": f"{ARN}:endpoint/{NAME}"}),
+        ("AddTags", {"ResourceArn": f"{ARN}:model/{NAME}", "Tags": TAGS}),
+    ],
+    "sagemaker-runtime": [("InvokeEndpoint", {"EndpointName": NAME})],
+    "logs": [
+        ("DescribeLogGroups", {"logGroupNamePrefix": f"/aws/sagemaker/Endpoints/{PROJECT}-"}),
+        ("DescribeLogStreams", {"logGroupName": JOB_STREAM["logGroupName"], "logStreamNamePrefix": f"{NAME}/"}),
+        ("DescribeLogStreams", {"logGroupName": ENDPOINT_STREAM["logGroupName"]}),
+        ("GetLogEvents", JOB_STREAM),
+        ("GetLogEvents", ENDPOINT_STREAM),
+        ("DeleteLogStream", JOB_STREAM),
+        ("DeleteLogGroup", {"logGroupName": ENDPOINT_STREAM["logGroupName"]}),
+    ],
+    "resourcegroupstaggingapi": [("GetResources", {"TagFilters": [{"Key": "lgbm-sm:project", "Values": [PROJECT]}]})],
+}
 
 
 @pytest.fixture
@@ -143,3 +186,17 @@ def test_a_push_says_which_permission_is_missing_when_a_statement_is_left_out(
     enforce(with_image, aws, "PushImages")
     refused = with_image("push", exit_code=5)
     assert "is not authorized to perform: ecr:InitiateLayerUpload" in refused.stderr
+
+
+@pytest.mark.parametrize("project", [PROJECT, PROJECT.title()])
+def test_the_policy_is_enough_for_jobs_and_endpoints_and_no_statement_is_too_many(
+    lgbm_sm: CommandLine, project: str
+) -> None:
+    policy = json.loads(lgbm_sm("policy", "--set", f"project.name={project}").stdout)
+    permissions = Permissions(policy)
+    for service, calls in JOBS_AND_ENDPOINTS.items():
+        for operation, parameters in calls:
+            named = json.loads(json.dumps(parameters).replace(PROJECT, project))
+            permissions.check(Call(service, operation, named, "eu-west-1", "key"))
+    others = DATA | IMAGES | LOOKS
+    assert needed(policy, permissions.asked) == {statement["Sid"] for statement in policy["Statement"]} - others
