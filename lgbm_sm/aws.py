@@ -1,34 +1,63 @@
 """AWS's services as this program needs them: what botocore raises becomes an error of ours here."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lgbm_sm.errors import AwsError
+from lgbm_sm.troubles import find_troubles
 
 DEFAULT_REGION = "ap-northeast-1"  # the notebook's
+PROJECT_TAG = "lgbm-sm:project"
+# a call that AWS has throttled is made again, later each time: nine times are two minutes at most
+_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class AwsAccount:
-    """Who calls, and where. `session` is boto3's."""
+    """Who calls, and where. `session` is boto3's; `caller_arn` is that of the identity, empty where nobody asked."""
 
     account_id: str
     region: str
     session: Any
+    caller_arn: str = ""
+    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def partition(self) -> str:
+        """The first part of the ARNs of the region, such as aws or aws-cn."""
+        return partition_of(self.region)
 
     def client(self, service: str) -> Any:
-        """boto3's client of a service, in this region."""
-        return self.session.client(service, region_name=self.region)
+        """boto3's client of a service, in this region; the same at each call."""
+        if service not in self._clients:
+            self._clients[service] = self.session.client(service, region_name=self.region)
+        return self._clients[service]
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource in this region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+
+def partition_of(region: str) -> str:
+    """The partition of a region, as its ARNs begin with it. Source: AWS's guide "Amazon Resource Names"."""
+    for prefix in ("cn", "us-gov", "us-iso", "us-isob"):
+        if region.startswith(f"{prefix}-"):
+            return f"aws-{prefix}"
+    return "aws"
 
 
 class Accounts:
-    """The caller's account in each region that is asked for; nobody is called before that."""
+    """The caller's account in each region that is asked for; nobody is called before that.
 
-    def __init__(self) -> None:
+    `announce` is told of each of them once, before anything is done there.
+    """
+
+    def __init__(self, announce: Callable[[str], None] = lambda _: None) -> None:
         self._known: dict[str | None, AwsAccount] = {}
+        self._announce = announce
 
     def get(self, region: str | None, account_id: str | None = None) -> AwsAccount:
         """The account in `region`, by default that of the AWS command line.
@@ -37,7 +66,10 @@ class Accounts:
             AwsError: see `connect`; or it is not `account_id`.
         """
         if region not in self._known:
-            self._known[region] = connect(region)
+            found = connect(region)
+            if found.region not in self._known:
+                self._announce(f"AWS account {found.account_id}, {found.region}")
+            self._known[region] = self._known.setdefault(found.region, found)
         account = self._known[region]
         if account_id not in (None, account.account_id):
             raise AwsError(
@@ -45,6 +77,11 @@ class Accounts:
                 "set AWS_PROFILE to an identity of that account",
             )
         return account
+
+    @property
+    def reached(self) -> tuple[AwsAccount, ...]:
+        """Those that have been asked for, a region each."""
+        return tuple({account.region: account for account in self._known.values()}.values())
 
 
 def open_session(region: str | None = None) -> Any:
@@ -54,9 +91,13 @@ def open_session(region: str | None = None) -> Any:
         AwsError: AWS_PROFILE names no profile.
     """
     import boto3
+    import botocore.session
+    from botocore.config import Config
 
     with aws_errors("a session"):
-        return boto3.Session(region_name=region)
+        below = botocore.session.get_session()
+        below.set_default_client_config(Config(retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"}))
+        return boto3.Session(botocore_session=below, region_name=region)
 
 
 def region_of(session: Any) -> str:
@@ -73,7 +114,7 @@ def connect(region: str | None = None) -> AwsAccount:
     session = open_session(region)
     with aws_errors("the identity of the caller"):
         identity = session.client("sts", region_name=region_of(session)).get_caller_identity()
-    return AwsAccount(identity["Account"], region_of(session), session)
+    return AwsAccount(identity["Account"], region_of(session), session, identity["Arn"])
 
 
 def registry_login(session: Any, registry_id: str, region: str) -> dict[str, str]:
@@ -90,8 +131,8 @@ def registry_login(session: Any, registry_id: str, region: str) -> dict[str, str
 
 
 @contextmanager
-def aws_errors(what: str) -> Iterator[None]:
-    """What botocore raises becomes an AwsError that says `what` cannot be had.
+def aws_errors(what: str, failure: str = "cannot be had") -> Iterator[None]:
+    """What botocore raises becomes an AwsError that says `what` cannot be had, or what else has failed.
 
     Raises:
         AwsError: with AWS's own code and words.
@@ -107,21 +148,23 @@ def aws_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise AwsError(f"{what} cannot be had: {error}", "run `aws configure`, or set AWS_PROFILE") from error
+        raise AwsError(f"{what} {failure}: {error}", "run `aws configure`, or set AWS_PROFILE") from error
     except ProfileNotFound as error:
         raise AwsError(str(error), "`aws configure list-profiles` lists them; set AWS_PROFILE to one") from error
     except ClientError as error:
         code, said = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        raise AwsError(f"{what} cannot be had: {code}: {said}", _remedy(code, error.operation_name), code) from error
+        text = f"{what} {failure}: {code}: {said}"
+        raise AwsError(text, _remedy(code, error.operation_name, text), code) from error
     except BotoCoreError as error:
-        raise AwsError(f"{what} cannot be had: {error}", "see that AWS can be reached from here") from error
+        raise AwsError(f"{what} {failure}: {error}", "see that AWS can be reached from here") from error
 
 
-def _remedy(code: str, operation: str) -> str:
+def _remedy(code: str, operation: str, text: str) -> str:
     if "Expired" in code:
         return "log in again: the credentials have expired"
     if "Denied" in code or code == "403":
         return f"allow the identity {operation}"
     if "Throttl" in code or code in ("TooManyRequestsException", "SlowDown"):
         return "AWS limits the rate of calls: try again in a minute"
-    return "`aws sts get-caller-identity` says who calls"
+    known = find_troubles(text)
+    return known[0].remedy if known else "`aws sts get-caller-identity` says who calls"

@@ -1,10 +1,12 @@
-"""What uploads and pushes have put on record: whether it is there, and how it is taken away."""
+"""What is on record of AWS besides jobs and endpoints: whether it is there, and how it is taken away."""
 
 from lgbm_sm.aws import Accounts
+from lgbm_sm.cloudwatch import Log
 from lgbm_sm.ecr_repository import EcrRepository
-from lgbm_sm.record import AwsEntry, PushedImage, Record, Repository, Upload
+from lgbm_sm.record import AwsEntry, ContainerLog, EndpointConfig, Model, PushedImage, Record, Repository, Upload
 from lgbm_sm.s3 import S3Bucket
 from lgbm_sm.s3_manifest import ProjectObjects
+from lgbm_sm.sagemaker_resources import SageMakerResources
 
 
 def find_in_aws(entry: AwsEntry, accounts: Accounts) -> bool:
@@ -14,6 +16,12 @@ def find_in_aws(entry: AwsEntry, accounts: Accounts) -> bool:
         AwsError: AWS does not answer, or belongs to another account than the one that the entry was made in.
     """
     match entry:
+        case EndpointConfig():
+            return _resources(entry, accounts).find_config(entry.name) is not None
+        case Model():
+            return _resources(entry, accounts).find_model(entry.name) is not None
+        case ContainerLog():
+            return _log(entry, accounts).exists()
         case Upload():
             return bool(_objects(entry, accounts).list_ours())
         case PushedImage():
@@ -38,6 +46,13 @@ def delete_from_aws(entry: AwsEntry, record: Record, accounts: Accounts) -> list
 
 def _delete(entry: AwsEntry, accounts: Accounts) -> list[str]:
     match entry:
+        case EndpointConfig():
+            return _resources(entry, accounts).delete_config(entry.name)
+        case Model():
+            return _resources(entry, accounts).delete_model(entry.name)
+        case ContainerLog():
+            _log(entry, accounts).delete()
+            return []
         case Upload():
             return _objects(entry, accounts).delete()
         case PushedImage():
@@ -46,6 +61,14 @@ def _delete(entry: AwsEntry, accounts: Accounts) -> list[str]:
         case Repository():
             repository = _repository(entry, accounts)
             return repository.delete() if repository.is_tagged(entry.project) else []
+
+
+def _resources(entry: EndpointConfig | Model, accounts: Accounts) -> SageMakerResources:
+    return SageMakerResources(accounts.get(entry.region, entry.account))
+
+
+def _log(entry: ContainerLog, accounts: Accounts) -> Log:
+    return Log(accounts.get(entry.region, entry.account), entry.group, entry.prefix)
 
 
 def _objects(entry: Upload, accounts: Accounts) -> ProjectObjects:

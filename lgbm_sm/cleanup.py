@@ -1,16 +1,29 @@
 """`cleanup`: stop and delete what was made, then look again and say what is left."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lgbm_sm.arns import arn_of
 from lgbm_sm.aws_entries import delete_from_aws
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.docker_images import delete_image
-from lgbm_sm.errors import AwsError, EngineError, UsageError
-from lgbm_sm.inventory import Holdings, Item, list_items
+from lgbm_sm.errors import AwsError, EngineError, ImageError, UsageError
+from lgbm_sm.inventory import Holdings, Inventory, Item, take_inventory
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Endpoint, Image, PushedImage, RecordedEntry, Repository, TrainingJob, Upload
+from lgbm_sm.record import (
+    ContainerLog,
+    Endpoint,
+    EndpointConfig,
+    Image,
+    Model,
+    Place,
+    PushedImage,
+    RecordedEntry,
+    Repository,
+    TrainingJob,
+    Upload,
+)
 
 
 class CleanupKind(StrEnum):
@@ -18,10 +31,32 @@ class CleanupKind(StrEnum):
 
     ENDPOINTS = "endpoints"
     TRAINING_JOBS = "training-jobs"
+    LOGS = "logs"  # found only where `--logs` asks for them
     DATA = "data"
     IMAGES = "images"  # after these: a container of one keeps it
     PUSHED_IMAGES = "pushed-images"
     REPOSITORIES = "repositories"  # after the images in them
+
+
+_KIND_OF: Mapping[type[RecordedEntry], CleanupKind] = {
+    Endpoint: CleanupKind.ENDPOINTS,
+    EndpointConfig: CleanupKind.ENDPOINTS,
+    Model: CleanupKind.ENDPOINTS,
+    TrainingJob: CleanupKind.TRAINING_JOBS,
+    ContainerLog: CleanupKind.LOGS,
+    Upload: CleanupKind.DATA,
+    Image: CleanupKind.IMAGES,
+    PushedImage: CleanupKind.PUSHED_IMAGES,
+    Repository: CleanupKind.REPOSITORIES,
+}
+
+
+@dataclass(frozen=True)
+class LeftOver:
+    """What is there although it should be gone: `name` is the ARN of what is AWS's."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -30,27 +65,28 @@ class CleanupResult:
 
     deleted: tuple[Item, ...]
     kept: tuple[Item, ...]
-    left: tuple[Item, ...]
+    left: tuple[LeftOver, ...]
 
 
 def cleanup(
-    holdings: Holdings,
-    *,
-    keep: Collection[CleanupKind],
-    confirm: Callable[[str], bool],
-    reporter: Reporter,
+    holdings: Holdings, *, keep: Collection[CleanupKind], confirm: Callable[[str], bool], reporter: Reporter
 ) -> CleanupResult:
-    """Delete everything on record and in the work folder, one kind after the other, each after `confirm`.
+    """Delete everything on record, in the work folder, and of the project at AWS, kind after kind, after `confirm`.
 
-    Training jobs take their model artifacts and logs with them. Running it twice is harmless. Where the engine does
-    not answer, or AWS, what they hold is left, and the rest is deleted.
+    Training jobs take their model artifacts and logs here with them. Running it twice is harmless. What cannot be
+    deleted does not keep the rest from it. Then everything is looked for once more.
     """
     holdings.record.discard_unfinished_write()
     deleted: list[Item] = []
     kept: list[Item] = []
+    reasons: dict[str, str] = {}
     for kind in CleanupKind:
-        items = [item for item in list_items(holdings) if kind_of(item) is kind]
+        items = [item for item in take_inventory(holdings).items if kind_of(item) is kind]
         if not items:
+            continue
+        if kind is CleanupKind.DATA and any(_serves_from_s3(item) for item in kept):
+            reporter.warn("the data in S3 are kept: the endpoint that is kept has its model from there")
+            kept += items
             continue
         if kind in keep or not confirm(_question(kind, items)):
             kept += items
@@ -59,13 +95,28 @@ def cleanup(
         for item in items:
             left = _delete(item.entry, holdings)
             if left:
-                reporter.warn(f"{item.entry.name} is left: {'; '.join(left)}")
+                reasons[item.entry.name] = "; ".join(left)
+                reporter.warn(f"{_noun(item)} {item.entry.name} is left: {reasons[item.entry.name]}")
             else:
-                reporter.detail(f"{item.entry.name} deleted")
+                reporter.detail(f"{_noun(item)} {item.entry.name} deleted")
                 deleted.append(item)
+    return CleanupResult(tuple(deleted), tuple(kept), _left_over(take_inventory(holdings), kept, reasons))
+
+
+def _serves_from_s3(item: Item) -> bool:
+    return isinstance(item.entry, Endpoint) and item.entry.place is Place.AWS
+
+
+def _left_over(inventory: Inventory, kept: Collection[Item], reasons: Mapping[str, str]) -> tuple[LeftOver, ...]:
     kept_names = {item.entry.name for item in kept}
-    left_over = tuple(item for item in list_items(holdings) if item.entry.name not in kept_names)
-    return CleanupResult(tuple(deleted), tuple(kept), left_over)
+    return (
+        *(
+            LeftOver(arn_of(item.entry), reasons.get(item.entry.name, f"it is {item.state}"))
+            for item in inventory.items
+            if item.entry.name not in kept_names
+        ),
+        *(LeftOver("AWS", error.message) for error in inventory.problems),
+    )
 
 
 def _delete(entry: RecordedEntry, holdings: Holdings) -> list[str]:
@@ -75,54 +126,49 @@ def _delete(entry: RecordedEntry, holdings: Holdings) -> list[str]:
         match entry:
             case Image():
                 return delete_image(entry, record, holdings.engine)
-            case Upload() | PushedImage() | Repository():
-                return delete_from_aws(entry, record, holdings.accounts)
             case TrainingJob() | Endpoint():
                 return delete(entry, record, holdings.backends[entry.place])
-    except (EngineError, AwsError) as error:
+            case _:
+                return delete_from_aws(entry, record, holdings.accounts)
+    except (EngineError, ImageError, AwsError) as error:
         return [error.message]
 
 
 def kinds_of(names: str) -> tuple[CleanupKind, ...]:
-    """The kinds in a comma-separated list.
+    """The kinds in a comma-separated list; each may also be named in the singular.
 
     Raises:
         UsageError: a name is none of them.
     """
+    known = {_singular(kind): kind for kind in CleanupKind} | {str(kind): kind for kind in CleanupKind}
     kinds = []
     for name in filter(None, (part.strip() for part in names.split(","))):
-        if name not in set(CleanupKind):
+        if name not in known:
             raise UsageError(f"--keep {name}: no such kind", f"the kinds are {', '.join(CleanupKind)}")
-        kinds.append(CleanupKind(name))
+        kinds.append(known[name])
     return tuple(kinds)
 
 
 def kind_of(item: Item) -> CleanupKind:
     """The kind that an item is deleted with."""
-    match item.entry:
-        case Image():
-            return CleanupKind.IMAGES
-        case Upload():
-            return CleanupKind.DATA
-        case PushedImage():
-            return CleanupKind.PUSHED_IMAGES
-        case Repository():
-            return CleanupKind.REPOSITORIES
-        case Endpoint():
-            return CleanupKind.ENDPOINTS
-        case TrainingJob():
-            return CleanupKind.TRAINING_JOBS
+    return _KIND_OF[type(item.entry)]
+
+
+def _noun(item: Item) -> str:
+    return item.entry.kind.replace("_", " ")
+
+
+def _singular(kind: CleanupKind) -> str:
+    return kind.replace("ies", "y") if kind.endswith("ies") else kind.removesuffix("s")
 
 
 def _counted(kind: CleanupKind, count: int) -> str:
     if kind is CleanupKind.DATA:
         return f"data in S3, {count} {'address' if count == 1 else 'addresses'}"
-    nouns = kind.replace("-", " ")
-    noun = nouns.replace("ies", "y") if nouns.endswith("ies") else nouns.removesuffix("s")
-    return f"{count} {noun if count == 1 else nouns}"
+    return f"{count} {(_singular(kind) if count == 1 else kind).replace('-', ' ')}"
 
 
 def _question(kind: CleanupKind, items: list[Item]) -> str:
-    names = "".join(f"\n  {item.entry.name} ({item.state})" for item in items)
+    names = "".join(f"\n  {_noun(item)} {item.entry.name} ({item.state})" for item in items)
     consequence = ", model artifacts and logs included" if kind is CleanupKind.TRAINING_JOBS else ""
     return f"{_counted(kind, len(items))}{consequence}:{names}\nDelete?"

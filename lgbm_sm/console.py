@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.errors import ExitCode, LgbmSmError, OutputClosedError
+
+if TYPE_CHECKING:
+    import rich.progress
 
 
 class OutputFormat(StrEnum):
@@ -26,6 +29,7 @@ class Console:
         self.output = output
         self._verbose = verbose
         self._styled = is_terminal(environment)
+        self._bar: rich.progress.Progress | None = None
 
     def step(self, text: str) -> None:
         self._say(f"==> {text}", "bold")
@@ -38,6 +42,23 @@ class Console:
 
     def log(self, line: str) -> None:
         self._say(f"  | {line}", "dim")
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """A bar on a terminal; elsewhere nothing, since the step's result tells."""
+        if not self._styled or not total:
+            return
+        if self._bar is None:
+            self._bar = _bytes_bar()
+            self._bar.add_task(f"    {what}", total=total)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=done)
+        if done >= total:
+            self._end_bar()
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
     def trace(self, text: str) -> None:
         if self._verbose:
@@ -87,6 +108,7 @@ class Console:
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def _say(self, text: str, style: str | None = None) -> None:
+        self._end_bar()  # what is said while bytes are on their way, such as an error
         if not self._styled:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
@@ -96,6 +118,14 @@ class Console:
 
         # Text, not markup: brackets in what a program logs are no styles.
         rich.console.Console(stderr=True, highlight=False, soft_wrap=True).print(rich.text.Text(text, style or ""))
+
+
+def _bytes_bar() -> "rich.progress.Progress":
+    import rich.console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, console=rich.console.Console(stderr=True))
 
 
 def is_terminal(environment: Mapping[str, str]) -> bool:

@@ -74,14 +74,14 @@ def push(
         region=account.region,
         repository=name,
     )
-    manifest = repository.find_manifest(tag=version)
-    unchanged = manifest is not None and manifest.media_type == DOCKER_MANIFEST and _is(manifest, image_id)
+    held = find_pushed(repository, tag, record)
+    unchanged = held is not None and _is(held, image_id)
     if unchanged:
         reporter.detail("unchanged: ECR holds it already")
     else:
         record.add(entry)
         _send(tag, entry, account, engine, reporter)
-    arrived = _get(repository, version)
+    arrived = held if held and unchanged else _get(repository, version)
     digests: tuple[str, ...] = (arrived.digest,)
     if arrived.media_type != DOCKER_MANIFEST:
         reporter.detail(f"{arrived.media_type} is what SageMaker refuses: the same blobs get a manifest that it takes")
@@ -95,6 +95,37 @@ def push(
     uri = f"{repository_uri}@{arrived.digest}"
     reporter.detail(f"{uri}, {seconds:.1f} s")
     return PushResult(uri, entry.name, arrived.digest, arrived.media_type, platform, unchanged, seconds)
+
+
+def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest | None:
+    """What was pushed as `<repository>:<tag>`, in the form that hosting takes; None where there is no such image.
+
+    Where tags are immutable and the engine has pushed another form, that form has the tag, and ours a digest only.
+    """
+    version = tag.rpartition(":")[2]
+    found = repository.find_manifest(tag=version)
+    if found is not None and found.media_type != DOCKER_MANIFEST:
+        pushed = [image for image in record.pushed_images() if image.name.endswith(f"/{tag}") and image.digests]
+        found = repository.find_manifest(digest=pushed[-1].digests[-1]) if pushed else None
+    return found if found is not None and found.media_type == DOCKER_MANIFEST else None
+
+
+def get_deployed_uri(tag: str, account: AwsAccount, record: Record) -> str:
+    """The address by its digest of what was pushed as `<repository>:<tag>`.
+
+    Raises:
+        ImageError: ECR does not hold it, or not in a form that hosting takes.
+        AwsError: AWS refuses a call, or does not answer.
+    """
+    repository = EcrRepository(account, tag.rpartition(":")[0])
+    uri = repository.find_uri()
+    manifest = find_pushed(repository, tag, record) if uri else None
+    if manifest is None:
+        raise ImageError(
+            f"ECR in {account.region} does not hold image {tag} in a form that SageMaker takes",
+            "run `lgbm-sm build` and `lgbm-sm push` first, with the same configuration",
+        )
+    return f"{uri}@{manifest.digest}"
 
 
 def _look_at(tag: str, engine: Engine) -> tuple[str, str]:

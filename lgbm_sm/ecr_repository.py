@@ -5,11 +5,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from lgbm_sm.aws import AwsAccount, aws_errors
+from lgbm_sm.aws import PROJECT_TAG, AwsAccount, aws_errors
 from lgbm_sm.errors import AwsError
 from lgbm_sm.image_manifest import ACCEPTED
 
-PROJECT_TAG = "lgbm-sm:project"
 _UNTAGGED_DAYS = 30
 # an image that has lost its tag is one that a newer one has replaced
 _LIFECYCLE_POLICY = {

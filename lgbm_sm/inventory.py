@@ -1,15 +1,14 @@
 """Everything of ours that is there: what is on record, and what a lost record would have named."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from lgbm_sm.aws import Accounts
 from lgbm_sm.aws_entries import find_in_aws
 from lgbm_sm.backends import Backend
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.docker_images import find_image
+from lgbm_sm.backends.sagemaker import SageMakerBackend
 from lgbm_sm.errors import AwsError, EngineError
 from lgbm_sm.record import (
     UNKNOWN_PROJECT,
@@ -23,6 +22,7 @@ from lgbm_sm.record import (
     RecordedEntry,
     TrainingJob,
     TrainingJobStatus,
+    in_order_of_deletion,
 )
 
 Backends = Mapping[Place, Backend]
@@ -51,35 +51,78 @@ class Item:
     running: bool | None
 
 
-def list_items(holdings: Holdings) -> list[Item]:
-    """Jobs and endpoints on record, oldest first, then those without an entry, then images, and what is in S3 and ECR.
+@dataclass(frozen=True)
+class Inventory:
+    """What is there, and why anything else might be: each of `problems` hides something."""
 
-    AWS is called only where something of AWS's is on record.
+    items: tuple[Item, ...]
+    problems: tuple[AwsError, ...]
+
+
+def take_inventory(holdings: Holdings) -> Inventory:
+    """Jobs and endpoints on record, oldest first, then those without an entry, then images, and what AWS holds else.
+
+    AWS is called only where something of AWS's is on record, or an instance type is SageMaker's.
     """
     record, backends = holdings.record, holdings.backends
-    unrecorded: dict[Path, Entry] = {}
+    found: dict[tuple[str, str], RecordedEntry] = {}
+    problems = []
     for backend in backends.values():
-        with suppress(EngineError):  # what is on record there says so
-            for entry in backend.find_unrecorded(record):
-                # a container's folder is found as a folder too; only the engine can end the container
-                if entry.folder not in unrecorded or entry.place is Place.DOCKER:
-                    unrecorded[entry.folder] = entry
-    entries = (*record.entries(), *unrecorded.values())
-    return [
-        *(_look_at(entry, backends[entry.place]) for entry in entries),
+        try:
+            unrecorded = backend.find_unrecorded(record)
+        except EngineError:  # what is on record there says so
+            continue
+        except AwsError as error:
+            problems.append(AwsError(f"what AWS holds without a record is not known: {error.message}", error.hint))
+            continue
+        for entry in unrecorded:
+            # a container's folder is found as a folder too, and a job's of SageMaker's: only its place can end it
+            if _key(entry) not in found or entry.place is not Place.PROCESS:
+                found[_key(entry)] = entry
+    running = [entry for entry in found.values() if isinstance(entry, TrainingJob | Endpoint)]
+    items = [
+        *(_look_at(entry, backends[entry.place]) for entry in (*record.entries(), *running)),
         *(_look_at_image(image, holdings.engine) for image in record.images()),
-        *(_look_into_aws(entry, holdings.accounts) for entry in record.aws_entries()),
+        *(
+            _look_into_aws(entry, holdings.accounts)
+            for entry in in_order_of_deletion((*record.aws_entries(), *found.values()))
+        ),
     ]
+    return Inventory(tuple(items), tuple(problems))
+
+
+def _key(entry: RecordedEntry) -> tuple[str, str]:
+    return entry.kind, entry.name
 
 
 def _look_at(entry: Entry, backend: Backend) -> Item:
     try:
+        if isinstance(backend, SageMakerBackend):
+            return _look_at_sagemaker(entry, backend)
         running = backend.is_running(entry)
-    except EngineError as error:
+    except (EngineError, AwsError) as error:
         if isinstance(entry, TrainingJob) and entry.status is TrainingJobStatus.COMPLETED:
             return _look_at_job(entry, running=False)
         return Item(entry, "Unknown", error.message, running=None)
     return _seen(entry, running=running)
+
+
+def _look_at_sagemaker(entry: Entry, backend: SageMakerBackend) -> Item:
+    where = f"account {entry.account}, {entry.region}"
+    if isinstance(entry, Endpoint):
+        endpoint = backend.resources(entry).find_endpoint(entry.name)
+        if endpoint is None:
+            return Item(entry, "Gone", where, running=False)
+        variants = endpoint.get("ProductionVariants", ())
+        count = sum(variant.get("CurrentInstanceCount", 0) for variant in variants)
+        said = f"{count} instance{'' if count == 1 else 's'}, {where}" if variants else where
+        return Item(entry, str(endpoint["EndpointStatus"]), said, running=True)
+    job = backend.resources(entry).find_job(entry.name)
+    if job is None:
+        return Item(entry, "Gone", where, running=False)
+    status = str(job["TrainingJobStatus"])
+    said = str(job.get("FailureReason") or job["SecondaryStatus"]).splitlines()[0]
+    return Item(entry, status, f"{said}, {where}", running=status in ("InProgress", "Stopping"))
 
 
 def _look_at_image(image: Image, engine: Engine) -> Item:

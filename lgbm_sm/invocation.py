@@ -8,20 +8,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from lgbm_sm.batches import Batch, csv_batches, json_batches, json_lines_batches
-from lgbm_sm.errors import DataError, InvocationError
+from lgbm_sm.errors import AwsError, DataError, InvocationError
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Endpoint
+from lgbm_sm.senders import ATTRIBUTES_HEADER, Sender
 
-if TYPE_CHECKING:
-    import urllib3
-
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 70.0  # the platform answers within 60 s; a client that gives up earlier pays for an answer it never sees
-_PARALLEL_REQUESTS = 4
-_ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"
+PARALLEL_REQUESTS = 4
 _CONTENT_TYPES = {
     ".csv": "text/csv",
     ".txt": "text/csv",
@@ -77,38 +72,46 @@ def content_type_of(file_name: str) -> str:
 def feature_names(endpoint: Endpoint) -> tuple[str, ...]:
     """The names of the features of the endpoint's model; empty where the model has no schema."""
     metadata = read_model_metadata(endpoint)
-    schema = metadata["schema"]
+    schema = metadata.get("schema")
     return tuple(feature["name"] for feature in schema["features"]) if schema else ()
 
 
 def read_model_metadata(endpoint: Endpoint) -> dict[str, Any]:
-    """The metadata.json of the model that the endpoint serves."""
-    metadata: dict[str, Any] = json.loads((endpoint.root_path / "model" / "metadata.json").read_text(encoding="utf-8"))
+    """The metadata.json of the model that the endpoint serves; empty where another program has made the artifact."""
+    path = endpoint.root_path / "model" / "metadata.json"
+    try:
+        metadata: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
     return metadata
 
 
 def invoke(
     endpoint: Endpoint,
+    sender: Sender,
     stream: IO[bytes],
     request: InvocationRequest,
     *,
     write: Callable[[bytes], None],
     reporter: Reporter,
 ) -> InvocationSummary:
-    """Send `stream` through the endpoint and `write` the answers, each as soon as all before it are written.
+    """Send `stream` through the endpoint, by a `sender` of such requests.
 
-    CSV and JSON Lines answers are written one prediction a line, JSON answers as one document.
+    The answers are given to `write`, each as soon as all before it are written. CSV and JSON Lines answers are written
+    one prediction a line, JSON answers as one document.
 
     Raises:
         DataError: the input holds no row, or cannot be cut into batches.
         InvocationError: the endpoint refused a batch, did not answer, or answered another number of rows.
+        AwsError: AWS refused a call.
     """
     started_at = time.monotonic()
     accept = request.accept.partition(";")[0].strip().lower()
     joined = _JsonDocument(write) if accept == "application/json" else None
     rows = requests = 0
     unseen: set[str] = set()
-    for batch, answer, attributes in _answers(endpoint, stream, request):
+    batches = _batches(stream, request.content_type, feature_names(endpoint))
+    for batch, answer, attributes in _answers(endpoint, sender, batches):
         predictions = _split_answer(answer, accept)
         unseen |= _unseen_levels(attributes)
         if len(predictions) != batch.rows:
@@ -159,25 +162,22 @@ def _unseen_levels(attributes: str) -> set[str]:
     return set()
 
 
-def _answers(endpoint: Endpoint, stream: IO[bytes], request: InvocationRequest) -> Iterator[tuple[Batch, bytes, str]]:
-    """Batches, their answers and the custom attributes of these in order, a few requests at a time."""
-    import urllib3
-
+def headers_of(request: InvocationRequest) -> dict[str, str]:
+    """What a request says of itself."""
     headers = {"Content-Type": request.content_type, "Accept": request.accept}
     if request.output is not PredictionOutput.PREDICTION:  # what every server gives unasked
-        headers[_ATTRIBUTES_HEADER] = f"output={request.output}"
-    pool = urllib3.PoolManager(
-        maxsize=_PARALLEL_REQUESTS,
-        retries=False,  # a slow call that is sent again is computed and billed again
-        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-        headers=headers,
-    )
+        headers[ATTRIBUTES_HEADER] = f"output={request.output}"
+    return headers
+
+
+def _answers(endpoint: Endpoint, sender: Sender, batches: Iterator[Batch]) -> Iterator[tuple[Batch, bytes, str]]:
+    """Batches, their answers and the custom attributes of these in order, a few requests at a time."""
     pending: deque[tuple[Batch, Future[tuple[bytes, str]]]] = deque()
-    with ThreadPoolExecutor(_PARALLEL_REQUESTS) as executor:
+    with ThreadPoolExecutor(PARALLEL_REQUESTS) as executor:
         try:
-            for batch in _batches(stream, request.content_type, feature_names(endpoint)):
-                pending.append((batch, executor.submit(_send, pool, endpoint, batch)))
-                if len(pending) > _PARALLEL_REQUESTS:
+            for batch in batches:
+                pending.append((batch, executor.submit(_send, sender, endpoint, batch)))
+                if len(pending) > PARALLEL_REQUESTS:
                     sent, answer = pending.popleft()
                     yield sent, *answer.result()
             while pending:
@@ -185,22 +185,23 @@ def _answers(endpoint: Endpoint, stream: IO[bytes], request: InvocationRequest) 
                 yield sent, *answer.result()
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
-            pool.clear()
+            sender.close()
 
 
-def _send(pool: "urllib3.PoolManager", endpoint: Endpoint, batch: Batch) -> tuple[bytes, str]:
-    import urllib3
-
+def _send(sender: Sender, endpoint: Endpoint, batch: Batch) -> tuple[bytes, str]:
+    rows = f"the rows from row {batch.first_row} on"
     try:
-        response = pool.request("POST", f"{endpoint.url}/invocations", body=batch.body)
-    except urllib3.exceptions.HTTPError as error:
+        response = sender.send(batch.body)
+    except InvocationError as error:
         raise InvocationError(
-            f"endpoint {endpoint.name} did not answer for the rows from row {batch.first_row} on: {error}",
-            "see `lgbm-sm status` and `lgbm-sm logs`",
+            f"endpoint {endpoint.name} did not answer for {rows}: {error.message}", error.hint
         ) from error
+    except AwsError as error:
+        said = f"endpoint {endpoint.name} could not be asked for {rows}: {error.message}"
+        raise AwsError(said, error.hint, error.code) from error
     if response.status != 200:
-        raise InvocationError(_refusal(endpoint, batch, response.status, response.data), "see `lgbm-sm logs`")
-    return response.data, response.headers.get(_ATTRIBUTES_HEADER, "")
+        raise InvocationError(_refusal(endpoint, batch, response.status, response.body), "see `lgbm-sm logs`")
+    return response.body, response.attributes
 
 
 def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:

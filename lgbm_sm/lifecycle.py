@@ -6,23 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lgbm_sm import data, deploy, ecr, image, metrics, training, xgboost_image
-from lgbm_sm.backends.deletion import delete
+from lgbm_sm import data, deployments, ecr, image, jobs, metrics, xgboost_image
 from lgbm_sm.build_context import ImageRecipe, image_recipe, image_tag
 from lgbm_sm.config import LOCAL, Config, LocalBackend, Pattern
-from lgbm_sm.deploy import ServingPlan
 from lgbm_sm.ecr import PushResult
-from lgbm_sm.errors import ConfigError, TrainingError, UsageError
+from lgbm_sm.errors import UsageError
 from lgbm_sm.image import BuiltImage
-from lgbm_sm.inventory import Backends
 from lgbm_sm.invocation import PredictionOutput
-from lgbm_sm.model_code import model_code
 from lgbm_sm.prediction import predict_test_split
-from lgbm_sm.record import Endpoint, TrainingJob
-from lgbm_sm.schema import training_channels
+from lgbm_sm.record import Endpoint
 from lgbm_sm.training import TrainedModel
-from lgbm_sm.upload import UploadedChannels, upload_channels
-from lgbm_sm.workspace import Workspace, choose_place
+from lgbm_sm.workspace import Workspace
 
 
 def build_images(
@@ -118,70 +112,6 @@ def prepare_data(workspace: Workspace) -> data.PreparedData:
     return data.prepare_data(config.data, objective, base=workspace.folder, reporter=workspace.reporter)
 
 
-def upload_data(workspace: Workspace) -> UploadedChannels:
-    """Put the prepared channels into S3, where training jobs read them."""
-    config = workspace.config
-    return upload_channels(
-        training_channels(workspace.data_path),
-        config.aws,
-        project=config.project.name,
-        account=workspace.accounts.get(config.aws.region),
-        record=workspace.record,
-        reporter=workspace.reporter,
-        now=datetime.now(UTC),
-    )
-
-
-def train(workspace: Workspace) -> TrainedModel:
-    """Run a training job on the prepared channels."""
-    _require_local(workspace.config.training.instance_type, "training")
-    choice, backends = choose_place(workspace, Pattern.BYOC)
-    return training.train(
-        workspace.config,
-        training_channels(workspace.data_path),
-        record=workspace.record,
-        backend=backends[choice.place],
-        because=choice.because,
-        reporter=workspace.reporter,
-        now=datetime.now(UTC),
-    )
-
-
-def deploy_model(workspace: Workspace, job: TrainingJob | None = None, *, replace: bool = True) -> Endpoint:
-    """Bring up an endpoint for a job's model, by default the project's last completed job."""
-    project = workspace.config.project.name
-    job = job or training.find_completed_job(workspace.record, project)
-    if job is None:
-        raise TrainingError(f"project {project} has no completed training job on record", "run `lgbm-sm train` first")
-    plan, backends = _plan_serving(workspace)
-    return deploy.deploy(
-        workspace.config,
-        job,
-        record=workspace.record,
-        backends=backends,
-        plan=plan,
-        reporter=workspace.reporter,
-        now=datetime.now(UTC),
-        replace=replace,
-    )
-
-
-def _plan_serving(workspace: Workspace) -> tuple[ServingPlan, Backends]:
-    """How a model would be served, and the places; refuses what cannot be served there."""
-    _require_local(workspace.config.endpoint.instance_type, "endpoint")
-    choice, backends = choose_place(workspace, workspace.config.container.pattern)
-    code = model_code(workspace.config, choice.place, workspace.folder, workspace.containers_path)
-    return ServingPlan(choice, code), backends
-
-
-def _require_local(instance_type: str, section: str) -> None:
-    if instance_type != LOCAL:
-        raise ConfigError(
-            f"{section}.instance_type: {instance_type}: this version runs on this machine only",
-            f"set {section}.instance_type: {LOCAL}",
-        )
-
-
 @dataclass(frozen=True)
 class RunSummary:
     """What `run` did: `seconds` by step, `metrics` by split."""
@@ -196,21 +126,24 @@ class RunSummary:
 def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes], None]) -> RunSummary:
     """prepare-data, train, deploy, predict. The endpoint is deleted again unless `keep`.
 
-    Where containers are wanted, the image is built first. An endpoint that the project already has is replaced only
-    where the new one is kept.
+    Where containers are wanted, the images are built first, and pushed where they are to run on SageMaker. An endpoint
+    that the project already has is replaced only where the new one is kept.
     """
     seconds: dict[str, float] = {}
     with _timed(seconds, "prepare-data"):
         prepare_data(workspace)
-    if workspace.config.local.backend is LocalBackend.DOCKER:
+    instance_types = {workspace.config.training.instance_type, workspace.config.endpoint.instance_type}
+    if workspace.config.local.backend is LocalBackend.DOCKER or instance_types != {LOCAL}:
         with _timed(seconds, "build"):
             build_images(workspace)
-    _plan_serving(workspace)  # what is refused, is refused before there is a model to serve
+    if instance_types != {LOCAL}:
+        with _timed(seconds, "push"):
+            push_images(workspace)
+    deployments.check_serving(workspace)  # what is refused, is refused before there is a model to serve
     with _timed(seconds, "train"):
-        model = train(workspace)
-    job = next(job for job in workspace.record.training_jobs() if job.name == model.job_name)
+        model = jobs.train(workspace)
     with _timed(seconds, "deploy"):
-        endpoint = deploy_model(workspace, job, replace=keep)
+        endpoint = deployments.deploy_model(workspace, model.job_name, replace=keep)
     try:
         with _timed(seconds, "predict"):
             workspace.reporter.step("Predictions for the test rows")
@@ -220,7 +153,7 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
     finally:
         if not keep:
             with _timed(seconds, "delete endpoint"):
-                delete(endpoint, workspace.record, workspace.backends[endpoint.place])
+                deployments.take_down(workspace, endpoint)
     by_split = {split: metrics.with_root_mean_squares(values) for split, values in model.metrics.items()}
     return RunSummary(model, endpoint, summary.rows, seconds, {**by_split, "test": test_metrics})
 

@@ -4,10 +4,12 @@ import time
 from collections.abc import Iterator
 
 from lgbm_sm.backends import Backend
+from lgbm_sm.backends.sagemaker import SageMakerBackend
 from lgbm_sm.errors import EndpointError, TrainingError
 from lgbm_sm.record import Entry, Record
 
 _PAUSE_SECONDS = 0.2
+_CLOUDWATCH_PAUSE_SECONDS = 2.0
 
 
 def find_logged_entry(record: Record, project: str, *, training: bool) -> Entry:
@@ -28,6 +30,9 @@ def find_logged_entry(record: Record, project: str, *, training: bool) -> Entry:
 
 def read_log(entry: Entry, backend: Backend, *, follow: bool) -> Iterator[bytes]:
     """The log as it is; with `follow`, also what is added until the program ends."""
+    if isinstance(backend, SageMakerBackend):
+        yield from _read_cloudwatch(entry, backend, follow=follow)
+        return
     length = 0
     while True:
         running = follow and backend.is_running(entry)
@@ -37,3 +42,13 @@ def read_log(entry: Entry, backend: Backend, *, follow: bool) -> Iterator[bytes]
         if not running:
             return
         time.sleep(_PAUSE_SECONDS)
+
+
+def _read_cloudwatch(entry: Entry, backend: SageMakerBackend, *, follow: bool) -> Iterator[bytes]:
+    log = backend.log(entry)
+    while True:
+        running = follow and backend.is_running(entry)
+        yield "".join(f"{line}\n" for line in log.new_lines()).encode()
+        if not running:
+            return
+        time.sleep(_CLOUDWATCH_PAUSE_SECONDS)

@@ -15,7 +15,7 @@ def prediction_metrics(
     """
     from sklearn import metrics
 
-    schema = metadata["schema"]
+    schema = metadata.get("schema")
     classes = schema["target"]["classes"] if schema else None
     if classes is None:
         truth = [float(label) for label in labels]

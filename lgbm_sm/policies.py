@@ -106,9 +106,21 @@ def scope_of(
         may_make_bucket=config.aws.bucket is None,
         prefix=config.aws.prefix,
         repositories=tuple(filter(None, names)),
-        role_arn=_role_arn(execution_role or SUGGESTED_ROLE, partition, account_id),
+        role_arn=_role_arn(execution_role or config.aws.execution_role or SUGGESTED_ROLE, partition, account_id),
+        kms_key_arn=_kms_key_arn(config.aws.kms_key, partition, region, account_id),
+        in_vpc=bool(config.aws.subnets),
         xgboost_image_uri=xgboost_image_uri if serving is Pattern.SCRIPT_MODE else "",
     )
+
+
+def _kms_key_arn(key: str | None, partition: str, region: str, account_id: str) -> str:
+    """Of an alias's key only the alias is known: what may use it is then any key of the account."""
+    if key is None:
+        return ""
+    if key.startswith("arn:") and ":alias/" not in key:
+        return key
+    name = "*" if "alias/" in key else key
+    return f"arn:{partition}:kms:{region}:{account_id}:key/{name}"
 
 
 def _role_arn(role: str, partition: str, account_id: str) -> str:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lgbm_sm import deploy, invocation, metrics
+from lgbm_sm import deployments, invocation, metrics
 from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import InvocationRequest, InvocationSummary, PredictionOutput
-from lgbm_sm.record import Endpoint
+from lgbm_sm.record import Endpoint, Place
 from lgbm_sm.schema import Split, load_schema, verify_split
+from lgbm_sm.senders import HttpSender, RuntimeSender, Sender
 from lgbm_sm.workspace import Workspace
 
 
@@ -33,7 +34,7 @@ def predict_test_split(
     schema = load_schema(workspace.data_path)
     test_path = verify_split(workspace.data_path, schema, Split.TEST)
     metadata = invocation.read_model_metadata(endpoint)
-    trained_on = metadata["schema"]
+    trained_on = metadata.get("schema")
     if trained_on and trained_on["features"] != schema.document["features"]:
         raise DataError(
             f"the data in {workspace.data_path} has other features than the model of {endpoint.training_job}",
@@ -49,7 +50,7 @@ def predict_test_split(
 
     request = InvocationRequest("text/csv", accept, output)
     with test_path.open("rb") as stream:
-        summary = invocation.invoke(endpoint, stream, request, write=keep_and_write, reporter=workspace.reporter)
+        summary = _invoke(workspace, endpoint, stream, request, keep_and_write)
     if not scored:
         return summary, {}
     labels_path = verify_split(workspace.data_path, schema, Split.TEST_TARGET)
@@ -90,7 +91,7 @@ def predict(
     if wanted.output not in set(PredictionOutput):
         raise UsageError(f"--give {wanted.output}: no such output", f"the outputs are {', '.join(PredictionOutput)}")
     output = PredictionOutput(wanted.output)
-    endpoint = deploy.get_endpoint(workspace.record, workspace.config.project.name, workspace.backends)
+    endpoint = deployments.get_endpoint(workspace)
     if wanted.file is None:
         if wanted.content_type:
             raise UsageError("--content-type goes with a FILE", "the test rows are text/csv")
@@ -99,7 +100,24 @@ def predict(
     content_type = wanted.content_type or ("text/csv" if from_stdin else invocation.content_type_of(wanted.file))
     request = InvocationRequest(content_type, wanted.accept, output)
     with _open_input(wanted.file) as stream:
-        return invocation.invoke(endpoint, stream, request, write=write, reporter=workspace.reporter), {}
+        return _invoke(workspace, endpoint, stream, request, write), {}
+
+
+def _invoke(
+    workspace: Workspace,
+    endpoint: Endpoint,
+    stream: IO[bytes],
+    request: InvocationRequest,
+    write: Callable[[bytes], None],
+) -> InvocationSummary:
+    headers = invocation.headers_of(request)
+    sender: Sender
+    if endpoint.place is Place.AWS:
+        account = workspace.accounts.get(endpoint.region, endpoint.account)
+        sender = RuntimeSender(endpoint, account, headers, invocation.PARALLEL_REQUESTS)
+    else:
+        sender = HttpSender(endpoint, headers, invocation.PARALLEL_REQUESTS)
+    return invocation.invoke(endpoint, sender, stream, request, write=write, reporter=workspace.reporter)
 
 
 @contextmanager

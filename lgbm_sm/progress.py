@@ -18,5 +18,8 @@ class Reporter(Protocol):
     def log(self, line: str) -> None:
         """One line, as the training or serving program wrote it."""
 
+    def progress(self, what: str, done: int, total: int) -> None:
+        """How many bytes of how many are `what`, such as sent; told again and again until all are."""
+
     def trace(self, text: str) -> None:
         """Something worth knowing only when one looks for a cause (`-v`)."""

@@ -8,7 +8,7 @@ a lock that commands running side by side share.
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -45,6 +45,7 @@ class EndpointStatus(StrEnum):
     """SageMaker's words for the state of an endpoint."""
 
     CREATING = "Creating"
+    UPDATING = "Updating"
     IN_SERVICE = "InService"
     DELETING = "Deleting"
     FAILED = "Failed"
@@ -59,14 +60,25 @@ class _Entry(BaseModel):
     created_at: datetime
 
 
-class TrainingJob(_Entry):
-    """A training job. `folder` holds its log and, once it is Completed, `output/model.tar.gz`."""
+class _PlacedEntry(_Entry):
+    """What runs somewhere. `folder` lies on this machine; `account` and `region` are AWS's, where it runs there."""
+
+    folder: Path
+    image: str = ""
+    account: str = ""
+    region: str = ""
+
+
+class TrainingJob(_PlacedEntry):
+    """A training job. `folder` holds its log and, once it is Completed, `output/model.tar.gz`.
+
+    On SageMaker its outputs are below `output_uri` too.
+    """
 
     kind: Literal["training_job"] = "training_job"
     status: TrainingJobStatus = TrainingJobStatus.IN_PROGRESS
-    folder: Path
     failure_reason: str = ""
-    image: str = ""
+    output_uri: str = ""
 
     @property
     def root_path(self) -> Path:
@@ -82,15 +94,16 @@ class TrainingJob(_Entry):
         return self.folder / "output" / "model.tar.gz"
 
 
-class Endpoint(_Entry):
-    """An endpoint: a server on this machine that answers `GET {url}/ping` and `POST {url}/invocations`."""
+class Endpoint(_PlacedEntry):
+    """An endpoint: a server that answers `GET {url}/ping` and `POST {url}/invocations`, here; on SageMaker by its name.
+
+    `folder` holds what it serves: of an endpoint that was updated, the last deployment's.
+    """
 
     kind: Literal["endpoint"] = "endpoint"
     status: EndpointStatus = EndpointStatus.CREATING
-    folder: Path
     url: str = ""  # known once the server has a port
     training_job: str
-    image: str = ""
 
     @property
     def root_path(self) -> Path:
@@ -123,6 +136,30 @@ class Upload(_AwsEntry):
     prefix: str
 
 
+class _EndpointPart(_AwsEntry):
+    endpoint: str
+
+
+class EndpointConfig(_EndpointPart):
+    """SageMaker's record of the instances that an endpoint has, and of the model on them."""
+
+    kind: Literal["endpoint_config"] = "endpoint_config"
+
+
+class Model(_EndpointPart):
+    """SageMaker's record of an artifact, and of the image that serves it."""
+
+    kind: Literal["model"] = "model"
+
+
+class ContainerLog(_AwsEntry):
+    """A log in CloudWatch: a group, or the streams in it that begin with `prefix`. Found by name, never recorded."""
+
+    kind: Literal["log"] = "log"
+    group: str
+    prefix: str = ""
+
+
 class _EcrEntry(_AwsEntry):
     repository: str
 
@@ -141,9 +178,18 @@ class PushedImage(_EcrEntry):
 
 
 Entry = TrainingJob | Endpoint
-"""What runs on this machine."""
-AwsEntry = Upload | PushedImage | Repository
-RecordedEntry = TrainingJob | Endpoint | Image | Upload | PushedImage | Repository
+"""What runs, here or on SageMaker."""
+EndpointPart = EndpointConfig | Model
+AwsEntry = EndpointConfig | Model | ContainerLog | Upload | PushedImage | Repository
+RecordedEntry = TrainingJob | Endpoint | Image | AwsEntry
+
+_IN_ORDER_OF_DELETION = (EndpointConfig, Model, ContainerLog, Upload, PushedImage, Repository)
+
+
+def in_order_of_deletion(entries: Iterable[RecordedEntry]) -> tuple[AwsEntry, ...]:
+    """What is AWS's besides jobs and endpoints, each before what it is made of."""
+    known = [entry for entry in entries if isinstance(entry, _IN_ORDER_OF_DELETION)]
+    return tuple(sorted(known, key=lambda entry: _IN_ORDER_OF_DELETION.index(type(entry))))
 
 
 class _RecordFile(BaseModel):
@@ -220,9 +266,17 @@ class Record:
         return tuple(image for image in images if project in (None, image.project))
 
     def aws_entries(self) -> tuple[AwsEntry, ...]:
-        """What is on record of S3 and ECR; repositories last, after the images in them."""
-        entries = [entry for entry in self._recorded() if isinstance(entry, Upload | PushedImage | Repository)]
-        return tuple(sorted(entries, key=lambda entry: isinstance(entry, Repository)))
+        """What is on record of AWS besides jobs and endpoints, each before what it is made of."""
+        return in_order_of_deletion(self._recorded())
+
+    def pushed_images(self) -> tuple[PushedImage, ...]:
+        """The images on record in ECR, oldest first."""
+        return tuple(entry for entry in self._recorded() if isinstance(entry, PushedImage))
+
+    def endpoint_parts(self, endpoint: str) -> tuple[EndpointPart, ...]:
+        """The configs on record of an endpoint, by its name, then the models in them."""
+        parts = (entry for entry in self.aws_entries() if isinstance(entry, EndpointConfig | Model))
+        return tuple(part for part in parts if part.endpoint == endpoint)
 
     def add(self, entry: RecordedEntry) -> None:
         """Put `entry` on record, before the thing that it names is made."""

@@ -108,9 +108,14 @@ class ProjectObjects:
         """What a training job has put below its name."""
         return self._stored(self._output(job), lambda _: True)
 
-    def delete_all_but(self, names: Collection[str]) -> list[str]:
-        """Delete what is ours and not under these keys (without the prefix). Returns why anything is left."""
-        outdated = self._ours() - {self.manifest_key} - {self._prefix + name for name in names}
+    def delete_outdated(self, folders: Collection[str], names: Collection[str] = ()) -> list[str]:
+        """Delete what is ours below these folders and not under these keys, both without the prefix.
+
+        Returns why anything is left.
+        """
+        kept = {self._prefix + name for name in names}
+        below = tuple(self._prefix + folder for folder in folders)
+        outdated = {key for key in self._ours() - {self.manifest_key} - kept if key.startswith(below)}
         if not outdated:
             return []
         versions = [version for version in self._bucket.versions(self._prefix) if version.key in outdated]

@@ -3,83 +3,123 @@
 import json
 import tarfile
 from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lgbm_sm.backends import Backend, Ending, TrainingInputs, opt_ml
-from lgbm_sm.config import Config
-from lgbm_sm.errors import TrainingError
-from lgbm_sm.names import timestamped_name
+from lgbm_sm.backends import TrainingBackend, TrainingEnding, TrainingInputs, TrainingRun, opt_ml
+from lgbm_sm.errors import AwsError, TrainingError
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record, TrainingJob, TrainingJobStatus
+from lgbm_sm.troubles import find_troubles
 
 _LAST_LINES = 10
+_TOO_LONG = "MaxRuntimeExceeded"  # SageMaker's word
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A completed job. `metrics` maps split (`train`, `validation`) to metric name to value at the best iteration."""
+    """A completed job. `metrics` maps split (`train`, `validation`) to metric name to value at the best iteration.
+
+    `billable_seconds` are of one instance, on SageMaker.
+    """
 
     job_name: str
     model_artifact_path: Path
     metrics: dict[str, dict[str, float]]
     best_iteration: int
+    billable_seconds: int | None = None
 
 
-def train(
-    config: Config,
-    channels: dict[str, Path],
-    *,
-    record: Record,
-    backend: Backend,
-    because: str,
-    reporter: Reporter,
-    now: datetime,
-) -> TrainedModel:
-    """Run a training job on `channels` (channel name to folder) and pack its outputs as SageMaker does.
+@dataclass(frozen=True)
+class Following:
+    """How a job is followed. `stops` is asked when the command is interrupted: whether the job is to end with it."""
+
+    record: Record
+    backend: TrainingBackend
+    reporter: Reporter
+    stops: Callable[[TrainingJob], bool] = lambda _: True
+
+
+def train(job: TrainingJob, inputs: TrainingInputs, because: str, following: Following) -> TrainedModel:
+    """Run a training job on `inputs`, and pack its outputs as SageMaker does.
 
     `because` says why it runs where it runs. The log is followed as it comes. An interrupt passes SIGTERM on, which
     lets the program save its best model so far; the job is then Stopped.
 
     Raises:
-        TrainingError: the program ended with another code than 0; carries the reason that it gave.
-        KeyboardInterrupt: passed on, after the program has ended.
+        TrainingError: the job failed; carries the reason that the program gave, or the last lines of its log.
+        AwsError: SageMaker refuses the job, or does not answer.
+        KeyboardInterrupt: passed on, after the program has ended, or where it is to go on.
     """
-    name = timestamped_name(config.project.name, now)
-    folder = record.jobs_path / name
-    job = TrainingJob(
-        name=name, project=config.project.name, place=backend.place, created_at=now, folder=folder, image=backend.image
-    )
-    reporter.step(f"Training job {name}: {backend.describe()}")
-    reporter.detail(because)
+    return follow(job, start(job, inputs, because, following), following)
+
+
+def start(job: TrainingJob, inputs: TrainingInputs, because: str, following: Following) -> TrainingRun:
+    """Put the job on record and start it.
+
+    Raises:
+        TrainingError, AwsError: it cannot be started; the job is then Failed.
+    """
+    backend, record = following.backend, following.record
+    following.reporter.step(f"Training job {job.name}: {backend.describe()}")
+    if because:
+        following.reporter.detail(because)
     record.add(job)
+    try:
+        run = backend.start_training(job, inputs)
+    except KeyboardInterrupt:
+        _stop(job, following)
+        raise
+    except (TrainingError, AwsError) as error:  # of the place, not of the program
+        _require_on_record(job, record)
+        with suppress(AwsError):  # whoever may not ask either leaves it on record as it is
+            backend.stop(job)
+            _end(job, record, TrainingJobStatus.FAILED, error.message.splitlines()[0])
+        raise
+    following.reporter.trace(f"log: {job.log_path}")
+    return run
+
+
+def follow(job: TrainingJob, run: TrainingRun, following: Following) -> TrainedModel:
+    """Show the log until the job has ended, then collect what it has made; see `train`."""
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     try:
-        run = backend.start_training(job, TrainingInputs(channels, config.training.hyperparameters))
-        reporter.trace(f"log: {job.log_path}")
         for line in run.lines():
             last_lines.append(line)
-            reporter.log(line)
+            following.reporter.log(line)
         ending = run.wait()
     except KeyboardInterrupt:
-        _stop(job, record, backend, reporter)
+        if following.stops(job):
+            _stop(job, following)
         raise
+    except AwsError as error:
+        hint = f"{error.hint}; the job goes on: `lgbm-sm train --attach` follows it again, `lgbm-sm cleanup` stops it"
+        raise AwsError(error.message, hint, error.code) from error
     except TrainingError as error:  # of the place, not of the program
-        _require_on_record(job, record)
-        backend.stop(job)
-        _end(job, record, TrainingJobStatus.FAILED, error.message.splitlines()[0])
+        _require_on_record(job, following.record)
+        following.backend.stop(job)
+        _end(job, following.record, TrainingJobStatus.FAILED, error.message.splitlines()[0])
         raise
-    return _conclude(job, ending, last_lines, record, backend)
+    _require_on_record(job, following.record)
+    if ending.status is not TrainingJobStatus.COMPLETED:
+        raise _not_completed(job, ending, last_lines, following)
+    following.backend.collect_outputs(job)
+    metadata = read_metadata(job.model_artifact_path)
+    _end(job, following.record, TrainingJobStatus.COMPLETED)
+    return TrainedModel(
+        job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"], ending.billable_seconds
+    )
 
 
-def _stop(job: TrainingJob, record: Record, backend: Backend, reporter: Reporter) -> None:
-    reporter.step(f"Stopping training job {job.name}")
-    backend.stop(job)
-    if backend.collect_outputs(job):
-        reporter.detail(f"the model as it was when it was stopped: {job.model_artifact_path}")
-    _end(job, record, TrainingJobStatus.STOPPED)
+def _stop(job: TrainingJob, following: Following) -> None:
+    following.reporter.step(f"Stopping training job {job.name}")
+    following.backend.stop(job)
+    if following.backend.collect_outputs(job):
+        following.reporter.detail(f"the model as it was when it was stopped: {job.model_artifact_path}")
+    _end(job, following.record, TrainingJobStatus.STOPPED)
 
 
 def _require_on_record(job: TrainingJob, record: Record) -> None:
@@ -87,19 +127,26 @@ def _require_on_record(job: TrainingJob, record: Record) -> None:
         raise TrainingError(f"training job {job.name} was stopped by another command", "run `lgbm-sm train` again")
 
 
-def _conclude(
-    job: TrainingJob, ending: Ending, last_lines: deque[str], record: Record, backend: Backend
-) -> TrainedModel:
-    _require_on_record(job, record)
-    if ending.exit_code != 0:
-        failure = ending.failure.splitlines()[0]
-        _end(job, record, TrainingJobStatus.FAILED, failure)
-        shown = "" if ending.reason else "".join(f"\n  {line}" for line in last_lines)
-        raise TrainingError(f"training job {job.name} failed: {failure}{shown}", f"the whole log: {job.log_path}")
-    backend.collect_outputs(job)
-    metadata = read_metadata(job.model_artifact_path)
-    _end(job, record, TrainingJobStatus.COMPLETED)
-    return TrainedModel(job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"])
+def _not_completed(
+    job: TrainingJob, ending: TrainingEnding, last_lines: Iterable[str], following: Following
+) -> TrainingError:
+    """Stopped is no success either: what the model was by then is kept, and deployed only by its job's name."""
+    shown = "" if ending.is_explained else "".join(f"\n  {line}" for line in last_lines)
+    if ending.status is TrainingJobStatus.FAILED:
+        said = ending.failure_reason.splitlines()[0]
+        _end(job, following.record, TrainingJobStatus.FAILED, said)
+        hint = f"the whole log: {job.log_path}"
+        causes = find_troubles("\n".join((ending.failure_reason, *last_lines)))
+        if causes and not ending.is_explained:
+            hint = f"{causes[0].cause}: {causes[0].remedy}; {hint}"
+        return TrainingError(f"training job {job.name} failed: {said}{shown}", hint)
+    kept = following.backend.collect_outputs(job)
+    _end(job, following.record, TrainingJobStatus.STOPPED, ending.failure_reason)
+    model = f"; the model as it was then: {job.model_artifact_path}" if kept else ""
+    hint = "run `lgbm-sm train` again"
+    if ending.failure_reason == _TOO_LONG:
+        hint = "raise training.max_runtime_seconds, and run `lgbm-sm train` again"
+    return TrainingError(f"training job {job.name} was stopped ({ending.failure_reason}){model}", hint)
 
 
 def _end(job: TrainingJob, record: Record, status: TrainingJobStatus, failure_reason: str = "") -> None:
@@ -127,7 +174,7 @@ def read_metadata(model_artifact_path: Path) -> dict[str, Any]:
 
 
 def find_completed_job(record: Record, project: str) -> TrainingJob | None:
-    """The project's last training job that completed and whose artifact is there."""
+    """The project's last training job that completed, wherever it ran, and whose artifact is here."""
     for job in reversed(record.training_jobs(project)):
         if job.status is TrainingJobStatus.COMPLETED and job.model_artifact_path.exists():
             return job

@@ -16,9 +16,13 @@ from lgbm_sm.s3_manifest import ProjectObjects
 
 @dataclass(frozen=True)
 class UploadedChannels:
-    """Channel name to the address that a job is given; how many files were sent, and how many were there already."""
+    """Channel name to the address that a job is given; how many files were sent, and how many were there already.
+
+    Below `output_uri` a job puts what it has made.
+    """
 
     uris: Mapping[str, str]
+    output_uri: str
     sent: int
     unchanged: int
 
@@ -42,29 +46,17 @@ def upload_channels(
         AwsError: there is no such bucket, or something else lies where the files should, or AWS refuses a call.
         DataError: a file cannot be read.
     """
-    bucket = _bucket(section, account)
-    objects = ProjectObjects(bucket, section.prefix, project)
-    reporter.step(f"Upload to {objects.uri('')}: account {account.account_id}, {account.region}")
-    entry = Upload(
-        name=objects.uri(""),
-        project=project,
-        place=Place.AWS,
-        created_at=now,
-        account=account.account_id,
-        region=account.region,
-        bucket=bucket.name,
-        prefix=section.prefix,
-    )
-    record.add(entry)
+    objects = open_objects(section, project=project, account=account, record=record, now=now)
+    reporter.step(f"Upload to {objects.uri('')}")
     files = {
         f"{folder.name}/{path.relative_to(folder).as_posix()}": path
         for folder in channels.values()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    result = objects.upload(files, lambda sent, total: reporter.trace(f"{sent} of {total} bytes"))
+    result = objects.upload(files, lambda sent, total: reporter.progress("sent", sent, total))
     # a job reads all that lies in a channel's folder
-    for left in objects.delete_all_but(files):
+    for left in objects.delete_outdated([f"{folder.name}/" for folder in channels.values()], files):
         reporter.warn(f"{left}: an earlier data set's, and jobs would read it too")
     folders = tuple(objects.uri(f"{folder.name}/") for folder in channels.values())
     for foreign in objects.list_foreign():
@@ -75,15 +67,34 @@ def upload_channels(
     for uri in result.unchanged:
         reporter.detail(f"{uri} (unchanged)")
     uris = {channel: objects.uri(f"{folder.name}/") for channel, folder in channels.items()}
-    return UploadedChannels(uris, len(result.sent), len(result.unchanged))
+    return UploadedChannels(uris, objects.uri("output/"), len(result.sent), len(result.unchanged))
 
 
-def _bucket(section: AwsSection, account: AwsAccount) -> S3Bucket:
+def open_objects(
+    section: AwsSection, *, project: str, account: AwsAccount, record: Record, now: datetime
+) -> ProjectObjects:
+    """The project's objects in its bucket, which are on record from now on. The default bucket is made where missing.
+
+    Raises:
+        AwsError: another bucket is named and there is none, or AWS refuses a call.
+    """
+    name = section.bucket or default_bucket_name(account)
+    bucket = S3Bucket(account, name, section.kms_key or "")
+    objects = ProjectObjects(bucket, section.prefix, project)
+    record.add(
+        Upload(
+            name=objects.uri(""),
+            project=project,
+            place=Place.AWS,
+            created_at=now,
+            account=account.account_id,
+            region=account.region,
+            bucket=name,
+            prefix=section.prefix,
+        )
+    )
     if section.bucket is None:
-        name = default_bucket_name(account)
-        ensure_bucket(account, name, tags={})
-        return S3Bucket(account, name)
-    bucket = S3Bucket(account, section.bucket)
-    if not bucket.exists():
-        raise AwsError(f"aws.bucket: {section.bucket}: there is no such bucket", "make it, or leave aws.bucket out")
-    return bucket
+        ensure_bucket(account, name, tags={}, kms_key=section.kms_key or "")
+    elif not bucket.exists():
+        raise AwsError(f"aws.bucket: {name}: there is no such bucket", "make it, or leave aws.bucket out")
+    return objects

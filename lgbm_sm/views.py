@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.answers import Answer
+from lgbm_sm.arns import arn_of
 from lgbm_sm.console import Console, OutputFormat, table
-from lgbm_sm.record import Endpoint, Entry, RecordedEntry, TrainingJob
+from lgbm_sm.record import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 
 if TYPE_CHECKING:
     from lgbm_sm.cleanup import CleanupResult
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from lgbm_sm.data import PreparedData
     from lgbm_sm.ecr import PushResult
     from lgbm_sm.image import BuiltImage
-    from lgbm_sm.inventory import Item
+    from lgbm_sm.inventory import Inventory, Item
     from lgbm_sm.invocation import InvocationSummary
+    from lgbm_sm.jobs import StartedJob
     from lgbm_sm.lifecycle import RunSummary
     from lgbm_sm.training import TrainedModel
     from lgbm_sm.upload import UploadedChannels
@@ -98,25 +100,43 @@ def show_trained_model(console: Console, model: "TrainedModel") -> None:
         "model_artifact": model.model_artifact_path,
         "best_iteration": model.best_iteration,
         "metrics": model.metrics,
+        "billable_seconds": model.billable_seconds,
     }
+    if model.billable_seconds is not None:
+        console.detail(f"{model.billable_seconds} s of each instance are billed")
     for split, values in model.metrics.items():
         console.detail(f"{split}: " + ", ".join(f"{name} {_number(value)}" for name, value in values.items()))
     console.result(payload, str(model.model_artifact_path))
+
+
+def show_started_job(console: Console, job: "StartedJob") -> None:
+    """The name of a job that goes on without the command."""
+    console.detail(f"`lgbm-sm train --attach {job.name}` follows it, `lgbm-sm cleanup` stops it")
+    console.result({"training_job": job.name, "status": "InProgress"}, job.name)
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "name": endpoint.name,
         "status": endpoint.status,
-        "url": endpoint.url,
+        "url": endpoint.url or None,
         "place": endpoint.place,
+        "region": endpoint.region or None,
         "training_job": endpoint.training_job,
-        "log": endpoint.log_path,
+        "log": endpoint.log_path if endpoint.place is not Place.AWS else None,
     }
 
 
 def show_endpoint(console: Console, endpoint: Endpoint) -> None:
     """Where the endpoint answers."""
+    if endpoint.place is Place.AWS:
+        console.detail(
+            f"aws sagemaker-runtime invoke-endpoint --endpoint-name {endpoint.name} --region {endpoint.region} "
+            "--content-type text/csv --body fileb://rows.csv answer.csv"
+        )
+        console.detail("it is billed until `lgbm-sm cleanup` has deleted it")
+        console.result({"endpoint": _endpoint(endpoint)}, endpoint.name)
+        return
     console.detail(f"curl --data-binary @rows.csv -H 'Content-Type: text/csv' {endpoint.url}/invocations")
     console.result({"endpoint": _endpoint(endpoint)}, endpoint.url)
 
@@ -152,17 +172,25 @@ def _item(item: "Item") -> dict[str, Any]:
         "remark": item.remark,
         "folder": entry.folder if isinstance(entry, TrainingJob | Endpoint) else None,
         "image": (entry.image or None) if isinstance(entry, TrainingJob | Endpoint) else entry.name,
+        "arn": arn_of(entry) if entry.place is Place.AWS else None,
     }
 
 
-def show_status(console: Console, items: Sequence["Item"]) -> None:
+def show_status(console: Console, inventory: "Inventory") -> None:
     """A line for each thing."""
+    items = inventory.items
+    for problem in inventory.problems:
+        console.warn(f"{problem.message} ({problem.hint})")
     rows = [
         (item.entry.kind, item.entry.name, item.entry.place, item.state, _age(item.entry), item.remark)
         for item in items
     ]
     text = table(("kind", "name", "place", "state", "age", ""), rows) if rows else "nothing on record"
-    console.result({"items": [_item(item) for item in items]}, text)
+    payload = {
+        "items": [_item(item) for item in items],
+        "problems": [{"message": problem.message, "hint": problem.hint} for problem in inventory.problems],
+    }
+    console.result(payload, text)
 
 
 def _age(entry: RecordedEntry) -> str:
@@ -191,7 +219,7 @@ def show_cleanup(console: Console, result: "CleanupResult") -> None:
     payload = {
         "deleted": [_item(item) for item in result.deleted],
         "kept": [_item(item) for item in result.kept],
-        "left": [_item(item) for item in result.left],
+        "left": [],
     }
     if result.left:
         return

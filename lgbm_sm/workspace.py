@@ -6,13 +6,14 @@ from pathlib import Path
 
 from lgbm_sm import xgboost_image
 from lgbm_sm.aws import Accounts
-from lgbm_sm.backends import Backend
+from lgbm_sm.backends import LocalBackend
 from lgbm_sm.backends.choice import Choice, choose
 from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.backends.sagemaker import SageMakerBackend
 from lgbm_sm.build_context import image_recipe, image_tag
-from lgbm_sm.config import Config, LoadedConfig, LocalSection, Pattern
+from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalSection, Pattern
 from lgbm_sm.configuration.instance_types import size_of
 from lgbm_sm.inventory import Backends, Holdings
 from lgbm_sm.progress import Reporter
@@ -27,10 +28,17 @@ class Workspace:
     folder: Path
     containers_path: Path
     record: Record
-    backends: Backends
+    process: ProcessBackend
+    docker: DockerBackend
+    sagemaker: SageMakerBackend
     engine: Engine
     accounts: Accounts
     reporter: Reporter
+
+    @property
+    def backends(self) -> Backends:
+        """The places by what the record calls them."""
+        return {Place.PROCESS: self.process, Place.DOCKER: self.docker, Place.AWS: self.sagemaker}
 
     @property
     def holdings(self) -> Holdings:
@@ -48,21 +56,43 @@ class Workspace:
 
 
 def open_workspace(
-    loaded: LoadedConfig, *, containers_path: Path, environment: Mapping[str, str], reporter: Reporter
+    loaded: LoadedConfig,
+    *,
+    containers_path: Path,
+    environment: Mapping[str, str],
+    reporter: Reporter,
+    ask_aws: bool = False,
+    finds_logs: bool = False,
 ) -> Workspace:
     """Assemble a workspace; the work folder `.lgbm-sm` lies beside config.yaml.
 
-    `containers_path` is the build context of the images, which holds the program too.
+    `containers_path` is the build context of the images, which holds the program too. AWS is asked what it holds of
+    the project where an instance type is SageMaker's, or something there is on record, or with `ask_aws`; of the logs
+    there with `finds_logs`.
     """
+    config = loaded.config
     folder = loaded.folder.resolve()
     engine = Engine(environment)
-    settings = _container_settings(loaded.config.local)
-    backends: dict[Place, Backend] = {
-        Place.PROCESS: ProcessBackend(runtime_path=containers_path / "runtime", environment=environment),
-        Place.DOCKER: DockerBackend(engine, settings),
-    }
-    record = Record(folder / ".lgbm-sm")
-    return Workspace(loaded.config, folder, containers_path, record, backends, engine, Accounts(), reporter)
+    accounts = Accounts(reporter.step)
+    instance_types = {config.training.instance_type, config.endpoint.instance_type}
+    return Workspace(
+        config=config,
+        folder=folder,
+        containers_path=containers_path,
+        record=Record(folder / ".lgbm-sm"),
+        process=ProcessBackend(runtime_path=containers_path / "runtime", environment=environment),
+        docker=DockerBackend(engine, _container_settings(config.local)),
+        sagemaker=SageMakerBackend(
+            accounts=accounts,
+            project=config.project.name,
+            section=config.aws,
+            is_wanted=ask_aws or instance_types != {LOCAL},
+            finds_logs=finds_logs,
+        ),
+        engine=engine,
+        accounts=accounts,
+        reporter=reporter,
+    )
 
 
 def _container_settings(local: LocalSection) -> ContainerSettings:
@@ -71,8 +101,8 @@ def _container_settings(local: LocalSection) -> ContainerSettings:
     return ContainerSettings(local.environment, memory, local.cpus or cpus, local.network)
 
 
-def choose_place(workspace: Workspace, pattern: Pattern) -> tuple[Choice, Backends]:
-    """Where a pattern's program is started, and the places with the image that it takes there."""
+def choose_place(workspace: Workspace, pattern: Pattern) -> tuple[Choice, LocalBackend]:
+    """Where on this machine a pattern's program is started: that place, with the image that it takes there."""
 
     def tag_of(platform: str) -> str:
         if pattern is Pattern.SCRIPT_MODE:
@@ -80,10 +110,10 @@ def choose_place(workspace: Workspace, pattern: Pattern) -> tuple[Choice, Backen
         return image_tag(image_recipe(workspace.config, pattern, workspace.containers_path, platform))
 
     choice = choose(workspace.config.local.backend, workspace.engine, tag_of)
-    docker = workspace.backends[Place.DOCKER]
-    if choice.place is not Place.DOCKER or not isinstance(docker, DockerBackend):
-        return choice, workspace.backends
+    docker = workspace.docker
+    if choice.place is not Place.DOCKER:
+        return choice, workspace.process
     # the other patterns install requirements when their server starts
     ca_bundle_path = None if pattern is Pattern.BYOC else workspace.ca_bundle_path
     settings = replace(docker.settings, ca_bundle_path=ca_bundle_path)
-    return choice, {**workspace.backends, Place.DOCKER: replace(docker, settings=settings, image=choice.image)}
+    return choice, replace(docker, settings=settings, image=choice.image)

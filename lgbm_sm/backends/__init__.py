@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lgbm_sm.configuration.values import HyperparameterValue
-from lgbm_sm.record import Endpoint, Entry, Place, Record, TrainingJob
+from lgbm_sm.record import Endpoint, Entry, Place, Record, RecordedEntry, TrainingJob, TrainingJobStatus
 
 STOP_TRAINING_SECONDS = 120.0  # StopTrainingJob: SIGTERM, 120 s, SIGKILL
 STOP_SERVING_SECONDS = 30.0  # on update and scale-in: SIGTERM, then SIGKILL after 30 s
@@ -14,23 +14,35 @@ STOP_SERVING_SECONDS = 30.0  # on update and scale-in: SIGTERM, then SIGKILL aft
 
 @dataclass(frozen=True)
 class Ending:
-    """How a program ended: `exit_code` is negative after a signal; `remark` is what its place knows besides.
-
-    `reason` is what a training program gave as such.
-    """
+    """How a program ended: `exit_code` is negative after a signal; `remark` is what its place knows besides."""
 
     exit_code: int
     remark: str = ""
-    reason: str = ""
-
-    @property
-    def failure(self) -> str:
-        """The words in which SageMaker reports a training job that failed."""
-        return f"AlgorithmError: {self.reason}, {self}" if self.reason else f"AlgorithmError: {self}"
 
     def __str__(self) -> str:
         what = f"exit code: {self.exit_code}" if self.exit_code >= 0 else f"ended by signal {-self.exit_code}"
         return f"{what} ({self.remark})" if self.remark else what
+
+
+@dataclass(frozen=True)
+class TrainingEnding:
+    """How a job ended: Completed, Failed or Stopped, and why in SageMaker's words.
+
+    `is_explained` where the program itself gave the reason. `billable_seconds` are of one instance, on SageMaker.
+    """
+
+    status: TrainingJobStatus
+    failure_reason: str = ""
+    is_explained: bool = False
+    billable_seconds: int | None = None
+
+
+def training_ending(ending: Ending, reason: str) -> TrainingEnding:
+    """How a job ended whose program ended so, and gave this reason (empty where it gave none)."""
+    if ending.exit_code == 0:
+        return TrainingEnding(TrainingJobStatus.COMPLETED)
+    said = f"AlgorithmError: {reason}, {ending}" if reason else f"AlgorithmError: {ending}"
+    return TrainingEnding(TrainingJobStatus.FAILED, said, is_explained=bool(reason))
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,7 @@ class TrainingRun(Protocol):
     def lines(self) -> Iterator[str]:
         """What it writes, as it comes, until it has ended."""
 
-    def wait(self) -> Ending:
+    def wait(self) -> TrainingEnding:
         """How it ended, once it has; what it wrote then belongs to the caller."""
 
 
@@ -63,40 +75,15 @@ class Server(Protocol):
 
 
 class Backend(Protocol):
-    """A place on this machine.
+    """A place where jobs and endpoints are.
 
-    Each function may raise EngineError where the place is an engine that does not answer.
+    Each function may raise EngineError where the place is an engine that does not answer, and AwsError where it is
+    SageMaker.
     """
 
     @property
     def place(self) -> Place:
         """Where it is, as the record says it."""
-
-    @property
-    def image(self) -> str:
-        """What the program is started from, as the record says it; empty where that is no image."""
-
-    def describe(self) -> str:
-        """What the program is started as, in a few words."""
-
-    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> TrainingRun:
-        """Start `train` on `inputs`; what it writes also goes to `job.log_path`.
-
-        Raises:
-            TrainingError: it cannot be started.
-        """
-
-    def collect_outputs(self, job: TrainingJob) -> bool:
-        """Put what a job that has ended has made at `job.model_artifact_path`; False where it has made no model."""
-
-    def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> Server:
-        """Start `serve` on the tree below `endpoint.root_path`, on a free port of this machine alone.
-
-        `variables` are the environment that the pattern wants.
-
-        Raises:
-            EndpointError: it cannot be started.
-        """
 
     def is_running(self, entry: Entry) -> bool:
         """Whether the program of this job or endpoint runs."""
@@ -107,8 +94,45 @@ class Backend(Protocol):
         What it wrote then belongs to the caller. Returns names of what could not be ended.
         """
 
+    def remove(self, entry: Entry) -> list[str]:
+        """As `stop`; what the place itself keeps of it goes too. Returns names of what is left, with the reason."""
+
     def read_log(self, entry: Entry) -> bytes:
         """All that the entry's program has written so far; empty where it has written nothing."""
 
-    def find_unrecorded(self, record: Record) -> list[Entry]:
-        """Jobs and endpoints of this work folder that run or lie there without an entry in the record."""
+    def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
+        """What is of this work folder, or there of the project, without an entry in the record."""
+
+
+class TrainingBackend(Backend, Protocol):
+    """A place that trains."""
+
+    @property
+    def image(self) -> str:
+        """What the program is started from, as the record says it; empty where that is no image."""
+
+    def describe(self) -> str:
+        """What the program is started as, in a few words."""
+
+    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> TrainingRun:
+        """Start `train` on `inputs`.
+
+        Raises:
+            TrainingError: it cannot be started.
+        """
+
+    def collect_outputs(self, job: TrainingJob) -> bool:
+        """Put what a job that has ended has made at `job.model_artifact_path`; False where it has made no model."""
+
+
+class LocalBackend(TrainingBackend, Protocol):
+    """A place on this machine; what a program writes there also goes to the log path of its entry."""
+
+    def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> Server:
+        """Start `serve` on the tree below `endpoint.root_path`, on a free port of this machine alone.
+
+        `variables` are the environment that the pattern wants.
+
+        Raises:
+            EndpointError: it cannot be started.
+        """

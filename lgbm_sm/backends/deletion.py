@@ -1,4 +1,4 @@
-"""How a job or an endpoint on this machine is taken away, wherever it runs."""
+"""How a job or an endpoint is taken away, wherever it runs."""
 
 from lgbm_sm.backends import Backend, opt_ml
 from lgbm_sm.record import Endpoint, EndpointStatus, Entry, Record, TrainingJobStatus
@@ -14,7 +14,7 @@ def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:
     elif entry.status is TrainingJobStatus.IN_PROGRESS:
         # tells a `train` that still follows the job that its end is not the program's own
         record.update(entry.model_copy(update={"status": TrainingJobStatus.STOPPING}))
-    left = backend.stop(entry)
+    left = backend.remove(entry)
     if not left:
         try:
             opt_ml.remove_tree(entry.folder)

@@ -7,11 +7,19 @@ two checkouts never see one another's. What carries no such labels is never touc
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS, Ending, TrainingInputs, opt_ml
+from lgbm_sm.backends import (
+    STOP_SERVING_SECONDS,
+    STOP_TRAINING_SECONDS,
+    Ending,
+    TrainingEnding,
+    TrainingInputs,
+    opt_ml,
+    training_ending,
+)
 from lgbm_sm.backends.docker_engine import (
     FOLDER_LABEL,
     KIND_LABEL,
@@ -22,7 +30,7 @@ from lgbm_sm.backends.docker_engine import (
 )
 from lgbm_sm.backends.docker_files import OPT_ML, bind, give_to_caller
 from lgbm_sm.errors import ConfigError, EndpointError, EngineError, TrainingError
-from lgbm_sm.record import Endpoint, Entry, Place, Record, TrainingJob, unrecorded_entry
+from lgbm_sm.record import Endpoint, Entry, Place, Record, RecordedEntry, TrainingJob, unrecorded_entry
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -67,7 +75,7 @@ class ContainerTrainingRun:
         if rest:
             yield rest.decode("utf-8", errors="replace")
 
-    def wait(self) -> Ending:
+    def wait(self) -> TrainingEnding:
         """How the container ended; it is removed, and what it wrote belongs to the caller."""
         import docker.errors
 
@@ -79,7 +87,7 @@ class ContainerTrainingRun:
             except docker.errors.NotFound:
                 ending = Ending(_KILLED, "its container was removed")
         self.backend.stop(self.job)
-        return replace(ending, reason=opt_ml.failure_reason(self.job.root_path))
+        return training_ending(ending, opt_ml.failure_reason(self.job.root_path))
 
 
 @dataclass(frozen=True)
@@ -232,6 +240,10 @@ class DockerBackend:
             give_to_caller(entry.root_path, self.engine.client, (entry.image, self.image), labels)
             return [f"container {container.short_id}" for container in self._containers(entry, helpers=True)]
 
+    def remove(self, entry: Entry) -> list[str]:
+        """As `stop`: the container goes with its end."""
+        return self.stop(entry)
+
     def _keep_log(self, container: "Container", entry: Entry) -> None:
         if isinstance(entry, TrainingJob) and container.labels.get(KIND_LABEL) == entry.kind and entry.folder.is_dir():
             entry.log_path.write_bytes(container.logs())
@@ -243,7 +255,7 @@ class DockerBackend:
                 return bytes(container.logs())
         return entry.log_path.read_bytes() if entry.log_path.exists() else b""
 
-    def find_unrecorded(self, record: Record) -> list[Entry]:
+    def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
         """Containers and networks that carry this work folder's label and belong to no entry; see Backend."""
         if not self.engine.may_hold_anything_of(record.work_path):
             return []

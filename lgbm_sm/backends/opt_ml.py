@@ -30,10 +30,10 @@ def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str)
         folder.mkdir(parents=True)
     host = "algo-1"
     documents = {
-        "hyperparameters.json": {name: _as_string(value) for name, value in inputs.hyperparameters.items()},
+        "hyperparameters.json": {name: as_string(value) for name, value in inputs.hyperparameters.items()},
         "inputdataconfig.json": {
             name: {
-                "ContentType": "application/json" if name == "schema" else "text/csv",
+                "ContentType": content_type_of(name),
                 "TrainingInputMode": "File",
                 "S3DistributionType": "FullyReplicated",
                 "RecordWrapperType": "None",
@@ -57,7 +57,13 @@ def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str)
         (root / "input" / "data" / name).symlink_to(folder.resolve(), target_is_directory=True)
 
 
-def _as_string(value: object) -> str:
+def content_type_of(channel: str) -> str:
+    """What a channel's files are."""
+    return "application/json" if channel == "schema" else "text/csv"
+
+
+def as_string(value: object) -> str:
+    """A hyperparameter's value as the API takes it."""
     # The API takes strings only; what is none is sent as JSON, as the SDK sends it.
     return value if isinstance(value, str) else json.dumps(value)
 
@@ -80,17 +86,25 @@ def collect_outputs(job: TrainingJob) -> bool:
     if not (root / "model").is_dir() or not any((root / "model").iterdir()):
         return False
     output_path.mkdir(parents=True, exist_ok=True)
-    _pack(root / "output" / "data", output_path / "output.tar.gz")
-    _pack(root / "model", output_path / "model.tar.gz")
+    pack(root / "output" / "data", output_path / "output.tar.gz")
+    pack(root / "model", output_path / "model.tar.gz")
     return True
 
 
-def _pack(folder: Path, archive_path: Path) -> None:
+def pack(folder: Path, archive_path: Path) -> None:
+    """Make a .tar.gz of what is in a folder, whole or not at all."""
     temporary_path = archive_path.with_name(archive_path.name + ".tmp")
     with tarfile.open(temporary_path, "w:gz", compresslevel=6) as archive:
         for path in sorted(folder.iterdir()):
-            archive.add(path, arcname=path.name)
+            archive.add(path, arcname=path.name, filter=_owned_by_root)
     temporary_path.replace(archive_path)
+
+
+def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Who has packed it is of no concern where it is unpacked."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member
 
 
 def lay_out_serving(root: Path, model_artifact_path: Path, code: Mapping[str, Path | str]) -> None:

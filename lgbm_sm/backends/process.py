@@ -16,8 +16,16 @@ from pathlib import Path
 
 import psutil
 
-from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS, Ending, TrainingInputs, opt_ml
-from lgbm_sm.record import Endpoint, Entry, Place, Record, TrainingJob, unrecorded_entry
+from lgbm_sm.backends import (
+    STOP_SERVING_SECONDS,
+    STOP_TRAINING_SECONDS,
+    Ending,
+    TrainingEnding,
+    TrainingInputs,
+    opt_ml,
+    training_ending,
+)
+from lgbm_sm.record import Endpoint, Entry, Place, Record, RecordedEntry, TrainingJob, unrecorded_entry
 
 PROGRAM = "lgbm_runtime"
 HOST = "127.0.0.1"
@@ -48,10 +56,9 @@ class ProcessTrainingRun:
             if rest:
                 yield rest
 
-    def wait(self) -> Ending:
+    def wait(self) -> TrainingEnding:
         """How the program ended."""
-        exit_code = self.program.wait()
-        return Ending(exit_code, reason=opt_ml.failure_reason(self.job.root_path))
+        return training_ending(Ending(self.program.wait()), opt_ml.failure_reason(self.job.root_path))
 
 
 @dataclass(frozen=True)
@@ -141,13 +148,17 @@ class ProcessBackend:
         psutil.wait_procs(alive, timeout=5)
         return [f"process {process.pid}" for process in _find_programs(entry.folder)]
 
+    def remove(self, entry: Entry) -> list[str]:
+        """As `stop`: nothing is kept but files."""
+        return self.stop(entry)
+
     def read_log(self, entry: Entry) -> bytes:
         """All that the program has written so far; see Backend."""
         with suppress(FileNotFoundError):
             return entry.log_path.read_bytes()
         return b""
 
-    def find_unrecorded(self, record: Record) -> list[Entry]:
+    def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
         """Folders without an entry, and programs whose folder may be deleted; see Backend."""
         known = {entry.folder for entry in record.entries()}
         folders: dict[Path, None] = {}

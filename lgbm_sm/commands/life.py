@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lgbm_sm.commands.program import app, help_text, opened_workspace
+from lgbm_sm.commands.program import app, help_text, opened_workspace, stops_at_interrupt
+from lgbm_sm.errors import UsageError
 from lgbm_sm.options import SharedOptionsCommand
 
 
@@ -45,11 +46,11 @@ def prepare_data(
     ctx: typer.Context,
     upload: Annotated[bool, typer.Option("--upload", help="Also put the channels into S3, for training jobs.")] = False,
 ) -> None:
-    from lgbm_sm import lifecycle, views
+    from lgbm_sm import jobs, lifecycle, views
 
     with opened_workspace(ctx) as (workspace, console):
         prepared = lifecycle.prepare_data(workspace)
-        views.show_prepared_data(console, prepared, lifecycle.upload_data(workspace) if upload else None)
+        views.show_prepared_data(console, prepared, jobs.upload_data(workspace) if upload else None)
 
 
 @app.command(
@@ -102,34 +103,58 @@ def push(ctx: typer.Context) -> None:
     cls=SharedOptionsCommand,
     short_help="Run a training job on the prepared data.",
     help=help_text(
-        "lgbm-sm train --set training.hyperparameters.num_leaves=63",
-        "Runs the training program under the SageMaker contract and packs its outputs as model.tar.gz and "
-        "output.tar.gz. Ctrl-C stops the job and keeps the best model so far.",
+        "lgbm-sm train --set training.instance_type=ml.m4.2xlarge",
+        "Runs the training program under the SageMaker contract, here or on SageMaker, and brings its outputs as "
+        "model.tar.gz and output.tar.gz. Ctrl-C stops the job and keeps the best model so far; on SageMaker it asks.",
         "`lgbm-sm deploy`.",
     ),
 )
-def train(ctx: typer.Context) -> None:
-    from lgbm_sm import lifecycle, views
+def train(
+    ctx: typer.Context,
+    job: Annotated[str | None, typer.Argument(metavar="[JOB]", show_default=False)] = None,
+    attach: Annotated[
+        bool, typer.Option("--attach", help="Follow JOB on SageMaker to its end (default: the project's last).")
+    ] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="On SageMaker: leave the job running.")] = False,
+) -> None:
+    from lgbm_sm import jobs, views
 
+    if job and not attach:
+        raise UsageError(f"train {job}: a job is named only to be followed", "add --attach")
+    if attach and no_wait:
+        raise UsageError("--attach waits, and --no-wait does not", "leave one of them out")
     with opened_workspace(ctx) as (workspace, console):
-        views.show_trained_model(console, lifecycle.train(workspace))
+        if no_wait:
+            views.show_started_job(console, jobs.start(workspace))
+            return
+        stops = stops_at_interrupt(console)
+        trained = jobs.attach(workspace, job, stops) if attach else jobs.train(workspace, stops)
+        views.show_trained_model(console, trained)
 
 
 @app.command(
     cls=SharedOptionsCommand,
     short_help="Bring up an endpoint for the last trained model.",
     help=help_text(
-        "lgbm-sm deploy",
-        "Starts a server that answers /ping and /invocations, waits until it does, and then deletes the project's "
-        "older endpoint. The server outlives the command.",
+        "lgbm-sm deploy --model s3://bucket/model.tar.gz",
+        "Starts a server that answers /ping and /invocations, here or on SageMaker, and waits until it does. Here the "
+        "project's older endpoint is then deleted; on SageMaker it is updated in place. It outlives the command.",
         "`lgbm-sm predict`; `lgbm-sm cleanup` when you are done.",
     ),
 )
-def deploy(ctx: typer.Context) -> None:
-    from lgbm_sm import lifecycle, views
+def deploy(
+    ctx: typer.Context,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="A training job, an artifact's path or s3:// address (default: the last job's)."
+        ),
+    ] = None,
+) -> None:
+    from lgbm_sm import deployments, views
 
     with opened_workspace(ctx) as (workspace, console):
-        views.show_endpoint(console, lifecycle.deploy_model(workspace))
+        views.show_endpoint(console, deployments.deploy_model(workspace, model))
 
 
 @app.command(

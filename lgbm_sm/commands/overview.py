@@ -13,16 +13,19 @@ from lgbm_sm.options import SharedOptionsCommand
     short_help="What exists, since when, and in which state.",
     help=help_text(
         "lgbm-sm status",
-        "Shows every training job and endpoint on record, and what is seen of it now.",
+        "Shows what is on record or carries the project's tag, here and at AWS, and what is seen of it now.",
         "`lgbm-sm logs`, or `lgbm-sm cleanup`.",
     ),
 )
-def status(ctx: typer.Context) -> None:
+def status(
+    ctx: typer.Context,
+    aws: Annotated[bool, typer.Option("--aws", help="Ask AWS too, though both instance types are local.")] = False,
+) -> None:
     from lgbm_sm import views
-    from lgbm_sm.inventory import list_items
+    from lgbm_sm.inventory import take_inventory
 
-    with opened_workspace(ctx) as (workspace, console):
-        views.show_status(console, list_items(workspace.holdings))
+    with opened_workspace(ctx, ask_aws=aws) as (workspace, console):
+        views.show_status(console, take_inventory(workspace.holdings))
 
 
 @app.command(

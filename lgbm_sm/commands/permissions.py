@@ -29,7 +29,7 @@ def policy(
         str | None, typer.Option(metavar="ID", help="The account, 12 digits (default: that of the credentials).")
     ] = None,
     execution_role: Annotated[
-        str | None, typer.Option(metavar="ROLE", help="The role by name or ARN (default: lgbm-sm-execution).")
+        str | None, typer.Option(metavar="ROLE", help="The role by name or ARN (default: aws.execution_role).")
     ] = None,
 ) -> None:
     from lgbm_sm.aws import aws_errors, connect, open_session, region_of

@@ -1,18 +1,19 @@
 """The program that the commands belong to: its options, and what a command works with."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lgbm_sm.console import Console, is_terminal
+from lgbm_sm.console import Console, can_ask, is_terminal
 from lgbm_sm.errors import ExitCode
 from lgbm_sm.options import ConfigOption, OutputOption, SetOption, VerboseOption
 
 if TYPE_CHECKING:
     from lgbm_sm.config import LoadedConfig
+    from lgbm_sm.record import TrainingJob
     from lgbm_sm.workspace import Workspace
 
 # Modules that a command needs are imported inside it: `--help` should not wait for pandas.
@@ -63,19 +64,28 @@ def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
 
 
 @contextmanager
-def opened_workspace(ctx: typer.Context) -> "Iterator[tuple[Workspace, Console]]":
-    """The parts of a command; an interrupt says what still runs."""
+def opened_workspace(
+    ctx: typer.Context, *, ask_aws: bool = False, finds_logs: bool = False
+) -> "Iterator[tuple[Workspace, Console]]":
+    """The parts of a command; an interrupt says what still runs. See `open_workspace`."""
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
 
     loaded, console = load(ctx)
-    workspace = open_workspace(loaded, containers_path=containers_path(), environment=os.environ, reporter=console)
+    workspace = open_workspace(
+        loaded,
+        containers_path=containers_path(),
+        environment=os.environ,
+        reporter=console,
+        ask_aws=ask_aws,
+        finds_logs=finds_logs,
+    )
     try:
         yield workspace, console
     except KeyboardInterrupt:
-        from lgbm_sm.inventory import list_items
+        from lgbm_sm.inventory import take_inventory
 
-        items = list_items(workspace.holdings)
+        items = take_inventory(workspace.holdings).items
         names = [item.entry.name for item in items if item.running is not False]
         still = f"still running: {', '.join(names)}" if names else "nothing of ours is still running"
         hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""
@@ -85,3 +95,15 @@ def opened_workspace(ctx: typer.Context) -> "Iterator[tuple[Workspace, Console]]
 
 def help_text(example: str, text: str, following: str) -> str:
     return f"\b\n  {example}\n\n{text}\n\nNext: {following}"
+
+
+def stops_at_interrupt(console: Console) -> "Callable[[TrainingJob], bool]":
+    """Whether a job on SageMaker is to end with the command that followed it: asked, where a person can answer.
+
+    Where nobody can, it ends: whoever has stopped a script does not expect its job to go on and cost money.
+    """
+
+    def ask(job: "TrainingJob") -> bool:
+        return not can_ask() or console.confirm(f"Stop training job {job.name}? Otherwise it goes on, and is billed.")
+
+    return ask

@@ -14,10 +14,10 @@ from lgbm_sm.options import SharedOptionsCommand
     cls=SharedOptionsCommand,
     short_help="Stop and delete what was made, and prove that nothing is left.",
     help=help_text(
-        "lgbm-sm cleanup --yes --keep training-jobs",
-        "Stops endpoints and training jobs and deletes them with their logs and artifacts, and then the images built "
-        "here; asks per kind, default No. Looks again afterwards: exit code 11 when something is left that should be "
-        "gone. Your data stays.",
+        "lgbm-sm cleanup --yes --keep data,images",
+        "Stops endpoints and training jobs and deletes them with their artifacts, here and at AWS; then what was put "
+        "into S3, the images built here and pushed, the repositories made for them. Asks per kind, default No. Looks "
+        "again afterwards: exit code 11 when something is left that should be gone. Your data here stay.",
         "`lgbm-sm run` starts anew.",
     ),
 )
@@ -28,18 +28,22 @@ def cleanup(
         list[str] | None,
         typer.Option(
             metavar="KINDS",
-            help="Leave these: endpoints, training-jobs, data, images, pushed-images, repositories.",
+            help="Leave these: endpoints, training-jobs, logs, data, images, pushed-images, repositories.",
         ),
     ] = None,
+    logs: Annotated[bool, typer.Option("--logs", help="Delete the logs in CloudWatch too.")] = False,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Look at AWS too, though nothing there is on record and all is local.")
+    ] = False,
 ) -> None:
     from lgbm_sm import views
     from lgbm_sm.cleanup import cleanup as clean_up
     from lgbm_sm.cleanup import kinds_of
-    from lgbm_sm.inventory import list_items
+    from lgbm_sm.inventory import take_inventory
 
-    with opened_workspace(ctx) as (workspace, console):
+    with opened_workspace(ctx, ask_aws=aws or logs, finds_logs=logs) as (workspace, console):
         kinds = kinds_of(",".join(keep or ()))
-        if not yes and not can_ask() and list_items(workspace.holdings):
+        if not yes and not can_ask() and take_inventory(workspace.holdings).items:
             raise UsageError("cleanup asks before it deletes, and nobody can answer here", "pass --yes")
         result = clean_up(
             workspace.holdings,
@@ -49,5 +53,5 @@ def cleanup(
         )
         views.show_cleanup(console, result)
         if result.left:
-            names = ", ".join(item.entry.name for item in result.left)
-            raise LeftOverError(f"left over: {names}", "run `lgbm-sm status`, end the processes, and clean up again")
+            left = "".join(f"\n  {one.name}: {one.reason}" for one in result.left)
+            raise LeftOverError(f"left over:{left}", "mend what is said there, and run `lgbm-sm cleanup` again")

@@ -37,7 +37,8 @@ def doctor(
     execution_role: Annotated[
         str | None,
         typer.Option(
-            metavar="ROLE", help="The role to look at, by name or ARN (default: that of this SageMaker notebook)."
+            metavar="ROLE",
+            help="The role to look at, by name or ARN (default: aws.execution_role, else this notebook's).",
         ),
     ] = None,
 ) -> None:

@@ -10,6 +10,8 @@ _WELL_FORMED = re.compile(r"ml\.[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _WITHOUT_PREFIX = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 # the processor stands after the generation: c7g, m6gd and t4g are Graviton; g4dn, g5 and g6 are GPUs on x86
 _GRAVITON = re.compile(r"ml\.[a-z]+[0-9]+g[a-z]*\.[a-z0-9-]+")
+# m5d, c6gd and r7gd, and the GPUs that have disks of their own
+_LOCAL_STORAGE = re.compile(r"ml\.(?:[a-z]+[0-9]+[a-z]*d[a-z]*|g4dn|g5|g6|p3dn|p4d|p4de|p5|trn1)\.[a-z0-9-]+")
 _WITHOUT_SIZE = re.compile(r"(?:ml\.)?([a-z]+[0-9]+[a-z0-9-]*)")
 
 # GiB of memory for each virtual processor, of which a size xlarge has four. Source: EC2's page "Instance types", for
@@ -85,6 +87,14 @@ def size_of(instance_type: str) -> tuple[int, float] | None:
         return None
     cpus = 2 if match[2] else 4 * int(match[3] or 1)
     return cpus, cpus * _GIB_PER_CPU[match[1]]
+
+
+def has_local_storage(instance_type: str) -> bool:
+    """Whether its disk is part of the machine: encrypted by that, and by no key of one's own.
+
+    Source: CreateTrainingJob's and CreateEndpointConfig's pages on VolumeKmsKeyId and KmsKeyId.
+    """
+    return _LOCAL_STORAGE.fullmatch(instance_type) is not None
 
 
 def platform_of(instance_type: str) -> str | None:

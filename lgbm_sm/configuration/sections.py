@@ -16,10 +16,12 @@ from lgbm_sm.configuration.values import (
     Column,
     DataName,
     EntryPoint,
+    ExecutionRole,
     FilePath,
     Hyperparameter,
     HyperparameterValue,
     InstanceType,
+    KmsKey,
     KnownInstanceType,
     Memory,
     Prefix,
@@ -27,7 +29,9 @@ from lgbm_sm.configuration.values import (
     RandomState,
     Region,
     Repository,
+    SecurityGroup,
     Share,
+    Subnet,
     Variables,
     WholeNumber,
     XgboostVersion,
@@ -170,6 +174,14 @@ class TrainingSection(_Section):
         default=LOCAL, description="local for this machine, or a SageMaker instance type such as ml.m4.2xlarge."
     )
     instance_count: Annotated[WholeNumber, Field(ge=1)] = Field(default=1, description="How many hosts train: 1.")
+    # the range of SageMaker's MaxRuntimeInSeconds: 28 days
+    max_runtime_seconds: Annotated[WholeNumber, Field(ge=1, le=2_419_200)] = Field(
+        default=3600,
+        description="On SageMaker: a job that runs longer is stopped, and what its model is then is kept, in seconds.",
+    )
+    volume_size_gb: Annotated[WholeNumber, Field(ge=1, le=16_384)] = Field(
+        default=10, description="On SageMaker: the disk of the job's instance, in GB; data and model have to fit."
+    )
     hyperparameters: Mapping[str, Hyperparameter] = Field(
         default_factory=lambda: dict(DEFAULT_HYPERPARAMETERS),
         description="LightGBM's parameters and aliases, with num_boost_round and early_stopping_round among them. "
@@ -204,6 +216,9 @@ class EndpointSection(_Section):
     instance_type: InstanceType = Field(
         default=LOCAL, description="local for this machine, or a SageMaker instance type such as ml.m4.xlarge."
     )
+    instance_count: Annotated[WholeNumber, Field(ge=1, le=1000)] = Field(
+        default=1, description="On SageMaker: how many instances answer; each is billed."
+    )
     source_dir: FilePath | None = Field(
         default=None,
         description="A folder with inference code of your own, and requirements.txt where it needs packages; it "
@@ -237,6 +252,34 @@ class AwsSection(_Section):
     immutable_tags: Annotated[bool, Field(strict=True)] = Field(
         default=False, description="Whether the tags in a repository that push makes can never name another image."
     )
+    execution_role: ExecutionRole | None = Field(
+        default=None,
+        description="The role that SageMaker assumes for jobs and endpoints, by name or ARN; without a value that of "
+        "the SageMaker notebook that this runs on.",
+    )
+    kms_key: KmsKey | None = Field(
+        default=None,
+        description="The KMS key, by id, ARN or alias, that encrypts what is in S3 and the disks of instances; without "
+        "a value AWS's own keys do.",
+    )
+    subnets: tuple[Subnet, ...] = Field(
+        default=(), description="The subnets of a VPC that jobs and endpoints are connected to; none without a value."
+    )
+    security_groups: tuple[SecurityGroup, ...] = Field(
+        default=(),
+        validate_default=True,
+        description="The security groups of jobs and endpoints in these subnets.",
+    )
+    network_isolation: Annotated[bool, Field(strict=True)] = Field(
+        default=False, description="Whether the containers of jobs and endpoints are kept from any network."
+    )
+
+    @field_validator("security_groups")
+    @classmethod
+    def _with_subnets(cls, groups: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if bool(groups) != bool(info.data.get("subnets", groups)):
+            raise ValueError("aws.subnets and aws.security_groups are given together, or neither")
+        return groups
 
 
 class LocalSection(_Section):

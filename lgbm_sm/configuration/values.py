@@ -121,6 +121,25 @@ def _region(text: str) -> str:
     return _full_match(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region is wanted, as in eu-central-1", text)
 
 
+def _execution_role(text: str) -> str:
+    wanted = "a role's name or its ARN is wanted, as in arn:aws:iam::123456789012:role/sagemaker"
+    # IAM's pattern of role names, and of the path that an ARN has before it
+    return _full_match(r"(arn:aws[a-z-]*:iam::[0-9]{12}:role/(\S+/)?)?[A-Za-z0-9+=,.@_-]{1,64}", wanted, text)
+
+
+def _kms_key(text: str) -> str:
+    wanted = "a key's id, ARN or alias is wanted, as in alias/models"
+    return _full_match(r"[A-Za-z0-9:/_-]{1,2048}", wanted, text)
+
+
+def _subnet(text: str) -> str:
+    return _full_match(r"subnet-[0-9a-f]{8,17}", "a subnet's id is wanted, as in subnet-0123456789abcdef0", text)
+
+
+def _security_group(text: str) -> str:
+    return _full_match(r"sg-[0-9a-f]{8,17}", "a security group's id is wanted, as in sg-0123456789abcdef0", text)
+
+
 def _memory(text: str) -> str:
     wanted = "a number with k, m or g is wanted, as in 512m or 2g"
     _full_match(r"[0-9]+[kmg]", wanted, text)
@@ -157,6 +176,10 @@ XgboostVersion: TypeAlias = Annotated[Text, AfterValidator(_xgboost_version)]
 EntryPoint: TypeAlias = Annotated[Path, BeforeValidator(_entry_point)]
 Bucket: TypeAlias = Annotated[Text, AfterValidator(_bucket)]
 Region: TypeAlias = Annotated[Text, AfterValidator(_region)]
+ExecutionRole: TypeAlias = Annotated[Text, AfterValidator(_execution_role)]
+KmsKey: TypeAlias = Annotated[Text, AfterValidator(_kms_key)]
+Subnet: TypeAlias = Annotated[Text, AfterValidator(_subnet)]
+SecurityGroup: TypeAlias = Annotated[Text, AfterValidator(_security_group)]
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(_path)]
 Column: TypeAlias = Annotated[str | int, PlainValidator(_column, json_schema_input_type=str | int)]
 BaseImage: TypeAlias = Annotated[Text, AfterValidator(_base_image)]

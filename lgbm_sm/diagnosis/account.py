@@ -56,7 +56,8 @@ def wanted_of(config: Config | None, execution_role: str | None) -> WantedAccoun
         WantedInstances(InstancePurpose.ENDPOINT, endpoint.instance_type, 1),
     )
     wanted = tuple(instance for instance in instances if instance.instance_type != LOCAL)
-    return WantedAccount(config.aws.region, config.aws.bucket, execution_role, tuple(filter(None, names)), wanted)
+    role = execution_role or config.aws.execution_role
+    return WantedAccount(config.aws.region, config.aws.bucket, role, tuple(filter(None, names)), wanted)
 
 
 def examine_account(wanted: WantedAccount, clock: Callable[[], datetime]) -> Iterator[Finding]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from lgbm_sm.aws import AwsAccount, aws_errors
 from lgbm_sm.configuration.instance_types import InstancePurpose, platform_of, size_of
-from lgbm_sm.diagnosis.findings import Area, Check, Finding, within
+from lgbm_sm.diagnosis.findings import Area, Check, Finding, Status, within
 from lgbm_sm.errors import AwsError, LgbmSmError
+from lgbm_sm.progress import Reporter
 
 QUOTA = Check("quota", Area.AWS)
 
@@ -54,6 +55,15 @@ def examine_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> 
         return
     for instances in wanted:
         yield judge_quota(instances, quotas, account.region)
+
+
+def require_quota(account: AwsAccount, wanted: WantedInstances, reporter: Reporter) -> None:
+    """Raises AwsError where fewer instances may run than are wanted; what cannot be known is a warning."""
+    for finding in examine_quotas(account, (wanted,)):
+        if finding.status is Status.PROBLEM:
+            raise AwsError(finding.message, finding.remedy)
+        if finding.status is Status.WARNING:
+            reporter.warn(f"{finding.message} ({finding.remedy})")
 
 
 def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> dict[str, Quota]:

@@ -1,7 +1,6 @@
 """The execution role: what SageMaker becomes when it runs our job, and serves our model."""
 
 import json
-import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +8,12 @@ from typing import Any
 from lgbm_sm.aws import AwsAccount, aws_errors
 from lgbm_sm.diagnosis.findings import Area, Check, Finding
 from lgbm_sm.errors import AwsError
+from lgbm_sm.execution_role import NOTEBOOK_ARN
 from lgbm_sm.policies import ROLE_ARN, SAGEMAKER_SERVICE, SUGGESTED_ROLE, TRUST_POLICY
 
 ROLE = Check("execution role", Area.AWS)
 
 _ASSUME = "sts:AssumeRole"
-# SageMaker's notebooks call the session that they open with the role by this name
-_NOTEBOOK_ARN = re.compile(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/(?P<name>[^/]+)/SageMaker")
 
 
 def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | None) -> Finding:
@@ -24,7 +22,7 @@ def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | Non
     Raises:
         AwsError: AWS refuses the call for another reason than a missing permission, or does not answer.
     """
-    on_notebook = _NOTEBOOK_ARN.fullmatch(caller_arn)
+    on_notebook = NOTEBOOK_ARN.fullmatch(caller_arn)
     if execution_role is None and on_notebook is None:
         return ROLE.problem("none is given, and this is no SageMaker notebook", _creation(SUGGESTED_ROLE))
     name = execution_role or (on_notebook["name"] if on_notebook else "")

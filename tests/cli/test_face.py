@@ -81,7 +81,6 @@ def test_overrides_add_up_when_they_stand_before_and_after_the_command(lgbm_sm: 
         (["cleanup", "--keep", "nonsense"], 2, "--keep nonsense: no such kind"),
         (["config", "--set", "training.instance_typ=local"], 3, "did you mean"),
         (["--config", "missing.yaml", "config"], 3, "missing.yaml"),
-        (["train", "--set", "training.instance_type=ml.m4.2xlarge"], 3, "training.instance_type: ml.m4.2xlarge"),
         (["train"], 4, "prepare-data"),
         (["prepare-data", "--set", "data.file=missing.csv"], 4, "missing.csv"),
         (["deploy"], 7, "no completed training job"),

@@ -45,6 +45,9 @@ class Said:
     def log(self, line: str) -> None:
         self.lines.append(f"| {line}")
 
+    def progress(self, what: str, done: int, total: int) -> None:
+        self.lines.append(f"{what} {done} of {total}")
+
 
 @dataclass
 class Builder:

@@ -31,6 +31,9 @@ class CollectedReports:
     def log(self, line: str) -> None:
         raise AssertionError(line)
 
+    def progress(self, what: str, done: int, total: int) -> None:
+        raise AssertionError(what, done, total)
+
     def trace(self, text: str) -> None:
         raise AssertionError(text)
 

@@ -34,6 +34,9 @@ class Silence:
     def log(self, line: str) -> None:
         pass
 
+    def progress(self, what: str, done: int, total: int) -> None:
+        pass
+
     def trace(self, text: str) -> None:
         pass
 

@@ -62,7 +62,7 @@ training:
         ("data: {validation: b}", "data.validation is not a known key (did you mean data.files.validation?)"),
         (
             "aws: {zzz: 1}",
-            "aws.zzz is not a known key (known here: prefix, bucket, region, immutable_tags)",
+            "aws.zzz is not a known key (known here: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation)",
         ),
         ("123: 1", "123 is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
         ("data: {file: a, file: b}", "data.file stands here a second time (first in line 1)"),

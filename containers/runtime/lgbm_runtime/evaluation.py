@@ -1,4 +1,4 @@
-"""Metrics of a training, iteration by iteration: their lines in the log, and how SageMaker finds them there."""
+"""Metrics of a training, iteration by iteration, and their lines in the log."""
 
 from __future__ import annotations
 
@@ -12,31 +12,11 @@ VALIDATION = "validation"
 # A name that a regular expression and a metric's name can hold as it stands: `ndcg@5` becomes `ndcg_5`.
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
 
-# LightGBM's metrics that need no query groups, those of the usual objectives first (docs/Parameters.rst, `metric`).
-# Twenty, since the service takes 40 definitions a job (botocore's API model: MetricDefinitionList) for two channels.
-_USUAL_METRICS = (
-    *("rmse", "l2", "l1", "r2", "binary_logloss", "binary_error", "auc", "average_precision"),
-    *("multi_logloss", "multi_error", "auc_mu", "quantile", "huber", "fair", "mape"),
-    *("poisson", "gamma", "gamma_deviance", "tweedie", "cross_entropy"),
-)
-
-
-def metric_definitions(metrics: Iterable[str]) -> list[dict[str, str]]:
-    """SageMaker's MetricDefinitions for these LightGBM metrics, on both channels: two for each metric."""
-    return [
-        {"Name": f"{channel}:{safe_name(metric)}", "Regex": f"{channel}:{safe_name(metric)}=([-+0-9.eE]+)"}
-        for channel in (TRAIN, VALIDATION)
-        for metric in metrics
-    ]
-
 
 def safe_name(metric: str) -> str:
     """The metric's name in log lines, metrics.json and metadata.json."""
     return _UNSAFE.sub("_", metric)
 
-
-# What to give a training job so that the platform reads the metrics from its log.
-METRIC_DEFINITIONS = metric_definitions(_USUAL_METRICS)
 
 Result = tuple[str, str, float, bool]  # channel, metric, value, whether higher is better
 

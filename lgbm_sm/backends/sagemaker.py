@@ -1,0 +1,197 @@
+"""SageMaker as the place where jobs and endpoints are: looked at, stopped and taken away.
+
+What runs there is known by the name on record, and without a record by the project's tag.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from lgbm_sm.aws import PROJECT_TAG, Accounts, AwsAccount, aws_errors
+from lgbm_sm.cloudwatch import TRAINING_GROUP, Log, endpoint_group, find_endpoint_groups, find_logged_jobs
+from lgbm_sm.config import AwsSection
+from lgbm_sm.ecr_repository import EcrRepository
+from lgbm_sm.record import (
+    ContainerLog,
+    Endpoint,
+    EndpointConfig,
+    Entry,
+    Model,
+    Place,
+    Record,
+    RecordedEntry,
+    Repository,
+    TrainingJob,
+    TrainingJobStatus,
+    Upload,
+)
+from lgbm_sm.s3 import S3Bucket, default_bucket_name
+from lgbm_sm.s3_files import parse_uri
+from lgbm_sm.s3_manifest import ProjectObjects
+from lgbm_sm.sagemaker_resources import SageMakerResources, named_arns
+from lgbm_sm.waiting import Patience
+
+_TAGGED_TYPES = ("sagemaker", "ecr:repository")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SageMakerBackend:
+    """`project` and `section` say what to look for without a record, where `is_wanted` says that AWS is asked at all.
+
+    With `finds_logs` the logs of what has been there are among it. Each function raises AwsError when AWS refuses a
+    call, or does not answer.
+    """
+
+    accounts: Accounts
+    project: str
+    section: AwsSection
+    is_wanted: bool
+    finds_logs: bool = False
+    patience: Patience = field(default_factory=Patience)
+    place: Place = Place.AWS
+
+    def resources(self, entry: Entry) -> SageMakerResources:
+        """Those of the account and the region that the entry is in."""
+        return SageMakerResources(self._account(entry), self.patience)
+
+    def is_running(self, entry: Entry) -> bool:
+        """Whether it costs money: an endpoint as long as it is there, a job until it has ended."""
+        if isinstance(entry, Endpoint):
+            return self.resources(entry).find_endpoint(entry.name) is not None
+        job = self.resources(entry).find_job(entry.name)
+        return job is not None and job["TrainingJobStatus"] in ("InProgress", "Stopping")
+
+    def stop(self, entry: Entry) -> list[str]:
+        """Stop a job and wait for its end, or delete an endpoint; see Backend."""
+        if isinstance(entry, Endpoint):
+            return _named(entry, self.resources(entry).delete_endpoint(entry.name))
+        status = self.resources(entry).stop_job(entry.name)
+        return [f"{entry.name}, which is still {status}"] if status in ("InProgress", "Stopping") else []
+
+    def remove(self, entry: Entry) -> list[str]:
+        """Stop it, and delete its outputs and SageMaker's record of it; see Backend."""
+        left = self.stop(entry)
+        if left or isinstance(entry, Endpoint):
+            return left
+        if entry.output_uri:
+            left = self.outputs(entry).delete_output(entry.name)
+        return _named(entry, left or self.resources(entry).delete_job(entry.name))
+
+    def outputs(self, job: TrainingJob) -> ProjectObjects:
+        """Where the job's outputs are."""
+        location = parse_uri(job.output_uri)
+        prefix = location.key.removesuffix("/").removesuffix("/output")
+        return ProjectObjects(S3Bucket(self._account(job), location.bucket), prefix, job.project)
+
+    def log(self, entry: Entry) -> Log:
+        """Its log in CloudWatch."""
+        if isinstance(entry, Endpoint):
+            return Log(self._account(entry), endpoint_group(entry.name))
+        return Log(self._account(entry), TRAINING_GROUP, f"{entry.name}/")
+
+    def read_log(self, entry: Entry) -> bytes:
+        """All of its log so far; see Backend."""
+        return "".join(f"{line}\n" for line in self.log(entry).new_lines()).encode()
+
+    def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
+        """What carries the project's tag, and what its manifest in S3 names; see Backend.
+
+        Asked in the region of the configuration, in those on record, and where this command has been already.
+        """
+        recorded = [*record.entries(), *record.aws_entries()]
+        for entry in recorded:
+            if entry.place is Place.AWS:
+                self.accounts.get(entry.region, entry.account)
+        if self.is_wanted:
+            self.accounts.get(self.section.region)
+        known = {(entry.kind, entry.name) for entry in recorded}
+        found = [entry for account in self.accounts.reached for entry in self._find_in(account, record)]
+        return [entry for entry in found if (entry.kind, entry.name) not in known]
+
+    def _find_in(self, account: AwsAccount, record: Record) -> list[RecordedEntry]:
+        arns = dict.fromkeys((*_tagged_arns(account, self.project), *named_arns(account, self.project)))
+        found = [self._entry_of(arn, account, record) for arn in arns]
+        logs = self._logs(account) if self.finds_logs else []
+        return [*(entry for entry in found if entry is not None), *self._uploads(account), *logs]
+
+    def _entry_of(self, arn: str, account: AwsAccount, record: Record) -> RecordedEntry | None:
+        """An entry for what an ARN names; None where it is gone, or of a kind that is never made here.
+
+        The tags of what has been deleted are told for a while.
+        """
+        kind, _, name = arn.split(":", 5)[5].partition("/")
+        where = {"project": self.project, "place": Place.AWS, "created_at": datetime.now(UTC)}
+        where |= {"account": account.account_id, "region": account.region}
+        resources = SageMakerResources(account, self.patience)
+        match kind:
+            case "training-job" if job := resources.find_job(name):
+                output_uri = str(job["OutputDataConfig"]["S3OutputPath"])
+                return TrainingJob(
+                    name=job["TrainingJobName"],
+                    folder=record.jobs_path / job["TrainingJobName"],
+                    output_uri=output_uri,
+                    status=TrainingJobStatus(job["TrainingJobStatus"]),
+                    **{**where, "created_at": job["CreationTime"]},
+                )
+            case "endpoint" if endpoint := resources.find_endpoint(name):
+                name = endpoint["EndpointName"]
+                folder = record.endpoints_path / name
+                created = {**where, "created_at": endpoint["CreationTime"]}
+                return Endpoint(name=name, folder=folder, training_job="", **created)
+            case "endpoint-config" if config := resources.find_config(name):
+                return EndpointConfig(name=config["EndpointConfigName"], endpoint="", **where)
+            case "model" if model := resources.find_model(name):
+                return Model(name=model["ModelName"], endpoint="", **where)
+            case "repository" if EcrRepository(account, name).is_tagged(self.project):
+                full_name = f"{account.account_id}/{account.region}/{name}"
+                return Repository(name=full_name, repository=name, **where)
+        return None
+
+    def _uploads(self, account: AwsAccount) -> list[Upload]:
+        bucket = S3Bucket(account, self.section.bucket or default_bucket_name(account))
+        if not bucket.exists():
+            return []
+        objects = ProjectObjects(bucket, self.section.prefix, self.project)
+        if not objects.list_ours():
+            return []
+        upload = Upload(
+            name=objects.uri(""),
+            project=self.project,
+            place=Place.AWS,
+            created_at=datetime.now(UTC),
+            account=account.account_id,
+            region=account.region,
+            bucket=bucket.name,
+            prefix=self.section.prefix,
+        )
+        return [upload]
+
+    def _logs(self, account: AwsAccount) -> list[ContainerLog]:
+        where = {"project": self.project, "place": Place.AWS, "created_at": datetime.now(UTC)}
+        where |= {"account": account.account_id, "region": account.region}
+        groups = [
+            ContainerLog(name=group, group=group, **where) for group in find_endpoint_groups(account, self.project)
+        ]
+        streams = [f"{job}/" for job in find_logged_jobs(account, self.project)]
+        jobs = [
+            ContainerLog(name=f"{TRAINING_GROUP}:{prefix}", group=TRAINING_GROUP, prefix=prefix, **where)
+            for prefix in streams
+        ]
+        return [*groups, *jobs]
+
+    def _account(self, entry: Entry) -> AwsAccount:
+        return self.accounts.get(entry.region or None, entry.account or None)
+
+
+def _tagged_arns(account: AwsAccount, project: str) -> list[str]:
+    with aws_errors(f"what is tagged {PROJECT_TAG}={project}"):
+        pages = (
+            account.client("resourcegroupstaggingapi")
+            .get_paginator("get_resources")
+            .paginate(TagFilters=[{"Key": PROJECT_TAG, "Values": [project]}], ResourceTypeFilters=list(_TAGGED_TYPES))
+        )
+        return [str(resource["ResourceARN"]) for page in pages for resource in page["ResourceTagMappingList"]]
+
+
+def _named(entry: Entry, reasons: Collection[str]) -> list[str]:
+    return [f"{entry.name}: {reason}" for reason in reasons]

@@ -1,0 +1,176 @@
+"""Endpoints as the configuration wants them: on this machine, or on SageMaker."""
+
+from datetime import UTC, datetime
+
+from lgbm_sm import deploy, ecr, xgboost_image
+from lgbm_sm.backends.deletion import delete
+from lgbm_sm.backends.sagemaker_hosting import HostingPlan
+from lgbm_sm.build_context import image_recipe, image_tag
+from lgbm_sm.config import LOCAL, Pattern
+from lgbm_sm.configuration.instance_types import InstancePurpose, platform_of
+from lgbm_sm.deploy import ServingPlan
+from lgbm_sm.diagnosis.quotas import WantedInstances, require_quota
+from lgbm_sm.errors import ConfigError, EndpointError
+from lgbm_sm.execution_role import get_execution_role
+from lgbm_sm.hosting import Deployment, delete_endpoint, deploy_to_sagemaker, find_updatable
+from lgbm_sm.inference_source import REQUIREMENTS
+from lgbm_sm.model_code import ModelCode, model_code
+from lgbm_sm.model_source import ModelSource, find_model
+from lgbm_sm.names import timestamped_name
+from lgbm_sm.record import Endpoint, EndpointStatus, Place
+from lgbm_sm.upload import open_objects
+from lgbm_sm.workspace import Workspace, choose_place
+
+
+def deploy_model(workspace: Workspace, model: str | None = None, *, replace: bool = True) -> Endpoint:
+    """Bring up an endpoint for what `--model` names, by default the model of the project's last completed job.
+
+    With `replace` it takes the place of the project's endpoint, on this machine or on SageMaker, wherever it is to be.
+    """
+    source = find_model(model, workspace.record, workspace.config.project.name)
+    if workspace.config.endpoint.instance_type != LOCAL:
+        return _deploy_to_sagemaker(workspace, source, replace=replace)
+    plan = plan_local_serving(workspace)
+    endpoint = _new_endpoint(workspace, plan.backend.place, source, image=plan.backend.image)
+    artifact_path = source.fetch(endpoint.folder, workspace.accounts, workspace.config.aws.region)
+    return deploy.deploy(
+        endpoint,
+        artifact_path,
+        plan,
+        record=workspace.record,
+        backends=workspace.backends,
+        reporter=workspace.reporter,
+        timeout_seconds=workspace.config.endpoint.startup_timeout_seconds,
+        replace=replace,
+    )
+
+
+def check_serving(workspace: Workspace) -> None:
+    """Refuse what cannot be served, before there is a model to serve."""
+    if workspace.config.endpoint.instance_type == LOCAL:
+        plan_local_serving(workspace)
+    else:
+        _code_for_sagemaker(workspace)
+
+
+def plan_local_serving(workspace: Workspace) -> ServingPlan:
+    """How a model would be served on this machine; refuses what cannot be served there."""
+    choice, backend = choose_place(workspace, workspace.config.container.pattern)
+    code = model_code(workspace.config, choice.place, workspace.folder, workspace.containers_path)
+    return ServingPlan(backend, choice.because, code)
+
+
+def get_endpoint(workspace: Workspace) -> Endpoint:
+    """The project's endpoint that is in service, where the configuration has it: on this machine, or on SageMaker.
+
+    Raises:
+        EndpointError: there is none, or its server has ended.
+    """
+    project, instance_type = workspace.config.project.name, workspace.config.endpoint.instance_type
+    on_sagemaker = instance_type != LOCAL
+    in_service = [
+        endpoint for endpoint in workspace.record.endpoints(project) if endpoint.status is EndpointStatus.IN_SERVICE
+    ]
+    wanted = [endpoint for endpoint in in_service if (endpoint.place is Place.AWS) == on_sagemaker]
+    if not wanted:
+        elsewhere = f"; {in_service[-1].name} is elsewhere" if in_service else ""
+        raise EndpointError(
+            f"project {project} has no endpoint in service with endpoint.instance_type: {instance_type}{elsewhere}",
+            "run `lgbm-sm deploy` first",
+        )
+    endpoint = wanted[-1]
+    backend = workspace.backends[endpoint.place]
+    if not backend.is_running(endpoint):
+        raise EndpointError(
+            f"the server of endpoint {endpoint.name} has ended; its log ends:"
+            f"{deploy.last_log_lines(endpoint, backend)}",
+            "run `lgbm-sm deploy` to replace it",
+        )
+    return endpoint
+
+
+def take_down(workspace: Workspace, endpoint: Endpoint) -> None:
+    """Delete an endpoint, wherever it is, with all that it is made of."""
+    if endpoint.place is not Place.AWS:
+        delete(endpoint, workspace.record, workspace.backends[endpoint.place])
+        return
+    account = workspace.accounts.get(endpoint.region, endpoint.account)
+    objects = open_objects(
+        workspace.config.aws,
+        project=endpoint.project,
+        account=account,
+        record=workspace.record,
+        now=datetime.now(UTC),
+    )
+    for left in delete_endpoint(endpoint, workspace.record, workspace.sagemaker, objects):
+        workspace.reporter.warn(f"{left} is left")
+
+
+def _new_endpoint(workspace: Workspace, place: Place, source: ModelSource, **fields: str) -> Endpoint:
+    now = datetime.now(UTC)
+    project = workspace.config.project.name
+    name = timestamped_name(project, now)
+    return Endpoint(
+        name=name,
+        project=project,
+        place=place,
+        created_at=now,
+        folder=workspace.record.endpoints_path / name,
+        training_job=source.name,
+        **fields,
+    )
+
+
+def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: bool) -> Endpoint:
+    config, record, backend = workspace.config, workspace.record, workspace.sagemaker
+    code = _code_for_sagemaker(workspace)
+    account = workspace.accounts.get(config.aws.region)
+    project = config.project.name
+    role_arn = get_execution_role(account, config)
+    plan = HostingPlan(
+        account=account,
+        role_arn=role_arn,
+        image=_image(workspace, account.region),
+        environment=code.environment,
+        endpoint=config.endpoint,
+        section=config.aws,
+        project=project,
+    )
+    before = find_updatable(record, project, backend, account.region) if replace else None
+    wanted = WantedInstances(InstancePurpose.ENDPOINT, config.endpoint.instance_type, config.endpoint.instance_count)
+    require_quota(account, wanted, workspace.reporter)
+    new = _new_endpoint(
+        workspace, Place.AWS, source, image=plan.image, account=account.account_id, region=account.region
+    )
+    endpoint = new
+    if before is not None:
+        changed = {"status": EndpointStatus.UPDATING, "folder": new.folder, "image": new.image}
+        endpoint = before.model_copy(update={**changed, "training_job": new.training_job})
+    what = "updated in place" if before else "created"
+    workspace.reporter.step(f"Endpoint {endpoint.name}: {plan.describe()}, model of {source.name}, {what}")
+    artifact_path = source.fetch(new.folder, workspace.accounts, account.region)
+    objects = open_objects(config.aws, project=project, account=account, record=record, now=new.created_at)
+    deployment = Deployment(new.name, endpoint, before, plan, record, objects, backend, workspace.reporter)
+    return deploy_to_sagemaker(deployment, artifact_path, code)
+
+
+def _code_for_sagemaker(workspace: Workspace) -> ModelCode:
+    config = workspace.config
+    code = model_code(config, Place.AWS, workspace.folder, workspace.containers_path)
+    if config.aws.network_isolation and REQUIREMENTS in code.files:
+        raise ConfigError(
+            f"aws.network_isolation: true: pattern {config.container.pattern} installs {REQUIREMENTS} when it starts, "
+            "which takes a network",
+            "set aws.network_isolation: false, or build an image that has the packages (container.pattern: byoc)",
+        )
+    return code
+
+
+def _image(workspace: Workspace, region: str) -> str:
+    config = workspace.config
+    pattern = config.container.pattern
+    if pattern is Pattern.SCRIPT_MODE:
+        return xgboost_image.image_uri(config.container.xgboost_version, region)
+    platform = platform_of(config.endpoint.instance_type) or ""
+    tag = image_tag(image_recipe(config, pattern, workspace.containers_path, platform))
+    return ecr.get_deployed_uri(tag, workspace.accounts.get(config.aws.region), workspace.record)

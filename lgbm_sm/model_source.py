@@ -1,0 +1,64 @@
+"""Which model is deployed: that of a training job on record, or an artifact by its path or its address in S3."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lgbm_sm.aws import Accounts
+from lgbm_sm.errors import TrainingError
+from lgbm_sm.record import Record, TrainingJobStatus
+from lgbm_sm.s3_files import download
+from lgbm_sm.training import find_completed_job
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model artifact: `name` is the job's name, the path or the address; `path` is None where it lies in S3."""
+
+    name: str
+    path: Path | None
+
+    def fetch(self, folder: Path, accounts: Accounts, region: str | None) -> Path:
+        """Where it lies on this machine, in `folder` where it has to be fetched.
+
+        Raises:
+            AwsError: there is no such object, or AWS refuses it.
+        """
+        if self.path is not None:
+            return self.path
+        path = folder / "fetched.tar.gz"
+        download(accounts.get(region), self.name, path)
+        return path
+
+
+def find_model(given: str | None, record: Record, project: str) -> ModelSource:
+    """The model that `--model` names; without one that of the project's last completed job, wherever it ran.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    if given is None:
+        job = find_completed_job(record, project)
+        if job is None:
+            raise TrainingError(f"project {project} has no completed training job on record", _advice(record, project))
+        return ModelSource(job.name, job.model_artifact_path)
+    if given.startswith("s3://"):
+        return ModelSource(given, None)
+    for job in record.training_jobs():
+        if job.name == given:
+            if not job.model_artifact_path.exists():
+                raise TrainingError(f"training job {given} has left no model here", _advice(record, project))
+            return ModelSource(given, job.model_artifact_path)
+    path = Path(given)
+    if not path.is_file():
+        raise TrainingError(
+            f"--model {given}: neither a training job on record, nor a file, nor an address in S3",
+            "`lgbm-sm status` shows the jobs",
+        )
+    return ModelSource(str(path.absolute()), path.absolute())
+
+
+def _advice(record: Record, project: str) -> str:
+    running = [job.name for job in record.training_jobs(project) if job.status is TrainingJobStatus.IN_PROGRESS]
+    if running:
+        return f"`lgbm-sm train --attach {running[-1]}` waits for that one"
+    return "run `lgbm-sm train` first"

@@ -1,0 +1,142 @@
+"""How one request reaches an endpoint: over HTTP on this machine, or through SageMaker's runtime.
+
+A request is sent once: one that was slow, or whose connection broke, may have been computed and billed. Only what
+AWS refused unseen, by its rate, is sent again.
+"""
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lgbm_sm.aws import AwsAccount, aws_errors
+from lgbm_sm.errors import AwsError, InvocationError
+from lgbm_sm.record import Endpoint
+
+if TYPE_CHECKING:
+    pass
+
+ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 70.0  # the platform answers within 60 s; a client that gives up earlier pays for an answer it never sees
+_ATTEMPTS = 6  # at what AWS throttles: half a minute at most
+_SEE = "see `lgbm-sm status` and `lgbm-sm logs`"
+
+
+@dataclass(frozen=True)
+class Response:
+    """The server's answer; `attributes` are the custom ones, empty where there are none."""
+
+    status: int
+    body: bytes
+    attributes: str = ""
+
+
+class Sender(Protocol):
+    """Sends requests of one form, from several threads at once."""
+
+    def send(self, body: bytes) -> Response:
+        """The answer to one request, whatever its status.
+
+        Raises:
+            InvocationError: there is none.
+            AwsError: AWS refuses the call.
+        """
+
+    def close(self) -> None:
+        """Give the connections back."""
+
+
+class HttpSender:
+    """To an endpoint on this machine."""
+
+    def __init__(self, endpoint: Endpoint, headers: Mapping[str, str], parallel: int) -> None:
+        import urllib3
+
+        self._endpoint = endpoint
+        self._pool: urllib3.PoolManager = urllib3.PoolManager(
+            maxsize=parallel,
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            headers=headers,
+        )
+
+    def send(self, body: bytes) -> Response:
+        """See Sender."""
+        import urllib3
+
+        try:
+            answer = self._pool.request("POST", f"{self._endpoint.url}/invocations", body=body)
+        except urllib3.exceptions.HTTPError as error:
+            raise InvocationError(str(error), _SEE) from error
+        return Response(answer.status, answer.data, answer.headers.get(ATTRIBUTES_HEADER, ""))
+
+    def close(self) -> None:
+        """See Sender."""
+        self._pool.clear()
+
+
+class RuntimeSender:
+    """To an endpoint of SageMaker's."""
+
+    def __init__(self, endpoint: Endpoint, account: AwsAccount, headers: Mapping[str, str], parallel: int) -> None:
+        from botocore.config import Config
+
+        settings = Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"total_max_attempts": 1},
+            max_pool_connections=parallel,
+        )
+        self._runtime = account.session.client("sagemaker-runtime", region_name=account.region, config=settings)
+        self._parameters = {
+            "EndpointName": endpoint.name,
+            "ContentType": headers["Content-Type"],
+            "Accept": headers["Accept"],
+        }
+        if ATTRIBUTES_HEADER in headers:
+            self._parameters["CustomAttributes"] = headers[ATTRIBUTES_HEADER]
+
+    def send(self, body: bytes) -> Response:
+        """See Sender."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._send_once(body)
+            except AwsError as error:
+                if "Throttl" not in error.code or attempt == _ATTEMPTS - 1:
+                    raise
+            time.sleep(random.uniform(0.5, 1.0) * 2**attempt / 2)  # noqa: S311 - spreads calls, keeps no secret
+        raise AssertionError  # the last attempt returns or raises
+
+    def _send_once(self, body: bytes) -> Response:
+        from botocore.exceptions import ClientError, ConnectTimeoutError, HTTPClientError, ReadTimeoutError
+
+        try:
+            with aws_errors("the endpoint's answer"):
+                try:
+                    answer: dict[str, Any] = self._runtime.invoke_endpoint(**self._parameters, Body=body)
+                    return Response(200, answer["Body"].read(), answer.get("CustomAttributes", ""))
+                except ClientError as error:
+                    if (refused := _refusal(error.response)) is None:
+                        raise
+                    return refused
+        except AwsError as error:
+            if isinstance(error.__cause__, ReadTimeoutError | ConnectTimeoutError | HTTPClientError):
+                raise InvocationError(str(error.__cause__), _SEE) from error
+            raise
+
+    def close(self) -> None:
+        """See Sender."""
+        self._runtime.close()
+
+
+def _refusal(response: Mapping[str, Any]) -> Response | None:
+    """What the container has answered, or the platform in its stead; None where the call itself was refused."""
+    code = response["Error"]["Code"]
+    if code == "ModelError":
+        said = str(response.get("OriginalMessage", response["Error"]["Message"]))
+        return Response(int(response.get("OriginalStatusCode", 500)), said.encode())
+    if code.isdigit():  # where the gateway itself refuses, only the status tells
+        return Response(int(code), str(response["Error"]["Message"]).encode())
+    return None

@@ -1,0 +1,28 @@
+"""Waiting for what AWS does by itself: bounded, and asked for less and less often."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How to wait: seconds between the questions, from the first to the longest. `clock` and `sleep` are time's."""
+
+    first_seconds: float = 0.25
+    longest_seconds: float = 10.0
+    growth: float = 1.4
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def rounds(self, timeout_seconds: float) -> Iterator[float]:
+        """The seconds since the start, at once and then after each pause, until they are `timeout_seconds`."""
+        started_at = self.clock()
+        pause_seconds = self.first_seconds
+        while True:
+            elapsed_seconds = self.clock() - started_at
+            yield elapsed_seconds
+            if elapsed_seconds >= timeout_seconds:
+                return
+            self.sleep(min(pause_seconds, max(0.0, timeout_seconds - elapsed_seconds)))
+            pause_seconds = min(pause_seconds * self.growth, self.longest_seconds)
