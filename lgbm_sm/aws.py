@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lgbm_sm.errors import AwsError
+from lgbm_sm.rehearsal import Rehearsal
 from lgbm_sm.troubles import find_troubles
 
 DEFAULT_REGION = "ap-northeast-1"  # the notebook's
@@ -52,10 +53,11 @@ def partition_of(region: str) -> str:
 class Accounts:
     """The caller's account in each region that is asked for; nobody is called before that.
 
-    `announce` is told of each of them once, before anything is done there.
+    `announce` is told of each of them once, before anything is done there. With a `rehearsal` nothing is changed.
     """
 
-    def __init__(self, announce: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, announce: Callable[[str], None] = lambda _: None, rehearsal: Rehearsal | None = None) -> None:
+        self.rehearsal = rehearsal
         self._known: dict[str | None, AwsAccount] = {}
         self._announce = announce
 
@@ -66,7 +68,7 @@ class Accounts:
             AwsError: see `connect`; or it is not `account_id`.
         """
         if region not in self._known:
-            found = connect(region)
+            found = connect(region, self.rehearsal)
             if found.region not in self._known:
                 self._announce(f"AWS account {found.account_id}, {found.region}")
             self._known[region] = self._known.setdefault(found.region, found)
@@ -105,13 +107,15 @@ def region_of(session: Any) -> str:
     return session.region_name or DEFAULT_REGION
 
 
-def connect(region: str | None = None) -> AwsAccount:
+def connect(region: str | None = None, rehearsal: Rehearsal | None = None) -> AwsAccount:
     """The account that the credentials belong to.
 
     Raises:
         AwsError: there are no credentials, or they are refused, or AWS does not answer.
     """
     session = open_session(region)
+    if rehearsal:
+        rehearsal.attach(session)
     with aws_errors("the identity of the caller"):
         identity = session.client("sts", region_name=region_of(session)).get_caller_identity()
     return AwsAccount(identity["Account"], region_of(session), session, identity["Arn"])

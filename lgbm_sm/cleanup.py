@@ -74,7 +74,7 @@ def cleanup(
     """Delete everything on record, in the work folder, and of the project at AWS, kind after kind, after `confirm`.
 
     Training jobs take their model artifacts and logs here with them. Running it twice is harmless. What cannot be
-    deleted does not keep the rest from it. Then everything is looked for once more.
+    deleted does not keep the rest from it. Then everything is looked for once more. In a rehearsal nothing is deleted.
     """
     holdings.record.discard_unfinished_write()
     deleted: list[Item] = []
@@ -100,6 +100,8 @@ def cleanup(
             else:
                 reporter.detail(f"{_noun(item)} {item.entry.name} deleted")
                 deleted.append(item)
+    if holdings.accounts.rehearsal:
+        return CleanupResult(tuple(deleted), tuple(kept), ())
     return CleanupResult(tuple(deleted), tuple(kept), _left_over(take_inventory(holdings), kept, reasons))
 
 
@@ -123,7 +125,12 @@ def _delete(entry: RecordedEntry, holdings: Holdings) -> list[str]:
     """What could not be deleted, or why not."""
     record = holdings.record
     try:
+        if holdings.accounts.rehearsal and entry.place is not Place.AWS:
+            holdings.accounts.rehearsal.note("local", "Delete", kind=entry.kind, name=entry.name)
+            return []
         match entry:
+            case TrainingJob() | Endpoint() if holdings.accounts.rehearsal:
+                return holdings.backends[entry.place].remove(entry)
             case Image():
                 return delete_image(entry, record, holdings.engine)
             case TrainingJob() | Endpoint():
@@ -163,6 +170,8 @@ def _singular(kind: CleanupKind) -> str:
 
 
 def _counted(kind: CleanupKind, count: int) -> str:
+    if kind is CleanupKind.ENDPOINTS and count > 1:
+        return f"endpoints and what they are made of, {count} in all"
     if kind is CleanupKind.DATA:
         return f"data in S3, {count} {'address' if count == 1 else 'addresses'}"
     return f"{count} {(_singular(kind) if count == 1 else kind).replace('-', ' ')}"

@@ -23,19 +23,25 @@ class OutputFormat(StrEnum):
 
 
 class Console:
-    """What a command says and gives. It implements `Reporter`."""
+    """What a command says and gives. It implements `Reporter`.
+
+    `is_silent` where what the domain reports has not happened: warnings and errors are said all the same.
+    """
 
     def __init__(self, *, output: OutputFormat, verbose: bool, environment: Mapping[str, str]) -> None:
         self.output = output
+        self.is_silent = False
         self._verbose = verbose
         self._styled = is_terminal(environment)
         self._bar: rich.progress.Progress | None = None
 
     def step(self, text: str) -> None:
-        self._say(f"==> {text}", "bold")
+        if not self.is_silent:
+            self._say(f"==> {text}", "bold")
 
     def detail(self, text: str) -> None:
-        self._say(f"    {text}")
+        if not self.is_silent:
+            self._say(f"    {text}")
 
     def warn(self, text: str) -> None:
         self._say(f"warning: {text}", "yellow")
@@ -45,7 +51,7 @@ class Console:
 
     def progress(self, what: str, done: int, total: int) -> None:
         """A bar on a terminal; elsewhere nothing, since the step's result tells."""
-        if not self._styled or not total:
+        if self.is_silent or not self._styled or not total:
             return
         if self._bar is None:
             self._bar = _bytes_bar()

@@ -45,6 +45,18 @@ def deploy_model(workspace: Workspace, model: str | None = None, *, replace: boo
     )
 
 
+def rehearse_deployment(workspace: Workspace, model: str | None) -> None:
+    """Note the calls of a deployment; on this machine there are none.
+
+    Raises:
+        As `deploy_model` does, as far as that is known before.
+    """
+    check_serving(workspace)
+    source = find_model(model, workspace.record, workspace.config.project.name)
+    if workspace.config.endpoint.instance_type != LOCAL:
+        _deploy_to_sagemaker(workspace, source, replace=True)
+
+
 def check_serving(workspace: Workspace) -> None:
     """Refuse what cannot be served, before there is a model to serve."""
     if workspace.config.endpoint.instance_type == LOCAL:

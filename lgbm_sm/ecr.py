@@ -20,6 +20,7 @@ from lgbm_sm.image_manifest import (
 )
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Place, PushedImage, Record, Repository
+from lgbm_sm.rehearsal import Rehearsal
 
 _AGAIN = "run `lgbm-sm push` again: layers that have arrived are not sent twice"
 
@@ -39,11 +40,15 @@ class PushResult:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where an image goes, and whose it is. `immutable_tags` is for a repository that has to be made."""
+    """Where an image goes, and whose it is. `immutable_tags` is for a repository that has to be made.
+
+    With a `rehearsal` nothing is sent.
+    """
 
     account: AwsAccount
     project: str
     immutable_tags: bool
+    rehearsal: Rehearsal | None = None
 
 
 def push(
@@ -63,7 +68,7 @@ def push(
     image_id, platform = _look_at(tag, engine)
     name, _, version = tag.rpartition(":")
     repository = EcrRepository(account, name)
-    reporter.step(f"Push {tag}: account {account.account_id}, {account.region}")
+    reporter.step(f"Push {tag}")
     repository_uri = _ensure(repository, destination, record, reporter, now)
     entry = PushedImage(
         name=f"{repository_uri}:{version}",
@@ -76,6 +81,9 @@ def push(
     )
     held = find_pushed(repository, tag, record)
     unchanged = held is not None and _is(held, image_id)
+    if destination.rehearsal and not unchanged:
+        destination.rehearsal.note("docker", "push", image=tag, to=entry.name)
+        return PushResult(entry.name, entry.name, "", "", platform, unchanged=False, seconds=0)
     if unchanged:
         reporter.detail("unchanged: ECR holds it already")
     else:

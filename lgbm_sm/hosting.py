@@ -105,6 +105,9 @@ def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: Model
             create_endpoint(deployment.endpoint.name, name, plan)
         else:
             update_endpoint(deployment.endpoint.name, name, plan)
+        if deployment.backend.accounts.rehearsal:
+            opt_ml.remove_tree(deployment.endpoint.folder)
+            return deployment.endpoint
         _wait_until_in_service(deployment)
     except (EndpointError, AwsError) as error:
         _withdraw(deployment, error)

@@ -59,6 +59,15 @@ def start(workspace: Workspace) -> StartedJob:
     return StartedJob(job.name)
 
 
+def rehearse(workspace: Workspace) -> None:
+    """Note the calls that create a job; on this machine there are none."""
+    if workspace.config.training.instance_type == LOCAL:
+        training_channels(workspace.data_path)
+        choose_place(workspace, Pattern.BYOC)
+    else:
+        start(workspace)
+
+
 def attach(workspace: Workspace, name: str | None, stops: Stops) -> TrainedModel:
     """Follow a job on SageMaker to its end, by default the project's last.
 

@@ -88,7 +88,7 @@ def push_images(workspace: Workspace) -> list[PushResult]:
     return [
         ecr.push(
             image_tag(recipe),
-            ecr.Destination(account, config.project.name, config.aws.immutable_tags),
+            ecr.Destination(account, config.project.name, config.aws.immutable_tags, workspace.rehearsal),
             record=workspace.record,
             engine=workspace.engine,
             reporter=workspace.reporter,

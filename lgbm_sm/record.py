@@ -332,6 +332,23 @@ class Record:
         self._temporary_path.replace(self.path)
 
 
+class RehearsedRecord(Record):
+    """What the record would become: nothing is written."""
+
+    def __init__(self, work_path: Path) -> None:
+        super().__init__(work_path)
+        self._entries = list(super()._recorded())
+
+    def _recorded(self) -> tuple[RecordedEntry, ...]:
+        return tuple(self._entries)
+
+    def _change(self, change: Callable[[list[RecordedEntry]], list[RecordedEntry]]) -> None:
+        self._entries = change(self._entries)
+
+    def discard_unfinished_write(self) -> None:
+        """Nothing is removed either."""
+
+
 def unrecorded_entry(record: Record, folder: Path, place: Place) -> Entry:
     """An entry for something found without one, by the folder that it lies in or was started on."""
     created_at = datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.exists() else datetime.now(UTC)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lgbm_sm.invocation import InvocationSummary
     from lgbm_sm.jobs import StartedJob
     from lgbm_sm.lifecycle import RunSummary
+    from lgbm_sm.rehearsal import Rehearsal
     from lgbm_sm.training import TrainedModel
     from lgbm_sm.upload import UploadedChannels
 
@@ -107,6 +108,16 @@ def show_trained_model(console: Console, model: "TrainedModel") -> None:
     for split, values in model.metrics.items():
         console.detail(f"{split}: " + ", ".join(f"{name} {_number(value)}" for name, value in values.items()))
     console.result(payload, str(model.model_artifact_path))
+
+
+def show_calls(console: Console, rehearsal: "Rehearsal") -> None:
+    """The calls that would change something, in order, with their parameters."""
+    payload = [
+        {"service": call.service, "operation": call.operation, "parameters": call.parameters}
+        for call in rehearsal.calls
+    ]
+    lines = [f"{call.service}:{call.operation} {json.dumps(call.parameters, default=str)}" for call in rehearsal.calls]
+    console.result({"calls": payload}, "\n".join(lines) or "no call would change anything at AWS")
 
 
 def show_started_job(console: Console, job: "StartedJob") -> None:

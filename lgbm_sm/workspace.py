@@ -17,7 +17,8 @@ from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalSection, Pattern
 from lgbm_sm.configuration.instance_types import size_of
 from lgbm_sm.inventory import Backends, Holdings
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Place, Record
+from lgbm_sm.record import Place, Record, RehearsedRecord
+from lgbm_sm.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Workspace:
         return Holdings(self.record, self.backends, self.engine, self.accounts)
 
     @property
+    def rehearsal(self) -> Rehearsal | None:
+        """What notes the calls of `--dry-run`; None where they are made."""
+        return self.accounts.rehearsal
+
+    @property
     def data_path(self) -> Path:
         return self.folder / self.config.data.folder
 
@@ -63,23 +69,25 @@ def open_workspace(
     reporter: Reporter,
     ask_aws: bool = False,
     finds_logs: bool = False,
+    rehearsal: Rehearsal | None = None,
 ) -> Workspace:
     """Assemble a workspace; the work folder `.lgbm-sm` lies beside config.yaml.
 
     `containers_path` is the build context of the images, which holds the program too. AWS is asked what it holds of
     the project where an instance type is SageMaker's, or something there is on record, or with `ask_aws`; of the logs
-    there with `finds_logs`.
+    there with `finds_logs`. With a `rehearsal` AWS is asked, and nothing is changed there or in the record.
     """
     config = loaded.config
     folder = loaded.folder.resolve()
+    work_path = folder / ".lgbm-sm"
     engine = Engine(environment)
-    accounts = Accounts(reporter.step)
+    accounts = Accounts(reporter.step, rehearsal)
     instance_types = {config.training.instance_type, config.endpoint.instance_type}
     return Workspace(
         config=config,
         folder=folder,
         containers_path=containers_path,
-        record=Record(folder / ".lgbm-sm"),
+        record=RehearsedRecord(work_path) if rehearsal else Record(work_path),
         process=ProcessBackend(runtime_path=containers_path / "runtime", environment=environment),
         docker=DockerBackend(engine, _container_settings(config.local)),
         sagemaker=SageMakerBackend(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lgbm_sm.commands.program import app, help_text, opened_workspace, stops_at_interrupt
+from lgbm_sm.commands.program import DryRunOption, app, help_text, opened_workspace, stops_at_interrupt
 from lgbm_sm.errors import UsageError
 from lgbm_sm.options import SharedOptionsCommand
 
@@ -92,11 +92,15 @@ def build(
         "`lgbm-sm cleanup` deletes it again.",
     ),
 )
-def push(ctx: typer.Context) -> None:
+def push(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
     from lgbm_sm import lifecycle, views
 
-    with opened_workspace(ctx) as (workspace, console):
-        views.show_pushed(console, lifecycle.push_images(workspace))
+    with opened_workspace(ctx, dry_run=dry_run) as (workspace, console):
+        pushed = lifecycle.push_images(workspace)
+        if workspace.rehearsal:
+            views.show_calls(console, workspace.rehearsal)
+        else:
+            views.show_pushed(console, pushed)
 
 
 @app.command(
@@ -116,6 +120,7 @@ def train(
         bool, typer.Option("--attach", help="Follow JOB on SageMaker to its end (default: the project's last).")
     ] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="On SageMaker: leave the job running.")] = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm import jobs, views
 
@@ -123,7 +128,11 @@ def train(
         raise UsageError(f"train {job}: a job is named only to be followed", "add --attach")
     if attach and no_wait:
         raise UsageError("--attach waits, and --no-wait does not", "leave one of them out")
-    with opened_workspace(ctx) as (workspace, console):
+    with opened_workspace(ctx, dry_run=dry_run) as (workspace, console):
+        if workspace.rehearsal:
+            jobs.rehearse(workspace)
+            views.show_calls(console, workspace.rehearsal)
+            return
         if no_wait:
             views.show_started_job(console, jobs.start(workspace))
             return
@@ -150,11 +159,16 @@ def deploy(
             metavar="MODEL", help="A training job, an artifact's path or s3:// address (default: the last job's)."
         ),
     ] = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm import deployments, views
 
-    with opened_workspace(ctx) as (workspace, console):
-        views.show_endpoint(console, deployments.deploy_model(workspace, model))
+    with opened_workspace(ctx, dry_run=dry_run) as (workspace, console):
+        if workspace.rehearsal:
+            deployments.rehearse_deployment(workspace, model)
+            views.show_calls(console, workspace.rehearsal)
+        else:
+            views.show_endpoint(console, deployments.deploy_model(workspace, model))
 
 
 @app.command(

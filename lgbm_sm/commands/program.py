@@ -65,13 +65,15 @@ def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
 
 @contextmanager
 def opened_workspace(
-    ctx: typer.Context, *, ask_aws: bool = False, finds_logs: bool = False
+    ctx: typer.Context, *, ask_aws: bool = False, finds_logs: bool = False, dry_run: bool = False
 ) -> "Iterator[tuple[Workspace, Console]]":
     """The parts of a command; an interrupt says what still runs. See `open_workspace`."""
+    from lgbm_sm.rehearsal import Rehearsal
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
 
     loaded, console = load(ctx)
+    console.is_silent = dry_run
     workspace = open_workspace(
         loaded,
         containers_path=containers_path(),
@@ -79,6 +81,7 @@ def opened_workspace(
         reporter=console,
         ask_aws=ask_aws,
         finds_logs=finds_logs,
+        rehearsal=Rehearsal() if dry_run else None,
     )
     try:
         yield workspace, console
@@ -95,6 +98,11 @@ def opened_workspace(
 
 def help_text(example: str, text: str, following: str) -> str:
     return f"\b\n  {example}\n\n{text}\n\nNext: {following}"
+
+
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Show the calls that would change something, in order; do nothing.")
+]
 
 
 def stops_at_interrupt(console: Console) -> "Callable[[TrainingJob], bool]":

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lgbm_sm.commands.program import app, help_text, opened_workspace
+from lgbm_sm.commands.program import DryRunOption, app, help_text, opened_workspace
 from lgbm_sm.console import can_ask
 from lgbm_sm.errors import LeftOverError, UsageError
 from lgbm_sm.options import SharedOptionsCommand
@@ -35,22 +35,27 @@ def cleanup(
     aws: Annotated[
         bool, typer.Option("--aws", help="Look at AWS too, though nothing there is on record and all is local.")
     ] = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm import views
     from lgbm_sm.cleanup import cleanup as clean_up
     from lgbm_sm.cleanup import kinds_of
     from lgbm_sm.inventory import take_inventory
 
-    with opened_workspace(ctx, ask_aws=aws or logs, finds_logs=logs) as (workspace, console):
+    options = {"ask_aws": aws or logs, "finds_logs": logs, "dry_run": dry_run}
+    with opened_workspace(ctx, **options) as (workspace, console):
         kinds = kinds_of(",".join(keep or ()))
-        if not yes and not can_ask() and take_inventory(workspace.holdings).items:
+        if not (yes or dry_run) and not can_ask() and take_inventory(workspace.holdings).items:
             raise UsageError("cleanup asks before it deletes, and nobody can answer here", "pass --yes")
         result = clean_up(
             workspace.holdings,
             keep=kinds,
-            confirm=(lambda _: True) if yes else console.confirm,
+            confirm=(lambda _: True) if yes or dry_run else console.confirm,
             reporter=console,
         )
+        if workspace.rehearsal:
+            views.show_calls(console, workspace.rehearsal)
+            return
         views.show_cleanup(console, result)
         if result.left:
             left = "".join(f"\n  {one.name}: {one.reason}" for one in result.left)

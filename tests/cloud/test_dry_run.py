@@ -1,0 +1,112 @@
+"""`--dry-run`: the calls that it shows are those that the command then makes, and nothing is done."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import docker
+import pytest
+
+from tests.cli.conftest import CommandLine
+from tests.cloud.conftest import ROLE
+from tests.cloud.emulator import Emulator
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
+
+# what only reads, and the pieces of a push that the engine sends to the registry itself
+READS = re.compile(r":(Describe|Get|List|Head|BatchGet|BatchCheck)")
+
+
+@pytest.fixture(scope="module")
+def project(
+    emulator_with_engine: Emulator,
+    engine: docker.DockerClient,
+    base_image: str,
+    byoc_image: str,
+    docker_session: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[CommandLine]:
+    """With data and an image, and all of it on SageMaker."""
+    folder = tmp_path_factory.mktemp("dry-run")
+    command_line = CommandLine(
+        folder,
+        {
+            "HOME": str(folder),
+            "LGBM_SM_PROJECT__NAME": f"test-{docker_session}-{uuid.uuid4().hex[:6]}",
+            "LGBM_SM_CONTAINER__BASE_IMAGE": base_image,
+            "LGBM_SM_TRAINING__INSTANCE_TYPE": "ml.m4.2xlarge",
+            "LGBM_SM_ENDPOINT__INSTANCE_TYPE": "ml.m4.xlarge",
+            "LGBM_SM_AWS__EXECUTION_ROLE": ROLE,
+            **emulator_with_engine.environment(),
+        },
+    )
+    command_line("prepare-data")
+    command_line("build")
+    yield command_line
+    command_line("cleanup", "--yes")
+
+
+def planned(project: CommandLine, *arguments: str) -> list[dict[str, Any]]:
+    said = project(*arguments, "--dry-run", "--output", "json")
+    assert said.stderr == ""
+    calls: list[dict[str, Any]] = json.loads(said.stdout)["calls"]
+    return calls
+
+
+def changes(aws: Emulator) -> list[str]:
+    """The operations since the last look that change something."""
+    made = [operation for operation in aws.faults.operations() if not READS.search(operation)]
+    aws.faults.calls.clear()
+    return made
+
+
+def operations(calls: list[dict[str, Any]]) -> list[str]:
+    return [f"{call['service']}:{call['operation']}" for call in calls if call["service"] not in ("docker", "local")]
+
+
+def files_of(project: CommandLine) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(project.folder.rglob("*")) if path.is_file()}
+
+
+def test_what_is_shown_is_what_is_done_and_showing_it_does_nothing(aws: Emulator, project: CommandLine) -> None:
+    aws.faults.calls.clear()
+    shown: list[dict[str, Any]] = []
+    for command in (["push"], ["train"], ["deploy"], ["deploy"], ["cleanup", "--logs"]):
+        before = files_of(project)
+        shown = planned(project, *command)
+        assert changes(aws) == [], command
+        assert files_of(project) == before, command
+        project(*command, *(["--yes"] if command[0] == "cleanup" else []))
+        done = changes(aws)
+        # what an update replaces goes once it is in service, which nobody can know before
+        replaced = [name for name in done if ":Delete" in name] if command == ["deploy"] else []
+        assert operations(shown) == [name for name in done if name not in replaced], command
+    assert "DeleteEndpoint" in "".join(operations(shown))
+    assert {call["service"] for call in shown} == {"sagemaker", "s3", "ecr", "logs", "local"}
+
+
+def test_the_parameters_are_those_of_the_api(aws: Emulator, project: CommandLine) -> None:
+    project("build")
+    project("push")
+    [call] = [one for one in planned(project, "train") if one["operation"] == "CreateTrainingJob"]
+    assert call["parameters"]["ResourceConfig"] == {
+        "InstanceType": "ml.m4.2xlarge",
+        "InstanceCount": 1,
+        "VolumeSizeInGB": 10,
+    }
+    assert call["parameters"]["AlgorithmSpecification"]["TrainingImage"].partition("@")[2].startswith("sha256:")
+    text = project("train", "--dry-run").stdout
+    assert "sagemaker:CreateTrainingJob {" in text
+
+
+def test_nothing_at_aws_is_shown_for_this_machine(aws: Emulator, project: CommandLine) -> None:
+    aws.faults.calls.clear()
+    said = project(
+        "train", "--dry-run", "--set", "training.instance_type=local", "--set", "endpoint.instance_type=local"
+    )
+    assert said.stdout == "no call would change anything at AWS\n"
+    assert aws.faults.operations() == []
