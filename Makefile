@@ -19,7 +19,7 @@ parallel := -n logical --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help set-up run prepare-data build train deploy predict status logs cleanup config \
+.PHONY: help set-up run prepare-data build push train deploy predict status logs cleanup config doctor policy \
         test quick lint format coverage lock wheel clean FORCE
 
 help: ## this list
@@ -33,6 +33,7 @@ run: set-up ## prepare the data, train, deploy, predict, and take the endpoint d
 
 prepare-data: ## split the table into data/train, data/valid and data/test
 build: ## build the images, with the Docker engine
+push: ## push the images to ECR
 train: ## train a model; the artifact comes into .lgbm-sm/jobs
 deploy: ## bring up an endpoint for the model
 predict: ## send rows to the endpoint
@@ -40,8 +41,10 @@ status: ## show what exists and what runs
 logs: ## show the endpoint's log
 cleanup: ## delete what was made; asks first
 config: ## show the settings in force, and where each comes from
+doctor: ## say what is wrong here or in the account, and what mends it
+policy: ## print the IAM policy that the commands need
 
-build deploy predict status logs cleanup config: set-up
+build push deploy predict status logs cleanup config doctor policy: set-up
 	@$(lgbm_sm) $@ $(ARGS)
 
 ifeq ($(strip $(ARGS)),)

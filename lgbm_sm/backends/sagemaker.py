@@ -3,9 +3,10 @@
 What runs there is known by the name on record, and without a record by the project's tag.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from lgbm_sm.aws import PROJECT_TAG, Accounts, AwsAccount, aws_errors
 from lgbm_sm.cloudwatch import TRAINING_GROUP, Log, endpoint_group, find_endpoint_groups, find_logged_jobs
@@ -131,17 +132,16 @@ class SageMakerBackend:
                     folder=record.jobs_path / job["TrainingJobName"],
                     output_uri=output_uri,
                     status=TrainingJobStatus(job["TrainingJobStatus"]),
-                    **{**where, "created_at": job["CreationTime"]},
+                    **_since(where, job),
                 )
             case "endpoint" if endpoint := resources.find_endpoint(name):
                 name = endpoint["EndpointName"]
                 folder = record.endpoints_path / name
-                created = {**where, "created_at": endpoint["CreationTime"]}
-                return Endpoint(name=name, folder=folder, training_job="", **created)
+                return Endpoint(name=name, folder=folder, training_job="", **_since(where, endpoint))
             case "endpoint-config" if config := resources.find_config(name):
-                return EndpointConfig(name=config["EndpointConfigName"], endpoint="", **where)
+                return EndpointConfig(name=config["EndpointConfigName"], endpoint="", **_since(where, config))
             case "model" if model := resources.find_model(name):
-                return Model(name=model["ModelName"], endpoint="", **where)
+                return Model(name=model["ModelName"], endpoint="", **_since(where, model))
             case "repository" if EcrRepository(account, name).is_tagged(self.project):
                 full_name = f"{account.account_id}/{account.region}/{name}"
                 return Repository(name=full_name, repository=name, **where)
@@ -181,6 +181,10 @@ class SageMakerBackend:
 
     def _account(self, entry: Entry) -> AwsAccount:
         return self.accounts.get(entry.region or None, entry.account or None)
+
+
+def _since(where: Mapping[str, Any], description: Mapping[str, Any]) -> dict[str, Any]:
+    return {**where, "created_at": description["CreationTime"]}
 
 
 def _tagged_arns(account: AwsAccount, project: str) -> list[str]:

@@ -4,7 +4,10 @@ import re
 import subprocess
 from pathlib import Path
 
-VERBS = {"run", "prepare-data", "build", "train", "deploy", "predict", "status", "logs", "cleanup", "config"}
+VERBS = {
+    *("run", "prepare-data", "build", "push", "train", "deploy", "predict"),
+    *("status", "logs", "cleanup", "config", "doctor", "policy"),
+}
 
 
 def make(checkout: Path, *arguments: str) -> str:
