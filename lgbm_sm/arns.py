@@ -1,7 +1,7 @@
 """What things on record are called where they are shown as left over: by their ARN, where they are AWS's."""
 
 from lgbm_sm.aws import partition_of
-from lgbm_sm.record import (
+from lgbm_sm.entries import (
     ContainerLog,
     Endpoint,
     EndpointConfig,

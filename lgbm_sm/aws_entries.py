@@ -3,7 +3,8 @@
 from lgbm_sm.aws import Accounts
 from lgbm_sm.cloudwatch import Log
 from lgbm_sm.ecr_repository import EcrRepository
-from lgbm_sm.record import AwsEntry, ContainerLog, EndpointConfig, Model, PushedImage, Record, Repository, Upload
+from lgbm_sm.entries import AwsEntry, ContainerLog, EndpointConfig, Model, PushedImage, Repository, Upload
+from lgbm_sm.record import Record
 from lgbm_sm.s3 import S3Bucket
 from lgbm_sm.s3_manifest import ProjectObjects
 from lgbm_sm.sagemaker_resources import SageMakerResources

@@ -8,10 +8,7 @@ from lgbm_sm.arns import arn_of
 from lgbm_sm.aws_entries import delete_from_aws
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.docker_images import delete_image
-from lgbm_sm.errors import AwsError, EngineError, ImageError, UsageError
-from lgbm_sm.inventory import Holdings, Inventory, Item, take_inventory
-from lgbm_sm.progress import Reporter
-from lgbm_sm.record import (
+from lgbm_sm.entries import (
     ContainerLog,
     Endpoint,
     EndpointConfig,
@@ -24,6 +21,9 @@ from lgbm_sm.record import (
     TrainingJob,
     Upload,
 )
+from lgbm_sm.errors import AwsError, EngineError, ImageError, UsageError
+from lgbm_sm.inventory import Holdings, Inventory, Item, take_inventory
+from lgbm_sm.progress import Reporter
 
 
 class CleanupKind(StrEnum):

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from lgbm_sm.backends import Backend, LocalBackend, Server, opt_ml
 from lgbm_sm.backends.deletion import delete
+from lgbm_sm.entries import Endpoint, EndpointStatus, Place
 from lgbm_sm.errors import EndpointError, LgbmSmError, TimedOutError
 from lgbm_sm.model_code import ModelCode
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Endpoint, EndpointStatus, Place, Record
+from lgbm_sm.record import Record
 
 _LAST_LINES = 10
 _PING_SECONDS = 2.0  # the platform waits 2 s for an answer to /ping

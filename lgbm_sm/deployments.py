@@ -10,6 +10,7 @@ from lgbm_sm.config import LOCAL, Pattern
 from lgbm_sm.configuration.instance_types import InstancePurpose, platform_of
 from lgbm_sm.deploy import ServingPlan
 from lgbm_sm.diagnosis.quotas import WantedInstances, require_quota
+from lgbm_sm.entries import Endpoint, EndpointStatus, Place
 from lgbm_sm.errors import ConfigError, EndpointError
 from lgbm_sm.execution_role import get_execution_role
 from lgbm_sm.hosting import Deployment, delete_endpoint, deploy_to_sagemaker, find_updatable
@@ -17,7 +18,6 @@ from lgbm_sm.inference_source import REQUIREMENTS
 from lgbm_sm.model_code import ModelCode, model_code
 from lgbm_sm.model_source import ModelSource, find_model
 from lgbm_sm.names import timestamped_name
-from lgbm_sm.record import Endpoint, EndpointStatus, Place
 from lgbm_sm.upload import open_objects
 from lgbm_sm.workspace import Workspace, choose_place
 

@@ -9,6 +9,7 @@ from typing import Any
 from lgbm_sm.aws import AwsAccount, registry_login
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.ecr_repository import EcrRepository, Manifest
+from lgbm_sm.entries import Place, PushedImage, Repository
 from lgbm_sm.errors import ImageError
 from lgbm_sm.image_manifest import (
     DOCKER_LIST,
@@ -19,7 +20,7 @@ from lgbm_sm.image_manifest import (
     docker_manifest,
 )
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Place, PushedImage, Record, Repository
+from lgbm_sm.record import Record
 from lgbm_sm.rehearsal import Rehearsal
 
 _AGAIN = "run `lgbm-sm push` again: layers that have arrived are not sent twice"

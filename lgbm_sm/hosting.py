@@ -18,10 +18,11 @@ from lgbm_sm.backends.sagemaker_hosting import (
     update_endpoint,
 )
 from lgbm_sm.deploy import last_log_lines, unpack
+from lgbm_sm.entries import Endpoint, EndpointConfig, EndpointStatus, Model, Place
 from lgbm_sm.errors import AwsError, EndpointError, LgbmSmError, TimedOutError
 from lgbm_sm.model_code import ModelCode
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Endpoint, EndpointConfig, EndpointStatus, Model, Place, Record
+from lgbm_sm.record import Record
 from lgbm_sm.s3_manifest import ProjectObjects
 from lgbm_sm.troubles import find_troubles
 

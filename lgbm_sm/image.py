@@ -12,9 +12,10 @@ from typing import Any
 from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, Engine, engine_errors
 from lgbm_sm.backends.docker_images import remove_replaced
 from lgbm_sm.build_context import ImageRecipe, context_archive, context_digest, image_tag
+from lgbm_sm.entries import Image, Place
 from lgbm_sm.errors import ConfigError, EngineError, ImageError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Image, Place, Record
+from lgbm_sm.record import Record
 
 PROJECT_ARGUMENT = "LGBM_SM_PROJECT"  # labels the stages; no part of what the image is
 LEAST_FREE_BYTES = 3 * 1000**3

@@ -9,8 +9,7 @@ from lgbm_sm.backends import Backend
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.docker_images import find_image
 from lgbm_sm.backends.sagemaker import SageMakerBackend
-from lgbm_sm.errors import AwsError, EngineError
-from lgbm_sm.record import (
+from lgbm_sm.entries import (
     UNKNOWN_PROJECT,
     AwsEntry,
     Endpoint,
@@ -18,12 +17,13 @@ from lgbm_sm.record import (
     Entry,
     Image,
     Place,
-    Record,
     RecordedEntry,
     TrainingJob,
     TrainingJobStatus,
     in_order_of_deletion,
 )
+from lgbm_sm.errors import AwsError, EngineError
+from lgbm_sm.record import Record
 
 Backends = Mapping[Place, Backend]
 

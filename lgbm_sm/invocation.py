@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import IO, Any
 
 from lgbm_sm.batches import Batch, csv_batches, json_batches, json_lines_batches
+from lgbm_sm.entries import Endpoint
 from lgbm_sm.errors import AwsError, DataError, InvocationError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Endpoint
 from lgbm_sm.senders import ATTRIBUTES_HEADER, Sender
 
 PARALLEL_REQUESTS = 4

@@ -13,10 +13,10 @@ from lgbm_sm.build_context import image_recipe, image_tag
 from lgbm_sm.config import LOCAL, Pattern
 from lgbm_sm.configuration.instance_types import InstancePurpose, platform_of
 from lgbm_sm.diagnosis.quotas import WantedInstances, require_quota
+from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.execution_role import get_execution_role
 from lgbm_sm.names import timestamped_name
-from lgbm_sm.record import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.sagemaker_resources import SageMakerResources
 from lgbm_sm.schema import training_channels
 from lgbm_sm.training import Following, TrainedModel

@@ -10,11 +10,11 @@ from lgbm_sm import data, deployments, ecr, image, jobs, metrics, xgboost_image
 from lgbm_sm.build_context import ImageRecipe, image_recipe, image_tag
 from lgbm_sm.config import LOCAL, Config, LocalBackend, Pattern
 from lgbm_sm.ecr import PushResult
+from lgbm_sm.entries import Endpoint
 from lgbm_sm.errors import UsageError
 from lgbm_sm.image import BuiltImage
 from lgbm_sm.invocation import PredictionOutput
 from lgbm_sm.prediction import predict_test_split
-from lgbm_sm.record import Endpoint
 from lgbm_sm.training import TrainedModel
 from lgbm_sm.workspace import Workspace
 

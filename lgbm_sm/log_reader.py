@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from lgbm_sm.backends import Backend
 from lgbm_sm.backends.sagemaker import SageMakerBackend
+from lgbm_sm.entries import Entry
 from lgbm_sm.errors import EndpointError, TrainingError
-from lgbm_sm.record import Entry, Record
+from lgbm_sm.record import Record
 
 _PAUSE_SECONDS = 0.2
 _CLOUDWATCH_PAUSE_SECONDS = 2.0

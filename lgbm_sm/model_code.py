@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lgbm_sm.config import Config, Pattern
 from lgbm_sm.configuration.values import XGBOOST_PYTHON_VERSIONS
+from lgbm_sm.entries import Place
 from lgbm_sm.inference_source import (
     DEFAULT_ENTRY_POINT,
     REQUIREMENTS,
@@ -18,7 +19,6 @@ from lgbm_sm.inference_source import (
     merged_requirements,
     pinned_versions,
 )
-from lgbm_sm.record import Place
 
 CODE_PATH = "/opt/ml/model/code"
 _PROGRAM = "lgbm_runtime"

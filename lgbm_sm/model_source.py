@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgbm_sm.aws import Accounts
+from lgbm_sm.entries import TrainingJobStatus
 from lgbm_sm.errors import TrainingError
-from lgbm_sm.record import Record, TrainingJobStatus
+from lgbm_sm.record import Record
 from lgbm_sm.s3_files import download
 from lgbm_sm.training import find_completed_job
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from lgbm_sm import deployments, invocation, metrics
+from lgbm_sm.entries import Endpoint, Place
 from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import InvocationRequest, InvocationSummary, PredictionOutput
-from lgbm_sm.record import Endpoint, Place
 from lgbm_sm.schema import Split, load_schema, verify_split
 from lgbm_sm.senders import HttpSender, RuntimeSender, Sender
 from lgbm_sm.workspace import Workspace

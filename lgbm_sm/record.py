@@ -8,188 +8,32 @@ a lock that commands running side by side share.
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from lgbm_sm.entries import (
+    UNKNOWN_PROJECT,
+    AwsEntry,
+    Endpoint,
+    EndpointConfig,
+    EndpointPart,
+    Entry,
+    Image,
+    Model,
+    Place,
+    PushedImage,
+    RecordedEntry,
+    TrainingJob,
+    in_order_of_deletion,
+)
 from lgbm_sm.errors import RecordError
 
 FORMAT_VERSION: Literal[1] = 1
-UNKNOWN_PROJECT = "(not on record)"
-
-
-class Place(StrEnum):
-    """Where a thing was made."""
-
-    PROCESS = "process"
-    DOCKER = "docker"
-    AWS = "aws"
-
-
-class TrainingJobStatus(StrEnum):
-    """SageMaker's words for the state of a training job."""
-
-    IN_PROGRESS = "InProgress"
-    STOPPING = "Stopping"
-    COMPLETED = "Completed"
-    FAILED = "Failed"
-    STOPPED = "Stopped"
-
-
-class EndpointStatus(StrEnum):
-    """SageMaker's words for the state of an endpoint."""
-
-    CREATING = "Creating"
-    UPDATING = "Updating"
-    IN_SERVICE = "InService"
-    DELETING = "Deleting"
-    FAILED = "Failed"
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    project: str
-    place: Place
-    created_at: datetime
-
-
-class _PlacedEntry(_Entry):
-    """What runs somewhere. `folder` lies on this machine; `account` and `region` are AWS's, where it runs there."""
-
-    folder: Path
-    image: str = ""
-    account: str = ""
-    region: str = ""
-
-
-class TrainingJob(_PlacedEntry):
-    """A training job. `folder` holds its log and, once it is Completed, `output/model.tar.gz`.
-
-    On SageMaker its outputs are below `output_uri` too.
-    """
-
-    kind: Literal["training_job"] = "training_job"
-    status: TrainingJobStatus = TrainingJobStatus.IN_PROGRESS
-    failure_reason: str = ""
-    output_uri: str = ""
-
-    @property
-    def root_path(self) -> Path:
-        """What the program sees as /opt/ml; gone once the job has ended."""
-        return self.folder / "ml"
-
-    @property
-    def log_path(self) -> Path:
-        return self.folder / "training.log"
-
-    @property
-    def model_artifact_path(self) -> Path:
-        return self.folder / "output" / "model.tar.gz"
-
-
-class Endpoint(_PlacedEntry):
-    """An endpoint: a server that answers `GET {url}/ping` and `POST {url}/invocations`, here; on SageMaker by its name.
-
-    `folder` holds what it serves: of an endpoint that was updated, the last deployment's.
-    """
-
-    kind: Literal["endpoint"] = "endpoint"
-    status: EndpointStatus = EndpointStatus.CREATING
-    url: str = ""  # known once the server has a port
-    training_job: str
-
-    @property
-    def root_path(self) -> Path:
-        """What the program sees as /opt/ml."""
-        return self.folder / "ml"
-
-    @property
-    def log_path(self) -> Path:
-        return self.folder / "server.log"
-
-
-class Image(_Entry):
-    """An image that was built here; its `name` is its tag. `image_id` is known once the build has succeeded."""
-
-    kind: Literal["image"] = "image"
-    pattern: str
-    image_id: str = ""
-
-
-class _AwsEntry(_Entry):
-    account: str
-    region: str
-
-
-class Upload(_AwsEntry):
-    """What the project has put under a prefix of a bucket; its `name` is that address."""
-
-    kind: Literal["upload"] = "upload"
-    bucket: str
-    prefix: str
-
-
-class _EndpointPart(_AwsEntry):
-    endpoint: str
-
-
-class EndpointConfig(_EndpointPart):
-    """SageMaker's record of the instances that an endpoint has, and of the model on them."""
-
-    kind: Literal["endpoint_config"] = "endpoint_config"
-
-
-class Model(_EndpointPart):
-    """SageMaker's record of an artifact, and of the image that serves it."""
-
-    kind: Literal["model"] = "model"
-
-
-class ContainerLog(_AwsEntry):
-    """A log in CloudWatch: a group, or the streams in it that begin with `prefix`. Found by name, never recorded."""
-
-    kind: Literal["log"] = "log"
-    group: str
-    prefix: str = ""
-
-
-class _EcrEntry(_AwsEntry):
-    repository: str
-
-
-class Repository(_EcrEntry):
-    """A repository of ECR's that was made here; its `name` is `<account>/<region>/<repository>`."""
-
-    kind: Literal["repository"] = "repository"
-
-
-class PushedImage(_EcrEntry):
-    """An image in ECR; its `name` is its address with the tag. `digests` are known once it has arrived."""
-
-    kind: Literal["pushed_image"] = "pushed_image"
-    digests: tuple[str, ...] = ()
-
-
-Entry = TrainingJob | Endpoint
-"""What runs, here or on SageMaker."""
-EndpointPart = EndpointConfig | Model
-AwsEntry = EndpointConfig | Model | ContainerLog | Upload | PushedImage | Repository
-RecordedEntry = TrainingJob | Endpoint | Image | AwsEntry
-
-_IN_ORDER_OF_DELETION = (EndpointConfig, Model, ContainerLog, Upload, PushedImage, Repository)
-
-
-def in_order_of_deletion(entries: Iterable[RecordedEntry]) -> tuple[AwsEntry, ...]:
-    """What is AWS's besides jobs and endpoints, each before what it is made of."""
-    known = [entry for entry in entries if isinstance(entry, _IN_ORDER_OF_DELETION)]
-    return tuple(sorted(known, key=lambda entry: _IN_ORDER_OF_DELETION.index(type(entry))))
 
 
 class _RecordFile(BaseModel):
@@ -352,7 +196,7 @@ class RehearsedRecord(Record):
 def unrecorded_entry(record: Record, folder: Path, place: Place) -> Entry:
     """An entry for something found without one, by the folder that it lies in or was started on."""
     created_at = datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.exists() else datetime.now(UTC)
-    found = _Entry(name=folder.name, project=UNKNOWN_PROJECT, place=place, created_at=created_at).model_dump()
+    found: dict[str, Any] = {"name": folder.name, "project": UNKNOWN_PROJECT, "place": place, "created_at": created_at}
     if folder.parent == record.endpoints_path:
         return Endpoint(**found, folder=folder, training_job="")
     return TrainingJob(**found, folder=folder)

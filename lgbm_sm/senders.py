@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lgbm_sm.aws import AwsAccount, aws_errors
+from lgbm_sm.entries import Endpoint
 from lgbm_sm.errors import AwsError, InvocationError
-from lgbm_sm.record import Endpoint
 
 if TYPE_CHECKING:
     pass

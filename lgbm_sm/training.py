@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lgbm_sm.backends import TrainingBackend, TrainingEnding, TrainingInputs, TrainingRun, opt_ml
+from lgbm_sm.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import AwsError, TrainingError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Record, TrainingJob, TrainingJobStatus
+from lgbm_sm.record import Record
 from lgbm_sm.troubles import find_troubles
 
 _LAST_LINES = 10

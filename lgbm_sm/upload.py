@@ -7,9 +7,10 @@ from pathlib import Path
 
 from lgbm_sm.aws import AwsAccount
 from lgbm_sm.config import AwsSection
+from lgbm_sm.entries import Place, Upload
 from lgbm_sm.errors import AwsError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Place, Record, Upload
+from lgbm_sm.record import Record
 from lgbm_sm.s3 import S3Bucket, default_bucket_name, ensure_bucket
 from lgbm_sm.s3_manifest import ProjectObjects
 

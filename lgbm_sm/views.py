@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lgbm_sm.answers import Answer
 from lgbm_sm.arns import arn_of
 from lgbm_sm.console import Console, OutputFormat, table
-from lgbm_sm.record import Endpoint, Entry, Place, RecordedEntry, TrainingJob
+from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 
 if TYPE_CHECKING:
     from lgbm_sm.cleanup import CleanupResult

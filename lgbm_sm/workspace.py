@@ -15,9 +15,10 @@ from lgbm_sm.backends.sagemaker import SageMakerBackend
 from lgbm_sm.build_context import image_recipe, image_tag
 from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalSection, Pattern
 from lgbm_sm.configuration.instance_types import size_of
+from lgbm_sm.entries import Place
 from lgbm_sm.inventory import Backends, Holdings
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Place, Record, RehearsedRecord
+from lgbm_sm.record import Record, RehearsedRecord
 from lgbm_sm.rehearsal import Rehearsal
 
 

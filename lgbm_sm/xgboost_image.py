@@ -10,10 +10,11 @@ from typing import Any
 from lgbm_sm.aws import open_session, region_of, registry_login
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.config import Config, Pattern
+from lgbm_sm.entries import Image, Place
 from lgbm_sm.errors import ConfigError, ImageError
 from lgbm_sm.image import BuiltImage, check_disk, free_bytes
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Image, Place, Record
+from lgbm_sm.record import Record
 
 PLATFORM = "linux/amd64"  # AWS publishes no other
 _REGISTRY = re.compile(r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.")

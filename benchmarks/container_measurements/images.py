@@ -16,9 +16,9 @@ from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, engine_
 from lgbm_sm.backends.docker_images import remove_replaced
 from lgbm_sm.build_context import BASE_IMAGE_ARGUMENT, ImageRecipe, image_recipe
 from lgbm_sm.config import Pattern
+from lgbm_sm.entries import Image, Place
 from lgbm_sm.errors import ImageError
 from lgbm_sm.model_code import model_code
-from lgbm_sm.record import Image, Place
 
 SUBJECTS = {Pattern.BYOC: "A, byoc", Pattern.INFERENCE_TOOLKIT: "B, inference_toolkit"}
 _CHAIN_FOLDER = Path(__file__).parents[1] / "notebook_chain"

@@ -15,8 +15,9 @@ import yaml
 from lgbm_sm.backends import opt_ml
 from lgbm_sm.backends.docker_engine import PROJECT_LABEL, Engine, engine_errors
 from lgbm_sm.config import Config, Pattern, load_config
+from lgbm_sm.entries import Image, Place
 from lgbm_sm.errors import EngineError
-from lgbm_sm.record import Image, Place, Record
+from lgbm_sm.record import Record
 from lgbm_sm.shipped import containers_path
 from lgbm_sm.workspace import Workspace, open_workspace
 

@@ -17,8 +17,8 @@ from benchmarks.container_measurements.limits import at_most
 from benchmarks.container_measurements.project import NAME, Project
 from lgbm_sm.backends import STOP_SERVING_SECONDS, opt_ml
 from lgbm_sm.backends.docker import ContainerServer, ContainerSettings, DockerBackend
+from lgbm_sm.entries import Endpoint, Place
 from lgbm_sm.errors import EndpointError
-from lgbm_sm.record import Endpoint, Place
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -9,8 +9,8 @@ from benchmarks.container_measurements.project import NAME, Project
 from lgbm_sm.backends import TrainingInputs, opt_ml
 from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
 from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.entries import Place, TrainingJob
 from lgbm_sm.errors import TrainingError
-from lgbm_sm.record import Place, TrainingJob
 from lgbm_sm.schema import training_channels
 
 _TRAINING_SECONDS = 300

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from lgbm_sm.configuration.values import HyperparameterValue
-from lgbm_sm.record import Endpoint, Entry, Place, Record, RecordedEntry, TrainingJob, TrainingJobStatus
+from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob, TrainingJobStatus
+from lgbm_sm.record import Record
 
 STOP_TRAINING_SECONDS = 120.0  # StopTrainingJob: SIGTERM, 120 s, SIGKILL
 STOP_SERVING_SECONDS = 30.0  # on update and scale-in: SIGTERM, then SIGKILL after 30 s

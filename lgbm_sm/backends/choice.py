@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lgbm_sm.config import LocalBackend
+from lgbm_sm.entries import Place
 from lgbm_sm.errors import ConfigError, EngineError, ImageError
-from lgbm_sm.record import Place
 
 
 class EngineView(Protocol):

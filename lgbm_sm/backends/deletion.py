@@ -1,7 +1,8 @@
 """How a job or an endpoint is taken away, wherever it runs."""
 
 from lgbm_sm.backends import Backend, opt_ml
-from lgbm_sm.record import Endpoint, EndpointStatus, Entry, Record, TrainingJobStatus
+from lgbm_sm.entries import Endpoint, EndpointStatus, Entry, TrainingJobStatus
+from lgbm_sm.record import Record
 
 
 def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:

@@ -29,8 +29,9 @@ from lgbm_sm.backends.docker_engine import (
     engine_errors,
 )
 from lgbm_sm.backends.docker_files import OPT_ML, bind, give_to_caller
+from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.errors import ConfigError, EndpointError, EngineError, TrainingError
-from lgbm_sm.record import Endpoint, Entry, Place, Record, RecordedEntry, TrainingJob, unrecorded_entry
+from lgbm_sm.record import Record, unrecorded_entry
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

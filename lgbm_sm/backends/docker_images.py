@@ -3,8 +3,9 @@
 from contextlib import suppress
 
 from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, STAGE_LABEL, Engine, engine_errors
+from lgbm_sm.entries import Image
 from lgbm_sm.errors import ImageError
-from lgbm_sm.record import Image, Record
+from lgbm_sm.record import Record
 
 
 def find_image(image: Image, engine: Engine) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from lgbm_sm.backends import TrainingInputs
-from lgbm_sm.record import TrainingJob
+from lgbm_sm.entries import TrainingJob
 
 FAILURE_REASON_CHARACTERS = 1024
 

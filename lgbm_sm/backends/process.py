@@ -25,7 +25,8 @@ from lgbm_sm.backends import (
     opt_ml,
     training_ending,
 )
-from lgbm_sm.record import Endpoint, Entry, Place, Record, RecordedEntry, TrainingJob, unrecorded_entry
+from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
+from lgbm_sm.record import Record, unrecorded_entry
 
 PROGRAM = "lgbm_runtime"
 HOST = "127.0.0.1"

@@ -12,20 +12,20 @@ from lgbm_sm.aws import PROJECT_TAG, Accounts, AwsAccount, aws_errors
 from lgbm_sm.cloudwatch import TRAINING_GROUP, Log, endpoint_group, find_endpoint_groups, find_logged_jobs
 from lgbm_sm.config import AwsSection
 from lgbm_sm.ecr_repository import EcrRepository
-from lgbm_sm.record import (
+from lgbm_sm.entries import (
     ContainerLog,
     Endpoint,
     EndpointConfig,
     Entry,
     Model,
     Place,
-    Record,
     RecordedEntry,
     Repository,
     TrainingJob,
     TrainingJobStatus,
     Upload,
 )
+from lgbm_sm.record import Record
 from lgbm_sm.s3 import S3Bucket, default_bucket_name
 from lgbm_sm.s3_files import parse_uri
 from lgbm_sm.s3_manifest import ProjectObjects

@@ -11,10 +11,10 @@ from lgbm_sm.backends.sagemaker import SageMakerBackend
 from lgbm_sm.cloudwatch import Log
 from lgbm_sm.config import AwsSection, TrainingSection
 from lgbm_sm.configuration.instance_types import has_local_storage
+from lgbm_sm.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import AwsError, TimedOutError, TrainingError
 from lgbm_sm.metric_definitions import METRIC_DEFINITIONS
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import TrainingJob, TrainingJobStatus
 from lgbm_sm.s3_files import download
 
 _ENDED = (TrainingJobStatus.COMPLETED, TrainingJobStatus.FAILED, TrainingJobStatus.STOPPED)

@@ -13,7 +13,7 @@ from lgbm_sm.options import ConfigOption, OutputOption, SetOption, VerboseOption
 
 if TYPE_CHECKING:
     from lgbm_sm.config import LoadedConfig
-    from lgbm_sm.record import TrainingJob
+    from lgbm_sm.entries import TrainingJob
     from lgbm_sm.workspace import Workspace
 
 # Modules that a command needs are imported inside it: `--help` should not wait for pandas.

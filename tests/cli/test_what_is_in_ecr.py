@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lgbm_sm.record import Place, PushedImage, Record, Repository
+from lgbm_sm.entries import Place, PushedImage, Repository
+from lgbm_sm.record import Record
 from tests.cli.conftest import CommandLine
 
 WHERE = {

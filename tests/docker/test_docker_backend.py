@@ -17,8 +17,9 @@ from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.docker_files import give_to_caller
+from lgbm_sm.entries import Place, TrainingJob
 from lgbm_sm.errors import TrainingError
-from lgbm_sm.record import Place, Record, TrainingJob
+from lgbm_sm.record import Record
 from tests.cli.conftest import CommandLine
 from tests.contract.serving import wait_until
 from tests.docker.projects import containers_of, items, networks_of, new_project, ours

@@ -7,8 +7,8 @@ import pytest
 from lgbm_sm.backends.choice import Choice, choose
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.config import LocalBackend
+from lgbm_sm.entries import Place
 from lgbm_sm.errors import ConfigError, EngineError, ExitCode, ImageError
-from lgbm_sm.record import Place
 
 NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
 

@@ -8,9 +8,9 @@ from lgbm_sm.backends.docker import DockerBackend
 from lgbm_sm.config import load_config
 from lgbm_sm.configuration.instance_types import size_of
 from lgbm_sm.console import Console, OutputFormat
+from lgbm_sm.entries import Place
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Place
 from lgbm_sm.workspace import open_workspace
 
 

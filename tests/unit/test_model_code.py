@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lgbm_sm.config import load_config
+from lgbm_sm.entries import Place
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.model_code import ModelCode, model_code
-from lgbm_sm.record import Place
 from lgbm_sm.shipped import containers_path
 
 PREDICT = "def predict_fn(data, model):\n    return model.predict(data)\n"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import ExitCode, RecordError
 from lgbm_sm.names import timestamped_name
-from lgbm_sm.record import Place, Record, TrainingJob, TrainingJobStatus
+from lgbm_sm.record import Record
 
 
 def job(record: Record, name: str) -> TrainingJob:
