@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -20,6 +20,8 @@ _MISSING = frozenset({
     "NULL", "NaN", "None", "n/a", "nan", "null",
 })
 # fmt: on
+# what a line end is followed by where a line is blank, or begins with white space
+_BEFORE_BLANKS = (b"\n\n", b"\n\r", b"\n ", b"\n\t", b"\n\v", b"\n\f")
 
 
 @dataclass(frozen=True)
@@ -40,21 +42,16 @@ def csv_batches(stream: IO[bytes], feature_names: Collection[str], maximum_bytes
     Raises:
         DataError: one row alone is larger than `maximum_bytes`.
     """
-    records = _csv_records(stream)
-    header = b""
-    first = next(records, None)
+    first = next(_csv_records(stream), None)
     if first is None:
         return
-    if _is_header(first, feature_names):
-        header = first
-    else:
-        records = _chain(first, records)
-    yield from _gather(records, maximum_bytes, header)
+    is_header = _is_header(first, feature_names)
+    yield from _cut(stream, b"" if is_header else first, maximum_bytes, first if is_header else b"", _csv_records)
 
 
 def json_lines_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
     """Batches of JSON Lines; blank lines are no rows. Raises DataError when one line is too large."""
-    yield from _gather((line for line in stream if line.strip()), maximum_bytes)
+    yield from _cut(stream, b"", maximum_bytes, b"", _lines)
 
 
 def json_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
@@ -88,8 +85,8 @@ def _json_rows(document: Any) -> list[Any]:
     return document if isinstance(document, list) else [document]
 
 
-def _gather(records: Iterator[bytes], maximum_bytes: int, header: bytes = b"") -> Iterator[Batch]:
-    body, rows, first_row = bytearray(header), 0, 1
+def _gather(records: Iterator[bytes], maximum_bytes: int, header: bytes = b"", first_row: int = 1) -> Iterator[Batch]:
+    body, rows = bytearray(header), 0
     for record in records:
         if len(header) + len(record) > maximum_bytes:
             raise DataError(
@@ -107,10 +104,65 @@ def _gather(records: Iterator[bytes], maximum_bytes: int, header: bytes = b"") -
         yield Batch(bytes(body), first_row, rows)
 
 
-def _csv_records(stream: IO[bytes]) -> Iterator[bytes]:
+def _cut(
+    stream: IO[bytes],
+    block: bytes,
+    maximum_bytes: int,
+    header: bytes,
+    records_of: Callable[[Iterable[bytes]], Iterator[bytes]],
+) -> Iterator[Batch]:
+    """Cut what follows `block` in blocks of whole records; only blocks that need it are looked at record by record."""
+    first_row = 1
+    while True:
+        block += stream.read(max(0, maximum_bytes - len(header) - len(block)))
+        at_end = len(block) < maximum_bytes - len(header)
+        quoted = records_of is _csv_records and b'"' in block
+        end = len(block) if at_end else _end_of_records(block, quoted=quoted)
+        if len(header) + len(block) > maximum_bytes or not end:
+            # one record is larger: told by the way that knows its length
+            yield from _gather(records_of(_lines_after(block, stream)), maximum_bytes, header, first_row)
+            return
+        whole, block = block[:end], block[end:]
+        if quoted or _may_hold_blank_lines(whole):
+            records = [record if record.endswith(b"\n") else record + b"\n" for record in records_of(io.BytesIO(whole))]
+            whole, rows = b"".join(records), len(records)
+        else:
+            whole = whole if whole.endswith(b"\n") or not whole else whole + b"\n"
+            rows = whole.count(b"\n")
+        if rows:
+            yield Batch(header + whole, first_row, rows)
+            first_row += rows
+        if at_end:
+            return
+
+
+def _end_of_records(block: bytes, *, quoted: bool) -> int:
+    """Where the last whole record ends; 0 where none does. A line end between quotes is part of a cell."""
+    end = block.rfind(b"\n") + 1
+    while quoted and end and block.count(b'"', 0, end) % 2:
+        end = block.rfind(b"\n", 0, end - 1) + 1
+    return end
+
+
+def _may_hold_blank_lines(block: bytes) -> bool:
+    return block[:1].isspace() or any(sign in block for sign in _BEFORE_BLANKS)
+
+
+def _lines_after(block: bytes, stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream of which `block` has been read already."""
+    for line in io.BytesIO(block):
+        yield line if line.endswith(b"\n") else line + stream.readline()
+    yield from stream
+
+
+def _lines(lines: Iterable[bytes]) -> Iterator[bytes]:
+    return (line for line in lines if line.strip())
+
+
+def _csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Physical lines, joined where a quoted cell holds a line end: its quotes are then odd in number."""
     record = b""
-    for line in stream:
+    for line in lines:
         record += line
         if record.count(b'"') % 2:
             continue
@@ -135,8 +187,3 @@ def _is_number_or_missing(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest

@@ -112,11 +112,12 @@ def invoke(
     unseen: set[str] = set()
     batches = _batches(stream, request.content_type, feature_names(endpoint))
     for batch, answer, attributes in _answers(endpoint, sender, batches):
-        predictions = _split_answer(answer, accept)
+        predictions = _parsed(answer) if joined else []
+        count = len(predictions) if joined else _lines_in(answer)
         unseen |= _unseen_levels(attributes)
-        if len(predictions) != batch.rows:
+        if count != batch.rows:
             raise InvocationError(
-                f"endpoint {endpoint.name} answered {len(predictions)} predictions for the {batch.rows} rows "
+                f"endpoint {endpoint.name} answered {count} predictions for the {batch.rows} rows "
                 f"from row {batch.first_row} on",
                 "see `lgbm-sm logs`",
             )
@@ -217,10 +218,15 @@ def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
     return f"{what}: {message}"
 
 
-def _split_answer(answer: bytes, accept: str) -> list[Any]:
-    """The predictions in an answer, as JSON values or as CSV lines."""
-    if accept != "application/json":
-        return [line for line in answer.split(b"\n") if line.strip()]
+def _lines_in(answer: bytes) -> int:
+    """How many lines are not blank."""
+    if b"\n\n" in answer or b"\n\r" in answer or answer[:1].isspace():
+        return sum(1 for line in answer.split(b"\n") if line.strip())
+    return answer.count(b"\n") + (not answer.endswith(b"\n") and bool(answer))
+
+
+def _parsed(answer: bytes) -> list[Any]:
+    """The predictions in a JSON answer."""
     try:
         predictions = json.loads(answer)["predictions"]
     except (ValueError, LookupError, TypeError) as error:

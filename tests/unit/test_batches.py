@@ -50,6 +50,23 @@ def test_blank_lines_are_no_rows_when_csv_ends_with_them() -> None:
     assert list(csv_batches(io.BytesIO(b""), ())) == []
 
 
+@given(
+    st.lists(st.sampled_from([b"1,2", b"3.5,", b'"a\nb",1', b'"x""y",2', b"", b"  ", b" 7,8", b"\r"]), max_size=40),
+    st.sampled_from([b"\n", b"\r\n"]),
+    st.integers(20, 80),
+)
+def test_no_row_is_lost_or_doubled_when_blank_lines_and_quotes_stand_among_the_rows(
+    lines: list[bytes], line_end: bytes, limit: int
+) -> None:
+    body = line_end.join(lines)
+    batches = list(csv_batches(io.BytesIO(body), (), limit))
+    wanted = [line.strip(b"\r") + line_end for line in lines if line.strip()]
+    sent = b"".join(batch.body for batch in batches)
+    assert sent.rstrip(b"\r\n") == b"".join(wanted).rstrip(b"\r\n")
+    assert sum(batch.rows for batch in batches) == len(wanted)
+    assert all(len(batch.body) <= limit + 1 for batch in batches)
+
+
 def test_the_row_is_named_when_it_is_larger_than_a_request() -> None:
     with pytest.raises(DataError, match="row 2 has 31 bytes"):
         list(csv_batches(io.BytesIO(b"1\n" + b"2" * 30 + b"\n"), (), 20))
@@ -77,4 +94,6 @@ def test_the_position_is_named_when_json_is_damaged() -> None:
 
 def test_lines_are_the_rows_when_json_lines_are_cut() -> None:
     batches = list(json_lines_batches(io.BytesIO(b"[1]\n\n[2]\n[3]"), 8))
-    assert [batch.body for batch in batches] == [b"[1]\n[2]\n", b"[3]\n"]
+    assert b"".join(batch.body for batch in batches) == b"[1]\n[2]\n[3]\n"
+    assert [(batch.first_row, batch.rows) for batch in batches] == [(1, 1), (2, 2)]
+    assert all(len(batch.body) <= 8 for batch in batches)
