@@ -36,14 +36,14 @@ def import_lightgbm() -> ModuleType:
     try:
         import lightgbm
     except OSError as error:
-        raise LibraryError(f"LightGBM cannot be loaded: {error}{_remedy(str(error))}") from error
+        raise LibraryError(f"LightGBM cannot be loaded: {error}{remedy(str(error))}") from error
     finally:
         for name in hidden:
             del sys.modules[name]
     return lightgbm
 
 
-def _remedy(message: str) -> str:
+def remedy(message: str) -> str:
     """What to do about the loader's message; empty where nothing is known.
 
     Linux says `libgomp.so.1: cannot open shared object file: No such file or directory`, macOS `Library not loaded:
