@@ -71,7 +71,8 @@ def first_row_of(path: Path, label: str, columns: Schema | None = None) -> First
 def pieces_of(path: Path, label: str, columns: Schema, piece_bytes: int | None = None) -> list[Piece]:
     """Counts the file's records and cuts it into pieces of about `piece_bytes`, without a look at the numbers.
 
-    None is PIECE_BYTES. Raises TrainingError when the file is no CSV; where it is no UTF-8 behind its first row, reading the piece says so.
+    None is PIECE_BYTES. Raises TrainingError when the file is no CSV; text behind the first row that is no UTF-8 is
+    found when the piece is read.
     """
     names = first_row_of(path, label, columns).names
     header = ""
