@@ -208,6 +208,19 @@ def test_a_quoted_cell_keeps_its_line_break_when_a_piece_would_end_in_it(tmp_pat
     assert rows.tolist() == [[1, 1, 2], [0, 3, 4]] * 3
 
 
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "\ufeffgröße,price{}", '"größe","price"{}'])
+def test_rows_are_the_same_when_lines_end_in_another_way(tmp_path: Path, line_break: str, start: str) -> None:
+    columns = Schema.without_channel(1, ["größe"], "price")
+    path = tmp_path / "a.csv"
+    rows = line_break.join(f"{number},{number / 8}" for number in range(9))
+    for end in ("", line_break):
+        path.write_text(start.format(line_break) + rows + end, newline="")
+        for piece_bytes in (1, 5, 64, 1000):
+            read = read_rows(path, "a.csv", columns, piece_bytes=piece_bytes)
+            assert read.tolist() == [[number, number / 8] for number in range(9)]
+
+
 @pytest.mark.parametrize("change", ["cell", "row"])
 def test_prepare_data_is_asked_for_when_a_file_is_not_the_one_in_the_schema(tmp_path: Path, change: str) -> None:
     text = "1,10\n2,20\n"

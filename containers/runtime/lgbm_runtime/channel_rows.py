@@ -86,7 +86,7 @@ def pieces_of(path: Path, label: str, columns: Schema, piece_bytes: int | None =
         header = "" if names == _names(columns) else header
         rows = 0
         for data in _whole_records(file, piece_bytes or PIECE_BYTES):
-            if data.strip():
+            if not data.isspace():
                 is_plain = b'"' not in data and b"\r" not in data
                 count = _lines(data) if is_plain else _records(data, label, rows)
                 pieces.append(Piece(path, label, start, len(data), rows, count, header, is_plain))
@@ -156,29 +156,14 @@ def _skip_to_rows(file: BinaryIO, header: str) -> int:
 
 
 def _whole_records(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The rest of the file, cut behind records."""
-    rest = b""
+    """The rest of the file, cut behind records of lines: a quoted cell may hold line breaks."""
     while block := file.read(size):
-        rest += block
-        end = _end_of_records(rest)
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-    if rest:
-        yield rest
-
-
-def _end_of_records(data: bytes) -> int:
-    """The place behind the last line break that is not within a quoted cell; 0 where there is none."""
-    # a carriage return at the end may be the first half of a line break
-    line_break = b"\n" if b"\n" in data else b"\r"
-    end = data.rfind(line_break, 0, len(data) - (line_break == b"\r")) + 1
-    quotes = data.count(b'"', 0, end)
-    while end and quotes % 2:
-        before = data.rfind(line_break, 0, end - 1) + 1
-        quotes -= data.count(b'"', before, end)
-        end = before
-    return end
+        lines = [block, file.readline()]
+        within_quotes = sum(line.count(b'"') for line in lines) % 2 == 1
+        while within_quotes and (line := file.readline()):
+            lines.append(line)
+            within_quotes ^= line.count(b'"') % 2 == 1
+        yield b"".join(lines)
 
 
 def _lines(data: bytes) -> int:
