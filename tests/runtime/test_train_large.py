@@ -15,7 +15,13 @@ from tests.runtime.training_jobs import Job, csv_text, direct_booster, environme
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("large_channels")]
 
-PARAMS = {"objective": "regression", "num_leaves": 7, "verbosity": -1, "bin_construct_sample_cnt": 20_000}
+PARAMS = {
+    "objective": "regression",
+    "num_leaves": 7,
+    "verbosity": -1,
+    "bin_construct_sample_cnt": 20_000,
+    "force_col_wise": True,  # otherwise LightGBM chooses by the clock, and adds in another order
+}
 ROWS = 170_000
 
 

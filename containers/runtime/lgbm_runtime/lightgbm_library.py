@@ -1,4 +1,4 @@
-"""The one place that imports LightGBM."""
+"""The one place that imports the package `lightgbm`."""
 
 from __future__ import annotations
 
@@ -36,14 +36,19 @@ def import_lightgbm() -> ModuleType:
     try:
         import lightgbm
     except OSError as error:
-        raise LibraryError(f"LightGBM cannot be loaded: {error}{remedy(str(error))}") from error
+        raise loading_error(error) from error
     finally:
         for name in hidden:
             del sys.modules[name]
     return lightgbm
 
 
-def remedy(message: str) -> str:
+def loading_error(error: OSError) -> LibraryError:
+    """For what the loader of shared libraries says."""
+    return LibraryError(f"LightGBM cannot be loaded: {error}{_remedy(str(error))}")
+
+
+def _remedy(message: str) -> str:
     """What to do about the loader's message; empty where nothing is known.
 
     Linux says `libgomp.so.1: cannot open shared object file: No such file or directory`, macOS `Library not loaded:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lgbm_runtime.failure import TrainingError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 # Below this a second process costs more than it saves.
 _BYTES_WORTH_PROCESSES = 1 << 24
@@ -34,6 +34,9 @@ class PieceReader:
         self._pool: ProcessPoolExecutor | None = None
         self._ahead = _AHEAD * processes
         if processes > 1 and size >= _BYTES_WORTH_PROCESSES:
+            from concurrent.futures import ProcessPoolExecutor
+            from multiprocessing import get_context
+
             self._pool = ProcessPoolExecutor(processes, get_context("fork"), _begin)
             # the first call starts them all
             self._pool.submit(_load)
@@ -52,6 +55,8 @@ class PieceReader:
             for arguments in calls:
                 yield function(*arguments)
             return
+        from concurrent.futures.process import BrokenProcessPool
+
         under_way: deque[Future[Result]] = deque()
         try:
             for arguments in calls:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lgbm_runtime.lightgbm_library import LibraryError, remedy
+from lgbm_runtime.lightgbm_library import LibraryError, loading_error
 
 Matrix: TypeAlias = NDArray[np.float64]
 
@@ -50,6 +50,9 @@ class Model:
 class Lightgbm:
     """The shared library of the `lightgbm` package that is installed."""
 
+    # the library keeps the address alone, as long as the process lives
+    _log: object = None
+
     def __init__(self) -> None:
         """Raises ImportError where there is no such package, LibraryError where the library cannot be loaded."""
         spec = importlib.util.find_spec("lightgbm")
@@ -62,9 +65,8 @@ class Lightgbm:
         try:
             self._library = ctypes.CDLL(str(found[0]))
         except OSError as error:
-            raise LibraryError(f"LightGBM cannot be loaded: {error}{remedy(str(error))}") from error
+            raise loading_error(error) from error
         self._library.LGBM_GetLastError.restype = ctypes.c_char_p
-        self._log: object = None
         self.version = (package / "VERSION.txt").read_text(encoding="ascii").strip()
 
     def call(self, function: str, *arguments: Any) -> None:
@@ -83,9 +85,9 @@ class Lightgbm:
                 pieces.clear()
                 write(line)
 
-        # the library keeps the address alone
-        self._log = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(take)
-        self.call("LGBM_RegisterLogCallback", self._log)
+        callback = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(take)
+        self.call("LGBM_RegisterLogCallback", callback)
+        Lightgbm._log = callback
 
     def parameter_aliases(self) -> dict[str, str]:
         """Every name and alias of a parameter, with the name it stands for."""
