@@ -3,28 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lgbm_runtime.channel_rows import read_rows
-from lgbm_runtime.channels import Channels, read_channels, read_schema
+from lgbm_runtime.channel_rows import pieces_of, read_piece
+from lgbm_runtime.channels import Channel, read_channels, read_schema
 from lgbm_runtime.failure import TrainingError
 from lgbm_runtime.paths import ContainerPaths
 from lgbm_runtime.schema import Feature, Schema
-from tests.runtime.training_jobs import csv_text, make_job, numeric, schema_for
+from tests.runtime.training_jobs import Matrix, csv_text, make_job, numeric, schema_for
 
 COLOURS = {"name": "colour", "type": "categorical", "levels": ["blue", "red"]}
 
 
+@dataclass(frozen=True)
+class Table:
+    files: tuple[str, ...]
+    features: Matrix
+    labels: Matrix
+
+
+@dataclass(frozen=True)
+class Tables:
+    columns: Schema
+    named: bool
+    train: Table
+    validation: Table | None
+
+
+def all_rows(channel: Channel, columns: Schema) -> Table:
+    parts = [read_piece(piece, columns) for piece in channel.pieces]
+    features, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
+    assert len(labels) == channel.rows
+    return Table(channel.files, features, labels)
+
+
+def read_root(root: Path) -> Tables:
+    paths = ContainerPaths(root)
+    channels = read_channels(paths, read_schema(paths))
+    tables = [all_rows(channel, channels.columns) for channel in channels.given]
+    return Tables(channels.columns, channels.named, tables[0], tables[1] if len(tables) > 1 else None)
+
+
 def read(
     root: Path, train: Mapping[str, str], validation: Mapping[str, str] | None = None, schema: Any = None
-) -> Channels:
+) -> Tables:
     channels = {"train": train} if validation is None else {"train": train, "validation": validation}
-    paths = ContainerPaths(make_job(root, {}, channels, schema).root)
-    return read_channels(paths, read_schema(paths))
+    return read_root(make_job(root, {}, channels, schema).root)
+
+
+def read_rows(path: Path, label: str, columns: Schema, piece_bytes: int | None = None) -> Matrix:
+    pieces = pieces_of(path, label, columns, piece_bytes)
+    parts = [read_piece(piece, columns) for piece in pieces]
+    assert [piece.rows for piece in pieces] == [len(labels) for _, labels in parts]
+    assert [piece.first_row for piece in pieces] == np.cumsum([0] + [piece.rows for piece in pieces])[:-1].tolist()
+    return np.concatenate([np.column_stack(part) for part in parts])
 
 
 def refusal(root: Path, train: Mapping[str, str], schema: Any = None) -> str:
@@ -76,7 +113,7 @@ def test_links_are_followed_when_a_channel_is_made_of_them(tmp_path: Path) -> No
     folder = root / "input" / "data" / "train"
     (folder / "linked").symlink_to(outside)
     (folder / "loop").symlink_to(folder)
-    channels = read_channels(ContainerPaths(root), None)
+    channels = read_root(root)
 
     assert channels.train.files == ("a.csv", "linked/more.csv")
     np.testing.assert_array_equal(channels.train.labels, [10, 20])
@@ -151,24 +188,37 @@ def test_the_row_is_counted_from_the_start_of_the_file_when_it_is_read_in_pieces
     path = tmp_path / "a.csv"
     columns = Schema.without_channel(1, ["a"], "price")
     path.write_text(header + "0.25,0.5\n" * 100)
-    whole, pieces = read_rows(path, "a.csv", columns), read_rows(path, "a.csv", columns, piece_characters=64)
+    whole, pieces = read_rows(path, "a.csv", columns), read_rows(path, "a.csv", columns, piece_bytes=64)
 
     assert whole.tolist() == [[0.5, 0.25] if header.startswith("price") else [0.25, 0.5]] * 100
     np.testing.assert_array_equal(whole, pieces)
     with path.open("a") as file:
         file.write("x,1\n")
     with pytest.raises(TrainingError, match=r"^a\.csv: row 101, column "):
-        read_rows(path, "a.csv", columns, piece_characters=64)
+        read_rows(path, "a.csv", columns, piece_bytes=64)
 
 
-@pytest.mark.parametrize("piece_characters", range(1, 40))
-def test_a_quoted_cell_keeps_its_line_break_when_a_piece_would_end_in_it(tmp_path: Path, piece_characters: int) -> None:
+@pytest.mark.parametrize("piece_bytes", range(1, 40))
+def test_a_quoted_cell_keeps_its_line_break_when_a_piece_would_end_in_it(tmp_path: Path, piece_bytes: int) -> None:
     path = tmp_path / "a.csv"
     path.write_text('"two\nlines",1,2\n"say ""so"", please\n",3,4\n' * 3)
     columns = Schema((Feature("text", ('say "so", please\n', "two\nlines")), Feature("size")))
 
-    rows = read_rows(path, "a.csv", columns, piece_characters=piece_characters)
+    rows = read_rows(path, "a.csv", columns, piece_bytes=piece_bytes)
     assert rows.tolist() == [[1, 1, 2], [0, 3, 4]] * 3
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "\ufeffgröße,price{}", '"größe","price"{}'])
+def test_rows_are_the_same_when_lines_end_in_another_way(tmp_path: Path, line_break: str, start: str) -> None:
+    columns = Schema.without_channel(1, ["größe"], "price")
+    path = tmp_path / "a.csv"
+    rows = line_break.join(f"{number},{number / 8}" for number in range(9))
+    for end in ("", line_break):
+        path.write_text(start.format(line_break) + rows + end, newline="")
+        for piece_bytes in (1, 5, 64, 1000):
+            read = read_rows(path, "a.csv", columns, piece_bytes=piece_bytes)
+            assert read.tolist() == [[number, number / 8] for number in range(9)]
 
 
 @pytest.mark.parametrize("change", ["cell", "row"])
@@ -207,7 +257,7 @@ def test_a_file_is_refused_when_it_is_not_text_in_utf_8(tmp_path: Path) -> None:
     (root / "input" / "data" / "train" / "b.csv").write_bytes(b"1,10\n\xff\xfe,20\n")
 
     with pytest.raises(TrainingError, match=r"b\.csv is not "):
-        read_channels(ContainerPaths(root), None)
+        read_root(root)
 
 
 def test_a_byte_order_mark_is_left_out_when_a_file_begins_with_one(tmp_path: Path) -> None:

@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import lightgbm
 import pytest
 
 from lgbm_runtime.failure import TrainingError
 from lgbm_runtime.hyperparameters import (
     Hyperparameters,
-    parameter_aliases,
     parse_hyperparameters,
     read_hyperparameters,
 )
 from lgbm_runtime.objectives import canonical_objective, num_class
 from lgbm_runtime.parameter_checks import check_parameters
+from lgbm_runtime.training_api import Lightgbm
 
-ALIASES = parameter_aliases(lightgbm)
+LIGHTGBM = Lightgbm()
+ALIASES = LIGHTGBM.parameter_aliases()
 NOTEBOOK = {
     "boosting_type": "gbdt",
     "objective": "regression",
@@ -47,7 +47,7 @@ def refusal(raw: Mapping[str, Any]) -> str:
 
 def library_refusal(params: dict[str, Any], metrics: tuple[str, ...] = ()) -> str:
     with pytest.raises(TrainingError) as refused:
-        check_parameters(params, metrics, lightgbm)
+        check_parameters(params, metrics, LIGHTGBM)
     return str(refused.value)
 
 
@@ -104,7 +104,7 @@ def test_a_text_becomes_a_typed_value_when_it_is_read(text: str, value: object) 
 
 
 def test_defaults_hold_when_the_file_is_missing(tmp_path: Path) -> None:
-    read = read_hyperparameters(tmp_path / "hyperparameters.json", lightgbm)
+    read = read_hyperparameters(tmp_path / "hyperparameters.json", ALIASES)
 
     assert read == Hyperparameters({}, 100, 0)
 
@@ -119,7 +119,7 @@ def test_the_file_is_refused_when_it_is_no_object(tmp_path: Path) -> None:
     for content, words in (("[1]", "one JSON object"), ("{", "not valid JSON")):
         path.write_text(content)
         with pytest.raises(TrainingError, match=words):
-            read_hyperparameters(path, lightgbm)
+            read_hyperparameters(path, ALIASES)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_an_unknown_objective_or_metric_is_refused_when_lightgbm_does_not_know_i
 @pytest.mark.parametrize("objective", ["regression", "gamma", "tweedie", "binary", "cross_entropy", "mape"])
 @pytest.mark.parametrize("metric", ["rmse", "auc", "cross_entropy", "gamma_deviance", "average_precision"])
 def test_parameters_pass_when_lightgbm_takes_them(objective: str, metric: str) -> None:
-    check_parameters({"objective": objective, "num_class": 1, "num_leaves": 31}, (metric,), lightgbm)
+    check_parameters({"objective": objective, "num_class": 1, "num_leaves": 31}, (metric,), LIGHTGBM)
 
 
 def test_the_number_of_classes_comes_from_the_schema_when_the_objective_is_multiclass() -> None:

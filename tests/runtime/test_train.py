@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lgbm_runtime import channel_rows
 from lgbm_sm.metric_definitions import METRIC_DEFINITIONS
 from tests.runtime.training_jobs import (
     PARAMS,
@@ -98,6 +99,38 @@ def test_the_metric_definitions_find_every_value_when_they_read_the_log(
         found = [float(value) for value in re.findall(dict(METRIC_DEFINITIONS)[f"{channel}:l2"], log)]
         assert found == history[channel]["l2"]
     assert len(METRIC_DEFINITIONS) <= 40
+
+
+@pytest.mark.parametrize("piece", [None, 1500])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"bin_construct_sample_cnt": 60},
+        {"bin_construct_sample_cnt": 60, "data_random_seed": 8, "linear_tree": True},
+        {"bin_construct_sample_cnt": 60, "max_bin_by_feature": [4, 9, 16, 25, 36], "zero_as_missing": True},
+        {"metric": ["l1", "l2"], "first_metric_only": True, "early_stopping_round": 3, "learning_rate": 0.7},
+        {"metric": ["l1", "l2"], "early_stopping_round": 2, "early_stopping_min_delta": 0.01, "learning_rate": 0.7},
+    ],
+)
+def test_the_model_file_is_the_direct_calls_when_the_rows_come_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any], piece: int | None
+) -> None:
+    if piece is not None:
+        monkeypatch.setattr(channel_rows, "PIECE_BYTES", piece)
+    X, y = TRAIN[0].copy(), TRAIN[1]
+    X[::9, 1], X[::5, 2], X[3:90:2, 3] = np.nan, 0.0, 0.0
+    files = {"a.csv": csv_text(table(X[:70], y[:70])), "b.csv": csv_text(table(X[70:], y[70:]))}
+    params = {**PARAMS, "verbosity": -1, **parameters}
+    del params["verbose"]
+    job = make_job(
+        tmp_path, {**params, "num_iterations": 30}, {"train": files, "validation": {"v.csv": csv_text(table(*VALID))}}
+    )
+
+    assert job.run_here() == 0
+    expected = direct_booster(params, 30, (X, y), VALID)
+    expected.save_model(tmp_path / "expected.txt")
+    assert job.model_path.read_text() == (tmp_path / "expected.txt").read_text()
 
 
 def categorical_job(root: Path) -> tuple[Job, tuple[Any, Any], tuple[Any, Any]]:

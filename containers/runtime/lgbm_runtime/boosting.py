@@ -1,18 +1,21 @@
-"""The call of `lightgbm.train`: the same trees as a direct call on the same matrices would give."""
+"""The iterations of a training: the same trees as `lightgbm.train` makes of the same rows."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from lgbm_runtime.channel_data import ChannelReader
 from lgbm_runtime.channels import Channels
-from lgbm_runtime.evaluation import TRAIN, VALIDATION, History
+from lgbm_runtime.early_stopping import EarlyStopping
+from lgbm_runtime.evaluation import TRAIN, VALIDATION, History, Result
 from lgbm_runtime.failure import TrainingError
+from lgbm_runtime.objectives import check_labels
 from lgbm_runtime.parameter_checks import without_source_place
 from lgbm_runtime.settings import Settings
 from lgbm_runtime.stopping import StopSignal
+from lgbm_runtime.training_api import Booster, Dataset, LightgbmError, Model
 
 # LightGBM refuses the special characters of JSON in a feature's name and replaces blanks.
 _REFUSED_IN_NAMES = re.compile(r'[\s",:\[\]{}]')
@@ -20,9 +23,9 @@ _REFUSED_IN_NAMES = re.compile(r'[\s",:\[\]{}]')
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trained booster, cut to its best iteration; `iterations` were run; `stopped` says that a signal ended them."""
+    """A trained model, cut to its best iteration; `iterations` were run; `stopped` says that a signal ended them."""
 
-    booster: Any
+    model: Model
     history: History
     iterations: int
     best_iteration: int
@@ -44,87 +47,80 @@ def booster_names(names: Sequence[str]) -> list[str]:
     return safe
 
 
-class IterationLog:
-    """Callback after each iteration: prints its line, and ends the training where a stop was requested.
+def boost(reader: ChannelReader, settings: Settings, channels: Channels, stop: StopSignal) -> Outcome:
+    """Reads the channels and trains on them.
 
-    `order` lets it run before LightGBM's early stopping (30), so that the last iteration gets its line too.
+    A stop that is requested meanwhile breaks off the reading; later it ends the training after the iteration that is
+    being made. Raises StopRequestedError where it came before there was an iteration, TrainingError for what is wrong
+    with the data, and with LightGBM's message where LightGBM fails.
     """
-
-    order = 10
-    before_iteration = False
-
-    def __init__(self, lightgbm: Any, stop: StopSignal, min_delta: float | None) -> None:
-        """`min_delta` is early stopping's, None where there is no early stopping."""
-        self.history = History()
-        self.stopped = False
-        self._lightgbm = lightgbm
-        self._stop = stop
-        self._min_delta = min_delta
-
-    def __call__(self, env: Any) -> None:
-        results = env.evaluation_result_list or []
-        print(self.history.add(result[:4] for result in results), flush=True)
-        if self._stop.requested and self.history.iterations < env.end_iteration:
-            self.stopped = True
-            best = self.history.iterations if self._min_delta is None else self.history.best_iteration(self._min_delta)
-            raise self._lightgbm.callback.EarlyStopException(best - 1, results)
-
-
-class LibraryLog:
-    """Logger for `lightgbm.register_logger`: LightGBM's lines go to stdout at once, in order with ours."""
-
-    def info(self, message: str) -> None:
-        print(message, flush=True)
-
-    def warning(self, message: str) -> None:
-        print(message, flush=True)
-
-
-def boost(lightgbm: Any, settings: Settings, channels: Channels, stop: StopSignal) -> Outcome:
-    """Trains on the channels' matrices.
-
-    A stop that is requested meanwhile ends the training after the iteration that is being made. Raises
-    StopRequestedError where it came before, TrainingError with LightGBM's message where LightGBM fails.
-    """
-    params = dict(settings.params)
-    rounds = _early_stopping_round(settings, channels)
-    if rounds:
-        params["early_stopping_round"] = rounds
-    log = IterationLog(lightgbm, stop, float(params.get("early_stopping_min_delta", 0.0)) if rounds else None)
-    train_set = lightgbm.Dataset(
-        channels.train.features,
-        label=channels.train.labels,
-        feature_name=booster_names(channels.columns.feature_names) if channels.named else "auto",
-        categorical_feature=channels.columns.categorical_indices or "auto",
-    )
-    sets = {} if params.get("is_provide_training_metric") is False else {TRAIN: train_set}
-    if channels.validation is not None:
-        features, labels = channels.validation.features, channels.validation.labels
-        sets[VALIDATION] = lightgbm.Dataset(features, label=labels, reference=train_set)
-    stop.defer()
+    stopping = _early_stopping(settings, channels)
+    params = {**settings.params, "num_iterations": settings.num_iterations}
+    if stopping is not None:
+        params["early_stopping_round"] = stopping.rounds
+    if channels.columns.categorical_indices:
+        params["categorical_column"] = channels.columns.categorical_indices
     try:
-        booster = lightgbm.train(
-            params,
-            train_set,
-            num_boost_round=settings.num_iterations,
-            valid_sets=list(sets.values()),
-            valid_names=list(sets),
-            callbacks=[log],
-        )
-    except lightgbm.basic.LightGBMError as error:
+        train, validation = _data(reader, settings, channels, params)
+        reader.close()
+        stop.defer()
+        return _iterate(Booster(train, validation, params), settings, channels, stopping, stop)
+    except LightgbmError as error:
         raise TrainingError(f"LightGBM: {without_source_place(error)}") from error
+
+
+def _data(
+    reader: ChannelReader, settings: Settings, channels: Channels, params: dict[str, object]
+) -> tuple[Dataset, Dataset | None]:
+    train, labels = reader.train_data(channels.train, params)
+    if channels.named:
+        train.set_feature_names(booster_names(channels.columns.feature_names))
+    check_labels(settings.objective, labels, TRAIN)
+    train.set_labels(labels)
+    if channels.validation is None:
+        return train, None
+    validation, labels = reader.validation_data(channels.validation, params, train)
+    check_labels(settings.objective, labels, VALIDATION)
+    validation.set_labels(labels)
+    return train, validation
+
+
+def _iterate(
+    booster: Booster, settings: Settings, channels: Channels, stopping: EarlyStopping | None, stop: StopSignal
+) -> Outcome:
+    evaluated = [] if settings.params.get("is_provide_training_metric") is False else [TRAIN]
+    evaluated += [] if channels.validation is None else [VALIDATION]
+    history = History()
+    stopped, best = False, None
+    while best is None and not stopped and history.iterations < settings.num_iterations:
+        booster.update()
+        results: list[Result] = [
+            (channel, *result) for channel in evaluated for result in booster.evaluate(int(channel == VALIDATION))
+        ]
+        print(history.add(results), flush=True)
+        is_last = history.iterations == settings.num_iterations
+        if stop.requested and not is_last:
+            stopped = True
+            best = history.iterations if stopping is None else history.best_iteration(stopping.min_delta)
+        elif stopping is not None:
+            best = stopping.best_iteration(history.iterations, results, is_last=is_last)
     # LightGBM leaves out iterations in which it found no split
-    best_iteration = max(booster.current_iteration(), 1)
-    return Outcome(booster, log.history, log.history.iterations, best_iteration, log.stopped)
+    kept = max(min(best or history.iterations, booster.iterations), 1)
+    model = booster.model(kept, channels.columns.width)
+    return Outcome(model, history, history.iterations, kept, stopped)
 
 
-def _early_stopping_round(settings: Settings, channels: Channels) -> int:
+def _early_stopping(settings: Settings, channels: Channels) -> EarlyStopping | None:
     if not settings.early_stopping_round:
-        return 0
+        return None
     if channels.validation is None:
         print("warning: early stopping is off: there is no validation channel", flush=True)
-        return 0
+        return None
     if settings.params.get("boosting") == "dart":
         print("warning: early stopping is off: boosting=dart changes trees that are made already", flush=True)
-        return 0
-    return settings.early_stopping_round
+        return None
+    return EarlyStopping(
+        settings.early_stopping_round,
+        float(settings.params.get("early_stopping_min_delta", 0.0)),
+        first_metric_only=bool(settings.params.get("first_metric_only", False)),
+    )

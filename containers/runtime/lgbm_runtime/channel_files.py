@@ -40,6 +40,11 @@ def visible_files(folder: Path) -> list[Path]:
     return sorted(_walk(folder), key=lambda path: path.relative_to(folder).parts)
 
 
+def size_of(folder: Path) -> int:
+    """The bytes of all files under the folder; 0 where there is no folder."""
+    return sum(path.stat().st_size for path in visible_files(folder))
+
+
 def sha256_of(path: Path) -> str:
     """The file's SHA-256 in hexadecimal digits."""
     digest = hashlib.sha256()

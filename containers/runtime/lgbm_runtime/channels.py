@@ -1,4 +1,4 @@
-"""The channels' files as matrices, checked against the schema that came with them."""
+"""The channels' files, cut into pieces and checked against the schema that came with them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lgbm_runtime.channel_files import data_files, sha256_of, visible_files
-from lgbm_runtime.channel_rows import first_row_of, read_rows
+from lgbm_runtime.channel_rows import Piece, first_row_of, pieces_of, read_piece
 from lgbm_runtime.errors import SchemaError
 from lgbm_runtime.evaluation import TRAIN, VALIDATION
 from lgbm_runtime.failure import TrainingError
@@ -26,15 +23,15 @@ _REMEDY = "run prepare-data again and train on all the files that it writes"
 
 @dataclass(frozen=True)
 class Channel:
-    """`features` (rows, columns) and `labels` (rows) are float64, NaN where a cell is missing, codes where it is text.
-
-    `files` are paths within the channel, in the order of the rows.
-    """
+    """`files` are paths within the channel, `pieces` all that they hold, both in the order of the rows."""
 
     name: str
     files: tuple[str, ...]
-    features: NDArray[np.float64]
-    labels: NDArray[np.float64]
+    pieces: tuple[Piece, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(piece.rows for piece in self.pieces)
 
 
 @dataclass(frozen=True)
@@ -72,18 +69,18 @@ def read_schema(paths: ContainerPaths) -> Schema | None:
 
 
 def read_channels(paths: ContainerPaths, schema: Schema | None) -> Channels:
-    """Reads `train`, and `validation` where there is such a channel.
+    """Finds what is in `train`, and in `validation` where there is such a channel; numbers are not read yet.
 
     Without a schema all columns are numbers, the target is the last one, and the columns' names are those of a header
     row in the first file (a first row without any number), `Column_0` … otherwise. Raises TrainingError naming
-    channel, file, row and column where the files are not what the schema says.
+    channel and file where the files are not those that the schema describes.
     """
     folder = paths.channel_path(TRAIN)
     files = data_files(folder)
     columns, named = (schema, True) if schema is not None else _columns_of(files)
-    train = _read(folder, files, columns)
+    train = _channel(folder, files, columns)
     folder = paths.channel_path(VALIDATION)
-    validation = _read(folder, data_files(folder), columns) if folder.is_dir() else None
+    validation = _channel(folder, data_files(folder), columns) if folder.is_dir() else None
     return Channels(columns, named, train, validation)
 
 
@@ -103,19 +100,27 @@ def _columns_of(files: Sequence[Path]) -> tuple[Schema, bool]:
     raise TrainingError(f"channel {TRAIN} holds no rows")
 
 
-def _read(folder: Path, files: Sequence[Path], columns: Schema) -> Channel:
+def _channel(folder: Path, files: Sequence[Path], columns: Schema) -> Channel:
     name = folder.name
     split = _split_of(columns, name)
     if len(files) == 1 and "sha256" in split and sha256_of(files[0]) != split["sha256"]:
         raise TrainingError(f"channel {name}: {files[0].name} is not the file that {SCHEMA_FILE} describes: {_REMEDY}")
     relative = tuple(str(path.relative_to(folder)) for path in files)
-    parts = [read_rows(path, f"channel {name}, {label}", columns) for path, label in zip(files, relative, strict=True)]
-    rows = np.concatenate(parts)
-    if len(rows) == 0:
+    pieces = [
+        piece
+        for path, label in zip(files, relative, strict=True)
+        for piece in pieces_of(path, f"channel {name}, {label}", columns)
+    ]
+    channel = Channel(name, relative, tuple(pieces))
+    if channel.rows == 0:
         raise TrainingError(f"channel {name} holds no rows")
-    if split.get("rows", len(rows)) != len(rows):
-        raise TrainingError(f"channel {name} holds {len(rows)} rows, {SCHEMA_FILE} lists {split['rows']}: {_REMEDY}")
-    return Channel(name, relative, np.ascontiguousarray(rows[:, :-1]), np.ascontiguousarray(rows[:, -1]))
+    listed = split.get("rows", channel.rows)
+    if listed != channel.rows:
+        # a header or a cell that does not suit the columns says more than a number of rows
+        for piece in pieces:
+            read_piece(piece, columns)
+        raise TrainingError(f"channel {name} holds {channel.rows} rows, {SCHEMA_FILE} lists {listed}: {_REMEDY}")
+    return channel
 
 
 def _split_of(columns: Schema, name: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ The platform hands every value over as a string, and some clients encode each va
 
 from __future__ import annotations
 
-import ctypes
 import difflib
 import json
 import re
@@ -60,39 +59,21 @@ class Hyperparameters:
         return "metric" not in self.values or bool(self.metrics)
 
 
-def read_hyperparameters(path: Path, lightgbm: Any) -> Hyperparameters:
+def read_hyperparameters(path: Path, aliases: Mapping[str, str]) -> Hyperparameters:
     """Reads and checks the file; one that does not exist means none were given.
 
-    Raises TrainingError when the file is no flat JSON object, and as `parse_hyperparameters` does.
+    `aliases` are those of the library that will train. Raises TrainingError when the file is no flat JSON object, and
+    as `parse_hyperparameters` does.
     """
     if not path.exists():
-        return parse_hyperparameters({}, parameter_aliases(lightgbm))
+        return parse_hyperparameters({}, aliases)
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise TrainingError(f"{path.name} is not valid JSON: {error}") from error
     if not isinstance(raw, dict):
         raise TrainingError(f"{path.name} must hold one JSON object of names and values")
-    return parse_hyperparameters(raw, parameter_aliases(lightgbm))
-
-
-def parameter_aliases(lightgbm: Any) -> dict[str, str]:
-    """LightGBM's own table: every name and alias, with the name it stands for.
-
-    Source: the C API's `LGBM_DumpParamAliases`, so the table is that of the library that will train.
-    """
-    length = ctypes.c_int64(0)
-    size = 1 << 16
-    library = lightgbm.basic._LIB  # noqa: SLF001 - the Python package has no public way to ask
-    while True:
-        buffer = ctypes.create_string_buffer(size)
-        if library.LGBM_DumpParamAliases(ctypes.c_int64(size), ctypes.byref(length), buffer) != 0:
-            raise RuntimeError("LightGBM does not list its parameters")
-        if length.value <= size:
-            break
-        size = length.value
-    table: dict[str, list[str]] = json.loads(buffer.value.decode("utf-8"))
-    return {name: canonical for canonical, aliases in table.items() for name in (canonical, *aliases)}
+    return parse_hyperparameters(raw, aliases)
 
 
 def parse_hyperparameters(raw: Mapping[str, Any], aliases: Mapping[str, str]) -> Hyperparameters:

@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lgbm_runtime.failure import TrainingError
+from lgbm_runtime.training_api import Booster, Dataset, Evaluation, Lightgbm, LightgbmError
 
 # checked against the number of columns, which the probe has not
 _PER_COLUMN = frozenset({"max_bin_by_feature"})
@@ -20,7 +23,7 @@ def without_source_place(message: object) -> str:
     return _SOURCE_PLACE.sub("", str(message)).strip()
 
 
-def check_parameters(params: Mapping[str, Any], metrics: Sequence[str], lightgbm: Any) -> None:
+def check_parameters(params: Mapping[str, Any], metrics: Sequence[str], lightgbm: Lightgbm) -> None:
     """Gives each parameter to LightGBM with a data set of four rows, and each metric with a booster on it.
 
     `params` are typed and carry LightGBM's own names, with objective and num_class. Raises TrainingError with
@@ -36,29 +39,34 @@ def check_parameters(params: Mapping[str, Any], metrics: Sequence[str], lightgbm
         if name in _PER_COLUMN or name in _DEPENDENT:
             continue
         try:
-            _probe_data(lightgbm, {"verbosity": -1, name: value})
-        except (lightgbm.basic.LightGBMError, TypeError, ValueError) as error:
+            _probe_data(lightgbm, {"verbosity": -1, name: value}).free()
+        except LightgbmError as error:
             problems.append(f"{name}={value}: {without_source_place(error)}")
     goal = {"verbosity": -1, **{name: params[name] for name in ("objective", "num_class") if name in params}}
     try:
         _evaluated(lightgbm, {**goal, "metric": "None"})
         unknown = [metric for metric in metrics if not _evaluated(lightgbm, {**goal, "metric": metric})]
         problems.extend(f"metric={metric}: LightGBM has no such metric" for metric in unknown)
-    except lightgbm.basic.LightGBMError as error:
+    except LightgbmError as error:
         problems.append(without_source_place(error))
     if problems:
         raise TrainingError("hyperparameters: " + "; ".join(problems))
 
 
-def _probe_data(lightgbm: Any, params: dict[str, Any]) -> Any:
-    import numpy as np
-
+def _probe_data(lightgbm: Lightgbm, params: Mapping[str, Any]) -> Dataset:
+    data = Dataset.from_columns(lightgbm, np.arange(4.0).reshape(1, 4), params)
     # labels of 1 and one query group are allowed by every objective and metric
-    data = lightgbm.Dataset(np.arange(4.0).reshape(4, 1), label=np.ones(4), group=[4], params=params)
-    return data.construct()
+    data.set_labels(np.ones(4))
+    data.set_query_groups(np.array([4], dtype=np.int32))
+    return data
 
 
-def _evaluated(lightgbm: Any, params: dict[str, Any]) -> list[Any]:
-    booster = lightgbm.Booster(params, _probe_data(lightgbm, params))
-    results: list[Any] = booster.eval_train()
+def _evaluated(lightgbm: Lightgbm, params: Mapping[str, Any]) -> list[Evaluation]:
+    data = _probe_data(lightgbm, params)
+    try:
+        booster = Booster(data, None, params)
+        results = booster.evaluate(0)
+        booster.free()
+    finally:
+        data.free()
     return results

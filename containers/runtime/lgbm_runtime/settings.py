@@ -10,6 +10,7 @@ from lgbm_runtime.failure import TrainingError
 from lgbm_runtime.hyperparameters import Hyperparameters
 from lgbm_runtime.objectives import canonical_objective, num_class
 from lgbm_runtime.parameter_checks import check_parameters
+from lgbm_runtime.training_api import Lightgbm
 
 DEFAULT_OBJECTIVE = "regression"  # LightGBM's own
 
@@ -29,7 +30,7 @@ class Settings:
     early_stopping_round: int
 
 
-def settings_for(hyperparameters: Hyperparameters, classes: Sequence[Any] | None, lightgbm: Any) -> Settings:
+def settings_for(hyperparameters: Hyperparameters, classes: Sequence[Any] | None, lightgbm: Lightgbm) -> Settings:
     """Settings for a target with these classes (None: numeric, or not known for want of a schema).
 
     Raises TrainingError when the objective does not suit the target, or LightGBM refuses a parameter.

@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 import os
 import platform
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from lgbm_runtime import __version__
 from lgbm_runtime.artifact import write_artifact, write_output_data
+from lgbm_runtime.channel_files import size_of
 from lgbm_runtime.cpu import available_cpus
+from lgbm_runtime.evaluation import TRAIN, VALIDATION
 from lgbm_runtime.failure import TrainingError, report_failure
 from lgbm_runtime.job_config import check_channels, hosts_of
 from lgbm_runtime.paths import ContainerPaths
+from lgbm_runtime.piece_reader import PieceReader
 from lgbm_runtime.stopping import StopRequestedError, StopSignal
 
 if TYPE_CHECKING:
@@ -55,41 +59,45 @@ def train(paths: ContainerPaths) -> int:
 def _train(paths: ContainerPaths, stop: StopSignal) -> None:
     hosts = hosts_of(paths.resource_config_path)
     check_channels(paths.input_data_config_path)
+    cpus = available_cpus()
     # OpenMP reads it when LightGBM is loaded; a parameter num_threads would change the model's text
-    os.environ.setdefault("OMP_NUM_THREADS", str(available_cpus()))
+    os.environ.setdefault("OMP_NUM_THREADS", str(cpus))
+    size = sum(size_of(paths.channel_path(channel)) for channel in (TRAIN, VALIDATION))
+    # its processes are forked before numpy and LightGBM start threads
+    with closing(PieceReader(size, cpus)) as pieces:
+        _train_with(pieces, paths, stop, len(hosts))
 
-    from lgbm_runtime.boosting import LibraryLog, boost
+
+def _train_with(pieces: PieceReader, paths: ContainerPaths, stop: StopSignal, hosts: int) -> None:
+    from lgbm_runtime.boosting import boost
+    from lgbm_runtime.channel_data import ChannelReader
     from lgbm_runtime.channels import read_channels, read_schema
     from lgbm_runtime.hyperparameters import read_hyperparameters
-    from lgbm_runtime.lightgbm_library import LibraryError, import_lightgbm
-    from lgbm_runtime.objectives import check_labels
+    from lgbm_runtime.lightgbm_library import LibraryError
     from lgbm_runtime.settings import settings_for
+    from lgbm_runtime.training_api import Lightgbm
 
     try:
-        lightgbm: Any = import_lightgbm()
+        lightgbm = Lightgbm()
     except LibraryError as error:
         raise TrainingError(str(error)) from error
-    lightgbm.register_logger(LibraryLog())
-    _say(f"lgbm_runtime {__version__}, lightgbm {lightgbm.__version__}, python {platform.python_version()}")
-    hyperparameters = read_hyperparameters(paths.hyperparameters_path, lightgbm)
+    lightgbm.log_to(_say)
+    _say(f"lgbm_runtime {__version__}, lightgbm {lightgbm.version}, python {platform.python_version()}")
+    hyperparameters = read_hyperparameters(paths.hyperparameters_path, lightgbm.parameter_aliases())
     threads = hyperparameters.values.get("num_threads", os.environ["OMP_NUM_THREADS"])
-    _say(f"hosts: {len(hosts)}, threads: {threads}")
+    _say(f"hosts: {hosts}, threads: {threads}")
     schema = read_schema(paths)
     settings = settings_for(hyperparameters, None if schema is None else schema.classes, lightgbm)
     _say(f"hyperparameters: {json.dumps(dict(hyperparameters.values), sort_keys=True)}")
     channels = read_channels(paths, schema)
     for channel in channels.given:
-        rows, columns = channel.features.shape
-        _say(f"{channel.name}: {rows} rows, {columns} features, {', '.join(channel.files)}")
-        check_labels(settings.objective, channel.labels, channel.name)
-    outcome = boost(lightgbm, settings, channels, stop)
+        _say(f"{channel.name}: {channel.rows} rows, {channels.columns.width} features, {', '.join(channel.files)}")
+    outcome = boost(ChannelReader(pieces, channels.columns, lightgbm), settings, channels, stop)
     if outcome.stopped:
         _say(f"stopped by a signal after iteration {outcome.iterations}")
-    metadata = _metadata(hyperparameters, settings, channels, outcome, lightgbm.__version__)
-    write_artifact(paths.model_path, outcome.booster, metadata)
-    write_output_data(
-        paths.output_data_path, outcome.history.as_json(), channels.columns.feature_names, outcome.booster
-    )
+    metadata = _metadata(hyperparameters, settings, channels, outcome, lightgbm.version)
+    write_artifact(paths.model_path, outcome.model, metadata)
+    write_output_data(paths.output_data_path, outcome.history.as_json(), channels.columns.feature_names, outcome.model)
     _say(f"{outcome.iterations} iterations, best iteration {outcome.best_iteration}, model in {paths.model_path}")
 
 
