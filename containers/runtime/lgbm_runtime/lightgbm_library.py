@@ -1,4 +1,4 @@
-"""The one place that imports LightGBM."""
+"""The one place that imports the package `lightgbm`."""
 
 from __future__ import annotations
 
@@ -36,11 +36,16 @@ def import_lightgbm() -> ModuleType:
     try:
         import lightgbm
     except OSError as error:
-        raise LibraryError(f"LightGBM cannot be loaded: {error}{_remedy(str(error))}") from error
+        raise loading_error(error) from error
     finally:
         for name in hidden:
             del sys.modules[name]
     return lightgbm
+
+
+def loading_error(error: OSError) -> LibraryError:
+    """For what the loader of shared libraries says."""
+    return LibraryError(f"LightGBM cannot be loaded: {error}{_remedy(str(error))}")
 
 
 def _remedy(message: str) -> str:
