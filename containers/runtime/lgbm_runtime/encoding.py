@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from lgbm_runtime.errors import InvocationError
@@ -17,6 +18,8 @@ from lgbm_runtime.media_type import CSV, JSON, SUPPORTED, parse_media_type, spli
 _QUALITY = re.compile(r"0?\.\d{0,3}|0|1(\.0{0,3})?")
 
 
+# the few that the clients of one endpoint send
+@lru_cache(maxsize=64)
 def negotiate(accept: str | None) -> str:
     """The best of the supported media types; text/csv where the client names none.
 

@@ -245,6 +245,7 @@ class _NoBooster(LightgbmBooster):
     def __init__(self) -> None:
         self.objective = ""
         self.num_class = 1
+        self.num_trees = 0
         self.feature_names = []
         self.has_linear_trees = False
 
