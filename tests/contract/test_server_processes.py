@@ -342,4 +342,3 @@ def test_parent_stays_small(start: Start) -> None:
     if not maps.exists():
         pytest.skip("needs Linux's /proc")
     assert "lightgbm" in maps.read_text()
-

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _CHUNK_ROWS = 4096
 # From this many lines on, numpy's reader is faster than split() and float().
 _NUMPY_LINES = 64
+# It keeps the interpreter from other threads, here for a millisecond or two.
+_BLOCK_LINES = 1024
 # Quotes need the csv module; the others stand in texts that float() or older numpy take for numbers (1_0, 0x1p3).
 _NOT_PLAIN = '"_xX'
 
@@ -103,14 +105,19 @@ def _plain_values(text: str, width: int) -> Matrix | None:
     lines = text.split("\n")
     if lines[0].count(",") != width - 1:
         return None
+    if "" in lines:
+        # loadtxt leaves out empty ones
+        return None
     try:
         if len(lines) >= _NUMPY_LINES:
-            values = np.loadtxt(lines, dtype=np.float64, delimiter=",", comments=None, ndmin=2)
+            blocks = [lines[start : start + _BLOCK_LINES] for start in range(0, len(lines), _BLOCK_LINES)]
+            values = np.concatenate(
+                [np.loadtxt(block, dtype=np.float64, delimiter=",", comments=None, ndmin=2) for block in blocks]
+            )
         else:
             values = np.array([list(map(float, line.split(","))) for line in lines])
     except ValueError:
         return None
-    # loadtxt leaves out empty lines
     if values.shape != (len(lines), width) or np.isinf(values).any():
         return None
     return values
