@@ -23,7 +23,7 @@ from tests.contract.serving import Endpoint
 from tests.contract.test_http import CHUNKED, read_answers, request
 
 QUIET = settings(
-    max_examples=600,
+    max_examples=200,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

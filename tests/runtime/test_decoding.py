@@ -167,6 +167,14 @@ def test_numeric_target_is_refused_when_it_is_missing(rows: int) -> None:
     assert (caught.value.row, caught.value.column) == (rows, "target")
 
 
+@pytest.mark.parametrize("rows", [1, 2, 100])
+@pytest.mark.parametrize("cell", ["1_0", "\x1c1", "1\x1f", "0x1", "1\x00"])
+def test_cell_that_some_readers_take_for_a_number_is_refused(cell: str, rows: int) -> None:
+    with pytest.raises(InvocationError) as caught:
+        decode("\n".join(["1,2,3"] * (rows - 1) + [f"1,{cell},3"]).encode(), None, NUMERIC)
+    assert (caught.value.row, caught.value.column) == (rows, "b")
+
+
 CELLS = st.sampled_from(
     [*MISSING, "1", "-0", "1e5", "1e999", "1e308", "-inf", "1_0", "0x1", " 2 ", "\t3", "\x1c4", "5\n", "\n", "\r", "a", '"6"', "+7", ".5", "8.", "١", "\x00", "\ufeff"]
 ) | st.floats().map(repr)  # fmt: skip

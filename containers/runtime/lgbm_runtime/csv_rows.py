@@ -29,8 +29,9 @@ _CHUNK_ROWS = 4096
 _NUMPY_LINES = 64
 # It keeps the interpreter from other threads, here for a millisecond or two.
 _BLOCK_LINES = 1024
-# Quotes need the csv module; the others stand in texts that float() or older numpy take for numbers (1_0, 0x1p3).
-_NOT_PLAIN = '"_xX'
+# Quotes need the csv module; the others stand in texts that float() or numpy take for numbers (1_0, 0x1p3), or that
+# numpy takes for blanks.
+_NOT_PLAIN = '"_xX\x1c\x1d\x1e\x1f'
 
 
 @dataclass(frozen=True)
