@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lgbm_runtime import csv_rows
 from lgbm_runtime.cells import MISSING
 from lgbm_runtime.csv_rows import plain_row, rows_from_csv
 from lgbm_runtime.decoding import MAX_BODY_BYTES, decode
@@ -176,7 +177,7 @@ def test_cell_that_some_readers_take_for_a_number_is_refused(cell: str, rows: in
 
 
 CELLS = st.sampled_from(
-    [*MISSING, "1", "-0", "1e5", "1e999", "1e308", "-inf", "1_0", "0x1", " 2 ", "\t3", "\x1c4", "5\n", "\n", "\r", "a", '"6"', "+7", ".5", "8.", "١", "\x00", "\ufeff"]
+    [*MISSING, "1", "-0", "-0 ", "-0.0", "true", "null", "[1]", "1]", "[1", "{}", "9" * 30, "18446744073709551615", "1e5", "1e999", "1e308", "-inf", "1_0", "0x1", " 2 ", "\t3", "\x1c4", "5\n", "\n", "\r", "a", '"6"', "+7", ".5", "8.", "١", "\x00", "\ufeff"]
 ) | st.floats().map(repr)  # fmt: skip
 
 
@@ -188,11 +189,19 @@ def test_a_single_row_is_read_as_a_table_of_one_row_is(text: str) -> None:
     for schema in (NUMERIC, SINGLE):
         row = plain_row(text.encode(), schema.width)
         if row is not None:
-            np.testing.assert_array_equal(np.array([row]), decode(text.encode(), "text/csv", schema).matrix)
+            expected = decode(text.encode(), "text/csv", schema).matrix[0]
+            np.testing.assert_array_equal(np.array(row), expected)
+            numbers = ~np.isnan(expected)
+            assert np.array(row)[numbers].tobytes() == expected[numbers].tobytes()
 
 
+@pytest.mark.parametrize("with_orjson", [True, False])
 @pytest.mark.parametrize("text", ["1,2,3", "1,2,3\n", ",,\n", "1,,nan", "-0,1e308,1e308", "1,1e308,1e308\n"])
-def test_a_single_row_of_numbers_and_gaps_needs_no_closer_look(text: str) -> None:
+def test_a_single_row_of_numbers_and_gaps_needs_no_closer_look(
+    text: str, with_orjson: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_orjson:
+        monkeypatch.setattr(csv_rows, "orjson", None)
     row = plain_row(text.encode(), 3)
     assert row is not None
     np.testing.assert_array_equal(np.array([row]), decode(text.encode(), "text/csv", NUMERIC).matrix)

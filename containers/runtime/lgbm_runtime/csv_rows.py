@@ -16,6 +16,7 @@ import numpy as np
 
 from lgbm_runtime.cells import Column, Unseen, columns_of, is_number_or_missing, listed
 from lgbm_runtime.errors import InvocationError
+from lgbm_runtime.optional_orjson import orjson
 from lgbm_runtime.schema import Schema
 
 if TYPE_CHECKING:
@@ -80,18 +81,37 @@ def plain_row(body: bytes, width: int) -> array[float] | None:
     # float() takes all three for parts of a number, or for blanks around one
     if b"_" in body or b"\r" in body or 0 <= body.find(b"\n") < len(body) - 1:
         return None
-    cells = body.split(b",")
-    if len(cells) != width or body in (b"", b"\n"):
+    row = _json_numbers(body)
+    if row is None:
+        row = _numbers_and_gaps(body)
+    if row is None or len(row) != width or body in (b"", b"\n"):
         return None
-    try:
-        row = array("d", map(float, cells))
-    except ValueError:
-        try:
-            row = array("d", [float(cell) if cell and cell != b"\n" else math.nan for cell in cells])
-        except ValueError:
-            return None
     # a sum that is finite has no infinite part
     return row if math.isfinite(sum(row)) or not any(map(math.isinf, row)) else None
+
+
+def _json_numbers(line: bytes) -> array[float] | None:
+    """The numbers in a line that could also stand in a JSON list; None for any other line."""
+    # it takes -0 for 0, and array takes true and false for numbers
+    if orjson is None or line.count(b"-0") != line.count(b"-0.") or b"t" in line or b"f" in line:
+        return None
+    try:
+        return array("d", orjson.loads(b"[%b]" % line))
+    except (ValueError, TypeError):
+        return None
+
+
+def _numbers_and_gaps(line: bytes) -> array[float] | None:
+    """The numbers in a line as float() reads them, NaN for empty cells; None where there is anything else."""
+    cells = line.split(b",")
+    try:
+        return array("d", map(float, cells))
+    except ValueError:
+        pass
+    try:
+        return array("d", [float(cell) if cell and cell != b"\n" else math.nan for cell in cells])
+    except ValueError:
+        return None
 
 
 def _plain_values(text: str, width: int) -> Matrix | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 import math
@@ -14,9 +13,8 @@ from typing import Any
 
 from lgbm_runtime.errors import InvocationError
 from lgbm_runtime.media_type import CSV, JSON, SUPPORTED, parse_media_type, split_elements
+from lgbm_runtime.optional_orjson import orjson
 
-# AWS's images have none.
-orjson = importlib.import_module("orjson") if importlib.util.find_spec("orjson") else None
 # RFC 9110, 12.4.2
 _QUALITY = re.compile(r"0?\.\d{0,3}|0|1(\.0{0,3})?")
 
