@@ -60,6 +60,10 @@ class Served:
             self.site.close_expired()
             await asyncio.sleep(0.02)
         server.close()
+        for connection in list(self.site.connections):
+            connection.transport.abort()
+        while self.site.connections:  # noqa: ASYNC110 - a set has no event for "empty"
+            await asyncio.sleep(0.01)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(self._listener.getsockname(), timeout=10)
