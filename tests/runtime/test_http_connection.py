@@ -99,8 +99,10 @@ def test_connection_is_closed_when_no_request_comes(served: Served) -> None:
         time.sleep(0.2)
         used.sendall(request(b"a"))
         read_answers(used, 1)
-        assert seconds_to_end(fresh) < 0.4
-        assert 0.1 < seconds_to_end(used) < 0.6
+        answered = time.monotonic()
+        assert seconds_to_end(fresh) < 5
+        assert seconds_to_end(used) < 5
+        assert time.monotonic() - answered > 0.3
 
 
 def test_request_gets_408_when_it_is_not_whole_in_time(served: Served) -> None:
@@ -115,7 +117,7 @@ def test_request_gets_408_when_it_is_not_whole_in_time(served: Served) -> None:
             time.sleep(0.02)
         [(status, _)] = read_answers(connection, 1)
         assert status == 408
-        assert 0.7 < time.monotonic() - began < 3
+        assert 0.7 < time.monotonic() - began < 6
 
 
 def test_client_that_does_not_read_is_cut_off(served: Served) -> None:
