@@ -114,8 +114,15 @@ def _numbers_and_gaps(line: bytes) -> array[float] | None:
         return None
 
 
+def _with_nan(text: str) -> str:
+    """The table with nan in its empty cells, which numpy and float() read; an empty line stays one."""
+    # twice, since cells that are beside each other share a comma
+    text = text.replace(",,", ",nan,").replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
+    return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")
+
+
 def _plain_values(text: str, width: int) -> Matrix | None:
-    """The matrix of a table that holds nothing but numbers, to the bit as float() reads them.
+    """The matrix of a table that holds nothing but numbers and empty cells, to the bit as float() reads them.
 
     None where it holds something else, which then needs a closer look.
     """
@@ -123,7 +130,7 @@ def _plain_values(text: str, width: int) -> Matrix | None:
         return None
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
+    lines = _with_nan(text).split("\n")
     if lines[0].count(",") != width - 1:
         return None
     if "" in lines:
