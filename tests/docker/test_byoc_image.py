@@ -255,7 +255,7 @@ def test_workers_are_as_many_as_the_processors_that_the_container_may_use(
     server = containers.serve(model_path, nano_cpus=int(cpus * 1e9), mem_limit="256m")
     endpoint = server.endpoint()
     workers = min(2, os.cpu_count() or 1) if cpus > 1 else 1
-    assert f" with {workers} worker{'s' if workers > 1 else ''} x 1 threads" in server.log
+    assert f" with {workers} worker{'s' if workers > 1 else ''} x {workers} threads" in server.log
     assert endpoint.ask("POST", "/invocations", LINE, {"Content-Type": CSV}).status == 200
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lgbm_runtime import csv_rows
 from lgbm_runtime.cells import MISSING
-from lgbm_runtime.csv_rows import rows_from_csv
+from lgbm_runtime.csv_rows import plain_row, rows_from_csv
 from lgbm_runtime.decoding import MAX_BODY_BYTES, decode
 from lgbm_runtime.errors import InvocationError
 from lgbm_runtime.schema import Schema
@@ -165,3 +166,42 @@ def test_numeric_target_is_refused_when_it_is_missing(rows: int) -> None:
     with pytest.raises(InvocationError) as caught:
         rows_from_csv("1,2,3,4\n" * (rows - 1) + "1,2,3,nan", NUMERIC, with_target=True)
     assert (caught.value.row, caught.value.column) == (rows, "target")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 100])
+@pytest.mark.parametrize("cell", ["1_0", "\x1c1", "1\x1f", "0x1", "1\x00"])
+def test_cell_that_some_readers_take_for_a_number_is_refused(cell: str, rows: int) -> None:
+    with pytest.raises(InvocationError) as caught:
+        decode("\n".join(["1,2,3"] * (rows - 1) + [f"1,{cell},3"]).encode(), None, NUMERIC)
+    assert (caught.value.row, caught.value.column) == (rows, "b")
+
+
+CELLS = st.sampled_from(
+    [*MISSING, "1", "-0", "-0 ", "-0.0", "true", "null", "[1]", "1]", "[1", "{}", "9" * 30, "18446744073709551615", "1e5", "1e999", "1e308", "-inf", "1_0", "0x1", " 2 ", "\t3", "\x1c4", "5\n", "\n", "\r", "a", '"6"', "+7", ".5", "8.", "١", "\x00", "\ufeff"]
+) | st.floats().map(repr)  # fmt: skip
+
+
+@given(
+    st.lists(CELLS, min_size=1, max_size=4).map(",".join)
+    | st.tuples(st.lists(CELLS, min_size=3, max_size=3).map(",".join), st.sampled_from(["", "\n", "\r\n", "\n\n"])).map("".join)
+)  # fmt: skip
+def test_a_single_row_is_read_as_a_table_of_one_row_is(text: str) -> None:
+    for schema in (NUMERIC, SINGLE):
+        row = plain_row(text.encode(), schema.width)
+        if row is not None:
+            expected = decode(text.encode(), "text/csv", schema).matrix[0]
+            np.testing.assert_array_equal(np.array(row), expected)
+            numbers = ~np.isnan(expected)
+            assert np.array(row)[numbers].tobytes() == expected[numbers].tobytes()
+
+
+@pytest.mark.parametrize("with_orjson", [True, False])
+@pytest.mark.parametrize("text", ["1,2,3", "1,2,3\n", ",,\n", "1,,nan", "-0,1e308,1e308", "1,1e308,1e308\n"])
+def test_a_single_row_of_numbers_and_gaps_needs_no_closer_look(
+    text: str, with_orjson: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_orjson:
+        monkeypatch.setattr(csv_rows, "orjson", None)
+    row = plain_row(text.encode(), 3)
+    assert row is not None
+    np.testing.assert_array_equal(np.array([row]), decode(text.encode(), "text/csv", NUMERIC).matrix)

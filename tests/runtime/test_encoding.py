@@ -4,9 +4,10 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lgbm_runtime import encoding
 from lgbm_runtime.encoding import encode, negotiate
 from lgbm_runtime.errors import InvocationError
 from lgbm_runtime.media_type import parse_media_type, split_elements
@@ -47,12 +48,33 @@ def test_request_is_not_acceptable_when_nothing_fits(accept: str) -> None:
     assert caught.value.status == 406
 
 
+@pytest.fixture(params=["orjson", "no orjson"])
+def each_writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With orjson, which our images have, and without, as in AWS's."""
+    if request.param == "no orjson":
+        monkeypatch.setattr(encoding, "orjson", None)
+
+
+@pytest.mark.usefixtures("each_writer")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.floats(), min_size=1))
 def test_csv_keeps_every_bit(values: list[float]) -> None:
     lines = encode(values, CSV).decode().splitlines()
     assert [float(line).hex() for line in lines] == [value.hex() for value in values]
+    table = encode([values, values], CSV).decode().splitlines()
+    assert [[float(cell).hex() for cell in line.split(",")] for line in table] == [
+        [value.hex() for value in values]
+    ] * 2
 
 
+@pytest.mark.usefixtures("each_writer")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_json_keeps_every_bit(values: list[float]) -> None:
+    assert [value.hex() for value in json.loads(encode(values, JSON))["predictions"]] == [v.hex() for v in values]
+
+
+@pytest.mark.usefixtures("each_writer")
 def test_several_values_stand_in_one_line() -> None:
     assert encode([[1.5, 2.0], [0.1, 3.0]], CSV) == b"1.5,2.0\n0.1,3.0\n"
     assert encode([[1, 2]], CSV) == b"1,2\n"
@@ -60,12 +82,14 @@ def test_several_values_stand_in_one_line() -> None:
     assert encode([[1.5, 2.0], [0.1, 3.0]], LINES) == b"[1.5, 2.0]\n[0.1, 3.0]\n"
 
 
+@pytest.mark.usefixtures("each_writer")
 def test_labels_are_quoted_when_they_need_it() -> None:
     labels = ["plain", 'say "hi", you', "two\nlines", "grün", ""]
     assert encode(labels, CSV) == 'plain\n"say ""hi"", you"\n"two\nlines"\ngrün\n""\n'.encode()
     assert json.loads(encode(labels, JSON)) == {"predictions": labels}
 
 
+@pytest.mark.usefixtures("each_writer")
 def test_json_has_null_when_a_value_is_not_finite() -> None:
     assert encode([1.0, math.nan, -math.inf], JSON) == b'{"predictions": [1.0, null, null]}'
     assert encode([[math.inf, 2.0]], LINES) == b"[null, 2.0]\n"

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Callable
 
+import numpy as np
+
+from lgbm_runtime import c_api
 from lgbm_runtime.errors import ModelError
-from lgbm_runtime.lightgbm_library import import_lightgbm
 
 if TYPE_CHECKING:
-    import numpy as np
+    from array import array
+
     from numpy.typing import NDArray
 
-# What LightGBM computes itself, and the arguments of Booster.predict that ask for it.
+# What LightGBM computes itself.
 PREDICTION = "prediction"
 RAW_SCORE = "raw_score"
 LEAF_INDEX = "leaf_index"
 CONTRIBUTIONS = "contributions"
-_ARGUMENTS = {
-    PREDICTION: {},
-    RAW_SCORE: {"raw_score": True},
-    LEAF_INDEX: {"pred_leaf": True},
-    CONTRIBUTIONS: {"pred_contrib": True},
+_KINDS = {
+    PREDICTION: c_api.NORMAL,
+    RAW_SCORE: c_api.RAW_SCORE,
+    LEAF_INDEX: c_api.LEAF_INDEX,
+    CONTRIBUTIONS: c_api.CONTRIBUTIONS,
 }
+# Rows that one thread predicts before it looks for others: a few milliseconds' work, so that requests which came
+# together get on together, and little beside it is what handing over costs.
+_BLOCK_ROWS = 512
 
 
 class LightgbmBooster:
@@ -30,13 +37,16 @@ class LightgbmBooster:
 
     `objective` is LightGBM's canonical name, empty where the model was trained with a function of the user's own.
     `num_class` is 1 unless the objective is a multiclass one. `feature_names` are in the order of the columns.
-    `has_linear_trees`: LightGBM has no feature contributions for such a model.
+    `has_linear_trees`: LightGBM has no feature contributions for such a model. `predict_row` is `predict` for a single
+    row of plain float64 and the output PREDICTION: from its features to a list of one value, or of one a class. May be
+    used by several threads at once.
     """
 
     def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
-        """Loads LightGBM's text model; `num_threads` None leaves LightGBM its default.
+        """Loads LightGBM's text model; `num_threads` predict on large matrices, None is one.
 
-        Raises ModelError naming the file where it is missing or no model.
+        Starts no thread, so that the process may be forked. Raises ModelError naming the file where it is missing or no
+        model, and LibraryError.
         """
         try:
             text = model_path.read_text(encoding="utf-8")
@@ -50,15 +60,18 @@ class LightgbmBooster:
         # LightGBM trusts what it reads: a file that was cut off can take the process with it
         if "\nend of trees" not in text:
             raise ModelError(f"the model file {model_path} is cut off: it has no line 'end of trees'")
-        lightgbm = import_lightgbm()
-        try:
-            self._booster = lightgbm.Booster(model_str=text)
-        except lightgbm.basic.LightGBMError as error:
-            raise ModelError(f"LightGBM cannot load the model file {model_path}: {error}") from error
-        self._arguments: dict[str, Any] = {} if num_threads is None else {"num_threads": num_threads}
         self.objective = (header.get("objective") or "").split(" ")[0]
         self.num_class = int(header.get("num_class", "1"))
-        self.feature_names: list[str] = self._booster.feature_name()
+        # LightGBM has put underscores in the place of blanks
+        self.feature_names = header.get("feature_names", "").split()
+        try:
+            self._model = c_api.Model(c_api.load_library(), text, self.width)
+        except c_api.CallError as error:
+            raise ModelError(f"LightGBM cannot load the model file {model_path}: {error}") from error
+        self.predict_row: Callable[[array[float]], list[float]] = self._model.predict_row
+        self.num_trees = text.count("\nTree=")
+        self._threads = num_threads or 1
+        self._executor: ThreadPoolExecutor | None = None
         self.has_linear_trees = "\nis_linear=1" in text
 
     @property
@@ -67,9 +80,25 @@ class LightgbmBooster:
         return len(self.feature_names)
 
     def predict(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
-        """What `Booster.predict` gives for (rows, features): (rows) or (rows, values), leaf indices as int32."""
-        result: NDArray[np.float64] = self._booster.predict(matrix, **_ARGUMENTS[output], **self._arguments)
-        return result
+        """What `Booster.predict` gives for (rows, features): (rows) or (rows, values); leaf indices are int32 there."""
+        matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+        if matrix.ndim != 2 or matrix.shape[1] != self.width:
+            raise ValueError(f"a matrix of shape {matrix.shape} for a model of {self.width} features")
+        blocks = [matrix[start : start + _BLOCK_ROWS] for start in range(0, len(matrix), _BLOCK_ROWS)]
+        kind = _KINDS[output]
+        if len(blocks) == 1 or self._threads == 1:
+            values = self._model.predict(matrix, kind)
+        else:
+            values = np.concatenate(list(self._pool().map(lambda block: self._model.predict(block, kind), blocks)))
+        if output == LEAF_INDEX:
+            return values.astype(np.int32)
+        return values[:, 0] if values.shape[1] == 1 and output != CONTRIBUTIONS else values
+
+    def _pool(self) -> ThreadPoolExecutor:
+        # as late as possible: threads do not survive a fork
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="prediction")
+        return self._executor
 
 
 def _header(text: str) -> dict[str, str]:

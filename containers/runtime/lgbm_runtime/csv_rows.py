@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ import numpy as np
 
 from lgbm_runtime.cells import Column, Unseen, columns_of, is_number_or_missing, listed
 from lgbm_runtime.errors import InvocationError
+from lgbm_runtime.optional_orjson import orjson
 from lgbm_runtime.schema import Schema
 
 if TYPE_CHECKING:
@@ -25,8 +28,11 @@ if TYPE_CHECKING:
 _CHUNK_ROWS = 4096
 # From this many lines on, numpy's reader is faster than split() and float().
 _NUMPY_LINES = 64
-# Quotes need the csv module; the others stand in texts that float() or older numpy take for numbers (1_0, 0x1p3).
-_NOT_PLAIN = '"_xX'
+# It keeps the interpreter from other threads, here for a millisecond or two.
+_BLOCK_LINES = 1024
+# Quotes need the csv module; the others stand in texts that float() or numpy take for numbers (1_0, 0x1p3), or that
+# numpy takes for blanks.
+_NOT_PLAIN = '"_xX\x1c\x1d\x1e\x1f'
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,56 @@ def rows_from_csv(text: str, schema: Schema, *, with_target: bool = False, heade
     return Rows(np.ascontiguousarray(values[:, :-1]), values[:, -1].copy(), unseen.levels)
 
 
+def plain_row(body: bytes, width: int) -> array[float] | None:
+    """The row in a body that is one line of numbers and empty cells, to the bit as `rows_from_csv` reads it.
+
+    None for any other body, which needs a closer look.
+    """
+    # float() takes all three for parts of a number, or for blanks around one
+    if b"_" in body or b"\r" in body or 0 <= body.find(b"\n") < len(body) - 1:
+        return None
+    row = _json_numbers(body)
+    if row is None:
+        row = _numbers_and_gaps(body)
+    if row is None or len(row) != width or body in (b"", b"\n"):
+        return None
+    # a sum that is finite has no infinite part
+    return row if math.isfinite(sum(row)) or not any(map(math.isinf, row)) else None
+
+
+def _json_numbers(line: bytes) -> array[float] | None:
+    """The numbers in a line that could also stand in a JSON list; None for any other line."""
+    # it takes -0 for 0, and array takes true and false for numbers
+    if orjson is None or line.count(b"-0") != line.count(b"-0.") or b"t" in line or b"f" in line:
+        return None
+    try:
+        return array("d", orjson.loads(b"[%b]" % line))
+    except (ValueError, TypeError):
+        return None
+
+
+def _numbers_and_gaps(line: bytes) -> array[float] | None:
+    """The numbers in a line as float() reads them, NaN for empty cells; None where there is anything else."""
+    cells = line.split(b",")
+    try:
+        return array("d", map(float, cells))
+    except ValueError:
+        pass
+    try:
+        return array("d", [float(cell) if cell and cell != b"\n" else math.nan for cell in cells])
+    except ValueError:
+        return None
+
+
+def _with_nan(text: str) -> str:
+    """The table with nan in its empty cells, which numpy and float() read; an empty line stays one."""
+    # twice, since cells that are beside each other share a comma
+    text = text.replace(",,", ",nan,").replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
+    return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")
+
+
 def _plain_values(text: str, width: int) -> Matrix | None:
-    """The matrix of a table that holds nothing but numbers, to the bit as float() reads them.
+    """The matrix of a table that holds nothing but numbers and empty cells, to the bit as float() reads them.
 
     None where it holds something else, which then needs a closer look.
     """
@@ -76,17 +130,22 @@ def _plain_values(text: str, width: int) -> Matrix | None:
         return None
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
+    lines = _with_nan(text).split("\n")
     if lines[0].count(",") != width - 1:
+        return None
+    if "" in lines:
+        # loadtxt leaves out empty ones
         return None
     try:
         if len(lines) >= _NUMPY_LINES:
-            values = np.loadtxt(lines, dtype=np.float64, delimiter=",", comments=None, ndmin=2)
+            blocks = [lines[start : start + _BLOCK_LINES] for start in range(0, len(lines), _BLOCK_LINES)]
+            values = np.concatenate(
+                [np.loadtxt(block, dtype=np.float64, delimiter=",", comments=None, ndmin=2) for block in blocks]
+            )
         else:
             values = np.array([list(map(float, line.split(","))) for line in lines])
     except ValueError:
         return None
-    # loadtxt leaves out empty lines
     if values.shape != (len(lines), width) or np.isinf(values).any():
         return None
     return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +62,17 @@ def decode(body: bytes, content_type: str | None, schema: Schema) -> Decoded:
     else:
         rows = rows_from_json_lines(text, schema)
     return Decoded(np.ascontiguousarray(rows.matrix), rows.unseen)
+
+
+@lru_cache(maxsize=64)
+def is_plain_csv(content_type: str | None) -> bool:
+    """Whether a body of this type is CSV in UTF-8 that may have a header or not."""
+    if content_type is None or not content_type.strip():
+        return True
+    media_type = parse_media_type(content_type)
+    if media_type is None or media_type.name != CSV or "header" in media_type.parameters:
+        return False
+    return media_type.parameters.get("charset", "utf-8").lower() == "utf-8"
 
 
 def too_large() -> InvocationError:

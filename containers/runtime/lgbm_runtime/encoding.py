@@ -8,15 +8,19 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from lgbm_runtime.errors import InvocationError
 from lgbm_runtime.media_type import CSV, JSON, SUPPORTED, parse_media_type, split_elements
+from lgbm_runtime.optional_orjson import orjson
 
 # RFC 9110, 12.4.2
 _QUALITY = re.compile(r"0?\.\d{0,3}|0|1(\.0{0,3})?")
 
 
+# the few that the clients of one endpoint send
+@lru_cache(maxsize=64)
 def negotiate(accept: str | None) -> str:
     """The best of the supported media types; text/csv where the client names none.
 
@@ -40,15 +44,15 @@ def negotiate(accept: str | None) -> str:
 def encode(values: Sequence[Any], media_type: str) -> bytes:
     """The body: `values` has one element a row, a number, a text or a list of numbers.
 
-    Numbers keep every bit (Python's repr). text/csv is a row a line; JSON is `{"predictions": [...]}`; JSON Lines is an
-    element a line. JSON has no infinity and no NaN: they are null there.
+    Numbers keep every bit: the fewest digits that give the same float64, in orjson's spelling where there is orjson
+    (`1e-7`, ten times as fast), else in Python's (`1e-07`). text/csv is a row a line; JSON is `{"predictions": [...]}`;
+    JSON Lines is an element a line. JSON has no infinity and no NaN: they are null there.
     """
     if media_type == CSV:
-        return _csv(values).encode("utf-8", "backslashreplace")
-    values = _finite(values)
+        return _csv(values)
     if media_type == JSON:
-        return json.dumps({"predictions": values}, allow_nan=False).encode("ascii")
-    return "".join(json.dumps(value, allow_nan=False) + "\n" for value in values).encode("ascii")
+        return _json(values)
+    return "".join(json.dumps(value, allow_nan=False) + "\n" for value in _finite(values)).encode("ascii")
 
 
 def _ranges(accept: str) -> dict[str, tuple[float, int]]:
@@ -66,14 +70,27 @@ def _ranges(accept: str) -> dict[str, tuple[float, int]]:
     return ranges
 
 
-def _csv(values: Sequence[Any]) -> str:
+def _csv(values: Sequence[Any]) -> bytes:
+    if not isinstance(values[0], (float, list)):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([value] for value in values)
+        return text.getvalue().encode("utf-8", "backslashreplace")
+    if orjson is not None:
+        written: bytes = orjson.dumps(values)
+        # it writes null for what is not finite
+        if b"n" not in written:
+            if isinstance(values[0], float):
+                return written[1:-1].replace(b",", b"\n") + b"\n"
+            return written[2:-2].replace(b"],[", b"\n") + b"\n"
     if isinstance(values[0], float):
-        return "\n".join(map(repr, values)) + "\n"
-    if isinstance(values[0], list):
-        return "".join(",".join(map(repr, row)) + "\n" for row in values)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([value] for value in values)
-    return text.getvalue()
+        return ("\n".join(map(repr, values)) + "\n").encode("ascii")
+    return "".join(",".join(map(repr, row)) + "\n" for row in values).encode("ascii")
+
+
+def _json(values: Sequence[Any]) -> bytes:
+    if orjson is not None and isinstance(values[0], (float, list)):
+        return b'{"predictions": %b}' % orjson.dumps(values).replace(b",", b", ")
+    return json.dumps({"predictions": _finite(values)}, allow_nan=False).encode("ascii")
 
 
 def _finite(values: Sequence[Any]) -> list[Any]:

@@ -39,6 +39,8 @@ def requested_output(attributes: str, outputs: Sequence[str]) -> str:
     Unknown attributes are none of this program's business. Raises InvocationError(400) for an output that is not among
     `outputs`, and for two different ones.
     """
+    if not attributes:
+        return PREDICTION
     wanted: str | None = None
     for attribute in attributes.replace(";", ",").split(","):
         name, _, value = attribute.partition("=")

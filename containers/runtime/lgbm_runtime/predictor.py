@@ -12,13 +12,15 @@ from urllib.parse import quote
 import numpy as np
 
 from lgbm_runtime.booster import PREDICTION, LightgbmBooster
-from lgbm_runtime.decoding import decode
+from lgbm_runtime.csv_rows import plain_row
+from lgbm_runtime.decoding import decode, is_plain_csv
 from lgbm_runtime.encoding import encode, negotiate
 from lgbm_runtime.errors import ModelError, SchemaError
 from lgbm_runtime.outputs import BINARY, MULTICLASS, compute, outputs_of, requested_output
 from lgbm_runtime.schema import Feature, Schema
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable
 
 # The name under which inference code written for the notebook opens the model, whatever its objective.
@@ -45,7 +47,9 @@ class Predictor:
         """`log` takes one line; the default writes it to stderr."""
         self.schema = schema
         self.outputs = outputs_of(booster)
+        self.num_trees = booster.num_trees
         self._booster = booster
+        self._is_numeric = not schema.categorical_indices
         self._log = log or _write_line
 
     @staticmethod
@@ -77,9 +81,18 @@ class Predictor:
         """
         media_type = negotiate(accept)
         output = requested_output(attributes, self.outputs)
+        if output == PREDICTION and self._is_numeric and is_plain_csv(content_type):
+            row = plain_row(body, self.schema.width)
+            if row is not None:
+                return Answer(encode(self._predict_row(row), media_type), media_type)
         decoded = decode(body, content_type, self.schema)
         values = compute(self._booster, decoded.matrix, output, self.schema.classes)
         return Answer(encode(values, media_type), media_type, self._say_unseen(decoded.unseen))
+
+    def _predict_row(self, row: array[float]) -> list[Any]:
+        """What `compute` gives for a matrix of this row."""
+        values = self._booster.predict_row(row)
+        return values if len(values) == 1 else [values]
 
     def _say_unseen(self, unseen: tuple[tuple[str, str], ...]) -> str:
         if not unseen:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import faulthandler
+import gc
 import os
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lgbm_runtime import __version__
 from lgbm_runtime.cpu import available_cpus, workers_and_threads
+from lgbm_runtime.errors import ModelError
 from lgbm_runtime.paths import ContainerPaths
-from lgbm_runtime.supervisor import Supervisor, WorkerPipes
+from lgbm_runtime.supervisor import CANNOT_SERVE, Supervisor, WorkerPipes
+from lgbm_runtime.user_functions import find_program
+
+if TYPE_CHECKING:
+    from lgbm_runtime.predictor import Predictor
+    from lgbm_runtime.user_code import InferenceCode
 
 DEFAULT_PORT = 8080
 PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
@@ -29,27 +39,65 @@ def serve(
     """Serves until SIGTERM or SIGINT; returns the exit code: 0 after a signal, 1 after a failure.
 
     `descriptor` is an inherited listening socket; without it, `port` on all interfaces, else that of the environment,
-    else 8080. This process loads neither numpy nor LightGBM: the workers are forked from it.
+    else 8080. This process loads the model, and the workers that are forked from it share its memory; a user's code,
+    which may start threads, is loaded by each worker.
     """
+    # a crash in native code leaves its Python stack in the log
+    faulthandler.enable()
+    model_path = paths.model_path
     try:
         listener = _listener(environment, port, descriptor)
-        workers, threads = workers_and_threads(available_cpus(), _worker_count(environment))
-    except ServeError as error:
+        has_user_code = find_program(model_path, environment) is not None
+        cpus = available_cpus()
+        workers, threads = workers_and_threads(cpus, _worker_count(environment))
+    except (ServeError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
-    # Both libraries read them when they are loaded; threads that wait for one another cost more than they compute.
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+    # Threads of our own share out what is large among all processors, and sleep while there is nothing.
+    threads = threads if has_user_code else cpus
+    # Libraries read both when they are loaded; their threads burn time where they wait for one another.
+    os.environ["OMP_NUM_THREADS"] = str(threads) if has_user_code else "1"
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-    def work(pipes: WorkerPipes) -> int:
-        from lgbm_runtime.worker import run_worker
+    # imported before the fork, so that it is in memory once
+    from lgbm_runtime.acceptor import ConnectionCounts
+    from lgbm_runtime.worker import run_worker
 
-        return run_worker(listener, paths.model_path, threads, workers, pipes)
+    service = None if has_user_code else _loaded(model_path, threads)
+    if service is None and not has_user_code:
+        return 1
+    counts = ConnectionCounts(workers)
+
+    def work(pipes: WorkerPipes) -> int:
+        from lgbm_runtime.app import App
+
+        answering = service or _loaded(model_path, threads)
+        if answering is None:
+            return CANNOT_SERVE
+        run_worker(listener, App(answering, workers), counts, pipes)
+        return 0
 
     host, bound_port = listener.getsockname()[:2]
     plural = "worker" if workers == 1 else "workers"
-    place = f"{paths.model_path} on {host}:{bound_port} with {workers} {plural} x {threads} threads"
+    place = f"{model_path} on {host}:{bound_port} with {workers} {plural} x {threads} threads"
+    # what is alive now stays: collections would only copy shared pages
+    gc.collect()
+    gc.freeze()
     return Supervisor(work, workers, f"lgbm_runtime {__version__} serving {place}").run()
+
+
+def _loaded(model_path: Path, threads: int) -> Predictor | InferenceCode | None:
+    """What answers requests, proven; None after a line on stderr that says why nothing can."""
+    from lgbm_runtime.lightgbm_library import LibraryError
+    from lgbm_runtime.user_code import load_service
+
+    try:
+        service = load_service(model_path, os.environ, threads)
+        service.prove()
+    except (ModelError, LibraryError) as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return None
+    return service
 
 
 def _listener(environment: Mapping[str, str], port: int | None, descriptor: int | None) -> socket.socket:

@@ -26,25 +26,26 @@ class WorkerPipes:
     """A worker's ends of two pipes.
 
     It writes its process id and a line feed to `ready` when it serves; `lifeline` is at its end once the parent is
-    gone, however that came.
+    gone, however that came. `place` is a number below that of the workers, which no other one has at the same time.
     """
 
     ready: int
     lifeline: int
+    place: int
 
 
 @dataclass
 class Supervisor:
     """Keeps `count` processes running, each of which calls `work`; its return value is the process's exit code.
 
-    Nothing but the standard library may have been imported, and no thread started, where `run` is called: it forks.
+    No thread may have been started where `run` is called: it forks.
     `announcement` is printed when all serve for the first time.
     """
 
     work: Callable[[WorkerPipes], int]
     count: int
     announcement: str
-    _workers: set[int] = field(default_factory=set)
+    _workers: dict[int, int] = field(default_factory=dict)  # process id -> place
     _serving: set[int] = field(default_factory=set)
     _deaths: list[float] = field(default_factory=list)
     _exit_code: int | None = None
@@ -82,13 +83,14 @@ class Supervisor:
     def _fork(self) -> None:
         # a signal that came between fork and the child's own handlers would be lost to the child
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        place = min(set(range(self.count)) - set(self._workers.values()))
         pid = os.fork()
         if pid == 0:
-            self._be_worker()
-        self._workers.add(pid)
+            self._be_worker(place)
+        self._workers[pid] = place
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
-    def _be_worker(self) -> NoReturn:
+    def _be_worker(self, place: int) -> NoReturn:
         exit_code = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -99,7 +101,7 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             for descriptor in (self._ready_read, self._lifeline_write, self._wake_read, self._wake_write):
                 os.close(descriptor)
-            exit_code = self.work(WorkerPipes(self._ready_write, self._lifeline_read))
+            exit_code = self.work(WorkerPipes(self._ready_write, self._lifeline_read, place))
         except BaseException:  # noqa: BLE001 - the stack below belongs to the parent and must not be unwound
             traceback.print_exc()
         finally:
@@ -127,7 +129,7 @@ class Supervisor:
                 return
             # as process 1 it inherits other processes' children as well
             if pid in self._workers:
-                self._workers.discard(pid)
+                del self._workers[pid]
                 self._serving.discard(pid)
                 self._judge(pid, os.waitstatus_to_exitcode(status))
 

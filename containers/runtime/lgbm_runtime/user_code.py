@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lgbm_runtime.booster import PREDICTION, LightgbmBooster
+from lgbm_runtime.booster import CONTRIBUTIONS, LEAF_INDEX, PREDICTION, RAW_SCORE, LightgbmBooster
 from lgbm_runtime.decoding import MAX_BODY_BYTES, decode, too_large
 from lgbm_runtime.encoding import encode, negotiate
 from lgbm_runtime.errors import ModelError
@@ -39,6 +39,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+# The arguments of lightgbm.Booster.predict that ask for what it computes.
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    PREDICTION: {},
+    RAW_SCORE: {"raw_score": True},
+    LEAF_INDEX: {"pred_leaf": True},
+    CONTRIBUTIONS: {"pred_contrib": True},
+}
 # `load`: that the model was loaded is proof enough, for code that takes neither CSV nor JSON. Default: `predict`.
 PROOF_VARIABLE = "LGBM_RUNTIME_PROOF"
 
@@ -110,7 +119,7 @@ class InferenceCode:
         if TRANSFORM_FN not in functions and not {INPUT_FN, PREDICT_FN} <= set(functions):
             is_predicting = MODEL_FN not in functions and PREDICT_FN not in functions
             schema = _schema(model_path, model, program)
-            booster = LightgbmBooster(model_path / MODEL_FILE, num_threads) if is_predicting else _NoBooster()
+            booster = _PackageBooster(model_path / MODEL_FILE, num_threads) if is_predicting else _NoBooster()
             steps = Steps(booster, schema, log)
         code = InferenceCode(program, functions, model, steps, model_path)
         code.proves_predictions = proves_predictions
@@ -215,12 +224,28 @@ class Steps(Predictor):
         return compute(self._booster, data, requested_output(attributes, self.outputs), self.schema.classes)
 
 
+class _PackageBooster(LightgbmBooster):
+    """Predicts through the package `lightgbm`, which takes the tables that a user's input_fn may return."""
+
+    def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
+        super().__init__(model_path, num_threads)
+        self._package_booster = import_lightgbm().Booster(model_file=str(model_path))
+        self._arguments = {} if num_threads is None else {"num_threads": num_threads}
+
+    def predict(self, matrix: Any, output: str) -> NDArray[np.float64]:
+        """As `Booster.predict`, for whatever it takes."""
+        arguments = {**_ARGUMENTS[output], **self._arguments}
+        result: NDArray[np.float64] = self._package_booster.predict(matrix, **arguments)
+        return result
+
+
 class _NoBooster(LightgbmBooster):
     """In place of the text model where user code predicts."""
 
     def __init__(self) -> None:
         self.objective = ""
         self.num_class = 1
+        self.num_trees = 0
         self.feature_names = []
         self.has_linear_trees = False
 

@@ -1,113 +1,88 @@
-"""One worker process: loads the model, proves it, answers requests until it is told to end."""
+"""One worker process: answers requests on the shared socket until it is told to end, and loses none of them."""
 
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import os
-import select
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-import uvicorn
+import uvloop
 
+from lgbm_runtime.acceptor import Acceptor, ConnectionCounts
 from lgbm_runtime.app import App
-from lgbm_runtime.errors import ModelError
-from lgbm_runtime.http_protocol import HttpProtocol
-from lgbm_runtime.lightgbm_library import LibraryError
-from lgbm_runtime.supervisor import CANNOT_SERVE, WorkerPipes
-from lgbm_runtime.user_code import load_service
+from lgbm_runtime.http_connection import Connection, Site
+from lgbm_runtime.supervisor import WorkerPipes
 
-# The platform keeps connections to a container open; one that is closed at the wrong moment loses a request.
-_KEEP_ALIVE_SECONDS = 75
-_BACKLOG = 2048
+_SWEEP_SECONDS = 1.0
 # Of the 30 s between SIGTERM and SIGKILL.
 _DRAIN_SECONDS = 25.0
 _BACKLOG_SECONDS = 1.0
 # A request that is on its way on a connection that is kept open gets so long to arrive.
 _IDLE_SECONDS = 0.2
+# A small request waits at most so long for the interpreter while a large one has it; Python's own 5 ms are many times
+# what a small one takes.
+_SWITCH_SECONDS = 0.0005
 
 
-def run_worker(listener: socket.socket, model_path: Path, threads: int, workers: int, pipes: WorkerPipes) -> int:
-    """Serves on `listener` until SIGTERM or the parent's end; returns the process's exit code."""
-    # a crash in native code leaves its Python stack in the log
-    faulthandler.enable()
-    try:
-        service = load_service(model_path, os.environ, threads)
-        service.prove()
-    except (ModelError, LibraryError) as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return CANNOT_SERVE
-    app = App(service, workers)
-    config = uvicorn.Config(
-        app,
-        http=HttpProtocol,
-        loop="uvloop",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-    )
-    WorkerServer(config, app, listener, pipes).run(sockets=[listener])
-    return 0
+def run_worker(listener: socket.socket, app: App, counts: ConnectionCounts, pipes: WorkerPipes) -> None:
+    """Serves on `listener` until SIGTERM or the parent's end."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    uvloop.run(Worker(app, pipes).serve(listener, counts))
 
 
-class WorkerServer(uvicorn.Server):
-    """uvicorn's server with an end that loses no request that has reached this process."""
-
-    def __init__(self, config: uvicorn.Config, app: App, listener: socket.socket, pipes: WorkerPipes) -> None:
-        super().__init__(config)
+class Worker:
+    def __init__(self, app: App, pipes: WorkerPipes) -> None:
         self._app = app
-        self._listener = listener
         self._pipes = pipes
+        self._stop = asyncio.Event()
+        # one after the other: what they compute is shared out among threads as it is
+        self._site = Site(app, ThreadPoolExecutor(1, thread_name_prefix="invocations"))
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Unlike uvicorn's, does not raise the signal again in the end: the exit code is to be 0."""
-        signal.signal(signal.SIGTERM, self._on_signal)
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        asyncio.get_running_loop().add_reader(self._pipes.lifeline, self._on_lifeline)
+    async def serve(self, listener: socket.socket, counts: ConnectionCounts) -> None:
+        loop = asyncio.get_running_loop()
+        connection_made = partial(Connection, self._site, loop)
+        acceptor = Acceptor(
+            listener,
+            lambda connected: loop.connect_accepted_socket(connection_made, connected),
+            lambda: len(self._site.connections),
+            counts,
+            self._pipes.place,
+        )
+        self._site.on_close = acceptor.tell_count
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        # readable means at its end: nobody writes to it
+        loop.add_reader(self._pipes.lifeline, self._on_lifeline)
+        acceptor.start()
         os.write(self._pipes.ready, b"%d\n" % os.getpid())
+        sweeper = loop.create_task(self._sweep())
+        await self._stop.wait()
+        await self._drain(acceptor)
+        sweeper.cancel()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's signature
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self._site.close_expired()
+
+    async def _drain(self, acceptor: Acceptor) -> None:
         """Answers what has been sent, on old connections and on those that still wait to be accepted, then closes."""
         end = time.monotonic() + _DRAIN_SECONDS
-        self._app.draining = HttpProtocol.draining = True
-        await self._empty_backlog()
-        for server in self.servers:
-            server.close()
+        self._app.draining = self._site.draining = acceptor.accepts_all = True
+        backlog_end = time.monotonic() + _BACKLOG_SECONDS
+        while not acceptor.is_backlog_empty() and time.monotonic() < backlog_end:  # noqa: ASYNC110 - the kernel's queue has no event for "empty"
+            await asyncio.sleep(0.005)
+        acceptor.stop()
         await asyncio.sleep(_IDLE_SECONDS)
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        # uvicorn's sets of connections and tasks tell nobody when they become empty
-        while (self.server_state.connections or self.server_state.tasks) and time.monotonic() < end:  # noqa: ASYNC110
+        for connection in list(self._site.connections):
+            connection.shut_down()
+        while self._site.connections and time.monotonic() < end:  # noqa: ASYNC110 - for at most 25 s
             await asyncio.sleep(0.01)
 
-    async def _empty_backlog(self) -> None:
-        poll = select.poll()
-        poll.register(self._listener, select.POLLIN)
-        end = time.monotonic() + _BACKLOG_SECONDS
-        while poll.poll(0) and time.monotonic() < end:  # noqa: ASYNC110 - the kernel's queue has no event for "empty"
-            await asyncio.sleep(0.005)
-
-    def _on_signal(self, *_: object) -> None:
-        self.should_exit = True
-
     def _on_lifeline(self) -> None:
-        # readable means at its end: nobody writes to it
         asyncio.get_running_loop().remove_reader(self._pipes.lifeline)
-        self.should_exit = True
+        self._stop.set()
