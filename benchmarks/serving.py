@@ -132,13 +132,13 @@ def _compare(options: argparse.Namespace, folder: Path, workers: int) -> int:
     }
     print(f"{table(document)}\n\n{notes(document)}")
     void = straw_man(figures, FLOOR)
+    is_full = not (options.quick or options.without or options.output or void)
+    output = options.output or (RESULT_PATH if is_full else options.cache / "serving.json")
+    output.write_text(json.dumps({**document, **({"void": void} if void else {})}, indent=1) + "\n", encoding="utf-8")
+    say(f"written: {output}")
     if void:
         print(f"error: the run is void: {void}", file=sys.stderr)
         return _VOID
-    is_full = not (options.quick or options.without or options.output)
-    output = options.output or (RESULT_PATH if is_full else options.cache / "serving.json")
-    output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    say(f"written: {output}")
     if is_full:
         _quote()
     return 0

@@ -41,8 +41,7 @@ _FAILURES = (UnavailableError, WrongAnswerError, LoadError)
 _OPEN_SECONDS = 10.0
 _SETTLE_SECONDS = 1.0
 _WARM_UP_SECONDS = 1.0
-_LONGER = (1, 4)
-_LONGEST_SECONDS = 30.0
+_LONGER = (1, 4, 16)
 # requests of each size that the answers' check sends before the memory is looked at
 _IDLE_SIZES = (1,)
 
@@ -181,15 +180,21 @@ class Run:
         return Stream(bodies, dialect, workload.clients, timed)
 
     def _window(self, server: Server, streams: Sequence[Stream], share: float) -> list[Outcome]:
-        """Warmed up; longer than asked for where that is too short for two answers."""
+        """Warmed up; longer than asked for where that is too short for two answers.
+
+        The generator breaks its last requests off: nothing else is measured before the server is through with them.
+        """
         seconds = max(1.0, share * self.long_seconds)
         run_load(server.port, _WARM_UP_SECONDS, streams[:1], least_answers=0)
         for longer in _LONGER:
+            server.wait_until_idle()
             try:
                 return run_load(server.port, longer * seconds, streams)
             except NoAnswerError as error:
                 say(f"    {error}: once more, longer")
-        return run_load(server.port, _LONGEST_SECONDS, streams)
+            finally:
+                server.wait_until_idle()
+        raise LoadError(f"hardly an answer within {_LONGER[-1] * seconds:.0f} s")
 
 
 def say(text: str) -> None:

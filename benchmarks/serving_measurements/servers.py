@@ -16,6 +16,9 @@ import psutil
 HOST = "127.0.0.1"
 _STOP_SECONDS = 15.0
 _LEFT_SECONDS = 3.0
+_IDLE_SECONDS = 30.0
+_IDLE_STEP_SECONDS = 0.2
+_IDLE_SHARE = 0.1
 _LOG_LINES = 15
 
 
@@ -53,6 +56,25 @@ class Server:
             with suppress(FileNotFoundError, ProcessLookupError):
                 lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
                 total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        return total
+
+    def wait_until_idle(self) -> None:
+        """Until it has done what clients that are gone by now had asked for; not for ever."""
+        end = time.monotonic() + _IDLE_SECONDS
+        before = self._cpu_seconds()
+        while time.monotonic() < end:
+            time.sleep(_IDLE_STEP_SECONDS)
+            now = self._cpu_seconds()
+            if now - before <= _IDLE_SHARE * _IDLE_STEP_SECONDS:
+                return
+            before = now
+
+    def _cpu_seconds(self) -> float:
+        total = 0.0
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                total += times.user + times.system
         return total
 
     def log_end(self) -> str:
