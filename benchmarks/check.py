@@ -1,6 +1,6 @@
 """Compares the newest result's ratios with what has been reached before, and with the goals; never absolute times.
 
-    python -m benchmarks.check [RESULT]     exit code 1: a ratio lies below its bound
+    python -m benchmarks.check [RESULT]     exit code 1: a ratio lies below its bound; 2: no file
     python -m benchmarks.check --record     makes three quarters of the result's ratios the bounds
 
 Ratios of one run are good to about a quarter, so a bound is three quarters of what was reached when it was recorded.
@@ -18,6 +18,7 @@ _HERE = Path(__file__).resolve().parent
 _RESULT_PATH = _HERE / "results" / "serving.json"
 _BOUNDS_PATH = _HERE / "bounds.json"
 _SHARE = 0.75
+_MISSING = 2
 
 # What the project has set itself, against the better of the notebook's chain with OMP_NUM_THREADS=1 and the toolkit.
 GOALS = {
@@ -39,6 +40,11 @@ def main() -> int:
     parser.add_argument("--bounds", type=Path, default=_BOUNDS_PATH, help="[benchmarks/bounds.json]")
     parser.add_argument("--record", action="store_true", help="write the bounds instead of comparing with them")
     options = parser.parse_args()
+    for path in (options.result, *([] if options.record else [options.bounds])):
+        if not path.exists():
+            remedy = "make bench" if path == options.result else "python -m benchmarks.check --record"
+            print(f"error: {path} is not there: {remedy} writes it", file=sys.stderr)
+            return _MISSING
     reached = ratios(json.loads(options.result.read_text(encoding="utf-8"))["figures"])
     if options.record:
         bounds = {key: round(_SHARE * ratio, 2) for key, ratio in reached.items()}

@@ -57,13 +57,15 @@ def _first_line(text: str) -> str:
     return text.partition("\n")[0]
 
 
-def quoted(document: Mapping[str, Any], *, with_notes: bool) -> str:
-    """What Markdown of ours holds between two comments."""
+def quoted(document: Mapping[str, Any] | None, *, with_notes: bool) -> str:
+    """What Markdown of ours holds between two comments; nothing where nothing was measured."""
+    if document is None:
+        return f"{_BEGIN}\n{_END}"
     text = f"{table(document)}\n\n{notes(document)}" if with_notes else table(document)
     return f"{_BEGIN}\n{text}\n{_END}"
 
 
-def is_quoted(path: Path, document: Mapping[str, Any], *, with_notes: bool) -> bool:
+def is_quoted(path: Path, document: Mapping[str, Any] | None, *, with_notes: bool) -> bool:
     """Whether the file shows this document, and no other."""
     return _QUOTE.findall(path.read_text(encoding="utf-8")) == [quoted(document, with_notes=with_notes)]
 
