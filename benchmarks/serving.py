@@ -37,6 +37,7 @@ from benchmarks.serving_measurements.table import notes, table, write_quote
 from benchmarks.serving_measurements.toolkit import InferenceToolkit
 from benchmarks.serving_measurements.verification import WrongAnswerError
 from lgbm_sm.backends import opt_ml
+from lgbm_sm.errors import ExitCode
 
 _HERE = Path(__file__).resolve().parent
 RESULT_PATH = _HERE / "results" / "serving.json"
@@ -74,13 +75,18 @@ def main() -> int:
     except (UnavailableError, OwnFailureError, LoadError, WrongAnswerError, SoakError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
     finally:
         opt_ml.remove_tree(folder)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=_positive, default=5, help="rounds [5]; none is begun after 24 minutes")
+    parser.add_argument(
+        "--rounds", type=_positive, default=5, help="rounds [5]; fewer where 24 minutes are over before"
+    )
     parser.add_argument("--window", type=_positive, default=3, help="seconds of the longest windows of load [3]")
     parser.add_argument("--quick", action="store_true", help="one round of the shortest windows: does it all work?")
     parser.add_argument("--soak", action="store_true", help="our own server alone, at full load for ten minutes")
@@ -110,6 +116,7 @@ def _default_cache() -> Path:
 
 
 def _compare(options: argparse.Namespace, folder: Path, workers: int) -> int:
+    began = time.monotonic()
     machine = conditions()
     generator = _generator()
     floor = {"how": "no application behind it", "versions": {"nginx": nginx_version(_nginx())}}
@@ -117,7 +124,7 @@ def _compare(options: argparse.Namespace, folder: Path, workers: int) -> int:
     run = Run(folder, models, workers, options.window)
     peers = [peer for peer in _PEERS if peer.name not in options.without]
     subjects = _installed(peers, options.cache, run)
-    rounds = _run_rounds(run, [peer for peer in peers if peer.name in subjects], options.rounds)
+    rounds = _run_rounds(run, [peer for peer in peers if peer.name in subjects], options.rounds, began)
     figures = run.figures.document()
     document = {
         "conditions": machine,
@@ -162,9 +169,8 @@ def _installed(peers: Sequence[Peer], cache: Path, run: Run) -> dict[str, dict[s
     return subjects
 
 
-def _run_rounds(run: Run, peers: Sequence[Peer], rounds: int) -> int:
-    """Returns how many there were: no round is begun that would likely end after the limit."""
-    began = time.monotonic()
+def _run_rounds(run: Run, peers: Sequence[Peer], rounds: int, began: float) -> int:
+    """Returns how many there were: no round but the first is begun that would likely end after the limit."""
     longest = 0.0
     for number in range(rounds):
         before = time.monotonic()
