@@ -1,12 +1,19 @@
 """The figures of a run: what was measured of whom, and the ratios that come of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 from benchmarks.serving_measurements.peers import CHAIN, CHAIN_AS_SHIPPED, OURS, TOOLKIT
-from benchmarks.serving_measurements.workloads import MIXED_LARGE, MIXED_SMALL, ONE_ROW, ONE_ROW_16, WORKLOADS
+from benchmarks.serving_measurements.workloads import (
+    MANY_ROWS,
+    MIXED_LARGE,
+    MIXED_SMALL,
+    ONE_ROW,
+    ONE_ROW_16,
+    WORKLOADS,
+)
 
 REQUESTS = "requests/s"
 MILLISECONDS = "ms"
@@ -19,6 +26,9 @@ MIXED_RATE = "rate_mixed_large"
 MANY_ROWS_TIME = "p50_rows_10000_clients_1"
 START = "start_to_first_answer"
 IDLE_PSS = "idle_pss"
+
+# the measure beside that of a rate, at one client
+TIMES_OF: Mapping[str, str] = {ONE_ROW.key: P50, MANY_ROWS.key: MANY_ROWS_TIME}
 
 # key -> title, unit; in the order of the table
 MEASURES: Mapping[str, tuple[str, str]] = {
@@ -47,10 +57,10 @@ class Figures:
     def add(self, key: str, subject: str, value: float) -> None:
         self.values.setdefault(key, {}).setdefault(subject, []).append(value)
 
-    def drop(self, subject: str) -> None:
-        """Forget all of a subject that turned out not to work."""
-        for by_subject in self.values.values():
-            by_subject.pop(subject, None)
+    def drop(self, subject: str, keys: Collection[str]) -> None:
+        """Forget what was measured of a subject that turned out not to work."""
+        for key in keys:
+            self.values.get(key, {}).pop(subject, None)
 
     def document(self) -> dict[str, Any]:
         """Measure -> subject -> median, min, max and values."""

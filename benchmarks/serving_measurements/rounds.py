@@ -14,11 +14,11 @@ from benchmarks.serving_measurements.floor import start_floor
 from benchmarks.serving_measurements.load import LoadError, NoAnswerError, Outcome, Stream, bodies_file, run_load
 from benchmarks.serving_measurements.measures import (
     IDLE_PSS,
-    MANY_ROWS_TIME,
+    MEASURES,
     MIXED_P99,
     MIXED_RATE,
-    P50,
     START,
+    TIMES_OF,
     Figures,
 )
 from benchmarks.serving_measurements.models import SMALL, Model, Recipe
@@ -28,10 +28,8 @@ from benchmarks.serving_measurements.servers import Server, wait_until_open
 from benchmarks.serving_measurements.verification import WrongAnswerError, verify, wait_for_first_answer
 from benchmarks.serving_measurements.workloads import (
     FLOOR_WORKLOADS,
-    MANY_ROWS,
     MIXED_LARGE,
     MIXED_SMALL,
-    ONE_ROW,
     WORKLOADS,
     Workload,
 )
@@ -52,7 +50,10 @@ class OwnFailureError(Exception):
 
 @dataclass
 class Run:
-    """`long_seconds`: the longest window of load. `failures`: why a peer is not measured any more."""
+    """`long_seconds`: the longest window of load.
+
+    `failures`: why a peer is not measured any more, by its name; or only not under one load, by `failed_load`.
+    """
 
     folder: Path
     models: dict[Recipe, Model]
@@ -77,16 +78,16 @@ class Run:
         return [peer for peer in peers if peer.name not in self.failures]
 
     @contextmanager
-    def _excused(self, peer: Peer) -> Iterator[None]:
-        """A peer that fails is out of the run, and the reason is reported."""
+    def _excused(self, peer: Peer, keys: Collection[str] = tuple(MEASURES), failure: str = "") -> Iterator[None]:
+        """A peer that fails loses these measures for the whole run, and the reason is reported."""
         try:
             yield
         except _FAILURES as error:
             if peer.name == OURS:
                 raise OwnFailureError(f"{peer.name}: {error}") from error
-            say(f"{peer.name} FAILED: {error}")
-            self.failures[peer.name] = str(error)
-            self.figures.drop(peer.name)
+            say(f"{failure or peer.name} FAILED: {error}")
+            self.failures[failure or peer.name] = str(error)
+            self.figures.drop(peer.name, keys)
 
     def _measure_start(self, peer: Peer) -> None:
         """Alone on the machine: what it shares with other peers' processes would count as less than its own."""
@@ -128,19 +129,24 @@ class Run:
             for workload in workloads:
                 if floor and workload in FLOOR_WORKLOADS:
                     self._load(workload, FLOOR, floor, SAGEMAKER_CSV)
-                self._in_turn(peers, servers, workload.title, partial(self._load, workload))
+                keys = [workload.key, *([key] if (key := TIMES_OF.get(workload.key)) else [])]
+                self._in_turn(peers, servers, workload.title, keys, partial(self._load, workload))
             if recipe == SMALL:
-                self._in_turn(peers, servers, MIXED_SMALL.title, self._mixed_load)
+                self._in_turn(peers, servers, MIXED_SMALL.title, (MIXED_P99, MIXED_RATE), self._mixed_load)
 
     def _in_turn(
         self,
         peers: Sequence[Peer],
         servers: dict[str, tuple[Server, Dialect]],
         title: str,
+        keys: Collection[str],
         measure: Callable[[str, Server, Dialect], str],
     ) -> None:
         for peer in self._working(peers):
-            with self._excused(peer):
+            failure = failed_load(peer.name, title)
+            if failure in self.failures:
+                continue
+            with self._excused(peer, keys, failure):
                 say(f"  {title}: {peer.name} {measure(peer.name, *servers[peer.name])}")
 
     @contextmanager
@@ -159,10 +165,8 @@ class Run:
     def _load(self, workload: Workload, name: str, server: Server, dialect: Dialect) -> str:
         outcome = self._window(server, [self._stream(dialect, workload)], workload.share)[0]
         self.figures.add(workload.key, name, outcome.rate)
-        if workload == ONE_ROW and outcome.p50_ms:
-            self.figures.add(P50, name, outcome.p50_ms)
-        if workload == MANY_ROWS and outcome.p50_ms:
-            self.figures.add(MANY_ROWS_TIME, name, outcome.p50_ms)
+        if workload.key in TIMES_OF and outcome.p50_ms:
+            self.figures.add(TIMES_OF[workload.key], name, outcome.p50_ms)
         return f"{outcome.rate:.1f}/s"
 
     def _mixed_load(self, name: str, server: Server, dialect: Dialect) -> str:
@@ -195,6 +199,11 @@ class Run:
             finally:
                 server.wait_until_idle()
         raise LoadError(f"hardly an answer within {_LONGER[-1] * seconds:.0f} s")
+
+
+def failed_load(name: str, title: str) -> str:
+    """Under which key of `failures` it stands that a peer did not bear a load."""
+    return f"{name}, {title}"
 
 
 def say(text: str) -> None:

@@ -1,11 +1,9 @@
-"""What `make bench` makes of its measurements, and that our Markdown quotes it; one short measurement of our own server."""
+"""What `make bench` makes of its measurements, and that our Markdown quotes it."""
 
 import json
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +14,11 @@ from benchmarks.check import regressions
 from benchmarks.serving import QUOTES, RESULT_PATH
 from benchmarks.serving_measurements.chain import NotebookChain
 from benchmarks.serving_measurements.dialects import MLFLOW_CSV, SAGEMAKER_CSV, V2_JSON, Dialect
-from benchmarks.serving_measurements.load import LoadError, Stream, bodies_file, run_load
 from benchmarks.serving_measurements.measures import Figures, ratios, straw_man
-from benchmarks.serving_measurements.models import SMALL, Model, Recipe, random_rows, trained_model
-from benchmarks.serving_measurements.own_server import OwnServer
+from benchmarks.serving_measurements.models import SMALL, random_rows
 from benchmarks.serving_measurements.peers import CHAIN, CHAIN_AS_SHIPPED, FLOOR, MLSERVER, OURS, TOOLKIT
-from benchmarks.serving_measurements.servers import Server
 from benchmarks.serving_measurements.soak import Memory
 from benchmarks.serving_measurements.table import is_quoted, notes, table, write_quote
-from benchmarks.serving_measurements.verification import WrongAnswerError, verify, wait_for_first_answer
 
 ONE_ROW_16 = "rows_1_clients_16"
 
@@ -139,12 +133,16 @@ def test_the_run_is_void_when_the_chain_was_not_measured() -> None:
     assert "not measured" in straw_man(figures(rows_1_clients_16={FLOOR: [15_000]}), FLOOR)
 
 
-def test_a_peer_leaves_no_figures_when_it_failed() -> None:
+def test_a_peer_leaves_no_figures_where_it_failed() -> None:
     collected = Figures()
-    collected.add(ONE_ROW_16, OURS, 100)
-    collected.add(ONE_ROW_16, TOOLKIT, 10)
-    collected.drop(TOOLKIT)
-    assert list(collected.document()[ONE_ROW_16]) == [OURS]
+    for key in (ONE_ROW_16, "idle_pss"):
+        collected.add(key, OURS, 100)
+        collected.add(key, TOOLKIT, 10)
+    collected.drop(TOOLKIT, [ONE_ROW_16])
+    assert {key: list(of) for key, of in collected.document().items()} == {
+        ONE_ROW_16: [OURS],
+        "idle_pss": [OURS, TOOLKIT],
+    }
 
 
 def test_a_ratio_is_a_regression_when_it_is_below_its_bound_or_missing() -> None:
@@ -209,55 +207,3 @@ def test_the_chain_keeps_no_path_of_its_container_when_it_is_a_process(tmp_path:
     for text in texts.values():
         assert not any(place in text.replace(str(folder), "") for place in ("/opt/", "/tmp/", "8080"))
     assert "listen 127.0.0.1:23456 deferred;" in texts["nginx.conf"]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return trained_model(tmp_path_factory.mktemp("models"), Recipe("tiny", 13, 5, 7), print)
-
-
-@pytest.fixture(scope="module")
-def server(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    server = OwnServer().prepare(model, folder, 2)()
-    yield server
-    server.stop()
-    assert server.processes() == []
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("benchmarks")
-def test_our_servers_answers_are_right_when_they_are_those_of_its_model(model: Model, server: Server) -> None:
-    assert 0 < wait_for_first_answer(server, SAGEMAKER_CSV, model, time.monotonic()) < 60
-    verify(server, SAGEMAKER_CSV, model, {1, 100})
-    assert 5e6 < server.pss_bytes() < 1e9
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("benchmarks")
-def test_our_servers_answers_are_wrong_when_another_model_was_expected(server: Server, tmp_path: Path) -> None:
-    other = trained_model(tmp_path, Recipe("other", 13, 6, 7), print)
-    with pytest.raises(WrongAnswerError, match="predicts"):
-        wait_for_first_answer(server, SAGEMAKER_CSV, other, time.monotonic())
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("benchmarks")
-@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk, the generator of load, is not installed")
-def test_load_counts_what_was_answered_and_refuses_other_answers_than_200(
-    model: Model, server: Server, tmp_path: Path
-) -> None:
-    wait_for_first_answer(server, SAGEMAKER_CSV, model, time.monotonic())
-    streams = [
-        Stream(bodies_file(tmp_path, model, SAGEMAKER_CSV, 1), SAGEMAKER_CSV, 1, timed=True),
-        Stream(bodies_file(tmp_path, model, SAGEMAKER_CSV, 100), SAGEMAKER_CSV, 4, timed=False),
-    ]
-    one_row, hundred_rows = run_load(server.port, 1, streams)
-    assert one_row.p50_ms is not None
-    assert one_row.p99_ms is not None
-    assert 0 < one_row.p50_ms <= one_row.p99_ms
-    assert 0.5 < one_row.p50_ms * one_row.rate / 1000 <= 1.1  # one client waits for one answer at a time
-    assert hundred_rows.p50_ms is None
-    assert hundred_rows.requests > 1
-    with pytest.raises(LoadError, match="failed"):
-        run_load(server.port, 1, [Stream(streams[0].bodies_path, V2_JSON, 1, timed=True)])
