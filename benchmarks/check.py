@@ -45,7 +45,11 @@ def main() -> int:
             remedy = "make bench" if path == options.result else "python -m benchmarks.check --record"
             print(f"error: {path} is not there: {remedy} writes it", file=sys.stderr)
             return _MISSING
-    reached = ratios(json.loads(options.result.read_text(encoding="utf-8"))["figures"])
+    document = json.loads(options.result.read_text(encoding="utf-8"))
+    if "void" in document:
+        print(f"error: {options.result} is void: {document['void']}", file=sys.stderr)
+        return 1
+    reached = ratios(document["figures"])
     if options.record:
         bounds = {key: round(_SHARE * ratio, 2) for key, ratio in reached.items()}
         options.bounds.write_text(json.dumps(bounds, indent=1) + "\n", encoding="utf-8")

@@ -175,6 +175,15 @@ def test_check_says_what_to_do_when_there_is_no_result(checkout: Path, tmp_path:
     assert "none.json is not there: make bench" in ended.stderr
 
 
+def test_check_refuses_a_void_run(checkout: Path, document: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "void.json"
+    path.write_text(json.dumps({**document, "void": "a straw man"}))
+    command = [sys.executable, "-m", "benchmarks.check", str(path), "--bounds", str(path), "--record"]
+    ended = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 1
+    assert "is void: a straw man" in ended.stderr
+
+
 def test_memory_is_flat_when_it_only_grows_in_the_first_quarter() -> None:
     assert Memory([40, 60, 80, *[100] * 9]).is_flat
     assert not Memory([float(100 + number) for number in range(12)]).is_flat
