@@ -20,7 +20,7 @@ parallel := -n logical --maxprocesses 4 --dist loadgroup
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help set-up run prepare-data build push train deploy predict status logs cleanup config doctor policy \
-        test quick lint format coverage lock wheel clean FORCE
+        test quick lint format coverage bench lock wheel clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -96,6 +96,10 @@ coverage: set-up ## the tests, and what they do not reach
 	$(python) -m coverage run -m pytest $(parallel) $(ARGS)
 	$(python) -m coverage combine --quiet
 	$(python) -m coverage report
+
+# ARGS=--quick sees whether it all works, ARGS=--soak loads our own server alone for ten minutes; benchmarks/README.md
+bench: set-up ## measure the server beside those that people use today (25 minutes; installs them into a cache)
+	@$(python) -m benchmarks.serving $(ARGS)
 
 # ARGS=--upgrade takes the newest versions; without it only what pyproject.toml and the like ask for changes
 lock: ## write requirements.lock and the images' requirements anew (needs network)

@@ -1,0 +1,16 @@
+"""The user's part, as the toolkit's documentation shows it: its own decoder and encoder do the rest."""
+
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+
+def model_fn(model_dir: str) -> lightgbm.Booster:
+    return lightgbm.Booster(model_file=str(Path(model_dir) / "lightgbm-regression-model.txt"))
+
+
+def predict_fn(data: NDArray[np.float64], model: lightgbm.Booster) -> object:
+    # the toolkit's decoder makes a vector of a single row
+    return model.predict(np.atleast_2d(data))

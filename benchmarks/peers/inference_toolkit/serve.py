@@ -1,0 +1,11 @@
+"""Multi Model Server as the toolkit starts it; only its configuration does not go to /etc, where it would stay.
+
+serve.py CONFIGURATION_FILE
+"""
+
+import sys
+
+from sagemaker_inference import model_server  # type: ignore[import-not-found]
+
+model_server.MMS_CONFIG_FILE = sys.argv[1]
+model_server.start_model_server()
