@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.errors import EngineError, ImageError
@@ -30,17 +31,20 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume as it is mounted in a container."""
+    """A volume of its own at `path` in a container, with the files of a tar (compressed or not, in memory or a file).
 
-    name: str
+    Read-only volumes of the same content are one.
+    """
+
     path: str
+    content: bytes | Path
     read_only: bool = False
 
-    def mount(self) -> "Mount":
+    def mount(self, name: str) -> "Mount":
         from docker.types import Mount
 
         # no_copy: the engine would put what the image has there into it, which the platform never does
-        return Mount(self.path, self.name, type="volume", read_only=self.read_only, no_copy=True)
+        return Mount(self.path, name, type="volume", read_only=self.read_only, no_copy=True)
 
 
 @dataclass
@@ -93,10 +97,14 @@ class Started:
         with suppress(docker.errors.NotFound):
             self.container.remove(force=True, v=True)
 
-    def put(self, path: str, archive: IO[bytes] | bytes) -> None:
+    def put(self, path: str, content: bytes | Path) -> None:
         """Unpack a tar into a folder of the container, which need not run."""
         with engine_errors("files cannot be put into a container", EngineError):
-            self.container.put_archive(path, archive)
+            if isinstance(content, bytes):
+                self.container.put_archive(path, content)
+                return
+            with content.open("rb") as archive:
+                self.container.put_archive(path, archive)
 
     def open_archive(self, path: str) -> tarfile.TarFile | None:
         """What lies there as a tar, to be read once from its beginning; None where nothing does."""
@@ -157,8 +165,9 @@ class Sandbox:
 
     engine: Engine
     image: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    _network: str = ""
+    as_root: bool = False  # whatever user the image names
+    _network: str = field(default="", init=False)
+    _shared: dict[bytes | Path, str] = field(default_factory=dict, init=False)
 
     def __enter__(self) -> Self:
         remove_abandoned(self.engine)
@@ -168,36 +177,49 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         _remove_all(self.engine, [_owner()])
-        self._network = ""
 
-    def volume(self, archive: IO[bytes] | bytes) -> str:
-        """The name of a new volume that holds the files of a tar."""
+    def _new_volume(self) -> str:
         with engine_errors("a volume cannot be made", EngineError):
-            name = str(self.engine.client.volumes.create(labels=_labels()).name)
-        filled = self.create(["fill"], [Volume(name, _FILL_PATH)])
-        filled.put(_FILL_PATH, archive)
-        filled.remove()
-        return name
+            return str(self.engine.client.volumes.create(labels=_labels()).name)
+
+    def _shared_volume(self, content: bytes | Path) -> str:
+        """The name of the read-only volume of that content, which a container fills that never runs."""
+        if content not in self._shared:
+            name = self._new_volume()
+            filling = self._create(["fill"], {"mounts": [Volume(_FILL_PATH, content).mount(name)]})
+            filling.put(_FILL_PATH, content)
+            filling.remove()
+            self._shared[content] = name
+        return self._shared[content]
 
     def create(
         self,
         command: Sequence[str],
         volumes: Sequence[Volume] = (),
         *,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
         **options: Any,
     ) -> Started:
         """A container that has not been started; `options` are docker-py's."""
+        names = [self._shared_volume(one.content) if one.read_only else self._new_volume() for one in volumes]
+        mounts = [volume.mount(name) for volume, name in zip(volumes, names, strict=True)]
+        created = self._create(command, {"mounts": mounts, "environment": dict(environment), **options})
+        for volume in volumes:
+            if not volume.read_only:
+                created.put(volume.path, volume.content)
+        return created
+
+    def _create(self, command: Sequence[str], options: dict[str, Any]) -> Started:
         from docker.types import LogConfig
 
+        if self.as_root:
+            options["user"] = "0:0"
         hint = "see that the image is whole, and for a platform that this engine runs"
         with engine_errors(f"a container of {self.image} cannot be made", ImageError, hint):
             container = self.engine.client.containers.create(
                 self.image,
                 list(command),
                 labels=_labels(),
-                mounts=[volume.mount() for volume in volumes],
-                environment={**self.environment, **(environment or {})},
                 stop_signal="SIGTERM",
                 log_config=LogConfig(type="json-file"),
                 **options,

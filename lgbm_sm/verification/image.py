@@ -90,9 +90,9 @@ def check_image(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any
     yield _check_size(int(attributes["Size"]))
     config = attributes["Config"]
     user = config.get("User") or ""
-    yield USER.judged(
-        f"it runs as {user}" if user else "it runs as root", is_met=user.partition(":")[0] in ("", "root", "0")
-    )
+    is_root = user.partition(":")[0] in ("", "root", "0")
+    yield USER.judged("it runs as root" if is_root else f"it runs as {user}; here as root from now on", is_met=is_root)
+    sandbox.as_root = not is_root
     entry_point = list(config.get("Entrypoint") or ())
     yield _check_form(entry_point)
     environment = environment_of(attributes)

@@ -14,3 +14,4 @@ class Limits:
     connect: float = 0.25  # until a connection is accepted
     answer: float = 60.0  # POST /invocations
     stop_serving: float = 30.0  # on update and scale-in: SIGTERM, then SIGKILL after 30 s
+    memory_round: float = 8.0  # of equal requests, between looks at the memory; ours

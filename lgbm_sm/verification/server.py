@@ -12,8 +12,9 @@ from lgbm_sm.verification.limits import Limits
 
 _PAUSE_SECONDS = 0.05
 _LOOK_SECONDS = 1.0  # between looks at what the container listens on
-_PATIENCE = 5  # times the platform's 2 s are waited for a ping, to learn how late it is
+PATIENCE = 5  # times the platform's 2 s are waited for a ping, to learn how late it is
 _LOOPBACK_V6 = "00000000000000000000000001000000"
+_ENGINES_RESOLVER = "0B00007F"  # 127.0.0.11, in every container of a network that a user has made
 _MAPPED_V4 = "0000000000000000FFFF0000"
 _LISTENING = "0A"
 _PORT = 8080
@@ -48,6 +49,11 @@ class Startup:
     @property
     def is_on_loopback_only(self) -> bool:
         return self.listens.get(_PORT) == "127.0.0.1"
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it has come up, but where the platform does not ask."""
+        return self.exit_code is None and not self.is_reached and bool(self.listens)
 
     @property
     def is_reached(self) -> bool:
@@ -91,7 +97,7 @@ class Server:
             startup.exit_code = 127 if self.started.refusal else self.exit_code()
             if startup.exit_code is not None:
                 break
-            startup.ping = self.ping(_PATIENCE * limits.ping)
+            startup.ping = self.ping(PATIENCE * limits.ping)
             startup.seconds = time.monotonic() - self.started.started_at
             if startup.seconds // _LOOK_SECONDS > looked_at and not startup.is_reached:
                 looked_at = int(startup.seconds // _LOOK_SECONDS)
@@ -136,6 +142,8 @@ class Server:
             if len(fields) < 4 or fields[3] != _LISTENING:
                 continue
             address, _, port = fields[1].partition(":")
+            if address == _ENGINES_RESOLVER:
+                continue
             number = int(port, 16)
             if _is_loopback(address):
                 found.setdefault(number, "127.0.0.1")
@@ -148,8 +156,7 @@ def start_server(
     sandbox: Sandbox, model_path: Path, environment: Mapping[str, str], conditions: ServingConditions
 ) -> Server:
     """Start `serve` on the content of a model archive."""
-    with model_path.open("rb") as archive:
-        model = Volume(sandbox.volume(archive), f"{OPT_ML}/model", conditions.read_only)
+    model = Volume(f"{OPT_ML}/model", model_path, conditions.read_only)
     started = sandbox.create(
         ["serve"], [model], environment=environment, **sandbox.serving_options(network=not conditions.isolated)
     )

@@ -42,11 +42,10 @@ def check_serving(
         for check in (*REQUESTS, *ENDING, *FULL):
             yield check.skipped("the server is never ready")
         return
-    server, startup = ready
-    conversation = Conversation(serving, server, subject.request)
+    conversation = Conversation(serving, ready.server, subject.request, ping_seconds=ready.ping_seconds)
     first = _first_answer(conversation)
     invocations = check_invocations(conversation, first)
-    yield _check_truth(conversation, startup, first, invocations, broken)
+    yield _check_truth(conversation, ready.startup, first, invocations, broken)
     yield invocations
     if broken:
         broken.started.remove()

@@ -7,7 +7,7 @@ from pathlib import Path
 from lgbm_sm.verification.checks import Check, Result
 from lgbm_sm.verification.containers import Sandbox
 from lgbm_sm.verification.limits import Limits
-from lgbm_sm.verification.server import Server, ServingConditions, Startup, start_server
+from lgbm_sm.verification.server import PATIENCE, Server, ServingConditions, Startup, start_server
 from lgbm_sm.verification.serving_checks import (
     FIRST_PING,
     INTERFACES,
@@ -41,8 +41,17 @@ class Serving:
         )
 
 
-def check_startup(serving: Serving, server: Server) -> Generator[Result, None, tuple[Server, Startup] | None]:
-    """Returns a server that is ready, with how it came up; None where there is none.
+@dataclass(frozen=True)
+class Ready:
+    """A server that is ready, and how it came up; `ping_seconds` are what its pings may take."""
+
+    server: Server
+    startup: Startup
+    ping_seconds: float
+
+
+def check_startup(serving: Serving, server: Server) -> Generator[Result, None, Ready | None]:
+    """Returns a server that is ready; None where there is none.
 
     `server` has been started under the conditions of `serving`, which are changed to those that it stands.
     """
@@ -50,19 +59,20 @@ def check_startup(serving: Serving, server: Server) -> Generator[Result, None, t
     if startup.is_ready:
         yield STARTS.passed("it goes on")
         yield from _pass_conditions(serving)
-    elif serving.conditions == _LENIENT or startup.listens:
+    elif serving.conditions == _LENIENT or startup.is_elsewhere:
         yield from _explain(startup)
         return None
     else:
-        found = yield from _find_cause(serving, server, startup)
+        found = yield from _find_cause(serving, server)
         if found is None:
             return None
         server, startup = found
     yield PORT.passed("something answers on port 8080")
     yield INTERFACES.passed("from outside of the container")
     yield FIRST_PING.passed(f"200 after {startup.seconds:.1f} s")
-    yield _check_ping_time(server, startup, serving.limits)
-    return server, startup
+    timely = _check_ping_time(server, startup, serving.limits)
+    yield timely
+    return Ready(server, startup, serving.limits.ping * (1 if timely.is_met else PATIENCE))
 
 
 def _pass_conditions(serving: Serving) -> Iterator[Result]:
@@ -71,16 +81,14 @@ def _pass_conditions(serving: Serving) -> Iterator[Result]:
         yield check.passed(_SEEN[name]) if tried else check.skipped(serving.not_isolated)
 
 
-def _find_cause(
-    serving: Serving, server: Server, failed: Startup
-) -> Generator[Result, None, tuple[Server, Startup] | None]:
+def _find_cause(serving: Serving, server: Server) -> Generator[Result, None, tuple[Server, Startup] | None]:
     """What it does without each of the conditions."""
     server.started.remove()
     lenient = serving.start(_LENIENT)
     startup = lenient.wait_until_ready(serving.limits)
     if not startup.is_ready:
         lenient.started.remove()
-        yield from _explain(failed)
+        yield from _explain(startup)
         return None
     yield STARTS.passed("it goes on")
     stands = _LENIENT
@@ -119,7 +127,7 @@ def _explain(startup: Startup) -> Iterator[Result]:
 
 
 def _check_ping_time(server: Server, startup: Startup, limits: Limits) -> Result:
-    pings = [server.ping(5 * limits.ping) for _ in range(_PINGS)]
+    pings = [server.ping(PATIENCE * limits.ping) for _ in range(_PINGS)]
     slowest = max([*(ping.seconds for ping in pings), startup.ping.seconds if startup.ping else 0.0])
     failed = [ping for ping in pings if ping.status != 200]
     if failed:

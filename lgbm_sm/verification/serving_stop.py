@@ -14,7 +14,6 @@ from lgbm_sm.verification.subject import LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY,
 _CLIENTS = 4
 _UNDER_WAY_SECONDS = 0.1  # until the requests have reached the server
 _ROUNDS = 3  # the first fills caches
-_ROUND_SECONDS = 8.0
 _ROUND_REQUESTS = 1000
 _ALLOWED_BYTES = 4 * 1024**2  # in a round; what an interpreter's own heap moves by
 
@@ -84,7 +83,7 @@ def check_memory(conversation: Conversation) -> Result:
         return MEMORY.skipped("there is no request that the model can answer: pass --request FILE")
     held = []
     for _ in range(_ROUNDS):
-        until = time.monotonic() + _ROUND_SECONDS
+        until = time.monotonic() + conversation.serving.limits.memory_round
         for _ in range(_ROUND_REQUESTS):
             conversation.invoke(request.body, request.content_type)
             if time.monotonic() > until:

@@ -109,7 +109,7 @@ def check_training(
         for name, check in _CONDITIONS.items():
             yield check.passed(_SEEN[name]) if getattr(conditions, name) else check.skipped("--network: not tried")
     else:
-        found = yield from _find_cause(training, conditions, outcome)
+        found = yield from _find_cause(training, conditions)
         if found is None:
             return None
         run, outcome = found
@@ -129,7 +129,7 @@ def skip_training(reason: str, checks: Iterator[Check] | None = None) -> Iterato
 
 
 def _find_cause(
-    training: _Training, strict: Conditions, failed: TrainingOutcome
+    training: _Training, strict: Conditions
 ) -> Generator[Result, None, tuple[TrainingRun, TrainingOutcome] | None]:
     """Why a training under all conditions fails: what it does without each of them.
 
@@ -146,7 +146,7 @@ def _find_cause(
         training.hyperparameters = with_them
     if not lenient.is_done:
         if lenient.exit_code != 0:
-            yield COMPLETES.broken(str(failed if failed.exit_code != 0 else lenient))
+            yield COMPLETES.broken(str(lenient))
             yield from skip_training("no training ends well", iter(CHECKS[1:]))
             return None
         # there is no model to judge by, so exit codes must do
@@ -209,7 +209,7 @@ def _check_sigterm(training: _Training, usual_seconds: float) -> Iterator[Result
     values = {name: value for name, value in training.hyperparameters.items() if name not in _EARLY_STOPPING}
     values |= {name: _LONG for name in values if name in _LENGTHS}
     run = training.start(training.conditions, values)
-    before = min(max(usual_seconds, _LEAST_SECONDS_BEFORE_STOP), _MOST_SECONDS_BEFORE_STOP)
+    before = min(max(0.5 * usual_seconds, _LEAST_SECONDS_BEFORE_STOP), _MOST_SECONDS_BEFORE_STOP)
     code = run.started.wait(before)
     if code is not None:
         yield SIGTERM.skipped(f"it ended after less than {before:.1f} s, before it could be stopped")

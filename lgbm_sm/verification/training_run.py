@@ -105,8 +105,8 @@ def start_training(
         # the channels lie in a volume of their own, since that may be read-only
         covered = {OPT_ML: root} if conditions.covered else {f"{OPT_ML}/{name}": root / name for name in _PARTS}
         rest = {path: _archive(below, without=root / "input" / "data") for path, below in covered.items()}
-    volumes = [Volume(sandbox.volume(archive), path) for path, archive in rest.items()]
-    volumes.append(Volume(sandbox.volume(data), DATA, conditions.read_only))
+    volumes = [Volume(path, content) for path, content in rest.items()]
+    volumes.append(Volume(DATA, data, conditions.read_only))
     started = sandbox.create(
         ["train"],
         volumes,

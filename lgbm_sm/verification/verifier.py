@@ -15,13 +15,20 @@ from lgbm_sm.verification.archive import CHECKS as ARCHIVE_CHECKS
 from lgbm_sm.verification.archive import check_archive
 from lgbm_sm.verification.checks import Report, Result, Verdict
 from lgbm_sm.verification.containers import Sandbox
-from lgbm_sm.verification.image import COMMANDS, check_image, environment_of
+from lgbm_sm.verification.image import COMMANDS, ENTRY_POINT, check_image, environment_of
 from lgbm_sm.verification.limits import Limits
 from lgbm_sm.verification.serving import check_serving, skip_serving
+from lgbm_sm.verification.serving_checks import DRAIN as SERVE_DRAIN
+from lgbm_sm.verification.serving_checks import SIGTERM as SERVE_SIGTERM
+from lgbm_sm.verification.serving_checks import STARTS as SERVE_STARTS
 from lgbm_sm.verification.subject import Subject
 from lgbm_sm.verification.training import check_training, skip_training
+from lgbm_sm.verification.training_checks import COMPLETES as TRAIN_COMPLETES
+from lgbm_sm.verification.training_checks import SIGTERM as TRAIN_SIGTERM
 
 _CODE = "code"
+# what a shell as process 1 keeps from the program: the platform's word, and its signal
+_BY_SHELL_FORM = (TRAIN_COMPLETES, TRAIN_SIGTERM, SERVE_STARTS, SERVE_DRAIN, SERVE_SIGTERM)
 
 
 @dataclass
@@ -47,7 +54,8 @@ class Verification:
         began = time.monotonic()
         report = Report(subject.image)
         with Sandbox(self.engine, subject.image) as sandbox:
-            for result in self._check(sandbox, subject):
+            for found in self._check(sandbox, subject):
+                result = _without_consequences(found, report)
                 self.tell(result)
                 report = report.with_result(result)
         return replace(report, seconds=time.monotonic() - began)
@@ -82,6 +90,14 @@ class Verification:
             yield from check_serving(sandbox, subject, self.limits, model_path, self.folder, full=self.full)
         else:
             yield from skip_serving("the archive is not as the platform wants it: see the checks of the archive")
+
+
+def _without_consequences(result: Result, report: Report) -> Result:
+    """What follows from the form of the entry point is that one's failure, and no other one."""
+    form_is_broken = any(one.check is ENTRY_POINT and not one.is_met for one in report.results)
+    if form_is_broken and not result.is_met and result.check in _BY_SHELL_FORM:
+        return result.check.skipped(f"see {ENTRY_POINT.name}; here: {result.seen}")
+    return result
 
 
 def _archive_results(path: Path | None, environment: Mapping[str, str]) -> Iterator[Result]:
