@@ -13,7 +13,8 @@ from lgbm_sm.verification.checks import (
     Check,
     Result,
 )
-from lgbm_sm.verification.containers import Sandbox, Started
+from lgbm_sm.verification.containers import Started
+from lgbm_sm.verification.sandbox import Sandbox
 from lgbm_sm.verification.subject import Subject
 
 PLATFORM = Check(

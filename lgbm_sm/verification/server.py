@@ -7,8 +7,9 @@ from pathlib import Path
 
 from lgbm_sm.backends.docker_files import OPT_ML
 from lgbm_sm.verification.client import Client, Reply
-from lgbm_sm.verification.containers import Sandbox, Started, Volume
+from lgbm_sm.verification.containers import Started, Volume
 from lgbm_sm.verification.limits import Limits
+from lgbm_sm.verification.sandbox import Sandbox
 
 _PAUSE_SECONDS = 0.05
 _LOOK_SECONDS = 1.0  # between looks at what the container listens on

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from lgbm_sm.verification.checks import Result
 from lgbm_sm.verification.client import Reply
-from lgbm_sm.verification.containers import Sandbox
 from lgbm_sm.verification.limits import Limits
+from lgbm_sm.verification.sandbox import Sandbox
 from lgbm_sm.verification.server import Server, ServingConditions, Startup
 from lgbm_sm.verification.serving_checks import CHECKS, ENDING, FULL, PING_TRUTH, REQUESTS
 from lgbm_sm.verification.serving_requests import INVOCATIONS_PATH, Conversation, check_invocations, check_requests

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lgbm_sm.verification.checks import Check, Result
-from lgbm_sm.verification.containers import Sandbox
 from lgbm_sm.verification.limits import Limits
+from lgbm_sm.verification.sandbox import Sandbox
 from lgbm_sm.verification.server import PATIENCE, Server, ServingConditions, Startup, start_server
 from lgbm_sm.verification.serving_checks import (
     FIRST_PING,
@@ -21,7 +21,7 @@ from lgbm_sm.verification.serving_checks import (
 _LENIENT = ServingConditions(read_only=False, isolated=False)
 _CONDITIONS: Mapping[str, Check] = {"read_only": READ_ONLY_MODEL, "isolated": NETWORK}
 _SEEN = {"read_only": "it serves from a read-only model", "isolated": "it serves without a network"}
-_PINGS = 3
+_PINGS = 5
 
 
 @dataclass
@@ -70,7 +70,7 @@ def check_startup(serving: Serving, server: Server) -> Generator[Result, None, R
     yield PORT.passed("something answers on port 8080")
     yield INTERFACES.passed("from outside of the container")
     yield FIRST_PING.passed(f"200 after {startup.seconds:.1f} s")
-    timely = _check_ping_time(server, startup, serving.limits)
+    timely = _check_ping_time(server, serving.limits)
     yield timely
     return Ready(server, startup, serving.limits.ping * (1 if timely.is_met else PATIENCE))
 
@@ -126,10 +126,11 @@ def _explain(startup: Startup) -> Iterator[Result]:
             yield check.skipped(f"the server is never ready: see {broken.check.name}")
 
 
-def _check_ping_time(server: Server, startup: Startup, limits: Limits) -> Result:
+def _check_ping_time(server: Server, limits: Limits) -> Result:
+    """Of pings once it is ready: what comes before is asked again. A worker may have its model to load, once."""
     pings = [server.ping(PATIENCE * limits.ping) for _ in range(_PINGS)]
-    slowest = max([*(ping.seconds for ping in pings), startup.ping.seconds if startup.ping else 0.0])
-    failed = [ping for ping in pings if ping.status != 200]
-    if failed:
-        return PING_TIME.broken(f"once ready, it answered {failed[0]}")
-    return PING_TIME.judged(f"{slowest:.3f} s at most", is_met=slowest <= limits.ping)
+    late = [ping for ping in pings if ping.status != 200 or ping.seconds > limits.ping]
+    if not late:
+        return PING_TIME.passed(f"{max(ping.seconds for ping in pings):.3f} s at most")
+    seen = f"{len(late)} of {_PINGS} pings once it was ready: {late[0].status or late[0]} after {late[0].seconds:.1f} s"
+    return PING_TIME.broken(seen) if len(late) > _PINGS // 2 else PING_TIME.warned(seen)

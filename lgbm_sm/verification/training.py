@@ -9,8 +9,8 @@ from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.opt_ml import FAILURE_REASON_CHARACTERS
 from lgbm_sm.configuration.values import HyperparameterValue
 from lgbm_sm.verification.checks import Check, Result
-from lgbm_sm.verification.containers import Sandbox
 from lgbm_sm.verification.limits import Limits
+from lgbm_sm.verification.sandbox import Sandbox
 from lgbm_sm.verification.subject import Subject
 from lgbm_sm.verification.training_checks import (
     CHECKS,
@@ -68,6 +68,7 @@ class _Training:
     sandbox: Sandbox
     inputs: TrainingInputs
     limits: Limits
+    environment: Mapping[str, str]
     conditions: Conditions = STRICT
     hyperparameters: Mapping[str, HyperparameterValue] = field(default_factory=dict)
 
@@ -78,6 +79,7 @@ class _Training:
             conditions,
             limit_seconds=self.limits.training,
             hyperparameters=hyperparameters,
+            environment=self.environment,
         )
 
     def run(self, conditions: Conditions) -> TrainingOutcome:
@@ -96,7 +98,9 @@ def check_training(
         yield from skip_training("there is no data to train on: pass --channels, or configure data")
         return None
     conditions = replace(STRICT, isolated=not subject.needs_network)
-    training = _Training(sandbox, subject.inputs, limits, conditions, subject.inputs.hyperparameters)
+    training = _Training(
+        sandbox, subject.inputs, limits, subject.environment, conditions, subject.inputs.hyperparameters
+    )
     # all at once: what it takes is mostly the waiting
     strict = training.start(conditions, training.hyperparameters)
     quoted = training.start(replace(conditions, quoted=True), training.hyperparameters)

@@ -12,7 +12,8 @@ from pathlib import Path
 from lgbm_sm.backends import TrainingInputs, opt_ml
 from lgbm_sm.backends.docker_files import OPT_ML
 from lgbm_sm.configuration.values import HyperparameterValue
-from lgbm_sm.verification.containers import Sandbox, Started, Volume
+from lgbm_sm.verification.containers import Started, Volume
+from lgbm_sm.verification.sandbox import Sandbox
 
 DATA = f"{OPT_ML}/input/data"
 MODEL = f"{OPT_ML}/model"
@@ -93,14 +94,14 @@ def start_training(
     conditions: Conditions,
     *,
     limit_seconds: float,
-    hyperparameters: Mapping[str, HyperparameterValue] | None = None,
+    hyperparameters: Mapping[str, HyperparameterValue],
+    environment: Mapping[str, str],
 ) -> TrainingRun:
-    """Start `train` as the platform does; `hyperparameters` go before those of `inputs`."""
-    values = inputs.hyperparameters if hyperparameters is None else hyperparameters
+    """Start `train` on the channels of `inputs` as the platform does, with other hyperparameters."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "ml"
         network = "lo" if conditions.isolated else "eth0"
-        opt_ml.lay_out_training(root, TrainingInputs(inputs.channels, _encoded(values, conditions)), network)
+        opt_ml.lay_out_training(root, TrainingInputs(inputs.channels, _encoded(hyperparameters, conditions)), network)
         data = _data_archive(root / "input" / "data", conditions)
         # the channels lie in a volume of their own, since that may be read-only
         covered = {OPT_ML: root} if conditions.covered else {f"{OPT_ML}/{name}": root / name for name in _PARTS}
@@ -113,6 +114,7 @@ def start_training(
         environment={
             "TRAINING_JOB_NAME": _JOB,
             "TRAINING_JOB_ARN": f"arn:aws:sagemaker:local:000000000000:training-job/{_JOB}",
+            **environment,
         },
         hostname="algo-1",
         **({"network_mode": "none"} if conditions.isolated else {}),

@@ -14,9 +14,9 @@ from lgbm_sm.errors import ImageError
 from lgbm_sm.verification.archive import CHECKS as ARCHIVE_CHECKS
 from lgbm_sm.verification.archive import check_archive
 from lgbm_sm.verification.checks import Report, Result, Verdict
-from lgbm_sm.verification.containers import Sandbox
 from lgbm_sm.verification.image import COMMANDS, ENTRY_POINT, check_image, environment_of
 from lgbm_sm.verification.limits import Limits
+from lgbm_sm.verification.sandbox import Sandbox
 from lgbm_sm.verification.serving import check_serving, skip_serving
 from lgbm_sm.verification.serving_checks import DRAIN as SERVE_DRAIN
 from lgbm_sm.verification.serving_checks import SIGTERM as SERVE_SIGTERM
