@@ -17,6 +17,7 @@ PATIENCE = 5  # times the platform's 2 s are waited for a ping, to learn how lat
 _LOOPBACK_V6 = "00000000000000000000000001000000"
 _ENGINES_RESOLVER = "0B00007F"  # 127.0.0.11, in every container of a network that a user has made
 _MAPPED_V4 = "0000000000000000FFFF0000"
+_LATER = 2
 _LISTENING = "0A"
 _PORT = 8080
 _ALL_INTERFACES = "all interfaces"
@@ -112,14 +113,17 @@ class Server:
         return startup
 
     def watch_pings(self, seconds: float, limits: Limits) -> Reply:
-        """The first 200 within so many seconds of the start, else the last answer; ends with the container."""
-        reply = self.ping(limits.ping)
-        while reply.status != 200 and self.exit_code() is None:
-            if time.monotonic() - self.started.started_at > seconds:
-                break
-            time.sleep(_PAUSE_SECONDS)
+        """The first 200 within so many seconds of the start, else the last answer; ends with the container.
+
+        Where nothing at all answers, longer is waited: it may only be late.
+        """
+        while True:
             reply = self.ping(limits.ping)
-        return reply
+            watched = time.monotonic() - self.started.started_at
+            is_over = watched > (seconds if reply.status is not None else _LATER * seconds)
+            if reply.status == 200 or is_over or self.exit_code() is not None:
+                return reply
+            time.sleep(_PAUSE_SECONDS)
 
     def start_again(self, limits: Limits) -> Startup:
         """The same container, with the files that it has written."""

@@ -21,6 +21,7 @@ LIFECYCLE = [
     "config",
     "cleanup",
     "doctor",
+    "verify",
 ]
 HEAVY = {"pandas", "numpy", "lightgbm", "sklearn", "pyarrow", "boto3", "botocore", "sagemaker", "docker", "scipy"}
 
