@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 def verify(
     ctx: typer.Context,
-    image: Annotated[str | None, typer.Argument(metavar="[IMAGE]", show_default=False)] = None,
+    image: Annotated[str | None, typer.Argument(metavar="IMAGE", show_default=False)] = None,
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The model.tar.gz to serve (default: what the image trains).")
     ] = None,

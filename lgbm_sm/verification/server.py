@@ -13,6 +13,7 @@ from lgbm_sm.verification.sandbox import Sandbox
 
 _PAUSE_SECONDS = 0.05
 _LOOK_SECONDS = 1.0  # between looks at what the container listens on
+INVOCATIONS_PATH = "/invocations"
 PATIENCE = 5  # times the platform's 2 s are waited for a ping, to learn how late it is
 _LOOPBACK_V6 = "00000000000000000000000001000000"
 _ENGINES_RESOLVER = "0B00007F"  # 127.0.0.11, in every container of a network that a user has made

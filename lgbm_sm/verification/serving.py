@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from lgbm_sm.verification.checks import Result
-from lgbm_sm.verification.client import Reply
 from lgbm_sm.verification.limits import Limits
 from lgbm_sm.verification.sandbox import Sandbox
-from lgbm_sm.verification.server import Server, ServingConditions, Startup
+from lgbm_sm.verification.server import INVOCATIONS_PATH, Server, ServingConditions
 from lgbm_sm.verification.serving_checks import CHECKS, ENDING, FULL, PING_TRUTH, REQUESTS
-from lgbm_sm.verification.serving_requests import INVOCATIONS_PATH, Conversation, check_invocations, check_requests
-from lgbm_sm.verification.serving_startup import Serving, check_startup
+from lgbm_sm.verification.serving_requests import Conversation, check_invocations, check_requests
+from lgbm_sm.verification.serving_startup import Ready, Serving, check_startup
 from lgbm_sm.verification.serving_stop import check_memory, check_restart, check_stop
 from lgbm_sm.verification.subject import Subject
 
@@ -33,7 +32,7 @@ def check_serving(
     if not sandbox.engine.shares_network():
         not_isolated = "this machine reaches a container without a network only where the engine runs on it directly"
     conditions = ServingConditions(isolated=not not_isolated)
-    serving = Serving(sandbox, model_path, subject.environment, limits, conditions, not_isolated)
+    serving = Serving(sandbox, model_path, subject.environment, limits, conditions, subject.request, not_isolated)
     server = serving.start()
     broken_path = _with_broken_model(model_path, folder / "broken.tar.gz")
     broken = serving.start(model_path=broken_path) if broken_path else None
@@ -43,9 +42,8 @@ def check_serving(
             yield check.skipped("the server is never ready")
         return
     conversation = Conversation(serving, ready.server, subject.request, ping_seconds=ready.ping_seconds)
-    first = _first_answer(conversation)
-    invocations = check_invocations(conversation, first)
-    yield _check_truth(conversation, ready.startup, first, invocations, broken)
+    invocations = check_invocations(conversation, ready.first)
+    yield _check_truth(conversation, ready, invocations, broken)
     yield invocations
     if broken:
         broken.started.remove()
@@ -71,15 +69,9 @@ def _skip_after(invocations: Result) -> Iterator[Result]:
             yield check.skipped(f"no request is answered: see {invocations.check.name}")
 
 
-def _first_answer(conversation: Conversation) -> Reply | None:
-    request = conversation.request
-    return conversation.invoke(request.body, request.content_type) if request else None
-
-
-def _check_truth(
-    conversation: Conversation, startup: Startup, first: Reply | None, invocations: Result, broken: Server | None
-) -> Result:
+def _check_truth(conversation: Conversation, ready: Ready, invocations: Result, broken: Server | None) -> Result:
     """A 200 before the model predicts, or with a model that never will, is a lie."""
+    first, startup = ready.first, ready.startup
     if first is not None and not first.is_ok and invocations.is_met:
         return PING_TRUTH.broken(f"200 after {startup.seconds:.1f} s, and the first request then gave {first}")
     if broken is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lgbm_sm.verification.checks import Check, Result
 from lgbm_sm.verification.client import Reply
-from lgbm_sm.verification.server import Server
+from lgbm_sm.verification.server import INVOCATIONS_PATH, Server
 from lgbm_sm.verification.serving_checks import (
     CLIENT_ERRORS,
     CONCURRENCY,
@@ -25,10 +25,9 @@ from lgbm_sm.verification.serving_checks import (
 from lgbm_sm.verification.serving_startup import Serving
 from lgbm_sm.verification.subject import LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY, SampleRequest
 
-INVOCATIONS_PATH = "/invocations"
 _CLIENTS = 8
 _PING_PAUSE_SECONDS = 0.1
-_RETRY_SECONDS = 3.0
+_RETRY_SECONDS = 5.0
 _ENDING_SECONDS = 1.0  # until the engine knows that a container has ended
 # each with the content type that it is sent as; no model can predict from any of them
 _HOSTILE: tuple[tuple[str, bytes, str], ...] = (

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lgbm_sm.verification.checks import Check, Result
+from lgbm_sm.verification.client import Reply
 from lgbm_sm.verification.limits import Limits
 from lgbm_sm.verification.sandbox import Sandbox
-from lgbm_sm.verification.server import PATIENCE, Server, ServingConditions, Startup, start_server
+from lgbm_sm.verification.server import INVOCATIONS_PATH, PATIENCE, Server, ServingConditions, Startup, start_server
 from lgbm_sm.verification.serving_checks import (
     FIRST_PING,
     INTERFACES,
@@ -17,7 +18,9 @@ from lgbm_sm.verification.serving_checks import (
     READ_ONLY_MODEL,
     STARTS,
 )
+from lgbm_sm.verification.subject import SampleRequest
 
+_Up = tuple[Server, Startup, Reply | None]
 _LENIENT = ServingConditions(read_only=False, isolated=False)
 _CONDITIONS: Mapping[str, Check] = {"read_only": READ_ONLY_MODEL, "isolated": NETWORK}
 _SEEN = {"read_only": "it serves from a read-only model", "isolated": "it serves without a network"}
@@ -33,6 +36,7 @@ class Serving:
     environment: Mapping[str, str]
     limits: Limits
     conditions: ServingConditions
+    request: SampleRequest | None
     not_isolated: str = ""  # why isolation is not tried; empty where it is
 
     def start(self, conditions: ServingConditions | None = None, model_path: Path | None = None) -> Server:
@@ -40,13 +44,24 @@ class Serving:
             self.sandbox, model_path or self.model_path, self.environment, conditions or self.conditions
         )
 
+    def first_answer(self, server: Server, startup: Startup) -> Reply | None:
+        """None where there is nothing to ask, or nobody to be asked."""
+        if self.request is None or not startup.is_ready:
+            return None
+        body, content_type = self.request.body, self.request.content_type
+        return server.ask("POST", INVOCATIONS_PATH, body, content_type, seconds=self.limits.answer)
+
 
 @dataclass(frozen=True)
 class Ready:
-    """A server that is ready, and how it came up; `ping_seconds` are what its pings may take."""
+    """A server that is ready, how it came up, and what the first request gave, sent right after the first 200.
+
+    `ping_seconds` are what its pings may take.
+    """
 
     server: Server
     startup: Startup
+    first: Reply | None
     ping_seconds: float
 
 
@@ -56,6 +71,7 @@ def check_startup(serving: Serving, server: Server) -> Generator[Result, None, R
     `server` has been started under the conditions of `serving`, which are changed to those that it stands.
     """
     startup = server.wait_until_ready(serving.limits)
+    first = serving.first_answer(server, startup)
     if startup.is_ready:
         yield STARTS.passed("it goes on")
         yield from _pass_conditions(serving)
@@ -66,13 +82,13 @@ def check_startup(serving: Serving, server: Server) -> Generator[Result, None, R
         found = yield from _find_cause(serving, server)
         if found is None:
             return None
-        server, startup = found
+        server, startup, first = found
     yield PORT.passed("something answers on port 8080")
     yield INTERFACES.passed("from outside of the container")
     yield FIRST_PING.passed(f"200 after {startup.seconds:.1f} s")
     timely = _check_ping_time(server, serving.limits)
     yield timely
-    return Ready(server, startup, serving.limits.ping * (1 if timely.is_met else PATIENCE))
+    return Ready(server, startup, first, serving.limits.ping * (1 if timely.is_met else PATIENCE))
 
 
 def _pass_conditions(serving: Serving) -> Iterator[Result]:
@@ -81,11 +97,12 @@ def _pass_conditions(serving: Serving) -> Iterator[Result]:
         yield check.passed(_SEEN[name]) if tried else check.skipped(serving.not_isolated)
 
 
-def _find_cause(serving: Serving, server: Server) -> Generator[Result, None, tuple[Server, Startup] | None]:
+def _find_cause(serving: Serving, server: Server) -> Generator[Result, None, _Up | None]:
     """What it does without each of the conditions."""
     server.started.remove()
     lenient = serving.start(_LENIENT)
     startup = lenient.wait_until_ready(serving.limits)
+    first = serving.first_answer(lenient, startup)
     if not startup.is_ready:
         lenient.started.remove()
         yield from _explain(startup)
@@ -102,7 +119,7 @@ def _find_cause(serving: Serving, server: Server) -> Generator[Result, None, tup
         yield check.judged(_SEEN[name] if result.is_ready else str(result), is_met=result.is_ready)
         stands = replace(stands, **{name: True}) if result.is_ready else stands
     serving.conditions = stands
-    return lenient, startup
+    return lenient, startup, first
 
 
 def _explain(startup: Startup) -> Iterator[Result]:

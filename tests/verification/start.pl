@@ -94,7 +94,7 @@ sub answer {
 sub predict {
     my ($type, $body) = @_;
     return (500, 'no model') if !$is_loaded;
-    return (503, 'not yet') if has('ping before it can predict') && time - $started_at < 2;
+    return (503, 'not yet') if has('ping before it can predict') && time - $started_at < 3;
     $type =~ s/\s*;.*//s if !has('takes content types literally');
     if ($body eq '' && has('dies of an empty body')) { kill 'USR1', 1; sleep 5 }
     if ($body =~ /\0/ && has('dies of a hostile body')) { kill 'USR1', 1; sleep 5 }
