@@ -31,8 +31,8 @@ RUN printf '#!/bin/sh\nexec /opt/program/start serve\n' >/usr/local/bin/serve &&
 
 @pytest.fixture
 def command_line(tmp_path: Path) -> CommandLine:
-    """On the defaults, without a project."""
-    return CommandLine(tmp_path)
+    """On the defaults, without a project; what a killed command has left goes with the test's folder."""
+    return CommandLine(tmp_path, {"TMPDIR": str(tmp_path)})
 
 
 def left_by(engine: docker.DockerClient, process_id: int) -> list[str]:
