@@ -1,0 +1,76 @@
+"""Whether an image keeps the SageMaker container contract: verify."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lgbm_sm.commands.program import app, help_text, opened_workspace
+from lgbm_sm.console import OutputFormat
+from lgbm_sm.options import SharedOptionsCommand
+
+if TYPE_CHECKING:
+    from lgbm_sm.verification.checks import Result
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="Does an image keep the SageMaker container contract?",
+    help=help_text(
+        "lgbm-sm verify my-image:latest --model model.tar.gz --request rows.csv",
+        "Runs IMAGE (default: the project's own) as the platform would, on this machine and without a network: "
+        "`train` on the prepared data, `serve` on the model, and what an image and a model archive must be. Says of "
+        "each check what was seen, why it matters, how to mend it, and whose rule it is. Exit code 5 where a rule is "
+        "broken.",
+        "`lgbm-sm push`.",
+    ),
+)
+def verify(
+    ctx: typer.Context,
+    image: Annotated[str | None, typer.Argument(metavar="IMAGE", show_default=False)] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The model.tar.gz to serve (default: what the image trains).")
+    ] = None,
+    request: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A request that the model can answer (default: the test rows).")
+    ] = None,
+    content_type: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="What the request holds (default: by the file's suffix).")
+    ] = None,
+    channels: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Train on its sub-folders as channels (default: the prepared data)."),
+    ] = None,
+    only: Annotated[str, typer.Option(metavar="COMMAND", help="train or serve, for an image that has no other.")] = "",
+    network: Annotated[
+        bool,
+        typer.Option("--network", help="The containers may reach a network: for images that install at the start."),
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also what takes longer: growth of memory, another start.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Advice counts as a rule.")] = False,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Also write the report there, as JUnit's XML.")
+    ] = None,
+) -> None:
+    from lgbm_sm.verification import reports
+    from lgbm_sm.verification.checks import exit_code_of
+    from lgbm_sm.verify import Wanted, verify_images
+
+    with opened_workspace(ctx) as (workspace, console):
+
+        def tell(result: "Result") -> None:
+            if console.output is OutputFormat.TEXT:
+                console.write(f"{reports.text_of(result)}\n".encode())
+
+        wanted = Wanted(image, model, request, content_type, channels, only, network, full)
+        found = verify_images(workspace, wanted, tell)
+        code = exit_code_of(found, strict=strict)
+        if junit:
+            junit.write_bytes(reports.junit_of(found, strict=strict))
+        for report in found:
+            console.step(reports.summary_of(report))
+        if console.output is OutputFormat.JSON:
+            console.json({"images": [reports.document_of(report) for report in found], "exit_code": int(code)})
+    raise typer.Exit(code)

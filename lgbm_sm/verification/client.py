@@ -1,0 +1,92 @@
+"""Requests as the platform sends them, with the times that its limits are about."""
+
+import http.client
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a request: `status` is None where no answer did, and `trouble` says why.
+
+    Seconds count from the beginning: until the connection was accepted, and until the last byte of the answer.
+    `ended_at` is on the monotonic clock.
+    """
+
+    status: int | None
+    body: bytes = b""
+    trouble: str = ""
+    connect_seconds: float = 0.0
+    seconds: float = 0.0
+    ended_at: float = 0.0
+
+    @property
+    def is_ok(self) -> bool:
+        return self.status is not None and HTTPStatus(200) <= self.status < HTTPStatus(300)
+
+    @property
+    def is_client_error(self) -> bool:
+        return self.status is not None and HTTPStatus(400) <= self.status < HTTPStatus(500)
+
+    def __str__(self) -> str:
+        if self.status is None:
+            return self.trouble
+        text = " ".join(self.body[:200].decode("utf-8", errors="replace").split())
+        return f"{self.status}" if self.is_ok or not text else f"{self.status} ({text[:120]})"
+
+
+@dataclass(frozen=True)
+class Client:
+    """Sends each request over a connection of its own."""
+
+    host: str
+    port: int
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, content_type: str = "", *, seconds: float
+    ) -> Reply:
+        """The answer; `seconds` bounds each wait for the server, and the whole but for a server that drips."""
+        headers: Mapping[str, str] = {"Content-Type": content_type} if content_type else {}
+        began = time.monotonic()
+        connected = began
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
+        try:
+            connection.connect()
+            connected = time.monotonic()
+            _send(connection, method, path, body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except TimeoutError:
+            trouble = f"no answer within {seconds:g} s"
+        except ConnectionRefusedError:
+            trouble = "connection refused"
+        except (OSError, http.client.HTTPException) as error:
+            trouble = f"the connection broke without an answer ({type(error).__name__})"
+        else:
+            ended = time.monotonic()
+            return Reply(answer.status, content, "", connected - began, ended - began, ended)
+        finally:
+            connection.close()
+        ended = time.monotonic()
+        return Reply(None, b"", trouble, connected - began, ended - began, ended)
+
+    def ping(self, seconds: float) -> Reply:
+        return self.ask("GET", "/ping", seconds=seconds)
+
+
+def _send(
+    connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+) -> None:
+    connection.putrequest(method, path)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    if body is not None:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders()
+    try:
+        if body:
+            connection.send(body)
+    except (BrokenPipeError, ConnectionResetError):
+        return  # a server may answer before it has read all, and close

@@ -1,0 +1,101 @@
+"""How a server ends, comes again, and lasts."""
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+
+from lgbm_sm.verification.checks import Result
+from lgbm_sm.verification.client import Reply
+from lgbm_sm.verification.serving_checks import DRAIN, MEMORY, RESTART, SIGTERM
+from lgbm_sm.verification.serving_requests import Conversation
+from lgbm_sm.verification.subject import LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY, SampleRequest
+
+_SIZES = (1_000_000, 4_000_000, LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY)
+_LEAST_SECONDS = 0.3
+_ROUNDS = 3  # the first fills caches
+_ROUND_REQUESTS = 1000
+_ALLOWED_BYTES = 4 * 1024**2  # in a round; what an interpreter's own heap moves by
+
+
+def check_stop(conversation: Conversation) -> Iterator[Result]:
+    """SIGTERM while requests are worked on; the server has then ended, or is killed."""
+    limits = conversation.serving.limits
+    started = conversation.server.started
+    work = _work(conversation)
+    if isinstance(work, str):
+        yield DRAIN.skipped(work)
+        started.terminate()
+        signalled_at = time.monotonic()
+    else:
+        signalled_at, result = _stop_under_way(conversation, *work)
+        yield result
+    code = started.wait(max(0.0, limits.stop_serving - (time.monotonic() - signalled_at)))
+    seconds = time.monotonic() - signalled_at
+    if code is None:
+        yield SIGTERM.broken(f"still running {seconds:.0f} s after SIGTERM; the platform then kills it")
+    else:
+        yield SIGTERM.passed(f"ended within {seconds:.1f} s of SIGTERM, exit code {code}")
+
+
+def _work(conversation: Conversation) -> tuple[SampleRequest, float] | str:
+    """A request that is under way for long enough to be met by a signal, with its seconds; or why there is none."""
+    request = conversation.request
+    if request is None:
+        return "there is no request that the model can answer: pass --request FILE"
+    sizes = _SIZES if conversation.large_is_ok else [size for size in _SIZES if size < LARGEST_PAYLOAD]
+    for body in filter(None, [request.body, *map(request.of_size, sizes)]):
+        reply = conversation.invoke(body, request.content_type)
+        if reply.is_ok and reply.seconds > _LEAST_SECONDS:
+            return SampleRequest(body, request.content_type), reply.seconds
+    return "no request takes long enough to be under way when SIGTERM comes"
+
+
+def _stop_under_way(conversation: Conversation, work: SampleRequest, usual_seconds: float) -> tuple[float, Result]:
+    """When SIGTERM was sent, and what became of the request that was half done by then."""
+    replies: list[Reply] = []
+    client = threading.Thread(
+        target=lambda: replies.append(conversation.invoke(work.body, work.content_type)), daemon=True
+    )
+    client.start()
+    time.sleep(usual_seconds / 2)
+    conversation.server.started.terminate()
+    signalled_at = time.monotonic()
+    client.join()
+    [reply] = replies
+    if reply.is_ok and reply.ended_at < signalled_at:
+        return signalled_at, DRAIN.skipped("the request was answered before SIGTERM came")
+    said = f"answered {reply.ended_at - signalled_at:.1f} s after SIGTERM" if reply.is_ok else f"lost: {reply}"
+    seen = f"a request that was under way for {usual_seconds / 2:.1f} s was {said}"
+    return signalled_at, DRAIN.judged(seen, is_met=reply.is_ok)
+
+
+def check_memory(conversation: Conversation) -> Result:
+    """Whether it grows from round to round of equal requests."""
+    request = conversation.request
+    if request is None:
+        return MEMORY.skipped("there is no request that the model can answer: pass --request FILE")
+    held = []
+    for _ in range(_ROUNDS):
+        until = time.monotonic() + conversation.serving.limits.memory_round
+        for _ in range(_ROUND_REQUESTS):
+            conversation.invoke(request.body, request.content_type)
+            if time.monotonic() > until:
+                break
+        held.append(conversation.server.memory_bytes())
+    if not all(held):
+        return MEMORY.skipped("the engine does not say what the container holds")
+    growth = [after - before for before, after in itertools.pairwise(held)]
+    seen = "after each round of the same requests it holds " + ", ".join(f"{one / 1e6:.1f}" for one in held) + " MB"
+    return MEMORY.judged(seen, is_met=min(growth) < _ALLOWED_BYTES)
+
+
+def check_restart(conversation: Conversation) -> Result:
+    """Start the container again that `check_stop` has stopped."""
+    server = conversation.server
+    if server.exit_code() is None:
+        return RESTART.skipped("it has not ended: see serve-sigterm")
+    startup = server.start_again(conversation.serving.limits)
+    return RESTART.judged(
+        f"ready again after {startup.seconds:.1f} s" if startup.is_ready else str(startup), is_met=startup.is_ready
+    )

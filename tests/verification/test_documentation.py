@@ -1,0 +1,18 @@
+"""docs/verify.md lists the checks as they are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lgbm_sm.verification import archive, image, serving_checks, training_checks
+
+PAGE = Path(__file__).parents[2] / "docs" / "verify.md"
+
+
+def test_the_page_lists_every_check_with_its_words() -> None:
+    rows = re.findall(
+        r"^\| `([a-z0-9-]+)` \| (\w+) \| (.*) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    checks = (*image.CHECKS, *training_checks.CHECKS, *archive.CHECKS, *serving_checks.CHECKS)
+    assert rows == [(check.name, check.binding, check.why, check.source) for check in checks]
