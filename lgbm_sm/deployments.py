@@ -1,6 +1,7 @@
 """Endpoints as the configuration wants them: on this machine, or on SageMaker."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from lgbm_sm import deploy, ecr, xgboost_image
 from lgbm_sm.backends.deletion import delete
@@ -11,7 +12,7 @@ from lgbm_sm.configuration.instance_types import InstancePurpose, platform_of
 from lgbm_sm.deploy import ServingPlan
 from lgbm_sm.diagnosis.quotas import WantedInstances, require_quota
 from lgbm_sm.entries import Endpoint, EndpointStatus, Place
-from lgbm_sm.errors import ConfigError, EndpointError
+from lgbm_sm.errors import ConfigError, DataError, EndpointError, EngineError
 from lgbm_sm.execution_role import get_execution_role
 from lgbm_sm.hosting import Deployment, delete_endpoint, deploy_to_sagemaker, find_updatable
 from lgbm_sm.inference_source import REQUIREMENTS
@@ -19,17 +20,24 @@ from lgbm_sm.model_code import ModelCode, model_code
 from lgbm_sm.model_source import ModelSource, find_model
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.upload import open_objects
+from lgbm_sm.verification.checks import Verdict
+from lgbm_sm.verification.limits import Limits
+from lgbm_sm.verify import sample_of, verify_before_deploy
 from lgbm_sm.workspace import Workspace, choose_place
 
 
-def deploy_model(workspace: Workspace, model: str | None = None, *, replace: bool = True) -> Endpoint:
+def deploy_model(
+    workspace: Workspace, model: str | None = None, *, replace: bool = True, verifies: bool = True
+) -> Endpoint:
     """Bring up an endpoint for what `--model` names, by default the model of the project's last completed job.
 
     With `replace` it takes the place of the project's endpoint, on this machine or on SageMaker, wherever it is to be.
+    What goes to SageMaker is run under the container contract here first, unless `verifies` is false: there it would
+    take minutes to fail.
     """
     source = find_model(model, workspace.record, workspace.config.project.name)
     if workspace.config.endpoint.instance_type != LOCAL:
-        return _deploy_to_sagemaker(workspace, source, replace=replace)
+        return _deploy_to_sagemaker(workspace, source, replace=replace, verifies=verifies)
     plan = plan_local_serving(workspace)
     endpoint = _new_endpoint(workspace, plan.backend.place, source, image=plan.backend.image)
     artifact_path = source.fetch(endpoint.folder, workspace.accounts, workspace.config.aws.region)
@@ -54,7 +62,7 @@ def rehearse_deployment(workspace: Workspace, model: str | None) -> None:
     check_serving(workspace)
     source = find_model(model, workspace.record, workspace.config.project.name)
     if workspace.config.endpoint.instance_type != LOCAL:
-        _deploy_to_sagemaker(workspace, source, replace=True)
+        _deploy_to_sagemaker(workspace, source, replace=True, verifies=False)
 
 
 def check_serving(workspace: Workspace) -> None:
@@ -133,7 +141,7 @@ def _new_endpoint(workspace: Workspace, place: Place, source: ModelSource, **fie
     )
 
 
-def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: bool) -> Endpoint:
+def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: bool, verifies: bool) -> Endpoint:
     config, record, backend = workspace.config, workspace.record, workspace.sagemaker
     code = _code_for_sagemaker(workspace)
     account = workspace.accounts.get(config.aws.region)
@@ -161,9 +169,38 @@ def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: 
     what = "updated in place" if before else "created"
     workspace.reporter.step(f"Endpoint {endpoint.name}: {plan.describe()}, model of {source.name}, {what}")
     artifact_path = source.fetch(new.folder, workspace.accounts, account.region)
+    if verifies:
+        _verify(workspace, artifact_path, code)
     objects = open_objects(config.aws, project=project, account=account, record=record, now=new.created_at)
     deployment = Deployment(new.name, endpoint, before, plan, record, objects, backend, workspace.reporter)
     return deploy_to_sagemaker(deployment, artifact_path, code)
+
+
+def _verify(workspace: Workspace, artifact_path: Path, code: ModelCode) -> None:
+    """Run the image with the model under the container contract, where this machine can."""
+    tag = _image_tag(workspace)
+    try:
+        if not workspace.engine.has_image(tag):
+            workspace.reporter.detail(f"not verified before: the engine does not hold {tag}")
+            return
+    except EngineError as error:
+        workspace.reporter.detail(f"not verified before: {error.message}")
+        return
+    try:
+        request = sample_of(workspace.data_path)
+    except DataError:  # a model of other data
+        request = None
+    report = verify_before_deploy(
+        tag,
+        artifact_path,
+        code,
+        engine=workspace.engine,
+        request=request,
+        platform=platform_of(workspace.config.endpoint.instance_type),
+        limits=Limits(),
+        tell=lambda result: workspace.reporter.trace(f"{result.check.name}: {result.verdict}"),
+    )
+    workspace.reporter.detail(f"verified under the container contract: {len(report.of(Verdict.PASS))} checks passed")
 
 
 def _code_for_sagemaker(workspace: Workspace) -> ModelCode:
@@ -180,9 +217,16 @@ def _code_for_sagemaker(workspace: Workspace) -> ModelCode:
 
 def _image(workspace: Workspace, region: str) -> str:
     config = workspace.config
-    pattern = config.container.pattern
-    if pattern is Pattern.SCRIPT_MODE:
+    if config.container.pattern is Pattern.SCRIPT_MODE:
         return xgboost_image.image_uri(config.container.xgboost_version, region)
+    account = workspace.accounts.get(config.aws.region)
+    return ecr.get_deployed_uri(_image_tag(workspace), account, workspace.record)
+
+
+def _image_tag(workspace: Workspace) -> str:
+    """The name of the image that serves, as the engine of this machine knows it."""
+    config = workspace.config
+    if config.container.pattern is Pattern.SCRIPT_MODE:
+        return xgboost_image.xgboost_tag(config)
     platform = platform_of(config.endpoint.instance_type) or ""
-    tag = image_tag(image_recipe(config, pattern, workspace.containers_path, platform))
-    return ecr.get_deployed_uri(tag, workspace.accounts.get(config.aws.region), workspace.record)
+    return image_tag(image_recipe(config, config.container.pattern, workspace.containers_path, platform))

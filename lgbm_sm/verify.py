@@ -12,10 +12,10 @@ from lgbm_sm.build_context import image_recipe, image_tag
 from lgbm_sm.config import Pattern
 from lgbm_sm.configuration.instance_types import platform_of
 from lgbm_sm.data import prepare_data
+from lgbm_sm.entries import Place
 from lgbm_sm.errors import DataError, ImageError, UsageError
 from lgbm_sm.invocation import content_type_of
 from lgbm_sm.model_code import ModelCode, model_code
-from lgbm_sm.record import Place
 from lgbm_sm.schema import Split, load_schema, schema_path, training_channels, verify_split
 from lgbm_sm.verification.checks import Report, Result, Verdict
 from lgbm_sm.verification.image import COMMANDS
