@@ -88,36 +88,48 @@ def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: Model
         AwsError: AWS refuses a call, or does not answer.
         KeyboardInterrupt: passed on; an endpoint that changes cannot be stopped, so it stays, and is on record.
     """
-    name, plan, record = deployment.name, deployment.plan, deployment.record
     try:
-        packed_path = _pack(deployment, artifact_path, code)
-        deployment.objects.upload(
-            {deployment.artifact_key: packed_path},
-            lambda sent, total: deployment.reporter.progress("sent", sent, total),
-        )
-        packed_path.unlink()
-        parts = _part_fields(deployment)
-        record.add(Model(name=name, **parts))
-        create_model(name, deployment.objects.uri(deployment.artifact_key), plan)
-        record.add(EndpointConfig(name=name, **parts))
-        create_config(name, plan)
-        record.add(deployment.endpoint)
-        if deployment.before is None:
-            create_endpoint(deployment.endpoint.name, name, plan)
-        else:
-            update_endpoint(deployment.endpoint.name, name, plan)
+        _make_parts(deployment, artifact_path, code)
         if deployment.backend.accounts.rehearsal:
             opt_ml.remove_tree(deployment.endpoint.folder)
             return deployment.endpoint
-        _wait_until_in_service(deployment)
     except (EndpointError, AwsError) as error:
         _withdraw(deployment, error)
         raise
+    try:
+        _wait_until_in_service(deployment)
+    except EndpointError as error:
+        _withdraw(deployment, error)
+        raise
+    except AwsError as error:
+        # nobody knows what became of it, so nothing is taken from under it
+        said = f"{error.message}; endpoint {deployment.endpoint.name} was changing then"
+        raise AwsError(said, f"{error.hint}; `lgbm-sm status` shows what became of it", error.code) from error
     in_service = deployment.endpoint.model_copy(update={"status": EndpointStatus.IN_SERVICE})
-    if not record.update(in_service):
+    if not deployment.record.update(in_service):
         raise EndpointError(f"endpoint {in_service.name} was deleted by another command meanwhile", "deploy again")
     _delete_replaced(deployment)
     return in_service
+
+
+def _make_parts(deployment: Deployment, artifact_path: Path, code: ModelCode) -> None:
+    name, plan, record = deployment.name, deployment.plan, deployment.record
+    packed_path = _pack(deployment, artifact_path, code)
+    deployment.objects.upload(
+        {deployment.artifact_key: packed_path},
+        lambda sent, total: deployment.reporter.progress("sent", sent, total),
+    )
+    packed_path.unlink()
+    parts = _part_fields(deployment)
+    record.add(Model(name=name, **parts))
+    create_model(name, deployment.objects.uri(deployment.artifact_key), plan)
+    record.add(EndpointConfig(name=name, **parts))
+    create_config(name, plan)
+    record.add(deployment.endpoint)
+    if deployment.before is None:
+        create_endpoint(deployment.endpoint.name, name, plan)
+    else:
+        update_endpoint(deployment.endpoint.name, name, plan)
 
 
 def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
@@ -180,6 +192,9 @@ def _withdraw(deployment: Deployment, error: LgbmSmError) -> None:
     try:
         if deployment.before is None:
             delete(endpoint, record, deployment.backend)
+        elif _is_taken_up(deployment):
+            deployment.reporter.warn(f"endpoint {endpoint.name} has taken the update up: it keeps what it is made of")
+            return
         else:
             opt_ml.remove_tree(endpoint.folder)
             record.update(deployment.before)
@@ -187,6 +202,15 @@ def _withdraw(deployment: Deployment, error: LgbmSmError) -> None:
     except AwsError as other:
         if other.code != getattr(error, "code", None):
             deployment.reporter.warn(f"{other.message}; `lgbm-sm cleanup` deletes what is left")
+
+
+def _is_taken_up(deployment: Deployment) -> bool:
+    """Whether the endpoint has, or is changing to, the new config: a call whose answer was lost may have been heard."""
+    endpoint = deployment.endpoint
+    found = deployment.backend.resources(endpoint).find_endpoint(endpoint.name)
+    return found is not None and (
+        found["EndpointStatus"] in _CHANGING or found["EndpointConfigName"] == deployment.name
+    )
 
 
 def _delete_replaced(deployment: Deployment) -> None:
