@@ -76,7 +76,7 @@ def opened_workspace(
     console.is_silent = dry_run
     workspace = open_workspace(
         loaded,
-        containers_path=containers_path(),
+        containers_path=containers_path(loaded.folder),
         environment=os.environ,
         reporter=console,
         ask_aws=ask_aws,

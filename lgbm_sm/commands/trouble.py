@@ -3,6 +3,7 @@
 import os
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,11 +48,13 @@ def doctor(
 
     shared = ctx.obj
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
+    loaded = _load(ctx)
+    folder = Path.cwd() if isinstance(loaded, ConfigError) else loaded.folder
     findings = []
     for finding in examine(
-        _load(ctx),
+        loaded,
         environment=os.environ,
-        containers_path=containers_path(),
+        containers_path=containers_path(folder),
         ask_aws=aws,
         execution_role=execution_role,
         clock=lambda: datetime.now(UTC),
