@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgbm_sm.preparation.channel_files import PreparedFile, require_outside, write_data_folder
-from lgbm_sm.preparation.column_roles import ColumnRoles, choose_roles
+from lgbm_sm.preparation.column_roles import choose_roles
 from lgbm_sm.preparation.columns import Column, Kind, describe_feature, is_inexact, read_column
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
@@ -25,6 +25,7 @@ __all__ = [
     "PreparedFile",
     "Schema",
     "Split",
+    "check_source",
     "load_schema",
     "prepare_data",
     "training_channels",
@@ -55,8 +56,9 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns as they will be written, target last, and how the schema describes them."""
+    """The columns as they were read and as they will be written, target last, and how the schema describes them."""
 
+    read: tuple[Column, ...]
     features: tuple[Feature, ...]
     target: Target
     cells: "pa.Table"
@@ -81,13 +83,9 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
         notes.detail(note)
     for warning in source.warnings:
         notes.warn(warning)
-    roles = choose_roles(
-        source.columns.column_names,
-        target=source.target if section.target is None else section.target,
-        drop=section.drop,
-        categorical=section.categorical,
-    )
-    columns = _describe(source, roles, objective, Problems(section.drop, section.categorical), notes)
+    columns = _read_columns(source, section, objective)
+    _note_columns(columns.features, columns.read[:-1], notes)
+    _note_target(columns.read[-1], columns.target.classes, notes)
     rows = _split(section, source, columns)
     written = write_data_folder(
         folder, section.name, columns.features, columns.target, _tables(columns.cells, columns.target.name, rows)
@@ -100,6 +98,15 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     return PreparedData(
         folder, written.schema, written.schema_changed, written.files, written.removed, tuple(notes.texts)
     )
+
+
+def check_source(source: Source, section: "DataSection", objective: str) -> None:
+    """Refuse what `prepare_data` would refuse of a table, without writing anything.
+
+    Raises:
+        DataError: a column or the target cannot be learned from, or a split would be too small.
+    """
+    _split(section, source, _read_columns(source, section, objective))
 
 
 class _Notes:
@@ -118,28 +125,37 @@ class _Notes:
         self.texts.append(text)
 
 
-def _describe(source: Source, roles: ColumnRoles, objective: str, problems: Problems, notes: _Notes) -> _Columns:
+def _read_columns(source: Source, section: "DataSection", objective: str) -> _Columns:
     import pyarrow as pa
 
     names = source.columns.column_names
-    read = [read_column(names[position], source.columns.column(position)) for position in roles.features]
-    features = [
+    roles = choose_roles(
+        names,
+        target=source.target if section.target is None else section.target,
+        drop=section.drop,
+        categorical=section.categorical,
+    )
+    problems = Problems(section.drop, section.categorical)
+    features = [read_column(names[position], source.columns.column(position)) for position in roles.features]
+    described = [
         describe_feature(column, problems, source.row_name, categorical=position in roles.categorical)
-        for position, column in zip(roles.features, read, strict=True)
+        for position, column in zip(roles.features, features, strict=True)
     ]
     target_name = names[roles.target] if source.named else HEADERLESS_TARGET
     target = read_column(target_name, source.columns.column(roles.target))
     classes = describe_target(target, objective, problems, source.row_name, classes=source.classes)
     problems.raise_if_any()
-    kept = tuple(feature for feature in features if feature)
-    _note_columns(kept, read, notes)
-    _note_target(target, classes, notes)
-    cells = pa.table([column.cells for column in (*read, target)], names=[column.name for column in (*read, target)])
-    codes = None if classes is None else class_codes(target.cells, classes)
-    return _Columns(kept, Target(name=target_name, classes=classes), cells, codes)
+    read = (*features, target)
+    return _Columns(
+        read=read,
+        features=tuple(feature for feature in described if feature),
+        target=Target(name=target_name, classes=classes),
+        cells=pa.table([column.cells for column in read], names=[column.name for column in read]),
+        codes=None if classes is None else class_codes(target.cells, classes),
+    )
 
 
-def _note_columns(features: tuple[Feature, ...], columns: list[Column], notes: _Notes) -> None:
+def _note_columns(features: tuple[Feature, ...], columns: tuple[Column, ...], notes: _Notes) -> None:
     texts = [
         f"{feature.name} ({len(feature.levels)} levels)"
         for feature, column in zip(features, columns, strict=True)

@@ -34,15 +34,9 @@ def choose_roles(
             columns that are left have no names of their own. Says everything that is wrong.
     """
     problems = Problems(drop, categorical)
-    dropped = _positions(names, drop, "data.drop", problems)
-    declared = _positions(names, categorical, "data.categorical", problems)
-    if target is None:
-        problems.add(
-            f"which column is the target? The columns are {_listed(names)}", "name it: --set data.target=<column>"
-        )
-        found = set[int]()
-    else:
-        found = _positions(names, (target,), "data.target", problems)
+    dropped = find_columns(names, drop, "data.drop", problems)
+    declared = find_columns(names, categorical, "data.categorical", problems)
+    found = _find_target(names, target, problems)
     problems.raise_if_any()
     position = found.pop()
     for other, key in ((dropped, "data.drop"), (declared, "data.categorical")):
@@ -59,7 +53,27 @@ def choose_roles(
     return ColumnRoles(position, features, frozenset(declared))
 
 
-def _positions(names: Sequence[str], references: Sequence[str | int], key: str, problems: Problems) -> set[int]:
+def find_target(names: Sequence[str], target: str | int | None) -> int:
+    """The position of the target.
+
+    Raises:
+        DataError: none is given, or it is not in the table.
+    """
+    problems = Problems()
+    found = _find_target(names, target, problems)
+    problems.raise_if_any()
+    return found.pop()
+
+
+def _find_target(names: Sequence[str], target: str | int | None, problems: Problems) -> set[int]:
+    if target is not None:
+        return find_columns(names, (target,), "data.target", problems)
+    problems.add(f"which column is the target? The columns are {_listed(names)}", "name it: --set data.target=<column>")
+    return set()
+
+
+def find_columns(names: Sequence[str], references: Sequence[str | int], key: str, problems: Problems) -> set[int]:
+    """The positions of the columns that the configuration's `key` names; what is not there is said in `problems`."""
     found: set[int] = set()
     for reference in references:
         if isinstance(reference, str):
@@ -88,12 +102,17 @@ def _unknown(names: Sequence[str], reference: str, key: str) -> str:
     return f"{key}: {reference!r} is no column of the table{near}"
 
 
+def is_unnamed(name: str) -> bool:
+    """Whether it is no name that somebody gave."""
+    return _UNNAMED.fullmatch(name) is not None
+
+
 def _check_names(names: Sequence[str], positions: Sequence[int], problems: Problems) -> None:
     by_name: dict[str, list[int]] = {}
     for position in sorted(positions):
         by_name.setdefault(names[position], []).append(position)
     for name, same in by_name.items():
-        if _UNNAMED.fullmatch(name):
+        if is_unnamed(name):
             problems.add(
                 f"column {same[0]} has no name: is it a row index that was saved with the table?",
                 "give it a name if it is none",

@@ -37,6 +37,11 @@ class Problems:
         if keep is not None:
             self._to_keep.append(keep)
 
+    @property
+    def text(self) -> str:
+        """The problems and their remedies in one line, without what to set; empty where there are none."""
+        return "; ".join((*self._messages, *self._hints))
+
     def raise_if_any(self) -> None:
         """Raise what was collected.
 
@@ -57,10 +62,11 @@ class Problems:
 
 def _listed(columns: Sequence[str | int]) -> str:
     """The columns as a YAML list."""
-    return f"[{', '.join(map(_yaml, columns))}]"
+    return f"[{', '.join(map(as_yaml, columns))}]"
 
 
-def _yaml(column: str | int) -> str:
+def as_yaml(column: str | int) -> str:
+    """A column's name or position as YAML reads it back; any text, too."""
     if isinstance(column, str) and _PLAIN.fullmatch(column) and column.lower() not in _YAML_WORDS:
         return column
     return json.dumps(column, ensure_ascii=False)

@@ -73,7 +73,7 @@ def open_source(section: "DataSection", base: Path) -> Source:
             for path in (files.train, files.validation, files.test)
         ]
         source = _joined(tables)
-    elif section.name in _SHIPPED:
+    elif is_shipped(section.name):
         return _SHIPPED[section.name]()
     else:
         near = difflib.get_close_matches(section.name, _SHIPPED, n=1)
@@ -81,10 +81,15 @@ def open_source(section: "DataSection", base: Path) -> Source:
             f"there is no data set {section.name!r}" + (f" (did you mean {near[0]}?)" if near else ""),
             f"shipped are {', '.join(_SHIPPED)}; a table of your own is named by data.file, or data.files",
         )
-    if section.name in _SHIPPED:
+    if is_shipped(section.name):
         warning = f"the files of your table are called {section.name}_…, like a data set that is shipped: set data.name"
         source = replace(source, warnings=(*source.warnings, warning))
     return source
+
+
+def is_shipped(name: str) -> bool:
+    """Whether it is the name of a data set that comes with lgbm-sm."""
+    return name in _SHIPPED
 
 
 def _single(table: Table) -> Source:

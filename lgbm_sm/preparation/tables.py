@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _DELIMITERS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 _PARQUET = (".parquet", ".pq")
+TABLE_SUFFIXES = (*_DELIMITERS, *_PARQUET)
 _BLOCK_BYTES = 1 << 24  # Arrow wants each row to end within two blocks
 
 
@@ -49,7 +50,7 @@ def read_table(path: Path, *, header: bool | None, references: tuple[str | int, 
             table = _read_delimited(path, _DELIMITERS[suffix], references, header=header)
         else:
             raise DataError(
-                f"{path}: tables are read from {', '.join((*_DELIMITERS, *_PARQUET))} files",
+                f"{path}: tables are read from {', '.join(TABLE_SUFFIXES)} files",
                 "save the table as CSV with commas, or as Parquet",
             )
     except OSError as error:
