@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from typer.exceptions import TyperException
 
 from lgbm_sm.commands import (  # noqa: F401 - in this order the commands are listed
+    beginning,
     life,
     overview,
     permissions,

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lgbm_sm.errors import ExitCode, LgbmSmError, OutputClosedError
+from lgbm_sm.errors import ExitCode, LgbmSmError, OutputClosedError, UsageError
 
 if TYPE_CHECKING:
     import rich.progress
@@ -112,6 +112,19 @@ class Console:
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def ask(self, question: str, proposed: str) -> str:
+        """Ask on the terminal for a text; an empty answer takes what is proposed. See `confirm`.
+
+        Raises:
+            UsageError: stdin has ended.
+        """
+        sys.stderr.write(f"{question} [{proposed}] ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            raise UsageError("nobody has answered", "give the answers as options: see --help")
+        return line.strip() or proposed
 
     def _say(self, text: str, style: str | None = None) -> None:
         self._end_bar()  # what is said while bytes are on their way, such as an error

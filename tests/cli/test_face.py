@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import CommandLine
 
 LIFECYCLE = [
+    "init",
     "run",
     "prepare-data",
     "build",

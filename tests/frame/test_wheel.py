@@ -61,7 +61,7 @@ def test_the_wheel_carries_the_program_the_example_and_the_data(installed: Insta
         carried = {name: wheel.read(name) for name in names if name.startswith("lgbm_sm/")}
     assert carried["lgbm_sm/config.yaml"] == (checkout / "config.yaml").read_bytes()
     assert carried["lgbm_sm/datasets/boston.csv"] == (checkout / "lgbm_sm" / "datasets" / "boston.csv").read_bytes()
-    program = sorted(path for path in (checkout / "containers").rglob("*") if path.suffix == ".py")
+    program = sorted(path for name in ("containers", "examples") for path in (checkout / name).rglob("*.py"))
     assert program
     assert [path for path in program if f"lgbm_sm/{path.relative_to(checkout).as_posix()}" not in carried] == []
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"lgbm_sm"}
@@ -88,3 +88,11 @@ def test_run_answers_for_every_test_row_when_the_folder_is_empty(installed: Inst
     predictions = [float(line) for line in finished.stdout.splitlines()]
     assert len(predictions) == TEST_ROWS
     assert len(set(predictions)) > TEST_ROWS // 2
+
+
+def test_make_run_answers_when_a_project_was_made_of_the_wheel(installed: Installed, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("x,y,price\n" + "".join(f"{n},{n % 7},{n * 3 + n % 7}.5\n" for n in range(300)))
+    run(installed.bin / "lgbm-sm", "init", "mine", "--data", "table.csv", "--target", "price", cwd=tmp_path)
+    assert (tmp_path / "mine/examples/src_builtin_container_serve/inference.py").is_file()
+    finished = run("make", "-C", "mine", "-s", "run", f"LGBM_SM={installed.bin / 'lgbm-sm'}", cwd=tmp_path)
+    assert len([float(line) for line in finished.stdout.splitlines()]) == 60

@@ -1,0 +1,263 @@
+"""`init`: a project of one's own, from a look at the data to its files."""
+
+import csv
+import io
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lgbm_sm.data import check_source
+from lgbm_sm.errors import DataError
+from lgbm_sm.names import MAXIMUM_LENGTH
+from lgbm_sm.preparation.column_roles import find_target
+from lgbm_sm.preparation.columns import read_column
+from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.preparation.sources import Source, is_shipped, open_source
+from lgbm_sm.preparation.tables import TABLE_SUFFIXES
+from lgbm_sm.preparation.targets import describe_target
+from lgbm_sm.progress import Reporter
+from lgbm_sm.scaffold.decisions import Decisions
+from lgbm_sm.scaffold.draft import ANSWERED, GIVEN, Choice, Draft
+from lgbm_sm.scaffold.project_files import config_template, require_new, write_project
+from lgbm_sm.scaffold.proposal import ProposedColumn, propose
+
+_LONGEST_NAME = MAXIMUM_LENGTH - 24  # the time follows it: see `timestamped_name`
+_OBJECTIVE = "training.hyperparameters.objective"
+_DEFAULT_TABLE = "boston"
+_NOTHING = "none"
+_LIKELY_TARGETS = ("target", "label", "y", "class")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user has said on the command line.
+
+    `overrides` are `section.key=value`; a relative path in `table` starts at the current folder. Columns are names, or
+    positions as digits.
+    """
+
+    overrides: Sequence[str] = ()
+    table: str | None = None
+    target: str | None = None
+    drop: Sequence[str] = ()
+    categorical: Sequence[str] = ()
+    objective: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class NewProject:
+    """What was made: the files in order of their paths, and what was chosen."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    choices: tuple[Choice, ...]
+
+
+def make_project(folder: Path, wishes: Wishes, *, decisions: Decisions, reporter: Reporter) -> NewProject:
+    """Look at the data, decide what is open, and write the project's files; `folder` is absolute.
+
+    Raises:
+        UsageError: a file of the project exists already, or the folder cannot be written.
+        DataError: the table cannot be read or learned from.
+        ConfigError: a wish is none that the configuration can hold.
+    """
+    require_new(folder)
+    draft = _with_wishes(wishes)
+    draft, source = _with_table(draft, wishes.table, folder, decisions)
+    for note in source.notes:
+        reporter.detail(note)
+    for warning in source.warnings:
+        reporter.warn(warning)
+    draft = _with_target(draft, source, decisions)
+    draft = _with_proposals(draft, source, decisions)
+    if not draft.decides("project.name"):
+        draft = decisions.decide(
+            "What is the project called? The names of jobs and endpoints begin so.",
+            _project_name(folder),
+            lambda text: draft.having(
+                "project.name", text, ("the folder's name",) if text == _project_name(folder) else ANSWERED
+            ),
+        )
+    check_source(source, draft.config.data, _objective(draft))
+    files = write_project(folder, draft.as_text(config_template()))
+    return NewProject(folder, files, draft.choices)
+
+
+def _with_wishes(wishes: Wishes) -> Draft:
+    draft = Draft(tuple(wishes.overrides))
+    if wishes.name is not None:
+        draft = draft.having("project.name", wishes.name, GIVEN, "--name")
+    if wishes.target is not None:
+        draft = draft.having("data.target", _reference(wishes.target), GIVEN, "--target")
+    if wishes.drop:
+        draft = draft.having("data.drop", [_reference(text) for text in wishes.drop], GIVEN, "--drop")
+    if wishes.categorical:
+        columns = [_reference(text) for text in wishes.categorical]
+        draft = draft.having("data.categorical", columns, GIVEN, "--categorical")
+    if wishes.objective is not None:
+        draft = draft.having(_OBJECTIVE, wishes.objective, GIVEN, "--objective")
+    return draft
+
+
+def _with_table(draft: Draft, table: str | None, folder: Path, decisions: Decisions) -> tuple[Draft, Source]:
+    def read(text: str, why: tuple[str, ...]) -> tuple[Draft, Source]:
+        if is_shipped(text):
+            named = draft.having("data.name", text, why)
+            return named, open_source(named.config.data, folder)
+        return _with_file(draft, text, folder, why)
+
+    if table is not None:
+        return read(table, GIVEN)
+    data = draft.config.data
+    if data.file is not None or data.files is not None or draft.decides("data.name"):
+        return draft, open_source(data, folder)
+    beside = sorted(folder.iterdir()) if folder.is_dir() else []
+    tables = [path.name for path in beside if path.name.lower().endswith(TABLE_SUFFIXES)]
+    if decisions.is_asking:
+        proposed = os.path.relpath(folder / tables[0]) if len(tables) == 1 else _DEFAULT_TABLE
+        question = f"Which table is to be learned from? A CSV or Parquet file, or {_DEFAULT_TABLE}, which is shipped."
+        return decisions.decide(question, proposed, lambda text: read(text, ANSWERED))
+    yours = f"yours, such as {tables[0]}" if tables else "yours"
+    return read(_DEFAULT_TABLE, (f"no table was named, so the shipped one is taken; --data FILE names {yours}",))
+
+
+def _with_file(draft: Draft, text: str, folder: Path, why: tuple[str, ...]) -> tuple[Draft, Source]:
+    named = Path(text).expanduser()
+    path = named.parent.resolve() / named.name
+    if not path.is_relative_to(folder):
+        why = (*why, "it lies outside of the project: who gets the project has to get it too")
+    if not draft.decides("data.name"):
+        draft = draft.having("data.name", _data_name(path), ("the table's name",))
+    try:
+        # by its whole path, since the folder may still have to be made
+        source = open_source(draft.having("data.file", str(path), why, "--data").config.data, folder)
+    except DataError as error:
+        if path.exists():
+            raise
+        raise DataError(error.message, f"name a table that exists; a relative path starts at {Path.cwd()}") from error
+    configured = os.path.relpath(path, folder) if path.is_relative_to(folder.parent) else str(path)
+    return draft.having("data.file", configured, why), source
+
+
+def _with_target(draft: Draft, source: Source, decisions: Decisions) -> Draft:
+    names = source.columns.column_names
+
+    def read(text: str) -> Draft:
+        if not text:
+            raise DataError(f"which column is the target? The columns are {_listed(names)}", "name it: --target COLUMN")
+        reference = _reference(text, names)
+        find_target(names, reference)
+        return draft.having("data.target", reference, ANSWERED)
+
+    known = source.target if draft.config.data.target is None else draft.config.data.target
+    if known is not None and (draft.decides("data.target") or source.named or not decisions.is_asking):
+        find_target(names, known)
+        return draft
+    likely = [name for name in names if name.lower() in _LIKELY_TARGETS]
+    proposed = str(known) if known is not None else (likely or names[-1:])[0] if decisions.is_asking else ""
+    return decisions.decide(f"Which column is to be predicted? They are {_listed(names)}.", proposed, read)
+
+
+def _with_proposals(draft: Draft, source: Source, decisions: Decisions) -> Draft:
+    data = draft.config.data
+    proposal = propose(source, target=data.target, drop=data.drop, categorical=data.categorical)
+    objective = proposal.objective
+    if not draft.decides(_OBJECTIVE):
+        before = draft
+
+        def read(text: str) -> Draft:
+            why = (objective.why,) if text == objective.name else ANSWERED
+            answered = before.having(_OBJECTIVE, text, why)
+            _check_target(source, answered)
+            return answered
+
+        question = "Which objective? regression, binary (two classes), multiclass, or another of LightGBM's."
+        draft = decisions.decide(question, objective.name, read, (objective.why,))
+    else:
+        _check_target(source, draft)
+    question = "Which of these columns are to be left out? Names with commas between, or none."
+    draft = _with_columns(draft, "data.drop", question, proposal.drop, source, decisions)
+    question = "Which of these columns are categories? Names with commas between, or none."
+    dropped = draft.config.data.drop
+    categorical = tuple(column for column in proposal.categorical if column.reference not in dropped)
+    return _with_columns(draft, "data.categorical", question, categorical, source, decisions)
+
+
+def _with_columns(
+    draft: Draft,
+    key: str,
+    question: str,
+    proposed: Sequence[ProposedColumn],
+    source: Source,
+    decisions: Decisions,
+) -> Draft:
+    """The draft with the proposed columns, as far as they are taken, besides those that the user has named."""
+    if not proposed:
+        return draft
+    data = draft.config.data
+    given = data.drop if key == "data.drop" else data.categorical
+    whys = {column.reference: column.why for column in proposed}
+
+    def read(text: str) -> Draft:
+        columns = _columns(text, source.columns.column_names)
+        columns = [*given, *(column for column in columns if column not in given)]
+        why = tuple(whys.get(column, f"column {column!r} was named") for column in columns)
+        answered = draft.having(key, columns, why) if columns else draft
+        check_source(source, answered.config.data, _objective(answered))
+        return answered
+
+    return decisions.decide(
+        question, _as_row([str(column.reference) for column in proposed]), read, tuple(whys.values())
+    )
+
+
+def _check_target(source: Source, draft: Draft) -> None:
+    names = source.columns.column_names
+    target = draft.config.data.target
+    position = find_target(names, source.target if target is None else target)
+    problems = Problems()
+    column = read_column(names[position], source.columns.column(position))
+    describe_target(column, _objective(draft), problems, source.row_name, classes=source.classes)
+    problems.raise_if_any()
+
+
+def _objective(draft: Draft) -> str:
+    return str(draft.config.training.hyperparameters.get("objective", "regression"))
+
+
+def _columns(text: str, names: Sequence[str]) -> list[str | int]:
+    if text == _NOTHING and _NOTHING not in names:
+        return []
+    [row] = csv.reader([text], skipinitialspace=True)
+    return [_reference(cell.strip(), names) for cell in row]
+
+
+def _reference(text: str, names: Sequence[str] = ()) -> str | int:
+    """A column by its name, or by its position where the text is digits and no name."""
+    return int(text) if text not in names and re.fullmatch(r"-?\d+", text) else text
+
+
+def _as_row(cells: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = 30
+    return ", ".join(names[:shown]) + (f" … ({len(names)} in all)" if len(names) > shown else "")
+
+
+def _project_name(folder: Path) -> str:
+    """The folder's name as SageMaker's names are written."""
+    name = re.sub(r"[^a-zA-Z0-9]+", "-", folder.name).strip("-")[:_LONGEST_NAME].strip("-")
+    return name or "lightgbm-project"
+
+
+def _data_name(path: Path) -> str:
+    """The table's name as files are named after it."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name.split(".")[0]).strip("._-")[:50] or "table"
+    return f"own-{stem}" if is_shipped(stem) else stem

@@ -1,0 +1,60 @@
+"""Values set in the text of a commented config.yaml, which keeps its comments."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from lgbm_sm.preparation.problems import as_yaml
+
+
+def with_values(text: str, values: Mapping[str, object]) -> str:
+    """The text with other values of dotted keys, such as `data.target` or `training.hyperparameters.num_leaves`.
+
+    A section and its keys must be there, each key on a line of its own; a key below them is added where it is not.
+    Values are scalars, or lists of scalars.
+    """
+    lines = text.splitlines()
+    for dotted, value in values.items():
+        section, key, *below = dotted.split(".", 2)
+        start = _find(lines, section, 0, 0, len(lines))
+        line = _find(lines, key, 2, start + 1, _end(lines, start, 0))
+        if below:
+            _set_below(lines, line, below[0], value)
+        else:
+            lines[line] = f"  {key}: {_flow(value)}"
+    return "\n".join(lines) + "\n"
+
+
+def _set_below(lines: list[str], parent: int, name: str, value: object) -> None:
+    end = _end(lines, parent, 2)
+    written = f"    {as_yaml(name)}: {_flow(value)}"
+    pattern = re.compile(rf"    {re.escape(as_yaml(name))}:(?= |$)")
+    for line in range(parent + 1, end):
+        if pattern.match(lines[line]):
+            lines[line] = written
+            return
+    lines[parent] = lines[parent].partition(":")[0] + ":"  # it was null or an empty mapping, or is bare already
+    while end > parent + 1 and not lines[end - 1].strip():
+        end -= 1
+    lines.insert(end, written)
+
+
+def _find(lines: list[str], name: str, indent: int, start: int, end: int) -> int:
+    begin = f"{' ' * indent}{name}:"
+    return next(line for line in range(start, end) if lines[line].startswith(begin))
+
+
+def _end(lines: list[str], start: int, indent: int) -> int:
+    """The line after the block that the line `start` begins: the next that is indented no more."""
+    for line in range(start + 1, len(lines)):
+        text = lines[line]
+        if text.strip() and len(text) - len(text.lstrip()) <= indent:
+            return line
+    return len(lines)
+
+
+def _flow(value: object) -> str:
+    """A value as YAML in one line."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_flow, value))}]"
+    return as_yaml(value) if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,113 @@
+"""The files of a new project: all of them or none, and nothing that exists is touched."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from lgbm_sm import __version__
+from lgbm_sm.errors import UsageError
+from lgbm_sm.shipped import containers_path, example_config_path, examples_path
+
+CONFIG = "config.yaml"
+_EXAMPLE = "examples/src_builtin_container_serve"
+_TEMPLATES = {
+    "Makefile": "Makefile",
+    ".gitignore": "gitignore",
+    ".github/workflows/lgbm-sm.yml": "workflow.yml",
+}
+_REQUIREMENTS = "requirements.txt"
+# in the order in which they are moved to their place: a project is whole once it has its configuration
+_PLACES = ("containers", _EXAMPLE, *_TEMPLATES, _REQUIREMENTS, CONFIG)
+_STAGING = ".lgbm-sm-init"
+# what a checkout has beside the files that a project needs
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*_cache", ".DS_Store", "ruff.toml")
+
+
+def require_new(folder: Path) -> None:
+    """Refuse a folder in which a project's file would be overwritten.
+
+    Raises:
+        UsageError: names what is there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file", "name a folder: lgbm-sm init DIR")
+    existing = [place for place in _PLACES if os.path.lexists(folder / place)]
+    if not existing:
+        return
+    hint = "init overwrites nothing: move them away, or name another folder: lgbm-sm init DIR"
+    if (folder / _STAGING).exists():
+        hint = "an `lgbm-sm init` was killed while it put them here: remove them, and run it again"
+    raise UsageError("\n".join(f"{folder / place} exists" for place in existing), hint)
+
+
+def write_project(folder: Path, config_text: str) -> tuple[Path, ...]:
+    """Make the files of a project in `folder`, which is made too where it is missing.
+
+    They are made in a folder of their own there, and then moved; whatever stops that, what was moved is removed again.
+    Returns every file, in order of their paths.
+
+    Raises:
+        UsageError: a file exists, or the folder cannot be written.
+    """
+    require_new(folder)
+    try:
+        with contextlib.ExitStack() as undo:
+            _make_folder(folder, undo)
+            staging = folder / _STAGING
+            shutil.rmtree(staging, ignore_errors=True)
+            undo.callback(shutil.rmtree, staging, ignore_errors=True)
+            staging.mkdir()
+            _stage(staging, config_text)
+            files = tuple(folder / path.relative_to(staging) for path in sorted(staging.rglob("*")) if path.is_file())
+            for place in _PLACES:
+                _make_folder((folder / place).parent, undo)
+                undo.callback(_remove, folder / place)
+                (staging / place).rename(folder / place)
+            undo.pop_all()
+            shutil.rmtree(staging)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or folder} cannot be written: {error.strerror}", "check permissions and space on the disk"
+        ) from error
+    return files
+
+
+def _stage(staging: Path, config_text: str) -> None:
+    shutil.copytree(containers_path(), staging / "containers", ignore=_LEFT_OUT)
+    shutil.copytree(examples_path() / Path(_EXAMPLE).name, staging / _EXAMPLE, ignore=_LEFT_OUT)
+    templates = Path(__file__).parent / "templates"
+    for place, name in _TEMPLATES.items():
+        (staging / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(templates / name, staging / place)
+    (staging / _REQUIREMENTS).write_text(f"lgbm-sm=={__version__}\n", encoding="utf-8")
+    (staging / CONFIG).write_text(config_text, encoding="utf-8")
+
+
+def _make_folder(folder: Path, undo: contextlib.ExitStack) -> None:
+    """Make it and its parents; those that were missing go again, as far as they are empty."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir()
+        undo.callback(_remove_empty, one)
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def config_template() -> str:
+    """The commented configuration, before values are set in it."""
+    text = example_config_path().read_text(encoding="utf-8")
+    return text.replace(
+        "Every key stands here with its default: change",
+        "Every key stands here, also those that are on their default: change",
+    )

@@ -1,0 +1,62 @@
+"""A command at a terminal, where somebody answers what it asks."""
+
+import contextlib
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_WAIT_SECONDS = 100
+
+
+class Terminal(contextlib.AbstractContextManager["Terminal"]):
+    """Runs `lgbm-sm` in `folder` with stdin and stderr at a terminal; its stdout is read when it has ended."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self._ours, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "lgbm_sm", *arguments],
+            cwd=folder,
+            env=os.environ | {"TERM": "dumb"},
+            stdin=theirs,
+            stderr=theirs,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        os.close(theirs)
+        self._unread = ""
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        os.close(self._ours)
+
+    def answer(self, question: str, text: str) -> str:
+        """Wait until `question` stands at the end of what was said, and answer it; gives what was said up to it."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not self._unread.endswith(question):
+            assert self._read(deadline), f"{question!r} was not asked; what was said:\n{self._unread}"
+        said, self._unread = self._unread, ""
+        os.write(self._ours, f"{text}\n".encode())
+        return said
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code, stdout, and what was said since the last answer."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while self._read(deadline):
+            pass
+        stdout, _ = self._process.communicate(timeout=_WAIT_SECONDS)
+        return self._process.returncode, stdout, self._unread
+
+    def _read(self, deadline: float) -> bool:
+        """Take what comes next; False where nothing comes any more."""
+        ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
+        chunk = b""
+        if ready:
+            with contextlib.suppress(OSError):  # Linux says so where the other end is closed
+                chunk = os.read(self._ours, 1 << 16)
+        self._unread += chunk.decode().replace("\r\n", "\n")
+        return bool(chunk)

@@ -1,0 +1,173 @@
+"""`init`: from a table to a project that runs; asked at a terminal, told elsewhere."""
+
+import csv
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import CommandLine
+from tests.cli.terminal import Terminal
+
+ZIP_CODES = (10115, 10117, 10243, 20095, 80331)
+COLUMNS = ("customer_id", "signed_up", "zip", "age", "colour", "churned")
+ROWS = 300
+TEST_ROWS = 60
+
+
+def write_customers(path: Path) -> None:
+    """A text target, an id, a date, a postal code, a number and a text."""
+    numbers = random.Random(5)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for row in range(ROWS):
+            age, colour = numbers.randint(18, 90), numbers.choice(("red", "green", "blue"))
+            churned = "yes" if age + numbers.gauss(0, 10) + 20 * (colour == "red") > 60 else "no"
+            date = f"2024-{numbers.randint(1, 12):02}-{numbers.randint(1, 28):02}"
+            writer.writerow([70_000 + 3 * row, date, numbers.choice(ZIP_CODES), age, colour, churned])
+
+
+def made(stdout: str) -> dict[str, Any]:
+    """What was chosen, by key."""
+    document = json.loads(stdout)
+    return {choice["key"]: (choice["value"], " | ".join(choice["why"])) for choice in document["choices"]}
+
+
+def make(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    finished = subprocess.run(
+        ["make", f"LGBM_SM={sys.executable} -m lgbm_sm", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished
+
+
+@pytest.mark.slow
+def test_make_run_ends_in_predictions_when_a_table_was_named(lgbm_sm: CommandLine) -> None:
+    write_customers(lgbm_sm.folder / "customers.csv")
+    finished = lgbm_sm("init", "--data", "customers.csv", "--target", "churned", "--name", "churn", "--output", "json")
+    document = json.loads(finished.stdout)
+    assert document["folder"] == str(lgbm_sm.folder)
+    assert {"config.yaml", "containers/byoc/Dockerfile", "Makefile", ".gitignore"} < set(document["files"])
+    choices = made(finished.stdout)
+    assert choices["project.name"] == ("churn", "given")
+    assert choices["data.file"] == ("customers.csv", "given")
+    assert choices["training.hyperparameters.objective"][0] == "binary"
+    dropped, why = choices["data.drop"]
+    assert dropped == ["customer_id", "signed_up"]
+    assert "'customer_id' is a different integer in each of its 300 rows" in why
+    assert "'signed_up' holds dates or times" in why
+    assert choices["data.categorical"][0] == ["zip"]
+    # the program that trains and serves is the project's own
+    version = lgbm_sm.folder / "containers/runtime/lgbm_runtime/__init__.py"
+    version.write_text(version.read_text().replace('__version__ = "', '__version__ = "own-'))
+    run = make(lgbm_sm.folder, "run")
+    predictions = [float(line) for line in run.stdout.splitlines()]
+    assert len(predictions) == TEST_ROWS
+    assert len(set(predictions)) > TEST_ROWS // 4
+    assert "lgbm_runtime own-" in run.stderr
+    assert (lgbm_sm.folder / "data/train/customers_train.csv").exists()
+    assert json.loads(make(lgbm_sm.folder, "status", "ARGS=--output json").stdout)
+
+
+@pytest.mark.slow
+def test_the_shipped_data_is_taken_and_said_when_nobody_names_a_table(lgbm_sm: CommandLine) -> None:
+    write_customers(lgbm_sm.folder / "customers.csv")
+    finished = lgbm_sm("init", "houses")
+    assert "no table was named, so the shipped one is taken; --data FILE names yours" in finished.stdout
+    assert "next: make -C houses run" in finished.stdout
+    run = make(lgbm_sm.folder, "-C", "houses", "-s", "run")
+    assert len(run.stdout.splitlines()) == 102
+
+
+def test_the_right_questions_are_asked_when_somebody_can_answer(lgbm_sm: CommandLine) -> None:
+    write_customers(lgbm_sm.folder / "customers.csv")
+    with Terminal(lgbm_sm.folder, "init", "churn", "--output", "json") as terminal:
+        terminal.answer("[boston] ", "custmers.csv")
+        said = terminal.answer("[boston] ", "customers.csv")
+        assert "custmers.csv does not exist (did you mean customers.csv?)" in said
+        said = terminal.answer("[churned] ", "churn")
+        assert f"They are {', '.join(COLUMNS)}." in said
+        said = terminal.answer("[churned] ", "churned")
+        assert "'churn' is no column of the table (did you mean 'churned'?)" in said
+        said = terminal.answer("[binary] ", "regression")
+        assert "the target 'churned' is text with 2 different values" in said
+        said = terminal.answer("[binary] ", "")
+        assert "but objective=regression learns numbers" in said
+        said = terminal.answer("[customer_id,signed_up] ", "customer_id")
+        assert "'customer_id' is a different integer in each" in said
+        assert "'signed_up' holds dates or times" in said
+        said = terminal.answer("[customer_id,signed_up] ", "signed_up, customer_id")
+        assert "warning: column 'signed_up' holds dates" in said
+        said = terminal.answer("[zip] ", "none")
+        assert "'zip' has 5 different integers" in said
+        terminal.answer("[churn] ", "")
+        code, stdout, said = terminal.end()
+    assert code == 0, said
+    choices = made(stdout)
+    assert choices["data.target"] == ("churned", "answered")
+    assert choices["data.drop"][0] == ["signed_up", "customer_id"]
+    assert "data.categorical" not in choices
+    assert choices["data.file"][0] == "../customers.csv"
+    assert "outside of the project" in choices["data.file"][1]
+    lgbm_sm("prepare-data", "--config", "churn/config.yaml")
+    assert (lgbm_sm.folder / "churn/data/train/customers_train.csv").exists()
+
+
+def test_the_table_that_lies_there_is_proposed_when_it_is_the_only_one(lgbm_sm: CommandLine) -> None:
+    write_customers(lgbm_sm.folder / "customers.csv")
+    with Terminal(lgbm_sm.folder, "init") as terminal:
+        terminal.answer("[customers.csv] ", "\x04")
+        code, _, said = terminal.end()
+    assert (code, "nobody has answered" in said) == (2, True)
+    assert [path.name for path in lgbm_sm.folder.iterdir()] == ["customers.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message", "hint"),
+    [
+        (["--data", "customers.csv"], 4, "which column is the target? The columns are customer_id", "--target COLUMN"),
+        (["--data", "customers.csv", "--target", "churn"], 4, "did you mean 'churned'?", "the columns are"),
+        (["--data", "missing.csv", "--target", "y"], 4, "missing.csv does not exist", "a relative path starts at"),
+        (["--name", "my houses"], 3, "--name: letters, digits", ""),
+        (["--objective", "binary"], 4, "objective=binary learns classes", ""),
+        (["--config", "other.yaml"], 2, "init writes a config.yaml of its own", "leave --config out"),
+        (["customers.csv"], 2, "customers.csv is a file", "name a folder"),
+    ],
+)
+def test_nothing_is_left_when_init_fails(
+    lgbm_sm: CommandLine, arguments: list[str], exit_code: int, message: str, hint: str
+) -> None:
+    write_customers(lgbm_sm.folder / "customers.csv")
+    refused = lgbm_sm("init", *arguments, exit_code=exit_code)
+    assert message in refused.stderr
+    assert hint in refused.stderr
+    assert [path.name for path in lgbm_sm.folder.iterdir()] == ["customers.csv"]
+
+
+def test_every_file_that_exists_is_named_when_init_refuses(lgbm_sm: CommandLine) -> None:
+    for name in ("Makefile", "config.yaml"):
+        (lgbm_sm.folder / name).write_text("mine")
+    refused = lgbm_sm("init", exit_code=2)
+    assert [line.rpartition("/")[2] for line in refused.stderr.splitlines()[:2]] == [
+        "Makefile exists",
+        "config.yaml exists",
+    ]
+    assert {path.name for path in lgbm_sm.folder.iterdir()} == {"Makefile", "config.yaml"}
+
+
+def test_what_set_says_stands_in_the_configuration(lgbm_sm: CommandLine) -> None:
+    lgbm_sm("init", "--set", "data.name=iris", "--set", "training.hyperparameters.lambda_l2=0.5")
+    values = json.loads(lgbm_sm("config", "--output", "json").stdout)["config"]
+    assert values["data.name"]["value"] == "iris"
+    assert values["training.hyperparameters.objective"]["value"] == "multiclass"
+    assert values["training.hyperparameters.lambda_l2"]["source"].startswith("config.yaml:")

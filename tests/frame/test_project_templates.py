@@ -1,0 +1,89 @@
+"""What `init` puts beside the configuration: the Makefile and the workflow."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from lgbm_sm import cli  # noqa: F401 - the commands
+from lgbm_sm.commands.program import app
+from lgbm_sm.config import load_config
+
+TARGETS = {
+    *("run", "prepare-data", "build", "push", "train", "deploy", "predict"),
+    *("status", "logs", "cleanup", "config", "doctor", "policy"),
+}
+
+
+@pytest.fixture
+def templates(checkout: Path) -> Path:
+    return checkout / "lgbm_sm/scaffold/templates"
+
+
+def make(templates: Path, *arguments: str, cwd: Path) -> str:
+    return subprocess.run(
+        ["make", "-f", templates / "Makefile", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+
+
+def test_each_target_calls_its_command_with_the_given_options(templates: Path, tmp_path: Path) -> None:
+    for target in TARGETS:
+        assert make(templates, "-n", target, "ARGS=--output json", cwd=tmp_path) == f"lgbm-sm {target} --output json\n"
+
+
+def test_the_environment_beside_the_project_goes_before_the_path(templates: Path, tmp_path: Path) -> None:
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/lgbm-sm").touch()
+    assert make(templates, "-n", "run", cwd=tmp_path).split() == [".venv/bin/lgbm-sm", "run"]
+
+
+def test_every_target_is_listed_when_none_is_named(templates: Path, tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text((templates / "Makefile").read_text())
+    listed = subprocess.run(["make"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30).stdout
+    assert {line.split()[1] for line in listed.splitlines()} == TARGETS | {"help"}
+
+
+def workflow(templates: Path) -> dict[str, Any]:
+    """With the job on SageMaker, which stands there as a comment."""
+    text = (templates / "workflow.yml").read_text(encoding="utf-8")
+    before, comment, job = text.partition("  # sagemaker:\n")
+    assert comment
+    document: dict[str, Any] = yaml.safe_load(before + re.sub(r"^  # ?", "  ", comment + job, flags=re.MULTILINE))
+    assert set(yaml.safe_load(text)["jobs"]) == {"process", "container"}
+    return document
+
+
+def test_each_job_installs_trains_predicts_and_cleans_up_whatever_happens(templates: Path) -> None:
+    jobs = workflow(templates)["jobs"]
+    assert set(jobs) == {"process", "container", "sagemaker"}
+    names = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    for job in jobs.values():
+        steps = [step["run"].split() for step in job["steps"] if "run" in step]
+        assert steps[0] == ["python", "-m", "pip", "install", "-r", "requirements.txt"]
+        targets = [words[1] for words in steps if words[0] == "make"]
+        assert set(targets) <= TARGETS & names
+        assert "run" in targets or targets[-4:-1] == ["train", "deploy", "predict"]
+        last = job["steps"][-1]
+        assert last["if"] == "always()"
+        assert last["run"].startswith("make cleanup ARGS=")
+        assert "--yes" in last["run"]
+
+
+def test_the_job_on_sagemaker_sets_what_the_configuration_knows(templates: Path, tmp_path: Path) -> None:
+    job = workflow(templates)["jobs"]["sagemaker"]
+    path = tmp_path / "config.yaml"
+    path.write_text("project: {name: mine}\n")
+    config = load_config(path, (), job["env"]).config
+    assert config.training.instance_type == config.endpoint.instance_type == "ml.m5.large"
+    assert config.aws.region == "eu-central-1"
+    assert config.aws.execution_role == "my-sagemaker-role"
+    assert job["permissions"]["id-token"] == "write"

@@ -1,0 +1,149 @@
+"""What a table proposes: the objective, the columns to leave out, and the integers that stand for categories."""
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.sources import Source
+from lgbm_sm.scaffold.proposal import Proposal, ProposedColumn, propose
+
+ROWS = 200
+RANDOM = np.random.default_rng(3)
+MEASURED = RANDOM.normal(size=ROWS).tolist()
+TEXTS = [f"{number:03}-x" for number in range(ROWS)]
+
+
+def proposal(name: str, cells: object, target: str = "target") -> Proposal:
+    """Of a table with a target and one measured column besides this one."""
+    table = pa.table({"target": MEASURED, "measured": MEASURED, name: cells})
+    return propose(Source(columns=table, named=True), target=target)
+
+
+def cycle(*values: object) -> list[object]:
+    return [values[row % len(values)] for row in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "objective", "why"),
+    [
+        (MEASURED, "regression", "200 different numbers in 200 rows"),
+        (cycle("no", "yes"), "binary", "text with 2 different values"),
+        (cycle(True, False), "binary", "text with 2 different values"),
+        (cycle("a", "b", "c"), "multiclass", "text with 3 different values"),
+        (cycle(0, 1), "binary", "always 0 or 1"),
+        (cycle(0.5, 1.5), "binary", "always 0.5 or 1.5"),
+        (cycle(1, 2, 3, 4), "multiclass", "only 4 different values"),
+        (cycle(1.5, 2, 3, 4), "regression", "4 different numbers"),
+        (cycle(*range(11)), "regression", "11 different numbers"),
+        (cycle("1.5", "2", "3", "unknown"), "regression", "holds numbers, or should"),
+    ],
+)
+def test_the_objective_follows_from_the_targets_type_and_its_distinct_values(
+    cells: object, objective: str, why: str
+) -> None:
+    proposed = proposal("y", cells, target="y").objective
+    assert proposed.name == objective
+    assert "'y'" in proposed.why
+    assert why in proposed.why
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "why"),
+    [
+        (
+            "customerId",
+            RANDOM.permutation(10**6)[:ROWS],
+            "a different integer in each of its 200 rows, like an identifier",
+        ),
+        ("counted", RANDOM.permutation(ROWS) + 7, "it counts them"),
+        ("rising", np.cumsum(RANDOM.integers(1, 99, ROWS)), "in the order of the rows"),
+        ("phone", RANDOM.permutation(10**6)[:ROWS] + 4_000_000, "each has 7 digits"),
+        ("dense", RANDOM.permutation(ROWS + 50)[:ROWS], "measured values would repeat"),
+        ("texts", TEXTS, "like an identifier"),
+        ("day", [dt.date(2024, 1, 1 + row % 28) for row in range(ROWS)], "derive numbers from dates"),
+        ("iso", [f"2024-01-{1 + row % 28:02} 10:00" for row in range(ROWS)], "derive numbers from dates"),
+        ("german", cycle("31.12.2020", "1.1.2021"), "derive numbers from dates"),
+        ("american", cycle("12/31/2020 10:00", "1/1/2021 9:30"), "derive numbers from dates"),
+        ("empty", [None] * ROWS, "nothing but missing cells"),
+        ("lists", [[1]] * ROWS, "neither numbers nor text"),
+        ("mixed", cycle("1", "2", "3", "?"), "holds numbers, but also text: '?'"),
+        ("infinite", [np.inf, *MEASURED[1:]], "is infinite in row 1"),
+    ],
+)
+def test_a_column_is_left_out_when_it_tells_rows_apart_or_cannot_be_used_as_it_is(
+    name: str, cells: object, why: str
+) -> None:
+    [dropped] = proposal(name, cells).drop
+    assert dropped.reference == name
+    assert f"column {name!r}" in dropped.why
+    assert why in dropped.why
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        MEASURED,
+        cycle("red", "green"),
+        cycle("1.5", "2.5"),
+        RANDOM.permutation(10**6)[:ROWS],  # might be amounts
+        [None, *range(1, ROWS)],
+        cycle(1, 2, 3),
+    ],
+)
+def test_a_column_stays_when_nothing_speaks_against_it(cells: object) -> None:
+    proposed = proposal("amount", cells)
+    assert (proposed.drop, proposed.categorical) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "sign"),
+    [
+        ("zip", cycle(1067, 10115, 80331), "the name says so"),
+        ("storeId", cycle(1, 2, 3), "the name says so"),
+        ("where", cycle(10115, 10117, 80331), "each has 5 digits"),
+    ],
+)
+def test_integers_are_categories_when_few_of_them_look_like_codes(name: str, cells: object, sign: str) -> None:
+    [column] = proposal(name, cells).categorical
+    assert column.reference == name
+    assert f"column {name!r} has 3 different integers in 200 rows" in column.why
+    assert sign in column.why
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("built", cycle(1987, 1999, 2004)),
+        ("loan", cycle(1000, 2000, 5000)),
+        ("rooms", cycle(1, 2, 3)),
+        ("zip", cycle(0, 1)),
+        ("zip", cycle(*range(10_000, 10_100))),
+        ("zip", cycle(1.5, 2.5, 3.5)),
+    ],
+)
+def test_integers_are_numbers_when_they_count_measure_or_rarely_repeat(name: str, cells: object) -> None:
+    assert proposal(name, cells).categorical == ()
+
+
+def test_columns_are_called_by_position_when_they_have_no_name_of_their_own() -> None:
+    table = pa.table([MEASURED, MEASURED, TEXTS, MEASURED, MEASURED], names=["a", "a", "", "Unnamed: 0", "target"])
+    dropped = propose(Source(columns=table, named=True), target="target").drop
+    assert dropped == (
+        ProposedColumn(1, "column 1 is called 'a' like another one"),
+        ProposedColumn(2, "column 2 has no name, like a row index that was saved"),
+        ProposedColumn(3, "column 3 has no name, like a row index that was saved"),
+    )
+
+
+def test_what_the_user_has_decided_is_not_proposed() -> None:
+    table = pa.table({"id": range(ROWS), "code": cycle(10115, 10117, 80331), "text_id": TEXTS, "target": MEASURED})
+    proposed = propose(Source(columns=table, named=True), target="target", drop=["id"], categorical=["code", "text_id"])
+    assert (proposed.drop, proposed.categorical) == ((), ())
+
+
+def test_the_columns_are_listed_when_there_is_no_target() -> None:
+    with pytest.raises(DataError, match="which column is the target\\? The columns are a, b"):
+        propose(Source(columns=pa.table({"a": [1], "b": [2]}), named=True), target=None)
