@@ -1,10 +1,12 @@
 """The Docker engine, the images that the configuration asks for, and the space that they need."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lgbm_sm import __version__
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.build_context import image_recipe, image_tag
 from lgbm_sm.config import LOCAL, Config, LocalBackend, Pattern
@@ -14,6 +16,7 @@ from lgbm_sm.image import check_disk, free_bytes
 from lgbm_sm.xgboost_image import PLATFORM as XGBOOST_PLATFORM
 from lgbm_sm.xgboost_image import xgboost_tag
 
+PROGRAM = Check("containers", Area.CONFIGURATION)
 ENGINE = Check("docker engine", Area.IMAGE)
 IMAGE = Check("image", Area.IMAGE)
 DISK = Check("disk", Area.IMAGE)
@@ -38,6 +41,8 @@ def examine_containers(
     config: Config | None, *, engine: Engine, containers_path: Path, folder: Path
 ) -> Iterator[Finding]:
     """Without a configuration the images are not looked for."""
+    version_path = containers_path / "runtime" / "lgbm_runtime" / "__init__.py"
+    yield PROGRAM.look(_FOLDER_SECONDS, lambda: examine_program(containers_path, version_path.read_text("utf-8")))
     # where nothing is said, programs run as processes until there is an image: an engine is then good to have
     missing = Status.PROBLEM if config and wants_containers(config) else Status.WARNING
     state = None
@@ -58,6 +63,21 @@ def examine_containers(
     if state is not None:
         yield examine_engine_disk(state.free_bytes, missing)
     yield FOLDER_DISK.look(_FOLDER_SECONDS, lambda: examine_folder_disk(folder, shutil.disk_usage(folder).free))
+
+
+def examine_program(containers_path: Path, source: str) -> Finding:
+    """Whether the program in the images is of this version: a project's own copy stays as it is when lgbm-sm changes.
+
+    `source` is the text of the program's `__init__.py`.
+    """
+    found = re.search(r'^__version__ = "([^"]*)"', source, re.MULTILINE)
+    version = found[1] if found else "unknown"
+    if version == __version__:
+        return PROGRAM.ok(f"lgbm_runtime {version} in {containers_path}")
+    return PROGRAM.warning(
+        f"{containers_path} holds lgbm_runtime {version}, and lgbm-sm is {__version__}: they are made for each other",
+        "take over what `lgbm-sm init` now makes in an empty folder, or install the lgbm-sm of requirements.txt",
+    )
 
 
 def wants_containers(config: Config) -> bool:

@@ -13,8 +13,15 @@ from typing import Any
 
 import pytest
 
+from lgbm_sm import __version__
 from lgbm_sm.config import load_config
-from lgbm_sm.diagnosis.containers import examine_engine_disk, examine_folder_disk, judge_image, wanted_patterns
+from lgbm_sm.diagnosis.containers import (
+    examine_engine_disk,
+    examine_folder_disk,
+    examine_program,
+    judge_image,
+    wanted_patterns,
+)
 from lgbm_sm.diagnosis.findings import Area, Check, Finding, Status, within
 from lgbm_sm.diagnosis.installation import (
     examine_lightgbm,
@@ -292,3 +299,10 @@ def test_the_gravest_problem_decides_on_the_exit_code(problems: list[str], warni
 def test_each_line_of_a_refused_configuration_is_a_finding() -> None:
     findings = examine_configuration(ConfigError("config.yaml:1: a\nconfig.yaml:2: b"))
     assert [finding.message for finding in findings] == ["config.yaml:1: a", "config.yaml:2: b"]
+
+
+def test_a_projects_own_program_is_warned_of_when_it_is_of_another_version(tmp_path: Path) -> None:
+    assert examine_program(tmp_path, f'"""Text."""\n\n__version__ = "{__version__}"\n').status is Status.OK
+    other = examine_program(tmp_path, '__version__ = "0.0.1"\n')
+    assert other.status is Status.WARNING
+    assert other.message.startswith(f"{tmp_path} holds lgbm_runtime 0.0.1, and lgbm-sm is {__version__}")
