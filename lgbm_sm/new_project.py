@@ -128,7 +128,7 @@ def _with_file(draft: Draft, text: str, folder: Path, why: tuple[str, ...]) -> t
     named = Path(text).expanduser()
     path = named.parent.resolve() / named.name
     if not path.is_relative_to(folder):
-        why = (*why, "it lies outside of the project: who gets the project has to get it too")
+        why = (*why, "it lies outside of the project: whoever gets the project needs it too")
     if not draft.decides("data.name"):
         draft = draft.having("data.name", _data_name(path), ("the table's name",))
     try:
@@ -155,7 +155,9 @@ def _with_target(draft: Draft, source: Source, decisions: Decisions) -> Draft:
     known = source.target if draft.config.data.target is None else draft.config.data.target
     if known is not None and (draft.decides("data.target") or source.named or not decisions.is_asking):
         find_target(names, known)
-        return draft
+        if source.named or draft.decides("data.target"):
+            return draft
+        return draft.having("data.target", known, ("the last column, since none has a name",))
     likely = [name for name in names if name.lower() in _LIKELY_TARGETS]
     proposed = str(known) if known is not None else (likely or names[-1:])[0] if decisions.is_asking else ""
     return decisions.decide(f"Which column is to be predicted? They are {_listed(names)}.", proposed, read)
@@ -198,13 +200,16 @@ def _with_columns(
     if not proposed:
         return draft
     data = draft.config.data
+    names = source.columns.column_names
     given = data.drop if key == "data.drop" else data.categorical
     whys = {column.reference: column.why for column in proposed}
 
     def read(text: str) -> Draft:
-        columns = _columns(text, source.columns.column_names)
+        columns = _columns(text, names)
         columns = [*given, *(column for column in columns if column not in given)]
         why = tuple(whys.get(column, f"column {column!r} was named") for column in columns)
+        if key == "data.drop" and len(columns) + 1 >= len(names):
+            raise DataError("\n".join(("no column is left to learn from:", *why)), "a table needs another column")
         answered = draft.having(key, columns, why) if columns else draft
         check_source(source, answered.config.data, _objective(answered))
         return answered

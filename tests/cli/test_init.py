@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,7 @@ def test_the_table_that_lies_there_is_proposed_when_it_is_the_only_one(lgbm_sm: 
         (["--data", "customers.csv", "--target", "churn"], 4, "did you mean 'churned'?", "the columns are"),
         (["--data", "missing.csv", "--target", "y"], 4, "missing.csv does not exist", "a relative path starts at"),
         (["--name", "my houses"], 3, "--name: letters, digits", ""),
+        (["--data", "ids.csv", "--target", "y"], 4, "no column is left to learn from:\ncolumn 'id' is a different", ""),
         (["--objective", "binary"], 4, "objective=binary learns classes", ""),
         (["--config", "other.yaml"], 2, "init writes a config.yaml of its own", "leave --config out"),
         (["customers.csv"], 2, "customers.csv is a file", "name a folder"),
@@ -148,10 +150,11 @@ def test_nothing_is_left_when_init_fails(
     lgbm_sm: CommandLine, arguments: list[str], exit_code: int, message: str, hint: str
 ) -> None:
     write_customers(lgbm_sm.folder / "customers.csv")
+    (lgbm_sm.folder / "ids.csv").write_text("id,y\n" + "".join(f"{row},{row % 7}.5\n" for row in range(50)))
     refused = lgbm_sm("init", *arguments, exit_code=exit_code)
     assert message in refused.stderr
     assert hint in refused.stderr
-    assert [path.name for path in lgbm_sm.folder.iterdir()] == ["customers.csv"]
+    assert {path.name for path in lgbm_sm.folder.iterdir()} == {"customers.csv", "ids.csv"}
 
 
 def test_every_file_that_exists_is_named_when_init_refuses(lgbm_sm: CommandLine) -> None:
@@ -171,3 +174,49 @@ def test_what_set_says_stands_in_the_configuration(lgbm_sm: CommandLine) -> None
     assert values["data.name"]["value"] == "iris"
     assert values["training.hyperparameters.objective"]["value"] == "multiclass"
     assert values["training.hyperparameters.lambda_l2"]["source"].startswith("config.yaml:")
+
+
+def test_the_last_column_is_the_target_when_none_has_a_name(lgbm_sm: CommandLine) -> None:
+    (lgbm_sm.folder / "plain.csv").write_text("".join(f"{row % 7}.5,{row % 11}.25,{row % 3}.5\n" for row in range(99)))
+    choices = made(lgbm_sm("init", "--data", "plain.csv", "--output", "json").stdout)
+    assert choices["data.target"] == (-1, "the last column, since none has a name")
+
+
+INTERRUPTED = """
+import os, signal, sys
+from lgbm_sm.cli import main
+
+def watch(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("/Makefile"):
+        os.kill(os.getpid(), signal.Signals[wanted])
+
+wanted, sys.argv[1:] = sys.argv[1], ["init"]
+sys.addaudithook(watch)
+main()
+"""
+
+
+def interrupt_while_placing(folder: Path, signal_name: str) -> int:
+    """The exit code of an init that gets a signal when half of its files are in their place."""
+    return subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, signal_name],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=110,
+    ).returncode
+
+
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_nothing_is_left_when_init_is_interrupted(lgbm_sm: CommandLine, signal_name: str) -> None:
+    assert interrupt_while_placing(lgbm_sm.folder, signal_name) == 130
+    assert list(lgbm_sm.folder.iterdir()) == []
+
+
+def test_what_a_killed_init_left_is_named_by_the_next(lgbm_sm: CommandLine) -> None:
+    assert interrupt_while_placing(lgbm_sm.folder, "SIGKILL") == -signal.SIGKILL
+    assert not (lgbm_sm.folder / "config.yaml").exists()
+    refused = lgbm_sm("init", exit_code=2)
+    assert "containers exists" in refused.stderr
+    assert "hint: an `lgbm-sm init` was killed while it put them here" in refused.stderr

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from lgbm_sm.build_context import image_recipe, image_tag
+from lgbm_sm.config import Pattern, load_config
 from lgbm_sm.errors import UsageError
 from lgbm_sm.scaffold.project_files import config_template, require_new, write_project
 from lgbm_sm.shipped import containers_path
@@ -23,6 +25,20 @@ def test_the_folder_is_made_with_everything_in_it_when_it_is_missing(tmp_path: P
         shipped, copied = containers_path() / name, folder / "containers" / name
         assert copied.read_bytes() == shipped.read_bytes()
         assert copied.stat().st_mode == shipped.stat().st_mode
+
+
+def test_the_images_are_the_shipped_ones_until_the_copy_is_changed(tmp_path: Path) -> None:
+    write_project(tmp_path, config_template())
+    config = load_config(tmp_path / "config.yaml").config
+
+    def tags(folder: Path) -> list[str]:
+        patterns = (Pattern.BYOC, Pattern.INFERENCE_TOOLKIT)
+        return [image_tag(image_recipe(config, pattern, folder, "linux/amd64")) for pattern in patterns]
+
+    assert tags(tmp_path / "containers") == tags(containers_path())
+    with (tmp_path / "containers/byoc/Dockerfile").open("a") as file:
+        file.write("ENV MINE=1\n")
+    assert tags(tmp_path / "containers")[0] != tags(containers_path())[0]
 
 
 @pytest.mark.parametrize("place", ["containers", "Makefile", ".github/workflows/lgbm-sm.yml", "config.yaml"])
