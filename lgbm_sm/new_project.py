@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgbm_sm.data import check_source
-from lgbm_sm.errors import DataError
+from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.names import MAXIMUM_LENGTH
 from lgbm_sm.preparation.column_roles import find_target
 from lgbm_sm.preparation.columns import read_column
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.sources import Source, is_shipped, open_source
+from lgbm_sm.preparation.table_header import UnknownHeaderError
 from lgbm_sm.preparation.tables import TABLE_SUFFIXES
 from lgbm_sm.preparation.targets import describe_target
 from lgbm_sm.progress import Reporter
@@ -107,13 +108,13 @@ def _with_table(draft: Draft, table: str | None, folder: Path, decisions: Decisi
         if is_shipped(text):
             named = draft.having("data.name", text, why)
             return named, open_source(named.config.data, folder)
-        return _with_file(draft, text, folder, why)
+        return _with_file(draft, text, folder, why, decisions)
 
     if table is not None:
         return read(table, GIVEN)
     data = draft.config.data
     if data.file is not None or data.files is not None or draft.decides("data.name"):
-        return draft, open_source(data, folder)
+        return _opened(draft, folder, decisions)
     beside = sorted(folder.iterdir()) if folder.is_dir() else []
     tables = [path.name for path in beside if path.name.lower().endswith(TABLE_SUFFIXES)]
     if decisions.is_asking:
@@ -124,7 +125,9 @@ def _with_table(draft: Draft, table: str | None, folder: Path, decisions: Decisi
     return read(_DEFAULT_TABLE, (f"no table was named, so the shipped one is taken; --data FILE names {yours}",))
 
 
-def _with_file(draft: Draft, text: str, folder: Path, why: tuple[str, ...]) -> tuple[Draft, Source]:
+def _with_file(
+    draft: Draft, text: str, folder: Path, why: tuple[str, ...], decisions: Decisions
+) -> tuple[Draft, Source]:
     named = Path(text).expanduser()
     path = named.parent.resolve() / named.name
     if not path.is_relative_to(folder):
@@ -133,13 +136,31 @@ def _with_file(draft: Draft, text: str, folder: Path, why: tuple[str, ...]) -> t
         draft = draft.having("data.name", _data_name(path), ("the table's name",))
     try:
         # by its whole path, since the folder may still have to be made
-        source = open_source(draft.having("data.file", str(path), why, "--data").config.data, folder)
+        draft, source = _opened(draft.having("data.file", str(path), why, "--data"), folder, decisions)
     except DataError as error:
         if path.exists():
             raise
         raise DataError(error.message, f"name a table that exists; a relative path starts at {Path.cwd()}") from error
     configured = os.path.relpath(path, folder) if path.is_relative_to(folder.parent) else str(path)
     return draft.having("data.file", configured, why), source
+
+
+def _opened(draft: Draft, folder: Path, decisions: Decisions) -> tuple[Draft, Source]:
+    """The table that the draft names, where a person may be asked for its header."""
+
+    def read(text: str) -> Draft:
+        answers = {"yes": True, "y": True, "no": False, "n": False}
+        if text.lower() not in answers:
+            raise UsageError("yes or no is wanted")
+        return draft.having("data.header", answers[text.lower()], ANSWERED)
+
+    try:
+        return draft, open_source(draft.config.data, folder)
+    except UnknownHeaderError as error:
+        if not decisions.is_asking:
+            raise
+        draft = decisions.decide("Does the first line name the columns? yes or no.", "yes", read, (error.message,))
+        return draft, open_source(draft.config.data, folder)
 
 
 def _with_target(draft: Draft, source: Source, decisions: Decisions) -> Draft:

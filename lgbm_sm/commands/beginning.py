@@ -67,8 +67,11 @@ def init(
 def _show(console: Console, project: "NewProject") -> None:
     following = _next_command(project.folder)
     files = [path.relative_to(project.folder) for path in project.files]
-    counts = Counter(path.parts[0] if len(path.parts) == 1 else f"{path.parts[0]}/" for path in files)
-    made = "\n".join(f"  {name}" + (f" ({count} files)" if count > 1 else "") for name, count in counts.items())
+    counts = Counter(path.parts[0] for path in files)
+    made = "\n".join(
+        f"  {path.parts[0]}/ ({counts[path.parts[0]]} files)" if counts[path.parts[0]] > 1 else f"  {path}"
+        for path in {path.parts[0]: path for path in files}.values()
+    )
     rows = [
         (choice.key if line == 0 else "", _value_text(choice.value) if line == 0 else "", why)
         for choice in project.choices

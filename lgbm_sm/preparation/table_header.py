@@ -21,6 +21,10 @@ _SAMPLED_ROWS = 200
 _HINT = "say so: --set data.header=true or --set data.header=false"
 
 
+class UnknownHeaderError(DataError):
+    """The first line may name the columns, or not."""
+
+
 @dataclass(frozen=True)
 class DetectedHeader:
     """Whether there is a header, and by what it was known."""
@@ -41,7 +45,7 @@ def detect_header(path: Path, rows: list[list[str]], names: tuple[str, ...]) -> 
     text that occurs again in the same column.
 
     Raises:
-        DataError: the rows allow both.
+        UnknownHeaderError: the rows allow both.
     """
     first, *below = rows
     found = sorted(set(names) & set(first))
@@ -76,7 +80,7 @@ def detect_header(path: Path, rows: list[list[str]], names: tuple[str, ...]) -> 
         )
     else:
         why = "its first line is text, like the lines below it"
-    raise DataError(f"{path}: it cannot be known whether the first line names the columns: {why}", _HINT)
+    raise UnknownHeaderError(f"{path}: it cannot be known whether the first line names the columns: {why}", _HINT)
 
 
 def first_rows(path: Path, delimiter: str) -> list[list[str]]:

@@ -44,7 +44,8 @@ def why_to_drop(column: Column, row_name: RowName, *, categorical: bool) -> str 
     """
     problems = Problems()
     if describe_feature(column, problems, row_name, categorical=categorical) is None:
-        return problems.text
+        subject = f"column {column.name!r} "
+        return problems.text.replace(subject, f"{subject}cannot be used as it is: it ", 1)
     if categorical:
         return None
     if column.kind is Kind.TEXT:
@@ -77,8 +78,8 @@ def _why_dates(column: Column) -> str | None:
     if not all(map(_DATE.fullmatch, texts)):
         return None
     return (
-        f"column {column.name!r} holds dates or times, as text ({texts[0]!r}); derive numbers from dates (year, month, "
-        "weekday, days since …), or leave them out"
+        f"column {column.name!r} cannot be used as it is: it holds dates or times, as text ({texts[0]!r}); derive "
+        "numbers from dates (year, month, weekday, days since …), or leave them out"
     )
 
 

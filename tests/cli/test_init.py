@@ -66,7 +66,7 @@ def test_make_run_ends_in_predictions_when_a_table_was_named(lgbm_sm: CommandLin
     dropped, why = choices["data.drop"]
     assert dropped == ["customer_id", "signed_up"]
     assert "'customer_id' is a different integer in each of its 300 rows" in why
-    assert "'signed_up' holds dates or times" in why
+    assert "'signed_up' cannot be used as it is: it holds dates or times" in why
     assert choices["data.categorical"][0] == ["zip"]
     # the program that trains and serves is the project's own
     version = lgbm_sm.folder / "containers/runtime/lgbm_runtime/__init__.py"
@@ -85,7 +85,9 @@ def test_the_shipped_data_is_taken_and_said_when_nobody_names_a_table(lgbm_sm: C
     write_customers(lgbm_sm.folder / "customers.csv")
     finished = lgbm_sm("init", "houses")
     assert "no table was named, so the shipped one is taken; --data FILE names yours" in finished.stdout
+    assert "such as customers.csv" not in finished.stdout  # it lies elsewhere
     assert "next: make -C houses run" in finished.stdout
+    assert "  .github/workflows/lgbm-sm.yml\n" in finished.stdout
     run = make(lgbm_sm.folder, "-C", "houses", "-s", "run")
     assert len(run.stdout.splitlines()) == 102
 
@@ -106,7 +108,7 @@ def test_the_right_questions_are_asked_when_somebody_can_answer(lgbm_sm: Command
         assert "but objective=regression learns numbers" in said
         said = terminal.answer("[customer_id,signed_up] ", "customer_id")
         assert "'customer_id' is a different integer in each" in said
-        assert "'signed_up' holds dates or times" in said
+        assert "'signed_up' cannot be used as it is: it holds dates or times" in said
         said = terminal.answer("[customer_id,signed_up] ", "signed_up, customer_id")
         assert "warning: column 'signed_up' holds dates" in said
         said = terminal.answer("[zip] ", "none")
@@ -122,6 +124,25 @@ def test_the_right_questions_are_asked_when_somebody_can_answer(lgbm_sm: Command
     assert "outside of the project" in choices["data.file"][1]
     lgbm_sm("prepare-data", "--config", "churn/config.yaml")
     assert (lgbm_sm.folder / "churn/data/train/customers_train.csv").exists()
+
+
+def test_the_header_is_asked_for_when_it_cannot_be_known(lgbm_sm: CommandLine) -> None:
+    rows = "".join(f"{'red' if row % 2 else 'blue'},{'yes' if row % 3 else 'no'}\n" for row in range(60))
+    (lgbm_sm.folder / "texts.csv").write_text("colour,bought\n" + rows)
+    refused = lgbm_sm("init", "--data", "texts.csv", "--target", "-1", exit_code=4)
+    assert "--set data.header=true" in refused.stderr
+    with Terminal(lgbm_sm.folder, "init", "--data", "texts.csv", "--output", "json") as terminal:
+        said = terminal.answer("yes or no. [yes] ", "perhaps")
+        assert "it cannot be known whether the first line names the columns" in said
+        terminal.answer("yes or no. [yes] ", "")
+        terminal.answer("[bought] ", "")
+        terminal.answer("[binary] ", "")
+        terminal.answer("] ", "buyers")
+        code, stdout, said = terminal.end()
+    assert code == 0, said
+    choices = made(stdout)
+    assert choices["data.header"] == (True, "answered")
+    assert choices["project.name"] == ("buyers", "answered")
 
 
 def test_the_table_that_lies_there_is_proposed_when_it_is_the_only_one(lgbm_sm: CommandLine) -> None:

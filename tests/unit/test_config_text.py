@@ -8,6 +8,7 @@ from lgbm_sm.config import as_plain, load_config
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.scaffold.config_text import with_values
 from lgbm_sm.scaffold.draft import GIVEN, Draft
+from lgbm_sm.scaffold.project_files import config_template
 from lgbm_sm.shipped import example_config_path
 
 EXAMPLE = example_config_path().read_text(encoding="utf-8")
@@ -57,6 +58,12 @@ def test_every_value_can_be_set_anew(tmp_path: Path) -> None:
     path.write_text(with_values(EXAMPLE, flat), encoding="utf-8")
     assert as_plain(load_config(path).config) == plain
     assert comments(path.read_text(encoding="utf-8")) == comments(EXAMPLE)
+
+
+def test_a_project_is_not_told_that_all_is_on_its_default() -> None:
+    assert "stands here with its default" in EXAMPLE
+    assert "stands here with its default" not in config_template()
+    assert comments(config_template())[1:] == comments(EXAMPLE)[1:]
 
 
 def test_a_draft_is_refused_when_the_file_would_say_more_than_was_chosen() -> None:
