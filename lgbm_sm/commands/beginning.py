@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 )
 def init(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", show_default=False)] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False)] = Path(),
     *,
     data: Annotated[
         str | None, typer.Option(metavar="FILE", help="Your table, CSV or Parquet (default: the shipped boston).")
