@@ -22,6 +22,7 @@ LIFECYCLE = [
     "policy",
     "cleanup",
     "doctor",
+    "explain",
 ]
 HEAVY = {"pandas", "numpy", "lightgbm", "sklearn", "pyarrow", "boto3", "botocore", "sagemaker", "docker", "scipy"}
 
