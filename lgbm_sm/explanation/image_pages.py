@@ -1,15 +1,17 @@
 """`explain build` and `explain push`."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from lgbm_sm import lifecycle
 from lgbm_sm.build_context import ImageRecipe, image_files, image_tag
 from lgbm_sm.config import LOCAL, Pattern
 from lgbm_sm.ecr_repository import EcrRepository
-from lgbm_sm.errors import LgbmSmError
+from lgbm_sm.errors import ConfigError
 from lgbm_sm.explanation.aws_calls import open_unknown_account
 from lgbm_sm.explanation.images import image_section, look_at_image
+from lgbm_sm.explanation.noted_engine import NotingEngine
 from lgbm_sm.explanation.sections import Section, aligned, indented, section
 from lgbm_sm.image import PROJECT_ARGUMENT
 from lgbm_sm.image_manifest import DOCKER_MANIFEST
@@ -19,18 +21,18 @@ from lgbm_sm.xgboost_image import xgboost_tag
 TRAINS, SERVES = "trains", "serves"
 
 
-def find_recipes(workspace: Workspace) -> "list[ImageRecipe] | LgbmSmError":
+def find_recipes(workspace: Workspace) -> list[ImageRecipe] | ConfigError:
     """Of the images that are built here, or why that is not known."""
     try:
-        return lifecycle.recipes(workspace, workspace.config)
-    except LgbmSmError as error:
+        return lifecycle.recipes(replace(workspace, engine=NotingEngine(workspace.engine)), workspace.config)
+    except ConfigError as error:
         return error
 
 
 def explain_build(workspace: Workspace) -> list[Section]:
     """What happens when `lgbm-sm build` is called now."""
     recipes = find_recipes(workspace)
-    if isinstance(recipes, LgbmSmError):
+    if isinstance(recipes, ConfigError):
         return [section("Not possible now", recipes.message, recipes.hint)]
     sections = [
         section("Where it runs", "in the Docker engine of this machine; nothing is called at AWS", _tag_rule()),
@@ -96,7 +98,7 @@ def explain_push(workspace: Workspace) -> list[Section]:
     """
     config = workspace.config
     recipes = find_recipes(workspace)
-    if isinstance(recipes, LgbmSmError):
+    if isinstance(recipes, ConfigError):
         return [section("Not possible now", recipes.message, recipes.hint)]
     lines = ["from the engine of this machine to ECR, in the account of the credentials"]
     if {config.training.instance_type, config.endpoint.instance_type} == {LOCAL}:

@@ -7,10 +7,9 @@ from typing import Any
 from lgbm_sm.backends.docker_engine import engine_errors
 from lgbm_sm.config import Pattern
 from lgbm_sm.errors import ConfigError, EngineError, ImageError
+from lgbm_sm.explanation.noted_engine import NotingEngine
 from lgbm_sm.explanation.sections import Section, aligned, section
 from lgbm_sm.workspace import Workspace, tag_of
-
-_ASSUMED_PLATFORM = "linux/amd64"  # where no engine answers that would say what it is
 
 
 @dataclass(frozen=True)
@@ -31,18 +30,14 @@ class ImageFacts:
 def look_at_image(workspace: Workspace, pattern: Pattern) -> ImageFacts:
     """The image of a pattern, under the configuration."""
     try:
-        platform = workspace.engine.platform
-    except EngineError as error:
-        try:
-            return ImageFacts(tag_of(workspace, pattern, _ASSUMED_PLATFORM), {}, error.message)
-        except ConfigError as refused:
-            return ImageFacts("<image>", {}, refused.message)
-    try:
-        tag = tag_of(workspace, pattern, platform)
+        tag = tag_of(workspace, pattern, NotingEngine(workspace.engine).platform)
     except ConfigError as refused:
         return ImageFacts("<image>", {}, refused.message)
-    if not workspace.engine.has_image(tag):
-        return ImageFacts(tag, {}, "it is not built yet: `lgbm-sm build` makes it")
+    try:
+        if not workspace.engine.has_image(tag):
+            return ImageFacts(tag, {}, "it is not built yet: `lgbm-sm build` makes it")
+    except EngineError as error:
+        return ImageFacts(tag, {}, f"whether it is built is not known: {error.message}")
     with engine_errors(f"image {tag} cannot be looked at", ImageError):
         return ImageFacts(tag, workspace.engine.client.images.get(tag).attrs)
 

@@ -12,6 +12,7 @@ from typing import Any
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.errors import EngineError
 
+_ASSUMED_PLATFORM = "linux/amd64"
 # what makes lgbm-sm find a container again is nothing that a program in it sees
 _LEFT_OUT = {"name", "labels", "log_config"}
 
@@ -62,7 +63,7 @@ class _NotedClient:
 
 
 class NotingEngine(Engine):
-    """Notes what it is asked to create; of `engine` it only knows how many processors that has."""
+    """Notes what it is asked to create; `engine` is asked what it is, and where it does not answer, that is assumed."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__({})
@@ -72,6 +73,14 @@ class NotingEngine(Engine):
     def client(self) -> Any:
         """Takes the calls that start a container."""
         return _NotedClient()
+
+    @cached_property
+    def platform(self) -> str:
+        """That of the engine; where none answers, that of SageMaker's usual instances."""
+        try:
+            return self._engine.platform
+        except EngineError:
+            return _ASSUMED_PLATFORM
 
     @cached_property
     def cpus(self) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lgbm_sm.build_context import image_tag
 from lgbm_sm.config import LOCAL, Pattern
-from lgbm_sm.errors import LgbmSmError
+from lgbm_sm.errors import ConfigError
 from lgbm_sm.explanation.image_pages import explain_build, explain_push, find_recipes
 from lgbm_sm.explanation.other_pages import explain_cleanup, explain_prediction, explain_preparation
 from lgbm_sm.explanation.sections import Section, section
@@ -56,7 +56,7 @@ def explain_all(workspace: Workspace) -> list[Section]:
     config = workspace.config
     pattern = config.container.pattern
     recipes = find_recipes(workspace)
-    tags = [recipes.message] if isinstance(recipes, LgbmSmError) else [image_tag(recipe) for recipe in recipes]
+    tags = [recipes.message] if isinstance(recipes, ConfigError) else [image_tag(recipe) for recipe in recipes]
     on_aws = {config.training.instance_type, config.endpoint.instance_type} != {LOCAL}
     answering = "sagemaker-runtime:InvokeEndpoint" if config.endpoint.instance_type != LOCAL else "POST /invocations"
     return [
