@@ -18,6 +18,21 @@ from lgbm_sm.s3_manifest import ProjectObjects
 # names of buckets are checked before a call is noted, and <account> would be none
 _ACCOUNT = "000000000000"
 _SHOWN_ACCOUNT = "<account>"
+# of a job and of a deployment alike
+ASKED_BEFORE = (
+    (
+        "where the bucket is missing it is made before (`lgbm-sm explain prepare-data` shows how); the project's "
+        "manifest there is written before each upload, with s3:PutObject"
+    ),
+    (
+        "asked before: sts:GetCallerIdentity, iam:GetRole, ecr:DescribeRepositories, ecr:BatchGetImage, "
+        "service-quotas:ListServiceQuotas and service-quotas:ListAWSDefaultServiceQuotas"
+    ),
+    (
+        "asked of what lies in the bucket: s3:HeadBucket, s3:HeadObject, s3:ListObjectVersions, "
+        "s3:ListMultipartUploads, s3:GetObject"
+    ),
+)
 _MOST_SHOWN = 3  # of a parameter that is a list of the same things
 
 

@@ -10,7 +10,7 @@ from lgbm_sm.backends.sagemaker_hosting import HostingPlan, create_config, creat
 from lgbm_sm.config import LOCAL, Pattern
 from lgbm_sm.entries import Endpoint, EndpointStatus, Place
 from lgbm_sm.errors import ConfigError, LgbmSmError, TrainingError
-from lgbm_sm.explanation.aws_calls import open_unknown_account
+from lgbm_sm.explanation.aws_calls import ASKED_BEFORE, open_unknown_account
 from lgbm_sm.explanation.call_chain import SERVING, describe_chain
 from lgbm_sm.explanation.functions import functions_section
 from lgbm_sm.explanation.images import ImageFacts, environment_lines, image_section, look_at_image
@@ -22,6 +22,7 @@ from lgbm_sm.explanation.sections import Section, indented, section
 from lgbm_sm.hosting import ARTIFACTS_FOLDER
 from lgbm_sm.model_code import ModelCode, model_code
 from lgbm_sm.model_source import ModelSource, find_model
+from lgbm_sm.s3_files import read_file
 from lgbm_sm.workspace import Workspace
 
 
@@ -43,10 +44,10 @@ def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | N
     where = find_serving_place(workspace)
     facts = look_at_image(workspace, pattern)
     source = _find_source(workspace, model)
-    code = model_code(workspace.config, where.place or Place.DOCKER, workspace.folder, workspace.containers_path)
+    code = model_code(workspace.config, Place.DOCKER, workspace.folder, workspace.containers_path)
     scene = serving_scene(workspace, facts.tag, source, code, tree_path)
     return [
-        section("Where it runs", where.lines),
+        section("Where it runs", where.lines, _as_process(workspace) if where.place is Place.PROCESS else []),
         section("How it is started", _how(workspace, where, scene, tree_path)),
         section("The files that it finds", _files(scene, source, code)),
         section("Its environment", _environment(scene, facts)),
@@ -55,8 +56,21 @@ def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | N
         functions_section(workspace),
         section("The processes that come up", _processes(workspace, where, facts.tag, source, model)),
         serving_limits(workspace.config),
-        section("The calls at AWS", _calls(workspace, where, facts.tag, code)),
+        section("The calls at AWS", _calls(workspace, where, facts.tag, source, code)),
     ]
+
+
+def _as_process(workspace: Workspace) -> list[str]:
+    """What is other in a process than in a container of the pattern."""
+    pattern = workspace.config.container.pattern
+    lines = [f"what follows is of the container of pattern {pattern}, unless it says process"]
+    if pattern is not Pattern.BYOC:
+        lines.append("a process runs pattern A's server, with the same answers")
+    try:
+        model_code(workspace.config, Place.PROCESS, workspace.folder, workspace.containers_path)
+    except ConfigError as error:
+        lines += [f"as a process it is refused: {error.message}", error.hint]
+    return lines
 
 
 def _find_source(workspace: Workspace, model: str | None) -> ModelSource | None:
@@ -76,13 +90,15 @@ def _how(workspace: Workspace, where: Whereabouts, scene: Scene, tree_path: Path
         ),
         *scene.command,
         "(without the name and the labels that lgbm-sm knows it by, and with --rm; the engine chooses the port)",
-        "the tree lies there now" if tree_path else "`--tree DIR` makes the tree, for you to run this line yourself",
+        f"the tree lies there now; to delete it: chmod -R u+w {tree_path} && rm -r {tree_path}"
+        if tree_path
+        else "`--tree DIR` makes the tree, for you to run this line yourself",
     ]
     if where.place is Place.PROCESS:
         root = workspace.record.endpoints_path / scene.name / "ml"
         words = [sys.executable, "-P", "-m", PROGRAM, "serve", "--root", str(root), "--fd", "<a socket that listens>"]
         lines += [
-            "as a process it is the same program on the same tree:",
+            "as a process it is pattern A's program on the same tree:",
             shlex.join(words),
             f"with PYTHONPATH={workspace.process.runtime_path} and the same variables",
         ]
@@ -182,7 +198,9 @@ def _place(endpoint: Endpoint) -> str:
     return "a container" if endpoint.place is Place.DOCKER else "a process"
 
 
-def _calls(workspace: Workspace, where: Whereabouts, tag: str, code: ModelCode) -> list[str]:
+def _calls(
+    workspace: Workspace, where: Whereabouts, tag: str, source: ModelSource | None, code: ModelCode
+) -> list[str]:
     if where.place is not Place.AWS:
         return ["none: this machine serves"]
     config = workspace.config
@@ -198,7 +216,12 @@ def _calls(workspace: Workspace, where: Whereabouts, tag: str, code: ModelCode) 
     )
     name = new_name(workspace)
     key = f"{ARTIFACTS_FOLDER}{name}/model.tar.gz"
-    aws.rehearsal.note("s3", "PutObject", Bucket=aws.bucket.name, Key=f"{config.aws.prefix}/{key}")
+    full_key = f"{config.aws.prefix}/{key}"
+    if source is not None and source.path is not None:
+        # what is sent is this archive, packed anew with the folder code
+        aws.bucket.send(read_file(source.path), full_key, lambda _: None)
+    else:
+        aws.rehearsal.note("s3", "PutObject", Bucket=aws.bucket.name, Key=full_key)
     create_model(name, aws.objects.uri(key), plan)
     create_config(name, plan)
     create_endpoint(name, name, plan)
@@ -208,7 +231,12 @@ def _calls(workspace: Workspace, where: Whereabouts, tag: str, code: ModelCode) 
             "where the project has an endpoint in service, sagemaker:UpdateEndpoint with the new config takes the last "
             "call's place: the old container answers until the new one passes /ping"
         ),
-        "asked meanwhile: sagemaker:DescribeEndpoint until it is InService; then logs:GetLogEvents where it failed",
+        *ASKED_BEFORE,
+        (
+            "asked of what was made: sagemaker:DescribeModel, sagemaker:DescribeEndpointConfig, and "
+            "sagemaker:DescribeEndpoint until it is InService; where it fails, also logs:DescribeLogStreams, "
+            "logs:GetLogEvents"
+        ),
         "it is billed until `lgbm-sm cleanup` has deleted it",
     ]
 

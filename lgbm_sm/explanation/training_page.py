@@ -10,7 +10,7 @@ from lgbm_sm.backends.sagemaker_training import JobPlan, SageMakerTrainer
 from lgbm_sm.config import Pattern
 from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import DataError
-from lgbm_sm.explanation.aws_calls import UnknownAccount, open_unknown_account
+from lgbm_sm.explanation.aws_calls import ASKED_BEFORE, UnknownAccount, open_unknown_account
 from lgbm_sm.explanation.call_chain import TRAINING, describe_chain
 from lgbm_sm.explanation.images import ImageFacts, environment_lines, image_section, look_at_image
 from lgbm_sm.explanation.limits import training_limits
@@ -136,10 +136,9 @@ def _calls(workspace: Workspace, where: Whereabouts, tag: str) -> list[str]:
     _note_job(workspace, aws, inputs, tag)
     return [
         *aws.lines(),
-        (
-            "asked meanwhile: sts:GetCallerIdentity, ecr:BatchGetImage, servicequotas:GetServiceQuota, "
-            "sagemaker:DescribeTrainingJob until it has ended, logs:GetLogEvents; then s3:GetObject for both archives"
-        ),
+        *ASKED_BEFORE,
+        "asked until it has ended: sagemaker:DescribeTrainingJob, logs:DescribeLogStreams, logs:GetLogEvents",
+        "then s3:GetObject fetches model.tar.gz and output.tar.gz",
     ]
 
 

@@ -218,6 +218,22 @@ def test_what_cannot_be_explained_is_refused(
     assert message in alone("explain", *arguments, exit_code=exit_code).stderr
 
 
+@pytest.mark.slow
+def test_code_that_needs_the_container_is_explained_where_only_a_process_is_there(alone: CommandLine) -> None:
+    (alone.folder / "mine").mkdir()
+    (alone.folder / "mine" / "inference.py").write_text("def predict_fn(data, model): return model.predict(data)\n")
+    (alone.folder / "mine" / "requirements.txt").write_text("no-such-package==1.0\n")
+    options = ("--set", "endpoint.source_dir=mine", "--set", "container.pattern=script_mode")
+    found = explained(alone, "deploy", *options)
+    assert any("as a process it is refused: " in line and "no-such-package" in line for line in found["Where it runs"])
+    given = found["Its environment"]
+    assert "  SAGEMAKER_SUBMIT_DIRECTORY=/opt/ml/model/code" in given
+    assert "  LGBM_RUNTIME_PROGRAM=inference.py" in given
+    [ours] = [line for line in found["The files that it finds"] if "lgbm_sm_inference.py" in line]
+    assert ours.endswith("containers/script_mode/inference.py")
+    assert "  no-such-package==1.0" in found["Whose functions answer"]
+
+
 def test_a_tree_is_never_made_where_something_lies(alone: CommandLine) -> None:
     (alone.folder / "mine").mkdir()
     (alone.folder / "mine" / "file").write_text("mine")
