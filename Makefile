@@ -19,7 +19,7 @@ parallel := -n logical --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help set-up run prepare-data build push train deploy predict status logs cleanup config doctor policy \
+.PHONY: help set-up run prepare-data build push train deploy predict status logs cleanup config doctor policy explain \
         test quick lint format coverage bench lock wheel clean FORCE
 
 help: ## this list
@@ -43,8 +43,9 @@ cleanup: ## delete what was made; asks first
 config: ## show the settings in force, and where each comes from
 doctor: ## say what is wrong here or in the account, and what mends it
 policy: ## print the IAM policy that the commands need
+explain: ## say what SageMaker does at a step: make explain ARGS=deploy
 
-build push deploy predict status logs cleanup config doctor policy: set-up
+build push deploy predict status logs cleanup config doctor policy explain: set-up
 	@$(lgbm_sm) $@ $(ARGS)
 
 ifeq ($(strip $(ARGS)),)

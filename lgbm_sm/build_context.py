@@ -84,7 +84,7 @@ def context_digest(recipe: ImageRecipe) -> str:
     """
     document = {
         "dockerfile": recipe.dockerfile,
-        "files": [_described(path, name) for name, path in _files(recipe)],
+        "files": [_described(path, name) for name, path in image_files(recipe)],
         "build_args": dict(recipe.build_args),
         "base_image": recipe.base_image,
         "platform": recipe.platform,
@@ -105,7 +105,7 @@ def context_archive(recipe: ImageRecipe, ca_bundle: bytes) -> io.BytesIO:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         folders: set[str] = set()
-        for name, path in _files(recipe):
+        for name, path in image_files(recipe):
             for folder in reversed(Path(name).parents[:-1]):
                 if str(folder) not in folders:
                     folders.add(str(folder))
@@ -144,7 +144,7 @@ def _mode(path: Path) -> int:
     return 0o755 if path.stat().st_mode & 0o100 else 0o644
 
 
-def _files(recipe: ImageRecipe) -> list[tuple[str, Path]]:
+def image_files(recipe: ImageRecipe) -> list[tuple[str, Path]]:
     """The files that go into a pattern's image, by their name in the context: not the other patterns' folders."""
     from docker.utils.build import PatternMatcher  # reads .dockerignore as the Docker client does
 

@@ -14,6 +14,7 @@ from lgbm_sm.commands import (  # noqa: F401 - in this order the commands are li
     permissions,
     removal,
     trouble,
+    understanding,
     verification,
 )
 from lgbm_sm.commands.program import app

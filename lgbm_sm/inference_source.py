@@ -89,10 +89,15 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
             raise ConfigError(f"endpoint.source_dir: {path} leads nowhere", "remove the link, or mend it")
 
 
+def functions_of(source: InferenceSource) -> tuple[str, ...]:
+    """Which of the functions the entry point defines, as far as can be seen without running it."""
+    names = set(_names(_parsed(source.files[source.entry_point]).body))
+    return tuple(name for name in FUNCTIONS if name in names)
+
+
 def _check_functions(source: InferenceSource) -> None:
     path = source.files[source.entry_point]
-    tree = _parsed(path)
-    names = set(_names(tree.body))
+    names = set(_names(_parsed(path).body))
     found = [name for name in FUNCTIONS if name in names]
     if "*" in names:  # whatever it brings is seen when the file runs
         return

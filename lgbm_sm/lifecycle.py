@@ -56,7 +56,7 @@ def build_images(
             reporter=workspace.reporter,
             now=datetime.now(UTC),
         )
-        for recipe in _recipes(workspace, config)
+        for recipe in recipes(workspace, config)
     ]
     if pattern is Pattern.SCRIPT_MODE:
         provided = xgboost_image.provide(
@@ -94,11 +94,11 @@ def push_images(workspace: Workspace) -> list[PushResult]:
             reporter=workspace.reporter,
             now=datetime.now(UTC),
         )
-        for recipe in _recipes(workspace, config)
+        for recipe in recipes(workspace, config)
     ]
 
 
-def _recipes(workspace: Workspace, config: Config) -> list[ImageRecipe]:
+def recipes(workspace: Workspace, config: Config) -> list[ImageRecipe]:
     """Of the image that trains, and of the one that serves where that is another one of ours."""
     pattern = config.container.pattern
     patterns = dict.fromkeys((Pattern.BYOC, Pattern.BYOC if pattern is Pattern.SCRIPT_MODE else pattern))

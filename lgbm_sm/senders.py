@@ -90,13 +90,13 @@ class RuntimeSender:
             max_pool_connections=parallel,
         )
         self._runtime = account.session.client("sagemaker-runtime", region_name=account.region, config=settings)
-        self._parameters = {
+        self.parameters = {
             "EndpointName": endpoint.name,
             "ContentType": headers["Content-Type"],
             "Accept": headers["Accept"],
         }
         if ATTRIBUTES_HEADER in headers:
-            self._parameters["CustomAttributes"] = headers[ATTRIBUTES_HEADER]
+            self.parameters["CustomAttributes"] = headers[ATTRIBUTES_HEADER]
 
     def send(self, body: bytes) -> Response:
         """See Sender."""
@@ -115,7 +115,7 @@ class RuntimeSender:
         try:
             with aws_errors("the endpoint's answer"):
                 try:
-                    answer: dict[str, Any] = self._runtime.invoke_endpoint(**self._parameters, Body=body)
+                    answer: dict[str, Any] = self._runtime.invoke_endpoint(**self.parameters, Body=body)
                     return Response(200, answer["Body"].read(), answer.get("CustomAttributes", ""))
                 except ClientError as error:
                     if (refused := _refusal(error.response)) is None:

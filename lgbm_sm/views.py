@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lgbm_sm.config import EffectiveValue
     from lgbm_sm.data import PreparedData
     from lgbm_sm.ecr import PushResult
+    from lgbm_sm.explanation.sections import Section
     from lgbm_sm.image import BuiltImage
     from lgbm_sm.inventory import Inventory, Item
     from lgbm_sm.invocation import InvocationSummary
@@ -276,4 +277,11 @@ def show_prepared_data(console: Console, prepared: "PreparedData", uploaded: "Up
         "notes": prepared.notes,
         "schema": prepared.schema.document,
     }
+    console.result(payload, "\n\n".join(blocks))
+
+
+def show_explanation(console: Console, sections: Sequence["Section"]) -> None:
+    """Each section's title, and its lines below it."""
+    blocks = ["\n".join((found.title, *(f"  {line}".rstrip() for line in found.lines))) for found in sections]
+    payload = {"sections": [{"title": found.title, "lines": found.lines} for found in sections]}
     console.result(payload, "\n\n".join(blocks))

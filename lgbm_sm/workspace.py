@@ -112,13 +112,9 @@ def _container_settings(local: LocalSection) -> ContainerSettings:
 
 def choose_place(workspace: Workspace, pattern: Pattern) -> tuple[Choice, LocalBackend]:
     """Where on this machine a pattern's program is started: that place, with the image that it takes there."""
-
-    def tag_of(platform: str) -> str:
-        if pattern is Pattern.SCRIPT_MODE:
-            return xgboost_image.xgboost_tag(workspace.config)
-        return image_tag(image_recipe(workspace.config, pattern, workspace.containers_path, platform))
-
-    choice = choose(workspace.config.local.backend, workspace.engine, tag_of)
+    choice = choose(
+        workspace.config.local.backend, workspace.engine, lambda platform: tag_of(workspace, pattern, platform)
+    )
     docker = workspace.docker
     if choice.place is not Place.DOCKER:
         return choice, workspace.process
@@ -126,3 +122,14 @@ def choose_place(workspace: Workspace, pattern: Pattern) -> tuple[Choice, LocalB
     ca_bundle_path = None if pattern is Pattern.BYOC else workspace.ca_bundle_path
     settings = replace(docker.settings, ca_bundle_path=ca_bundle_path)
     return choice, replace(docker, settings=settings, image=choice.image)
+
+
+def tag_of(workspace: Workspace, pattern: Pattern, engine_platform: str) -> str:
+    """The tag of the image that a pattern's program runs in, under the configuration.
+
+    Raises:
+        ConfigError: there can be no such image.
+    """
+    if pattern is Pattern.SCRIPT_MODE:
+        return xgboost_image.xgboost_tag(workspace.config)
+    return image_tag(image_recipe(workspace.config, pattern, workspace.containers_path, engine_platform))

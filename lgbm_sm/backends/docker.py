@@ -221,7 +221,7 @@ class DockerBackend:
 
     def is_running(self, entry: Entry) -> bool:
         """Whether a container of this job or endpoint runs."""
-        return any(container.status == "running" for container in self._containers(entry))
+        return any(container.status == "running" for container in self.containers_of(entry))
 
     def stop(self, entry: Entry) -> list[str]:
         """SIGTERM, SIGKILL after the grace, and the container is removed; see Backend."""
@@ -229,7 +229,7 @@ class DockerBackend:
 
         grace_seconds = STOP_SERVING_SECONDS if isinstance(entry, Endpoint) else STOP_TRAINING_SECONDS
         with engine_errors(f"{entry.name} cannot be stopped", EngineError):
-            for container in self._containers(entry, helpers=True):
+            for container in self.containers_of(entry, helpers=True):
                 with suppress(docker.errors.NotFound):  # removed by somebody else meanwhile
                     container.stop(timeout=int(grace_seconds))
                     self._keep_log(container, entry)
@@ -239,7 +239,7 @@ class DockerBackend:
                     network.remove()
             labels = {**_labels(entry), KIND_LABEL: "ownership"}
             give_to_caller(entry.root_path, self.engine.client, (entry.image, self.image), labels)
-            return [f"container {container.short_id}" for container in self._containers(entry, helpers=True)]
+            return [f"container {container.short_id}" for container in self.containers_of(entry, helpers=True)]
 
     def remove(self, entry: Entry) -> list[str]:
         """As `stop`: the container goes with its end."""
@@ -252,7 +252,7 @@ class DockerBackend:
     def read_log(self, entry: Entry) -> bytes:
         """The container's log, or what was kept of it."""
         with engine_errors(f"the log of {entry.name} cannot be read", EngineError):
-            for container in self._containers(entry):
+            for container in self.containers_of(entry):
                 return bytes(container.logs())
         return entry.log_path.read_bytes() if entry.log_path.exists() else b""
 
@@ -274,7 +274,8 @@ class DockerBackend:
         folders = [(record.endpoints_path if name in endpoints else record.jobs_path) / name for name in names]
         return [unrecorded_entry(record, folder, self.place) for folder in folders if folder not in known]
 
-    def _containers(self, entry: Entry, *, helpers: bool = False) -> list["Container"]:
+    def containers_of(self, entry: Entry, *, helpers: bool = False) -> list["Container"]:
+        """The containers of this job or endpoint; with `helpers` those too that hand over what it wrote."""
         with engine_errors("containers cannot be listed", EngineError):
             found = self.engine.client.containers.list(all=True, filters={"label": _filter(entry)}, ignore_removed=True)
         return [container for container in found if helpers or container.labels.get(KIND_LABEL) == entry.kind]

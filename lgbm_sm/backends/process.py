@@ -133,11 +133,11 @@ class ProcessBackend:
 
     def is_running(self, entry: Entry) -> bool:
         """Whether a program of this job or endpoint runs."""
-        return bool(_find_programs(entry.folder))
+        return bool(find_programs(entry.folder))
 
     def stop(self, entry: Entry) -> list[str]:
         """SIGTERM, and SIGKILL after the grace; see Backend."""
-        processes = _find_programs(entry.folder)
+        processes = find_programs(entry.folder)
         for process in processes:
             # Workers are stopped by their own parent, which lets them finish their requests.
             if _parent_id(process) not in {other.pid for other in processes}:
@@ -147,7 +147,7 @@ class ProcessBackend:
         for process in alive:
             _signal(process.kill)
         psutil.wait_procs(alive, timeout=5)
-        return [f"process {process.pid}" for process in _find_programs(entry.folder)]
+        return [f"process {process.pid}" for process in find_programs(entry.folder)]
 
     def remove(self, entry: Entry) -> list[str]:
         """As `stop`: nothing is kept but files."""
@@ -170,7 +170,7 @@ class ProcessBackend:
         return [unrecorded_entry(record, folder, self.place) for folder in folders if folder not in known]
 
 
-def _find_programs(folder: Path) -> list[psutil.Process]:
+def find_programs(folder: Path) -> list[psutil.Process]:
     """The programs running on a tree that lies in `folder`, workers included."""
     prefix = f"{folder}{os.sep}"
     found = []
@@ -184,7 +184,7 @@ def _find_programs(folder: Path) -> list[psutil.Process]:
 def _folders_of_programs(work_path: Path) -> list[Path]:
     """The job and endpoint folders that programs run on: two levels below the work folder."""
     folders = []
-    for program in _find_programs(work_path):
+    for program in find_programs(work_path):
         for argument in _command_line(program):
             path = Path(argument)
             if path.is_relative_to(work_path) and len(path.relative_to(work_path).parts) > 1:

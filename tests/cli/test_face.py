@@ -23,6 +23,7 @@ LIFECYCLE = [
     "policy",
     "cleanup",
     "doctor",
+    "explain",
     "verify",
 ]
 HEAVY = {"pandas", "numpy", "lightgbm", "sklearn", "pyarrow", "boto3", "botocore", "sagemaker", "docker", "scipy"}

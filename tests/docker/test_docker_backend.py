@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tarfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from lgbm_sm.errors import TrainingError
 from lgbm_sm.record import Record
 from tests.cli.conftest import CommandLine
 from tests.contract.serving import wait_until
+from tests.docker.explained import explained, run_as_shown, shown_command
 from tests.docker.projects import containers_of, items, networks_of, new_project, ours
 
 # boosts until it is stopped
@@ -162,6 +164,24 @@ def test_a_container_has_the_limits_and_variables_of_the_configuration(
     assert container.attrs["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostIp"] == "127.0.0.1"
     written = container.exec_run(["touch", "/opt/ml/model/x"])
     assert (written.exit_code, b"Read-only file system" in written.output) == (1, True)
+
+
+def test_the_docker_run_that_explain_shows_trains_the_same_model(
+    engine: docker.DockerClient, trained: CommandLine, docker_session: str, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    command = shown_command(explained(trained, "train", "--tree", str(tree))["How it is started"])
+    try:
+        with run_as_shown(engine, command, docker_session) as container:
+            assert container.wait(timeout=60)["StatusCode"] == 0, container.logs().decode()
+            assert container.attrs["Config"]["Hostname"] == "algo-1"
+    finally:
+        give_to_caller(tree / "ml", engine, [command[-2]], {"lgbm-sm.test": docker_session})
+    [artifact] = trained.folder.glob(".lgbm-sm/jobs/*/output/model.tar.gz")
+    with tarfile.open(artifact) as archive:
+        model = archive.extractfile("lightgbm-regression-model.txt")
+        assert model
+        assert (tree / "ml" / "model" / "lightgbm-regression-model.txt").read_bytes() == model.read()
 
 
 def test_no_network_is_reached_and_predictions_are_the_same_when_it_is_switched_off(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import textwrap
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ import pytest
 from docker.models.containers import Container
 
 from tests.cli.conftest import CommandLine
-from tests.docker.projects import new_project
+from tests.docker.explained import as_started, explained, run_as_shown, shown_command, wait_for_ping
+from tests.docker.projects import containers_of, new_project
 from tests.docker.xgboost_stand_in import WHEELS, build_image
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -183,6 +185,36 @@ def test_requirements_are_installed_at_the_start_or_refused_before_it(
     assert "tabulate is there" in project.lgbm_sm("logs").stdout
     [container] = engine.containers.list(filters={"label": f"lgbm-sm.folder={project.lgbm_sm.folder / '.lgbm-sm'}"})
     assert "PIP_CERT=/opt/lgbm-sm/ca-bundle.pem" in container.attrs["Config"]["Env"]
+
+
+def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_it(
+    engine: docker.DockerClient, project: Project, docker_session: str, tmp_path: Path
+) -> None:
+    project.lgbm_sm("deploy")
+    [container] = containers_of(engine, project.lgbm_sm)
+    found = explained(project.lgbm_sm, "deploy", "--tree", str(tmp_path / "tree"))
+
+    image = engine.images.get(container.attrs["Config"]["Image"]).attrs
+    facts = "\n".join(found["The image"])
+    entry_point = image["Config"]["Entrypoint"]
+    for fact in (image["Id"], *(entry_point or ["none"]), f"{image['Size'] / 1e6:.0f} MB", "linux/amd64"):
+        assert fact in facts
+    assert [line.strip() for line in found["Its environment"][-len(image["Config"]["Env"]) :]] == image["Config"]["Env"]
+
+    seen = {int(line.split()[0]): line.split(maxsplit=1)[1] for line in found["The processes that come up"][1:]}
+    there = {int(pid): args for pid, args in container.top(ps_args="-eo pid,args")["Processes"]}
+    assert set(seen) == set(there)
+    assert all(there[pid].startswith(command.rstrip("…")) for pid, command in seen.items())
+
+    command = shown_command(found["How it is started"])
+    with run_as_shown(engine, command, docker_session) as by_hand:
+        assert as_started(by_hand) == as_started(container)
+        url = wait_for_ping(by_hand)
+        rows = (project.lgbm_sm.folder / "data" / "test" / "boston_test.csv").read_bytes()
+        request = urllib.request.Request(f"{url}/invocations", rows, {"Content-Type": "text/csv"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            predictions = numbers(answer.read().decode())
+    assert predictions == pytest.approx(project.predictions, rel=0, abs=1e-12)
 
 
 def test_nothing_is_left_but_what_is_not_ours(

@@ -1,0 +1,67 @@
+"""What the platform does at a step, and what an error means: explain."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lgbm_sm.commands.program import app, help_text, opened_workspace
+from lgbm_sm.console import Console
+from lgbm_sm.errors import UsageError
+from lgbm_sm.options import SharedOptionsCommand
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="What SageMaker does at a step, or what an error means.",
+    help=help_text(
+        'lgbm-sm explain deploy; lgbm-sm explain "did not pass the ping health check"',
+        "STEP is prepare-data, build, push, train, deploy, predict or cleanup: shows where it runs and why, the "
+        "`docker run` that does the same, files with their contents, environment, image, which file calls which, "
+        "processes, limits, and the calls at AWS with their parameters. Anything else is an error's text: shows known "
+        "causes and remedies. Without either an overview. Asks AWS only about a --job of SageMaker's.",
+        "the step itself.",
+    ),
+)
+def explain(
+    ctx: typer.Context,
+    step: Annotated[str | None, typer.Argument(metavar="[STEP|ERROR]", show_default=False)] = None,
+    job: Annotated[
+        str | None, typer.Option("--job", metavar="NAME", help="What happened to this training job or endpoint.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="deploy: the model, as `lgbm-sm deploy --model` takes it.")
+    ] = None,
+    tree: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="train, deploy: make the tree there that a container finds as /opt/ml."),
+    ] = None,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="--job: ask SageMaker, though both instance types are local.")
+    ] = False,
+) -> None:
+    from lgbm_sm import views
+    from lgbm_sm.explanation.failures import explain_entry, explain_message
+    from lgbm_sm.explanation.pages import Step, explain_all, explain_step
+
+    if job is not None and step is not None:
+        raise UsageError("--job and a step or an error are two questions", "ask one at a time")
+    known = step is not None and step in set(Step)
+    if tree is not None and step not in (Step.TRAIN, Step.DEPLOY):
+        raise UsageError("--tree is for explain train and explain deploy", "leave it out")
+    if model is not None and step != Step.DEPLOY:
+        raise UsageError("--model is for explain deploy", "leave it out")
+    if step is not None and not known:
+        # an error may be that of a configuration that cannot be loaded
+        console = Console(output=ctx.obj["output"], verbose=ctx.obj["verbose"], environment=os.environ)
+        views.show_explanation(console, explain_message(step))
+        return
+    with opened_workspace(ctx, ask_aws=aws) as (workspace, console):
+        if job is not None:
+            sections = explain_entry(workspace, job)
+        elif step is None:
+            sections = explain_all(workspace)
+        else:
+            sections = explain_step(workspace, Step(step), model=model, tree_path=tree)
+        views.show_explanation(console, sections)

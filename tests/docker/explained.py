@@ -1,0 +1,77 @@
+"""What `explain` shows of a step, and its `docker run` really run."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+from docker.models.containers import Container
+
+from tests.cli.conftest import CommandLine
+from tests.contract.serving import wait_until
+
+
+def explained(lgbm_sm: CommandLine, *arguments: str) -> dict[str, list[str]]:
+    """The lines of each section by its title."""
+    said = lgbm_sm("explain", *arguments, "--output", "json")
+    return {section["title"]: section["lines"] for section in json.loads(said.stdout)["sections"]}
+
+
+def shown_command(lines: list[str]) -> list[str]:
+    """The `docker run` among the lines, as a shell reads it."""
+    first = lines.index(next(line for line in lines if line.startswith("docker run")))
+    last = next(index for index in range(first, len(lines)) if not lines[index].endswith("\\"))
+    return shlex.split("\n".join(lines[first : last + 1]).replace("\\\n", " "))
+
+
+@contextmanager
+def run_as_shown(engine: docker.DockerClient, command: list[str], session: str) -> Iterator[Container]:
+    """The container that the command starts: it stays until the end, to be looked at."""
+    assert command[:3] == ["docker", "run", "--rm"]
+    words = ["docker", "run", "--detach", "--label", f"lgbm-sm.test={session}", *command[3:]]
+    started = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert started.returncode == 0, started.stderr
+    container = engine.containers.get(started.stdout.strip())
+    try:
+        yield container
+    finally:
+        container.remove(force=True, v=True)
+
+
+def as_started(container: Container) -> dict[str, Any]:
+    """What decides on what a program in a container sees, but for names that hold the time and folders on this machine."""
+    attributes = container.attrs
+    config, host = attributes["Config"], attributes["HostConfig"]
+    return {
+        "command": config["Cmd"],
+        "entry point": config["Entrypoint"],
+        "environment": sorted(one for one in config["Env"] if not one.startswith("TRAINING_JOB_")),
+        "stop signal": config["StopSignal"],
+        "mounts": sorted((mount["Destination"], mount["Type"], mount["RW"]) for mount in attributes["Mounts"]),
+        "limits": (host["Memory"], host["MemorySwap"], host["NanoCpus"]),
+        "network": host["NetworkMode"] or "default",
+        "ports": sorted((port, found[0]["HostIp"]) for port, found in (host["PortBindings"] or {}).items()),
+    }
+
+
+def wait_for_ping(container: Container) -> str:
+    """Where it answers, once it does."""
+    container.reload()
+    port = container.attrs["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostPort"]
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"{url}/ping", timeout=10) as answer:
+                return bool(answer.status == 200)
+        except OSError:  # not yet there, or not yet 200
+            return False
+
+    wait_until(answers, 120)
+    return url

@@ -1,0 +1,249 @@
+"""What `explain` is made of: chains that lead through real files, limits that are the contract's, real command lines."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.session
+import pytest
+
+from lgbm_runtime.decoding import MAX_BODY_BYTES
+from lgbm_sm import deploy
+from lgbm_sm.backends import TrainingInputs
+from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
+from lgbm_sm.backends.docker_engine import Engine
+from lgbm_sm.build_context import ImageRecipe, image_files
+from lgbm_sm.config import Pattern, load_config
+from lgbm_sm.entries import Endpoint, Place, TrainingJob
+from lgbm_sm.explanation import limits
+from lgbm_sm.explanation.call_chain import SERVING, TRAINING, Link, describe_chain, line_number
+from lgbm_sm.explanation.failures import explain_message
+from lgbm_sm.explanation.functions import functions_section
+from lgbm_sm.explanation.noted_engine import NotedContainer, NotingEngine, docker_run, in_lines
+from lgbm_sm.explanation.programs import Program, describe_programs
+from lgbm_sm.explanation.sections import json_lines
+from lgbm_sm.explanation.trees import describe_tree
+from lgbm_sm.shipped import containers_path
+from tests.unit.test_troubles import SEEN
+
+CONTAINERS = containers_path()
+NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
+CHAINS = {
+    "training": (Pattern.BYOC, TRAINING),
+    **{pattern.value: (pattern, chain) for pattern, chain in SERVING.items()},
+}
+
+
+def files_of(pattern: Pattern) -> set[str]:
+    """What a pattern's image is built from; pattern C's files travel with the model instead."""
+    if pattern is Pattern.SCRIPT_MODE:
+        folders = (CONTAINERS / "script_mode", CONTAINERS / "runtime" / "lgbm_runtime")
+        return {str(path.relative_to(CONTAINERS)) for folder in folders for path in folder.glob("*.py")}
+    recipe = ImageRecipe(CONTAINERS, pattern, "repository", "linux/amd64")
+    return {name for name, _ in image_files(recipe)}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_each_file_of_a_chain_goes_into_the_image_and_has_the_line_that_leads_on(name: str) -> None:
+    pattern, chain = CHAINS[name]
+    ours = [link for link in chain if not link.package]
+    assert len(ours) >= 4
+    assert {link.file for link in ours} <= files_of(pattern)
+    for link in ours:
+        lines = (CONTAINERS / link.file).read_text(encoding="utf-8").splitlines()
+        assert link.line in lines[line_number(link, CONTAINERS) - 1]
+
+
+def test_a_chain_names_files_with_lines_and_other_peoples_programs_without() -> None:
+    lines = describe_chain(SERVING[Pattern.INFERENCE_TOOLKIT], CONTAINERS)
+    assert lines[0].startswith("1. containers/inference_toolkit/Dockerfile:")
+    assert any(line.partition(". ")[2].startswith("multi-model-server: Java") for line in lines)
+    order = [
+        "__main__.py",
+        "serving.py",
+        "settings.py",
+        "multi-model",
+        "handler_service.py",
+        "transformer.py",
+        "user_code",
+    ]
+    positions = [next(index for index, line in enumerate(lines) if word in line) for word in order]
+    assert positions == sorted(positions)
+
+
+def test_a_line_that_is_gone_is_not_passed_over() -> None:
+    with pytest.raises(ValueError, match=r"start\.py has no line with nonsense"):
+        line_number(Link("byoc/start.py", "nonsense", "", ""), CONTAINERS)
+
+
+def test_limits_are_those_of_the_programs_and_of_the_api() -> None:
+    assert limits.LARGEST_BODY_MEGABYTES * 1024 * 1024 == MAX_BODY_BYTES
+    assert deploy._PING_SECONDS == limits.PING_SECONDS
+    session = botocore.session.get_session()
+    body = session.get_service_model("sagemaker-runtime").shape_for("BodyBlob")
+    assert body.metadata["max"] == limits.OLDER_BODY_BYTES
+    parameters: Any = session.get_service_model("sagemaker").shape_for("HyperParameters")
+    found = (parameters.metadata["max"], parameters.key.metadata["max"], parameters.value.metadata["max"])
+    assert found == (limits.MOST_HYPERPARAMETERS, limits.LONGEST_NAME, limits.LONGEST_VALUE)
+
+
+def test_limits_name_the_time_that_is_configured() -> None:
+    config = load_config(None, ["endpoint.startup_timeout_seconds=600"]).config
+    text = "\n".join(limits.serving_limits(config).lines)
+    for number in (
+        "within 2 s",
+        "8 minutes",
+        "(here 600)",
+        "250 ms",
+        "within 60 s",
+        "25 MB",
+        "6,291,456",
+        "30 s later",
+    ):
+        assert number in text
+    assert "1,024 characters" in "\n".join(limits.training_limits(config).lines)
+
+
+def started(folder: Path, settings: ContainerSettings, *, serves: bool) -> NotingEngine:
+    engine = NotingEngine(NO_ENGINE)
+    backend = DockerBackend(engine, settings, "image:1")
+    where = {"name": "demo-1", "project": "demo", "place": Place.DOCKER, "created_at": datetime.now(UTC)}
+    if serves:
+        (folder / "ml" / "model").mkdir(parents=True)
+        backend.start_serving(Endpoint(**where, folder=folder, training_job="j"), {"SAGEMAKER_PROGRAM": "mine.py"})
+    else:
+        (folder / "rows").mkdir()
+        inputs = TrainingInputs({"train": folder / "rows"}, {"num_leaves": 31})
+        backend.start_training(TrainingJob(**where, folder=folder), inputs)
+    return engine
+
+
+def test_a_command_line_says_all_that_the_container_is_started_with(tmp_path: Path) -> None:
+    settings = ContainerSettings({"GREETING": "good day"}, memory="512m", cpus=0.5)
+    parts = docker_run(started(tmp_path, settings, serves=True).container)
+    assert parts[:3] == ["docker", "run", "--rm"]
+    assert parts[-2:] == ["image:1", "serve"]
+    pairs = list(zip(parts[3:-2:2], parts[4:-2:2], strict=True))
+    assert sorted(pairs) == sorted(
+        [
+            ("--mount", f"type=bind,source={tmp_path}/ml,target=/opt/ml"),
+            ("--mount", f"type=bind,source={tmp_path}/ml/model,target=/opt/ml/model,readonly"),
+            ("--env", "SAGEMAKER_PROGRAM=mine.py"),
+            ("--env", "GREETING=good day"),
+            ("--memory", "512m"),
+            ("--memory-swap", "512m"),
+            ("--cpus", "0.5"),
+            ("--publish", "127.0.0.1::8080"),
+            ("--stop-signal", "SIGTERM"),
+        ]
+    )
+
+
+def test_a_shell_reads_the_shown_lines_as_that_command_line(tmp_path: Path) -> None:
+    folder = tmp_path / "with spaces, and a comma"
+    folder.mkdir()
+    parts = docker_run(started(folder, ContainerSettings(), serves=False).container)
+    shown = in_lines(parts)
+    assert shown[0] == "docker run --rm \\"
+    assert shown[-1] == "image:1 train"
+    assert shlex.split("\n".join(shown).replace("\\\n", " ")) == parts
+    assert f'type=bind,"source={folder}/ml",target=/opt/ml' in parts
+
+
+def test_a_container_without_a_network_is_shown_so(tmp_path: Path) -> None:
+    for name in ("train", "serve"):
+        (tmp_path / name).mkdir()
+    settings = ContainerSettings(network=False)
+    trains = docker_run(started(tmp_path / "train", settings, serves=False).container)
+    assert trains[trains.index("--network") + 1] == "none"
+    engine = started(tmp_path / "serve", settings, serves=True)
+    serves = docker_run(engine.container)
+    assert [serves[serves.index("--network") + 1]] == engine.networks
+    assert "--publish" not in serves
+
+
+def test_an_option_that_explain_does_not_know_is_not_left_out() -> None:
+    with pytest.raises(ValueError, match="created with shm_size"):
+        docker_run(NotedContainer("image", ("train",), {"shm_size": "1g"}))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, [], {"a": []}, {"long": ["x" * 60, "ü" * 60, {"b": {"c": None}}]}, [[["y" * 120]], 1], "text", 1.5],
+)
+def test_json_that_is_broken_into_lines_is_the_same_document(document: object) -> None:
+    assert json.loads("\n".join(json_lines(document))) == document
+
+
+def test_what_fits_into_a_line_is_one() -> None:
+    document = {"features": [{"name": "a", "type": "numeric"}] * 5}
+    assert json_lines(document)[1:3] == ['  "features": [', '    {"name": "a", "type": "numeric"},']
+
+
+def test_a_tree_shows_json_whole_and_of_packages_the_names(tmp_path: Path) -> None:
+    (tmp_path / "model" / "code" / "package").mkdir(parents=True)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "model" / "metadata.json").write_text('{"best_iteration": 7}')
+    (tmp_path / "model" / "broken.json").write_text("no JSON")
+    (tmp_path / "model" / "model.txt").write_text("tree\nversion=v4\nnum_class=1\nmore\n")
+    (tmp_path / "model" / "weights.bin").write_bytes(b"\0\1")
+    for name in ("__init__.py", "core.py"):
+        (tmp_path / "model" / "code" / "package" / name).write_text("x = 1\n")
+    assert describe_tree(tmp_path) == [
+        "/opt/ml/model/broken.json  7 bytes",
+        "  no JSON",
+        "/opt/ml/model/code/package/  2 files: __init__.py, core.py",
+        "/opt/ml/model/metadata.json",
+        '  {"best_iteration": 7}',
+        "/opt/ml/model/model.txt  33 bytes",
+        "  tree",
+        "  version=v4",
+        "  num_class=1",
+        "  …",
+        "/opt/ml/model/weights.bin  2 bytes",
+        "/opt/ml/output/  empty",
+    ]
+
+
+def test_a_process_stands_below_the_one_that_started_it() -> None:
+    programs = [Program(7, 5, "worker"), Program(5, 1, "server"), Program(9, 7, "helper"), Program(8, 5, "worker")]
+    assert describe_programs(programs) == ["5  server", "  7  worker", "    9  helper", "  8  worker"]
+
+
+@pytest.mark.parametrize(
+    ("code", "owners"),
+    [
+        ("def predict_fn(data, model): ...", ["ours", "ours", "the user's", "ours", "none"]),
+        ("def model_fn(d): ...\ndef transform_fn(m, b, c, a): ...", ["the user's", "not called", "not called", "not called", "the user's"]),
+        ("from elsewhere import input_fn, output_fn", ["ours", "the user's", "ours", "the user's", "none"]),
+    ],
+)  # fmt: skip
+def test_each_function_is_the_users_or_ours(code: str, owners: list[str], tmp_path: Path) -> None:
+    (tmp_path / "inference.py").write_text(code)
+    config = load_config(None, [f"endpoint.source_dir={tmp_path}"]).config
+    workspace: Any = SimpleNamespace(config=config, folder=tmp_path)
+    lines = functions_section(workspace).lines
+    rows = [line.split(maxsplit=1) for line in lines[1:6]]
+    assert [name for name, _ in rows] == ["model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn"]
+    assert all(said.startswith(owner) for (_, said), owner in zip(rows, owners, strict=True)), rows
+
+
+@pytest.mark.parametrize(("trouble", "text"), SEEN)
+def test_an_error_that_was_seen_is_explained_with_its_source(trouble: str, text: str) -> None:
+    first = explain_message(text)[0]
+    assert first.title == f"Known: {trouble}"
+    assert [line.split()[0] for line in first.lines] == ["cause", "remedy", "source"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("the moon is blue", "lgbm-sm doctor"), ("trian", "`lgbm-sm explain train`")]
+)
+def test_what_is_not_known_says_so_and_where_to_look(text: str, said: str) -> None:
+    [found] = explain_message(text)
+    assert found.title == "Not known"
+    assert said in "\n".join(found.lines)
