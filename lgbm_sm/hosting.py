@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from lgbm_sm.aws_entries import delete_from_aws
 from lgbm_sm.backends import opt_ml
 from lgbm_sm.backends.deletion import delete
@@ -113,7 +115,7 @@ def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: Model
     except (EndpointError, AwsError) as error:
         _withdraw(deployment, error)
         raise
-    in_service = deployment.endpoint.model_copy(update={"status": EndpointStatus.IN_SERVICE})
+    in_service = structs.replace(deployment.endpoint, status=EndpointStatus.IN_SERVICE)
     if not record.update(in_service):
         raise EndpointError(f"endpoint {in_service.name} was deleted by another command meanwhile", "deploy again")
     _delete_replaced(deployment)

@@ -19,8 +19,7 @@ ENVIRONMENT_PREFIX = "LGBM_SM_"
 _TAG = "tag:yaml.org,2002:"
 _NULL, _BOOL, _INT, _FLOAT, _STR = (_TAG + name for name in ("null", "bool", "int", "float", "str"))
 _DEEPEST_VALUE = 3  # a value is at most a list of scalars; the bound also ends a YAML alias that holds itself
-# from the escapes of double quotes, or from bytes of the command line that are not UTF-8: neither JSON nor pydantic
-# can write it
+# from the escapes of double quotes, or from bytes of the command line that are not UTF-8, which no file can hold
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
