@@ -33,7 +33,7 @@ from lgbm_sm.configuration.sections import (
     ProjectSection,
     TrainingSection,
 )
-from lgbm_sm.configuration.source import Reading, Setting, read_environment, read_overrides, read_yaml
+from lgbm_sm.configuration.settings import ENVIRONMENT_PREFIX, Reading, Setting
 from lgbm_sm.configuration.values import HyperparameterValue
 from lgbm_sm.errors import ConfigError
 
@@ -99,11 +99,7 @@ def load_config(
     if path is None and Path(DEFAULT_FILE_NAME).exists():
         path = Path(DEFAULT_FILE_NAME)
     known = known_keys(Config)
-    reading = Reading()
-    if path is not None:
-        read_yaml(_file_text(path), str(path), known, reading)
-    read_environment(environ, known, reading)
-    read_overrides(overrides, known, reading)
+    reading = _read(path, overrides, environ, known)
     merged = _Merged(reading.settings, known)
     try:
         config = read(Config, merged.nested())
@@ -138,6 +134,20 @@ def _values(config: Config) -> list[tuple[str, object]]:
             else:
                 found.append((f"{section}.{key}", value))
     return found
+
+
+def _read(path: Path | None, overrides: Sequence[str], environ: Mapping[str, str], known: KnownKeys) -> Reading:
+    """All that is given; YAML's reader is loaded only where something is."""
+    reading = Reading()
+    if path is None and not overrides and not any(name.startswith(ENVIRONMENT_PREFIX) for name in environ):
+        return reading
+    from lgbm_sm.configuration.source import read_environment, read_overrides, read_yaml
+
+    if path is not None:
+        read_yaml(_file_text(path), str(path), known, reading)
+    read_environment(environ, known, reading)
+    read_overrides(overrides, known, reading)
+    return reading
 
 
 def _file_text(path: Path) -> str:

@@ -1,9 +1,7 @@
 """What is wrong with a configuration, in words: where it stands, what was found, what was wanted, what was meant."""
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Self, TypeAlias
 
 KeyPath: TypeAlias = tuple[str, ...]
 # the names below each key: empty for a key that holds a value, "*" where any name may stand
@@ -12,8 +10,7 @@ KnownKeys: TypeAlias = Mapping[str, "KnownKeys"]
 Location: TypeAlias = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a setting comes from.
 
     `source` is what `lgbm-sm config` shows, `where` is how a message begins, `order` sorts messages (0 and the line
@@ -29,8 +26,7 @@ class Origin:
 DEFAULT_ORIGIN = Origin(source="default", where="default", order=(-1, 0))
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One message, sorted by where its cause stands."""
 
     order: tuple[int, int]
@@ -73,10 +69,16 @@ def _meant(name: str, siblings: list[str], everywhere: list[str]) -> list[str]:
         by_last_name.setdefault(dotted.rpartition(".")[2], []).append(dotted)
     if name in by_last_name:
         return by_last_name[name]
-    if close := difflib.get_close_matches(name, siblings, n=1, cutoff=0.7):
+    if close := _closest(name, siblings, cutoff=0.7):
         return close
-    close = difflib.get_close_matches(name, by_last_name, n=1, cutoff=0.8)
+    close = _closest(name, by_last_name, cutoff=0.8)
     return by_last_name[close[0]] if close else []
+
+
+def _closest(name: str, names: Iterable[str], *, cutoff: float) -> list[str]:
+    import difflib  # here, since most configurations are without a problem
+
+    return difflib.get_close_matches(name, list(names), n=1, cutoff=cutoff)
 
 
 def key_paths(known: KnownKeys, prefix: KeyPath = ()) -> Iterator[KeyPath]:
@@ -137,7 +139,7 @@ def _found(error: UnfitValueError, origin: Origin, dotted: str) -> str:
     value = error.value
     shown = _shown(value, origin)
     if error.choices:
-        close = difflib.get_close_matches(str(value).lower().replace("-", "_"), error.choices, n=1)
+        close = _closest(str(value).lower().replace("-", "_"), error.choices, cutoff=0.6)
         return f"{shown} (did you mean {close[0]}?)" if close else shown
     if value is None:
         return f"{shown} (leave the key out for its default)"
