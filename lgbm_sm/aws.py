@@ -1,14 +1,14 @@
 """AWS's services as this program needs them: what botocore raises becomes an error of ours here."""
 
-import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.errors import AwsError
-from lgbm_sm.rehearsal import Rehearsal
-from lgbm_sm.troubles import find_troubles
+
+if TYPE_CHECKING:
+    from lgbm_sm.rehearsal import Rehearsal
 
 DEFAULT_REGION = "ap-northeast-1"  # the notebook's
 PROJECT_TAG = "lgbm-sm:project"
@@ -56,7 +56,7 @@ class Accounts:
     `announce` is told of each of them once, before anything is done there. With a `rehearsal` nothing is changed.
     """
 
-    def __init__(self, announce: Callable[[str], None] = lambda _: None, rehearsal: Rehearsal | None = None) -> None:
+    def __init__(self, announce: Callable[[str], None] = lambda _: None, rehearsal: "Rehearsal | None" = None) -> None:
         self.rehearsal = rehearsal
         self._known: dict[str | None, AwsAccount] = {}
         self._announce = announce
@@ -107,7 +107,7 @@ def region_of(session: Any) -> str:
     return session.region_name or DEFAULT_REGION
 
 
-def connect(region: str | None = None, rehearsal: Rehearsal | None = None) -> AwsAccount:
+def connect(region: str | None = None, rehearsal: "Rehearsal | None" = None) -> AwsAccount:
     """The account that the credentials belong to.
 
     Raises:
@@ -127,6 +127,8 @@ def registry_login(session: Any, registry_id: str, region: str) -> dict[str, str
     Raises:
         AwsError: there are no credentials, or they do not allow it, or AWS does not answer.
     """
+    import base64
+
     with aws_errors(f"a token for the container registry of account {registry_id}"):
         answer = session.client("ecr", region_name=region).get_authorization_token(registryIds=[registry_id])
     token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
@@ -170,5 +172,7 @@ def _remedy(code: str, operation: str, text: str) -> str:
         return f"allow the identity {operation}"
     if "Throttl" in code or code in ("TooManyRequestsException", "SlowDown"):
         return "AWS limits the rate of calls: try again in a minute"
+    from lgbm_sm.troubles import find_troubles
+
     known = find_troubles(text)
     return known[0].remedy if known else "`aws sts get-caller-identity` says who calls"

@@ -1,21 +1,21 @@
 """The configuration that every command runs with: `--set`, then environment, then config.yaml, then defaults."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, get_args
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import NamedTuple
 
 from lgbm_sm.configuration.instance_types import LOCAL, InstancePurpose, unknown_instance_type
+from lgbm_sm.configuration.keys import known_keys, plain, read
 from lgbm_sm.configuration.problems import (
     DEFAULT_ORIGIN,
     KeyPath,
     KnownKeys,
+    Location,
     Origin,
     Problem,
+    RefusedPartsError,
     known_below,
     refused_value,
 )
@@ -33,7 +33,7 @@ from lgbm_sm.configuration.sections import (
     ProjectSection,
     TrainingSection,
 )
-from lgbm_sm.configuration.source import Reading, Setting, read_environment, read_overrides, read_yaml
+from lgbm_sm.configuration.settings import ENVIRONMENT_PREFIX, Reading, Setting
 from lgbm_sm.configuration.values import HyperparameterValue
 from lgbm_sm.errors import ConfigError
 
@@ -62,8 +62,6 @@ __all__ = [
 DEFAULT_FILE_NAME = "config.yaml"
 
 _HYPERPARAMETERS = ("training", "hyperparameters")
-# mappings that are empty by default and take any name
-_VARIABLES = (("container", "build_args"), ("local", "environment"))
 
 
 @dataclass(frozen=True)
@@ -100,17 +98,13 @@ def load_config(
     """
     if path is None and Path(DEFAULT_FILE_NAME).exists():
         path = Path(DEFAULT_FILE_NAME)
-    known = _known_keys(Config)
-    reading = Reading()
-    if path is not None:
-        read_yaml(_file_text(path), str(path), known, reading)
-    read_environment(environ, known, reading)
-    read_overrides(overrides, known, reading)
+    known = known_keys(Config)
+    reading = _read(path, overrides, environ, known)
     merged = _Merged(reading.settings, known)
     try:
-        config = Config.model_validate(merged.nested())
-    except ValidationError as error:
-        reading.problems.extend(merged.problem(details) for details in error.errors(include_url=False))
+        config = read(Config, merged.nested())
+    except RefusedPartsError as error:
+        reading.problems.extend(merged.problem(*refused) for refused in error.refused())
         raise _refusal(reading.problems) from error
     if reading.problems:
         raise _refusal(reading.problems)
@@ -127,7 +121,8 @@ def effective(loaded: LoadedConfig) -> list[EffectiveValue]:
 
 def as_plain(config: Config) -> dict[str, dict[str, object]]:
     """The configuration as nested mappings, lists and scalars, as YAML and JSON write them."""
-    return config.model_dump(mode="json")
+    nested: dict[str, dict[str, object]] = plain(config)
+    return nested
 
 
 def _values(config: Config) -> list[tuple[str, object]]:
@@ -141,17 +136,18 @@ def _values(config: Config) -> list[tuple[str, object]]:
     return found
 
 
-def _known_keys(model: type[BaseModel]) -> KnownKeys:
-    known: dict[str, KnownKeys] = {}
-    for name, field in model.model_fields.items():
-        kinds = [field.annotation, *get_args(field.annotation)]
-        nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        known[name] = _known_keys(nested[0]) if nested else {}
-    if model is TrainingSection:
-        # the defaults are listed so that messages can suggest them; the container knows all of LightGBM's parameters
-        known[_HYPERPARAMETERS[1]] = {"*": {}, **{name: {} for name in DEFAULT_HYPERPARAMETERS}}
-    known.update({key: {"*": {}} for _, key in _VARIABLES if key in known})
-    return known
+def _read(path: Path | None, overrides: Sequence[str], environ: Mapping[str, str], known: KnownKeys) -> Reading:
+    """All that is given; YAML's reader is loaded only where something is."""
+    reading = Reading()
+    if path is None and not overrides and not any(name.startswith(ENVIRONMENT_PREFIX) for name in environ):
+        return reading
+    from lgbm_sm.configuration.source import read_environment, read_overrides, read_yaml
+
+    if path is not None:
+        read_yaml(_file_text(path), str(path), known, reading)
+    read_environment(environ, known, reading)
+    read_overrides(overrides, known, reading)
+    return reading
 
 
 def _file_text(path: Path) -> str:
@@ -192,31 +188,32 @@ class _Merged:
     """Settings laid over one another, each key with the setting that holds."""
 
     def __init__(self, settings: Sequence[Setting], known: KnownKeys) -> None:
+        self._known = known
         self._holding: dict[KeyPath, Setting] = {}
         self._seed_hyperparameters()
         for setting in settings:
-            self._lay(setting, is_mapping=bool(known_below(known, setting.path)))
+            self._lay(setting)
 
     def _seed_hyperparameters(self) -> None:
         for name, value in DEFAULT_HYPERPARAMETERS.items():
             path = (*_HYPERPARAMETERS, name)
             self._holding[path] = Setting(path, value, DEFAULT_ORIGIN)
 
-    def _lay(self, setting: Setting, *, is_mapping: bool) -> None:
+    def _lay(self, setting: Setting) -> None:
         path = setting.path
-        if is_mapping:
+        if known_below(self._known, path):
             for below in [key for key in self._holding if key[: len(path)] == path]:
                 del self._holding[below]
             if setting.value is None and path == _HYPERPARAMETERS:
                 self._seed_hyperparameters()
                 return
-        if setting.value is None and path[:2] in (_HYPERPARAMETERS, *_VARIABLES):
+        if setting.value is None and "*" in (known_below(self._known, path[:2]) or ()):
             self._holding.pop(path, None)
         else:
             self._holding[path] = setting
 
     def nested(self) -> dict[str, dict[str, object]]:
-        """What pydantic validates: sections, keys, and for mappings the keys below them."""
+        """Sections, keys, and for mappings the keys below them."""
         sections: dict[str, dict[str, object]] = {_HYPERPARAMETERS[0]: {_HYPERPARAMETERS[1]: {}}}
         for path in sorted(self._holding, key=len):
             section = sections.setdefault(path[0], {})
@@ -236,13 +233,12 @@ class _Merged:
         beside = (setting.origin for key, setting in self._holding.items() if key[:2] == path[:2])
         return max(beside, key=lambda origin: origin.order, default=DEFAULT_ORIGIN)
 
-    def problem(self, details: ErrorDetails) -> Problem:
-        """The message for one error of pydantic."""
-        names = tuple(part for part in details["loc"] if isinstance(part, str))
+    def problem(self, location: Location, error: ValueError) -> Problem:
+        """The message for one refused value."""
+        names = tuple(part for part in location if isinstance(part, str))
         origin = self.origin(names)
-        indexes = [part for part in details["loc"] if isinstance(part, int)]
+        indexes = [part for part in location if isinstance(part, int)]
         setting = self._holding.get(names)
         if setting and indexes and indexes[0] < len(setting.items):
-            item = setting.items[indexes[0]]
-            origin = replace(item, text=item.text)
-        return Problem.at(origin, refused_value(details, origin))
+            origin = setting.items[indexes[0]]
+        return Problem.at(origin, refused_value(location, error, origin))

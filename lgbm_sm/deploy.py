@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import structs
+
 from lgbm_sm.backends import Backend, LocalBackend, Server, opt_ml
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.entries import Endpoint, EndpointStatus, Place
@@ -65,7 +67,7 @@ def deploy(
     except (LgbmSmError, KeyboardInterrupt):
         delete(endpoint, record, backend)
         raise
-    in_service = endpoint.model_copy(update={"status": EndpointStatus.IN_SERVICE, "url": server.url})
+    in_service = structs.replace(endpoint, status=EndpointStatus.IN_SERVICE, url=server.url)
     if not record.update(in_service):
         delete(endpoint, record, backend)
         raise EndpointError(f"endpoint {endpoint.name} was deleted by another command while it came up", "deploy again")

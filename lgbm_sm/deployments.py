@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from msgspec import structs
 
 from lgbm_sm import deploy, ecr, xgboost_image
 from lgbm_sm.backends.deletion import delete
@@ -126,7 +129,7 @@ def take_down(workspace: Workspace, endpoint: Endpoint) -> None:
         workspace.reporter.warn(f"{left} is left")
 
 
-def _new_endpoint(workspace: Workspace, place: Place, source: ModelSource, **fields: str) -> Endpoint:
+def _new_endpoint(workspace: Workspace, place: Place, source: ModelSource, **fields: Any) -> Endpoint:
     now = datetime.now(UTC)
     project = workspace.config.project.name
     name = timestamped_name(project, now)
@@ -164,8 +167,13 @@ def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: 
     )
     endpoint = new
     if before is not None:
-        changed = {"status": EndpointStatus.UPDATING, "folder": new.folder, "image": new.image}
-        endpoint = before.model_copy(update={**changed, "training_job": new.training_job})
+        endpoint = structs.replace(
+            before,
+            status=EndpointStatus.UPDATING,
+            folder=new.folder,
+            image=new.image,
+            training_job=new.training_job,
+        )
     what = "updated in place" if before else "created"
     workspace.reporter.step(f"Endpoint {endpoint.name}: {plan.describe()}, model of {source.name}, {what}")
     artifact_path = source.fetch(new.folder, workspace.accounts, account.region)

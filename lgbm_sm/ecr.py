@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs
+
 from lgbm_sm.aws import AwsAccount, registry_login
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.ecr_repository import EcrRepository, Manifest
@@ -99,7 +101,7 @@ def push(
     if not _is(arrived, image_id):
         raise ImageError(f"{entry.name} is not the image that was sent: another push has taken the tag", _AGAIN)
     if not unchanged:
-        record.update(entry.model_copy(update={"digests": digests}))
+        record.update(structs.replace(entry, digests=digests))
     seconds = time.monotonic() - started_at
     uri = f"{repository_uri}@{arrived.digest}"
     reporter.detail(f"{uri}, {seconds:.1f} s")

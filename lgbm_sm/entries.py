@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from msgspec import Struct
 
 UNKNOWN_PROJECT = "(not on record)"
 
@@ -39,16 +38,19 @@ class EndpointStatus(StrEnum):
     FAILED = "Failed"
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     name: str
     project: str
     place: Place
     created_at: datetime
 
+    @property
+    def kind(self) -> str:
+        """What it is, in the word that the record has for it."""
+        return str(self.__struct_config__.tag)
 
-class _PlacedEntry(_Entry):
+
+class _PlacedEntry(_Entry, frozen=True, kw_only=True):
     """What runs somewhere. `folder` lies on this machine; `account` and `region` are AWS's, where it runs there."""
 
     folder: Path
@@ -57,13 +59,12 @@ class _PlacedEntry(_Entry):
     region: str = ""
 
 
-class TrainingJob(_PlacedEntry):
+class TrainingJob(_PlacedEntry, frozen=True, kw_only=True, tag="training_job"):
     """A training job. `folder` holds its log and, once it is Completed, `output/model.tar.gz`.
 
     On SageMaker its outputs are below `output_uri` too.
     """
 
-    kind: Literal["training_job"] = "training_job"
     status: TrainingJobStatus = TrainingJobStatus.IN_PROGRESS
     failure_reason: str = ""
     output_uri: str = ""
@@ -82,13 +83,12 @@ class TrainingJob(_PlacedEntry):
         return self.folder / "output" / "model.tar.gz"
 
 
-class Endpoint(_PlacedEntry):
+class Endpoint(_PlacedEntry, frozen=True, kw_only=True, tag="endpoint"):
     """An endpoint: a server that answers `GET {url}/ping` and `POST {url}/invocations`, here; on SageMaker by its name.
 
     `folder` holds what it serves: of an endpoint that was updated, the last deployment's.
     """
 
-    kind: Literal["endpoint"] = "endpoint"
     status: EndpointStatus = EndpointStatus.CREATING
     url: str = ""  # known once the server has a port
     training_job: str
@@ -103,65 +103,55 @@ class Endpoint(_PlacedEntry):
         return self.folder / "server.log"
 
 
-class Image(_Entry):
+class Image(_Entry, frozen=True, kw_only=True, tag="image"):
     """An image that was built here; its `name` is its tag. `image_id` is known once the build has succeeded."""
 
-    kind: Literal["image"] = "image"
     pattern: str
     image_id: str = ""
 
 
-class _AwsEntry(_Entry):
+class _AwsEntry(_Entry, frozen=True, kw_only=True):
     account: str
     region: str
 
 
-class Upload(_AwsEntry):
+class Upload(_AwsEntry, frozen=True, kw_only=True, tag="upload"):
     """What the project has put under a prefix of a bucket; its `name` is that address."""
 
-    kind: Literal["upload"] = "upload"
     bucket: str
     prefix: str
 
 
-class _EndpointPart(_AwsEntry):
+class _EndpointPart(_AwsEntry, frozen=True, kw_only=True):
     endpoint: str
 
 
-class EndpointConfig(_EndpointPart):
+class EndpointConfig(_EndpointPart, frozen=True, kw_only=True, tag="endpoint_config"):
     """SageMaker's record of the instances that an endpoint has, and of the model on them."""
 
-    kind: Literal["endpoint_config"] = "endpoint_config"
 
-
-class Model(_EndpointPart):
+class Model(_EndpointPart, frozen=True, kw_only=True, tag="model"):
     """SageMaker's record of an artifact, and of the image that serves it."""
 
-    kind: Literal["model"] = "model"
 
-
-class ContainerLog(_AwsEntry):
+class ContainerLog(_AwsEntry, frozen=True, kw_only=True, tag="log"):
     """A log in CloudWatch: a group, or the streams in it that begin with `prefix`. Found by name, never recorded."""
 
-    kind: Literal["log"] = "log"
     group: str
     prefix: str = ""
 
 
-class _EcrEntry(_AwsEntry):
+class _EcrEntry(_AwsEntry, frozen=True, kw_only=True):
     repository: str
 
 
-class Repository(_EcrEntry):
+class Repository(_EcrEntry, frozen=True, kw_only=True, tag="repository"):
     """A repository of ECR's that was made here; its `name` is `<account>/<region>/<repository>`."""
 
-    kind: Literal["repository"] = "repository"
 
-
-class PushedImage(_EcrEntry):
+class PushedImage(_EcrEntry, frozen=True, kw_only=True, tag="pushed_image"):
     """An image in ECR; its `name` is its address with the tag. `digests` are known once it has arrived."""
 
-    kind: Literal["pushed_image"] = "pushed_image"
     digests: tuple[str, ...] = ()
 
 

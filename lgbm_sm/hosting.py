@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from lgbm_sm.aws_entries import delete_from_aws
 from lgbm_sm.backends import opt_ml
 from lgbm_sm.backends.deletion import delete
@@ -105,7 +107,7 @@ def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: Model
         # nobody knows what became of it, so nothing is taken from under it
         said = f"{error.message}; endpoint {deployment.endpoint.name} was changing then"
         raise AwsError(said, f"{error.hint}; `lgbm-sm status` shows what became of it", error.code) from error
-    in_service = deployment.endpoint.model_copy(update={"status": EndpointStatus.IN_SERVICE})
+    in_service = structs.replace(deployment.endpoint, status=EndpointStatus.IN_SERVICE)
     if not deployment.record.update(in_service):
         raise EndpointError(f"endpoint {in_service.name} was deleted by another command meanwhile", "deploy again")
     _delete_replaced(deployment)

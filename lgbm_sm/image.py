@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, Engine, engine_errors
 from lgbm_sm.backends.docker_images import remove_replaced
 from lgbm_sm.build_context import ImageRecipe, context_archive, context_digest, image_tag
@@ -100,7 +102,7 @@ def build(
     )
     for image in record.images(project):
         if image.name == tag:
-            record.update(image.model_copy(update={"image_id": built.image_id}))
+            record.update(structs.replace(image, image_id=built.image_id))
     reporter.detail(f"{built.image_id}, {built.size_bytes / 1e6:.0f} MB, {built.seconds:.1f} s")
     return built
 

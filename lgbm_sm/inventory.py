@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from lgbm_sm.aws import Accounts
-from lgbm_sm.aws_entries import find_in_aws
 from lgbm_sm.backends import Backend
 from lgbm_sm.backends.docker_engine import Engine
-from lgbm_sm.backends.docker_images import find_image
-from lgbm_sm.backends.sagemaker import SageMakerBackend
 from lgbm_sm.entries import (
     UNKNOWN_PROJECT,
     AwsEntry,
@@ -25,6 +23,9 @@ from lgbm_sm.entries import (
 from lgbm_sm.errors import AwsError, EngineError
 from lgbm_sm.record import Record
 
+if TYPE_CHECKING:
+    from lgbm_sm.backends.sagemaker import SageMakerBackend
+
 Backends = Mapping[Place, Backend]
 
 
@@ -38,8 +39,7 @@ class Holdings:
     accounts: Accounts
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """One thing of ours. `state` is what is seen now, which a killed or crashed program may have changed.
 
     `running` is None where that cannot be known.
@@ -51,8 +51,7 @@ class Item:
     running: bool | None
 
 
-@dataclass(frozen=True)
-class Inventory:
+class Inventory(NamedTuple):
     """What is there, and why anything else might be: each of `problems` hides something."""
 
     items: tuple[Item, ...]
@@ -97,8 +96,11 @@ def _key(entry: RecordedEntry) -> tuple[str, str]:
 
 def _look_at(entry: Entry, backend: Backend) -> Item:
     try:
-        if isinstance(backend, SageMakerBackend):
-            return _look_at_sagemaker(entry, backend)
+        if entry.place is Place.AWS:
+            from lgbm_sm.backends.sagemaker import SageMakerBackend
+
+            if isinstance(backend, SageMakerBackend):
+                return _look_at_sagemaker(entry, backend)
         running = backend.is_running(entry)
     except (EngineError, AwsError) as error:
         if isinstance(entry, TrainingJob) and entry.status is TrainingJobStatus.COMPLETED:
@@ -107,7 +109,7 @@ def _look_at(entry: Entry, backend: Backend) -> Item:
     return _seen(entry, running=running)
 
 
-def _look_at_sagemaker(entry: Entry, backend: SageMakerBackend) -> Item:
+def _look_at_sagemaker(entry: Entry, backend: "SageMakerBackend") -> Item:
     where = f"account {entry.account}, {entry.region}"
     if isinstance(entry, Endpoint):
         endpoint = backend.resources(entry).find_endpoint(entry.name)
@@ -126,6 +128,8 @@ def _look_at_sagemaker(entry: Entry, backend: SageMakerBackend) -> Item:
 
 
 def _look_at_image(image: Image, engine: Engine) -> Item:
+    from lgbm_sm.backends.docker_images import find_image
+
     try:
         found = find_image(image, engine)
     except EngineError as error:
@@ -136,6 +140,8 @@ def _look_at_image(image: Image, engine: Engine) -> Item:
 
 
 def _look_into_aws(entry: AwsEntry, accounts: Accounts) -> Item:
+    from lgbm_sm.aws_entries import find_in_aws
+
     try:
         found = find_in_aws(entry, accounts)
     except AwsError as error:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from lgbm_sm import data, deployments, ecr, image, jobs, metrics, xgboost_image
 from lgbm_sm.build_context import ImageRecipe, image_recipe, image_tag
 from lgbm_sm.config import LOCAL, Config, LocalBackend, Pattern
@@ -40,7 +42,7 @@ def build_images(
             f"leave it out, or set container.pattern: {Pattern.SCRIPT_MODE}",
         )
     if base_image and base_image != config.container.base_image:
-        config = config.model_copy(update={"container": config.container.model_copy(update={"base_image": base_image})})
+        config = structs.replace(config, container=structs.replace(config.container, base_image=base_image))
         workspace.reporter.warn(
             f"train and deploy look for an image on {workspace.config.container.base_image or 'the default base'}: "
             f"set container.base_image: {base_image} for them to take this one"

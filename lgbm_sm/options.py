@@ -43,10 +43,12 @@ class SharedOptionsCommand(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         before: dict[str, Any] = ctx.find_root().params
         after = {name: ctx.params.pop(name) for name in SHARED}
+        config = after["config"] or before["config"]
+        # as written: Typer gives them their types on the way to a command's own function only
         ctx.obj = {
-            "config": after["config"] or before["config"],
+            "config": Path(config) if config else None,
             "overrides": [*(before["overrides"] or ()), *(after["overrides"] or ())],
-            "output": after["output"] or before["output"] or OutputFormat.TEXT,
+            "output": OutputFormat(after["output"] or before["output"] or OutputFormat.TEXT),
             "verbose": after["verbose"] or before["verbose"],
         }
         return super().invoke(ctx)

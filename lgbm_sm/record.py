@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+import msgspec
 
 from lgbm_sm.entries import (
     UNKNOWN_PROJECT,
@@ -36,14 +36,9 @@ from lgbm_sm.errors import RecordError
 FORMAT_VERSION: Literal[1] = 1
 
 
-class _RecordFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _RecordFile(msgspec.Struct, forbid_unknown_fields=True):
     format_version: Literal[1] = FORMAT_VERSION
-    entries: list[Annotated[RecordedEntry, Field(discriminator="kind")]] = []
-
-
-_RECORD_FILE = TypeAdapter(_RecordFile)
+    entries: list[RecordedEntry] = []
 
 
 class Record:
@@ -78,17 +73,16 @@ class Record:
         except (OSError, UnicodeDecodeError) as error:
             raise RecordError(f"{self.path} cannot be read: {error}", self._remedy) from error
         try:
-            return tuple(_RECORD_FILE.validate_json(text).entries)
-        except ValidationError as error:
+            file = msgspec.json.decode(text, type=_RecordFile, dec_hook=lambda kind, value: kind(value))
+        except msgspec.DecodeError as error:
             version = _format_version(text)
             if version is not None and version != FORMAT_VERSION:
                 message = (
                     f"{self.path} has format version {version}, but this lgbm-sm reads version {FORMAT_VERSION} only"
                 )
                 raise RecordError(message, "use the lgbm-sm that wrote it") from error
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise RecordError(f"{self.path} is damaged: {place}: {first['msg']}", self._remedy) from error
+            raise RecordError(f"{self.path} is damaged: {error}", self._remedy) from error
+        return tuple(file.entries)
 
     @property
     def _remedy(self) -> str:
@@ -168,9 +162,10 @@ class Record:
             yield
 
     def _write(self, entries: list[RecordedEntry]) -> None:
-        with self._temporary_path.open("w", encoding="utf-8") as file:
-            json.dump(_RecordFile(entries=entries).model_dump(mode="json"), file, indent=2)
-            file.write("\n")
+        # paths are written as text
+        content = msgspec.json.encode(_RecordFile(entries=entries), enc_hook=str)
+        with self._temporary_path.open("wb") as file:
+            file.write(msgspec.json.format(content, indent=2) + b"\n")
             file.flush()
             os.fsync(file.fileno())
         self._temporary_path.replace(self.path)

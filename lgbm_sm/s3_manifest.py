@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import msgspec
 
 from lgbm_sm.errors import AwsError
 from lgbm_sm.s3 import S3Bucket, StoredText, StoredVersion
@@ -20,10 +20,8 @@ Progress = Callable[[int, int], None]
 _ATTEMPTS = 5  # at a manifest that other commands write at the same time
 
 
-class _Manifest(BaseModel):
+class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`objects` are keys without the prefix, so that nothing outside it can ever be named."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format_version: Literal[1] = 1
     project: str
@@ -185,11 +183,10 @@ class ProjectObjects:
 
     def _parsed(self, found: StoredText, key: str) -> _Manifest:
         try:
-            return _Manifest.model_validate_json(found.content)
-        except ValidationError as error:
-            first = error.errors()[0]
+            return msgspec.json.decode(found.content, type=_Manifest)
+        except msgspec.DecodeError as error:
             raise AwsError(
-                f"{self._bucket.uri(key)} is no manifest that this lgbm-sm reads: {first['msg']}",
+                f"{self._bucket.uri(key)} is no manifest that this lgbm-sm reads: {error}",
                 "use the lgbm-sm that wrote it; without the manifest nobody knows what lgbm-sm has put there",
             ) from error
 

@@ -5,9 +5,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import msgspec
+from msgspec import Meta, Struct
 
 from lgbm_sm.errors import DataError
 
@@ -34,71 +35,62 @@ FOLDERS: Mapping[Split, str] = {
 # Channel name to folder. The test rows are never a channel: a model that has seen them cannot be judged by them.
 CHANNELS: Mapping[str, str] = {"train": "train", "validation": "valid", "schema": "schema"}
 
-Levels = tuple[str, ...] | tuple[int | float, ...]
+# all text, or all numbers
+Levels = tuple[str | int | float, ...]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Feature(_Part):
+class Feature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One feature column.
 
     `levels` (of categorical features) are all text, matched exactly, or all numbers, matched by value; the position of
     a level is its code.
     """
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Meta(min_length=1)]
     type: Literal["numeric", "categorical"]
     levels: Levels | None = None
 
-    @model_validator(mode="after")
-    def _levels_belong_to_categorical(self) -> Self:
+    def __post_init__(self) -> None:
         if (self.type == "categorical") != bool(self.levels):
             raise ValueError(f"feature {self.name}: categorical features have levels, numeric ones have none")
-        _refuse_repeated(self.levels or (), f"feature {self.name}: level")
-        return self
+        _check_levels(self.levels or (), f"feature {self.name}: level")
 
 
-class Target(_Part):
+class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The target column. `classes` (of a classification): the position of a class is its code, 0 to k-1."""
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Meta(min_length=1)]
     classes: Levels | None
 
-    @model_validator(mode="after")
-    def _classes_are_different(self) -> Self:
-        _refuse_repeated(self.classes or (), "class")
-        return self
+    def __post_init__(self) -> None:
+        _check_levels(self.classes or (), "class")
 
 
-class SplitFile(_Part):
+class SplitFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One file: its path within the data folder, its number of rows, and its content's SHA-256 in hex."""
 
     # Exactly one folder deep, so that a schema.json made by hand cannot lead outside of the data folder.
-    file: Annotated[str, Field(pattern=r"^[a-z_]+/[A-Za-z0-9_-][A-Za-z0-9._-]*\.csv$")]
-    rows: Annotated[int, Field(ge=0)]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    file: Annotated[str, Meta(pattern=r"\A[a-z_]+/[A-Za-z0-9_-][A-Za-z0-9._-]*\.csv\Z")]
+    rows: Annotated[int, Meta(ge=0)]
+    sha256: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
-class Schema(_Part):
+class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of schema.json: features in the order of the files' columns, the target, and the files."""
 
     format_version: Literal[1] = 1
     dataset: str
     target: Target
-    features: Annotated[tuple[Feature, ...], Field(min_length=1)]
+    features: Annotated[tuple[Feature, ...], Meta(min_length=1)]
     splits: dict[Split, SplitFile]
 
-    @model_validator(mode="after")
-    def _names_are_different_and_files_complete(self) -> Self:
+    def __post_init__(self) -> None:
         _refuse_repeated((*self.feature_names, self.target.name), "column name")
         for split, folder in FOLDERS.items():
             if split not in self.splits:
                 raise ValueError(f"split {split} is not listed")
             if not self.splits[split].file.startswith(f"{folder}/"):
                 raise ValueError(f"split {split}: {self.splits[split].file} does not lie in {folder}/")
-        return self
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -107,10 +99,7 @@ class Schema(_Part):
     @property
     def document(self) -> dict[str, Any]:
         """The schema as the JSON object that schema.json and the model's metadata.json hold."""
-        document = self.model_dump(mode="json")
-        for feature in document["features"]:
-            if feature["levels"] is None:
-                del feature["levels"]
+        document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return document
 
     def to_bytes(self) -> bytes:
@@ -137,13 +126,9 @@ def load_schema(data_folder: Path) -> Schema:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}", PREPARE_HINT) from error
     try:
-        return Schema.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise DataError(
-            f"{path} is not a schema: {where + ': ' if where else ''}{first['msg']}", PREPARE_HINT
-        ) from error
+        return msgspec.json.decode(content, type=Schema)
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path} is not a schema: {error}", PREPARE_HINT) from error
 
 
 def training_channels(data_folder: Path) -> dict[str, Path]:
@@ -215,6 +200,12 @@ def strays_error(strays: list[Path]) -> DataError:
 def _refuse_strays(data_folder: Path, folder: str, known: set[Path]) -> None:
     if strays := list(stray_files(data_folder, folder, known)):
         raise strays_error(strays)
+
+
+def _check_levels(values: Levels, what: str) -> None:
+    if len({isinstance(value, str) for value in values}) > 1:
+        raise ValueError(f"{what}s are text or numbers, not both")
+    _refuse_repeated(values, what)
 
 
 def _refuse_repeated(values: tuple[str | float, ...], what: str) -> None:

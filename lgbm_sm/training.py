@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from lgbm_sm.backends import TrainingBackend, TrainingEnding, TrainingInputs, TrainingRun, opt_ml
 from lgbm_sm.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import AwsError, TrainingError
@@ -152,7 +154,7 @@ def _not_completed(
 
 def _end(job: TrainingJob, record: Record, status: TrainingJobStatus, failure_reason: str = "") -> None:
     opt_ml.remove_tree(job.root_path)
-    record.update(job.model_copy(update={"status": status, "failure_reason": failure_reason}))
+    record.update(structs.replace(job, status=status, failure_reason=failure_reason))
 
 
 def read_metadata(model_artifact_path: Path) -> dict[str, Any]:

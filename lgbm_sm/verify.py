@@ -223,7 +223,7 @@ def _material(workspace: Workspace, wanted: Wanted, folder: Path) -> _Material:
     data_path = workspace.data_path
     if not schema_path(data_path).exists():
         data_path = folder / "data"
-        section = workspace.config.data.model_copy(update={"folder": data_path})
+        section = replace(workspace.config.data, folder=data_path)
         objective = str(hyperparameters.get("objective", "regression"))
         prepare_data(section, objective, base=workspace.folder, reporter=workspace.reporter)
     request = _given_request(wanted) or sample_of(data_path)

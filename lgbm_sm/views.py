@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lgbm_sm.answers import Answer
-from lgbm_sm.arns import arn_of
 from lgbm_sm.console import Console, OutputFormat, table
 from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 
 if TYPE_CHECKING:
+    from lgbm_sm.answers import Answer
     from lgbm_sm.cleanup import CleanupResult
     from lgbm_sm.config import EffectiveValue
     from lgbm_sm.data import PreparedData
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from lgbm_sm.upload import UploadedChannels
 
 
-def show_run(console: Console, summary: "RunSummary", answer: Answer, *, kept: bool) -> None:
+def show_run(console: Console, summary: "RunSummary", answer: "Answer", *, kept: bool) -> None:
     """The summary of `run`; with text output on stderr, since the predictions are the result."""
     console.step("Summary")
     for line in table(
@@ -153,7 +152,9 @@ def show_endpoint(console: Console, endpoint: Endpoint) -> None:
     console.result({"endpoint": _endpoint(endpoint)}, endpoint.url)
 
 
-def show_invocation(console: Console, summary: "InvocationSummary", metrics: dict[str, float], answer: Answer) -> None:
+def show_invocation(
+    console: Console, summary: "InvocationSummary", metrics: dict[str, float], answer: "Answer"
+) -> None:
     """How much went through, and how well; the predictions themselves have been written already."""
     for name, value in metrics.items():
         console.detail(f"{name} {_number(value)}")
@@ -184,8 +185,16 @@ def _item(item: "Item") -> dict[str, Any]:
         "remark": item.remark,
         "folder": entry.folder if isinstance(entry, TrainingJob | Endpoint) else None,
         "image": (entry.image or None) if isinstance(entry, TrainingJob | Endpoint) else entry.name,
-        "arn": arn_of(entry) if entry.place is Place.AWS else None,
+        "arn": _arn(entry),
     }
+
+
+def _arn(entry: RecordedEntry) -> str | None:
+    if entry.place is not Place.AWS:
+        return None
+    from lgbm_sm.arns import arn_of
+
+    return arn_of(entry)
 
 
 def show_status(console: Console, inventory: "Inventory") -> None:

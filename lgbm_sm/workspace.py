@@ -2,29 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lgbm_sm import xgboost_image
 from lgbm_sm.aws import Accounts
 from lgbm_sm.backends import LocalBackend
-from lgbm_sm.backends.choice import Choice, choose
 from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker_engine import Engine
 from lgbm_sm.backends.process import ProcessBackend
-from lgbm_sm.backends.sagemaker import SageMakerBackend
-from lgbm_sm.build_context import image_recipe, image_tag
 from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalSection, Pattern
 from lgbm_sm.configuration.instance_types import size_of
 from lgbm_sm.entries import Place
 from lgbm_sm.inventory import Backends, Holdings
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record, RehearsedRecord
-from lgbm_sm.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    from lgbm_sm.backends.choice import Choice
+    from lgbm_sm.backends.sagemaker import SageMakerBackend
+    from lgbm_sm.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """The parts, and where the configuration's relative paths start: `folder`, that of config.yaml."""
+    """The parts, and where the configuration's relative paths start: `folder`, that of config.yaml.
+
+    `asks_aws` and `finds_logs` say how much of AWS is looked at; see `open_workspace`.
+    """
 
     config: Config
     folder: Path
@@ -32,15 +37,33 @@ class Workspace:
     record: Record
     process: ProcessBackend
     docker: DockerBackend
-    sagemaker: SageMakerBackend
     engine: Engine
     accounts: Accounts
     reporter: Reporter
+    asks_aws: bool
+    finds_logs: bool
+
+    @cached_property
+    def sagemaker(self) -> "SageMakerBackend":
+        """SageMaker, which most commands have nothing to do with."""
+        from lgbm_sm.backends.sagemaker import SageMakerBackend
+
+        return SageMakerBackend(
+            accounts=self.accounts,
+            project=self.config.project.name,
+            section=self.config.aws,
+            is_wanted=self.asks_aws,
+            finds_logs=self.finds_logs,
+        )
 
     @property
     def backends(self) -> Backends:
-        """The places by what the record calls them."""
-        return {Place.PROCESS: self.process, Place.DOCKER: self.docker, Place.AWS: self.sagemaker}
+        """The places where anything of ours may be, by what the record calls them."""
+        here: Backends = {Place.PROCESS: self.process, Place.DOCKER: self.docker}
+        recorded = (*self.record.entries(), *self.record.aws_entries())
+        if self.asks_aws or self.accounts.reached or any(entry.place is Place.AWS for entry in recorded):
+            return {**here, Place.AWS: self.sagemaker}
+        return here
 
     @property
     def holdings(self) -> Holdings:
@@ -48,7 +71,7 @@ class Workspace:
         return Holdings(self.record, self.backends, self.engine, self.accounts)
 
     @property
-    def rehearsal(self) -> Rehearsal | None:
+    def rehearsal(self) -> "Rehearsal | None":
         """What notes the calls of `--dry-run`; None where they are made."""
         return self.accounts.rehearsal
 
@@ -70,7 +93,7 @@ def open_workspace(
     reporter: Reporter,
     ask_aws: bool = False,
     finds_logs: bool = False,
-    rehearsal: Rehearsal | None = None,
+    rehearsal: "Rehearsal | None" = None,
 ) -> Workspace:
     """Assemble a workspace; the work folder `.lgbm-sm` lies beside config.yaml.
 
@@ -91,16 +114,11 @@ def open_workspace(
         record=RehearsedRecord(work_path) if rehearsal else Record(work_path),
         process=ProcessBackend(runtime_path=containers_path / "runtime", environment=environment),
         docker=DockerBackend(engine, _container_settings(config.local)),
-        sagemaker=SageMakerBackend(
-            accounts=accounts,
-            project=config.project.name,
-            section=config.aws,
-            is_wanted=ask_aws or instance_types != {LOCAL},
-            finds_logs=finds_logs,
-        ),
         engine=engine,
         accounts=accounts,
         reporter=reporter,
+        asks_aws=ask_aws or instance_types != {LOCAL},
+        finds_logs=finds_logs,
     )
 
 
@@ -110,8 +128,10 @@ def _container_settings(local: LocalSection) -> ContainerSettings:
     return ContainerSettings(local.environment, memory, local.cpus or cpus, local.network)
 
 
-def choose_place(workspace: Workspace, pattern: Pattern) -> tuple[Choice, LocalBackend]:
+def choose_place(workspace: Workspace, pattern: Pattern) -> "tuple[Choice, LocalBackend]":
     """Where on this machine a pattern's program is started: that place, with the image that it takes there."""
+    from lgbm_sm.backends.choice import choose
+
     choice = choose(
         workspace.config.local.backend, workspace.engine, lambda platform: tag_of(workspace, pattern, platform)
     )
@@ -130,6 +150,9 @@ def tag_of(workspace: Workspace, pattern: Pattern, engine_platform: str) -> str:
     Raises:
         ConfigError: there can be no such image.
     """
+    from lgbm_sm import xgboost_image
+    from lgbm_sm.build_context import image_recipe, image_tag
+
     if pattern is Pattern.SCRIPT_MODE:
         return xgboost_image.xgboost_tag(workspace.config)
     return image_tag(image_recipe(workspace.config, pattern, workspace.containers_path, engine_platform))

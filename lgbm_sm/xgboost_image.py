@@ -7,6 +7,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs
+
 from lgbm_sm.aws import open_session, region_of, registry_login
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.config import Config, Pattern
@@ -62,7 +64,7 @@ def provide(
             pull(uri, _login(uri), engine, reporter)
         record.add(entry)
         image_id = _name(uri, tag, engine, only_name=not image)
-        record.update(entry.model_copy(update={"image_id": image_id}))
+        record.update(structs.replace(entry, image_id=image_id))
     with engine_errors(f"image {tag} cannot be looked at", ImageError):
         attributes = engine.client.images.get(tag).attrs
     return BuiltImage(

@@ -1,9 +1,8 @@
 """The places where the program runs: a module for each, with the same few functions."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lgbm_sm.configuration.values import HyperparameterValue
 from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob, TrainingJobStatus
@@ -13,8 +12,7 @@ STOP_TRAINING_SECONDS = 120.0  # StopTrainingJob: SIGTERM, 120 s, SIGKILL
 STOP_SERVING_SECONDS = 30.0  # on update and scale-in: SIGTERM, then SIGKILL after 30 s
 
 
-@dataclass(frozen=True)
-class Ending:
+class Ending(NamedTuple):
     """How a program ended: `exit_code` is negative after a signal; `remark` is what its place knows besides."""
 
     exit_code: int
@@ -25,8 +23,7 @@ class Ending:
         return f"{what} ({self.remark})" if self.remark else what
 
 
-@dataclass(frozen=True)
-class TrainingEnding:
+class TrainingEnding(NamedTuple):
     """How a job ended: Completed, Failed or Stopped, and why in SageMaker's words.
 
     `is_explained` where the program itself gave the reason. `billable_seconds` are of one instance, on SageMaker.
@@ -46,8 +43,7 @@ def training_ending(ending: Ending, reason: str) -> TrainingEnding:
     return TrainingEnding(TrainingJobStatus.FAILED, said, is_explained=bool(reason))
 
 
-@dataclass(frozen=True)
-class TrainingInputs:
+class TrainingInputs(NamedTuple):
     """What a training job works on: `channels` are folders by name."""
 
     channels: Mapping[str, Path]

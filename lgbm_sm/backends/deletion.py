@@ -1,5 +1,7 @@
 """How a job or an endpoint is taken away, wherever it runs."""
 
+from msgspec import structs
+
 from lgbm_sm.backends import Backend, opt_ml
 from lgbm_sm.entries import Endpoint, EndpointStatus, Entry, TrainingJobStatus
 from lgbm_sm.record import Record
@@ -11,10 +13,10 @@ def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:
     Returns names of what would not end; the entry then stays on record.
     """
     if isinstance(entry, Endpoint):
-        record.update(entry.model_copy(update={"status": EndpointStatus.DELETING}))
+        record.update(structs.replace(entry, status=EndpointStatus.DELETING))
     elif entry.status is TrainingJobStatus.IN_PROGRESS:
         # tells a `train` that still follows the job that its end is not the program's own
-        record.update(entry.model_copy(update={"status": TrainingJobStatus.STOPPING}))
+        record.update(structs.replace(entry, status=TrainingJobStatus.STOPPING))
     left = backend.remove(entry)
     if not left:
         try:

@@ -4,12 +4,11 @@ A container is known by its labels: the project, the kind and the name of what r
 two checkouts never see one another's. What carries no such labels is never touched.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lgbm_sm.backends import (
     STOP_SERVING_SECONDS,
@@ -54,8 +53,7 @@ class ContainerSettings:
     ca_bundle_path: Path | None = None
 
 
-@dataclass(frozen=True)
-class ContainerTrainingRun:
+class ContainerTrainingRun(NamedTuple):
     """A training container. Its log also goes to the job's file, as it comes."""
 
     container: "Container"
@@ -91,8 +89,7 @@ class ContainerTrainingRun:
         return training_ending(ending, opt_ml.failure_reason(self.job.root_path))
 
 
-@dataclass(frozen=True)
-class ContainerServer:
+class ContainerServer(NamedTuple):
     """A serving container and where it answers."""
 
     container: "Container"
@@ -314,6 +311,8 @@ def _filter(entry: Entry) -> list[str]:
 
 def _unique_name(entry: Entry) -> str:
     """The entry's name and a few characters of its folder: names are unique in an engine, entries in a folder."""
+    import hashlib
+
     return f"{entry.name}-{hashlib.sha256(str(entry.folder).encode()).hexdigest()[:6]}"
 
 

@@ -3,12 +3,9 @@
 docker-py is imported once an engine is really needed: `status` and the like first ask over the bare socket.
 """
 
-import http.client
 import json
 import os
-import socket
 import sys
-import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -109,8 +106,12 @@ class Engine:
         path = self._socket_path
         if path is None:
             return True
+        if not path.exists():
+            return False
+        import urllib.parse
+
         query = urllib.parse.urlencode({"all": "1", "filters": json.dumps({"label": [f"{FOLDER_LABEL}={work_path}"]})})
-        with suppress(OSError, http.client.HTTPException, ValueError):
+        with suppress(OSError, ValueError):
             return any(_asked(path, f"/{kind}?{query}") for kind in ("containers/json", "networks"))
         return False
 
@@ -129,26 +130,22 @@ class Engine:
         return Path(_DEFAULT_SOCKET)
 
 
-class _SocketConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+def _asked(path: Path, target: str) -> list[object]:
+    """The list that the engine gives. In HTTP 1.0 an answer ends with the connection, so that no client is needed.
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_GLANCE_SECONDS)
-        self._path = path
+    Raises:
+        OSError: it does not answer.
+        ValueError: the answer is no list.
+    """
+    import socket
 
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
-def _asked(path: Path, query: str) -> list[object]:
-    connection = _SocketConnection(path)
-    try:
-        connection.request("GET", query)
-        answer = json.loads(connection.getresponse().read())
-    finally:
-        connection.close()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_GLANCE_SECONDS)
+        connection.connect(str(path))
+        connection.sendall(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        with connection.makefile("rb") as file:
+            content = file.read().partition(b"\r\n\r\n")[2]
+    answer = json.loads(content)
     if not isinstance(answer, list):
         raise ValueError("the answer is no list")
     return answer

@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 import stat
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.entries import TrainingJob
+
+if TYPE_CHECKING:
+    import tarfile
 
 FAILURE_REASON_CHARACTERS = 1024
 
@@ -93,6 +96,8 @@ def collect_outputs(job: TrainingJob) -> bool:
 
 def pack(folder: Path, archive_path: Path) -> None:
     """Make a .tar.gz of what is in a folder, whole or not at all."""
+    import tarfile
+
     temporary_path = archive_path.with_name(archive_path.name + ".tmp")
     with tarfile.open(temporary_path, "w:gz", compresslevel=6) as archive:
         for path in sorted(folder.iterdir()):
@@ -100,7 +105,7 @@ def pack(folder: Path, archive_path: Path) -> None:
     temporary_path.replace(archive_path)
 
 
-def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+def _owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
     """Who has packed it is of no concern where it is unpacked."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
@@ -114,6 +119,8 @@ def lay_out_serving(root: Path, model_artifact_path: Path, code: Mapping[str, Pa
 
     Raises tarfile.TarError or OSError when the archive is damaged or holds a path that leads out of it.
     """
+    import tarfile
+
     model_path = root / "model"
     model_path.mkdir(parents=True)
     with tarfile.open(model_artifact_path) as archive:
@@ -131,8 +138,10 @@ def lay_out_serving(root: Path, model_artifact_path: Path, code: Mapping[str, Pa
         Path(folder).chmod(0o555)
 
 
-def _extract(archive: tarfile.TarFile, folder: Path) -> None:
+def _extract(archive: "tarfile.TarFile", folder: Path) -> None:
     """Unpack files and folders. Python 3.11.2, Debian 12's, has no filter for extraction that would look at names."""
+    import tarfile
+
     members = archive.getmembers()
     for member in members:
         path = PurePosixPath(member.name)

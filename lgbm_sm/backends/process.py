@@ -5,16 +5,13 @@ else on this machine does: a process id alone may by now belong to somebody else
 """
 
 import os
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING, NamedTuple
 
 from lgbm_sm.backends import (
     STOP_SERVING_SECONDS,
@@ -28,13 +25,17 @@ from lgbm_sm.backends import (
 from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.record import Record, unrecorded_entry
 
+if TYPE_CHECKING:
+    import subprocess
+
+    import psutil
+
 PROGRAM = "lgbm_runtime"
 HOST = "127.0.0.1"
 _LONGEST_PAUSE_SECONDS = 0.25
 
 
-@dataclass(frozen=True)
-class ProcessTrainingRun:
+class ProcessTrainingRun(NamedTuple):
     """A training program and its job, whose file it writes to."""
 
     program: "subprocess.Popen[bytes]"
@@ -62,8 +63,7 @@ class ProcessTrainingRun:
         return training_ending(Ending(self.program.wait()), opt_ml.failure_reason(self.job.root_path))
 
 
-@dataclass(frozen=True)
-class ProcessServer:
+class ProcessServer(NamedTuple):
     """A serving program and where it answers."""
 
     program: "subprocess.Popen[bytes]"
@@ -106,6 +106,8 @@ class ProcessBackend:
         The port is bound before the program starts, which inherits the socket: it cannot be lost to another program
         in between, and whatever answers on it is this program.
         """
+        import socket
+
         with socket.socket() as listener:
             listener.bind((HOST, 0))
             listener.listen(1024)
@@ -117,6 +119,8 @@ class ProcessBackend:
     def _start(
         self, arguments: list[str], log_path: Path, variables: Mapping[str, str], descriptors: tuple[int, ...] = ()
     ) -> "subprocess.Popen[bytes]":
+        import subprocess
+
         path_variables = {"PYTHONPATH": str(self.runtime_path), "PYTHONUNBUFFERED": "1"}
         with log_path.open("ab") as log:
             return subprocess.Popen(
@@ -138,6 +142,10 @@ class ProcessBackend:
     def stop(self, entry: Entry) -> list[str]:
         """SIGTERM, and SIGKILL after the grace; see Backend."""
         processes = find_programs(entry.folder)
+        if not processes:
+            return []
+        import psutil
+
         for process in processes:
             # Workers are stopped by their own parent, which lets them finish their requests.
             if _parent_id(process) not in {other.pid for other in processes}:
@@ -170,15 +178,33 @@ class ProcessBackend:
         return [unrecorded_entry(record, folder, self.place) for folder in folders if folder not in known]
 
 
-def find_programs(folder: Path) -> list[psutil.Process]:
+def find_programs(folder: Path) -> "list[psutil.Process]":
     """The programs running on a tree that lies in `folder`, workers included."""
     prefix = f"{folder}{os.sep}"
+    if not _may_run(prefix):
+        return []
+    import psutil
+
     found = []
     for process in psutil.process_iter():
         arguments = _command_line(process)
         if PROGRAM in arguments and any(argument.startswith(prefix) for argument in arguments):
             found.append(process)
     return found
+
+
+def _may_run(prefix: str) -> bool:
+    """False where Linux's list of processes shows that no such program runs: most often, and read before psutil is."""
+    if sys.platform != "linux":
+        return True
+    program, start = PROGRAM.encode(), os.fsencode(prefix)
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal():
+            with suppress(OSError):  # ended meanwhile
+                command_line = (process / "cmdline").read_bytes()
+                if program in command_line and start in command_line:
+                    return True
+    return False
 
 
 def _folders_of_programs(work_path: Path) -> list[Path]:
@@ -192,15 +218,19 @@ def _folders_of_programs(work_path: Path) -> list[Path]:
     return folders
 
 
-def _command_line(process: psutil.Process) -> list[str]:
+def _command_line(process: "psutil.Process") -> list[str]:
     """A process's arguments; none where it has ended or is another user's, and so not ours either way."""
+    import psutil
+
     try:
         return process.cmdline()
     except psutil.Error:
         return []
 
 
-def _parent_id(process: psutil.Process) -> int | None:
+def _parent_id(process: "psutil.Process") -> int | None:
+    import psutil
+
     try:
         return process.ppid()
     except psutil.NoSuchProcess:
@@ -208,5 +238,7 @@ def _parent_id(process: psutil.Process) -> int | None:
 
 
 def _signal(send: Callable[[], None]) -> None:
+    import psutil
+
     with suppress(psutil.NoSuchProcess):  # ended by itself, which was the wish
         send()

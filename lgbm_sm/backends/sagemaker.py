@@ -121,7 +121,7 @@ class SageMakerBackend:
         The tags of what has been deleted are told for a while.
         """
         kind, _, name = arn.split(":", 5)[5].partition("/")
-        where = {"project": self.project, "place": Place.AWS, "created_at": datetime.now(UTC)}
+        where: dict[str, Any] = {"project": self.project, "place": Place.AWS, "created_at": datetime.now(UTC)}
         where |= {"account": account.account_id, "region": account.region}
         resources = SageMakerResources(account, self.patience)
         match kind:
@@ -167,7 +167,7 @@ class SageMakerBackend:
         return [upload]
 
     def _logs(self, account: AwsAccount) -> list[ContainerLog]:
-        where = {"project": self.project, "place": Place.AWS, "created_at": datetime.now(UTC)}
+        where: dict[str, Any] = {"project": self.project, "place": Place.AWS, "created_at": datetime.now(UTC)}
         where |= {"account": account.account_id, "region": account.region}
         groups = [
             ContainerLog(name=group, group=group, **where) for group in find_endpoint_groups(account, self.project)

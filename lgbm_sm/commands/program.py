@@ -14,6 +14,7 @@ from lgbm_sm.options import ConfigOption, OutputOption, SetOption, VerboseOption
 if TYPE_CHECKING:
     from lgbm_sm.config import LoadedConfig
     from lgbm_sm.entries import TrainingJob
+    from lgbm_sm.rehearsal import Rehearsal
     from lgbm_sm.workspace import Workspace
 
 # Modules that a command needs are imported inside it: `--help` should not wait for pandas.
@@ -68,7 +69,6 @@ def opened_workspace(
     ctx: typer.Context, *, ask_aws: bool = False, finds_logs: bool = False, dry_run: bool = False
 ) -> "Iterator[tuple[Workspace, Console]]":
     """The parts of a command; an interrupt says what still runs. See `open_workspace`."""
-    from lgbm_sm.rehearsal import Rehearsal
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
 
@@ -81,7 +81,7 @@ def opened_workspace(
         reporter=console,
         ask_aws=ask_aws,
         finds_logs=finds_logs,
-        rehearsal=Rehearsal() if dry_run else None,
+        rehearsal=_rehearsal() if dry_run else None,
     )
     try:
         yield workspace, console
@@ -94,6 +94,12 @@ def opened_workspace(
         hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""
         console.failure(f"interrupted; {still}", hint, ExitCode.INTERRUPTED)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _rehearsal() -> "Rehearsal":
+    from lgbm_sm.rehearsal import Rehearsal
+
+    return Rehearsal()
 
 
 def help_text(example: str, text: str, following: str) -> str:

@@ -1,6 +1,5 @@
 """Which instance types a configuration may name: `local`, or SageMaker's `ml.<family>.<size>`."""
 
-import difflib
 import re
 from enum import StrEnum
 
@@ -59,6 +58,8 @@ def unknown_instance_type(purpose: InstancePurpose, instance_type: str) -> str |
     """
     if instance_type == LOCAL:
         return None
+    import difflib
+
     import botocore  # here, since most commands run locally and need none of it
     from botocore.loaders import create_loader
 

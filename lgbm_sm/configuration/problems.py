@@ -1,20 +1,16 @@
 """What is wrong with a configuration, in words: where it stands, what was found, what was wanted, what was meant."""
 
-import difflib
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
-
-from pydantic_core import ErrorDetails
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Self, TypeAlias
 
 KeyPath: TypeAlias = tuple[str, ...]
 # the names below each key: empty for a key that holds a value, "*" where any name may stand
 KnownKeys: TypeAlias = Mapping[str, "KnownKeys"]
+# keys from the top down, and the position from 0 in a list
+Location: TypeAlias = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a setting comes from.
 
     `source` is what `lgbm-sm config` shows, `where` is how a message begins, `order` sorts messages (0 and the line
@@ -30,8 +26,7 @@ class Origin:
 DEFAULT_ORIGIN = Origin(source="default", where="default", order=(-1, 0))
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One message, sorted by where its cause stands."""
 
     order: tuple[int, int]
@@ -74,10 +69,16 @@ def _meant(name: str, siblings: list[str], everywhere: list[str]) -> list[str]:
         by_last_name.setdefault(dotted.rpartition(".")[2], []).append(dotted)
     if name in by_last_name:
         return by_last_name[name]
-    if close := difflib.get_close_matches(name, siblings, n=1, cutoff=0.7):
+    if close := _closest(name, siblings, cutoff=0.7):
         return close
-    close = difflib.get_close_matches(name, by_last_name, n=1, cutoff=0.8)
+    close = _closest(name, by_last_name, cutoff=0.8)
     return by_last_name[close[0]] if close else []
+
+
+def _closest(name: str, names: Iterable[str], *, cutoff: float) -> list[str]:
+    import difflib  # here, since most configurations are without a problem
+
+    return difflib.get_close_matches(name, list(names), n=1, cutoff=cutoff)
 
 
 def key_paths(known: KnownKeys, prefix: KeyPath = ()) -> Iterator[KeyPath]:
@@ -89,64 +90,68 @@ def key_paths(known: KnownKeys, prefix: KeyPath = ()) -> Iterator[KeyPath]:
             yield from key_paths(below, (*prefix, name))
 
 
-def refused_value(error: ErrorDetails, origin: Origin) -> str:
-    """A sentence for one error of pydantic: the key, what is wanted there, and what was found."""
-    names = [str(part) for part in error["loc"] if not isinstance(part, int)]
-    dotted = ".".join(names)
-    places = [f"item {part + 1}: " for part in error["loc"] if isinstance(part, int)]
-    return f"{dotted}: {''.join(places)}{_description(error, origin, dotted)}"
+class UnfitValueError(ValueError):
+    """A value of another kind, or out of the range, that a key takes.
+
+    `wanted` says what it takes. `takes_text` where a number or a truth value may have been meant as text; `choices`
+    where `wanted` lists words, of which one may have been meant.
+    """
+
+    def __init__(self, wanted: str, value: object, *, takes_text: bool = False, choices: Sequence[str] = ()) -> None:
+        super().__init__(f"{wanted} is wanted, not {value!r}")
+        self.wanted = wanted
+        self.value = value
+        self.takes_text = takes_text
+        self.choices = choices
 
 
-def _description(error: ErrorDetails, origin: Origin, dotted: str) -> str:
-    context: dict[str, Any] = error.get("ctx", {})
-    match error["type"]:
-        case "value_error":
-            return str(context["error"])
-        case "missing":
-            return "is missing"
-        case "enum":
-            choices = re.findall(r"'([^']*)'", str(context["expected"]))
-            close = difflib.get_close_matches(str(error["input"]).lower().replace("-", "_"), choices, n=1)
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            return f"one of {', '.join(choices)} is wanted, not {_shown(error['input'], origin)}{meant}"
-    wanted = _WANTED[error["type"]].format(**context)
-    return f"{wanted} is wanted, not {_found(error, origin, dotted)}"
+class RefusedPartsError(ValueError):
+    """What is wrong with the parts of a value, by key, or by position from 0."""
+
+    def __init__(self, parts: Mapping[str | int, ValueError]) -> None:
+        super().__init__("; ".join(f"{part}: {error}" for part, error in parts.items()))
+        self.parts = parts
+
+    def refused(self, above: Location = ()) -> Iterator[tuple[Location, ValueError]]:
+        """Every part with its location, down to those that have no parts themselves."""
+        for part, error in self.parts.items():
+            location = (*above, part)
+            if isinstance(error, RefusedPartsError):
+                yield from error.refused(location)
+            else:
+                yield location, error
 
 
-def _found(error: ErrorDetails, origin: Origin, dotted: str) -> str:
+def refused_value(location: Location, error: ValueError, origin: Origin) -> str:
+    """A sentence for one refused value: the key, what is wanted there, and what was found."""
+    dotted = ".".join(part for part in location if isinstance(part, str))
+    places = [f"item {part + 1}: " for part in location if isinstance(part, int)]
+    sentence = (
+        f"{error.wanted} is wanted, not {_found(error, origin, dotted)}"
+        if isinstance(error, UnfitValueError)
+        else error
+    )
+    return f"{dotted}: {''.join(places)}{sentence}"
+
+
+def _found(error: UnfitValueError, origin: Origin, dotted: str) -> str:
     """The value that was found, with a hint where YAML reads it otherwise than it looks."""
-    value = error["input"]
+    value = error.value
     shown = _shown(value, origin)
+    if error.choices:
+        close = _closest(str(value).lower().replace("-", "_"), error.choices, cutoff=0.6)
+        return f"{shown} (did you mean {close[0]}?)" if close else shown
     if value is None:
         return f"{shown} (leave the key out for its default)"
     if isinstance(value, str):
         return f"the text {shown}"
-    if error["type"] not in _TEXT_WANTED or not isinstance(value, bool | int | float):
+    if not error.takes_text or not isinstance(value, bool | int | float):
         return shown
     read = ", a number"
     if isinstance(value, bool):
         word = "true" if value else "false"
         read = "" if origin.text.lower() == word else f", which YAML reads as {word}"
     return f"{shown}{read}: if text is meant, write {_quoted(origin, dotted)}"
-
-
-_WANTED = {
-    "string_type": "text",
-    "path_text": "a path",
-    "column": "a column's name (text) or position (a whole number)",
-    "hyperparameter": "text, a number, true, false or a list of these",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "tuple_type": "a list",
-    "mapping_type": "a mapping",
-    "greater_than": "a number above {gt:.15g}",
-    "greater_than_equal": "a number of at least {ge:.15g}",
-    "less_than": "a number below {lt:.15g}",
-    "less_than_equal": "a number of at most {le:.15g}",
-}
-_TEXT_WANTED = {"string_type", "path_text", "column"}
 
 
 def _quoted(origin: Origin, dotted: str) -> str:

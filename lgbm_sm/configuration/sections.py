@@ -3,43 +3,14 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic_core.core_schema import ValidationInfo
+from msgspec import field
 
+from lgbm_sm.configuration import values
 from lgbm_sm.configuration.instance_types import LOCAL
-from lgbm_sm.configuration.values import (
-    LONGEST_PROJECT_NAME,
-    BaseImage,
-    Bucket,
-    Column,
-    DataName,
-    EntryPoint,
-    ExecutionRole,
-    FilePath,
-    Hyperparameter,
-    HyperparameterValue,
-    InstanceType,
-    KmsKey,
-    KnownInstanceType,
-    Memory,
-    Prefix,
-    ProjectName,
-    RandomState,
-    Region,
-    Repository,
-    SecurityGroup,
-    Share,
-    Subnet,
-    Variables,
-    WholeNumber,
-    XgboostVersion,
-)
-
-# SageMaker's limits for CreateTrainingJob's HyperParameters
-_MOST_HYPERPARAMETERS = 100
-_LONGEST_HYPERPARAMETER_KEY = 256
+from lgbm_sm.configuration.keys import Key, Section, mapping_key, section_key
+from lgbm_sm.configuration.values import HyperparameterValue
 
 DEFAULT_HYPERPARAMETERS: Mapping[str, HyperparameterValue] = {
     "boosting_type": "gbdt",
@@ -71,254 +42,314 @@ class LocalBackend(StrEnum):
     DOCKER = "docker"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ProjectSection(_Section):
+class ProjectSection(Section, frozen=True):
     """What the whole is called."""
 
-    name: ProjectName = Field(
-        default="sagemaker-lightgbm-regression",
-        description="Begins the name of every training job and endpoint: letters, digits and inner hyphens, at most "
-        f"{LONGEST_PROJECT_NAME} characters. Also the default ECR repository of the pattern byoc.",
-    )
+    name: Annotated[
+        str,
+        Key(
+            values.project_name,
+            "Begins the name of every training job and endpoint: letters, digits and inner hyphens, at most "
+            f"{values.LONGEST_PROJECT_NAME} characters. Also the default ECR repository of the pattern byoc.",
+        ),
+    ] = "sagemaker-lightgbm-regression"
 
 
-class DataFiles(_Section):
+class DataFiles(Section, frozen=True):
     """Three tables that are split already, with the same columns."""
 
-    train: FilePath = Field(description="The table to train on.")
-    validation: FilePath = Field(description="The table that early stopping looks at.")
-    test: FilePath = Field(description="The table that predict sends, its target kept aside.")
+    train: Annotated[Path, Key(values.path, "The table to train on.")]
+    validation: Annotated[Path, Key(values.path, "The table that early stopping looks at.")]
+    test: Annotated[Path, Key(values.path, "The table that predict sends, its target kept aside.")]
 
 
-class DataSection(_Section):
+def _no_file_too(files: DataFiles | None, others: Mapping[str, Any]) -> None:
+    if files is not None and others.get("file") is not None:
+        raise ValueError("data.file is given too: one of both is wanted")
+
+
+class DataSection(Section, frozen=True):
     """Which table to learn from, and how to split it."""
 
-    name: DataName = Field(
-        default="boston",
-        description="A shipped data set (boston, diabetes, breast-cancer, iris), or, with file or files, "
-        "the name that your own data get in file names.",
-    )
-    file: FilePath | None = Field(
-        default=None, description="Your own table, CSV or Parquet; a relative path starts at config.yaml's folder."
-    )
-    files: DataFiles | None = Field(
-        default=None, description="Instead of file: your own tables, split already, as train, validation and test."
-    )
-    header: Annotated[bool, Field(strict=True)] | None = Field(
-        default=None, description="Whether the first line of your CSV names its columns; without a value: find out."
-    )
-    target: Column | None = Field(
-        default=None, description="The column to predict, by name or by position from 0 (-1 is the last)."
-    )
-    drop: tuple[Column, ...] = Field(default=(), description="Columns to leave out, by name or by position from 0.")
-    categorical: tuple[Column, ...] = Field(
-        default=(), description="Numeric columns to treat as categories; text columns are categories anyway."
-    )
-    test_size: Share = Field(default=0.2, description="The share of all rows that becomes the test split.")
-    validation_size: Share = Field(
-        default=0.25, description="The share of the remaining rows that becomes the validation split."
-    )
-    random_state: RandomState = Field(
-        default=45, description="The seed of both splits: the same seed gives the same rows."
-    )
-    folder: FilePath = Field(
-        default=Path("data"), description="Where prepare-data writes; a relative path starts at config.yaml's folder."
-    )
+    name: Annotated[
+        str,
+        Key(
+            values.data_name,
+            "A shipped data set (boston, diabetes, breast-cancer, iris), or, with file or files, "
+            "the name that your own data get in file names.",
+        ),
+    ] = "boston"
+    file: Annotated[
+        Path | None, Key(values.path, "Your own table, CSV or Parquet; a relative path starts at config.yaml's folder.")
+    ] = None
+    files: Annotated[
+        DataFiles | None,
+        section_key(
+            DataFiles,
+            "Instead of file: your own tables, split already, as train, validation and test.",
+            beside=_no_file_too,
+        ),
+    ] = None
+    header: Annotated[
+        bool | None,
+        Key(values.truth, "Whether the first line of your CSV names its columns; without a value: find out."),
+    ] = None
+    target: Annotated[
+        str | int | None, Key(values.column, "The column to predict, by name or by position from 0 (-1 is the last).")
+    ] = None
+    drop: Annotated[
+        tuple[str | int, ...], Key(values.each(values.column), "Columns to leave out, by name or by position from 0.")
+    ] = ()
+    categorical: Annotated[
+        tuple[str | int, ...],
+        Key(values.each(values.column), "Numeric columns to treat as categories; text columns are categories anyway."),
+    ] = ()
+    test_size: Annotated[float, Key(values.share, "The share of all rows that becomes the test split.")] = 0.2
+    validation_size: Annotated[
+        float, Key(values.share, "The share of the remaining rows that becomes the validation split.")
+    ] = 0.25
+    random_state: Annotated[
+        int,
+        Key(
+            values.whole_number(0, values.LARGEST_RANDOM_STATE),
+            "The seed of both splits: the same seed gives the same rows.",
+        ),
+    ] = 45
+    folder: Annotated[
+        Path, Key(values.path, "Where prepare-data writes; a relative path starts at config.yaml's folder.")
+    ] = Path("data")
 
-    @field_validator("files")
-    @classmethod
-    def _one_way(cls, files: DataFiles | None, info: ValidationInfo) -> DataFiles | None:
-        if files is not None and info.data.get("file") is not None:
-            raise ValueError("data.file is given too: one of both is wanted")
-        return files
 
-
-class ContainerSection(_Section):
+class ContainerSection(Section, frozen=True):
     """Which kind of SageMaker container runs the program."""
 
-    pattern: Pattern = Field(
-        default=Pattern.BYOC,
-        description="byoc (own image, own server), inference_toolkit (own image with Multi Model Server) or "
-        "script_mode (AWS's XGBoost image with our script).",
-    )
-    repository: Repository | None = Field(
-        default=None,
-        description="The ECR repository of the image; without a value project.name for byoc and "
-        "demo-sagemaker-inftoolkit for inference_toolkit.",
-    )
-    base_image: BaseImage | None = Field(
-        default=None, description="What the image is built on; without a value what its Dockerfile names."
-    )
-    build_args: Variables = Field(
-        default_factory=dict, description="Further build arguments of the image, by name; part of its tag."
-    )
-    xgboost_version: XgboostVersion = Field(
-        default="1.5-1",
-        description="Which of AWS's XGBoost images serves under script_mode: 1.5-1, 1.7-1 or 3.0-5.",
-    )
-    ca_bundle: FilePath | None = Field(
-        default=None,
-        description="A PEM file with the certificates of a TLS proxy: used while the image is built and not left in "
-        "it, and by containers that install requirements when they start. A relative path starts at config.yaml's "
-        "folder.",
-    )
+    pattern: Annotated[
+        Pattern,
+        Key(
+            values.choice(Pattern),
+            "byoc (own image, own server), inference_toolkit (own image with Multi Model Server) or "
+            "script_mode (AWS's XGBoost image with our script).",
+        ),
+    ] = Pattern.BYOC
+    repository: Annotated[
+        str | None,
+        Key(
+            values.repository,
+            "The ECR repository of the image; without a value project.name for byoc and "
+            "demo-sagemaker-inftoolkit for inference_toolkit.",
+        ),
+    ] = None
+    base_image: Annotated[
+        str | None, Key(values.base_image, "What the image is built on; without a value what its Dockerfile names.")
+    ] = None
+    build_args: Annotated[
+        Mapping[str, str],
+        mapping_key(
+            values.variable,
+            "Further build arguments of the image, by name; part of its tag.",
+            whole=values.variable_names,
+        ),
+    ] = field(default_factory=dict)
+    xgboost_version: Annotated[
+        str,
+        Key(values.xgboost_version, "Which of AWS's XGBoost images serves under script_mode: 1.5-1, 1.7-1 or 3.0-5."),
+    ] = "1.5-1"
+    ca_bundle: Annotated[
+        Path | None,
+        Key(
+            values.path,
+            "A PEM file with the certificates of a TLS proxy: used while the image is built and not left in "
+            "it, and by containers that install requirements when they start. A relative path starts at config.yaml's "
+            "folder.",
+        ),
+    ] = None
 
 
-class TrainingSection(_Section):
+class TrainingSection(Section, frozen=True):
     """Where and how the model is trained."""
 
-    instance_type: InstanceType = Field(
-        default=LOCAL, description="local for this machine, or a SageMaker instance type such as ml.m4.2xlarge."
-    )
-    instance_count: Annotated[WholeNumber, Field(ge=1)] = Field(default=1, description="How many hosts train: 1.")
+    instance_type: Annotated[
+        str, Key(values.instance_type, "local for this machine, or a SageMaker instance type such as ml.m4.2xlarge.")
+    ] = LOCAL
+    instance_count: Annotated[int, Key(values.one_host, "How many hosts train: 1.")] = 1
     # the range of SageMaker's MaxRuntimeInSeconds: 28 days
-    max_runtime_seconds: Annotated[WholeNumber, Field(ge=1, le=2_419_200)] = Field(
-        default=3600,
-        description="On SageMaker: a job that runs longer is stopped, and what its model is then is kept, in seconds.",
-    )
-    volume_size_gb: Annotated[WholeNumber, Field(ge=1, le=16_384)] = Field(
-        default=10, description="On SageMaker: the disk of the job's instance, in GB; data and model have to fit."
-    )
-    hyperparameters: Mapping[str, Hyperparameter] = Field(
-        default_factory=lambda: dict(DEFAULT_HYPERPARAMETERS),
-        description="LightGBM's parameters and aliases, with num_boost_round and early_stopping_round among them. "
-        "A mapping given here replaces the default one as a whole; a key without a value is left out.",
-    )
-
-    @field_validator("instance_count")
-    @classmethod
-    def _one_host(cls, count: int) -> int:
-        if count > 1:
-            raise ValueError(f"training on several hosts is not supported yet: 1 is wanted, not {count}")
-        return count
-
-    @field_validator("hyperparameters")
-    @classmethod
-    def _within_limits(cls, values: Mapping[str, HyperparameterValue]) -> Mapping[str, HyperparameterValue]:
-        if len(values) > _MOST_HYPERPARAMETERS:
-            raise ValueError(
-                f"{len(values)} hyperparameters are given; SageMaker takes at most {_MOST_HYPERPARAMETERS}"
-            )
-        for key in values:
-            if len(key) > _LONGEST_HYPERPARAMETER_KEY:
-                raise ValueError(
-                    f"the key {key[:20]}… has {len(key)} characters; SageMaker takes {_LONGEST_HYPERPARAMETER_KEY}"
-                )
-        return values
+    max_runtime_seconds: Annotated[
+        int,
+        Key(
+            values.whole_number(1, 2_419_200),
+            "On SageMaker: a job that runs longer is stopped, and what its model is then is kept, in seconds.",
+        ),
+    ] = 3600
+    volume_size_gb: Annotated[
+        int,
+        Key(
+            values.whole_number(1, 16_384),
+            "On SageMaker: the disk of the job's instance, in GB; data and model have to fit.",
+        ),
+    ] = 10
+    hyperparameters: Annotated[
+        Mapping[str, HyperparameterValue],
+        mapping_key(
+            values.hyperparameter,
+            "LightGBM's parameters and aliases, with num_boost_round and early_stopping_round among them. "
+            "A mapping given here replaces the default one as a whole; a key without a value is left out.",
+            whole=values.hyperparameter_limits,
+            suggested=DEFAULT_HYPERPARAMETERS,
+        ),
+    ] = field(default_factory=lambda: dict(DEFAULT_HYPERPARAMETERS))
 
 
-class EndpointSection(_Section):
+class EndpointSection(Section, frozen=True):
     """Where the model answers."""
 
-    instance_type: InstanceType = Field(
-        default=LOCAL, description="local for this machine, or a SageMaker instance type such as ml.m4.xlarge."
-    )
-    instance_count: Annotated[WholeNumber, Field(ge=1, le=1000)] = Field(
-        default=1, description="On SageMaker: how many instances answer; each is billed."
-    )
-    source_dir: FilePath | None = Field(
-        default=None,
-        description="A folder with inference code of your own, and requirements.txt where it needs packages; it "
-        "becomes the folder code of the model artifact. A relative path starts at config.yaml's folder.",
-    )
-    entry_point: EntryPoint | None = Field(
-        default=None,
-        description="The .py file that defines model_fn, input_fn, predict_fn and output_fn, or transform_fn: in "
-        "source_dir (without a value inference.py), or without a source_dir a path that starts at config.yaml's "
-        "folder.",
-    )
+    instance_type: Annotated[
+        str, Key(values.instance_type, "local for this machine, or a SageMaker instance type such as ml.m4.xlarge.")
+    ] = LOCAL
+    instance_count: Annotated[
+        int, Key(values.whole_number(1, 1000), "On SageMaker: how many instances answer; each is billed.")
+    ] = 1
+    source_dir: Annotated[
+        Path | None,
+        Key(
+            values.path,
+            "A folder with inference code of your own, and requirements.txt where it needs packages; it "
+            "becomes the folder code of the model artifact. A relative path starts at config.yaml's folder.",
+        ),
+    ] = None
+    entry_point: Annotated[
+        Path | None,
+        Key(
+            values.entry_point,
+            "The .py file that defines model_fn, input_fn, predict_fn and output_fn, or transform_fn: in "
+            "source_dir (without a value inference.py), or without a source_dir a path that starts at config.yaml's "
+            "folder.",
+        ),
+    ] = None
     # the range of SageMaker's ContainerStartupHealthCheckTimeoutInSeconds; 480 s is what it waits when not told
-    startup_timeout_seconds: Annotated[WholeNumber, Field(ge=60, le=3600)] = Field(
-        default=480, description="How long the server may take until it answers, in seconds: 60 to 3600."
-    )
+    startup_timeout_seconds: Annotated[
+        int,
+        Key(values.whole_number(60, 3600), "How long the server may take until it answers, in seconds: 60 to 3600."),
+    ] = 480
 
 
-class AwsSection(_Section):
+def _with_subnets(groups: tuple[str, ...], others: Mapping[str, Any]) -> None:
+    if bool(groups) != bool(others.get("subnets", groups)):
+        raise ValueError("aws.subnets and aws.security_groups are given together, or neither")
+
+
+class AwsSection(Section, frozen=True):
     """What stands where in the AWS account."""
 
-    prefix: Prefix = Field(default="demo_lightgbm", description="Begins the key of every object written to S3.")
-    bucket: Bucket | None = Field(
-        default=None,
-        description="The bucket in S3; without a value sagemaker-<region>-<account>, made where it is missing.",
-    )
-    region: Region | None = Field(
-        default=None,
-        description="The region, such as eu-central-1; without a value that of the AWS command line, else "
-        "ap-northeast-1.",
-    )
-    immutable_tags: Annotated[bool, Field(strict=True)] = Field(
-        default=False, description="Whether the tags in a repository that push makes can never name another image."
-    )
-    execution_role: ExecutionRole | None = Field(
-        default=None,
-        description="The role that SageMaker assumes for jobs and endpoints, by name or ARN; without a value that of "
-        "the SageMaker notebook that this runs on.",
-    )
-    kms_key: KmsKey | None = Field(
-        default=None,
-        description="The KMS key, by id, ARN or alias, that encrypts what is in S3 and the disks of instances; without "
-        "a value AWS's own keys do.",
-    )
-    subnets: tuple[Subnet, ...] = Field(
-        default=(), description="The subnets of a VPC that jobs and endpoints are connected to; none without a value."
-    )
-    security_groups: tuple[SecurityGroup, ...] = Field(
-        default=(),
-        validate_default=True,
-        description="The security groups of jobs and endpoints in these subnets.",
-    )
-    network_isolation: Annotated[bool, Field(strict=True)] = Field(
-        default=False, description="Whether the containers of jobs and endpoints are kept from any network."
-    )
+    prefix: Annotated[str, Key(values.prefix, "Begins the key of every object written to S3.")] = "demo_lightgbm"
+    bucket: Annotated[
+        str | None,
+        Key(values.bucket, "The bucket in S3; without a value sagemaker-<region>-<account>, made where it is missing."),
+    ] = None
+    region: Annotated[
+        str | None,
+        Key(
+            values.region,
+            "The region, such as eu-central-1; without a value that of the AWS command line, else ap-northeast-1.",
+        ),
+    ] = None
+    immutable_tags: Annotated[
+        bool, Key(values.truth, "Whether the tags in a repository that push makes can never name another image.")
+    ] = False
+    execution_role: Annotated[
+        str | None,
+        Key(
+            values.execution_role,
+            "The role that SageMaker assumes for jobs and endpoints, by name or ARN; without a value that of "
+            "the SageMaker notebook that this runs on.",
+        ),
+    ] = None
+    kms_key: Annotated[
+        str | None,
+        Key(
+            values.kms_key,
+            "The KMS key, by id, ARN or alias, that encrypts what is in S3 and the disks of instances; without "
+            "a value AWS's own keys do.",
+        ),
+    ] = None
+    subnets: Annotated[
+        tuple[str, ...],
+        Key(
+            values.each(values.subnet),
+            "The subnets of a VPC that jobs and endpoints are connected to; none without a value.",
+        ),
+    ] = ()
+    security_groups: Annotated[
+        tuple[str, ...],
+        Key(
+            values.each(values.security_group),
+            "The security groups of jobs and endpoints in these subnets.",
+            beside=_with_subnets,
+        ),
+    ] = ()
+    network_isolation: Annotated[
+        bool, Key(values.truth, "Whether the containers of jobs and endpoints are kept from any network.")
+    ] = False
 
-    @field_validator("security_groups")
-    @classmethod
-    def _with_subnets(cls, groups: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if bool(groups) != bool(info.data.get("subnets", groups)):
-            raise ValueError("aws.subnets and aws.security_groups are given together, or neither")
-        return groups
 
-
-class LocalSection(_Section):
+class LocalSection(Section, frozen=True):
     """How the program runs when the instance type is local."""
 
-    backend: LocalBackend = Field(
-        default=LocalBackend.AUTO,
-        description="process (a child process), docker (a container), or auto (a container once an image is built).",
-    )
-    environment: Variables = Field(
-        default_factory=dict, description="Further environment variables of the containers, by name."
-    )
-    limits_of: KnownInstanceType | None = Field(
-        default=None,
-        description="An instance type, such as ml.m4.xlarge, whose memory and processors a container gets; without a "
-        "value no limits.",
-    )
-    memory: Memory | None = Field(
-        default=None, description="The most memory of a container, as in 2g; goes before limits_of."
-    )
-    cpus: Annotated[float, Field(strict=True, ge=0.01, allow_inf_nan=False)] | None = Field(
-        default=None, description="The most processors of a container, as in 1.5; goes before limits_of."
-    )
-    network: Annotated[bool, Field(strict=True)] = Field(
-        default=True,
-        description="false: containers reach no network, as with SageMaker's network isolation.",
-    )
+    backend: Annotated[
+        LocalBackend,
+        Key(
+            values.choice(LocalBackend),
+            "process (a child process), docker (a container), or auto (a container once an image is built).",
+        ),
+    ] = LocalBackend.AUTO
+    environment: Annotated[
+        Mapping[str, str],
+        mapping_key(
+            values.variable, "Further environment variables of the containers, by name.", whole=values.variable_names
+        ),
+    ] = field(default_factory=dict)
+    limits_of: Annotated[
+        str | None,
+        Key(
+            values.known_instance_type,
+            "An instance type, such as ml.m4.xlarge, whose memory and processors a container gets; without a "
+            "value no limits.",
+        ),
+    ] = None
+    memory: Annotated[
+        str | None, Key(values.memory, "The most memory of a container, as in 2g; goes before limits_of.")
+    ] = None
+    cpus: Annotated[
+        float | None, Key(values.cpus, "The most processors of a container, as in 1.5; goes before limits_of.")
+    ] = None
+    network: Annotated[
+        bool, Key(values.truth, "false: containers reach no network, as with SageMaker's network isolation.")
+    ] = True
 
 
-class Config(_Section):
+class Config(Section, frozen=True):
     """The whole configuration."""
 
-    project: ProjectSection = Field(default_factory=ProjectSection, description="What the whole is called.")
-    data: DataSection = Field(default_factory=DataSection, description="Which table to learn from.")
-    container: ContainerSection = Field(default_factory=ContainerSection, description="Which container.")
-    training: TrainingSection = Field(default_factory=TrainingSection, description="Where and how to train.")
-    endpoint: EndpointSection = Field(default_factory=EndpointSection, description="Where the model answers.")
-    aws: AwsSection = Field(default_factory=AwsSection, description="What stands where in the AWS account.")
-    local: LocalSection = Field(default_factory=LocalSection, description="How the program runs on this machine.")
+    project: Annotated[ProjectSection, section_key(ProjectSection, "What the whole is called.")] = field(
+        default_factory=ProjectSection
+    )
+    data: Annotated[DataSection, section_key(DataSection, "Which table to learn from.")] = field(
+        default_factory=DataSection
+    )
+    container: Annotated[ContainerSection, section_key(ContainerSection, "Which container.")] = field(
+        default_factory=ContainerSection
+    )
+    training: Annotated[TrainingSection, section_key(TrainingSection, "Where and how to train.")] = field(
+        default_factory=TrainingSection
+    )
+    endpoint: Annotated[EndpointSection, section_key(EndpointSection, "Where the model answers.")] = field(
+        default_factory=EndpointSection
+    )
+    aws: Annotated[AwsSection, section_key(AwsSection, "What stands where in the AWS account.")] = field(
+        default_factory=AwsSection
+    )
+    local: Annotated[LocalSection, section_key(LocalSection, "How the program runs on this machine.")] = field(
+        default_factory=LocalSection
+    )
 
     @property
     def repository_name(self) -> str | None:

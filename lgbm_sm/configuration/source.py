@@ -7,20 +7,17 @@ version 1.1 reads `yes`, `no`, `on` and `off`, which people write for true and f
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import cast
 
 import yaml
 
 from lgbm_sm.configuration.problems import KeyPath, KnownKeys, Origin, Problem, key_paths, known_below, unknown_key
-
-ENVIRONMENT_PREFIX = "LGBM_SM_"
+from lgbm_sm.configuration.settings import ENVIRONMENT_PREFIX, Reading, Setting
 
 _TAG = "tag:yaml.org,2002:"
 _NULL, _BOOL, _INT, _FLOAT, _STR = (_TAG + name for name in ("null", "bool", "int", "float", "str"))
 _DEEPEST_VALUE = 3  # a value is at most a list of scalars; the bound also ends a YAML alias that holds itself
-# from the escapes of double quotes, or from bytes of the command line that are not UTF-8: neither JSON nor pydantic
-# can write it
+# from the escapes of double quotes, or from bytes of the command line that are not UTF-8, which no file can hold
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -47,28 +44,6 @@ _Loader.add_implicit_resolver(
     ),
     list("-+.0123456789"),
 )
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One key and its value. For a key that holds further keys the value is {} (it begins anew) or None (the default).
-
-    `items` says where each element stands when the value is a list.
-    """
-
-    path: KeyPath
-    value: object
-    origin: Origin
-    items: tuple[Origin, ...] = ()
-
-
-@dataclass
-class Reading:
-    """What the readers found, in the order of rising precedence."""
-
-    settings: list[Setting] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 def read_yaml(text: str, file_name: str, known: KnownKeys, reading: Reading) -> None:
@@ -218,8 +193,8 @@ class _Walk:
             Setting(
                 path,
                 value,
-                replace(origin, text=_text(node)),
-                tuple(replace(self._origin_of(item), text=_text(item)) for item in items),
+                origin._replace(text=_text(node)),
+                tuple(self._origin_of(item)._replace(text=_text(item)) for item in items),
             )
         )
 

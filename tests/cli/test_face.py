@@ -26,7 +26,20 @@ LIFECYCLE = [
     "explain",
     "verify",
 ]
-HEAVY = {"pandas", "numpy", "lightgbm", "sklearn", "pyarrow", "boto3", "botocore", "sagemaker", "docker", "scipy"}
+HEAVY = {
+    "pydantic",
+    "psutil",
+    "pandas",
+    "numpy",
+    "lightgbm",
+    "sklearn",
+    "pyarrow",
+    "boto3",
+    "botocore",
+    "sagemaker",
+    "docker",
+    "scipy",
+}
 
 
 def test_commands_stand_in_lifecycle_order_when_help_is_shown(lgbm_sm: CommandLine) -> None:

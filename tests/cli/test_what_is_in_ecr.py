@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from lgbm_sm.entries import Place, PushedImage, Repository
 from lgbm_sm.record import Record
 from tests.cli.conftest import CommandLine
 
-WHERE = {
+WHERE: dict[str, Any] = {
     "project": "demo",
     "place": Place.AWS,
     "created_at": datetime(2026, 11, 24, tzinfo=UTC),
@@ -33,8 +34,8 @@ def pushed(lgbm_sm: CommandLine) -> CommandLine:
     """A record of a repository and of an image in it, in an account that nobody here may enter."""
     record = Record(lgbm_sm.folder / ".lgbm-sm")
     address = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/demo:1"
-    record.add(Repository.model_validate({**WHERE, "name": "123456789012/eu-central-1/demo"}))
-    record.add(PushedImage.model_validate({**WHERE, "name": address, "digests": ("sha256:1",)}))
+    record.add(Repository(name="123456789012/eu-central-1/demo", **WHERE))
+    record.add(PushedImage(name=address, digests=("sha256:1",), **WHERE))
     lgbm_sm.environment |= NO_ACCOUNT
     return lgbm_sm
 

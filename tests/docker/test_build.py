@@ -14,6 +14,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from msgspec import structs
 
 import lgbm_sm
 from lgbm_sm.backends.docker_engine import Engine
@@ -196,7 +197,7 @@ def test_an_image_stays_when_it_is_another_projects_by_now(engine: docker.Docker
     builder.write()
     tag = builder().tag
     [image] = builder.record.images()
-    other = image.model_copy(update={"project": "another", "image_id": "sha256:another"})
+    other = structs.replace(image, project="another", image_id="sha256:another")
     assert delete_image(other, builder.record, builder.engine) == []
     assert engine.images.get(tag).tags == [tag]
     builder.record.add(image)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lgbm_sm.config import DataSection
+from lgbm_sm.configuration.keys import read
 from lgbm_sm.data import PreparedData, prepare_data
 from lgbm_sm.errors import DataError
 
@@ -60,7 +61,7 @@ class DataProject:
         """Run prepare-data with these keys of the section `data`."""
         if "file" in section:
             section.setdefault("name", "mine")
-        return prepare_data(DataSection(**section), objective, base=self.folder, reporter=self.reports)
+        return prepare_data(read(DataSection, section), objective, base=self.folder, reporter=self.reports)
 
     def refusal(self, objective: str = "regression", **section: Any) -> DataError:
         """The error that prepare-data ends with; nothing may have been written."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lgbm_sm.config import EndpointSection
+from lgbm_sm.configuration.keys import read
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.inference_source import (
     InferenceSource,
@@ -102,7 +103,7 @@ def test_a_name_is_refused_when_nothing_has_it(section: dict[str, Path], said: s
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "serve.py").write_text(PREDICT)
     with pytest.raises(ConfigError) as caught:
-        find_source(EndpointSection(**section), tmp_path)
+        find_source(read(EndpointSection, section), tmp_path)
     assert said in caught.value.message
 
 

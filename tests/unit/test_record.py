@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import ExitCode, RecordError
@@ -54,7 +55,7 @@ def test_an_update_says_so_when_the_entry_is_gone(tmp_path: Path) -> None:
     record = Record(tmp_path)
     entry = job(record, "a")
     record.add(entry)
-    assert record.update(entry.model_copy(update={"status": TrainingJobStatus.COMPLETED}))
+    assert record.update(structs.replace(entry, status=TrainingJobStatus.COMPLETED))
     record.remove(entry)
     record.remove(entry)
     assert not record.update(entry)

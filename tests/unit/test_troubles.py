@@ -19,6 +19,7 @@ from lightgbm.basic import LightGBMError
 from lgbm_sm import cli  # noqa: F401 - the commands
 from lgbm_sm.commands.program import app
 from lgbm_sm.config import Config
+from lgbm_sm.configuration.keys import known_keys
 from lgbm_sm.troubles import TROUBLES, find_troubles
 from tests.runtime.training_jobs import csv_text, make_job
 
@@ -176,13 +177,8 @@ def test_each_trouble_has_been_seen_and_says_all_that_it_must() -> None:
 
 
 def test_remedies_name_keys_that_the_configuration_has() -> None:
-    sections = Config.model_fields
-    known = {
-        f"{section}.{key}"
-        for section, field in sections.items()
-        if field.annotation is not None
-        for key in field.annotation.model_fields
-    }
+    sections = known_keys(Config)
+    known = {f"{section}.{key}" for section, keys in sections.items() for key in keys}
     named = {key for trouble in TROUBLES for key in re.findall(rf"\b(?:{'|'.join(sections)})\.[a-z_]+", trouble.remedy)}
     assert named <= known | {"training.hyperparameters.early_stopping_round"}
 

@@ -1,0 +1,173 @@
+"""What `lgbm-sm run` on Boston, as child processes, takes beyond what its work takes anyway.
+
+Each round measures, one after the other: the import of pandas and of scikit-learn's split; the bare program's training
+on the same data; the bare server from its start to its first answer; and the whole `lgbm-sm run`, in a folder that
+holds nothing. Prints the medians of wall time and of the processor's time (user and system, children included), and
+the command's share of the sum of the other three, as text on stderr and as JSON on stdout. Exit code 1: it takes more
+than 1.3 times that sum in wall time.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from lgbm_sm.backends import TrainingInputs, opt_ml
+from lgbm_sm.config import Config
+from lgbm_sm.schema import Split, load_schema, training_channels, verify_split
+from lgbm_sm.shipped import containers_path
+
+LIMIT = 1.3
+IMPORTS = [sys.executable, "-c", "import pandas; from sklearn.model_selection import train_test_split"]
+LGBM_SM = str(Path(sys.executable).with_name("lgbm-sm"))
+PROGRAM = [sys.executable, "-P", "-m", "lgbm_runtime"]
+PARTS = ("imports", "training", "server to first answer")
+WHOLE = "lgbm-sm run"
+FIRST_ANSWER_SECONDS = 60.0
+
+
+class Cost(NamedTuple):
+    """In seconds: wall time, and the processor's in user and system mode."""
+
+    wall: float
+    cpu: float
+
+
+class Workbench:
+    """Data that is prepared once, and what is measured on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        # compiled at the first run, whatever the environment says of that
+        self._environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        self._environment["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+        self._program_environment = {**self._environment, "PYTHONPATH": str(containers_path() / "runtime")}
+        prepared = folder / "prepared"
+        prepared.mkdir()
+        self._run([LGBM_SM, "train", "--set", "local.backend=process"], prepared, self._prepare(prepared))
+        self._data = prepared / "data"
+        (self._artifact_path,) = prepared.glob(".lgbm-sm/jobs/*/output/model.tar.gz")
+        test_path = verify_split(self._data, load_schema(self._data), Split.TEST)
+        self._row = test_path.read_bytes().splitlines()[0]
+
+    def _prepare(self, folder: Path) -> dict[str, str]:
+        self._run([LGBM_SM, "prepare-data"], folder, self._environment)
+        return self._environment
+
+    @staticmethod
+    def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+        subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+
+    def imports(self) -> None:
+        """What a script of one's own begins with."""
+        self._run(IMPORTS, self._folder, self._environment)
+
+    def training(self) -> None:
+        """The program that `train` starts, on a tree of its own."""
+        root = self._folder / "training"
+        inputs = TrainingInputs(training_channels(self._data), Config().training.hyperparameters)
+        opt_ml.lay_out_training(root, inputs, "lo")
+        self._run([*PROGRAM, "train", "--root", str(root)], self._folder, self._program_environment)
+
+    def serving(self) -> None:
+        """The program that `deploy` starts; on a socket that is bound already, as there."""
+        root = self._folder / "serving"
+        opt_ml.lay_out_serving(root, self._artifact_path, {})
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            descriptor = listener.fileno()
+            server = subprocess.Popen(
+                [*PROGRAM, "serve", "--root", str(root), "--fd", str(descriptor)],
+                env=self._program_environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(descriptor,),
+            )
+            port = listener.getsockname()[1]
+        try:
+            self._first_answer(port)
+        finally:
+            server.send_signal(signal.SIGKILL)
+            server.wait()
+
+    def _first_answer(self, port: int) -> None:
+        """Returns when a row is answered: the socket takes the request before the server does."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=FIRST_ANSWER_SECONDS)
+        connection.request("POST", "/invocations", self._row, {"Content-Type": "text/csv"})
+        answer = connection.getresponse()
+        if answer.status != http.client.OK:
+            raise RuntimeError(f"the server answered {answer.status}: {answer.read().decode()}")
+        connection.close()
+
+    def whole(self) -> None:
+        """All of it, from nothing."""
+        folder = self._folder / "run"
+        folder.mkdir()
+        self._run([LGBM_SM, "run", "--set", "local.backend=process"], folder, self._environment)
+
+    def clear(self) -> None:
+        """Remove what the last measurement has made; no part of any."""
+        for name in ("training", "serving", "run"):
+            opt_ml.remove_tree(self._folder / name)
+
+
+def cost_of(measured: Callable[[], None]) -> Cost:
+    """What it takes, with the processes that it starts and waits for."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    measured()
+    wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def measure(rounds: int, folder: Path) -> dict[str, list[Cost]]:
+    """The costs by what was measured; the first round fills the caches and does not count."""
+    bench = Workbench(folder)
+    subjects = dict(zip((*PARTS, WHOLE), (bench.imports, bench.training, bench.serving, bench.whole), strict=True))
+    costs: dict[str, list[Cost]] = {name: [] for name in subjects}
+    for _ in range(rounds + 1):
+        for name, measured in subjects.items():
+            costs[name].append(cost_of(measured))
+            bench.clear()
+    return {name: found[1:] for name, found in costs.items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7, help="rounds that count [7]")
+    rounds = parser.parse_args().rounds
+    folder = Path(tempfile.mkdtemp())
+    try:
+        costs = measure(rounds, folder)
+    finally:
+        shutil.rmtree(folder)
+    medians = {name: Cost(*(median(values) for values in zip(*found, strict=True))) for name, found in costs.items()}
+    whole = medians[WHOLE]
+    wall_ratio = whole.wall / sum(medians[name].wall for name in PARTS)
+    cpu_ratio = whole.cpu / sum(medians[name].cpu for name in PARTS)
+    for name, cost in medians.items():
+        print(f"{name:<24} wall {cost.wall:6.2f} s   cpu {cost.cpu:6.2f} s", file=sys.stderr)
+    print(f"{'ratio to the sum':<24} wall {wall_ratio:6.2f}     cpu {cpu_ratio:6.2f}", file=sys.stderr)
+    figures = {name: cost._asdict() for name, cost in medians.items()}
+    print(
+        json.dumps({"rounds": rounds, "medians": figures, "wall_ratio": wall_ratio, "cpu_ratio": cpu_ratio}, indent=1)
+    )
+    return int(wall_ratio > LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
