@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from typer.exceptions import TyperException
 
-from lgbm_sm.commands import life, overview, permissions, removal, trouble  # noqa: F401 - in this order the commands are listed
+from lgbm_sm.commands import life, load, overview, permissions, removal, trouble  # noqa: F401 - in this order the commands are listed
 from lgbm_sm.commands.program import app
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import ExitCode, LgbmSmError, OutputClosedError

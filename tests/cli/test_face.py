@@ -16,6 +16,7 @@ LIFECYCLE = [
     "train",
     "deploy",
     "predict",
+    "bench",
     "status",
     "logs",
     "config",
