@@ -47,7 +47,7 @@ def advise(steps: Sequence[Step], traffic: Traffic, *, instances: int, instance:
         sentences.append("This program was the limit there: the server carries at least that much, perhaps more.")
     needed = None
     if traffic.rate is not None:
-        needed = math.ceil(traffic.rate / each)
+        needed = max(1, math.ceil(traffic.rate / each))
         sentences.append(
             f"{traffic.rate:,.6g} requests/s need {needed} x {instance}. That assumes: the requests are spread evenly, "
             f"each instance carries what one did here ({each:,.0f} requests/s), and nothing is kept in reserve for "

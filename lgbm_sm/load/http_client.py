@@ -45,17 +45,18 @@ def parse_url(url: str) -> Address:
     Raises:
         UsageError: it is no such URL.
     """
-    parts = urllib.parse.urlsplit(url)
+    refusal = UsageError(f"--url {url}: no HTTP address", "pass one such as http://127.0.0.1:8080/invocations")
     try:
+        parts = urllib.parse.urlsplit(url)
         port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or not _PRINTABLE.fullmatch(url):
-        raise UsageError(f"--url {url}: no HTTP address", "pass one such as http://127.0.0.1:8080/invocations")
+    except ValueError as error:
+        raise refusal from error
+    is_plain = _PRINTABLE.fullmatch(url) and "@" not in parts.netloc  # a password would be dropped unsaid
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
+        raise refusal
     is_https = parts.scheme == "https"
-    authority = parts.netloc.rpartition("@")[2]
     target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    return Address(parts.hostname, port or (443 if is_https else 80), is_https, authority, target)
+    return Address(parts.hostname, port or (443 if is_https else 80), is_https, parts.netloc, target)
 
 
 @dataclass

@@ -3,15 +3,15 @@
 import itertools
 import json
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
 from lgbm_sm.batches import csv_records, is_header, json_rows, lines_with_content
 from lgbm_sm.errors import DataError
 
-MOST_ROWS = 100_000  # of the input: what varies beyond them no cache and no branch predictor remembers
-MOST_BYTES = 64 * 1024 * 1024  # of all bodies together
+MOST_ROWS = 100_000  # of the input: more of them would vary the load no further
+MOST_BYTES = 64 * 1024 * 1024  # of the input, and of all bodies together
 _JSON_LINES_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 
 
@@ -39,12 +39,12 @@ def cut_requests(
     media_type = content_type.partition(";")[0].strip().lower()
     before, between, after = b"", b"", b""
     if media_type == "text/csv":
-        records = list(itertools.islice(csv_records(stream), MOST_ROWS + 1))
+        records = _first(csv_records(stream), most_bytes)
         if records and is_header(records[0], feature_names):
             before = _ended(records.pop(0))
         records = [_ended(record) for record in records]
     elif media_type in _JSON_LINES_TYPES:
-        records = [_ended(line) for line in itertools.islice(lines_with_content(stream), MOST_ROWS)]
+        records = [_ended(line) for line in _first(lines_with_content(stream), most_bytes)]
     elif media_type == "application/json":
         before, between, after = b'{"instances": [', b", ", b"]}"
         records = [json.dumps(row).encode() for row in _json_rows(stream.read())[:MOST_ROWS]]
@@ -52,7 +52,6 @@ def cut_requests(
         records, rows = [body for body in [stream.read()] if body], 1
     if not records:
         raise DataError("the input holds no row", "pass a file with at least one row of features")
-    records = records[:MOST_ROWS]
     # after so many bodies the first begins anew
     count = len(records) // math.gcd(len(records), rows)
     mean_bytes = sum(map(len, records)) / len(records) * rows
@@ -60,6 +59,17 @@ def cut_requests(
     endless = itertools.cycle(records)
     bodies = [before + between.join(itertools.islice(endless, rows)) + after for _ in range(count)]
     return Load(bodies, rows, min(len(records), count * rows), content_type)
+
+
+def _first(records: Iterable[bytes], most_bytes: int) -> list[bytes]:
+    """The first of them, and so many that memory suffices."""
+    taken: list[bytes] = []
+    for record in itertools.islice(records, MOST_ROWS + 1):  # one may be a header
+        taken.append(record)
+        most_bytes -= len(record)
+        if most_bytes <= 0:
+            break
+    return taken
 
 
 def _ended(record: bytes) -> bytes:

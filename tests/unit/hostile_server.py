@@ -55,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
     def answer_stuck(self) -> None:
         """The first is answered, then none before the client has lost its patience."""
         if self.number > 1:
-            time.sleep(1)
+            time.sleep(2.5)
         self._answer(200, b"1.5\n")
 
     def answer_failing(self) -> None:
