@@ -36,22 +36,19 @@ class Batch:
 def csv_batches(stream: IO[bytes], feature_names: Collection[str], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
     """Batches of CSV records; a header is repeated in each. Blank lines are no rows.
 
-    The first record is a header when one of its cells is a feature name and none is a number or missing: the
-    rule by which the server knows one.
-
     Raises:
         DataError: one row alone is larger than `maximum_bytes`.
     """
-    first = next(_csv_records(stream), None)
+    first = next(csv_records(stream), None)
     if first is None:
         return
-    is_header = _is_header(first, feature_names)
-    yield from _cut(stream, b"" if is_header else first, maximum_bytes, first if is_header else b"", _csv_records)
+    header = first if is_header(first, feature_names) else b""
+    yield from _cut(stream, b"" if header else first, maximum_bytes, header, csv_records)
 
 
 def json_lines_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
     """Batches of JSON Lines; blank lines are no rows. Raises DataError when one line is too large."""
-    yield from _cut(stream, b"", maximum_bytes, b"", _lines)
+    yield from _cut(stream, b"", maximum_bytes, b"", lines_with_content)
 
 
 def json_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
@@ -67,7 +64,7 @@ def json_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterato
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise DataError(f"the input is not JSON: {error}", "pass --content-type for another format") from error
-    rows = _json_rows(document)
+    rows = json_rows(document)
     if len(body) <= maximum_bytes:
         yield Batch(body, 1, len(rows))
         return
@@ -75,7 +72,8 @@ def json_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterato
         yield Batch(b"[" + b",".join(batch.body.splitlines()) + b"]", batch.first_row, batch.rows)
 
 
-def _json_rows(document: Any) -> list[Any]:
+def json_rows(document: Any) -> list[Any]:
+    """The rows of a JSON document: see json_batches."""
     if isinstance(document, dict):
         if "instances" not in document:
             return [document]
@@ -116,7 +114,7 @@ def _cut(
     while True:
         block += stream.read(max(0, maximum_bytes - len(header) - len(block)))
         at_end = len(block) < maximum_bytes - len(header)
-        quoted = records_of is _csv_records and b'"' in block
+        quoted = records_of is csv_records and b'"' in block
         end = len(block) if at_end else _end_of_records(block, quoted=quoted)
         if len(header) + len(block) > maximum_bytes or not end:
             # one record is larger: told by the way that knows its length
@@ -155,12 +153,16 @@ def _lines_after(block: bytes, stream: IO[bytes]) -> Iterator[bytes]:
     yield from stream
 
 
-def _lines(lines: Iterable[bytes]) -> Iterator[bytes]:
+def lines_with_content(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines that are not blank."""
     return (line for line in lines if line.strip())
 
 
-def _csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Physical lines, joined where a quoted cell holds a line end: its quotes are then odd in number."""
+def csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Records that are not blank: physical lines, joined where a quoted cell holds a line end.
+
+    Its quotes are then odd in number.
+    """
     record = b""
     for line in lines:
         record += line
@@ -173,7 +175,11 @@ def _csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield record
 
 
-def _is_header(record: bytes, feature_names: Collection[str]) -> bool:
+def is_header(record: bytes, feature_names: Collection[str]) -> bool:
+    """Whether a first record names columns: one of its cells is a feature name, and none is a number or missing.
+
+    It is the rule by which the server knows a header.
+    """
     text = record.decode("utf-8-sig", errors="replace")
     cells = next(csv.reader(io.StringIO(text)), [])
     return any(cell in feature_names for cell in cells) and not any(_is_number_or_missing(cell) for cell in cells)

@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from lgbm_sm.commands import (  # noqa: F401 - in this order the commands are listed
     beginning,
     life,
+    load,
     overview,
     permissions,
     removal,

@@ -114,7 +114,7 @@ def _invoke(
     sender: Sender
     if endpoint.place is Place.AWS:
         account = workspace.accounts.get(endpoint.region, endpoint.account)
-        sender = RuntimeSender(endpoint, account, headers, invocation.PARALLEL_REQUESTS)
+        sender = RuntimeSender(endpoint.name, account, headers, invocation.PARALLEL_REQUESTS)
     else:
         sender = HttpSender(endpoint, headers, invocation.PARALLEL_REQUESTS)
     return invocation.invoke(endpoint, sender, stream, request, write=write, reporter=workspace.reporter)

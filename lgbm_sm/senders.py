@@ -78,20 +78,30 @@ class HttpSender:
 
 
 class RuntimeSender:
-    """To an endpoint of SageMaker's."""
+    """To an endpoint of SageMaker's, by its name. `attempts` are made at what AWS throttles."""
 
-    def __init__(self, endpoint: Endpoint, account: AwsAccount, headers: Mapping[str, str], parallel: int) -> None:
+    def __init__(
+        self,
+        endpoint_name: str,
+        account: AwsAccount,
+        headers: Mapping[str, str],
+        parallel: int,
+        *,
+        attempts: int = _ATTEMPTS,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
         from botocore.config import Config
 
         settings = Config(
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
+            read_timeout=read_seconds,
             retries={"total_max_attempts": 1},
             max_pool_connections=parallel,
         )
+        self._attempts = attempts
         self._runtime = account.session.client("sagemaker-runtime", region_name=account.region, config=settings)
         self.parameters = {
-            "EndpointName": endpoint.name,
+            "EndpointName": endpoint_name,
             "ContentType": headers["Content-Type"],
             "Accept": headers["Accept"],
         }
@@ -100,11 +110,11 @@ class RuntimeSender:
 
     def send(self, body: bytes) -> Response:
         """See Sender."""
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(self._attempts):
             try:
                 return self._send_once(body)
             except AwsError as error:
-                if "Throttl" not in error.code or attempt == _ATTEMPTS - 1:
+                if "Throttl" not in error.code or attempt == self._attempts - 1:
                     raise
             time.sleep(random.uniform(0.5, 1.0) * 2**attempt / 2)  # noqa: S311 - spreads calls, keeps no secret
         raise AssertionError  # the last attempt returns or raises

@@ -50,6 +50,18 @@ class TrainingInputs(NamedTuple):
     hyperparameters: Mapping[str, HyperparameterValue]
 
 
+@dataclass(frozen=True)
+class Consumption:
+    """What an endpoint's programs have used until `at`, a time in seconds that only grows: processor seconds so far.
+
+    Memory in bytes is what they hold at that time; what several share counts once.
+    """
+
+    at: float
+    cpu_seconds: float
+    memory_bytes: int
+
+
 class TrainingRun(Protocol):
     """A training program that has been started."""
 
@@ -133,3 +145,6 @@ class LocalBackend(TrainingBackend, Protocol):
         Raises:
             EndpointError: it cannot be started.
         """
+
+    def consumption(self, endpoint: Endpoint) -> Consumption | None:
+        """What the endpoint's programs use; None where nothing of it can be seen."""

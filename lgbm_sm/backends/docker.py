@@ -4,6 +4,7 @@ A container is known by its labels: the project, the kind and the name of what r
 two checkouts never see one another's. What carries no such labels is never touched.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lgbm_sm.backends import (
     STOP_SERVING_SECONDS,
     STOP_TRAINING_SECONDS,
+    Consumption,
     Ending,
     TrainingEnding,
     TrainingInputs,
@@ -252,6 +254,21 @@ class DockerBackend:
             for container in self.containers_of(entry):
                 return bytes(container.logs())
         return entry.log_path.read_bytes() if entry.log_path.exists() else b""
+
+    def consumption(self, endpoint: Endpoint) -> Consumption | None:
+        """By the engine's statistics; see LocalBackend. Memory is without what the kernel only keeps of files."""
+        with engine_errors(f"the statistics of {endpoint.name} cannot be read", EngineError):
+            for container in self._containers(endpoint):
+                before = time.monotonic()
+                stats: Any = container.stats(stream=False, one_shot=True)
+                memory = stats["memory_stats"]
+                if "usage" not in memory:  # has ended
+                    return None
+                details = memory.get("stats", {})
+                files = details.get("inactive_file", details.get("total_inactive_file", 0))  # cgroups v2, v1
+                seconds = stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+                return Consumption((before + time.monotonic()) / 2, seconds, memory["usage"] - files)
+        return None
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
         """Containers and networks that carry this work folder's label and belong to no entry; see Backend."""

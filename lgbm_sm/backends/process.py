@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lgbm_sm.backends import (
     STOP_SERVING_SECONDS,
     STOP_TRAINING_SECONDS,
+    Consumption,
     Ending,
     TrainingEnding,
     TrainingInputs,
@@ -166,6 +167,17 @@ class ProcessBackend:
         with suppress(FileNotFoundError):
             return entry.log_path.read_bytes()
         return b""
+
+    def consumption(self, endpoint: Endpoint) -> Consumption | None:
+        """By the system's own count for each process; see LocalBackend."""
+        seconds, memory_bytes, seen = 0.0, 0, False
+        for process in _find_programs(endpoint.folder):
+            with suppress(psutil.Error):  # ended meanwhile, or not to be looked at
+                times, memory = process.cpu_times(), process.memory_full_info()
+                seconds += times.user + times.system
+                memory_bytes += getattr(memory, "pss", memory.uss)  # macOS knows only what is not shared
+                seen = True
+        return Consumption(time.monotonic(), seconds, memory_bytes) if seen else None
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
         """Folders without an entry, and programs whose folder may be deleted; see Backend."""

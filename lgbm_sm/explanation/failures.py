@@ -89,7 +89,7 @@ def _find_entry(workspace: Workspace, name: str) -> Entry:
         )
     account = workspace.accounts.get(workspace.config.aws.region)
     resources = SageMakerResources(account)
-    where = {
+    where: dict[str, Any] = {
         "name": name,
         "project": workspace.config.project.name,
         "place": Place.AWS,

@@ -17,6 +17,7 @@ LIFECYCLE = [
     "train",
     "deploy",
     "predict",
+    "bench",
     "status",
     "logs",
     "config",

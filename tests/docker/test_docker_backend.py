@@ -83,6 +83,15 @@ def stop_when_there_is_a_container(
     return str(conversation)
 
 
+def test_cpu_and_memory_of_a_container_are_seen_when_it_is_loaded(trained: CommandLine) -> None:
+    trained("deploy")
+    said = trained("bench", "--concurrency", "2", "--seconds", "0.6", "--most-requests", "2000", "--output", "json")
+    [step] = json.loads(said.stdout)["steps"]
+    assert step["errors"] == {}
+    assert step["server"]["cpus"] > 0
+    assert 10e6 < step["server"]["memory_bytes"] < 2e9
+
+
 @pytest.mark.parametrize("arguments", [("train", *ENDLESS), ("deploy",)])
 def test_cleanup_clears_the_container_when_the_command_was_killed(
     engine: docker.DockerClient, trained: CommandLine, arguments: tuple[str, ...]

@@ -112,7 +112,12 @@ def test_limits_name_the_time_that_is_configured() -> None:
 def started(folder: Path, settings: ContainerSettings, *, serves: bool) -> NotingEngine:
     engine = NotingEngine(NO_ENGINE)
     backend = DockerBackend(engine, settings, "image:1")
-    where = {"name": "demo-1", "project": "demo", "place": Place.DOCKER, "created_at": datetime.now(UTC)}
+    where: dict[str, Any] = {
+        "name": "demo-1",
+        "project": "demo",
+        "place": Place.DOCKER,
+        "created_at": datetime.now(UTC),
+    }
     if serves:
         (folder / "ml" / "model").mkdir(parents=True)
         backend.start_serving(Endpoint(**where, folder=folder, training_job="j"), {"SAGEMAKER_PROGRAM": "mine.py"})

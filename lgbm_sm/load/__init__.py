@@ -1,0 +1,1 @@
+"""What `bench` is made of: requests of real rows, clients that send them, figures of what came back."""
