@@ -50,8 +50,7 @@ class TrainingInputs(NamedTuple):
     hyperparameters: Mapping[str, HyperparameterValue]
 
 
-@dataclass(frozen=True)
-class Consumption:
+class Consumption(NamedTuple):
     """What an endpoint's programs have used until `at`, a time in seconds that only grows: processor seconds so far.
 
     Memory in bytes is what they hold at that time; what several share counts once.

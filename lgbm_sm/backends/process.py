@@ -170,8 +170,10 @@ class ProcessBackend:
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
         """By the system's own count for each process; see LocalBackend."""
+        import psutil
+
         seconds, memory_bytes, seen = 0.0, 0, False
-        for process in _find_programs(endpoint.folder):
+        for process in find_programs(endpoint.folder):
             with suppress(psutil.Error):  # ended meanwhile, or not to be looked at
                 times, memory = process.cpu_times(), process.memory_full_info()
                 seconds += times.user + times.system
