@@ -16,6 +16,7 @@ from tests.docker.conftest import (  # noqa: F401 - fixtures
     docker_session,
     engine,
     pytest_runtest_makereport,
+    toolkit_image,
 )
 
 ROLE = "lgbm-sm-execution"
