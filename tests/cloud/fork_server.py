@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -26,6 +27,8 @@ MODULES = (
 
 def run(request: dict[str, Any]) -> None:
     """In the child."""
+    # a shell may have started the tests in the background, where an interrupt is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for descriptor, path in enumerate(request["output"], 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

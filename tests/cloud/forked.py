@@ -45,10 +45,10 @@ class ForkServer:
         finally:
             self.pid = 0
 
-    def kill(self) -> None:
-        """The command that runs."""
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to the command that runs."""
         wait_until(lambda: self.pid != 0)
-        os.kill(self.pid, signal.SIGKILL)
+        os.kill(self.pid, number)
 
     def close(self) -> None:
         assert self._process.stdin is not None

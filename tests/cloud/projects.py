@@ -12,10 +12,10 @@ from typing import Any
 import docker
 
 from tests.cli.conftest import CommandLine
-from tests.cloud.conftest import ROLE, make_role
 from tests.cloud.emulator import ACCOUNT, REGION, Emulator
 from tests.cloud.emulator.containers import RUN_LABEL
 from tests.cloud.forked import ForkedCommandLine, ForkServer
+from tests.cloud.roles import ROLE, make_role
 
 DEFAULT_BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 PREFIX = "demo_lightgbm"
@@ -59,7 +59,8 @@ def cloud_project(
     }
     environment = {f"LGBM_SM_{section}": value for section, value in sections.items()}
     environment |= {**aws.environment(), "HOME": str(folder)}
-    command_line = ForkedCommandLine(folder, environment, server)
+    # to push all layers takes long where others work on the machine too
+    command_line = ForkedCommandLine(folder, environment, timeout_seconds=600, server=server)
     yield command_line
     aws.permissions.reset()
     aws.faults.reset()
