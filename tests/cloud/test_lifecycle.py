@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -19,6 +20,7 @@ from tests.cloud.scripted_image import scripted_image
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(900)]
 
+WATCH = Path(__file__).with_name("watch")
 ISOLATED = {
     "AWS__KMS_KEY": "1234abcd-12ab-34cd-56ef-1234567890ab",
     "AWS__SUBNETS": '["subnet-0123456789"]',
@@ -45,6 +47,8 @@ class Life:
     after: list[str] = field(default_factory=list)
     containers_after: list[str] = field(default_factory=list)
     theirs: bytes = b""
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    port: int = 0
 
     def result(self, command: str) -> dict[str, Any]:
         given: dict[str, Any] = json.loads(self.finished[command].stdout)
@@ -80,6 +84,8 @@ def life(
         lgbm_sm("cleanup", "--yes", *here)
         life = Life(lgbm_sm, held(aws), running(engine, docker_session), local)
         aws.faults.calls.clear()
+        watched = tmp_path_factory.mktemp("watched")
+        lgbm_sm.environment |= {"PYTHONPATH": str(WATCH), "WATCH_FOLDER": str(watched)}
         for command, *arguments in (
             ("prepare-data", "--upload"),
             ("build",),
@@ -88,6 +94,7 @@ def life(
             ("deploy",),
             ("predict",),
             ("status",),
+            ("doctor",),
         ):
             life.finished[command] = lgbm_sm(command, *arguments, "--output", "json")
         life.meanwhile = held(aws)
@@ -95,6 +102,9 @@ def life(
         life.finished["cleanup"] = lgbm_sm("cleanup", "--yes", "--output", "json")
         life.after, life.containers_after = held(aws), running(engine, docker_session)
         life.theirs = theirs.invoke(b"hello")
+        life.port = int(aws.url.rpartition(":")[2])
+        told = [json.loads(path.read_text()) for path in watched.iterdir()]
+        life.told = {one["arguments"][0]: one for one in told if one["arguments"]}
         yield life
 
 
@@ -203,3 +213,20 @@ def test_what_is_put_into_s3_is_encrypted_with_the_key(life: Life) -> None:
     headers = {name.lower(): value for name, value in life.requests["s3:PutObject"].headers.items()}
     assert headers["x-amz-server-side-encryption"] == "aws:kms"
     assert headers["x-amz-server-side-encryption-aws-kms-key-id"] == ISOLATED["AWS__KMS_KEY"]
+
+
+def test_only_what_makes_something_on_sagemaker_imports_its_sdk(life: Life) -> None:
+    importing = {
+        command for command, told in life.told.items() if any(name.startswith("sagemaker") for name in told["modules"])
+    }
+    assert set(life.told) == {*life.finished}
+    assert importing == {"train", "deploy"}
+
+
+def test_nobody_is_called_but_aws_and_the_engine(life: Life) -> None:
+    """AWS by the address that stands for it; the engine sends the layers of images by itself."""
+    aws = ("127.0.0.1", life.port)
+    for command, told in life.told.items():
+        # the address of a socket on this machine is a path, and JSON has lists for tuples
+        called = {tuple(address) for address in told["addresses"] if isinstance(address, list)}
+        assert called == (set() if command == "build" else {aws}), command
