@@ -91,9 +91,9 @@ def get_endpoint(workspace: Workspace) -> Endpoint:
     """
     project, instance_type = workspace.config.project.name, workspace.config.endpoint.instance_type
     on_sagemaker = instance_type != LOCAL
-    in_service = [
-        endpoint for endpoint in workspace.record.endpoints(project) if endpoint.status is EndpointStatus.IN_SERVICE
-    ]
+    # one that is updated answers on, and so does one whose update was killed
+    answering = (EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING)
+    in_service = [endpoint for endpoint in workspace.record.endpoints(project) if endpoint.status in answering]
     wanted = [endpoint for endpoint in in_service if (endpoint.place is Place.AWS) == on_sagemaker]
     if not wanted:
         elsewhere = f"; {in_service[-1].name} is elsewhere" if in_service else ""

@@ -2,12 +2,13 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # what a developer's shell, a CI service or the make that runs the suite sets would change what the commands do
 _FOREIGN = ("CI", "FORCE_COLOR", "NO_COLOR", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 # what the suite itself is told; the processes that pytest-xdist starts see it too
-_OURS = ("LGBM_SM_TEST_DOCKER", "LGBM_SM_DEBIAN_MIRROR")
+_OURS = ("LGBM_SM_TEST_DOCKER", "LGBM_SM_TEST_EXECUTION_ROLE", "LGBM_SM_DEBIAN_MIRROR")
 for _name in list(os.environ):
     if (_name.startswith(("LGBM_SM_", "SAGEMAKER_")) and _name not in _OURS) or _name in _FOREIGN:
         del os.environ[_name]
@@ -18,3 +19,19 @@ os.environ["LGBM_SM_LOCAL__BACKEND"] = "process"
 # hypothesis has a profile of its own for CI; deadlines measure the machine, not the code
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--run-aws", action="store_true", help="also run what calls a real AWS account, which costs money there"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without `--run-aws` no test of a real account is run, nor counted as one that was left out."""
+    if config.getoption("--run-aws"):
+        return
+    deselected = [item for item in items if item.get_closest_marker("aws")]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]

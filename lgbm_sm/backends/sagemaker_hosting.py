@@ -16,7 +16,9 @@ from lgbm_sm.configuration.instance_types import has_local_storage
 from lgbm_sm.errors import AwsError
 
 VARIANT = "AllTraffic"
-_EXISTS = "already existing"  # SageMaker has no code of its own for it
+# SageMaker has no codes of their own for these
+_EXISTS = "already existing"
+_CHANGES = "in-progress"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def create_model(name: str, artifact_uri: str, plan: HostingPlan) -> None:
     """Raises AwsError when SageMaker refuses it, or does not answer."""
     from sagemaker.core.resources import Model
 
-    with _created(f"model {name}"):
+    with _counted_as_done(_EXISTS), aws_errors(f"model {name}", "cannot be created"):
         Model.create(**model_request(name, artifact_uri, plan), **_where(plan))
 
 
@@ -80,7 +82,7 @@ def create_config(name: str, plan: HostingPlan) -> None:
     """Raises AwsError when SageMaker refuses it, or does not answer."""
     from sagemaker.core.resources import EndpointConfig
 
-    with _created(f"endpoint config {name}"):
+    with _counted_as_done(_EXISTS), aws_errors(f"endpoint config {name}", "cannot be created"):
         EndpointConfig.create(**config_request(name, plan), **_where(plan))
 
 
@@ -88,15 +90,18 @@ def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> None:
     """Raises AwsError when SageMaker refuses it, or does not answer."""
     from sagemaker.core.resources import Endpoint
 
-    with _created(f"endpoint {name}"):
+    with _counted_as_done(_EXISTS), aws_errors(f"endpoint {name}", "cannot be created"):
         Endpoint.create(endpoint_name=name, endpoint_config_name=config_name, tags=tags(plan.project), **_where(plan))
 
 
 def update_endpoint(name: str, config_name: str, plan: HostingPlan) -> None:
-    """Raises AwsError when SageMaker refuses it, or does not answer."""
+    """Raises AwsError when SageMaker refuses it, or does not answer.
+
+    It was in service a moment ago: if it changes, that is our own call, whose answer was lost. Its config will tell.
+    """
     from sagemaker.core.resources import Endpoint
 
-    with aws_errors(f"endpoint {name}", "cannot be updated"):
+    with _counted_as_done(_CHANGES), aws_errors(f"endpoint {name}", "cannot be updated"):
         endpoint = Endpoint.get(endpoint_name=name, **_where(plan))
         endpoint.endpoint_config_name = config_name
         endpoint.update()
@@ -107,10 +112,9 @@ def _where(plan: HostingPlan) -> dict[str, Any]:
 
 
 @contextmanager
-def _created(what: str) -> Iterator[None]:
+def _counted_as_done(words: str) -> Iterator[None]:
     try:
-        with aws_errors(what, "cannot be created"):
-            yield
+        yield
     except AwsError as error:
-        if _EXISTS not in error.message:
+        if words not in error.message:
             raise

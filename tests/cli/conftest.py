@@ -13,10 +13,11 @@ import pytest
 
 @dataclass
 class CommandLine:
-    """Runs `lgbm-sm` in `folder`. `environment` is added to this process's own."""
+    """Runs `lgbm-sm` in `folder`, each time so long at most. `environment` is added to this process's own."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    timeout_seconds: float = 110
 
     def start(self, *arguments: str, **options: object) -> "subprocess.Popen[str]":
         """Start a command without waiting for it."""
@@ -40,7 +41,7 @@ class CommandLine:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=self.timeout_seconds,
             check=False,
         )
         assert finished.returncode == exit_code, (

@@ -12,28 +12,31 @@ import signal
 import sys
 from typing import Any
 
-from lgbm_sm.cli import main
 
-wanted, moment = int(sys.argv[1]), sys.argv[2]
-writes: list[str] = []
+def kill_at_write(wanted: int, moment: str) -> None:
+    """From now on, in this process."""
+    writes: list[str] = []
 
-
-def kill_after_write() -> None:
-    if moment == "after" and len(writes) == wanted:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def watch(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "os.kill":  # our own
-        return
-    kill_after_write()
-    if event == "os.rename" and str(arguments[1]).endswith("record.json"):
-        writes.append(str(arguments[1]))
-        if moment == "before" and len(writes) == wanted:
+    def kill_after_write() -> None:
+        if moment == "after" and len(writes) == wanted:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "os.kill":  # our own
+            return
+        kill_after_write()
+        if event == "os.rename" and str(arguments[1]).endswith("record.json"):
+            writes.append(str(arguments[1]))
+            if moment == "before" and len(writes) == wanted:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-sys.addaudithook(watch)
-atexit.register(kill_after_write)  # no event may come after the last write
-sys.argv[1:] = sys.argv[3:]
-main()
+    sys.addaudithook(watch)
+    atexit.register(kill_after_write)  # no event may come after the last write
+
+
+if __name__ == "__main__":
+    from lgbm_sm.cli import main
+
+    kill_at_write(int(sys.argv[1]), sys.argv[2])
+    sys.argv[1:] = sys.argv[3:]
+    main()

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import docker
 import pytest
 
-from tests.cloud.emulator import ACCOUNT, Emulator
+from tests.cloud.emulator import Emulator
+from tests.cloud.pushed import project, pushed  # noqa: F401 - fixtures
 from tests.cloud.registry_image import running_registry
+from tests.cloud.roles import make_role
 from tests.docker.conftest import (  # noqa: F401 - fixtures
     base_image,
     byoc_image,
     docker_session,
     engine,
     pytest_runtest_makereport,
+    toolkit_image,
 )
-
-ROLE = "lgbm-sm-execution"
-ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
 
 
 @pytest.fixture(scope="session")
@@ -53,13 +52,3 @@ def aws(emulator_with_engine: Emulator) -> Emulator:
     make_role(emulator_with_engine)
     emulator_with_engine.faults.reset()
     return emulator_with_engine
-
-
-def make_role(emulator: Emulator, name: str = ROLE, service: str = "sagemaker.amazonaws.com") -> str:
-    """The ARN of a role that the service may assume."""
-    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    client = emulator.client("iam")
-    role = client.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]
-    client.close()
-    return str(role["Arn"])

@@ -12,9 +12,9 @@ from typing import Any
 
 import docker
 
-from tests.cloud.conftest import ROLE_ARN
 from tests.cloud.emulator import Emulator
 from tests.cloud.emulator.outputs import tar_gz
+from tests.cloud.roles import ROLE_ARN
 
 BUCKET = "bucket"
 

@@ -13,8 +13,8 @@ from lgbm_sm.aws import connect
 from lgbm_sm.diagnosis.account import WantedAccount, examine_account
 from lgbm_sm.diagnosis.role import examine_role
 from lgbm_sm.policies import TRUST_POLICY
-from tests.cloud.conftest import ROLE, ROLE_ARN, make_role
 from tests.cloud.emulator import ACCOUNT, ENDPOINT, REGION, TRAINING, Emulator
+from tests.cloud.roles import ROLE, ROLE_ARN, make_role
 from tests.docker.conftest import engine  # noqa: F401 - fixture
 from tests.unit.test_doctor import NO_ENGINE, Doctor
 

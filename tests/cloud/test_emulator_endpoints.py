@@ -13,9 +13,9 @@ import docker
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.cloud.conftest import ROLE_ARN
 from tests.cloud.deployed import BUCKET, Deployment, log_of, push_image, put_files
 from tests.cloud.emulator import ACCOUNT, ENDPOINT, Emulator
+from tests.cloud.roles import ROLE_ARN
 from tests.cloud.scripted_image import scripted_image
 from tests.cloud.test_emulator_services import refused
 

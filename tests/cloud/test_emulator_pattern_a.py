@@ -6,9 +6,9 @@ import docker
 import numpy as np
 import pytest
 
-from tests.cloud.conftest import ROLE_ARN
 from tests.cloud.deployed import channel, ended_job, job_request, log_of, push_image, put_files, wait_for
 from tests.cloud.emulator import Emulator
+from tests.cloud.roles import ROLE_ARN
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
-from tests.cloud.conftest import ROLE_ARN, make_role
 from tests.cloud.emulator import ACCOUNT, TRAINING, Call, ConnectionBrokenError, Emulator, Moment
 from tests.cloud.emulator.calls import AwsError
 from tests.cloud.emulator.validation import check
+from tests.cloud.roles import ROLE_ARN, make_role
 
 
 def refused(call: Any, **parameters: Any) -> tuple[str, str]:

@@ -8,9 +8,9 @@ from typing import Any
 import docker
 import pytest
 
-from tests.cloud.conftest import ROLE_ARN
 from tests.cloud.deployed import BUCKET, ended_job, job_request, log_of, push_image, put_files, read_archive, wait_for
 from tests.cloud.emulator import ACCOUNT, TRAINING, Emulator
+from tests.cloud.roles import ROLE_ARN
 from tests.cloud.scripted_image import scripted_image
 from tests.cloud.test_emulator_services import refused
 

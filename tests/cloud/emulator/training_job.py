@@ -137,7 +137,7 @@ class TrainingJob(threading.Thread):
                 self._state.update(TrainingTimeInSeconds=seconds, BillableTimeInSeconds=seconds)
 
     def _train(self) -> None:
-        self._abandoned.wait(self._times.phase)
+        self._wait_for_instances()
         if self.no_capacity:
             raise JobError(_NO_CAPACITY)
         if self._stopped.is_set():
@@ -156,6 +156,11 @@ class TrainingJob(threading.Thread):
             self._run_image(image, files)
         finally:
             self._images.release(image)
+
+    def _wait_for_instances(self) -> None:
+        end = time.monotonic() + self._times.phase
+        while time.monotonic() < end and not self._stopped.wait(0.05) and not self._abandoned.is_set():
+            pass
 
     def _run_image(self, image: str, files: dict[str, bytes]) -> None:
         channels = {f"input/data/{channel['ChannelName']}" for channel in self._request.get("InputDataConfig", [])}

@@ -1,0 +1,58 @@
+"""Runs the command line again and again, each time in a process of its own that has all imports behind it.
+
+Usage: python fork_server.py
+
+A request is a line of JSON on stdin: `arguments`, `folder`, `environment` (all of it), `output` (a path for stdout and
+one for stderr), and where `kill` says so (a number and `before` or `after`), SIGKILL at that write of the record. The
+answers are lines of JSON on stdout: the `pid` as soon as there is one, then the `code` as subprocess gives it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from lgbm_sm.cli import main
+from tests.cli.kill_at_write import kill_at_write
+
+# what the commands import when they need it
+MODULES = (
+    *("boto3", "docker", "lgbm_sm.cleanup", "lgbm_sm.jobs", "lgbm_sm.lifecycle", "lgbm_sm.prediction", "lgbm_sm.views"),
+    *("sagemaker.core.resources", "s3transfer"),
+)
+
+
+def run(request: dict[str, Any]) -> None:
+    """In the child."""
+    # a shell may have started the tests in the background, where an interrupt is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for descriptor, path in enumerate(request["output"], 1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv[1:] = request["arguments"]
+    if request.get("kill"):
+        kill_at_write(*request["kill"])
+    main()
+
+
+def serve() -> None:
+    for module in MODULES:
+        __import__(module)
+    for line in sys.stdin:
+        request = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            run(request)
+        print(json.dumps({"pid": pid}), flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,106 @@
+"""The command line without the seconds that its imports take: each command is forked from a process that has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cli.conftest import CommandLine
+from tests.contract.serving import wait_until
+
+DRIVER = Path(__file__).with_name("fork_server.py")
+ROOT = Path(__file__).parents[2]
+
+
+class ForkServer:
+    """Runs one command at a time; `pid` is that of the command that runs."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self._process = subprocess.Popen(
+            [sys.executable, str(DRIVER)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, request: dict[str, Any]) -> int:
+        """The exit code, as subprocess gives it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{json.dumps(request)}\n")
+        self._process.stdin.flush()
+        try:
+            self.pid = self._answer()["pid"]
+            return self._answer()["code"]
+        finally:
+            self.pid = 0
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to the command that runs."""
+        wait_until(lambda: self.pid != 0)
+        os.kill(self.pid, number)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+    def _answer(self) -> dict[str, int]:
+        assert self._process.stdout is not None
+        answer: dict[str, int] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+@contextmanager
+def fork_server() -> Iterator[ForkServer]:
+    server = ForkServer()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@dataclass
+class ForkedCommandLine(CommandLine):
+    """As CommandLine where there is no `server`; with one `stdin` is empty."""
+
+    server: ForkServer | None = None
+
+    def __call__(self, *arguments: str, exit_code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        if self.server is None:
+            return super().__call__(*arguments, exit_code=exit_code, stdin=stdin)
+        assert not stdin
+        finished = self.run(*arguments)
+        assert finished.returncode == exit_code, (
+            f"exit code {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+        )
+        return finished
+
+    def run(self, *arguments: str, kill: tuple[int, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Whatever its exit code; with `kill`, SIGKILLed before or after so many writes of the record."""
+        assert self.server is not None
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder, name) for name in ("stdout", "stderr")]
+            code = self.server.run(
+                {
+                    "arguments": arguments,
+                    "folder": str(self.folder),
+                    "environment": os.environ | self.environment,
+                    "output": [str(path) for path in paths],
+                    "kill": kill,
+                }
+            )
+            stdout, stderr = (path.read_text() for path in paths)
+        return subprocess.CompletedProcess(arguments, code, stdout, stderr)

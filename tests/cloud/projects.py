@@ -1,0 +1,119 @@
+"""Projects of the command line in the emulated account, and what the account holds of anybody's."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from tests.cli.conftest import CommandLine
+from tests.cloud.emulator import ACCOUNT, REGION, Emulator
+from tests.cloud.emulator.containers import RUN_LABEL
+from tests.cloud.forked import ForkedCommandLine, ForkServer
+from tests.cloud.roles import ROLE, make_role
+
+DEFAULT_BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
+PREFIX = "demo_lightgbm"
+BOOSTING_ROUNDS = 3
+# what tests of failures leave in place, since no instance is billed for it and to push takes long
+PUSHED = ("--keep", "images,pushed-images,repositories")
+_ENDED = ("Completed", "Failed", "Stopped")
+
+
+def empty(aws: Emulator) -> Emulator:
+    """The account as a test finds it; for fixtures that several tests share."""
+    aws.reset()
+    make_role(aws)
+    aws.faults.reset()
+    return aws
+
+
+@contextmanager
+def cloud_project(
+    aws: Emulator,
+    engine: docker.DockerClient,
+    base_image: str,
+    session: str,
+    folder: Path,
+    *,
+    server: ForkServer | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[ForkedCommandLine]:
+    """The command line in a project of its own, which trains and serves on SageMaker; cleanup leaves nothing of it.
+
+    With a `server` the commands are forked from it. `settings` are variables of the environment without `LGBM_SM_`.
+    """
+    name = f"test-{session}-{uuid.uuid4().hex[:6]}"
+    sections = {
+        "PROJECT__NAME": name,
+        "CONTAINER__BASE_IMAGE": base_image,
+        "TRAINING__INSTANCE_TYPE": "ml.m4.2xlarge",
+        "ENDPOINT__INSTANCE_TYPE": "ml.m4.xlarge",
+        "AWS__EXECUTION_ROLE": ROLE,
+        **(settings or {}),
+    }
+    environment = {f"LGBM_SM_{section}": value for section, value in sections.items()}
+    environment |= {**aws.environment(), "HOME": str(folder)}
+    # to push all layers takes long where others work on the machine too
+    command_line = ForkedCommandLine(folder, environment, timeout_seconds=600, server=server)
+    yield command_line
+    aws.permissions.reset()
+    aws.faults.reset()
+    command_line("cleanup", "--yes", "--output", "json")
+    assert engine.images.list(name) == []
+
+
+def name_of(lgbm_sm: CommandLine) -> str:
+    return lgbm_sm.environment["LGBM_SM_PROJECT__NAME"]
+
+
+def result(lgbm_sm: CommandLine, *arguments: str) -> dict[str, Any]:
+    """What a command gives."""
+    given: dict[str, Any] = json.loads(lgbm_sm(*arguments, "--output", "json").stdout)
+    return given
+
+
+def billed(aws: Emulator) -> list[str]:
+    """What of anybody's costs money, but for images: jobs that run, endpoints, and all that is stored in S3.
+
+    Configs and models are in it too: they cost nothing, and are worth as little.
+    """
+    hosting, s3 = aws.hosting, aws.client("s3")
+    jobs = [job.arn for job in aws.training.jobs.values() if job.description()["TrainingJobStatus"] not in _ENDED]
+    found = [*jobs, *hosting.endpoints, *hosting.configs, *hosting.models]
+    for bucket in s3.list_buckets()["Buckets"]:
+        pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket["Name"])
+        versions = [one for page in pages for kind in ("Versions", "DeleteMarkers") for one in page.get(kind, ())]
+        found += [f"s3://{bucket['Name']}/{one['Key']} {one['VersionId']}" for one in versions]
+        uploads = s3.list_multipart_uploads(Bucket=bucket["Name"]).get("Uploads", ())
+        found += [f"s3://{bucket['Name']}/{one['Key']} (in parts)" for one in uploads]
+    return sorted(found)
+
+
+def held(aws: Emulator) -> list[str]:
+    """All that the account holds."""
+    ecr = aws.client("ecr")
+    repositories = [repository["repositoryName"] for repository in ecr.describe_repositories()["repositories"]]
+    images = [
+        f"{repository}@{image['imageDigest']}"
+        for repository in repositories
+        for image in ecr.list_images(repositoryName=repository)["imageIds"]
+    ]
+    buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
+    return sorted([*billed(aws), *aws.training.jobs, *repositories, *images, *buckets])
+
+
+def running(engine: docker.DockerClient, session: str) -> list[str]:
+    """The containers of jobs and endpoints, whatever their state."""
+    found = engine.api.containers(all=True, filters={"label": f"{RUN_LABEL}={session}"})
+    return sorted(container["Id"] for container in found)
+
+
+def numbers(text: str) -> list[float]:
+    """Predictions, a line each."""
+    return [float(line) for line in text.splitlines()]

@@ -1,0 +1,109 @@
+"""Endpoints on SageMaker: updated without a gap, and left as they were by what does not come up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cloud.projects import PREFIX, PUSHED, billed, numbers, result
+from tests.cloud.pushed import Project, code
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(900)]
+
+DOUBLE = """
+    def predict_fn(data, model):
+        return 2 * model.predict(data)
+"""
+ROW = b"0.00632,18.0,2.31,0.0,0.538,6.575,65.2,4.09,1.0,296.0,15.3,396.9,4.98"
+
+
+@contextmanager
+def asked_all_the_time(project: Project, endpoint: str) -> Iterator[list[str]]:
+    """The answers of the endpoint while the body runs, or what it refused with."""
+    runtime = project.aws.client("sagemaker-runtime")
+    answers: list[str] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.wait(0.05):
+            try:
+                answer = runtime.invoke_endpoint(
+                    EndpointName=endpoint, Body=ROW, ContentType="text/csv", Accept="text/csv"
+                )
+                answers.append(answer["Body"].read().decode().strip())
+            except runtime.exceptions.ClientError as error:
+                answers.append(str(error))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        ended.set()
+        thread.join()
+        runtime.close()
+
+
+def artifacts(project: Project) -> list[str]:
+    return [one for one in billed(project.aws) if f"/{PREFIX}/models/" in one]
+
+
+def test_an_update_leaves_no_gap_and_nothing_of_what_it_replaces(project: Project, tmp_path: Path) -> None:
+    first = result(project.lgbm_sm, "deploy", *project.of_the_model("deploy"))["endpoint"]
+    before = numbers(project.lgbm_sm("predict").stdout)
+    parts = {*project.aws.hosting.models, *project.aws.hosting.configs, *artifacts(project)}
+    with asked_all_the_time(project, first["name"]) as answers:
+        options = (*project.of_the_model("deploy"), *code(tmp_path, DOUBLE))
+        second = result(project.lgbm_sm, "deploy", *options)["endpoint"]
+    assert second["name"] == first["name"]
+    single = float(answers[0])
+    assert {float(answer) for answer in answers} == {single, 2 * single}
+    assert numbers(project.lgbm_sm("predict").stdout) == [2 * value for value in before]
+    now = {*project.aws.hosting.models, *project.aws.hosting.configs, *artifacts(project)}
+    assert len(now) == len(parts) == 3
+    assert now.isdisjoint(parts)
+
+
+def test_what_does_not_come_up_leaves_the_endpoint_as_it_was_and_says_why(
+    project: Project,
+    tmp_path: Path,
+) -> None:
+    project.deploy()
+    before, predictions = billed(project.aws), numbers(project.lgbm_sm("predict").stdout)
+    project.aws.times.startup = 20
+    broken = "def model_fn(model_dir):\n    raise ValueError('no such model')\n"
+    [endpoint] = project.aws.hosting.endpoints.values()
+    with asked_all_the_time(project, endpoint.name) as answers:
+        refused = project.deploy(*code(tmp_path, broken), exit_code=8)
+    assert "did not pass the ping health check" in refused
+    assert "ValueError: no such model" in refused
+    assert "hint: " in refused
+    assert len(set(answers)) == 1
+    assert float(answers[0]) > 0
+    assert billed(project.aws) == before
+    assert numbers(project.lgbm_sm("predict").stdout) == predictions
+
+
+def test_what_is_to_be_kept_is_kept(project: Project) -> None:
+    project.lgbm_sm("train")
+    project.lgbm_sm("deploy")
+    kept = result(project.lgbm_sm, "cleanup", "--yes", "--keep", "data,image,pushed-image,repository")
+    kinds = ("image", "pushed_image", "repository", "upload")
+    assert sorted(item["kind"] for item in kept["kept"]) == sorted(kinds)
+    left = billed(project.aws)
+    assert [one for one in left if one.startswith("arn:")] == []
+    keys = {one.partition(f"/{PREFIX}/")[2].partition("/")[0] for one in left}
+    assert keys >= {".lgbm-sm", "train", "valid", "schema"}
+    assert not any("/output/" in one for one in left)
+
+
+def test_the_data_of_an_endpoint_that_is_kept_are_kept_too(project: Project) -> None:
+    project.deploy()
+    kept = project.lgbm_sm("cleanup", "--yes", "--keep", "endpoints", *PUSHED)
+    assert "the data in S3 are kept: the endpoint that is kept has its model from there" in kept.stderr
+    assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
+    assert len(artifacts(project)) == 1

@@ -1,0 +1,106 @@
+"""Training jobs on SageMaker: followed, left, picked up again, stopped; and what their logs say."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from tests.cloud.emulator import Moment
+from tests.cloud.projects import PUSHED, billed, result
+from tests.cloud.pushed import Project, when
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(900)]
+
+# small trees without end
+LONG = tuple(
+    word
+    for name, value in (("num_boost_round", 1_000_000), ("early_stopping_round", 0), ("num_leaves", 2))
+    for word in ("--set", f"training.hyperparameters.{name}={value}")
+)
+
+
+def status_of(project: Project, job: str) -> str:
+    items = json.loads(project.lgbm_sm("status", "--output", "json").stdout)["items"]
+    [item] = [item for item in items if item["name"] == job]
+    return str(item["state"])
+
+
+def test_a_job_that_was_left_is_followed_again_to_its_end(project: Project) -> None:
+    started = result(project.lgbm_sm, "train", "--no-wait")
+    assert started["status"] == "InProgress"
+    attached = project.lgbm_sm("train", "--attach", "--output", "json")
+    trained = json.loads(attached.stdout)
+    assert (trained["training_job"], trained["status"]) == (started["training_job"], "Completed")
+    lines = [line for line in attached.stderr.splitlines() if "iteration=" in line]
+    assert len(lines) == len(set(lines)) == 20
+    log = project.lgbm_sm("logs", "--training").stdout
+    assert [line for line in log.splitlines() if line.startswith("iteration=")] == [line[4:] for line in lines]
+
+
+def test_a_job_is_followed_by_its_name_where_it_is_on_no_record(project: Project) -> None:
+    name = result(project.lgbm_sm, "train", "--no-wait")["training_job"]
+    path = project.lgbm_sm.folder / ".lgbm-sm" / "record.json"
+    before = path.read_bytes()
+    path.unlink()
+    assert result(project.lgbm_sm, "train", "--attach", name)["status"] == "Completed"
+    missing = project.lgbm_sm("train", "--attach", "nobody", exit_code=7).stderr
+    assert "error: there is no training job nobody in eu-west-1" in missing
+    path.write_bytes(before)
+
+
+def test_an_interrupt_without_a_terminal_stops_the_job_and_keeps_its_model(project: Project) -> None:
+    def interrupt() -> bool:
+        [job] = project.aws.training.jobs.values()
+        if not job.description()["FinalMetricDataList"]:
+            return False
+        project.server.kill(signal.SIGINT)
+        return True
+
+    project.aws.faults.observers.append(when("logs:GetLogEvents", Moment.AFTER, interrupt))
+    said = project.lgbm_sm("train", *LONG, exit_code=130).stderr
+    assert "==> Stopping training job" in said
+    kept = said.partition("the model as it was when it was stopped: ")[2].splitlines()[0]
+    assert "interrupted; nothing of ours is still running" in said
+    [job] = project.aws.training.jobs.values()
+    assert job.description()["TrainingJobStatus"] == "Stopped"
+    # Stopped is no success: it is deployed by its name only
+    assert "no completed training job on record" in project.lgbm_sm("deploy", exit_code=7).stderr
+    project.lgbm_sm("deploy", "--model", kept)
+    assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
+
+
+def test_a_job_that_takes_too_long_is_stopped_and_no_success(project: Project) -> None:
+    refused = project.lgbm_sm("train", *LONG, "--set", "training.max_runtime_seconds=4", exit_code=7).stderr
+    assert "was stopped (MaxRuntimeExceeded); the model as it was then: " in refused
+    assert "hint: raise training.max_runtime_seconds, and run `lgbm-sm train` again" in refused
+    [job] = project.aws.training.jobs.values()
+    assert status_of(project, job.job_name) == "Stopped"
+
+
+def test_a_job_that_fails_says_why_and_where_its_log_is(project: Project) -> None:
+    refused = project.lgbm_sm("train", "--set", "training.hyperparameters.objective=nonsense", exit_code=7).stderr
+    assert "failed: AlgorithmError: " in refused
+    assert "nonsense" in refused
+    assert "the whole log: " in refused
+    assert billed(project.aws) != []
+
+
+def test_logs_of_jobs_and_endpoints_are_deleted_only_where_that_is_asked_for(project: Project) -> None:
+    project.lgbm_sm("train")
+    project.lgbm_sm("deploy")
+    assert " serving " in project.lgbm_sm("logs").stdout
+    logs = project.aws.client("logs")
+
+    def streams() -> list[str]:
+        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+        described = [logs.describe_log_streams(logGroupName=group)["logStreams"] for group in groups]
+        return [stream["logStreamName"] for group in described for stream in group]
+
+    project.lgbm_sm("cleanup", "--yes", *PUSHED)
+    assert len(streams()) >= 2
+    logs.create_log_stream(logGroupName="/aws/sagemaker/TrainingJobs", logStreamName="theirs/algo-1-1")
+    cleaned = result(project.lgbm_sm, "cleanup", "--yes", "--logs", *PUSHED)
+    assert {item["kind"] for item in cleaned["deleted"]} == {"log"}
+    assert streams() == ["theirs/algo-1-1"]

@@ -1,0 +1,137 @@
+"""Whatever a command that is killed leaves in the account is found and deleted by the next cleanup.
+
+A command is killed after each call that changes something in the account, and before and after each write of the
+record. Before such a call, and at a call that only asks, there is what the change before has left: the same again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.cloud.emulator import Call, ConnectionBrokenError, Moment
+from tests.cloud.forked import ForkServer
+from tests.cloud.projects import DEFAULT_BUCKET, PUSHED, billed
+from tests.cloud.pushed import Project
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(1800)]
+
+_ASKS = ("BatchCheck", "BatchGet", "Describe", "Get", "Head", "InvokeEndpoint", "List")
+MOMENTS = (Moment.BEFORE, Moment.AFTER)
+
+
+@dataclass
+class Killer:
+    """Kills the command that runs after its Nth call that changes something."""
+
+    server: ForkServer
+    wanted: int
+    changes: list[str] = field(default_factory=list)
+
+    def __call__(self, call: Call, moment: Moment) -> None:
+        if moment is Moment.BEFORE or call.operation.startswith(_ASKS):
+            return
+        self.changes.append(str(call))
+        if len(self.changes) == self.wanted:
+            self.server.kill()
+            raise ConnectionBrokenError
+
+
+def killed_at_calls(project: Project, *command: str) -> Iterator[str]:
+    """Run the command until it ends by itself, each time killed after another call; gives which."""
+    for number in itertools.count(1):
+        killer = Killer(project.server, number)
+        project.aws.faults.observers.append(killer)
+        finished = project.lgbm_sm.run(*command)
+        project.aws.faults.observers.remove(killer)
+        if finished.returncode == 0:
+            return
+        assert finished.returncode == -signal.SIGKILL, finished.stderr
+        yield f"after {killer.changes[-1]}"
+
+
+def killed_at_writes(project: Project, *command: str) -> Iterator[str]:
+    """The same before and after writes of the record."""
+    for number, moment in ((number, moment) for number in itertools.count(1) for moment in MOMENTS):
+        finished = project.lgbm_sm.run(*command, kill=(number, moment))
+        if finished.returncode == 0:
+            return
+        assert finished.returncode == -signal.SIGKILL, finished.stderr
+        yield f"{moment} write {number}"
+
+
+def killed(project: Project, *command: str) -> Iterator[str]:
+    """At each call, then at each write; after each of them one run of the command ends by itself."""
+    yield from killed_at_calls(project, *command)
+    yield from killed_at_writes(project, *command)
+
+
+def clean_up(project: Project, after: str = "") -> None:
+    """Nothing may be left but the images; and no bucket, so that the next command makes one."""
+    project.lgbm_sm("cleanup", "--yes", *PUSHED)
+    assert billed(project.aws) == [], after
+    s3 = project.aws.client("s3")
+    if s3.list_buckets()["Buckets"]:
+        s3.delete_bucket(Bucket=DEFAULT_BUCKET)
+
+
+def kinds(killed_at: list[str]) -> set[str]:
+    """What was changed when a command was killed."""
+    return {at.split()[1] for at in killed_at}
+
+
+def test_cleanup_finds_what_a_killed_train_leaves(project: Project) -> None:
+    killed_at = []
+    for at in killed(project, "train"):
+        killed_at.append(at)
+        clean_up(project, at)
+    clean_up(project)
+    assert kinds(killed_at) == {
+        *("s3:CreateBucket", "s3:PutPublicAccessBlock", "s3:PutBucketEncryption", "s3:PutObject"),
+        *("sagemaker:CreateTrainingJob", "write"),
+    }
+
+
+def test_cleanup_finds_what_a_killed_deploy_leaves(project: Project) -> None:
+    killed_at = []
+    for at in killed(project, "deploy", "--model", str(project.model)):
+        killed_at.append(at)
+        clean_up(project, at)
+    clean_up(project)
+    assert kinds(killed_at) >= {
+        *("s3:PutObject", "sagemaker:CreateModel", "sagemaker:CreateEndpointConfig", "sagemaker:CreateEndpoint"),
+        "write",
+    }
+
+
+@pytest.mark.parametrize("change", ["call", "write"])
+def test_cleanup_goes_on_where_a_killed_one_has_ended(change: str, project: Project) -> None:
+    """Killed at its first change, each time it has come one further."""
+    project.lgbm_sm("deploy", "--model", str(project.model))
+    project.aws.times.phase = 600
+    project.lgbm_sm("train", "--no-wait")
+    project.aws.times.phase = 0
+    killed_at = []
+    for moment in itertools.cycle(MOMENTS):
+        killer = Killer(project.server, 1 if change == "call" else 0)
+        project.aws.faults.observers.append(killer)
+        kill = (1, moment) if change == "write" else None
+        finished = project.lgbm_sm.run("cleanup", "--yes", *PUSHED, kill=kill)
+        project.aws.faults.observers.remove(killer)
+        if finished.returncode == 0:
+            break
+        assert finished.returncode == -signal.SIGKILL, finished.stderr
+        killed_at.append(f"{moment} {killer.changes[-1] if change == 'call' else 'write'}")
+    if change == "call":
+        assert kinds(killed_at) == {
+            *("sagemaker:DeleteEndpoint", "sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel"),
+            *("sagemaker:StopTrainingJob", "sagemaker:DeleteTrainingJob", "s3:DeleteObjects"),
+        }
+    else:
+        # an endpoint and a job that go, and each of five entries that is taken off
+        assert len(killed_at) == 2 * (2 + 5)
+    clean_up(project)

@@ -1,0 +1,98 @@
+"""Trained here or by a job, served here or by an endpoint: the predictions are the same, in all three patterns."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import docker
+import pytest
+
+from lgbm_sm.xgboost_image import image_uri
+from tests.cli.conftest import CommandLine
+from tests.cloud.emulator import REGION, Emulator
+from tests.cloud.emulator.containers import archive
+from tests.cloud.projects import cloud_project, empty, name_of, numbers, result
+from tests.docker.named_images import named_image
+from tests.docker.xgboost_stand_in import WHEELS, build_image
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(900)]
+
+XGBOOST_VERSION = "3.0-5"
+TRAINED_HERE = ("--set", "training.instance_type=local")
+SERVED_HERE = ("--set", "endpoint.instance_type=local")
+PATTERNS = {"byoc": 0.0, "inference_toolkit": 1e-12, "script_mode": 1e-12}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A project with the artifacts of a job and of a process; `expected` is what a process predicts with the latter."""
+
+    lgbm_sm: CommandLine
+    artifacts: dict[str, str]
+    expected: list[float]
+
+
+def offline_stand_in(engine: docker.DockerClient, base_image: str) -> str:
+    """The stand-in for AWS's image, whose pip takes the wheels in it and never asks the network."""
+    settings = " ".join(f"{name}={value}" for name, value in WHEELS.items())
+    dockerfile = f"ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nENV {settings}\n".encode()
+    context = io.BytesIO(archive({"Dockerfile": dockerfile}, at=0))
+    stand_in = {"BASE_IMAGE": build_image(engine, base_image, XGBOOST_VERSION)}
+    return named_image(engine, f"lgbm-sm-test-xgboost-{XGBOOST_VERSION}-offline", context, "Dockerfile", stand_in)
+
+
+@pytest.fixture(scope="module")
+def trained(
+    emulator_with_engine: Emulator,
+    engine: docker.DockerClient,
+    base_image: str,
+    byoc_image: str,
+    toolkit_image: str,
+    docker_session: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Trained]:
+    """Pattern A's image trains for all three."""
+    aws = empty(emulator_with_engine)
+    aws.images.provided[image_uri(XGBOOST_VERSION, REGION)] = offline_stand_in(engine, base_image)
+    with cloud_project(aws, engine, base_image, docker_session, tmp_path_factory.mktemp("pairs")) as lgbm_sm:
+        lgbm_sm("prepare-data")
+        lgbm_sm("build")
+        lgbm_sm("push")
+        here = result(lgbm_sm, "train", *TRAINED_HERE)
+        lgbm_sm("deploy", *SERVED_HERE)
+        expected = numbers(lgbm_sm("predict", *SERVED_HERE).stdout)
+        job = result(lgbm_sm, "train")
+        artifacts = {"here": here["training_job"], "job": job["training_job"]}
+        yield Trained(lgbm_sm, artifacts, expected)
+
+
+@pytest.fixture(scope="module", params=PATTERNS)
+def pattern(request: pytest.FixtureRequest, trained: Trained) -> Iterator[str]:
+    """The pattern that serves from now on, its image in ECR."""
+    name: str = request.param
+    lgbm_sm = trained.lgbm_sm
+    settings = {"LGBM_SM_CONTAINER__PATTERN": name, "LGBM_SM_CONTAINER__XGBOOST_VERSION": XGBOOST_VERSION}
+    if name == "inference_toolkit":
+        settings["LGBM_SM_CONTAINER__REPOSITORY"] = f"{name_of(lgbm_sm)}-toolkit"
+    before = dict(lgbm_sm.environment)
+    lgbm_sm.environment.update(settings)
+    if name == "inference_toolkit":
+        lgbm_sm("build")
+        lgbm_sm("push")
+    yield name
+    lgbm_sm.environment = before
+
+
+@pytest.mark.parametrize("served", ["here", "endpoint"])
+@pytest.mark.parametrize("artifact", ["here", "job"])
+def test_the_predictions_are_the_same_wherever_a_model_is_trained_and_served(
+    artifact: str, served: str, pattern: str, trained: Trained
+) -> None:
+    options = SERVED_HERE if served == "here" else ()
+    deployed = result(trained.lgbm_sm, "deploy", "--model", trained.artifacts[artifact], *options)
+    assert deployed["endpoint"]["place"] == ("process" if served == "here" else "aws")
+    predictions = numbers(trained.lgbm_sm("predict", *options).stdout)
+    assert len(predictions) == 102
+    assert predictions == pytest.approx(trained.expected, rel=0, abs=PATTERNS[pattern])
