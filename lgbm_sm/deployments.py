@@ -29,18 +29,16 @@ from lgbm_sm.verify import sample_of, verify_before_deploy
 from lgbm_sm.workspace import Workspace, choose_place
 
 
-def deploy_model(
-    workspace: Workspace, model: str | None = None, *, replace: bool = True, verifies: bool = True
-) -> Endpoint:
+def deploy_model(workspace: Workspace, model: str | None = None, *, replace: bool = True) -> Endpoint:
     """Bring up an endpoint for what `--model` names, by default the model of the project's last completed job.
 
     With `replace` it takes the place of the project's endpoint, on this machine or on SageMaker, wherever it is to be.
-    What goes to SageMaker is run under the container contract here first, unless `verifies` is false: there it would
-    take minutes to fail.
+    Where `endpoint.verify` says so, what goes to SageMaker is run under the container contract here first: there it
+    would take minutes to fail.
     """
     source = find_model(model, workspace.record, workspace.config.project.name)
     if workspace.config.endpoint.instance_type != LOCAL:
-        return _deploy_to_sagemaker(workspace, source, replace=replace, verifies=verifies)
+        return _deploy_to_sagemaker(workspace, source, replace=replace)
     plan = plan_local_serving(workspace)
     endpoint = _new_endpoint(workspace, plan.backend.place, source, image=plan.backend.image)
     artifact_path = source.fetch(endpoint.folder, workspace.accounts, workspace.config.aws.region)
@@ -65,7 +63,7 @@ def rehearse_deployment(workspace: Workspace, model: str | None) -> None:
     check_serving(workspace)
     source = find_model(model, workspace.record, workspace.config.project.name)
     if workspace.config.endpoint.instance_type != LOCAL:
-        _deploy_to_sagemaker(workspace, source, replace=True, verifies=False)
+        _deploy_to_sagemaker(workspace, source, replace=True)
 
 
 def check_serving(workspace: Workspace) -> None:
@@ -144,7 +142,7 @@ def _new_endpoint(workspace: Workspace, place: Place, source: ModelSource, **fie
     )
 
 
-def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: bool, verifies: bool) -> Endpoint:
+def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: bool) -> Endpoint:
     config, record, backend = workspace.config, workspace.record, workspace.sagemaker
     code = _code_for_sagemaker(workspace)
     account = workspace.accounts.get(config.aws.region)
@@ -177,7 +175,7 @@ def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: 
     what = "updated in place" if before else "created"
     workspace.reporter.step(f"Endpoint {endpoint.name}: {plan.describe()}, model of {source.name}, {what}")
     artifact_path = source.fetch(new.folder, workspace.accounts, account.region)
-    if verifies:
+    if config.endpoint.verify and not workspace.rehearsal:
         _verify(workspace, artifact_path, code)
     objects = open_objects(config.aws, project=project, account=account, record=record, now=new.created_at)
     deployment = Deployment(new.name, endpoint, before, plan, record, objects, backend, workspace.reporter)

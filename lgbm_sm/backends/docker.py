@@ -258,7 +258,7 @@ class DockerBackend:
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
         """By the engine's statistics; see LocalBackend. Memory is without what the kernel only keeps of files."""
         with engine_errors(f"the statistics of {endpoint.name} cannot be read", EngineError):
-            for container in self._containers(endpoint):
+            for container in self.containers_of(endpoint):
                 before = time.monotonic()
                 stats: Any = container.stats(stream=False, one_shot=True)
                 memory = stats["memory_stats"]

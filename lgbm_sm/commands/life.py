@@ -159,9 +159,6 @@ def deploy(
             metavar="MODEL", help="A training job, an artifact's path or s3:// address (default: the last job's)."
         ),
     ] = None,
-    no_verify: Annotated[
-        bool, typer.Option("--no-verify", help="To SageMaker without running the image under its contract here first.")
-    ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm import deployments, views
@@ -171,7 +168,7 @@ def deploy(
             deployments.rehearse_deployment(workspace, model)
             views.show_calls(console, workspace.rehearsal)
         else:
-            views.show_endpoint(console, deployments.deploy_model(workspace, model, verifies=not no_verify))
+            views.show_endpoint(console, deployments.deploy_model(workspace, model))
 
 
 @app.command(

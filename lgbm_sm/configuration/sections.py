@@ -230,6 +230,13 @@ class EndpointSection(Section, frozen=True):
         int,
         Key(values.whole_number(60, 3600), "How long the server may take until it answers, in seconds: 60 to 3600."),
     ] = 480
+    verify: Annotated[
+        bool,
+        Key(
+            values.truth,
+            "Whether what is to be deployed on SageMaker is run here under its contract first.",
+        ),
+    ] = True
 
 
 def _with_subnets(groups: tuple[str, ...], others: Mapping[str, Any]) -> None:

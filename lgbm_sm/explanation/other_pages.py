@@ -1,7 +1,5 @@
 """`explain prepare-data`, `explain predict` and `explain cleanup`."""
 
-from datetime import UTC, datetime
-
 from lgbm_sm.arns import arn_of
 from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS
 from lgbm_sm.batches import BATCH_BYTES
@@ -126,15 +124,8 @@ def explain_prediction(workspace: Workspace) -> list[Section]:
 
 def _invocation(workspace: Workspace, name: str) -> list[str]:
     aws = open_unknown_account(workspace.config.aws, workspace.config.project.name)
-    endpoint = Endpoint(
-        name=name,
-        project=workspace.config.project.name,
-        place=Place.AWS,
-        created_at=datetime.now(UTC),
-        folder=workspace.record.endpoints_path / name,
-        training_job="",
-    )
-    sender = RuntimeSender(endpoint, aws.account, headers_of(InvocationRequest("text/csv", "text/csv")), parallel=1)
+    headers = headers_of(InvocationRequest("text/csv", "text/csv"))
+    sender = RuntimeSender(name, aws.account, headers, parallel=1)
     aws.rehearsal.note("sagemaker", "InvokeEndpoint", **sender.parameters, Body="<rows>")
     return aws.lines()
 

@@ -54,6 +54,7 @@ def cloud_project(
         "CONTAINER__BASE_IMAGE": base_image,
         "TRAINING__INSTANCE_TYPE": "ml.m4.2xlarge",
         "ENDPOINT__INSTANCE_TYPE": "ml.m4.xlarge",
+        "ENDPOINT__VERIFY": "false",  # in each of them it would take its seconds: test_lifecycle.py has it on
         "AWS__EXECUTION_ROLE": ROLE,
         **(settings or {}),
     }

@@ -13,8 +13,8 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 from tests.cli.test_explain import calls_of
-from tests.cloud.conftest import ROLE
 from tests.cloud.emulator import ACCOUNT, Emulator
+from tests.cloud.roles import ROLE
 from tests.cloud.test_dry_run import READS
 from tests.docker.explained import explained
 

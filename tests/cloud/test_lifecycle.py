@@ -91,7 +91,7 @@ def life(
             ("build",),
             ("push",),
             ("train",),
-            ("deploy",),
+            ("deploy", "--set", "endpoint.verify=true"),
             ("predict",),
             ("status",),
             ("doctor",),
@@ -167,6 +167,7 @@ def test_status_shows_the_state_of_each_thing(life: Life) -> None:
         "pushed_image": "Available",
         "repository": "Available",
     }
+    assert "verified under the container contract" in life.finished["deploy"].stderr
     endpoint = life.result("deploy")["endpoint"]
     assert items["endpoint"]["arn"] == f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}:endpoint/{endpoint['name']}"
     assert endpoint["status"] == "InService"
