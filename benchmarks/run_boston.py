@@ -81,8 +81,8 @@ class Workbench:
         opt_ml.lay_out_training(root, inputs, "lo")
         self._run([*PROGRAM, "train", "--root", str(root)], self._folder, self._program_environment)
 
-    def serving(self) -> None:
-        """The program that `deploy` starts; on a socket that is bound already, as there."""
+    def serving(self) -> Callable[[], None]:
+        """The program that `deploy` starts; on a socket that is bound already, as there. Returns what ends it."""
         root = self._folder / "serving"
         opt_ml.lay_out_serving(root, self._artifact_path, {})
         with socket.socket() as listener:
@@ -97,11 +97,17 @@ class Workbench:
                 pass_fds=(descriptor,),
             )
             port = listener.getsockname()[1]
+
+        def end() -> None:
+            server.send_signal(signal.SIGTERM)
+            server.wait()
+
         try:
             self._first_answer(port)
-        finally:
-            server.send_signal(signal.SIGKILL)
-            server.wait()
+        except BaseException:
+            end()
+            raise
+        return end
 
     def _first_answer(self, port: int) -> None:
         """Returns when a row is answered: the socket takes the request before the server does."""
@@ -124,12 +130,14 @@ class Workbench:
             opt_ml.remove_tree(self._folder / name)
 
 
-def cost_of(measured: Callable[[], None]) -> Cost:
-    """What it takes, with the processes that it starts and waits for."""
+def cost_of(measured: Callable[[], Callable[[], None] | None]) -> Cost:
+    """What it takes, with the processes that it starts and waits for; what it returns is called off the clock."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    measured()
+    finish = measured()
     wall = time.perf_counter() - start
+    if finish:
+        finish()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
@@ -137,7 +145,9 @@ def cost_of(measured: Callable[[], None]) -> Cost:
 def measure(rounds: int, folder: Path) -> dict[str, list[Cost]]:
     """The costs by what was measured; the first round fills the caches and does not count."""
     bench = Workbench(folder)
-    subjects = dict(zip((*PARTS, WHOLE), (bench.imports, bench.training, bench.serving, bench.whole), strict=True))
+    measurements: tuple[Callable[[], Callable[[], None] | None], ...]
+    measurements = (bench.imports, bench.training, bench.serving, bench.whole)
+    subjects = dict(zip((*PARTS, WHOLE), measurements, strict=True))
     costs: dict[str, list[Cost]] = {name: [] for name in subjects}
     for _ in range(rounds + 1):
         for name, measured in subjects.items():

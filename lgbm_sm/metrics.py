@@ -13,18 +13,12 @@ def prediction_metrics(
     `predictions` has a row for each label: one value, or one probability a class for a multiclass model.
     `labels` are the cells of the target column as prepare-data wrote them; classes are known by the schema.
     """
-    from sklearn import metrics
-
     schema = metadata.get("schema")
     classes = schema["target"]["classes"] if schema else None
     if classes is None:
-        truth = [float(label) for label in labels]
-        values = [row[0] for row in predictions]
-        return {
-            "rmse": float(metrics.root_mean_squared_error(truth, values)),
-            "mae": float(metrics.mean_absolute_error(truth, values)),
-            "r2": float(metrics.r2_score(truth, values)),
-        }
+        return _regression_metrics([float(label) for label in labels], [row[0] for row in predictions])
+    from sklearn import metrics  # here, since it takes a second to load
+
     codes = class_codes(classes, labels)
     every_code = list(range(len(classes)))
     if len(predictions[0]) == 1:
@@ -40,6 +34,17 @@ def prediction_metrics(
         "multi_logloss": float(metrics.log_loss(codes, [_normalised(row) for row in predictions], labels=every_code)),
         "accuracy": sum(one == code for one, code in zip(chosen, codes, strict=True)) / len(codes),
     }
+
+
+def _regression_metrics(truth: Sequence[float], values: Sequence[float]) -> dict[str, float]:
+    import numpy as np
+
+    labels = np.asarray(truth)
+    errors = labels - np.asarray(values)
+    found = {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
+    if spread := float(np.sum((labels - labels.mean()) ** 2)):  # undefined where all labels are the same
+        found["r2"] = 1 - float(np.sum(errors**2)) / spread
+    return found
 
 
 def class_codes(classes: Sequence[str | float], labels: Sequence[str]) -> list[int]:

@@ -54,6 +54,8 @@ fi
 
 if [ "$(cat "$project_stamp" 2>/dev/null)" != "$project_now" ]; then
     run_pip --no-deps --no-build-isolation --no-index --editable .
+    # as pip does it with packages: each command would, where the environment forbids Python to keep what it compiles
+    "$python" -m compileall -q lgbm_sm containers/runtime/lgbm_runtime
     printf '%s\n' "$project_now" >"$project_stamp"
     say "$venv is ready"
 fi

@@ -6,7 +6,7 @@ else on this machine does: a process id alone may by now belong to somebody else
 
 import os
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,20 +44,26 @@ class ProcessTrainingRun(NamedTuple):
 
     def lines(self) -> Iterator[str]:
         """The lines of the log as they come, until the program has ended and its last line is read."""
+        # so that its end cuts a pause short
+        ended = threading.Event()
+        threading.Thread(target=self._tell_end, args=(ended,), daemon=True).start()
         with self.job.log_path.open(encoding="utf-8", errors="replace") as log:
             rest = ""
             pause_seconds = 0.01
             while True:
-                ended = self.program.poll() is not None
+                is_last = ended.wait(pause_seconds)
                 text = log.read()
                 *lines, rest = (rest + text).split("\n")
                 yield from lines
-                if ended:
+                if is_last:
                     break
                 pause_seconds = 0.01 if text else min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
-                time.sleep(pause_seconds)
             if rest:
                 yield rest
+
+    def _tell_end(self, ended: "threading.Event") -> None:
+        self.program.wait()
+        ended.set()
 
     def wait(self) -> TrainingEnding:
         """How the program ended."""

@@ -59,13 +59,27 @@ def require_classes_in_train(trained: Sequence[int], codes: Sequence[int], class
 def _deal(
     positions: list[int], codes: Sequence[int] | None, size: float, random_state: int, classes: Levels
 ) -> tuple[list[int], list[int]]:
+    if codes is None:
+        return _deal_evenly(positions, size, random_state)
+    groups = [codes[position] for position in positions]
+    if few := [code for code, count in Counter(groups).items() if count < 2]:
+        raise _too_few(Counter(codes), classes, few, "a stratified split needs more")
     from sklearn.model_selection import train_test_split
 
-    groups = None if codes is None else [codes[position] for position in positions]
-    if groups is not None and (few := [code for code, count in Counter(groups).items() if count < 2]):
-        raise _too_few(Counter(codes), classes, few, "a stratified split needs more")
     dealt: list[Any] = train_test_split(positions, test_size=size, random_state=random_state, stratify=groups)
     return dealt[0], dealt[1]
+
+
+def _deal_evenly(positions: list[int], size: float, random_state: int) -> tuple[list[int], list[int]]:
+    """As `train_test_split` does without classes, whose import takes longer than all else that prepare-data does.
+
+    Source: scikit-learn's ShuffleSplit.
+    """
+    import numpy as np
+
+    order = np.random.RandomState(random_state).permutation(len(positions)).tolist()
+    tested = math.ceil(len(positions) * size)
+    return [positions[index] for index in order[tested:]], [positions[index] for index in order[:tested]]
 
 
 def _require_rows_of_each_class(codes: Sequence[int], classes: Levels, smallest_split: int) -> None:

@@ -1,0 +1,41 @@
+"""Rows are dealt as scikit-learn deals them, and judged as it judges them."""
+
+import numpy as np
+import pytest
+from sklearn import metrics
+from sklearn.model_selection import train_test_split
+
+from lgbm_sm.metrics import prediction_metrics
+from lgbm_sm.preparation.splits import split_rows
+from lgbm_sm.schema import Split
+
+
+@pytest.mark.parametrize("rows", [3, 10, 101, 506])
+@pytest.mark.parametrize("sizes", [(0.2, 0.25), (0.1, 0.3), (1 / 3, 0.5), (0.07, 0.07)])
+@pytest.mark.parametrize("random_state", [0, 45, 2**32 - 1])
+def test_splits_are_scikit_learns_when_there_are_no_classes(
+    rows: int, sizes: tuple[float, float], random_state: int
+) -> None:
+    rest, test = train_test_split(list(range(rows)), test_size=sizes[0], random_state=random_state)
+    train, validation = train_test_split(rest, test_size=sizes[1], random_state=random_state)
+    dealt = split_rows(rows, test_size=sizes[0], validation_size=sizes[1], random_state=random_state)
+    assert dealt == {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test}
+
+
+def test_metrics_are_scikit_learns_when_numbers_are_predicted() -> None:
+    random = np.random.default_rng(1)
+    truth = random.normal(20, 9, 1000)
+    values = truth + random.normal(0, 3, 1000)
+    found = prediction_metrics({}, [[value] for value in values], [repr(float(label)) for label in truth])
+    assert found == pytest.approx(
+        {
+            "rmse": metrics.root_mean_squared_error(truth, values),
+            "mae": metrics.mean_absolute_error(truth, values),
+            "r2": metrics.r2_score(truth, values),
+        },
+        rel=1e-12,
+    )
+
+
+def test_r2_is_left_out_when_all_labels_are_the_same() -> None:
+    assert set(prediction_metrics({}, [[1.0], [2.0]], ["1", "1"])) == {"rmse", "mae"}
