@@ -7,6 +7,7 @@ else on this machine does: a process id alone may by now belong to somebody else
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
