@@ -98,21 +98,21 @@ _SERVING_A = (
     _link(f"{_RUNTIME}/__main__.py", "return serve(paths", "/opt/runtime/lgbm_runtime/__main__.py", "`serve`"),
     _link(
         f"{_RUNTIME}/server.py",
-        "return Supervisor(",
+        "service.prove()",
         "server.py",
-        "listens on port 8080, and shares the processors out among the workers",
+        "listens on port 8080, loads the model and makes one prediction (code of the user's: each worker does)",
     ),
     _link(
         f"{_RUNTIME}/supervisor.py",
         "pid = os.fork()",
         "supervisor.py",
-        "starts the workers, replaces the dead, passes SIGTERM on; process 1 loads no model",
+        "forks the workers, which share the model's memory; replaces the dead, passes SIGTERM on",
     ),
     _link(
         f"{_RUNTIME}/worker.py",
-        "service.prove()",
+        "acceptor.start()",
         "worker.py",
-        "in each worker: loads the model and makes one prediction, only then takes connections, with uvicorn",
+        "in each worker: takes connections, the one that has the fewest the next",
     ),
     _link(
         f"{_RUNTIME}/app.py",
