@@ -116,7 +116,7 @@ _SERVING_A = (
     ),
     _link(
         f"{_RUNTIME}/app.py",
-        'if path == "/invocations"',
+        'if path == b"/invocations"',
         "app.py",
         "/ping, /invocations, /execution-parameters: paths, methods, sizes",
     ),
