@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
@@ -52,3 +53,10 @@ def aws(emulator_with_engine: Emulator) -> Emulator:
     make_role(emulator_with_engine)
     emulator_with_engine.faults.reset()
     return emulator_with_engine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a module share what it has built and pushed: they go to one process, which does so once."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group(f"cloud {item.path.stem}"))

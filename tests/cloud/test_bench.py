@@ -16,7 +16,7 @@ from tests.cloud.deployed import Deployment, push_image
 from tests.cloud.emulator import Emulator
 from tests.cloud.scripted_image import scripted_image
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def invocations(aws: Emulator) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from tests.cloud.projects import PREFIX, PUSHED, billed, numbers, result
 from tests.cloud.pushed import Project, code
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 DOUBLE = """
     def predict_fn(data, model):

@@ -18,7 +18,7 @@ from tests.cloud.roles import ROLE, ROLE_ARN, make_role
 from tests.docker.conftest import engine  # noqa: F401 - fixture
 from tests.unit.test_doctor import NO_ENGINE, Doctor
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cloud")]
+pytestmark = [pytest.mark.slow]
 
 ON_AWS = ["--set", "training.instance_type=ml.m4.2xlarge", "--set", "endpoint.instance_type=ml.m4.xlarge"]
 AWS_CHECKS = {"region", "credentials", "clock", "execution role", "bucket", "repository", "quota"}

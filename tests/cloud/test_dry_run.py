@@ -15,7 +15,7 @@ from tests.cli.conftest import CommandLine
 from tests.cloud.emulator import Emulator
 from tests.cloud.roles import ROLE
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 # what only reads, and the pieces of a push that the engine sends to the registry itself
 READS = re.compile(r":(Describe|Get|List|Head|BatchGet|BatchCheck)")

@@ -19,7 +19,7 @@ from tests.cloud.roles import ROLE_ARN
 from tests.cloud.scripted_image import scripted_image
 from tests.cloud.test_emulator_services import refused
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 
 ARN = f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}"
 UNHEALTHY = (

@@ -10,7 +10,7 @@ from tests.cloud.deployed import channel, ended_job, job_request, log_of, push_i
 from tests.cloud.emulator import Emulator
 from tests.cloud.roles import ROLE_ARN
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_what_a_job_trained_an_endpoint_serves(engine: docker.DockerClient, byoc_image: str, aws: Emulator) -> None:

@@ -19,7 +19,7 @@ from tests.cloud.emulator import ACCOUNT, Emulator
 from tests.cloud.emulator.containers import archive
 from tests.cloud.test_emulator_services import refused
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SCHEMA_2 = "application/vnd.docker.distribution.manifest.v2+json"
 OCI = "application/vnd.oci.image.manifest.v1+json"

@@ -14,7 +14,7 @@ from tests.cloud.roles import ROLE_ARN
 from tests.cloud.scripted_image import scripted_image
 from tests.cloud.test_emulator_services import refused
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 

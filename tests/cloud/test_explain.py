@@ -18,7 +18,7 @@ from tests.cloud.roles import ROLE
 from tests.cloud.test_dry_run import READS
 from tests.docker.explained import explained
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

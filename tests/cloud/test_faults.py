@@ -13,7 +13,7 @@ from tests.cloud.projects import PUSHED, billed, name_of, result, running
 from tests.cloud.pushed import Project, code, when
 from tests.cloud.roles import make_role
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_the_whole_life_goes_on_when_every_third_call_is_throttled(project: Project) -> None:

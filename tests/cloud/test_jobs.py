@@ -11,7 +11,7 @@ from tests.cloud.emulator import Moment
 from tests.cloud.projects import PUSHED, billed, result
 from tests.cloud.pushed import Project, when
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 # small trees without end
 LONG = tuple(

@@ -18,7 +18,7 @@ from tests.cloud.forked import ForkServer
 from tests.cloud.projects import DEFAULT_BUCKET, PUSHED, billed
 from tests.cloud.pushed import Project
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 _ASKS = ("BatchCheck", "BatchGet", "Describe", "Get", "Head", "InvokeEndpoint", "List")
 MOMENTS = (Moment.BEFORE, Moment.AFTER)

@@ -18,7 +18,7 @@ from tests.cloud.emulator import ACCOUNT, Call, Emulator
 from tests.cloud.projects import DEFAULT_BUCKET, PREFIX, cloud_project, empty, held, name_of, numbers, running
 from tests.cloud.scripted_image import scripted_image
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 WATCH = Path(__file__).with_name("watch")
 ISOLATED = {

@@ -17,7 +17,7 @@ from tests.cloud.projects import cloud_project, empty, name_of, numbers, result
 from tests.docker.named_images import named_image
 from tests.docker.xgboost_stand_in import WHEELS, build_image
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 XGBOOST_VERSION = "3.0-5"
 TRAINED_HERE = ("--set", "training.instance_type=local")

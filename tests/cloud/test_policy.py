@@ -16,7 +16,7 @@ from tests.cloud.pushed import Project
 from tests.cloud.roles import ROLE
 from tests.unit.test_doctor import NO_ENGINE
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 DATA = {"LookAtBucket", "FindObjects", "ReadObjects", "WriteObjects", "DeleteObjects", "MakeBucket"}
 IMAGES = {

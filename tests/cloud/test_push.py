@@ -19,7 +19,7 @@ from lgbm_sm.image_manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, con
 from tests.cli.conftest import CommandLine
 from tests.cloud.emulator import ACCOUNT, Emulator
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import CommandLine
 from tests.cloud.emulator import ACCOUNT, Emulator
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cloud without engine")]
+pytestmark = [pytest.mark.slow]
 
 BUCKET = f"sagemaker-eu-west-1-{ACCOUNT}"
 

@@ -13,7 +13,7 @@ from lgbm_sm.s3_files import download
 from tests.cloud.emulator import ACCOUNT, Emulator
 from tests.cloud.s3.stored import BUCKET, TAGS, connect_to, put_foreign, s3_of, uri
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cloud")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "ap-northeast-1"])

@@ -16,7 +16,7 @@ from lgbm_sm.s3_manifest import StoredObject
 from tests.cloud.emulator import ACCOUNT, Call, Emulator, Moment
 from tests.cloud.s3.stored import BUCKET, MANIFEST, PREFIX, keys, open_uploads, ours, put_foreign, s3_of, uri
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cloud")]
+pytestmark = [pytest.mark.slow]
 
 
 def test_an_upload_replaces_nothing_that_it_has_not_put_there(

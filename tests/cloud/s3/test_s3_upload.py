@@ -19,7 +19,7 @@ from lgbm_sm.s3_files import download
 from tests.cloud.emulator import Call, Emulator, Moment
 from tests.cloud.s3.stored import BUCKET, LARGE, MANIFEST, PARTS, PREFIX, keys, open_uploads, ours, s3_of, uri, written
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cloud")]
+pytestmark = [pytest.mark.slow]
 
 
 def test_files_arrive_with_their_type_and_the_manifest_is_written_first(
