@@ -4,9 +4,11 @@ import contextlib
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 _WAIT_SECONDS = 100
@@ -15,12 +17,12 @@ _WAIT_SECONDS = 100
 class Terminal(contextlib.AbstractContextManager["Terminal"]):
     """Runs `lgbm-sm` in `folder` with stdin and stderr at a terminal; its stdout is read when it has ended."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "lgbm_sm", *arguments],
             cwd=folder,
-            env=os.environ | {"TERM": "dumb"},
+            env={**os.environ, "TERM": "dumb", **(environment or {})},
             stdin=theirs,
             stderr=theirs,
             stdout=subprocess.PIPE,
@@ -42,6 +44,16 @@ class Terminal(contextlib.AbstractContextManager["Terminal"]):
         said, self._unread = self._unread, ""
         os.write(self._ours, f"{text}\n".encode())
         return said
+
+    def wait_for(self, text: str) -> None:
+        """Until it was said."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while text not in self._unread:
+            assert self._read(deadline), f"{text!r} was not said, but:\n{self._unread}"
+
+    def interrupt(self) -> None:
+        """As Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
 
     def end(self) -> tuple[int, str, str]:
         """Exit code, stdout, and what was said since the last answer."""

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from tests.cli.terminal import Terminal
 from tests.cloud.emulator import Moment
 from tests.cloud.projects import PUSHED, billed, result
 from tests.cloud.pushed import Project, when
@@ -69,6 +70,21 @@ def test_an_interrupt_without_a_terminal_stops_the_job_and_keeps_its_model(proje
     assert "no completed training job on record" in project.lgbm_sm("deploy", exit_code=7).stderr
     project.lgbm_sm("deploy", "--model", kept)
     assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
+
+
+@pytest.mark.parametrize(("reply", "ends_as"), [("n", "InProgress"), ("y", "Stopped")])
+def test_an_interrupt_at_a_terminal_asks_whether_the_job_is_to_end(reply: str, ends_as: str, project: Project) -> None:
+    with Terminal(project.lgbm_sm.folder, "train", *LONG, environment=project.lgbm_sm.environment) as terminal:
+        terminal.wait_for("iteration=")
+        terminal.interrupt()
+        said = terminal.answer("Otherwise it goes on, and is billed. [y/N] ", reply)
+        assert "Stop training job" in said
+        code, _, said = terminal.end()
+    assert code == 130
+    [job] = project.aws.training.jobs.values()
+    assert job.description()["TrainingJobStatus"] == ends_as
+    still = f"interrupted; still running: {job.job_name}" if ends_as == "InProgress" else "==> Stopping training job"
+    assert still in said
 
 
 def test_a_job_that_takes_too_long_is_stopped_and_no_success(project: Project) -> None:
