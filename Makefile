@@ -20,7 +20,7 @@ parallel := -n logical --maxprocesses 4 --dist loadgroup
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help set-up run prepare-data build push train deploy predict status logs cleanup config doctor policy explain \
-        test quick lint format coverage bench lock wheel clean FORCE
+        test quick lint format coverage bench docs lock wheel clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -101,6 +101,9 @@ coverage: set-up ## the tests, and what they do not reach
 # ARGS=--quick sees whether it all works, ARGS=--soak loads our own server alone for ten minutes; benchmarks/README.md
 bench: set-up ## measure the server beside those that people use today (25 minutes; installs them into a cache)
 	@$(python) -m benchmarks.serving $(ARGS)
+
+docs: set-up ## build the documentation's site into build/docs
+	@$(python) -m mkdocs build $(ARGS)
 
 # ARGS=--upgrade takes the newest versions; without it only what pyproject.toml and the like ask for changes
 lock: ## write requirements.lock and the images' requirements anew (needs network)
