@@ -1,0 +1,103 @@
+"""The parts of the documentation that are made from the program: keys, commands, exit codes, known failures."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import get_args
+
+import yaml
+from msgspec import NODEFAULT
+from msgspec.structs import fields
+
+from lgbm_sm import errors
+from lgbm_sm.configuration.keys import Section, plain
+from lgbm_sm.configuration.sections import Config
+from lgbm_sm.troubles import TROUBLES
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; what stands in a cell is Markdown already."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Plain text as Markdown: what is between backticks stays code."""
+    parts = text.split("`")
+    return "`".join(
+        part if index % 2 else re.sub(r"([\\<>*_\[\]{}])", r"\\\1", part) for index, part in enumerate(parts)
+    )
+
+
+def configuration() -> str:
+    """Every key of config.yaml by section, with its default."""
+    parts = []
+    for section in fields(Config):
+        kind, key = get_args(section.type)
+        rows = [(f"`{name}`", f"`{default}`", escaped(meaning)) for name, default, meaning in _keys(section.name, kind)]
+        parts.append(
+            f"## {section.name}\n\n{escaped(key.description)}\n\n{table(('key', 'default', 'what it is'), rows)}"
+        )
+    return "\n\n".join(parts)
+
+
+def _keys(prefix: str, section: type[Section]) -> Iterator[tuple[str, str, str]]:
+    for field in fields(section):
+        kind, key = get_args(field.type)
+        default = "required"
+        if not field.required:
+            default = _as_yaml(field.default if field.default is not NODEFAULT else field.default_factory())
+        yield f"{prefix}.{field.name}", default, key.description
+        for part in get_args(kind):
+            if isinstance(part, type) and issubclass(part, Section):
+                yield from _keys(f"{prefix}.{field.name}", part)
+
+
+def _as_yaml(value: object) -> str:
+    return (
+        yaml.safe_dump(plain(value), default_flow_style=True, width=10_000, sort_keys=False).split("\n...")[0].strip()
+    )
+
+
+def exit_codes(meanings: Mapping[int, str]) -> str:
+    """The exit codes with the errors that end in them; `meanings` are those of README."""
+    raised: dict[int, list[str]] = {code: [] for code in errors.ExitCode}
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.LgbmSmError) and kind is not errors.LgbmSmError:
+            raised[kind.exit_code].append(f"`{kind.__name__}`")
+    rows = [(f"{code.value}", f"`{code.name}`", meanings[code], ", ".join(raised[code])) for code in errors.ExitCode]
+    return table(("code", "name", "meaning", "raised in the program as"), rows)
+
+
+def meanings_of_exit_codes(readme: str) -> dict[int, str]:
+    """What README says of each code."""
+    return {int(code): text for code, text in re.findall(r"^\| (\d+) \| (.*) \|$", readme, re.MULTILINE)}
+
+
+def troubles() -> str:
+    """Every known failure: its cause, what mends it, and where it was seen."""
+    parts = []
+    for trouble in TROUBLES:
+        patterns = "\n".join(f"    {pattern}" for pattern in trouble.patterns)
+        parts.append(
+            f"## {trouble.id}\n\n{escaped(trouble.cause)}\n\n**What to do:** {escaped(trouble.remedy)}\n\n"
+            f"Known by one of:\n\n{patterns}\n\nSource: {escaped(trouble.source)}"
+        )
+    return "\n\n".join(parts)
+
+
+def commands() -> str:
+    """Every command's help, as it stands without a terminal."""
+    from typer import Context
+    from typer.main import get_command
+
+    import lgbm_sm.cli  # noqa: F401 - gathers the commands
+    from lgbm_sm.commands.program import app
+
+    program = get_command(app)
+    context = Context(program, info_name="lgbm-sm", terminal_width=100, max_content_width=100)
+    parts = []
+    for name in program.list_commands(context):  # type: ignore[attr-defined] # a group
+        command = program.get_command(context, name)  # type: ignore[attr-defined]
+        own = Context(command, parent=context, info_name=name, terminal_width=100, max_content_width=100)
+        parts.append(f"## {name}\n\n```text\n{command.get_help(own).strip()}\n```")
+    return "\n\n".join(parts)
