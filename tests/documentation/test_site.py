@@ -69,9 +69,7 @@ def test_every_key_stands_in_the_reference(site: Path) -> None:
 
 
 def test_every_exit_code_and_every_known_failure_stands_in_its_table(site: Path) -> None:
-    codes = re.findall(
-        r"<td>(\d+)</td>\s*<td><code>(\w+)</code></td>\s*<td>.", (site / "exit-codes.html").read_text()
-    )
+    codes = re.findall(r"<td>(\d+)</td>\s*<td><code>(\w+)</code></td>\s*<td>.", (site / "exit-codes.html").read_text())
     assert codes == [(str(code.value), code.name) for code in ExitCode]
     failures = text_of(site, "troubleshooting.html")
     for trouble in TROUBLES:

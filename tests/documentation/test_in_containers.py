@@ -1,0 +1,58 @@
+"""The tutorial's commands in containers and on SageMaker, against an engine and the emulated AWS.
+
+Those of AWS's XGBoost image, which has to be fetched from AWS, are run on a stand-in by tests/docker/test_patterns.py.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.cli.conftest import CommandLine
+from tests.cloud.emulator import Emulator
+from tests.documentation.pages import CHECKOUT, blocks_of
+from tests.documentation.walk import walk
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def project(
+    aws: Emulator,
+    engine: docker.DockerClient,
+    base_image: str,
+    byoc_image: str,
+    toolkit_image: str,
+    docker_session: str,
+    tmp_path: Path,
+) -> Iterator[CommandLine]:
+    """With data; configuration comes from the page."""
+    name = f"test-{docker_session}-{uuid.uuid4().hex[:6]}"
+    command_line = CommandLine(
+        tmp_path,
+        {
+            **aws.environment(),
+            "HOME": str(tmp_path),
+            "LGBM_SM_PROJECT__NAME": name,
+            "LGBM_SM_CONTAINER__REPOSITORY": f"{name}-images",
+            "LGBM_SM_CONTAINER__BASE_IMAGE": base_image,
+            "LGBM_SM_LOCAL__BACKEND": "auto",
+            # tests/verification sees to that
+            "LGBM_SM_ENDPOINT__VERIFY": "false",
+        },
+    )
+    command_line("prepare-data")
+    yield command_line
+    command_line("cleanup", "--yes", "--logs", "--aws")
+
+
+def test_the_tutorials_commands_end_well(project: CommandLine, aws: Emulator) -> None:
+    blocks = blocks_of(CHECKOUT / "docs" / "tutorial.md")
+    assert walk(blocks, {"docker", "cloud"}, project.folder, project.environment) > 15
+    assert aws.client("sagemaker").list_endpoints()["Endpoints"] == []
+    assert json.loads(project("status", "--aws", "--output", "json").stdout)["items"] == []
