@@ -1,5 +1,6 @@
 """The parts of the documentation that are made from the program: keys, commands, exit codes, known failures."""
 
+import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
@@ -23,9 +24,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def escaped(text: str) -> str:
     """Plain text as Markdown: what is between backticks stays code."""
     parts = text.split("`")
-    return "`".join(
-        part if index % 2 else re.sub(r"([\\<>*_\[\]{}])", r"\\\1", part) for index, part in enumerate(parts)
-    )
+    parts[::2] = [re.sub(r"([\\*_\[\]{}])", r"\\\1", html.escape(part, quote=False)) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def configuration() -> str:
