@@ -12,7 +12,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = sorted((CHECKOUT / "docs").glob("*.md"))
 
 _BLOCK = re.compile(
-    r"^(?:<!-- (?P<comment>(?:file|run|config)[^>]*?) -->\n)?(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$",
+    r"^(?:<!-- (?P<comment>(?:file|run)[^>]*?) -->\n)?(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
 )
 _INLINE = re.compile(r"(?<!`)`(lgbm-sm [^`\n]+)`(?!`)")
@@ -28,14 +28,13 @@ class Command:
 
 @dataclass(frozen=True)
 class Block:
-    """`kinds` are what `run:` names, `file` what `file:` does; `is_config` says that it is a config.yaml."""
+    """`kinds` are what `run:` names, `file` what `file:` does."""
 
     page: str
     language: str
     text: str
     kinds: frozenset[str]
     file: str | None
-    is_config: bool
 
     @property
     def commands(self) -> list[Command]:
@@ -56,15 +55,13 @@ def blocks_of(page: Path) -> list[Block]:
 def _block(page: str, match: re.Match[str]) -> Block:
     said = dict(part.strip().partition(":")[::2] for part in (match["comment"] or "").split(",") if part.strip())
     said = {name: value.strip() for name, value in said.items()}
-    file = said.get("file")
     text = "\n".join(line.removeprefix(match["indent"]) for line in match["text"].split("\n"))
     return Block(
         page,
         match["language"],
         text,
         frozenset(said.get("run", "").split()),
-        file,
-        "config" in said or file == "config.yaml",
+        said.get("file"),
     )
 
 

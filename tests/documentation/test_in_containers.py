@@ -1,4 +1,4 @@
-"""The tutorial's commands in containers and on SageMaker, against an engine and the emulated AWS.
+"""Commands in containers and on SageMaker, against an engine and the emulated AWS.
 
 Those of AWS's XGBoost image, which has to be fetched from AWS, are run on a stand-in by tests/docker/test_patterns.py.
 """
@@ -51,8 +51,9 @@ def project(
     command_line("cleanup", "--yes", "--logs", "--aws")
 
 
-def test_the_tutorials_commands_end_well(project: CommandLine, aws: Emulator) -> None:
-    blocks = blocks_of(CHECKOUT / "docs" / "tutorial.md")
-    assert walk(blocks, {"docker", "cloud"}, project.folder, project.environment) > 15
+def test_the_commands_of_the_tutorial_and_of_costs_end_well(project: CommandLine, aws: Emulator) -> None:
+    for page, least in (("tutorial.md", 20), ("costs.md", 1)):
+        blocks = blocks_of(CHECKOUT / "docs" / page)
+        assert walk(blocks, {"docker", "cloud"}, project.folder, project.environment) > least
     assert aws.client("sagemaker").list_endpoints()["Endpoints"] == []
     assert json.loads(project("status", "--aws", "--output", "json").stdout)["items"] == []
