@@ -33,7 +33,10 @@ def configuration() -> str:
     parts = []
     for section in fields(Config):
         kind, key = get_args(section.type)
-        rows = [(f"`{name}`", f"`{default}`", escaped(meaning)) for name, default, meaning in _keys(section.name, kind)]
+        rows = [
+            (f"`{name}`", f"`{default}`" if default else "required", escaped(meaning))
+            for name, default, meaning in _keys(section.name, kind)
+        ]
         parts.append(
             f"## {section.name}\n\n{escaped(key.description)}\n\n{table(('key', 'default', 'what it is'), rows)}"
         )
@@ -43,7 +46,7 @@ def configuration() -> str:
 def _keys(prefix: str, section: type[Section]) -> Iterator[tuple[str, str, str]]:
     for field in fields(section):
         kind, key = get_args(field.type)
-        default = "required"
+        default = ""
         if not field.required:
             default = _as_yaml(field.default if field.default is not NODEFAULT else field.default_factory())
         yield f"{prefix}.{field.name}", default, key.description
