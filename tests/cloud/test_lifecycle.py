@@ -230,4 +230,8 @@ def test_nobody_is_called_but_aws_and_the_engine(life: Life) -> None:
     for command, told in life.told.items():
         # the address of a socket on this machine is a path, and JSON has lists for tuples
         called = {tuple(address) for address in told["addresses"] if isinstance(address, list)}
+        if command == "deploy":  # what it verifies first answers in networks of the engine's own
+            called = {
+                (host, port) for host, port in called if not (host.startswith(("172.", "192.168.")) and port == 8080)
+            }
         assert called == (set() if command == "build" else {aws}), command
