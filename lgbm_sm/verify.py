@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.build_context import image_recipe, image_tag
@@ -223,7 +225,7 @@ def _material(workspace: Workspace, wanted: Wanted, folder: Path) -> _Material:
     data_path = workspace.data_path
     if not schema_path(data_path).exists():
         data_path = folder / "data"
-        section = replace(workspace.config.data, folder=data_path)
+        section = structs.replace(workspace.config.data, folder=data_path)
         objective = str(hyperparameters.get("objective", "regression"))
         prepare_data(section, objective, base=workspace.folder, reporter=workspace.reporter)
     request = _given_request(wanted) or sample_of(data_path)

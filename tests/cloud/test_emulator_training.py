@@ -10,6 +10,7 @@ import pytest
 
 from tests.cloud.deployed import BUCKET, ended_job, job_request, log_of, push_image, put_files, read_archive, wait_for
 from tests.cloud.emulator import ACCOUNT, TRAINING, Emulator
+from tests.cloud.emulator.images import run_name
 from tests.cloud.roles import ROLE_ARN
 from tests.cloud.scripted_image import scripted_image
 from tests.cloud.test_emulator_services import refused
@@ -170,5 +171,5 @@ def test_a_reset_ends_a_job_and_leaves_no_container(
     run = {"label": f"lgbm-sm.test-run={docker_session}"}
     assert engine.api.containers(all=True, filters=run) == []
     assert not engine.api.volumes(filters=run)["Volumes"]
-    assert engine.api.images("lgbm-sm-test-cloud-run") == []
+    assert engine.api.images(run_name(docker_session)) == []
     assert refused(sagemaker.describe_training_job, TrainingJobName="job-1")[1] == "Requested resource not found."

@@ -19,6 +19,11 @@ _PERMISSIONS = "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:GetDownl
 _HOSTED = "application/vnd.docker.distribution.manifest.v2+json"
 
 
+def run_name(session: str) -> str:
+    """What a session's emulation calls the images that it runs, in the engine."""
+    return f"lgbm-sm-test-cloud-run-{session}"
+
+
 class Images:
     """`provided` has an image of the engine for a URI of AWS's own images, which nobody can pull here."""
 
@@ -86,7 +91,7 @@ class Images:
         """
         assert self._containers is not None, "the emulation was started without an engine"
         client = self._containers.client
-        own = ("lgbm-sm-test-cloud-run", uuid.uuid4().hex[:12])
+        own = (run_name(self._containers.session), uuid.uuid4().hex[:12])
         if uri in self.provided:
             client.images.get(self.provided[uri]).tag(*own)
             return ":".join(own)
