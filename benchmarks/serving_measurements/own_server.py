@@ -17,7 +17,7 @@ from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.entries import Endpoint, Place
 from lgbm_sm.shipped import containers_path
 
-_PARTS = ("lightgbm", "numpy", "uvicorn", "httptools", "uvloop")
+_PARTS = ("lightgbm", "numpy", "httptools", "orjson", "uvloop")
 # what would change its defaults
 _SETTINGS = ("LGBM_", "OMP_", "SAGEMAKER_", "PYTHON")
 

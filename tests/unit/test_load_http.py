@@ -1,9 +1,11 @@
 """The client over HTTP: each request is counted once, whatever the server does."""
 
+import gc
 import io
 import itertools
 import socket
 import ssl
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,6 +24,14 @@ from lgbm_sm.load.steps import Schedule, check_first_answer, run_steps
 from tests.unit.hostile_server import HostileServer, running_server
 
 ROWS = b"".join(b"%d,%d\n" % (number, number * 7) for number in range(10))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_other_tests_is_collected_here() -> None:
+    """The client collects before it measures, and would complain of what others have left open."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
