@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
@@ -21,7 +22,7 @@ _MISSING = frozenset({
 })
 # fmt: on
 # what a line end is followed by where a line is blank, or begins with white space
-_BEFORE_BLANKS = (b"\n\n", b"\n\r", b"\n ", b"\n\t", b"\n\v", b"\n\f")
+_BEFORE_BLANKS = re.compile(rb"\n[\n\r \t\v\f]")
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _end_of_records(block: bytes, *, quoted: bool) -> int:
 
 
 def _may_hold_blank_lines(block: bytes) -> bool:
-    return block[:1].isspace() or any(sign in block for sign in _BEFORE_BLANKS)
+    return block[:1].isspace() or _BEFORE_BLANKS.search(block) is not None
 
 
 def _lines_after(block: bytes, stream: IO[bytes]) -> Iterator[bytes]:
