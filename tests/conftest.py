@@ -1,9 +1,12 @@
 """What holds for the whole suite: the same tests with the same results on every machine."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from lgbm_sm.backends.native_code import VARIABLE, native_code_path
 
 # what a developer's shell, a CI service or the make that runs the suite sets would change what the commands do
 _FOREIGN = ("CI", "FORCE_COLOR", "NO_COLOR", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
@@ -15,6 +18,9 @@ for _name in list(os.environ):
 
 # an image that the engine happens to hold would change what `auto` takes; tests of containers ask for them
 os.environ["LGBM_SM_LOCAL__BACKEND"] = "process"
+
+# what serves and reads in the suite is the compiled code, where there is a C compiler
+os.environ[VARIABLE] = str(native_code_path(Path(__file__).parents[1] / "containers" / "runtime", os.environ) or "")
 
 # hypothesis has a profile of its own for CI; deadlines measure the machine, not the code
 settings.register_profile("suite", deadline=None, derandomize=True)

@@ -24,6 +24,8 @@ from lgbm_sm.backends import (
     opt_ml,
     training_ending,
 )
+from lgbm_sm.backends.native_code import VARIABLE as NATIVE_VARIABLE
+from lgbm_sm.backends.native_code import native_code_path
 from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.record import Record, unrecorded_entry
 
@@ -129,13 +131,16 @@ class ProcessBackend:
     ) -> "subprocess.Popen[bytes]":
         import subprocess
 
-        path_variables = {"PYTHONPATH": str(self.runtime_path), "PYTHONUNBUFFERED": "1"}
+        own_variables = {"PYTHONPATH": str(self.runtime_path), "PYTHONUNBUFFERED": "1"}
+        native_path = native_code_path(self.runtime_path, self.environment)
+        if native_path is not None:
+            own_variables[NATIVE_VARIABLE] = str(native_path)
         with log_path.open("ab") as log:
             return subprocess.Popen(
                 # -P: the folder that the command was called in is not searched for modules
                 [sys.executable, "-P", "-m", PROGRAM, *arguments],
                 cwd=log_path.parent,
-                env={**self.environment, **path_variables, **variables},
+                env={**self.environment, **own_variables, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,6 +1,8 @@
 """Python, the packages beside this one, and whether LightGBM's library loads."""
 
 import platform
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +14,7 @@ PYTHON = Check("python", Area.CONFIGURATION)
 PACKAGES = Check("packages", Area.CONFIGURATION)
 SAGEMAKER_SDK = Check("sagemaker sdk", Area.CONFIGURATION)
 LIGHTGBM = Check("lightgbm", Area.CONFIGURATION)
+COMPILER = Check("compiler", Area.CONFIGURATION)
 
 _DISTRIBUTION = "lgbm-sm"
 _NAMED = ("lightgbm", "sagemaker-core", "boto3", "docker")  # the packages whose versions explain most
@@ -20,11 +23,12 @@ _OWN_ENVIRONMENT = "python -m venv lgbm-sm-env && lgbm-sm-env/bin/pip install lg
 
 
 def examine_installation(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Four findings or more; a package that does not fit has one of its own."""
+    """Five findings or more; a package that does not fit has one of its own."""
     yield examine_python(platform.python_version(), _requires_python())
     yield from examine_packages(_requirements())
     yield examine_sagemaker_sdk(_version_of("sagemaker"))
     yield LIGHTGBM.look(_LOAD_SECONDS + 1, lambda: examine_lightgbm(environment))
+    yield examine_compiler(environment)
 
 
 def examine_python(version: str, required: str) -> Finding:
@@ -87,6 +91,18 @@ def examine_lightgbm(environment: Mapping[str, str]) -> Finding:
         return LIGHTGBM.ok(f"{loaded.stdout.strip()} loads")
     said = (loaded.stderr.strip() or f"exit code {loaded.returncode}").splitlines()[-1]
     return LIGHTGBM.problem(f"does not load: {said}", _remedy(said))
+
+
+def examine_compiler(environment: Mapping[str, str]) -> Finding:
+    """The images have their compiled code with them; a local process gets it from this machine's compiler."""
+    name = shlex.split(environment.get("CC") or "cc")[0]
+    found = shutil.which(name, path=environment.get("PATH"))
+    if found:
+        return COMPILER.ok(f"{found} makes the compiled code of local processes")
+    return COMPILER.warning(
+        f"there is no {name}: local processes predict large requests at a third of the speed",
+        "sudo apt-get install gcc libc6-dev (Debian, Ubuntu), sudo dnf install gcc (Fedora), or xcode-select --install",
+    )
 
 
 def _remedy(said: str) -> str:

@@ -17,6 +17,8 @@ from lgbm_runtime.errors import InvocationError
 from lgbm_runtime.schema import Schema
 from tests.runtime.test_schema import DOCUMENT
 
+pytestmark = pytest.mark.usefixtures("code")
+
 NUMERIC = Schema.without_channel(3, ["a", "b", "c"])
 SHOP = Schema.from_json(DOCUMENT)
 SINGLE = Schema.without_channel(1, ["a"])
@@ -140,7 +142,7 @@ def test_body_over_the_limit_is_refused() -> None:
 
 
 def test_target_is_the_last_column_when_a_table_has_it() -> None:
-    rows = rows_from_csv("1,red,10,yes\n2,,20.5,no\n", SHOP, with_target=True)
+    rows = rows_from_csv(b"1,red,10,yes\n2,,20.5,no\n", SHOP, with_target=True)
     assert_rows(rows.matrix, [[1, 1, 0], [2, math.nan, 1]])
     assert rows.target is not None
     assert rows.target.tolist() == [1, 0]
@@ -148,7 +150,7 @@ def test_target_is_the_last_column_when_a_table_has_it() -> None:
 
 
 def test_target_may_stand_anywhere_when_the_columns_are_named() -> None:
-    rows = rows_from_csv("bought,size,age,colour\nyes,10,1,red\n", SHOP, with_target=True)
+    rows = rows_from_csv(b"bought,size,age,colour\nyes,10,1,red\n", SHOP, with_target=True)
     assert_rows(rows.matrix, [[1, 1, 0]])
     assert rows.target is not None
     assert rows.target.tolist() == [1]
@@ -157,14 +159,14 @@ def test_target_may_stand_anywhere_when_the_columns_are_named() -> None:
 @pytest.mark.parametrize("target", ["", "NA", "maybe"])
 def test_target_is_refused_when_it_is_no_class(target: str) -> None:
     with pytest.raises(InvocationError) as caught:
-        rows_from_csv(f"1,red,10,yes\n1,red,10,{target}\n", SHOP, with_target=True)
+        rows_from_csv(f"1,red,10,yes\n1,red,10,{target}\n".encode(), SHOP, with_target=True)
     assert (caught.value.row, caught.value.column) == (2, "bought")
 
 
 @pytest.mark.parametrize("rows", [2, 200])
 def test_numeric_target_is_refused_when_it_is_missing(rows: int) -> None:
     with pytest.raises(InvocationError) as caught:
-        rows_from_csv("1,2,3,4\n" * (rows - 1) + "1,2,3,nan", NUMERIC, with_target=True)
+        rows_from_csv(b"1,2,3,4\n" * (rows - 1) + b"1,2,3,nan", NUMERIC, with_target=True)
     assert (caught.value.row, caught.value.column) == (rows, "target")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
@@ -10,6 +11,8 @@ import numpy as np
 
 from lgbm_runtime import c_api
 from lgbm_runtime.errors import ModelError
+from lgbm_runtime.native_code import native_code
+from lgbm_runtime.tree_walk import TreeWalk
 
 if TYPE_CHECKING:
     from array import array
@@ -30,6 +33,9 @@ _KINDS = {
 # Rows that one thread predicts before it looks for others: a few milliseconds' work, so that requests which came
 # together get on together, and little beside it is what handing over costs.
 _BLOCK_ROWS = 512
+# Before our own walk through the trees is used, so many rows must come out of it as out of LightGBM, whose next version
+# may know trees that this one does not.
+_COMPARED_ROWS = 32
 
 
 class LightgbmBooster:
@@ -68,11 +74,17 @@ class LightgbmBooster:
             self._model = c_api.Model(c_api.load_library(), text, self.width)
         except c_api.CallError as error:
             raise ModelError(f"LightGBM cannot load the model file {model_path}: {error}") from error
-        self.predict_row: Callable[[array[float]], list[float]] = self._model.predict_row
+        self._walk = self._tree_walk(text, header)
+        self.predict_row: Callable[[array[float]], list[float]] = (self._walk or self._model).predict_row
         self.num_trees = text.count("\nTree=")
         self._threads = num_threads or 1
         self._executor: ThreadPoolExecutor | None = None
         self.has_linear_trees = "\nis_linear=1" in text
+
+    @property
+    def walks_through_trees(self) -> bool:
+        """Whether predictions and raw scores are computed by native/tree_walk.c."""
+        return self._walk is not None
 
     @property
     def width(self) -> int:
@@ -85,14 +97,32 @@ class LightgbmBooster:
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise ValueError(f"a matrix of shape {matrix.shape} for a model of {self.width} features")
         blocks = [matrix[start : start + _BLOCK_ROWS] for start in range(0, len(matrix), _BLOCK_ROWS)]
-        kind = _KINDS[output]
         if len(blocks) == 1 or self._threads == 1:
-            values = self._model.predict(matrix, kind)
+            values = self._values(matrix, output)
         else:
-            values = np.concatenate(list(self._pool().map(lambda block: self._model.predict(block, kind), blocks)))
+            values = np.concatenate(list(self._pool().map(lambda block: self._values(block, output), blocks)))
         if output == LEAF_INDEX:
             return values.astype(np.int32)
         return values[:, 0] if values.shape[1] == 1 and output != CONTRIBUTIONS else values
+
+    def _values(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
+        """(rows, values), computed in the calling thread."""
+        if self._walk is not None and output in (PREDICTION, RAW_SCORE):
+            return self._walk.predict(matrix, raw=output == RAW_SCORE)
+        return self._model.predict(matrix, _KINDS[output])
+
+    def _tree_walk(self, text: str, header: dict[str, str]) -> TreeWalk | None:
+        """None where there is none through this model, or its predictions are others than LightGBM's."""
+        native = native_code()
+        walk = TreeWalk.of(native, text, header, self.width) if native else None
+        if walk is None:
+            return None
+        rows = walk.sample(_COMPARED_ROWS, self.width)
+        for output, raw in ((PREDICTION, False), (RAW_SCORE, True)):
+            if walk.predict(rows, raw=raw).tobytes() != self._model.predict(rows, _KINDS[output]).tobytes():
+                print("LightGBM predicts by itself: the compiled code does not predict the same", file=sys.stderr)
+                return None
+        return walk
 
     def _pool(self) -> ThreadPoolExecutor:
         # as late as possible: threads do not survive a fork

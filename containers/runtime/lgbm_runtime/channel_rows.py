@@ -105,11 +105,10 @@ def read_piece(piece: Piece, columns: Schema, picked: Sequence[int] | None = Non
         file.seek(piece.start)
         data = file.read(piece.size)
     try:
-        text = data.decode("utf-8")
         if picked is not None and piece.is_plain:
-            lines = text.split("\n")
-            text = "\n".join([lines[index] for index in picked])
-        table = rows_from_csv(piece.header + text, columns, with_target=True, header=bool(piece.header))
+            lines = data.split(b"\n")
+            data = b"\n".join([lines[index] for index in picked])
+        table = rows_from_csv(piece.header.encode() + data, columns, with_target=True, header=bool(piece.header))
     except InvocationError as error:
         raise TrainingError(f"{piece.label}: {_counted_from(piece.first_row, error)}") from error
     except UnicodeDecodeError as error:

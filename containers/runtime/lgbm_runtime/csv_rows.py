@@ -16,6 +16,7 @@ import numpy as np
 
 from lgbm_runtime.cells import Column, Unseen, columns_of, is_number_or_missing, listed
 from lgbm_runtime.errors import InvocationError
+from lgbm_runtime.native_code import native_code
 from lgbm_runtime.optional_orjson import orjson
 from lgbm_runtime.schema import Schema
 
@@ -32,7 +33,8 @@ _NUMPY_LINES = 64
 _BLOCK_LINES = 1024
 # Quotes need the csv module; the others stand in texts that float() or numpy take for numbers (1_0, 0x1p3), or that
 # numpy takes for blanks.
-_NOT_PLAIN = '"_xX\x1c\x1d\x1e\x1f'
+_NOT_PLAIN = (b'"', b"_", b"x", b"X", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -48,26 +50,28 @@ class Rows:
     unseen: tuple[tuple[str, str], ...] = ()
 
 
-def rows_from_csv(text: str, schema: Schema, *, with_target: bool = False, header: bool | None = None) -> Rows:
-    """The rows of a table whose columns are the schema's features, then the target where it has one.
+def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, header: bool | None = None) -> Rows:
+    """The rows of a table in UTF-8 whose columns are the schema's features, then the target where it has one.
 
     `header` says whether the first line holds names; None: it does when none of its cells is a number or missing, and
-    at least one is a column's name. Named columns may come in any order. Raises InvocationError(400).
+    at least one is a column's name. Named columns may come in any order. Raises InvocationError(400), and
+    UnicodeDecodeError where it is not UTF-8.
     """
-    text = text[1:] if text.startswith("\ufeff") else text
-    # rstrip copies the text, which may have many megabytes
-    text = text.rstrip("\r\n") if text.endswith(("\r", "\n")) else text
-    if not text:
+    table = table[3:] if table.startswith(_BYTE_ORDER_MARK) else table
+    # rstrip copies the table, which may have many megabytes
+    table = table.rstrip(b"\r\n") if table.endswith((b"\r", b"\n\n", b"\r\n")) else table
+    if table in (b"", b"\n"):
         raise InvocationError(400, "the table is empty")
+    unseen = Unseen()
     values = None
-    if not header and not schema.categorical_indices and not (with_target and schema.classes):
-        values = _plain_values(text, schema.width + with_target)
+    if not schema.categorical_indices and not (with_target and schema.classes):
+        values = _plain_values(table, schema, with_target=with_target, header=header)
         if values is not None and with_target and np.isnan(values[:, -1]).any():
             values = None
-    unseen = Unseen()
     if values is None:
         columns = columns_of(schema, with_target=with_target)
-        values = _values(_records(text), columns, unseen, header=header)
+        text = table.decode("utf-8")
+        values = _values(_records(text.rstrip("\r\n")), columns, unseen, header=header)
     if not with_target:
         return Rows(values, None, unseen.levels)
     return Rows(np.ascontiguousarray(values[:, :-1]), values[:, -1].copy(), unseen.levels)
@@ -78,6 +82,9 @@ def plain_row(body: bytes, width: int) -> array[float] | None:
 
     None for any other body, which needs a closer look.
     """
+    native = native_code()
+    if native is not None:
+        return native.read_row(body, width)
     # float() takes all three for parts of a number, or for blanks around one
     if b"_" in body or b"\r" in body or 0 <= body.find(b"\n") < len(body) - 1:
         return None
@@ -114,41 +121,67 @@ def _numbers_and_gaps(line: bytes) -> array[float] | None:
         return None
 
 
+def _plain_values(table: bytes, schema: Schema, *, with_target: bool, header: bool | None) -> Matrix | None:
+    """The matrix of a table that holds nothing but numbers and empty cells below its names, if it has any.
+
+    None where it holds something else, which then needs a closer look.
+    """
+    width = schema.width + with_target
+    if header is not True:
+        values = _numbers(table, width)
+        if values is not None or header is False:
+            return values
+    first_line, _, rest = table.partition(b"\n")
+    names = first_line.decode("utf-8", "replace").rstrip("\r").split(",")
+    columns = columns_of(schema, with_target=with_target)
+    if not rest or b'"' in first_line or not (header or _is_header(names, columns)):
+        return None
+    order = [column.index for column in _ordered(names, columns)]
+    values = _numbers(rest, width)
+    if values is None or order == list(range(width)):
+        return values
+    ordered = np.empty_like(values)
+    ordered[:, order] = values
+    return ordered
+
+
+def _numbers(table: bytes, width: int) -> Matrix | None:
+    """The matrix of a table of finite numbers and empty cells, to the bit as float() reads them; None for any other."""
+    native = native_code()
+    if native is not None:
+        return native.read_numbers(table, width)
+    if not table.isascii() or any(character in table for character in _NOT_PLAIN):
+        return None
+    text = table.decode("ascii")
+    text = text[:-1] if text.endswith("\n") else text
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = _with_nan(text).split("\n")
+    # loadtxt leaves out empty ones
+    if lines[0].count(",") != width - 1 or "" in lines:
+        return None
+    try:
+        values = _converted(lines)
+    except ValueError:
+        return None
+    return None if values.shape != (len(lines), width) or np.isinf(values).any() else values
+
+
+def _converted(lines: Sequence[str]) -> Matrix:
+    """Raises ValueError where a cell is no number, or a line is longer than another."""
+    if len(lines) < _NUMPY_LINES:
+        return np.array([list(map(float, line.split(","))) for line in lines])
+    blocks = [lines[start : start + _BLOCK_LINES] for start in range(0, len(lines), _BLOCK_LINES)]
+    return np.concatenate(
+        [np.loadtxt(block, dtype=np.float64, delimiter=",", comments=None, ndmin=2) for block in blocks]
+    )
+
+
 def _with_nan(text: str) -> str:
     """The table with nan in its empty cells, which numpy and float() read; an empty line stays one."""
     # twice, since cells that are beside each other share a comma
     text = text.replace(",,", ",nan,").replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
     return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")
-
-
-def _plain_values(text: str, width: int) -> Matrix | None:
-    """The matrix of a table that holds nothing but numbers and empty cells, to the bit as float() reads them.
-
-    None where it holds something else, which then needs a closer look.
-    """
-    if not text.isascii() or any(character in text for character in _NOT_PLAIN):
-        return None
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = _with_nan(text).split("\n")
-    if lines[0].count(",") != width - 1:
-        return None
-    if "" in lines:
-        # loadtxt leaves out empty ones
-        return None
-    try:
-        if len(lines) >= _NUMPY_LINES:
-            blocks = [lines[start : start + _BLOCK_LINES] for start in range(0, len(lines), _BLOCK_LINES)]
-            values = np.concatenate(
-                [np.loadtxt(block, dtype=np.float64, delimiter=",", comments=None, ndmin=2) for block in blocks]
-            )
-        else:
-            values = np.array([list(map(float, line.split(","))) for line in lines])
-    except ValueError:
-        return None
-    if values.shape != (len(lines), width) or np.isinf(values).any():
-        return None
-    return values
 
 
 def _values(records: Iterator[list[str]], columns: Sequence[Column], unseen: Unseen, *, header: bool | None) -> Matrix:

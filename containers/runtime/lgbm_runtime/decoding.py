@@ -54,13 +54,13 @@ def decode(body: bytes, content_type: str | None, schema: Schema) -> Decoded:
     name, parameters = media_type or (CSV, {})
     if name not in SUPPORTED:
         raise _unsupported(name)
-    text = _text(body, parameters.get("charset", "utf-8"))
+    charset = parameters.get("charset", "utf-8")
     if name == CSV:
-        rows = rows_from_csv(text, schema, header=_header(parameters))
+        rows = rows_from_csv(_utf8(body, charset), schema, header=_header(parameters))
     elif name == JSON:
-        rows = rows_from_json(text, schema)
+        rows = rows_from_json(_text(body, charset), schema)
     else:
-        rows = rows_from_json_lines(text, schema)
+        rows = rows_from_json_lines(_text(body, charset), schema)
     return Decoded(np.ascontiguousarray(rows.matrix), rows.unseen)
 
 
@@ -92,6 +92,16 @@ def _header(parameters: dict[str, str]) -> bool | None:
     if value.lower() not in ("present", "absent"):
         raise InvocationError(400, f"the content type's header parameter is {value[:60]}, not present or absent")
     return value.lower() == "present"
+
+
+def _utf8(body: bytes, charset: str) -> bytes:
+    """The body in UTF-8."""
+    if body.isascii() and charset.lower() == "utf-8":
+        return body
+    try:
+        return _text(body, charset).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvocationError(400, f"the body is not {charset}") from error
 
 
 def _text(body: bytes, charset: str) -> str:

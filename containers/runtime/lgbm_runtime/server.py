@@ -61,6 +61,7 @@ def serve(
 
     # imported before the fork, so that it is in memory once
     from lgbm_runtime.acceptor import ConnectionCounts
+    from lgbm_runtime.native_code import native_code
     from lgbm_runtime.worker import run_worker
 
     service = None if has_user_code else _loaded(model_path, threads)
@@ -80,6 +81,8 @@ def serve(
     host, bound_port = listener.getsockname()[:2]
     plural = "worker" if workers == 1 else "workers"
     place = f"{model_path} on {host}:{bound_port} with {workers} {plural} x {threads} threads"
+    if native_code() is None:
+        place += ", without compiled code"
     # what is alive now stays: collections would only copy shared pages
     gc.collect()
     gc.freeze()

