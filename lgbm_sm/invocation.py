@@ -17,6 +17,8 @@ from lgbm_sm.progress import Reporter
 from lgbm_sm.senders import ATTRIBUTES_HEADER, Sender
 
 PARALLEL_REQUESTS = 4
+# Batches, a megabyte each, that are sent before the oldest is answered: one that takes long holds nothing up.
+_READ_AHEAD = 16
 _CONTENT_TYPES = {
     ".csv": "text/csv",
     ".txt": "text/csv",
@@ -113,7 +115,7 @@ def invoke(
     batches = _batches(stream, request.content_type, feature_names(endpoint))
     for batch, answer, attributes in _answers(endpoint, sender, batches):
         predictions = _parsed(answer) if joined else []
-        count = len(predictions) if joined else _lines_in(answer)
+        count = len(predictions) if joined else _rows_in(answer, batch.rows)
         unseen |= _unseen_levels(attributes)
         if count != batch.rows:
             raise InvocationError(
@@ -178,7 +180,7 @@ def _answers(endpoint: Endpoint, sender: Sender, batches: Iterator[Batch]) -> It
         try:
             for batch in batches:
                 pending.append((batch, executor.submit(_send, sender, endpoint, batch)))
-                if len(pending) > PARALLEL_REQUESTS:
+                if len(pending) > _READ_AHEAD:
                     sent, answer = pending.popleft()
                     yield sent, *answer.result()
             while pending:
@@ -218,11 +220,10 @@ def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
     return f"{what}: {message}"
 
 
-def _lines_in(answer: bytes) -> int:
-    """How many lines are not blank."""
-    if b"\n\n" in answer or b"\n\r" in answer or answer[:1].isspace():
-        return sum(1 for line in answer.split(b"\n") if line.strip())
-    return answer.count(b"\n") + (not answer.endswith(b"\n") and bool(answer))
+def _rows_in(answer: bytes, expected: int) -> int:
+    """How many lines the answer has; those that are blank count where that gives the expected number."""
+    lines = answer.count(b"\n") + (not answer.endswith(b"\n") and bool(answer))
+    return lines if lines == expected else sum(1 for line in answer.split(b"\n") if line.strip())
 
 
 def _parsed(answer: bytes) -> list[Any]:
