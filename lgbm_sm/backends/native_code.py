@@ -15,10 +15,9 @@ def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path
 
     The program then does without, so that nothing is said here: the server's first line says it, and `doctor` why.
     """
-    package = runtime_path / "lgbm_runtime"
-    sources = sorted((package / "native").glob("*.c"))
+    folder = runtime_path / "lgbm_runtime" / "native"
     digest = hashlib.sha256(f"{sys.platform} {platform.machine()} {platform.libc_ver()}".encode())
-    for source in (*sources, package / "compilation.py"):
+    for source in sorted(folder.iterdir()):
         digest.update(source.read_bytes())
     path = _cache_folder(environment) / f"native-{digest.hexdigest()[:12]}.so"
     if path.is_file():
@@ -28,8 +27,8 @@ def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         ended = subprocess.run(
-            [sys.executable, "-P", "-m", "lgbm_runtime", "compile", str(path)],
-            env={**environment, "PYTHONPATH": str(runtime_path)},
+            ["/bin/sh", str(folder / "compile.sh"), str(path)],
+            env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,

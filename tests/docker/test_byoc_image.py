@@ -180,6 +180,7 @@ def test_server_answers_without_network_and_with_nothing_to_write_to(
 ) -> None:
     server = containers.serve(model_path, ports=None, network_mode="none")
     server.wait_for_log(" serving ")
+    assert "without compiled code" not in server.log
     program = f"""
 from urllib.request import Request, urlopen
 print(urlopen("http://127.0.0.1:8080/ping", timeout=10).status)

@@ -6,7 +6,6 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lgbm_runtime import compilation, native_code
+from lgbm_runtime import native_code
 from lgbm_runtime.booster import PREDICTION, RAW_SCORE, LightgbmBooster
 from tests.contract.serving import start_server
 from tests.runtime.test_booster import CATEGORICAL, MODELS, RANKING, features, target
 
 needs_compiler = pytest.mark.skipif(not os.environ[native_code.VARIABLE], reason="no C compiler is here")
-RUNTIME = Path(native_code.__file__).parents[1]
+SOURCES = Path(native_code.__file__).parent / "native"
 FEATURES = 5
 
 
@@ -41,10 +40,10 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     native_code.native_code.cache_clear()
 
 
-def compiled(path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def compiled(path: Path, sources: Path = SOURCES, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "lgbm_runtime", "compile", str(path)],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(RUNTIME), **environment},
+        ["sh", str(sources / "compile.sh"), str(path)],
+        env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -61,7 +60,7 @@ def model_file(folder: Path, objective: str) -> tuple[lightgbm.Booster, Path]:
 
 
 @needs_compiler
-def test_the_program_compiles_it(tmp_path: Path, loaded: Any) -> None:
+def test_any_compiler_makes_it(tmp_path: Path, loaded: Any) -> None:
     ended = compiled(tmp_path / "new.so")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert [path.name for path in tmp_path.iterdir()] == ["new.so"]
@@ -71,19 +70,13 @@ def test_the_program_compiles_it(tmp_path: Path, loaded: Any) -> None:
 
 @pytest.mark.parametrize(
     ("compiler", "said"),
-    [("no-such-compiler", "no-such-compiler: not found; a C compiler is wanted"), ("false", "ended with exit code 1")],
+    [("no-such-compiler", "no-such-compiler: not found"), ("cc -no-such-option", "-no-such-option")],
 )
 def test_it_says_why_it_cannot_be_compiled(compiler: str, said: str, tmp_path: Path) -> None:
     ended = compiled(tmp_path / "new.so", CC=compiler)
-    assert ended.returncode == 1
+    assert ended.returncode != 0
     assert said in ended.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-def test_it_says_where_it_cannot_be_written(tmp_path: Path) -> None:
-    ended = compiled(tmp_path / "nowhere" / "new.so")
-    assert ended.returncode == 1
-    assert "No such file or directory" in ended.stderr or "not found" in ended.stderr
 
 
 def test_a_file_that_is_no_library_is_done_without(
@@ -111,15 +104,13 @@ def test_code_that_predicts_otherwise_than_lightgbm_is_not_used(
     objective: str,
     tmp_path: Path,
     loaded: Any,
-    monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    sources = shutil.copytree(RUNTIME / "lgbm_runtime" / "native", tmp_path / "native")
+    sources = shutil.copytree(SOURCES, tmp_path / "native")
     text = (sources / "tree_walk.c").read_text()
     assert right in text
     (sources / "tree_walk.c").write_text(text.replace(right, wrong))
-    monkeypatch.setattr(compilation, "_SOURCES", sources)
-    assert compilation.compile_native(tmp_path / "other.so", os.environ) == 0
+    assert compiled(tmp_path / "other.so", sources).returncode == 0
     loaded(tmp_path / "other.so")
     package, path = model_file(tmp_path, objective)
     booster = LightgbmBooster(path)

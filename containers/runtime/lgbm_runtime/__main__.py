@@ -1,4 +1,4 @@
-"""`python -m lgbm_runtime train | serve`: what the image's entry point runs; `compile` is for whoever builds it."""
+"""`python -m lgbm_runtime train | serve`: what the image's entry point runs."""
 
 from __future__ import annotations
 
@@ -33,15 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     place = serve_parser.add_mutually_exclusive_group()
     place.add_argument("--port", type=int, help="the TCP port (SAGEMAKER_BIND_TO_PORT, or 8080)")
     place.add_argument("--fd", type=int, help="the descriptor of a listening socket that was inherited")
-    compile_parser = commands.add_parser(
-        "compile", help="make the shared library that serves faster; needs a C compiler"
-    )
-    compile_parser.add_argument("path", type=Path, help="where to write it")
     options = parser.parse_args(arguments)
-    if options.command == "compile":
-        from lgbm_runtime.compilation import compile_native
-
-        return compile_native(options.path, os.environ)
     paths = ContainerPaths(options.root)
     if options.command == "train":
         from lgbm_runtime.training import train
