@@ -1,6 +1,7 @@
 """What the platform does at a step, and what an error means: explain."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -43,16 +44,23 @@ def explain(
 ) -> None:
     from lgbm_sm import views
     from lgbm_sm.explanation.failures import explain_entry, explain_message
-    from lgbm_sm.explanation.pages import Step, explain_all, explain_step
+    from lgbm_sm.explanation.pages import Step, explain_all, explain_step, find_step
 
     if job is not None and step is not None:
         raise UsageError("--job and a step or an error are two questions", "ask one at a time")
-    known = step is not None and step in set(Step)
-    if tree is not None and step not in (Step.TRAIN, Step.DEPLOY):
+    if step == "run":  # is all of them
+        step = None
+    known = None if step is None else find_step(step)
+    if tree is not None and known not in (Step.TRAIN, Step.DEPLOY):
         raise UsageError("--tree is for explain train and explain deploy", "leave it out")
-    if model is not None and step != Step.DEPLOY:
+    if model is not None and known is not Step.DEPLOY:
         raise UsageError("--model is for explain deploy", "leave it out")
-    if step is not None and not known:
+    if step in _commands(ctx) and known is None:
+        raise UsageError(
+            f"{step} is a command without a page of its own",
+            f"`lgbm-sm {step} --help` says what it does; the pages are {', '.join(Step)}",
+        )
+    if step is not None and known is None:
         # an error may be that of a configuration that cannot be loaded
         console = Console(output=ctx.obj["output"], verbose=ctx.obj["verbose"], environment=os.environ)
         views.show_explanation(console, explain_message(step))
@@ -60,8 +68,13 @@ def explain(
     with opened_workspace(ctx, ask_aws=aws) as (workspace, console):
         if job is not None:
             sections = explain_entry(workspace, job)
-        elif step is None:
+        elif known is None:
             sections = explain_all(workspace)
         else:
-            sections = explain_step(workspace, Step(step), model=model, tree_path=tree)
+            sections = explain_step(workspace, known, model=model, tree_path=tree)
         views.show_explanation(console, sections)
+
+
+def _commands(ctx: typer.Context) -> Collection[str]:
+    program = ctx.find_root().command
+    return program.commands if isinstance(program, typer.core.TyperGroup) else ()

@@ -35,7 +35,12 @@ def explain_build(workspace: Workspace) -> list[Section]:
     if isinstance(recipes, ConfigError):
         return [section("Not possible now", recipes.message, recipes.hint)]
     sections = [
-        section("Where it runs", "in the Docker engine of this machine; nothing is called at AWS", _tag_rule()),
+        section(
+            "Where it runs",
+            "in the Docker engine of this machine; nothing is called at AWS"
+            + (", but to fetch AWS's image" if workspace.config.container.pattern is Pattern.SCRIPT_MODE else ""),
+            _tag_rule(),
+        ),
         *(section for recipe in recipes for section in _of_recipe(workspace, recipe)),
     ]
     if workspace.config.container.pattern is Pattern.SCRIPT_MODE:

@@ -35,7 +35,12 @@ def look_at_image(workspace: Workspace, pattern: Pattern) -> ImageFacts:
         return ImageFacts("<image>", {}, refused.message)
     try:
         if not workspace.engine.has_image(tag):
-            return ImageFacts(tag, {}, "it is not built yet: `lgbm-sm build` makes it")
+            made = (
+                "fetched yet: `lgbm-sm build` does it"
+                if pattern is Pattern.SCRIPT_MODE
+                else "built yet: `lgbm-sm build` makes it"
+            )
+            return ImageFacts(tag, {}, f"it is not {made}")
     except EngineError as error:
         return ImageFacts(tag, {}, f"whether it is built is not known: {error.message}")
     with engine_errors(f"image {tag} cannot be looked at", ImageError):

@@ -27,6 +27,17 @@ class Step(StrEnum):
     CLEANUP = "cleanup"
 
 
+# what else people call a step
+_WORDS: Mapping[str, Step] = {
+    "data": Step.PREPARE_DATA,
+    "image": Step.BUILD,
+    "training": Step.TRAIN,
+    "endpoint": Step.DEPLOY,
+    "hosting": Step.DEPLOY,
+    "serve": Step.DEPLOY,
+    "invocations": Step.PREDICT,
+    "invoke": Step.PREDICT,
+}
 _OTHERS: Mapping[Step, Callable[[Workspace], list[Section]]] = {
     Step.PREPARE_DATA: explain_preparation,
     Step.BUILD: explain_build,
@@ -34,6 +45,11 @@ _OTHERS: Mapping[Step, Callable[[Workspace], list[Section]]] = {
     Step.PREDICT: explain_prediction,
     Step.CLEANUP: explain_cleanup,
 }
+
+
+def find_step(word: str) -> Step | None:
+    """The step that a word names, as the command or as SageMaker calls it."""
+    return Step(word) if word in set(Step) else _WORDS.get(word)
 
 
 def explain_step(workspace: Workspace, step: Step, *, model: str | None, tree_path: Path | None) -> list[Section]:

@@ -12,6 +12,7 @@ from lgbm_sm.entries import Endpoint, EndpointStatus, Place
 from lgbm_sm.errors import ConfigError, LgbmSmError, TrainingError
 from lgbm_sm.explanation.aws_calls import ASKED_BEFORE, open_unknown_account
 from lgbm_sm.explanation.call_chain import SERVING, describe_chain
+from lgbm_sm.explanation.expected_programs import describe_expected
 from lgbm_sm.explanation.functions import functions_section
 from lgbm_sm.explanation.images import ImageFacts, environment_lines, image_section, look_at_image
 from lgbm_sm.explanation.limits import serving_limits
@@ -54,7 +55,11 @@ def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | N
         image_section(facts),
         section("Which file calls which", describe_chain(SERVING[pattern], workspace.containers_path)),
         functions_section(workspace),
-        section("The processes that come up", _processes(workspace, where, facts.tag, source, model)),
+        section(
+            "The processes that come up",
+            ["in a container:", *indented(describe_expected(pattern))],
+            _processes(workspace, where, facts.tag, source, model),
+        ),
         serving_limits(workspace.config),
         section("The calls at AWS", _calls(workspace, where, facts.tag, source, code)),
     ]
@@ -65,7 +70,7 @@ def _as_process(workspace: Workspace) -> list[str]:
     pattern = workspace.config.container.pattern
     lines = [f"what follows is of the container of pattern {pattern}, unless it says process"]
     if pattern is not Pattern.BYOC:
-        lines.append("a process runs pattern A's server, with the same answers")
+        lines.append(deployments.OTHER_SERVER)
     try:
         model_code(workspace.config, Place.PROCESS, workspace.folder, workspace.containers_path)
     except ConfigError as error:
@@ -98,7 +103,7 @@ def _how(workspace: Workspace, where: Whereabouts, scene: Scene, tree_path: Path
         root = workspace.record.endpoints_path / scene.name / "ml"
         words = [sys.executable, "-P", "-m", PROGRAM, "serve", "--root", str(root), "--fd", "<a socket that listens>"]
         lines += [
-            "as a process it is pattern A's program on the same tree:",
+            "as a process it is pattern A's program, on such a tree below .lgbm-sm:",
             shlex.join(words),
             f"with PYTHONPATH={workspace.process.runtime_path} and the same variables",
         ]
@@ -106,8 +111,8 @@ def _how(workspace: Workspace, where: Whereabouts, scene: Scene, tree_path: Path
         endpoint = workspace.config.endpoint
         lines += [
             (
-                f"SageMaker starts that on each of {endpoint.instance_count} x {endpoint.instance_type}, with the "
-                "image by its digest and the model from S3, and asks /ping until that is 200; then come the invocations"
+                f"SageMaker starts that on {endpoint.instance_count} x {endpoint.instance_type}, with the image by its "
+                "digest and the model from S3, and asks /ping until that is 200; then come the invocations"
             ),
         ]
     return lines

@@ -60,7 +60,7 @@ def _how(workspace: Workspace, where: Whereabouts, scene: Scene, tree_path: Path
         root = workspace.record.jobs_path / scene.name / "ml"
         words = shlex.join([sys.executable, "-P", "-m", PROGRAM, "train", "--root", str(root)])
         lines += [
-            "as a process it is the same program on the same tree:",
+            "as a process it is the same program, on such a tree below .lgbm-sm:",
             words,
             f"with PYTHONPATH={workspace.process.runtime_path} and the same variables; channel folders are links",
         ]
@@ -68,8 +68,8 @@ def _how(workspace: Workspace, where: Whereabouts, scene: Scene, tree_path: Path
         training = workspace.config.training
         lines += [
             (
-                f"SageMaker starts that on each of {training.instance_count} x {training.instance_type}, with the "
-                "image by its digest, a disk at /opt/ml, and the channels fetched from S3"
+                f"SageMaker starts that on {training.instance_count} x {training.instance_type}, with the image by its "
+                "digest, a disk at /opt/ml, and the channels fetched from S3"
             ),
         ]
     return lines
@@ -91,8 +91,8 @@ def _files(workspace: Workspace, scene: Scene) -> list[str]:
         *(
             [
                 (
-                    f"on SageMaker resourceconfig.json says current_instance_type {aws}, and hosts algo-1 to "
-                    f"algo-{workspace.config.training.instance_count}"
+                    f"on SageMaker resourceconfig.json says current_instance_type {aws}, and as hosts "
+                    + ", ".join(f"algo-{number + 1}" for number in range(workspace.config.training.instance_count))
                 )
             ]
             if find_training_place(workspace).place is Place.AWS

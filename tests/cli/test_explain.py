@@ -111,12 +111,45 @@ def test_the_files_of_an_endpoint_are_those_of_the_model_that_would_be_deployed(
 def test_the_processes_are_those_of_the_endpoint_in_service(boston: CommandLine) -> None:
     programs = {program.pid: program.cmdline() for program in boston.programs()}
     lines = explained(boston, "deploy")["The processes that come up"]
-    assert re.fullmatch(r"seen now, of endpoint \S+, a process:", lines[0])
-    shown = {int(line.split()[0]): line.split(maxsplit=1)[1] for line in lines[1:]}
+    first = next(index for index, line in enumerate(lines) if line.startswith("seen now"))
+    assert re.fullmatch(r"seen now, of endpoint \S+, a process:", lines[first])
+    shown = {int(line.split()[0]): line.split(maxsplit=1)[1] for line in lines[first + 1 :]}
     assert set(shown) == set(programs)
     assert all(" ".join(programs[pid]).startswith(command.rstrip("…")) for pid, command in shown.items())
-    [parent] = [pid for pid, line in zip(shown, lines[1:], strict=True) if not line.startswith(" ")]
+    [parent] = [pid for pid, line in zip(shown, lines[first + 1 :], strict=True) if not line.startswith(" ")]
     assert {psutil.Process(pid).ppid() for pid in shown if pid != parent} == {parent}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "programs"),
+    [("byoc", ["start.py"]), ("inference_toolkit", ["tini", "java"]), ("script_mode", ["nginx", "gunicorn"])],
+)
+def test_the_processes_of_a_pattern_are_told_though_only_another_ones_endpoint_is_in_service(
+    boston: CommandLine, pattern: str, programs: list[str]
+) -> None:
+    lines = explained(boston, "deploy", "--set", f"container.pattern={pattern}")["The processes that come up"]
+    assert lines[0] == "in a container:"
+    for program in programs:
+        assert any(program in line for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("word", "title"),
+    [
+        ("serve", "Whose functions answer"),
+        ("endpoint", "Whose functions answer"),
+        ("training", "What becomes of it"),
+        ("run", "cleanup"),
+    ],
+)
+def test_a_step_is_explained_under_the_names_that_others_give_it(alone: CommandLine, word: str, title: str) -> None:
+    assert title in explained(alone, word)
+
+
+def test_a_command_that_is_no_step_is_not_taken_for_an_error(alone: CommandLine) -> None:
+    refused = alone("explain", "verify", exit_code=2)
+    assert "verify is a command without a page of its own" in refused.stderr
+    assert "`lgbm-sm verify --help`" in refused.stderr
 
 
 @pytest.mark.slow
@@ -125,8 +158,8 @@ def test_a_server_is_brought_up_to_be_seen_and_taken_down_again_where_none_is_in
     lgbm_sm("prepare-data")
     lgbm_sm("train")
     lines = explained(lgbm_sm, "deploy")["The processes that come up"]
-    assert lines[0] == "seen now, of a process that was started for this and has been removed again:"
-    assert "-m lgbm_runtime serve --root" in lines[1]
+    first = lines.index("seen now, of a process that was started for this and has been removed again:")
+    assert "-m lgbm_runtime serve --root" in lines[first + 1]
     assert lgbm_sm.programs() == []
     assert "endpoint" not in lgbm_sm("status").stdout
 

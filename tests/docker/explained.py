@@ -23,6 +23,12 @@ def explained(lgbm_sm: CommandLine, *arguments: str) -> dict[str, list[str]]:
     return {section["title"]: section["lines"] for section in json.loads(said.stdout)["sections"]}
 
 
+def programs_in(lines: list[str]) -> dict[int, str]:
+    """The processes that were seen, by their ids."""
+    first = next(index for index, line in enumerate(lines) if line.startswith("seen now"))
+    return {int(line.split()[0]): line.split(maxsplit=1)[1] for line in lines[first + 1 :]}
+
+
 def shown_command(lines: list[str]) -> list[str]:
     """The `docker run` among the lines, as a shell reads it."""
     first = lines.index(next(line for line in lines if line.startswith("docker run")))

@@ -14,8 +14,17 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from lgbm_sm.config import Pattern
+from lgbm_sm.explanation.expected_programs import SERVING_PROGRAMS
 from tests.cli.conftest import CommandLine
-from tests.docker.explained import as_started, explained, run_as_shown, shown_command, wait_for_ping
+from tests.docker.explained import (
+    as_started,
+    explained,
+    programs_in,
+    run_as_shown,
+    shown_command,
+    wait_for_ping,
+)
 from tests.docker.projects import containers_of, new_project
 from tests.docker.xgboost_stand_in import WHEELS, build_image
 
@@ -116,6 +125,12 @@ def numbers(text: str) -> list[float]:
     return [float(line) for line in text.splitlines()]
 
 
+def depth(pid: int, parents: dict[int, int]) -> int:
+    """How many of the processes are above this one."""
+    above = parents[pid]
+    return 1 + depth(above, parents) if above in parents else 0
+
+
 def test_run_predicts_what_a_process_predicts(project: Project, pattern: str) -> None:
     predictions = numbers(project.lgbm_sm("run").stdout)
     assert len(predictions) == 102
@@ -188,7 +203,7 @@ def test_requirements_are_installed_at_the_start_or_refused_before_it(
 
 
 def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_it(
-    engine: docker.DockerClient, project: Project, docker_session: str, tmp_path: Path
+    engine: docker.DockerClient, project: Project, pattern: str, docker_session: str, tmp_path: Path
 ) -> None:
     project.lgbm_sm("deploy")
     [container] = containers_of(engine, project.lgbm_sm)
@@ -201,10 +216,15 @@ def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_
         assert fact in facts
     assert [line.strip() for line in found["Its environment"][-len(image["Config"]["Env"]) :]] == image["Config"]["Env"]
 
-    seen = {int(line.split()[0]): line.split(maxsplit=1)[1] for line in found["The processes that come up"][1:]}
+    seen = programs_in(found["The processes that come up"])
     there = {int(pid): args for pid, args in container.top(ps_args="-eo pid,args")["Processes"]}
     assert set(seen) == set(there)
     assert all(there[pid].startswith(command.rstrip("…")) for pid, command in seen.items())
+    parents = {int(pid): int(parent) for pid, parent in container.top(ps_args="-eo pid,ppid")["Processes"]}
+    for expected in SERVING_PROGRAMS[Pattern(pattern)]:
+        assert any(
+            expected.command in command and depth(pid, parents) == expected.depth for pid, command in there.items()
+        ), (expected, found["The processes that come up"])
 
     command = shown_command(found["How it is started"])
     with run_as_shown(engine, command, docker_session) as by_hand:
