@@ -28,6 +28,9 @@ from lgbm_sm.verification.limits import Limits
 from lgbm_sm.verify import sample_of, verify_before_deploy
 from lgbm_sm.workspace import Workspace, choose_place
 
+# where no container of the configured pattern can be had
+OTHER_SERVER = "a process runs pattern A's server, with the same answers"
+
 
 def deploy_model(workspace: Workspace, model: str | None = None, *, replace: bool = True) -> Endpoint:
     """Bring up an endpoint for what `--model` names, by default the model of the project's last completed job.
@@ -78,7 +81,8 @@ def plan_local_serving(workspace: Workspace) -> ServingPlan:
     """How a model would be served on this machine; refuses what cannot be served there."""
     choice, backend = choose_place(workspace, workspace.config.container.pattern)
     code = model_code(workspace.config, choice.place, workspace.folder, workspace.containers_path)
-    return ServingPlan(backend, choice.because, code)
+    is_other = choice.place is Place.PROCESS and workspace.config.container.pattern is not Pattern.BYOC
+    return ServingPlan(backend, f"{choice.because}; {OTHER_SERVER}" if is_other else choice.because, code)
 
 
 def get_endpoint(workspace: Workspace) -> Endpoint:

@@ -19,6 +19,8 @@ from lgbm_sm.senders import ATTRIBUTES_HEADER, Sender
 PARALLEL_REQUESTS = 4
 # Batches, a megabyte each, that are sent before the oldest is answered: one that takes long holds nothing up.
 _READ_AHEAD = 16
+_BAD_REQUEST = 400
+_SHOWN_NAMES = 30
 _CONTENT_TYPES = {
     ".csv": "text/csv",
     ".txt": "text/csv",
@@ -203,7 +205,8 @@ def _send(sender: Sender, endpoint: Endpoint, batch: Batch) -> tuple[bytes, str]
         said = f"endpoint {endpoint.name} could not be asked for {rows}: {error.message}"
         raise AwsError(said, error.hint, error.code) from error
     if response.status != 200:
-        raise InvocationError(_refusal(endpoint, batch, response.status, response.body), "see `lgbm-sm logs`")
+        said = _refusal(endpoint, batch, response.status, response.body)
+        raise InvocationError(said, _remedy(endpoint, response.status))
     return response.body, response.attributes
 
 
@@ -218,6 +221,18 @@ def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
     if row is not None and batch.first_row > 1:
         return f"{what}: {message} (row {batch.first_row + row - 1} of the whole input)"
     return f"{what}: {message}"
+
+
+def _remedy(endpoint: Endpoint, status: int) -> str:
+    """What a log does not tell: how the rows are to be."""
+    names = feature_names(endpoint)
+    if status != _BAD_REQUEST or not names:
+        return "see `lgbm-sm logs`"
+    shown = ", ".join(names[:_SHOWN_NAMES]) + (f" … ({len(names)} in all)" if len(names) > _SHOWN_NAMES else "")
+    return (
+        f"the model takes these columns, with commas between, and no others: {shown}; with a header in any order, "
+        "without one in this"
+    )
 
 
 def _rows_in(answer: bytes, expected: int) -> int:

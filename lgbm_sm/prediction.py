@@ -117,7 +117,22 @@ def _invoke(
         sender = RuntimeSender(endpoint.name, account, headers, invocation.PARALLEL_REQUESTS)
     else:
         sender = HttpSender(endpoint, headers, invocation.PARALLEL_REQUESTS)
-    return invocation.invoke(endpoint, sender, stream, request, write=write, reporter=workspace.reporter)
+    summary = invocation.invoke(endpoint, sender, stream, request, write=write, reporter=workspace.reporter)
+    if request.output is PredictionOutput.PREDICTION and (meaning := _meaning(endpoint)):
+        workspace.reporter.detail(meaning)
+    return summary
+
+
+def _meaning(endpoint: Endpoint) -> str:
+    """What the numbers of a prediction are; empty for regression, and where the user's code may have answered."""
+    schema = invocation.read_model_metadata(endpoint).get("schema")
+    classes = schema["target"]["classes"] if schema else None
+    if classes is None or (endpoint.root_path / "model" / "code").exists():
+        return ""
+    if len(classes) == 2:
+        return f"a row's number is the probability of {classes[1]}; `--give label` gives the class"
+    names = ", ".join(map(str, classes))
+    return f"a row's numbers are the probabilities of {names}, in this order; `--give label` gives the class"
 
 
 @contextmanager

@@ -58,6 +58,16 @@ def test_predictions_are_those_of_lightgbm_itself_when_the_notebooks_life_is_liv
 
 
 @pytest.mark.slow
+def test_deploy_says_whose_server_answers_when_the_patterns_container_is_not_there(lgbm_sm: CommandLine) -> None:
+    lgbm_sm("prepare-data")
+    lgbm_sm("train")
+    assert "pattern A's server" not in lgbm_sm("deploy").stderr
+    for pattern in ("inference_toolkit", "script_mode"):
+        deployed = lgbm_sm("deploy", "--set", f"container.pattern={pattern}")
+        assert "; a process runs pattern A's server, with the same answers" in deployed.stderr
+
+
+@pytest.mark.slow
 def test_run_predicts_the_same_and_leaves_nothing_running(lgbm_sm: CommandLine) -> None:
     finished = lgbm_sm("run")
     assert len(finished.stdout.splitlines()) == 102

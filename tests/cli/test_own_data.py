@@ -77,7 +77,9 @@ def test_answers_are_the_boosters_when_a_parquet_has_text_missing_cells_and_a_te
         writer = csv.DictWriter(file, ["income", "colour", "age"], extrasaction="ignore")
         writer.writeheader()
         writer.writerows(new_rows)
-    answered = [float(line) for line in lgbm_sm("predict", "new.csv").stdout.splitlines()]
+    predicted = lgbm_sm("predict", "new.csv")
+    assert "a row's number is the probability of yes; `--give label` gives the class" in predicted.stderr
+    answered = [float(line) for line in predicted.stdout.splitlines()]
     expected = np.asarray(booster.predict(as_matrix(new_rows)))
     assert answered == expected.tolist()
     assert len(set(answered)) > 10
@@ -94,6 +96,9 @@ def test_answers_are_the_boosters_when_a_parquet_has_text_missing_cells_and_a_te
     assert len(set(unseen.stdout.splitlines())) == 1
     unnamed = lgbm_sm("predict", "-", stdin="age,colour\n30,blue\n", exit_code=9)
     assert "income" in unnamed.stderr
+    wanted = "hint: the model takes these columns, with commas between, and no others: age, colour, income;"
+    for rows_as_exported in ("id,age,colour,income\n1,30,blue,20\n", "30;blue;20\n"):
+        assert wanted in lgbm_sm("predict", "-", stdin=rows_as_exported, exit_code=9).stderr
 
 
 @pytest.mark.slow
@@ -101,12 +106,16 @@ def test_three_probabilities_and_the_right_names_are_given_when_the_data_is_iris
     (lgbm_sm.folder / "config.yaml").write_text(
         "data:\n  name: iris\ntraining:\n  hyperparameters:\n    objective: multiclass\n    num_boost_round: 50\n"
     )
-    finished = json.loads(lgbm_sm("run", "--keep", "--output", "json").stdout)
+    ran = lgbm_sm("run", "--keep", "--output", "json")
+    assert "the probabilities of setosa, versicolor, virginica, in this order" in ran.stderr
+    finished = json.loads(ran.stdout)
     probabilities = np.array(finished["predictions"])
     assert probabilities.shape == (30, 3)
     assert np.allclose(probabilities.sum(axis=1), 1)
     names = np.array(["setosa", "versicolor", "virginica"])
-    labels = lgbm_sm("predict", "--give", "label").stdout.splitlines()
+    labelled = lgbm_sm("predict", "--give", "label")
+    assert "probabilities" not in labelled.stderr
+    labels = labelled.stdout.splitlines()
     assert labels == names[probabilities.argmax(axis=1)].tolist()
     truth = (lgbm_sm.folder / "data/test_target/iris_test_target.csv").read_text().splitlines()
     accuracy = sum(label == true for label, true in zip(labels, truth, strict=True)) / len(truth)
