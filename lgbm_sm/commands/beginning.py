@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 )
 def init(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False)] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", show_default=False, help="The project's folder (default: this one).")
+    ] = Path(),
     *,
     data: Annotated[
         str | None, typer.Option(metavar="FILE", help="Your table, CSV or Parquet (default: the shipped boston).")

@@ -129,7 +129,7 @@ def text_levels(column: Column, problems: Problems, *, categorical: bool) -> tup
     if text := texts_among_numbers(levels):
         problems.add(
             f"column {name!r} holds numbers, but also text: {some_values(text)}",
-            "mend the cells that are no numbers",
+            "mend the cells that are no numbers (an empty one is a missing number), or leave the column out",
             keep=name,
         )
         return ()

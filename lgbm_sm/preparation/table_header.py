@@ -3,7 +3,9 @@
 import csv
 import gzip
 import itertools
+import json
 import re
+import shlex
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ MISSING_TEXTS = (
 )
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+|inf|infinity)([eE][+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 _SAMPLED_ROWS = 200
+_OTHER_DELIMITERS = (";", "|")
 _HINT = "say so: --set data.header=true or --set data.header=false"
 
 
@@ -93,17 +96,35 @@ def first_rows(path: Path, delimiter: str) -> list[list[str]]:
         with _open_text(path) as file:
             rows = list(itertools.islice(filter(None, csv.reader(file, delimiter=delimiter)), _SAMPLED_ROWS))
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text", "save the file with the encoding UTF-8") from error
+        raise not_utf8(path) from error
     except (csv.Error, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read as CSV: {error}", "check the file") from error
     if not rows:
         raise DataError(f"{path} is empty", "check the file")
     if len(rows[0]) == 1:
-        raise DataError(
-            f"{path} has a single column: {delimiter!r} is what keeps cells apart in such a file",
-            "save the table with this delimiter",
-        )
+        raise _single_column(path, delimiter, rows[0][0])
     return rows
+
+
+def not_utf8(path: Path) -> DataError:
+    """Mostly a table that a spreadsheet on Windows has saved."""
+    return DataError(
+        f"{path} is not UTF-8 text",
+        "save the file with the encoding UTF-8, or from Windows' own: iconv -f WINDOWS-1252 -t UTF-8 "
+        f"{shlex.quote(str(path))} > utf8-{shlex.quote(path.name)}",
+    )
+
+
+def _single_column(path: Path, delimiter: str, line: str) -> DataError:
+    said = f"{path} has a single column: {delimiter!r} is what keeps cells apart in such a file"
+    other = next((sign for sign in _OTHER_DELIMITERS if sign in line), None)
+    if other is None:
+        return DataError(said, "save the table with this delimiter")
+    # where a semicolon keeps cells apart, numbers mostly have a decimal comma
+    decimal = ', decimal=","' if other == ";" else ""
+    source, made = json.dumps(str(path), ensure_ascii=False), json.dumps(f"commas-{path.name}", ensure_ascii=False)
+    program = f'import pandas; pandas.read_csv({source}, sep="{other}"{decimal}).to_csv({made}, index=False)'
+    return DataError(f"{said}, and here it is {other!r}", f"save it with commas: python -c {shlex.quote(program)}")
 
 
 def _open_text(path: Path) -> IO[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgbm_sm.errors import DataError
-from lgbm_sm.preparation.table_header import MISSING_TEXTS, detect_header, first_rows
+from lgbm_sm.preparation.table_header import MISSING_TEXTS, detect_header, first_rows, not_utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,7 +114,7 @@ def _read_delimited(path: Path, delimiter: str, references: tuple[str | int, ...
     except pa.ArrowException as error:
         raise DataError(f"{path}: {error}", "each row needs as many cells as the first") from error
     if any(pa.types.is_binary(column.type) for column in columns.columns):
-        raise DataError(f"{path} is not UTF-8 text", "save the file with the encoding UTF-8")
+        raise not_utf8(path)
     if not named:
         columns = columns.rename_columns([f"Column_{position}" for position in range(columns.num_columns)])
     return Table(path, columns, named=named, notes=(f"{path.name}: {detected.reason}",) if detected else ())

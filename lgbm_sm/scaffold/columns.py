@@ -18,6 +18,7 @@ _CODE_WORDS = frozenset(
             "zip",
             "zipcode",
             "plz",
+            "postleitzahl",
             "postal",
             "postcode",
             "postalcode",

@@ -14,8 +14,8 @@ from lgbm_sm.commands.program import app
 from lgbm_sm.config import load_config
 
 TARGETS = {
-    *("run", "prepare-data", "build", "push", "train", "deploy", "predict"),
-    *("status", "logs", "cleanup", "config", "doctor", "policy"),
+    *("run", "prepare-data", "build", "verify", "push", "train", "deploy", "predict"),
+    *("status", "logs", "cleanup", "config", "doctor", "policy", "explain"),
 }
 
 

@@ -106,6 +106,7 @@ def test_a_column_stays_when_nothing_speaks_against_it(cells: object) -> None:
     ("name", "cells", "sign"),
     [
         ("zip", cycle(1067, 10115, 80331), "the name says so"),
+        ("Postleitzahl", cycle(1067, 10115, 80331), "the name says so"),
         ("storeId", cycle(1, 2, 3), "the name says so"),
         ("where", cycle(10115, 10117, 80331), "each has 5 digits"),
     ],

@@ -1,6 +1,9 @@
 """Reading the user's CSV and Parquet files."""
 
 import gzip
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +96,33 @@ def test_a_file_is_refused_when_it_is_no_table(text: str, name: str, message: st
         read(tmp_path, text, name, header=True)
     assert str(tmp_path / name) in caught.value.message
     assert caught.value.hint
+
+
+def follow(hint: str, command: str, folder: Path) -> None:
+    """Do what the hint says, in a folder."""
+    programs = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    subprocess.run(
+        ["sh", "-c", hint[hint.index(command) :]],
+        cwd=folder,
+        env={**os.environ, "PATH": programs},
+        check=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["t.csv", 'it\'s "mine".csv'])
+def test_the_hints_make_a_table_of_what_a_german_spreadsheet_saves(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes("Größe;Köln\n1,5;ja\n;nein\n".encode("cp1252"))
+    with pytest.raises(DataError, match="not UTF-8") as encoded:
+        read_table(path, header=None)
+    follow(encoded.value.hint, "iconv", tmp_path)
+    with pytest.raises(DataError, match="and here it is ';'") as separated:
+        read_table(tmp_path / f"utf8-{name}", header=None)
+    follow(separated.value.hint, "python -c", tmp_path)
+    table = read_table(tmp_path / f"commas-utf8-{name}", header=None)
+    assert table.columns.to_pydict() == {"Größe": [1.5, None], "Köln": ["ja", "nein"]}
 
 
 @pytest.mark.parametrize("rows_before", [0, 5000])
