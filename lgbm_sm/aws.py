@@ -116,7 +116,7 @@ def connect(region: str | None = None, rehearsal: "Rehearsal | None" = None) -> 
     session = open_session(region)
     if rehearsal:
         rehearsal.attach(session)
-    with aws_errors("the identity of the caller"):
+    with aws_errors("who calls AWS", "is not known"):
         identity = session.client("sts", region_name=region_of(session)).get_caller_identity()
     return AwsAccount(identity["Account"], region_of(session), session, identity["Arn"])
 
@@ -154,7 +154,11 @@ def aws_errors(what: str, failure: str = "cannot be had") -> Iterator[None]:
     try:
         yield
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise AwsError(f"{what} {failure}: {error}", "run `aws configure`, or set AWS_PROFILE") from error
+        raise AwsError(
+            f"{what} {failure}: {error}",
+            "run `aws configure`, or set AWS_PROFILE; `lgbm-sm explain STEP` shows the calls without an account, and "
+            "with training.instance_type and endpoint.instance_type: local none are made",
+        ) from error
     except ProfileNotFound as error:
         raise AwsError(str(error), "`aws configure list-profiles` lists them; set AWS_PROFILE to one") from error
     except ClientError as error:
@@ -162,7 +166,8 @@ def aws_errors(what: str, failure: str = "cannot be had") -> Iterator[None]:
         text = f"{what} {failure}: {code}: {said}"
         raise AwsError(text, _remedy(code, error.operation_name, text), code) from error
     except BotoCoreError as error:
-        raise AwsError(f"{what} {failure}: {error}", "see that AWS can be reached from here") from error
+        text = f"{what} {failure}: {error}"
+        raise AwsError(text, _known_remedy(text) or "see that AWS can be reached from here") from error
 
 
 def _remedy(code: str, operation: str, text: str) -> str:
@@ -172,7 +177,11 @@ def _remedy(code: str, operation: str, text: str) -> str:
         return f"allow the identity {operation}"
     if "Throttl" in code or code in ("TooManyRequestsException", "SlowDown"):
         return "AWS limits the rate of calls: try again in a minute"
+    return _known_remedy(text) or "`aws sts get-caller-identity` says who calls"
+
+
+def _known_remedy(text: str) -> str:
     from lgbm_sm.troubles import find_troubles
 
     known = find_troubles(text)
-    return known[0].remedy if known else "`aws sts get-caller-identity` says who calls"
+    return known[0].remedy if known else ""

@@ -38,7 +38,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)  # what Ctrl-C stops and says, a CI system's stop should too
     console = Console(output=_output_format(sys.argv[1:]), verbose=False, environment=os.environ)
     try:
-        code = app(standalone_mode=False, prog_name="lgbm-sm")
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="lgbm-sm")
     except OutputClosedError as error:
         code = error.exit_code
     except LgbmSmError as error:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 # Modules that a command needs are imported inside it: `--help` should not wait for pandas.
 app = typer.Typer(
     name="lgbm-sm",
-    no_args_is_help=True,
     rich_markup_mode="rich" if is_terminal(os.environ) else None,
     pretty_exceptions_enable=False,  # a bug keeps its plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -147,7 +147,7 @@ def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelt
             skews.append(clock() - parsedate_to_datetime(date))
 
     region = region_of(session)
-    with aws_errors("the identity of the caller"):
+    with aws_errors("who calls AWS", "is not known"):
         sts = session.client("sts", region_name=region)
         sts.meta.events.register("after-call.sts.GetCallerIdentity", compare)
         identity = sts.get_caller_identity()

@@ -48,6 +48,10 @@ def test_commands_stand_in_lifecycle_order_when_help_is_shown(lgbm_sm: CommandLi
     assert [words[0] for words in lines if words and words[0] in LIFECYCLE] == LIFECYCLE
 
 
+def test_the_help_is_shown_when_nothing_is_asked(lgbm_sm: CommandLine) -> None:
+    assert lgbm_sm().stdout == lgbm_sm("--help").stdout
+
+
 @pytest.mark.parametrize("command", LIFECYCLE)
 def test_a_commands_help_begins_with_an_example_and_ends_with_what_comes_next(
     lgbm_sm: CommandLine, command: str

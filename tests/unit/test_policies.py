@@ -219,7 +219,7 @@ def test_the_command_knows_the_region_and_the_registry_of_script_mode(lgbm_sm: C
             "is in account 999999999999",
             3,
         ),
-        ((), "cannot be had: Unable to locate credentials", 6),
+        ((), "is not known: Unable to locate credentials", 6),
     ],
 )
 def test_the_command_says_what_is_wrong_when_it_cannot_be_printed(
