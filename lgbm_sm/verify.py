@@ -68,12 +68,22 @@ def verify_images(workspace: Workspace, wanted: Wanted, tell: Callable[[Result],
     limits = Limits(startup=float(workspace.config.endpoint.startup_timeout_seconds))
     with tempfile.TemporaryDirectory(prefix="lgbm-sm-verify-") as folder:
         subjects = _subjects(workspace, wanted, Path(folder))
+        if wanted.model_path is None and subjects and subjects[0].only == "serve":
+            raise UsageError(
+                f"image {subjects[0].image} is only to serve, and there is no model for it",
+                "pass --model FILE; `lgbm-sm status` names those of this project's jobs",
+            )
         models_path = Path(folder) / "models"
         models_path.mkdir()
         verification = Verification(workspace.engine, limits, wanted.full, models_path, tell)
         reports = []
         for subject in subjects:
             workspace.reporter.step(f"Image {subject.image}")
+            if subject.only != "train":
+                workspace.reporter.detail(
+                    f"a server that does not answer is waited for as SageMaker does it: {limits.startup:.0f} s "
+                    "(endpoint.startup_timeout_seconds, at least 60)"
+                )
             reports.append(verification.verify(subject))
         return reports
 

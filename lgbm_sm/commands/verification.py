@@ -1,16 +1,13 @@
 """Whether an image keeps the SageMaker container contract: verify."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lgbm_sm.commands.program import app, help_text, opened_workspace
 from lgbm_sm.console import OutputFormat
 from lgbm_sm.options import SharedOptionsCommand
-
-if TYPE_CHECKING:
-    from lgbm_sm.verification.checks import Result
 
 
 @app.command(
@@ -59,18 +56,16 @@ def verify(
     from lgbm_sm.verify import Wanted, verify_images
 
     with opened_workspace(ctx) as (workspace, console):
-
-        def tell(result: "Result") -> None:
-            if console.output is OutputFormat.TEXT:
-                console.write(f"{reports.text_of(result)}\n".encode())
-
+        lines = reports.Lines(lambda line: console.write(f"{line}\n".encode()))
+        is_text = console.output is OutputFormat.TEXT
         wanted = Wanted(image, model, request, content_type, channels, only, network, full)
-        found = verify_images(workspace, wanted, tell)
+        found = verify_images(workspace, wanted, lines.tell if is_text else lambda _: None)
+        lines.flush()
         code = exit_code_of(found, strict=strict)
         if junit:
             junit.write_bytes(reports.junit_of(found, strict=strict))
         for report in found:
             console.step(reports.summary_of(report))
-        if console.output is OutputFormat.JSON:
+        if not is_text:
             console.json({"images": [reports.document_of(report) for report in found], "exit_code": int(code)})
     raise typer.Exit(code)

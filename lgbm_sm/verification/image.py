@@ -55,7 +55,7 @@ ENTRY_POINT = Check(
     Area.IMAGE,
     Binding.RULE,
     "In shell form a shell is process 1: the word `train` or `serve` is not passed on, and SIGTERM does not arrive.",
-    'write ENTRYPOINT in exec form: ENTRYPOINT ["python3", "/opt/program/start.py"]',
+    'write ENTRYPOINT in exec form, such as ENTRYPOINT ["python3", "/opt/program/start.py"]',
     f"{DEVELOPER_GUIDE_RUN_TRAINING}; {DEVELOPER_GUIDE_HOSTING}",
 )
 PROGRAMS = Check(

@@ -1,6 +1,6 @@
 """The report as text, as JSON and as JUnit's XML."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -15,7 +15,7 @@ _BINDINGS = {Binding.RULE: "a rule of the platform", Binding.ADVICE: "advice"}
 def text_of(result: Result) -> str:
     """A line; where something is to be mended also why it matters, how, and who says so."""
     check = result.check
-    line = f"{result.verdict:{_VERDICT_WIDTH}}  {check.name:{_NAME_WIDTH}}  {' '.join(result.seen.split())}"
+    line = _line(result.verdict, check.name, result.seen)
     if result.is_met:
         return line
     return "\n".join(
@@ -28,11 +28,43 @@ def text_of(result: Result) -> str:
     )
 
 
+class Lines:
+    """Writes results as they come; those that are skipped for one reason, one after another, in one line."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._skipped: list[Result] = []
+
+    def tell(self, result: Result) -> None:
+        """Take the next result."""
+        if self._skipped and (result.verdict, result.seen) != (Verdict.SKIPPED, self._skipped[0].seen):
+            self.flush()
+        if result.verdict is Verdict.SKIPPED:
+            self._skipped.append(result)
+        else:
+            self._write(text_of(result))
+
+    def flush(self) -> None:
+        """Write what was kept back."""
+        if self._skipped:
+            first, *others = self._skipped
+            more = f" and {len(others)} more" if others else ""
+            self._write(_line(first.verdict, f"{first.check.name}{more}", first.seen))
+            self._skipped = []
+
+
 def summary_of(report: Report) -> str:
-    """How many checks said what."""
-    counts = {verdict: len(report.of(verdict)) for verdict in Verdict}
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    return f"{report.image}: {told}, {report.seconds:.1f} s"
+    """How many checks said what, and which ask for something to be mended."""
+    told = []
+    for verdict in Verdict:
+        results = report.of(verdict)
+        names = f" ({', '.join(result.check.name for result in results)})" if not all(r.is_met for r in results) else ""
+        told += [f"{len(results)} {verdict}{names}"] if results else []
+    return f"{report.image}: {', '.join(told)}, {report.seconds:.1f} s"
+
+
+def _line(verdict: Verdict, name: str, seen: str) -> str:
+    return f"{verdict:{_VERDICT_WIDTH}}  {name:{_NAME_WIDTH}}  {' '.join(seen.split())}"
 
 
 def document_of(report: Report) -> dict[str, Any]:

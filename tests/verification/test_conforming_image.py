@@ -158,6 +158,7 @@ def test_the_command_says_what_it_has_found_and_writes_junit(
         (["IMAGE", "--model", "absent.tar.gz"], 2, "--model absent.tar.gz: there is no such file"),
         (["IMAGE", "--request", "absent.csv"], 2, "--request absent.csv: there is no such file"),
         (["IMAGE", "--channels", "absent"], 2, "--channels absent: there is no such folder"),
+        (["IMAGE", "--only", "serve"], 2, "is only to serve, and there is no model for it"),
         (["IMAGE", "--only", "predict"], 2, "--only predict: no such command of an image"),
     ],
 )

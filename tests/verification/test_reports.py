@@ -11,7 +11,7 @@ from lgbm_sm.errors import ExitCode
 from lgbm_sm.verification import archive, image, serving_checks, training_checks
 from lgbm_sm.verification.checks import Binding, Check, Report, Verdict, exit_code_of
 from lgbm_sm.verification.image import PLATFORM, SIZE, USER
-from lgbm_sm.verification.reports import document_of, junit_of, summary_of, text_of
+from lgbm_sm.verification.reports import Lines, document_of, junit_of, summary_of, text_of
 from lgbm_sm.verification.serving_checks import STARTS
 
 ALL = [*image.CHECKS, *training_checks.CHECKS, *archive.CHECKS, *serving_checks.CHECKS]
@@ -75,7 +75,21 @@ def test_a_line_has_reason_remedy_and_source_when_something_is_to_be_mended() ->
             f"mend: {check.mend}",
             f"source: {check.source} ({whose})",
         ]
-    assert summary_of(REPORT) == "mine:1: 1 pass, 1 warning, 1 fail, 1 skipped, 2.5 s"
+    assert summary_of(REPORT) == "mine:1: 1 pass, 1 warning (image-size), 1 fail (image-user), 1 skipped, 2.5 s"
+
+
+def test_what_is_skipped_for_one_reason_is_one_line() -> None:
+    written: list[str] = []
+    lines = Lines(written.append)
+    excused = [check.skipped("no training ends well") for check in training_checks.CHECKS]
+    for result in (*excused, USER.passed("root"), STARTS.skipped("no model"), STARTS.skipped("another reason")):
+        lines.tell(result)
+    lines.flush()
+    assert [line.split("  ")[0] for line in written] == ["skipped", "pass", "skipped", "skipped"]
+    first = f"{training_checks.CHECKS[0].name} and {len(excused) - 1} more"
+    assert written[0].split(maxsplit=1)[1].startswith(first)
+    assert written[0].endswith("no training ends well")
+    assert written[2].endswith("no model")
 
 
 def test_json_has_every_field_of_every_check() -> None:
