@@ -1,6 +1,6 @@
 """The user's own inference code: found, and refused where it is known before any server is started that it must fail.
 
-What the functions are called and when stands in AWS's developer guide, "Custom inference code with hosting services",
+What the functions are called and when stands in AWS's developer guide, "Custom Inference Code with Hosting Services",
 and in the README of SageMaker's inference toolkit.
 """
 

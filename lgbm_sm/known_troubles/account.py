@@ -65,14 +65,14 @@ CALLER = (
         cause="SageMaker may not take the execution role: there is none of that name, or it does not trust "
         "sagemaker.amazonaws.com.",
         remedy="`lgbm-sm policy --trust` prints the trust policy to give it; `lgbm-sm doctor --aws` looks at it",
-        source=f"{GUIDE}, SageMaker roles",
+        source=f"{GUIDE}, How to use SageMaker AI execution roles",
     ),
     Trouble(
         id="role-not-passable",
         patterns=(r"not authorized to perform: iam:PassRole",),
         cause="The caller may not hand the execution role to SageMaker.",
         remedy="give the caller what `lgbm-sm policy` prints: it has iam:PassRole for this role",
-        source=f"{GUIDE}, SageMaker roles",
+        source=f"{GUIDE}, How to use SageMaker AI execution roles",
     ),
 )
 

@@ -31,7 +31,7 @@ IMAGES = (
         patterns=(r"Using non-ECR image", r"training image from a private Docker registry"),
         cause="SageMaker takes images from ECR only, unless it is told how to reach another registry in a VPC.",
         remedy="run `lgbm-sm push`, then the command again",
-        source=f"{GUIDE}, Use a private Docker registry",
+        source=f"{GUIDE}, Adapt your training job to access images in a private Docker registry",
     ),
     Trouble(
         id="image-not-found",

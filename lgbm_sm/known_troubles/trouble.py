@@ -24,6 +24,6 @@ class Trouble:
 
 
 GUIDE = "Amazon SageMaker developer guide"
-TRAINING_PAGE = f"{GUIDE}, Use your own training algorithms"
-HOSTING_PAGE = f"{GUIDE}, Custom inference code with hosting services"
-HOSTING_FAQ = f"{GUIDE}, Hosting FAQs"
+TRAINING_PAGE = f"{GUIDE}, Containers with custom training algorithms"
+HOSTING_PAGE = f"{GUIDE}, Custom Inference Code with Hosting Services"
+HOSTING_FAQ = f"{GUIDE}, Model Hosting FAQs"

@@ -29,7 +29,8 @@ CODE = Check(
     Binding.RULE,
     "The inference toolkit and AWS's framework images run the file SAGEMAKER_PROGRAM of the folder code.",
     "put the code into the archive as code/inference.py (with code/requirements.txt), and name it in SAGEMAKER_PROGRAM",
-    'SageMaker Python SDK, "Use your own inference code"; sagemaker-inference-toolkit, README',
+    'SageMaker Python SDK, "Using PyTorch with the SageMaker Python SDK": model directory structure; '
+    "sagemaker-inference-toolkit, README",
 )
 LITTER = Check(
     "archive-litter",

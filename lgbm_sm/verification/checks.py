@@ -6,12 +6,14 @@ from enum import StrEnum
 
 from lgbm_sm.errors import ExitCode
 
-DEVELOPER_GUIDE_TRAINING = 'AWS developer guide, "Use your own training algorithms"'
-DEVELOPER_GUIDE_RUN_TRAINING = 'AWS developer guide, "How Amazon SageMaker runs your training image"'
-DEVELOPER_GUIDE_TRAINING_INFORMATION = 'AWS developer guide, "How Amazon SageMaker provides training information"'
-DEVELOPER_GUIDE_HOSTING = 'AWS developer guide, "Custom inference code with hosting services"'
-DEVELOPER_GUIDE_BATCH = 'AWS developer guide, "Custom inference code with batch transform"'
-HOSTING_FAQ = 'AWS developer guide, "Hosting FAQs"'
+DEVELOPER_GUIDE_TRAINING = 'AWS developer guide, "Containers with custom training algorithms"'
+DEVELOPER_GUIDE_RUN_TRAINING = 'AWS developer guide, "How Amazon SageMaker AI Runs Your Training Image"'
+DEVELOPER_GUIDE_TRAINING_INFORMATION = 'AWS developer guide, "How Amazon SageMaker AI Provides Training Information"'
+DEVELOPER_GUIDE_TRAINING_END = 'AWS developer guide, "How Amazon SageMaker AI Signals Algorithm Success and Failure"'
+DEVELOPER_GUIDE_TRAINING_OUTPUT = 'AWS developer guide, "How Amazon SageMaker AI Processes Training Output"'
+DEVELOPER_GUIDE_HOSTING = 'AWS developer guide, "Custom Inference Code with Hosting Services"'
+DEVELOPER_GUIDE_BATCH = 'AWS developer guide, "Custom Inference Code with Batch Transform"'
+HOSTING_FAQ = 'AWS developer guide, "Model Hosting FAQs"'
 
 
 class Area(StrEnum):

@@ -23,7 +23,8 @@ PLATFORM = Check(
     Binding.RULE,
     "An image for another processor ends with `exec format error` on the instance.",
     "build with `--platform linux/amd64` (linux/arm64 for Graviton instances)",
-    'Docker, "Multi-platform builds"; AWS developer guide, "Graviton-based instances"',
+    'Docker, "Multi-platform builds"; AWS Machine Learning Blog, "Run machine learning inference workloads on AWS '
+    'Graviton-based instances with Amazon SageMaker"',
 )
 MANIFEST = Check(
     "image-manifest",
@@ -40,7 +41,7 @@ SIZE = Check(
     Binding.ADVICE,
     "Every instance pulls the image before it starts; serverless endpoints take 10 GB at most.",
     "leave build tools out of the last stage",
-    'AWS developer guide, "Serverless Inference": container images',
+    'AWS developer guide, "Deploy models with Amazon SageMaker Serverless Inference"',
 )
 USER = Check(
     "image-user",

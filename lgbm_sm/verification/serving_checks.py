@@ -32,7 +32,7 @@ NETWORK = _rule(
     "serve-network",
     "With EnableNetworkIsolation, and in a VPC without a way out, a container reaches nothing and has no credentials.",
     "install everything when the image is built; --network where no endpoint is ever isolated",
-    'AWS developer guide, "Run training and inference containers in internet-free mode"',
+    'AWS developer guide, "Run Training and Inference Containers in Internet-Free Mode"',
 )
 PORT = _rule(
     "serve-port",
@@ -102,7 +102,7 @@ CLIENT_ERRORS = _advice(
     "serve-client-errors",
     "5xx counts as the model's own failure: alarms, automatic rollbacks and retries follow from a caller's mistake.",
     "answer what the caller must mend with 4xx (400 bad body, 415 unknown type), and 5xx for failures of your own",
-    'RFC 9110, 15.5; AWS developer guide, "Metrics for monitoring with CloudWatch": Invocation5XXErrors',
+    'RFC 9110, 15.5; AWS developer guide, "Amazon SageMaker AI metrics in Amazon CloudWatch": Invocation5XXErrors',
 )
 SIX_MEGABYTES = _rule(
     "serve-6-mb",
@@ -143,7 +143,7 @@ MEMORY = _advice(
     "serve-memory",
     "An endpoint runs for months: what each request leaves behind ends with the container killed for lack of memory.",
     "look for caches without a bound, and for data frames kept in globals",
-    'AWS developer guide, "Metrics for monitoring with CloudWatch": MemoryUtilization',
+    'AWS developer guide, "Amazon SageMaker AI metrics in Amazon CloudWatch": MemoryUtilization',
 )
 # in the order in which they are decided
 STARTUP = (STARTS, READ_ONLY_MODEL, NETWORK, PORT, INTERFACES, FIRST_PING, PING_TIME)

@@ -3,7 +3,9 @@
 from lgbm_sm.verification.checks import (
     DEVELOPER_GUIDE_RUN_TRAINING,
     DEVELOPER_GUIDE_TRAINING,
+    DEVELOPER_GUIDE_TRAINING_END,
     DEVELOPER_GUIDE_TRAINING_INFORMATION,
+    DEVELOPER_GUIDE_TRAINING_OUTPUT,
     Area,
     Binding,
     Check,
@@ -63,7 +65,7 @@ NETWORK = Check(
     Binding.RULE,
     "With EnableNetworkIsolation, and in a VPC without a way out, a container reaches nothing and has no credentials.",
     "install everything when the image is built; --network where no job is ever isolated",
-    'AWS developer guide, "Run training and inference containers in internet-free mode"',
+    'AWS developer guide, "Run Training and Inference Containers in Internet-Free Mode"',
 )
 ARTIFACTS = Check(
     "train-artifacts",
@@ -71,7 +73,7 @@ ARTIFACTS = Check(
     Binding.RULE,
     "What lies in /opt/ml/model when the training ends becomes model.tar.gz, and nothing else does.",
     "write the model's files into /opt/ml/model: no links that lead elsewhere, no sockets, readable by their owner",
-    DEVELOPER_GUIDE_RUN_TRAINING,
+    DEVELOPER_GUIDE_TRAINING_OUTPUT,
 )
 FAILURE_EXIT_CODE = Check(
     "train-failure-exit-code",
@@ -79,7 +81,7 @@ FAILURE_EXIT_CODE = Check(
     Binding.RULE,
     "A training that fails with exit code 0 is Completed, and what it has not learnt is deployed.",
     "end with another exit code than 0 whenever there is no good model",
-    DEVELOPER_GUIDE_RUN_TRAINING,
+    DEVELOPER_GUIDE_TRAINING_END,
 )
 FAILURE_FILE = Check(
     "train-failure-file",
@@ -88,7 +90,7 @@ FAILURE_FILE = Check(
     'The first 1,024 characters of /opt/ml/output/failure become FailureReason; without it a job says "AlgorithmError: '
     'exit code 1" alone.',
     "write the reason to /opt/ml/output/failure, the traceback after it",
-    DEVELOPER_GUIDE_RUN_TRAINING,
+    DEVELOPER_GUIDE_TRAINING_END,
 )
 SIGTERM = Check(
     "train-sigterm",

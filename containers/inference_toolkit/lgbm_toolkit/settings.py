@@ -21,7 +21,7 @@ CANNOT_SERVE = 43
 
 _PORT = 8080
 _MANAGEMENT_PORT = 8081
-# "Custom inference code with hosting services" in AWS's developer guide: an answer must come within 60 s.
+# "Custom Inference Code with Hosting Services" in AWS's developer guide: an answer must come within 60 s.
 _ANSWER_SECONDS = 60
 # Of requests and of answers. 25 MB are let through, see lgbm_runtime.decoding; the rest is for what the server counts
 # besides the body, and for refusals to be worded by the program rather than by the server.

@@ -82,7 +82,7 @@ class App:
         return Response(200, answer.body, answer.content_type, extra)
 
     def _execution_parameters(self) -> bytes:
-        """Source: "Custom inference code with batch transform" in AWS's developer guide."""
+        """Source: "Custom Inference Code with Batch Transform" in AWS's developer guide."""
         parameters = {
             "MaxConcurrentTransforms": self._workers,
             "BatchStrategy": "MULTI_RECORD",

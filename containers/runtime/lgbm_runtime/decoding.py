@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BODY_BYTES", "Decoded", "decode", "rows_from_csv", "too_large"]
 
-# "Hosting FAQs" in AWS's developer guide: 25 MB for real-time endpoints.
+# "Model Hosting FAQs" in AWS's developer guide: 25 MB for real-time endpoints.
 MAX_BODY_BYTES = 25 * 1024 * 1024
 
 _CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,40}")

@@ -12,8 +12,8 @@ DEFAULT_ROOT = Path("/opt/ml")
 class ContainerPaths:
     """The places below `root`, which is /opt/ml in a container.
 
-    Source: AWS's developer guide, "How Amazon SageMaker Provides Training Information" and "How SageMaker Loads Your
-    Model Artifacts".
+    Source: AWS's developer guide, "How Amazon SageMaker AI Provides Training Information" and "How SageMaker AI Loads
+    Your Model Artifacts".
     """
 
     root: Path = DEFAULT_ROOT
