@@ -1,6 +1,6 @@
 """Commands in containers and on SageMaker, against an engine and the emulated AWS.
 
-Those of AWS's XGBoost image, which has to be fetched from AWS, are run on a stand-in by tests/docker/test_patterns.py.
+Those of AWS's XGBoost image, which has to be fetched from AWS, are run on a stand-in that the engine holds already.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 from tests.cloud.emulator import Emulator
+from tests.docker.projects import items, new_project
+from tests.docker.xgboost_stand_in import WHEELS, build_image
 from tests.documentation.pages import CHECKOUT, blocks_of
 from tests.documentation.walk import walk
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
+XGBOOST_VERSION = "1.5-1"  # the default
 
 
 @pytest.fixture
@@ -51,9 +54,26 @@ def project(
     command_line("cleanup", "--yes", "--logs", "--aws")
 
 
+@pytest.mark.xdist_group("cloud")
 def test_the_commands_of_the_tutorial_and_of_costs_end_well(project: CommandLine, aws: Emulator) -> None:
     for page, least in (("tutorial.md", 20), ("costs.md", 1)):
         blocks = blocks_of(CHECKOUT / "docs" / page)
         assert walk(blocks, {"docker", "cloud"}, project.folder, project.environment) > least
     assert aws.client("sagemaker").list_endpoints()["Endpoints"] == []
     assert json.loads(project("status", "--aws", "--output", "json").stdout)["items"] == []
+
+
+@pytest.mark.xdist_group("script_mode")
+def test_the_commands_of_awss_image_end_well(
+    engine: docker.DockerClient, base_image: str, byoc_image: str, docker_session: str, tmp_path: Path
+) -> None:
+    stand_in = build_image(engine, base_image, XGBOOST_VERSION)
+    for project in new_project(engine, base_image, docker_session, tmp_path):
+        project.environment |= {f"LGBM_SM_LOCAL__ENVIRONMENT__{name}": value for name, value in WHEELS.items()}
+        project("prepare-data")
+        project("train", "--set", "local.backend=process")
+        project("build", "--set", "container.pattern=script_mode", "--image", stand_in)
+        blocks = blocks_of(CHECKOUT / "docs" / "tutorial.md")
+        assert walk(blocks, {"script_mode"}, project.folder, project.environment) > 3
+        [endpoint] = items(project, "endpoint")
+        assert endpoint["image"] == f"{project.environment['LGBM_SM_PROJECT__NAME']}-script-mode:{XGBOOST_VERSION}"

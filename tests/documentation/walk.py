@@ -20,6 +20,7 @@ def walk(blocks: Iterable[Block], kinds: Collection[str], folder: Path, environm
     if not examples.exists():
         examples.symlink_to(CHECKOUT / "examples")
     commands = 0
+    where = folder
     for block in blocks:
         if not block.kinds & set(kinds):
             continue
@@ -28,8 +29,12 @@ def walk(blocks: Iterable[Block], kinds: Collection[str], folder: Path, environm
             path.parent.mkdir(exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
         for command in block.commands:
-            _run(command, folder, environment)
             commands += 1
+            if command.text.startswith("cd "):
+                where = where / command.text.removeprefix("cd ")
+                assert where.is_dir(), command.text
+            else:
+                _run(command, where, environment)
     return commands
 
 
