@@ -8,6 +8,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from markdown.extensions.toc import slugify
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -44,6 +45,16 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return _MARK.sub(lambda mark: _made(mark[1]), _with_links_of_the_site(markdown, f"docs/{page.file.src_uri}"))
 
 
+def slug(heading: str, separator: str) -> str:
+    """The id of a heading."""
+    return _safe(slugify(heading, separator))
+
+
+def _safe(anchor: str) -> str:
+    """The theme's script ends at an id that begins with a digit, and leaves tables as they are."""
+    return f"section-{anchor}" if anchor[:1].isdigit() else anchor
+
+
 def _made(name: str) -> str:
     match name:
         case "configuration":
@@ -69,6 +80,8 @@ def _with_links_of_the_site(text: str, page: str) -> str:
 
     def in_the_site(link: re.Match[str]) -> str:
         label, target = link.groups()
+        if target.startswith("#"):
+            return f"[{label}](#{_safe(target[1:])})"
         if _is_elsewhere(target):
             return link[0]
         path = _file(target, page)
@@ -76,7 +89,7 @@ def _with_links_of_the_site(text: str, page: str) -> str:
             return label
         anchor = target.partition("#")[2]
         address = os.path.relpath(_in_site(path), PurePosixPath(_in_site(page)).parent)
-        return f"[{label}]({address}{f'#{anchor}' if anchor else ''})"
+        return f"[{label}]({address}{f'#{_safe(anchor)}' if anchor else ''})"
 
     parts = _CODE.split(text)
     parts[::2] = [_LINK.sub(in_the_site, part) for part in parts[::2]]

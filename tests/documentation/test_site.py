@@ -60,6 +60,13 @@ def test_nothing_is_fetched_from_elsewhere_when_a_page_is_read(site: Path) -> No
         assert [address for address in fetched if not address.startswith("data:")] == [], page
 
 
+def test_no_heading_has_an_id_that_the_themes_script_ends_at(site: Path) -> None:
+    assert 'href="tutorial.html#section-24-the-same-in-the-container"' in (site / "own-data.html").read_text()
+    for page in site.rglob("*.html"):
+        ids = re.findall(r'<h\d id="(\d[^"]*)', page.read_text(encoding="utf-8"))
+        assert ids == (["404-page-not-found"] if page.name == "404.html" else []), page
+
+
 def test_every_key_stands_in_the_reference(site: Path) -> None:
     text = text_of(site, "configuration.html")
     keys = {".".join(path) for path in key_paths(known_keys(Config)) if len(path) > 1}
