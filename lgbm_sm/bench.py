@@ -136,7 +136,8 @@ def bench(workspace: Workspace, target: Target, load: Load, wanted: Wanted) -> R
             steps.append(step)
             requests += step.warm_up + step.good + step.failed
             times = f"p99 {step.latency.p99:.3g} ms" if step.latency else "no good answer"
-            reporter.detail(f"{step.concurrency} clients: {step.requests_per_second:,.0f} requests/s, {times}")
+            clients = "1 client" if step.concurrency == 1 else f"{step.concurrency} clients"
+            reporter.detail(f"{clients}: {step.requests_per_second:,.0f} requests/s, {times}")
     finally:
         client.close()
     asked = wanted.traffic.rate is not None or wanted.traffic.p99_ms is not None

@@ -19,6 +19,7 @@ from lgbm_sm.record import Record
 from lgbm_sm.troubles import find_troubles
 
 _LAST_LINES = 10
+_WARNING = "[LightGBM] [Warning]"  # the same for every tree, where rows are few
 _TOO_LONG = "MaxRuntimeExceeded"  # SageMaker's word
 
 
@@ -89,10 +90,15 @@ def start(job: TrainingJob, inputs: TrainingInputs, because: str, following: Fol
 def follow(job: TrainingJob, run: TrainingRun, following: Following) -> TrainedModel:
     """Show the log until the job has ended, then collect what it has made; see `train`."""
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+    warnings: set[str] = set()
     try:
         for line in run.lines():
             last_lines.append(line)
-            following.reporter.log(line)
+            if not line.startswith(_WARNING):
+                following.reporter.log(line)
+            elif line not in warnings:
+                warnings.add(line)
+                following.reporter.log(f"{line} (said once here; `lgbm-sm logs --training` has each)")
         ending = run.wait()
     except KeyboardInterrupt:
         if following.stops(job):

@@ -58,6 +58,15 @@ def test_predictions_are_those_of_lightgbm_itself_when_the_notebooks_life_is_liv
 
 
 @pytest.mark.slow
+def test_a_warning_that_lightgbm_repeats_for_each_tree_is_shown_once(lgbm_sm: CommandLine) -> None:
+    lgbm_sm("prepare-data")
+    trained = lgbm_sm("train")
+    [shown] = [line for line in trained.stderr.splitlines() if "No further splits" in line]
+    assert "said once here" in shown
+    assert lgbm_sm("logs", "--training").stdout.count("No further splits") == 20
+
+
+@pytest.mark.slow
 def test_deploy_says_whose_server_answers_when_the_patterns_container_is_not_there(lgbm_sm: CommandLine) -> None:
     lgbm_sm("prepare-data")
     lgbm_sm("train")
