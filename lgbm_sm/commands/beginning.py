@@ -95,10 +95,13 @@ def _value_text(value: object) -> str:
 
 
 def _next_command(folder: Path) -> str:
-    """`make run` from where the user is, with the command's place where PATH does not lead to it."""
-    where = "" if folder == Path.cwd() else f" -C {shlex.quote(os.path.relpath(folder))}"
+    """`make run` from where the user is, with the command's place where PATH does not lead to it.
+
+    Not `make -C`, which says among the predictions where it goes.
+    """
+    where = "" if folder == Path.cwd() else f"cd {shlex.quote(os.path.relpath(folder))} && "
     if shutil.which("lgbm-sm") or (folder / ".venv/bin/lgbm-sm").exists():
-        return f"make{where} run"
+        return f"{where}make run"
     own = Path(sys.argv[0]).resolve()
     command = str(own) if own.name == "lgbm-sm" else f"{sys.executable} -m lgbm_sm"
-    return f"make{where} run LGBM_SM={shlex.quote(command)}"
+    return f"{where}make run LGBM_SM={shlex.quote(command)}"

@@ -86,9 +86,9 @@ def test_the_shipped_data_is_taken_and_said_when_nobody_names_a_table(lgbm_sm: C
     finished = lgbm_sm("init", "houses")
     assert "no table was named, so the shipped one is taken; --data FILE names yours" in finished.stdout
     assert "such as customers.csv" not in finished.stdout  # it lies elsewhere
-    assert "next: make -C houses run" in finished.stdout
+    assert "next: cd houses && make run" in finished.stdout
     assert "  .github/workflows/lgbm-sm.yml\n" in finished.stdout
-    run = make(lgbm_sm.folder, "-C", "houses", "-s", "run")
+    run = make(lgbm_sm.folder / "houses", "run")
     assert len(run.stdout.splitlines()) == 102
 
 
