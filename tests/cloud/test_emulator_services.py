@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
@@ -15,6 +19,7 @@ from tests.cloud.emulator import ACCOUNT, TRAINING, Call, ConnectionBrokenError,
 from tests.cloud.emulator.calls import AwsError
 from tests.cloud.emulator.validation import check
 from tests.cloud.roles import ROLE_ARN, make_role
+from tests.contract.serving import wait_until
 
 
 def refused(call: Any, **parameters: Any) -> tuple[str, str]:
@@ -213,6 +218,50 @@ def test_a_call_takes_as_long_as_it_is_told_to(aws_without_engine: Emulator) -> 
     began = time.monotonic()
     aws_without_engine.client("sagemaker").list_models()
     assert time.monotonic() - began >= 0.3
+
+
+def test_a_call_that_was_under_way_at_a_reset_gets_no_answer_and_does_not_count(aws_without_engine: Emulator) -> None:
+    aws = aws_without_engine
+    aws.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    under_way = threading.Event()
+    aws.faults.observers.append(lambda *_: under_way.set())
+    aws.faults.slow["s3:PutObject"] = 60
+    with ThreadPoolExecutor(1) as executor:
+        put = executor.submit(aws.client("s3").put_object, Bucket="bucket", Key="a", Body=b"1")
+        assert under_way.wait(30)
+        aws.reset()
+        with pytest.raises(HTTPClientError):
+            put.result(30)
+    assert (aws.faults.calls, aws.permissions.asked) == ([], set())
+    assert aws.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_who_has_the_access_key_of_an_earlier_test_is_refused_and_not_recorded(aws_without_engine: Emulator) -> None:
+    aws = aws_without_engine
+    earlier = aws.environment()
+    session = boto3.Session(earlier["AWS_ACCESS_KEY_ID"], earlier["AWS_SECRET_ACCESS_KEY"], region_name="eu-west-1")
+    client = session.client("s3", endpoint_url=aws.url)
+    client.list_buckets()
+    aws.reset()
+    assert refused(client.list_buckets)[0] == "InvalidAccessKeyId"
+    assert (aws.faults.calls, aws.permissions.asked) == ([], set())
+
+
+def test_a_client_that_goes_while_it_is_refused_is_no_error(
+    aws_without_engine: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    aws = aws_without_engine
+    aws.permissions.policy = {"Statement": []}
+    credential = f"{aws.access_key}/20260101/eu-west-1/s3/aws4_request"
+    head = (
+        f"PUT /bucket/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
+        f"Authorization: AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", int(aws.url.rpartition(":")[2]))) as client:
+        client.sendall(head.encode() + b"1")
+        wait_until(lambda: [one.refused for one in aws.faults.calls] == ["AccessDenied"])
+    aws.reset()  # waits for it
+    assert caplog.records == []
 
 
 def test_a_policy_is_enforced_by_action_and_resource(aws_without_engine: Emulator) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -50,10 +49,11 @@ class Faults:
     credentials_expired: bool = False
     # instance types that AWS has none of, for jobs and endpoints alike
     no_capacity: set[str] = field(default_factory=set)
-    # operation -> seconds that it takes longer
+    # operation -> seconds that it takes longer; a reset before that leaves the caller without an answer
     slow: dict[str, float] = field(default_factory=dict)
     _planned: list[_Planned] = field(default_factory=list)
     _count: int = 0
+    _reset: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def reset(self) -> None:
@@ -65,6 +65,8 @@ class Faults:
             self._planned.clear()
             self._count = self.throttle_every = 0
             self.credentials_expired = False
+            self._reset.set()
+            self._reset = threading.Event()
 
     def fail(self, operation: str, code: str, message: str, status: int = 400, times: int = 1) -> None:
         """The operation's next calls are refused."""
@@ -86,9 +88,11 @@ class Faults:
             self.calls.append(recorded)
             throttled = self.throttle_every and self._count % self.throttle_every == 0
             planned = self._take(call, Moment.BEFORE)
+            reset, seconds = self._reset, self.slow.get(str(call), 0)
         for observer in list(self.observers):
             observer(call, Moment.BEFORE)
-        time.sleep(self.slow.get(str(call), 0))
+        if seconds and reset.wait(seconds):
+            raise ConnectionBrokenError
         error = _throttled(call.service) if throttled else None
         error = _expired(call.service) if self.credentials_expired else error
         if planned is not None:

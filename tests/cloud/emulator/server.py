@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import uuid
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +31,7 @@ from tests.cloud.emulator.ecr import Ecr
 from tests.cloud.emulator.faults import Faults
 from tests.cloud.emulator.hosting import Hosting
 from tests.cloud.emulator.images import Images
+from tests.cloud.emulator.in_flight import InFlight
 from tests.cloud.emulator.invocation import Runtime
 from tests.cloud.emulator.permissions import Permissions
 from tests.cloud.emulator.quotas import Quotas
@@ -39,6 +41,8 @@ from tests.cloud.emulator.training import Training
 from tests.cloud.emulator.validation import check
 
 REGION = "eu-west-1"
+# the calls of the test itself, whichever it is
+_TEST_KEY = "TESTTESTTESTTEST0000"
 _VALIDATED = ("sagemaker", "ecr", "logs", "service-quotas")
 
 
@@ -56,8 +60,9 @@ class _Listener:
     """A WSGI application on a free loopback port, on threads that end with it."""
 
     def __init__(self, application: Any) -> None:
+        self.in_flight = InFlight(application)
         self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", 0, application, threaded=True, request_handler=_QuietHandler
+            "127.0.0.1", 0, self.in_flight, threaded=True, request_handler=_QuietHandler
         )
         self.address = f"127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
@@ -77,6 +82,8 @@ class Emulator:
     """
 
     def __init__(self, engine: docker.DockerClient | None = None, registry_behind: str = "", session: str = "") -> None:
+        # another one after each reset; whoever still has an older one is refused, and not recorded
+        self.access_key = _new_access_key()
         self.times = Times()
         self.faults = Faults()
         self.quotas = Quotas()
@@ -123,13 +130,19 @@ class Emulator:
         self._front.close()
 
     def reset(self) -> None:
-        """An empty account, without faults."""
+        """An empty account, without faults. Nothing that was asked of it before counts from now on."""
+        self.access_key = _new_access_key()
         self.faults.reset()
-        self.permissions.reset()
-        self.training.reset()
-        self.hosting.reset()
+        # an invocation ends with its container
+        self._end_work()
+        for listener in (self._listener, self._front):
+            listener.in_flight.wait(60)
+        # what a call that was under way has begun
+        self._end_work()
         if self._containers is not None:
             self._containers.remove_all()
+        self.faults.reset()
+        self.permissions.reset()
         self.images.reset()
         self.quotas.reset()
         self.registry.reset()
@@ -138,11 +151,15 @@ class Emulator:
         BackendDict.reset()
         reset_model_data()
 
+    def _end_work(self) -> None:
+        self.training.reset()
+        self.hosting.reset()
+
     def environment(self, region: str = REGION) -> dict[str, str]:
-        """What a process is told, so that every client of AWS in it comes here."""
+        """What a process is told, so that every client of AWS in it comes here. Holds until the next reset."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": "secret",
             "AWS_DEFAULT_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -151,8 +168,8 @@ class Emulator:
         }
 
     def client(self, service: str, region: str = REGION, **settings: Any) -> Any:
-        """A boto3 client, which calls once."""
-        session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret", region_name=region)
+        """A boto3 client for the test itself, which calls once; resets do not concern it."""
+        session = boto3.Session(_TEST_KEY, "secret", region_name=region)
         config = Config(retries={"total_max_attempts": 1}, **settings)
         return session.client(service, endpoint_url=self.url, config=config)
 
@@ -166,6 +183,8 @@ class Emulator:
                 _rewind(environ, call)
                 return self._moto(environ, start_response)  # type: ignore[no-any-return]
             service = call.service
+            if call.access_key not in (self.access_key, _TEST_KEY):
+                raise AwsError("InvalidAccessKeyId", "The access key is that of an earlier test.", 403)
             recorded = self.faults.before(call)
             try:
                 answer = self._answer(call, environ)
@@ -201,6 +220,10 @@ class Emulator:
             if call.operation == "DeleteRepository" and answer.status_code == 200:
                 self._ecr.after_delete_repository(call)
         return answer
+
+
+def _new_access_key() -> str:
+    return f"AKIA{uuid.uuid4().hex[:16].upper()}"
 
 
 def _rewind(environ: dict[str, Any], call: Call | None) -> None:

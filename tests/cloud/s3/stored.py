@@ -24,7 +24,9 @@ def connect_to(aws: Emulator, monkeypatch: pytest.MonkeyPatch, region: str) -> A
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     for name, value in aws.environment(region).items():
         monkeypatch.setenv(name, value)
-    return connected(aws, region)
+    account = connected(aws, region)
+    account.session.get_credentials().access_key = aws.access_key
+    return account
 
 
 @functools.cache  # a session reads the services' descriptions once
