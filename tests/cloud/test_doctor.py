@@ -15,7 +15,7 @@ from lgbm_sm.diagnosis.role import examine_role
 from lgbm_sm.policies import TRUST_POLICY
 from tests.cloud.emulator import ACCOUNT, ENDPOINT, REGION, TRAINING, Emulator
 from tests.cloud.roles import ROLE, ROLE_ARN, make_role
-from tests.docker.conftest import engine  # noqa: F401 - fixture
+from tests.docker.conftest import docker_session, engine  # noqa: F401 - fixtures
 from tests.unit.test_doctor import NO_ENGINE, Doctor
 
 pytestmark = [pytest.mark.slow]
@@ -139,9 +139,12 @@ def test_the_exit_code_is_that_of_aws_when_the_engine_answers(
     aws_without_engine: Emulator,
     doctor: Doctor,
     engine: docker.DockerClient,  # noqa: F811 - fixture
+    docker_session: str,  # noqa: F811 - fixture
 ) -> None:
     aws_without_engine.quotas.set("ml.m4.2xlarge", TRAINING, 0)
     del doctor.environment["DOCKER_HOST"]
+    # the engine may hold an image of the default name
+    doctor.environment["LGBM_SM_CONTAINER__REPOSITORY"] = f"test-{docker_session}-none"
     checks = doctor.checks(*ON_AWS, "--execution-role", ROLE, exit_code=6)
     assert engine.version()["Version"] in checks["docker engine"]["message"]
     assert "is not built" in checks["image"]["message"]

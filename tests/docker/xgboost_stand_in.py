@@ -25,7 +25,7 @@ import pytest
 
 from lgbm_sm.configuration.values import XGBOOST_PYTHON_VERSIONS
 from tests.contract.models import REGRESSION, write_artifact
-from tests.contract.serving import Endpoint, Reply
+from tests.contract.serving import Endpoint
 from tests.docker.named_images import CONTEXT, named_image
 from tests.docker.toolkit_image import MODEL_PATH, ToolkitContainer, models
 
@@ -128,16 +128,6 @@ class StandInEndpoint(Endpoint):
 
     container: docker.models.containers.Container | None = None
     _seen: set[str] = field(default_factory=set)
-    _asked_at: float = 0
-
-    def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        # nginx is told to close a connection that nobody has used for 3 s
-        if time.monotonic() - self._asked_at > 2:
-            self.hang_up()
-        try:
-            return super().ask(method, path, body, headers)
-        finally:
-            self._asked_at = time.monotonic()
 
     def remember_workers(self) -> None:
         self._seen = self._worker_ids()
