@@ -9,11 +9,14 @@ answers are lines of JSON on stdout: the `pid` as soon as there is one, then the
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import signal
 import sys
-from typing import Any
+import threading
+from typing import Any, NoReturn
 
 from lgbm_sm.cli import main
 from tests.cli.kill_at_write import kill_at_write
@@ -25,7 +28,7 @@ MODULES = (
 )
 
 
-def run(request: dict[str, Any]) -> None:
+def run(request: dict[str, Any]) -> NoReturn:
     """In the child."""
     # a shell may have started the tests in the background, where an interrupt is ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,12 +41,26 @@ def run(request: dict[str, Any]) -> None:
     sys.argv[1:] = request["arguments"]
     if request.get("kill"):
         kill_at_write(*request["kill"])
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        end(int(ended.code or 0))
+
+
+def end(code: int) -> NoReturn:
+    """As Python ends, but the memory is left to the kernel: to free what was imported would take a second."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def serve() -> None:
     for module in MODULES:
         __import__(module)
+    # the children look through what they have made themselves
+    gc.freeze()
     for line in sys.stdin:
         request = json.loads(line)
         pid = os.fork()
