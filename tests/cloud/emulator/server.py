@@ -96,6 +96,8 @@ class Emulator:
         self._listener = _Listener(self)
         self.url = f"http://{self._listener.address}"
         self._account = Account(self.url)
+        # a session reads the services' descriptions once
+        self._session = boto3.Session(_TEST_KEY, "secret")
         self._engine = engine
         containers = None if engine is None else Containers(engine, session)
         self.images = Images(self.registry, containers)
@@ -169,9 +171,8 @@ class Emulator:
 
     def client(self, service: str, region: str = REGION, **settings: Any) -> Any:
         """A boto3 client for the test itself, which calls once; resets do not concern it."""
-        session = boto3.Session(_TEST_KEY, "secret", region_name=region)
         config = Config(retries={"total_max_attempts": 1}, **settings)
-        return session.client(service, endpoint_url=self.url, config=config)
+        return self._session.client(service, region_name=region, endpoint_url=self.url, config=config)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = BackendRequest(environ)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import botocore.session
-from botocore.model import OperationModel, OperationNotFoundError, Shape
+from botocore.model import OperationModel, OperationNotFoundError, ServiceModel, Shape
 
 from tests.cloud.emulator.calls import AwsError, Call
 
@@ -43,9 +43,14 @@ def check(call: Call) -> None:
 @functools.cache
 def _operation(service: str, name: str) -> OperationModel:
     try:
-        return botocore.session.get_session().get_service_model(service).operation_model(name)
+        return _service(service).operation_model(name)
     except OperationNotFoundError as error:
         raise AwsError("UnknownOperationException", f"{service} has no operation {name}") from error
+
+
+@functools.cache  # a session reads each description anew
+def _service(name: str) -> ServiceModel:
+    return botocore.session.get_session().get_service_model(name)
 
 
 def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
