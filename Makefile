@@ -14,8 +14,9 @@ ARGS =
 python := .venv/bin/python
 lgbm_sm := $(python) -m lgbm_sm
 stamps := .lgbm-sm/make
-# half the suite waits for servers, so a few processes are enough; those of a module that share a server go together
-parallel := -n logical --maxprocesses 4 --dist loadgroup
+# Half the suite waits for servers and containers: four processes keep two processors busy. Those of a module that share
+# a server go together; tests/conftest.py says what comes first.
+parallel := -n 4 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -9,7 +9,16 @@ from hypothesis import settings
 from lgbm_sm.backends.native_code import VARIABLE, native_code_path
 
 # what a developer's shell, a CI service or the make that runs the suite sets would change what the commands do
-_FOREIGN = ("CI", "FORCE_COLOR", "NO_COLOR", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+_FOREIGN = (
+    "CI",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPATH",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MFLAGS",
+)
 # what the suite itself is told; the processes that pytest-xdist starts see it too
 _OURS = ("LGBM_SM_TEST_DOCKER", "LGBM_SM_TEST_EXECUTION_ROLE", "LGBM_SM_DEBIAN_MIRROR")
 for _name in list(os.environ):
@@ -33,11 +42,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)  # the folders' own give tests their groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without `--run-aws` no test of a real account is run, nor counted as one that was left out."""
-    if config.getoption("--run-aws"):
-        return
-    deselected = [item for item in items if item.get_closest_marker("aws")]
+    deselected = [] if config.getoption("--run-aws") else [item for item in items if item.get_closest_marker("aws")]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item not in deselected]
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Where several processes share the tests: images are built while what needs none is run, single tests come last."""
+    groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
+    if groups == ["images"]:
+        return 0
+    return 1 + 2 * bool(item.get_closest_marker("docker")) + (not groups)

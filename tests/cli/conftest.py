@@ -87,6 +87,7 @@ def boston(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     _end_programs(command_line)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share the trained project of a module go to one process, which then trains once."""
     for item in items:

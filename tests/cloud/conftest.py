@@ -55,6 +55,7 @@ def aws(emulator_with_engine: Emulator) -> Emulator:
     return emulator_with_engine
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of a module share what it has built and pushed: they go to one process, which does so once."""
     for item in items:

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 
 from lgbm_sm.backends.docker_engine import PROJECT_LABEL
 from lgbm_sm.config import Pattern
 from tests.docker.byoc_image import Containers
-from tests.docker.named_images import one_at_a_time, pattern_image
+from tests.docker.named_images import is_there, one_at_a_time, pattern_image
 
 BASE_IMAGE = "debian:trixie-slim"
 MAKE_BASE_IMAGE = Path(__file__).parents[2] / "tools" / "make-base-image.sh"
@@ -98,10 +98,10 @@ def _belongs_to(session: str, labels: Mapping[str, str]) -> bool:
 @pytest.fixture(scope="session")
 def base_image(engine: docker.DockerClient) -> str:
     """The tag of the image that ours are built on: present, pulled, or made here."""
-    if _is_there(engine, BASE_IMAGE):
+    if is_there(engine, BASE_IMAGE):
         return BASE_IMAGE
     with one_at_a_time():
-        if _is_there(engine, BASE_IMAGE):
+        if is_there(engine, BASE_IMAGE):
             return BASE_IMAGE
         try:
             engine.images.pull(BASE_IMAGE)
@@ -113,14 +113,6 @@ def base_image(engine: docker.DockerClient) -> str:
         made = subprocess.run(["sh", MAKE_BASE_IMAGE], capture_output=True, text=True, check=False, timeout=600)
         assert made.returncode == 0, f"{reason}, nor made:\n{made.stderr}"
     return BASE_IMAGE
-
-
-def _is_there(engine: docker.DockerClient, name: str) -> bool:
-    try:
-        engine.images.get(name)
-    except ImageNotFound:
-        return False
-    return True
 
 
 @pytest.fixture(scope="session")

@@ -66,27 +66,44 @@ def named_image(
     """
     digest = _digest(engine, archive, dockerfile, build_args)
     name = f"{repository}:{digest}"
-    with one_at_a_time():
-        _use(name)
-        try:
-            engine.images.get(name)
-        except ImageNotFound:
-            stages = _build(engine, name, archive, dockerfile, build_args, platform)
-            for number, stage in enumerate(stages, 1):
-                engine.images.get(stage).tag(repository, f"{digest}-stage-{number}")
-        _remove_unused(engine, repository)
+    _use(name)
+    # who finds his image does not wait for the builds of others
+    with one_at_a_time(wait=not is_there(engine, name)) as is_alone:
+        if is_alone:
+            if not is_there(engine, name):
+                stages = _build(engine, name, archive, dockerfile, build_args, platform)
+                for number, stage in enumerate(stages, 1):
+                    engine.images.get(stage).tag(repository, f"{digest}-stage-{number}")
+            _remove_unused(engine, repository)
     return name
 
 
+def is_there(engine: docker.DockerClient, name: str) -> bool:
+    """Whether the engine holds an image of this name."""
+    try:
+        engine.images.get(name)
+    except ImageNotFound:
+        return False
+    return True
+
+
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Among all processes of this user, whichever checkout they come from."""
+def one_at_a_time(*, wait: bool = True) -> Iterator[bool]:
+    """Among all processes of this user, whichever checkout they come from; False where it is another's turn."""
     descriptor = os.open(_lock_folder() / "build.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield _lock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, kind: int) -> bool:
+    """False where somebody else has it, and `kind` is not to wait for that."""
+    try:
+        fcntl.flock(descriptor, kind)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def remove_images(engine: docker.DockerClient, repository: str) -> None:
@@ -151,9 +168,20 @@ def _lock_path(name: str) -> Path:
 
 def _use(name: str) -> None:
     """Until this process ends."""
-    if name not in _in_use:
-        _in_use[name] = os.open(_lock_path(name), os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(_in_use[name], fcntl.LOCK_SH)
+    while name not in _in_use:
+        descriptor = os.open(_lock_path(name), os.O_RDWR | os.O_CREAT, 0o600)
+        _lock(descriptor, fcntl.LOCK_SH)
+        # who removes an image removes this file with it
+        if _is_file(descriptor, _lock_path(name)):
+            _in_use[name] = descriptor
+        else:
+            os.close(descriptor)
+
+
+def _is_file(descriptor: int, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False
 
 
 def _remove_unused(engine: docker.DockerClient, repository: str) -> None:
@@ -162,12 +190,9 @@ def _remove_unused(engine: docker.DockerClient, repository: str) -> None:
         path = _lock_path(name.partition("-stage-")[0] if "-stage-" in name else name)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            with suppress(APIError):  # a container of somebody runs on it
-                engine.images.remove(name)
-            path.unlink()
+            if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                with suppress(APIError):  # a container of somebody runs on it
+                    engine.images.remove(name)
+                path.unlink()
         finally:
             os.close(descriptor)
