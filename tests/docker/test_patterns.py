@@ -82,6 +82,9 @@ CASES = [
     for name in ("byoc", "inference_toolkit", "script_mode 1.5-1", "script_mode 3.0-5")
 ]
 
+# what tests of one of AWS's images prove of the other too: tests/docker/test_script_mode_user_code.py asks both
+EACH_PATTERN = pytest.mark.parametrize("case", CASES[:3], indirect=True, scope="module")
+
 
 @pytest.fixture(scope="module", params=CASES)
 def case(request: pytest.FixtureRequest) -> str:
@@ -151,6 +154,7 @@ def test_a_model_that_a_container_trained_is_served_by_a_process(project: Projec
     assert numbers(project.lgbm_sm("predict").stdout) == project.predictions
 
 
+@EACH_PATTERN
 @pytest.mark.parametrize("code", [FOUR_FUNCTIONS, THREE_FUNCTIONS, ONE_FUNCTION], ids=["four", "three", "transform_fn"])
 def test_the_users_functions_answer(code: str, project: Project, tmp_path: Path) -> None:
     (tmp_path / "inference.py").write_text(textwrap.dedent(code))
@@ -159,6 +163,7 @@ def test_the_users_functions_answer(code: str, project: Project, tmp_path: Path)
     assert numbers(project.lgbm_sm("predict").stdout) == pytest.approx(doubled, rel=0, abs=1e-12)
 
 
+@EACH_PATTERN
 def test_the_example_says_in_the_log_what_each_function_gets(project: Project) -> None:
     project.lgbm_sm("deploy", "--set", f"endpoint.source_dir={EXAMPLE}")
     assert numbers(project.lgbm_sm("predict").stdout) == pytest.approx(project.predictions, rel=0, abs=1e-12)
@@ -172,12 +177,14 @@ def test_the_example_says_in_the_log_what_each_function_gets(project: Project) -
         assert line in log
 
 
+@EACH_PATTERN
 def test_the_containers_own_words_say_why_it_cannot_serve(project: Project, tmp_path: Path) -> None:
     (tmp_path / "inference.py").write_text("def model_fn(model_dir):\n    raise ValueError('no such model')\n")
     refused = project.lgbm_sm("deploy", "--set", f"endpoint.source_dir={tmp_path}", exit_code=8)
     assert "ValueError: no such model" in refused.stderr
 
 
+@EACH_PATTERN
 def test_requirements_are_installed_at_the_start_or_refused_before_it(
     engine: docker.DockerClient, project: Project, pattern: str, tmp_path: Path
 ) -> None:
@@ -202,6 +209,7 @@ def test_requirements_are_installed_at_the_start_or_refused_before_it(
     assert "PIP_CERT=/opt/lgbm-sm/ca-bundle.pem" in container.attrs["Config"]["Env"]
 
 
+@EACH_PATTERN
 def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_it(
     engine: docker.DockerClient, project: Project, pattern: str, docker_session: str, tmp_path: Path
 ) -> None:
@@ -237,6 +245,7 @@ def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_
     assert predictions == pytest.approx(project.predictions, rel=0, abs=1e-12)
 
 
+@EACH_PATTERN
 def test_nothing_is_left_but_what_is_not_ours(
     engine: docker.DockerClient, project: Project, bystander: Container
 ) -> None:

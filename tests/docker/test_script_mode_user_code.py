@@ -59,8 +59,11 @@ def numbers_in(body: bytes) -> list[float]:
     return [float(value) for value in re.findall(r"-?\d+\.\d+(?:e-?\d+)?", body.decode())]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("code", [FOUR, NOTEBOOK, TRANSFORM], ids=["four functions", "three", "transform_fn"])
+@pytest.mark.parametrize(
+    ("version", "code"),
+    [(OLD, FOUR), (NEW, FOUR), (OLD, NOTEBOOK), (NEW, TRANSFORM)],
+    ids=["1.5-1-four functions", "3.0-5-four functions", "1.5-1-three", "3.0-5-transform_fn"],
+)
 def test_functions_of_the_user_answer(code: str, version: str, start: StandInStarter, tmp_path: Path) -> None:
     container = start(version, write_model(tmp_path / "model", version, code={"inference.py": code}))
     endpoint = container.endpoint()
@@ -126,18 +129,22 @@ def test_error_of_user_code_reaches_the_log_and_not_the_caller(start: StandInSta
     assert endpoint.ask("POST", "/invocations", LINE).status == 200
 
 
-@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
-    ("code", "says"),
+    ("version", "code", "says"),
     [
-        (None, "error: the model file /opt/ml/model/lightgbm-regression-model.txt is no LightGBM text model"),
-        ("def model_fn(d):\n    return 1 / 0", "error: model_fn failed in .*inference.py, line 2: ZeroDivisionError"),
-        ("import no_such_module", "error: the inference code failed in .*line 1: ModuleNotFoundError"),
+        (OLD, None, "error: the model file /opt/ml/model/lightgbm-regression-model.txt is no LightGBM text model"),
+        (NEW, None, "error: the model file /opt/ml/model/lightgbm-regression-model.txt is no LightGBM text model"),
+        (
+            NEW,
+            "def model_fn(d):\n    return 1 / 0",
+            "error: model_fn failed in .*inference.py, line 2: ZeroDivisionError",
+        ),
+        (OLD, "import no_such_module", "error: the inference code failed in .*line 1: ModuleNotFoundError"),
     ],
-    ids=["no model", "model_fn fails", "a missing module"],
+    ids=["1.5-1-no model", "3.0-5-no model", "3.0-5-model_fn fails", "1.5-1-a missing module"],
 )
 def test_ping_is_500_and_the_log_says_why_when_the_model_cannot_be_served(
-    code: str | None, says: str, version: str, start: StandInStarter, tmp_path: Path
+    version: str, code: str | None, says: str, start: StandInStarter, tmp_path: Path
 ) -> None:
     folder = write_model(tmp_path / "model", version, code={"inference.py": code} if code else None)
     if code is None:
