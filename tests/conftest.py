@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from lgbm_sm.backends.native_code import VARIABLE, native_code_path
+from tests.cli.forked import fork_server  # noqa: F401 - a fixture
 
 # what a developer's shell, a CI service or the make that runs the suite sets would change what the commands do
 _FOREIGN = (

@@ -12,9 +12,9 @@ from typing import Any
 import docker
 
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cloud.emulator import ACCOUNT, REGION, Emulator
 from tests.cloud.emulator.containers import RUN_LABEL
-from tests.cloud.forked import ForkedCommandLine, ForkServer
 from tests.cloud.roles import ROLE, make_role
 
 DEFAULT_BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"

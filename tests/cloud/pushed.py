@@ -10,8 +10,8 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cloud.emulator import Call, Emulator, Moment
-from tests.cloud.forked import ForkedCommandLine, ForkServer, fork_server
 from tests.cloud.projects import PUSHED, billed, cloud_project, empty, result
 
 
@@ -53,14 +53,12 @@ def pushed(
     base_image: str,
     byoc_image: str,
     docker_session: str,
+    fork_server: ForkServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Project]:
     aws = empty(emulator_with_engine)
     folder = tmp_path_factory.mktemp("pushed")
-    with (
-        fork_server() as server,
-        cloud_project(aws, engine, base_image, docker_session, folder, server=server) as lgbm_sm,
-    ):
+    with cloud_project(aws, engine, base_image, docker_session, folder, server=fork_server) as lgbm_sm:
         lgbm_sm("prepare-data")
         lgbm_sm("build")
         lgbm_sm("push")

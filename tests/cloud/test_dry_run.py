@@ -22,7 +22,7 @@ READS = re.compile(r":(Describe|Get|List|Head|BatchGet|BatchCheck)")
 
 
 @pytest.fixture(scope="module")
-def project(
+def built(
     emulator_with_engine: Emulator,
     engine: docker.DockerClient,
     base_image: str,
@@ -49,6 +49,13 @@ def project(
     command_line("build")
     yield command_line
     command_line("cleanup", "--yes")
+
+
+@pytest.fixture
+def project(aws: Emulator, built: CommandLine) -> CommandLine:
+    """That project in an account that is empty."""
+    built.environment.update(aws.environment())
+    return built
 
 
 def planned(project: CommandLine, *arguments: str) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def project(
+def built(
     emulator_with_engine: Emulator,
     engine: docker.DockerClient,
     base_image: str,
@@ -48,6 +48,13 @@ def project(
     command_line("build")
     yield command_line
     command_line("cleanup", "--yes")
+
+
+@pytest.fixture
+def project(aws: Emulator, built: CommandLine) -> CommandLine:
+    """That project in an account that is empty."""
+    built.environment.update(aws.environment())
+    return built
 
 
 def comparable(calls: list[tuple[str, dict[str, Any]]]) -> list[Any]:

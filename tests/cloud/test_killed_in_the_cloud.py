@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.cli.forked import ForkServer
 from tests.cloud.emulator import Call, ConnectionBrokenError, Moment
-from tests.cloud.forked import ForkServer
 from tests.cloud.projects import DEFAULT_BUCKET, PUSHED, billed
 from tests.cloud.pushed import Project
 

@@ -11,6 +11,7 @@ import pytest
 
 from lgbm_sm.xgboost_image import image_uri
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkServer
 from tests.cloud.emulator import REGION, Emulator
 from tests.cloud.emulator.containers import archive
 from tests.cloud.projects import cloud_project, empty, name_of, numbers, result
@@ -51,12 +52,14 @@ def trained(
     byoc_image: str,
     toolkit_image: str,
     docker_session: str,
+    fork_server: ForkServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Trained]:
     """Pattern A's image trains for all three."""
     aws = empty(emulator_with_engine)
     aws.images.provided[image_uri(XGBOOST_VERSION, REGION)] = offline_stand_in(engine, base_image)
-    with cloud_project(aws, engine, base_image, docker_session, tmp_path_factory.mktemp("pairs")) as lgbm_sm:
+    folder = tmp_path_factory.mktemp("pairs")
+    with cloud_project(aws, engine, base_image, docker_session, folder, server=fork_server) as lgbm_sm:
         lgbm_sm("prepare-data")
         lgbm_sm("build")
         lgbm_sm("push")

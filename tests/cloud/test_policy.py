@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cloud.emulator import ACCOUNT, Emulator
 from tests.cloud.emulator.permissions import Asked, allows
 from tests.cloud.projects import PUSHED, result
@@ -34,8 +35,9 @@ SELDOM = {"servicequotas:ListAWSDefaultServiceQuotas"}
 
 
 @pytest.fixture
-def lgbm_sm(aws_without_engine: Emulator, tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path, {**aws_without_engine.environment(), "HOME": str(tmp_path)})
+def lgbm_sm(aws_without_engine: Emulator, fork_server: ForkServer, tmp_path: Path) -> CommandLine:
+    environment = {**aws_without_engine.environment(), "HOME": str(tmp_path)}
+    return ForkedCommandLine(tmp_path, environment, server=fork_server)
 
 
 def enforce(lgbm_sm: CommandLine, aws: Emulator, *without: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lgbm_sm.ecr import as_hosting_takes_it
 from lgbm_sm.ecr_repository import EcrRepository
 from lgbm_sm.image_manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, config_digest
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cloud.emulator import ACCOUNT, Emulator
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -34,11 +35,17 @@ class EmulatedSession:
 
 @pytest.fixture
 def lgbm_sm(
-    aws: Emulator, engine: docker.DockerClient, base_image: str, byoc_image: str, docker_session: str, tmp_path: Path
+    aws: Emulator,
+    engine: docker.DockerClient,
+    base_image: str,
+    byoc_image: str,
+    docker_session: str,
+    fork_server: ForkServer,
+    tmp_path: Path,
 ) -> Iterator[CommandLine]:
     """A project with an image that is built, in the emulated account."""
     name = f"test-{docker_session}-{uuid.uuid4().hex[:6]}"
-    command_line = CommandLine(
+    command_line = ForkedCommandLine(
         tmp_path,
         {
             **aws.environment(),
@@ -46,6 +53,7 @@ def lgbm_sm(
             "LGBM_SM_PROJECT__NAME": name,
             "LGBM_SM_CONTAINER__BASE_IMAGE": base_image,
         },
+        server=fork_server,
     )
     command_line("build")
     yield command_line

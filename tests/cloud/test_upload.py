@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cloud.emulator import ACCOUNT, Emulator
 
 pytestmark = [pytest.mark.slow]
@@ -16,9 +17,10 @@ BUCKET = f"sagemaker-eu-west-1-{ACCOUNT}"
 
 
 @pytest.fixture
-def lgbm_sm(aws_without_engine: Emulator, tmp_path: Path) -> CommandLine:
+def lgbm_sm(aws_without_engine: Emulator, fork_server: ForkServer, tmp_path: Path) -> CommandLine:
     """In the emulated account, which is empty."""
-    return CommandLine(tmp_path, {**aws_without_engine.environment(), "HOME": str(tmp_path)})
+    environment = {**aws_without_engine.environment(), "HOME": str(tmp_path)}
+    return ForkedCommandLine(tmp_path, environment, server=fork_server)
 
 
 def keys(aws: Emulator, bucket: str = BUCKET) -> list[str]:

@@ -11,17 +11,21 @@ import docker
 from docker.models.containers import Container
 
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkedCommandLine, ForkServer
 
 
-def new_project(engine: docker.DockerClient, base_image: str, session: str, folder: Path) -> Iterator[CommandLine]:
+def new_project(
+    engine: docker.DockerClient, base_image: str, session: str, folder: Path, server: ForkServer
+) -> Iterator[CommandLine]:
     """The command line under `local.backend: docker`, in a project of its own; cleanup leaves nothing of it."""
-    command_line = CommandLine(
+    command_line = ForkedCommandLine(
         folder,
         {
             "LGBM_SM_LOCAL__BACKEND": "docker",
             "LGBM_SM_CONTAINER__BASE_IMAGE": base_image,
             "LGBM_SM_PROJECT__NAME": f"test-{session}-{uuid.uuid4().hex[:6]}",
         },
+        server=server,
     )
     yield command_line
     command_line("cleanup", "--yes")

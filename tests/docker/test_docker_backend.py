@@ -22,6 +22,7 @@ from lgbm_sm.entries import Place, TrainingJob
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.record import Record
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkServer
 from tests.contract.serving import wait_until
 from tests.docker.explained import explained, run_as_shown, shown_command
 from tests.docker.projects import containers_of, items, networks_of, new_project, ours
@@ -38,10 +39,15 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("doc
 
 @pytest.fixture
 def lgbm_sm(
-    engine: docker.DockerClient, base_image: str, byoc_image: str, docker_session: str, tmp_path: Path
+    engine: docker.DockerClient,
+    base_image: str,
+    byoc_image: str,
+    docker_session: str,
+    fork_server: ForkServer,
+    tmp_path: Path,
 ) -> Iterator[CommandLine]:
     """`byoc_image` is there first, so that builds find its steps in the engine's cache."""
-    yield from new_project(engine, base_image, docker_session, tmp_path)
+    yield from new_project(engine, base_image, docker_session, tmp_path, fork_server)
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +56,12 @@ def built(
     base_image: str,
     byoc_image: str,
     docker_session: str,
+    fork_server: ForkServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[CommandLine]:
     """A project with an image and prepared data."""
-    for command_line in new_project(engine, base_image, docker_session, tmp_path_factory.mktemp("built")):
+    folder = tmp_path_factory.mktemp("built")
+    for command_line in new_project(engine, base_image, docker_session, folder, fork_server):
         command_line("prepare-data")
         command_line("build")
         yield command_line

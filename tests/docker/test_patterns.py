@@ -17,6 +17,7 @@ from docker.models.containers import Container
 from lgbm_sm.config import Pattern
 from lgbm_sm.explanation.expected_programs import SERVING_PROGRAMS
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkServer
 from tests.docker.explained import (
     as_started,
     explained,
@@ -100,18 +101,18 @@ def pattern(case: str) -> str:
 @pytest.fixture(scope="module")
 def project(
     case: str,
-    pattern: str,
     engine: docker.DockerClient,
     base_image: str,
     byoc_image: str,
     toolkit_image: str,
     docker_session: str,
+    fork_server: ForkServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Project]:
+    pattern, _, version = case.partition(" ")
     folder = tmp_path_factory.mktemp(pattern)
-    version = case.partition(" ")[2]
     image = build_image(engine, base_image, version) if version else ""
-    for lgbm_sm in new_project(engine, base_image, docker_session, folder):
+    for lgbm_sm in new_project(engine, base_image, docker_session, folder, fork_server):
         lgbm_sm.environment["LGBM_SM_CONTAINER__PATTERN"] = pattern
         if version:
             lgbm_sm.environment["LGBM_SM_CONTAINER__XGBOOST_VERSION"] = version

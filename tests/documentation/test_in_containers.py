@@ -14,6 +14,7 @@ import docker
 import pytest
 
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkServer
 from tests.cloud.emulator import Emulator
 from tests.docker.projects import items, new_project
 from tests.docker.xgboost_stand_in import WHEELS, build_image
@@ -65,10 +66,15 @@ def test_the_commands_of_the_tutorial_and_of_costs_end_well(project: CommandLine
 
 @pytest.mark.xdist_group("script_mode")
 def test_the_commands_of_awss_image_end_well(
-    engine: docker.DockerClient, base_image: str, byoc_image: str, docker_session: str, tmp_path: Path
+    engine: docker.DockerClient,
+    base_image: str,
+    byoc_image: str,
+    docker_session: str,
+    fork_server: ForkServer,
+    tmp_path: Path,
 ) -> None:
     stand_in = build_image(engine, base_image, XGBOOST_VERSION)
-    for project in new_project(engine, base_image, docker_session, tmp_path):
+    for project in new_project(engine, base_image, docker_session, tmp_path, fork_server):
         project.environment |= {f"LGBM_SM_LOCAL__ENVIRONMENT__{name}": value for name, value in WHEELS.items()}
         project("prepare-data")
         project("train", "--set", "local.backend=process")

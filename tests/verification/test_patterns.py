@@ -14,6 +14,7 @@ import pytest
 from lgbm_sm.verification import archive, image, serving_checks, training_checks
 from lgbm_sm.verification.sandbox import VERIFICATION_LABEL
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkServer
 from tests.docker.projects import new_project
 from tests.docker.xgboost_stand_in import WHEELS, build_image
 
@@ -38,11 +39,12 @@ def project(
     byoc_image: str,
     toolkit_image: str,
     docker_session: str,
+    fork_server: ForkServer,
     tmp_path: Path,
 ) -> Iterator[CommandLine]:
     pattern, _, version = request.param.partition(" ")
     stand_in = build_image(engine, base_image, version) if version else ""
-    for lgbm_sm in new_project(engine, base_image, docker_session, tmp_path):
+    for lgbm_sm in new_project(engine, base_image, docker_session, tmp_path, fork_server):
         lgbm_sm.environment["LGBM_SM_CONTAINER__PATTERN"] = pattern
         if version:
             lgbm_sm.environment["LGBM_SM_CONTAINER__XGBOOST_VERSION"] = version

@@ -21,6 +21,7 @@ from moto.ecr.models import ecr_backends
 from werkzeug.wrappers import Request, Response
 
 from tests.cloud.emulator.calls import ACCOUNT, AwsError
+from tests.cloud.emulator.faults import ConnectionBrokenError
 
 # what the registry behind wants; see tests/cloud/registry_image.py
 BEHIND = "Basic " + base64.b64encode(b"AWS:secret").decode()
@@ -197,26 +198,26 @@ class Registry:
         sends = method in ("PUT", "PATCH", "POST")
         if sends and "Content-Length" not in headers:
             headers = {**headers, "Transfer-Encoding": "chunked"}
-        connection.request(
-            method,
-            path,
-            body if sends else None,
-            {**headers, "Authorization": BEHIND},
-            encode_chunked="Transfer-Encoding" in headers,
-        )
-        return _closing(connection)
-
-
-def _closing(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
-    """The answer, which holds the connection's socket from now on."""
-    answer = connection.getresponse()
-    connection.close()
-    return answer
+        try:
+            connection.request(
+                method,
+                path,
+                body if sends else None,
+                {**headers, "Authorization": BEHIND},
+                encode_chunked="Transfer-Encoding" in headers,
+            )
+            return connection.getresponse()
+        finally:
+            # where there is an answer, it holds the socket from now on
+            connection.close()
 
 
 def _body(request: Request) -> Iterator[bytes]:
-    while chunk := request.stream.read(_CHUNK):
-        yield chunk
+    try:
+        while chunk := request.stream.read(_CHUNK):
+            yield chunk
+    except OSError as error:  # the client has gone in the middle of it
+        raise ConnectionBrokenError from error
 
 
 def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:

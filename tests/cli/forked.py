@@ -9,10 +9,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.cli.conftest import CommandLine
 from tests.contract.serving import wait_until
@@ -63,13 +64,11 @@ class ForkServer:
         return answer
 
 
-@contextmanager
+@pytest.fixture(scope="session")
 def fork_server() -> Iterator[ForkServer]:
     server = ForkServer()
-    try:
-        yield server
-    finally:
-        server.close()
+    yield server
+    server.close()
 
 
 @dataclass
