@@ -1,5 +1,6 @@
 """The console script: the commands, and the one boundary for errors."""
 
+import gc
 import os
 import signal
 import sys
@@ -50,4 +51,6 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         console.failure("interrupted", "", ExitCode.INTERRUPTED)
         code = ExitCode.INTERRUPTED
+    # at its end Python looks through all that was imported for garbage: half a second, where that is SageMaker's SDK
+    gc.freeze()
     sys.exit(code or ExitCode.OK)
