@@ -12,6 +12,7 @@ import docker
 import pytest
 
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cloud.emulator import Emulator
 from tests.cloud.roles import ROLE
 
@@ -28,11 +29,12 @@ def built(
     base_image: str,
     byoc_image: str,
     docker_session: str,
+    fork_server: ForkServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[CommandLine]:
     """With data and an image, and all of it on SageMaker."""
     folder = tmp_path_factory.mktemp("dry-run")
-    command_line = CommandLine(
+    command_line = ForkedCommandLine(
         folder,
         {
             "HOME": str(folder),
@@ -44,6 +46,7 @@ def built(
             "LGBM_SM_AWS__EXECUTION_ROLE": ROLE,
             **emulator_with_engine.environment(),
         },
+        server=fork_server,
     )
     command_line("prepare-data")
     command_line("build")
