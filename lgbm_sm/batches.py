@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -22,7 +23,11 @@ _MISSING = frozenset({
 })
 # fmt: on
 # what a line end is followed by where a line is blank, or begins with white space
+_BLANKS = (b"\r", b" ", b"\t", b"\v", b"\f")
 _BEFORE_BLANKS = re.compile(rb"\n[\n\r \t\v\f]")
+_SHARE_OF_A_LINE = 64
+# As long as they take without it, numpy takes to be imported.
+_BLOCKS_BEFORE_NUMPY = 64
 
 
 @dataclass(frozen=True)
@@ -112,9 +117,16 @@ def _cut(
 ) -> Iterator[Batch]:
     """Cut what follows `block` in blocks of whole records; only blocks that need it are looked at record by record."""
     first_row = 1
-    while True:
-        block += stream.read(max(0, maximum_bytes - len(header) - len(block)))
-        at_end = len(block) < maximum_bytes - len(header)
+    count_lines: Callable[[bytes], int | None] = _count_lines
+    for number in itertools.count():
+        if number == _BLOCKS_BEFORE_NUMPY:
+            count_lines = _numpy_line_counter(maximum_bytes)
+        filled = maximum_bytes - len(header) - maximum_bytes // _SHARE_OF_A_LINE
+        block += stream.read(max(0, filled - len(block)))
+        at_end = len(block) < filled
+        if not at_end:
+            # what ends with a line need not be cut, which would be a copy
+            block += stream.readline(maximum_bytes - len(header) - len(block))
         quoted = records_of is csv_records and b'"' in block
         end = len(block) if at_end else _end_of_records(block, quoted=quoted)
         if len(header) + len(block) > maximum_bytes or not end:
@@ -122,12 +134,11 @@ def _cut(
             yield from _gather(records_of(_lines_after(block, stream)), maximum_bytes, header, first_row)
             return
         whole, block = block[:end], block[end:]
-        if quoted or _may_hold_blank_lines(whole):
+        whole = whole if whole.endswith(b"\n") or not whole else whole + b"\n"
+        rows = None if quoted else count_lines(whole)
+        if rows is None:
             records = [record if record.endswith(b"\n") else record + b"\n" for record in records_of(io.BytesIO(whole))]
             whole, rows = b"".join(records), len(records)
-        else:
-            whole = whole if whole.endswith(b"\n") or not whole else whole + b"\n"
-            rows = whole.count(b"\n")
         if rows:
             yield Batch(header + whole, first_row, rows)
             first_row += rows
@@ -143,8 +154,29 @@ def _end_of_records(block: bytes, *, quoted: bool) -> int:
     return end
 
 
-def _may_hold_blank_lines(block: bytes) -> bool:
-    return block[:1].isspace() or _BEFORE_BLANKS.search(block) is not None
+def _count_lines(block: bytes) -> int | None:
+    """The number of whole lines; None where one of them may be blank."""
+    if block[:1].isspace() or _BEFORE_BLANKS.search(block):
+        return None
+    return block.count(b"\n")
+
+
+def _numpy_line_counter(maximum_bytes: int) -> Callable[[bytes], int | None]:
+    """`_count_lines` in a quarter of the time."""
+    import numpy as np
+
+    # memory that is asked for and given back each time would take longer than the rest
+    ends, pairs = np.empty(maximum_bytes + 1, np.bool_), np.empty(maximum_bytes, np.bool_)
+
+    def count_lines(block: bytes) -> int | None:
+        is_end = np.equal(np.frombuffer(block, np.uint8), ord("\n"), out=ends[: len(block)])
+        is_pair = np.logical_and(is_end[1:], is_end[:-1], out=pairs[: len(block) - 1])
+        # count_nonzero is twenty times as fast as any()
+        if np.count_nonzero(is_pair) or any(blank in block for blank in _BLANKS):
+            return _count_lines(block)
+        return None if block.startswith(b"\n") else int(np.count_nonzero(is_end))
+
+    return count_lines
 
 
 def _lines_after(block: bytes, stream: IO[bytes]) -> Iterator[bytes]:

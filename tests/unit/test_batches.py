@@ -54,10 +54,12 @@ def test_blank_lines_are_no_rows_when_csv_ends_with_them() -> None:
     st.lists(st.sampled_from([b"1,2", b"3.5,", b'"a\nb",1', b'"x""y",2', b"", b"  ", b" 7,8", b"\r"]), max_size=40),
     st.sampled_from([b"\n", b"\r\n"]),
     st.integers(20, 80),
+    st.sampled_from([1, 100]),
 )
 def test_no_row_is_lost_or_doubled_when_blank_lines_and_quotes_stand_among_the_rows(
-    lines: list[bytes], line_end: bytes, limit: int
+    lines: list[bytes], line_end: bytes, limit: int, times: int
 ) -> None:
+    lines = lines * times
     body = line_end.join(lines)
     batches = list(csv_batches(io.BytesIO(body), (), limit))
     wanted = [line.strip(b"\r") + line_end for line in lines if line.strip()]
