@@ -210,12 +210,17 @@ def test_requirements_are_installed_at_the_start_or_refused_before_it(
     assert "PIP_CERT=/opt/lgbm-sm/ca-bundle.pem" in container.attrs["Config"]["Env"]
 
 
+def programs_of(container: Container) -> dict[int, str]:
+    return {int(pid): args for pid, args in container.top(ps_args="-eo pid,args")["Processes"]}
+
+
 @EACH_PATTERN
 def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_it(
     engine: docker.DockerClient, project: Project, pattern: str, docker_session: str, tmp_path: Path
 ) -> None:
     project.lgbm_sm("deploy")
     [container] = containers_of(engine, project.lgbm_sm)
+    before = programs_of(container)
     found = explained(project.lgbm_sm, "deploy", "--tree", str(tmp_path / "tree"))
 
     image = engine.images.get(container.attrs["Config"]["Image"]).attrs
@@ -226,13 +231,18 @@ def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_
     assert [line.strip() for line in found["Its environment"][-len(image["Config"]["Env"]) :]] == image["Config"]["Env"]
 
     seen = programs_in(found["The processes that come up"])
-    there = {int(pid): args for pid, args in container.top(ps_args="-eo pid,args")["Processes"]}
-    assert set(seen) == set(there)
-    assert all(there[pid].startswith(command.rstrip("…")) for pid, command in seen.items())
+    there = programs_of(container)
+    # AWS's image starts a pip for a ping now and then
+    assert set(there) & set(before) <= set(seen)
+    there |= before
+    assert len(set(seen) - set(there)) <= 1
+    assert all(there[pid].startswith(command.rstrip("…")) for pid, command in seen.items() if pid in there)
     parents = {int(pid): int(parent) for pid, parent in container.top(ps_args="-eo pid,ppid")["Processes"]}
     for expected in SERVING_PROGRAMS[Pattern(pattern)]:
         assert any(
-            expected.command in command and depth(pid, parents) == expected.depth for pid, command in there.items()
+            expected.command in command and depth(pid, parents) == expected.depth
+            for pid, command in there.items()
+            if pid in parents
         ), (expected, found["The processes that come up"])
 
     command = shown_command(found["How it is started"])

@@ -124,4 +124,4 @@ def test_it_is_said_when_aws_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:9")  # discard; nobody listens
     with pytest.raises(AwsError, match="cannot be had") as caught:
         registry_login(open_session(), "492215442770", "eu-central-1")
-    assert "see that AWS can be reached" in caught.value.hint
+    assert "check aws.region and the network" in caught.value.hint
