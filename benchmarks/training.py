@@ -31,6 +31,8 @@ from typing import Any
 import numpy as np
 import psutil
 
+from lgbm_sm.backends.native_code import VARIABLE, native_code_path
+
 RUNTIME = Path(__file__).parents[1] / "containers" / "runtime"
 MOST_TIME, MOST_MEMORY, MOST_OF_IMPORT = 1.1, 0.5, 1.0
 WIDTH = 28
@@ -149,7 +151,9 @@ def program(folder: Path, csv_path: Path, iterations: int) -> tuple[list[str], d
     texts = {name: str(value) for name, value in hyperparameters.items()}
     (config / "hyperparameters.json").write_text(json.dumps(texts), encoding="utf-8")
     command = [sys.executable, "-m", "lgbm_runtime", "train", "--root", str(root)]
-    return command, {"PYTHONPATH": str(RUNTIME)}
+    # as the process backend starts it
+    native_path = native_code_path(RUNTIME, os.environ)
+    return command, {"PYTHONPATH": str(RUNTIME), VARIABLE: str(native_path or "")}
 
 
 def run(command: list[str], variables: dict[str, str] | None = None) -> Run:

@@ -19,7 +19,10 @@ def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path
     digest = hashlib.sha256(f"{sys.platform} {platform.machine()} {platform.libc_ver()}".encode())
     for source in sorted(folder.iterdir()):
         digest.update(source.read_bytes())
-    path = _cache_folder(environment) / f"native-{digest.hexdigest()[:12]}.so"
+    cache_folder = _cache_folder(environment)
+    if cache_folder is None:
+        return None
+    path = cache_folder / f"native-{digest.hexdigest()[:12]}.so"
     if path.is_file():
         return path
     import subprocess
@@ -38,7 +41,10 @@ def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path
     return path if ended.returncode == 0 else None
 
 
-def _cache_folder(environment: Mapping[str, str]) -> Path:
-    """Source: the XDG Base Directory Specification."""
-    given = Path(environment.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else Path.home() / ".cache") / "lgbm-sm"
+def _cache_folder(environment: Mapping[str, str]) -> Path | None:
+    """Source: the XDG Base Directory Specification. None where this user has no home."""
+    for variable, folder in (("XDG_CACHE_HOME", ""), ("HOME", ".cache")):
+        path = Path(environment.get(variable, ""))
+        if path.is_absolute():
+            return path / folder / "lgbm-sm"
+    return None

@@ -132,9 +132,9 @@ class ProcessBackend:
         import subprocess
 
         own_variables = {"PYTHONPATH": str(self.runtime_path), "PYTHONUNBUFFERED": "1"}
-        native_path = native_code_path(self.runtime_path, self.environment)
-        if native_path is not None:
-            own_variables[NATIVE_VARIABLE] = str(native_path)
+        # who names a file of his own gets that
+        if NATIVE_VARIABLE not in self.environment:
+            own_variables[NATIVE_VARIABLE] = str(native_code_path(self.runtime_path, self.environment) or "")
         with log_path.open("ab") as log:
             return subprocess.Popen(
                 # -P: the folder that the command was called in is not searched for modules

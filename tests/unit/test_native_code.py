@@ -47,6 +47,14 @@ def test_there_is_none_where_there_is_no_compiler(tmp_path: Path) -> None:
     assert "gcc" in finding.remedy
 
 
+@needs_compiler
+def test_it_lies_in_the_home_where_no_cache_is_named(tmp_path: Path) -> None:
+    assert native_code_path(RUNTIME, {"PATH": os.environ["PATH"]}) is None
+    path = native_code_path(RUNTIME, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_CACHE_HOME": "relative"})
+    assert path is not None
+    assert path.parent == tmp_path / ".cache" / "lgbm-sm"
+
+
 def test_there_is_none_where_there_is_no_cache(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert native_code_path(RUNTIME, {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path / "file")}) is None
