@@ -116,7 +116,7 @@ def _invoke(
         account = workspace.accounts.get(endpoint.region, endpoint.account)
         sender = RuntimeSender(endpoint.name, account, headers, invocation.PARALLEL_REQUESTS)
     else:
-        sender = HttpSender(endpoint, headers, invocation.PARALLEL_REQUESTS)
+        sender = HttpSender(endpoint, headers)
     summary = invocation.invoke(endpoint, sender, stream, request, write=write, reporter=workspace.reporter)
     if request.output is PredictionOutput.PREDICTION and (meaning := _meaning(endpoint)):
         workspace.reporter.detail(meaning)

@@ -7,6 +7,7 @@ AWS refused unseen, by its rate, is sent again.
 import random
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,7 +16,7 @@ from lgbm_sm.entries import Endpoint
 from lgbm_sm.errors import AwsError, InvocationError
 
 if TYPE_CHECKING:
-    pass
+    from http.client import HTTPConnection
 
 ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"
 CONNECT_SECONDS = 5.0
@@ -49,32 +50,52 @@ class Sender(Protocol):
 
 
 class HttpSender:
-    """To an endpoint on this machine."""
+    """To an endpoint on this machine, over connections that are kept.
 
-    def __init__(self, endpoint: Endpoint, headers: Mapping[str, str], parallel: int) -> None:
-        import urllib3
+    By the standard library's client: with large requests, urllib3's pool costs a twentieth of the rate.
+    """
 
-        self._endpoint = endpoint
-        self._pool: urllib3.PoolManager = urllib3.PoolManager(
-            maxsize=parallel,
-            retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            headers=headers,
-        )
+    def __init__(self, endpoint: Endpoint, headers: Mapping[str, str]) -> None:
+        self._address = endpoint.url.removeprefix("http://")
+        self._headers = dict(headers)
+        self._idle: list[HTTPConnection] = []
 
     def send(self, body: bytes) -> Response:
         """See Sender."""
-        import urllib3
+        from http.client import HTTPException
 
+        connection = self._connection()
         try:
-            answer = self._pool.request("POST", f"{self._endpoint.url}/invocations", body=body)
-        except urllib3.exceptions.HTTPError as error:
+            if connection.sock is None:
+                _open(connection)
+            # a server may answer, and close, before it has read all
+            with suppress(BrokenPipeError):
+                connection.request("POST", "/invocations", body, self._headers)
+            answer = connection.getresponse()
+            response = Response(answer.status, answer.read(), answer.headers.get(ATTRIBUTES_HEADER, ""))
+        except (OSError, HTTPException) as error:
+            connection.close()
             raise InvocationError(str(error), _SEE) from error
-        return Response(answer.status, answer.data, answer.headers.get(ATTRIBUTES_HEADER, ""))
+        self._idle.append(connection)
+        return response
+
+    def _connection(self) -> "HTTPConnection":
+        from http.client import HTTPConnection
+
+        # two threads may want the last one
+        with suppress(IndexError):
+            return self._idle.pop()
+        return HTTPConnection(self._address, timeout=CONNECT_SECONDS)
 
     def close(self) -> None:
         """See Sender."""
-        self._pool.clear()
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _open(connection: "HTTPConnection") -> None:
+    connection.connect()
+    connection.sock.settimeout(READ_SECONDS)
 
 
 class RuntimeSender:
