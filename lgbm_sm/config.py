@@ -21,19 +21,17 @@ from lgbm_sm.configuration.problems import (
 )
 from lgbm_sm.configuration.sections import (
     DEFAULT_HYPERPARAMETERS,
-    AwsSection,
     Config,
     ContainerSection,
     DataFiles,
     DataSection,
     EndpointSection,
-    LocalBackend,
-    LocalSection,
     Pattern,
     ProjectSection,
     TrainingSection,
 )
 from lgbm_sm.configuration.settings import ENVIRONMENT_PREFIX, Reading, Setting
+from lgbm_sm.configuration.surroundings import AwsSection, LocalBackend, LocalSection
 from lgbm_sm.configuration.values import HyperparameterValue
 from lgbm_sm.errors import ConfigError
 

@@ -21,17 +21,11 @@ from lgbm_sm.backends import (
     opt_ml,
     training_ending,
 )
-from lgbm_sm.backends.docker_engine import (
-    FOLDER_LABEL,
-    KIND_LABEL,
-    NAME_LABEL,
-    PROJECT_LABEL,
-    Engine,
-    engine_errors,
-)
-from lgbm_sm.backends.docker_files import OPT_ML, bind, give_to_caller
+from lgbm_sm.backends.docker_engine import FOLDER_LABEL, KIND_LABEL, NAME_LABEL, Engine, engine_errors
+from lgbm_sm.backends.docker_files import OPT_ML, bind, give_to_caller, with_public_authorities
+from lgbm_sm.backends.docker_names import labels_of, labels_to_find, unique_name
 from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
-from lgbm_sm.errors import ConfigError, EndpointError, EngineError, TrainingError
+from lgbm_sm.errors import EndpointError, EngineError, TrainingError
 from lgbm_sm.record import Record, unrecorded_entry
 
 if TYPE_CHECKING:
@@ -42,6 +36,7 @@ CA_BUNDLE_NAME = "ca-bundle.pem"
 CA_BUNDLE_PATH = f"/opt/lgbm-sm/{CA_BUNDLE_NAME}"
 _PORT = "8080/tcp"
 _KILLED = 137  # what SIGKILL leaves as an exit code
+_START_HINT = "see that the image has an entry point that takes train and serve, and that the limits can be met"
 
 
 @dataclass(frozen=True)
@@ -160,7 +155,7 @@ class DockerBackend:
         environment = dict(variables)
         if self.settings.ca_bundle_path:
             path = endpoint.folder / CA_BUNDLE_NAME
-            path.write_bytes(_with_public_authorities(self.settings.ca_bundle_path))
+            path.write_bytes(with_public_authorities(self.settings.ca_bundle_path))
             mounts.append(bind(path, CA_BUNDLE_PATH, read_only=True))
             environment["PIP_CERT"] = CA_BUNDLE_PATH
         options: dict[str, Any] = {"environment": environment}
@@ -181,8 +176,8 @@ class DockerBackend:
                 "runs on it directly, not in a virtual machine, elsewhere, or rootless",
                 "set local.network: true",
             )
-        name = _unique_name(endpoint)
-        self.engine.client.networks.create(name, driver="bridge", internal=True, labels=_labels(endpoint))
+        name = unique_name(endpoint)
+        self.engine.client.networks.create(name, driver="bridge", internal=True, labels=labels_of(endpoint))
         return name
 
     def _start(self, entry: Entry, command: str, mounts: list["Mount"], options: dict[str, Any]) -> "Container":
@@ -198,8 +193,8 @@ class DockerBackend:
         container = self.engine.client.containers.create(
             self.image,
             [command],
-            name=_unique_name(entry),
-            labels=_labels(entry),
+            name=unique_name(entry),
+            labels=labels_of(entry),
             mounts=mounts,
             environment=environment,
             stop_signal="SIGTERM",
@@ -233,10 +228,10 @@ class DockerBackend:
                     container.stop(timeout=int(grace_seconds))
                     self._keep_log(container, entry)
                     container.remove(force=True, v=True)
-            for network in self.engine.client.networks.list(filters={"label": _filter(entry)}):
+            for network in self.engine.client.networks.list(filters={"label": labels_to_find(entry)}):
                 with suppress(docker.errors.NotFound):
                     network.remove()
-            labels = {**_labels(entry), KIND_LABEL: "ownership"}
+            labels = {**labels_of(entry), KIND_LABEL: "ownership"}
             give_to_caller(entry.root_path, self.engine.client, (entry.image, self.image), labels)
             return [f"container {container.short_id}" for container in self.containers_of(entry, helpers=True)]
 
@@ -291,46 +286,10 @@ class DockerBackend:
     def containers_of(self, entry: Entry, *, helpers: bool = False) -> list["Container"]:
         """The containers of this job or endpoint; with `helpers` those too that hand over what it wrote."""
         with engine_errors("containers cannot be listed", EngineError):
-            found = self.engine.client.containers.list(all=True, filters={"label": _filter(entry)}, ignore_removed=True)
+            found = self.engine.client.containers.list(
+                all=True, filters={"label": labels_to_find(entry)}, ignore_removed=True
+            )
         return [container for container in found if helpers or container.labels.get(KIND_LABEL) == entry.kind]
-
-
-def _with_public_authorities(ca_bundle_path: Path) -> bytes:
-    """What pip is to trust: it takes a bundle instead of its own, and a proxy may open some connections only."""
-    import certifi
-
-    try:
-        return Path(certifi.where()).read_bytes() + b"\n" + ca_bundle_path.read_bytes()
-    except OSError as error:
-        said = f"container.ca_bundle: {error.filename} cannot be read: {error.strerror}"
-        raise ConfigError(said, "check the path") from error
-
-
-_START_HINT = "see that the image has an entry point that takes train and serve, and that the limits can be met"
-
-
-def _work_path(entry: Entry) -> Path:
-    return entry.folder.parent.parent
-
-
-def _labels(entry: Entry) -> dict[str, str]:
-    return {
-        PROJECT_LABEL: entry.project,
-        KIND_LABEL: entry.kind,
-        NAME_LABEL: entry.name,
-        FOLDER_LABEL: str(_work_path(entry)),
-    }
-
-
-def _filter(entry: Entry) -> list[str]:
-    return [f"{FOLDER_LABEL}={_work_path(entry)}", f"{NAME_LABEL}={entry.name}"]
-
-
-def _unique_name(entry: Entry) -> str:
-    """The entry's name and a few characters of its folder: names are unique in an engine, entries in a folder."""
-    import hashlib
-
-    return f"{entry.name}-{hashlib.sha256(str(entry.folder).encode()).hexdigest()[:6]}"
 
 
 def _url(container: "Container") -> str:

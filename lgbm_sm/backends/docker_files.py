@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgbm_sm.errors import ConfigError
+
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.types import Mount
@@ -54,3 +56,14 @@ def give_to_caller(
 def _holds_files_of_others(folder: Path, user: int) -> bool:
     paths = (Path(parent) / name for parent, folders, files in os.walk(folder) for name in (".", *folders, *files))
     return any(path.lstat().st_uid != user for path in paths)
+
+
+def with_public_authorities(ca_bundle_path: Path) -> bytes:
+    """What pip is to trust: it takes a bundle instead of its own, and a proxy may open some connections only."""
+    import certifi
+
+    try:
+        return Path(certifi.where()).read_bytes() + b"\n" + ca_bundle_path.read_bytes()
+    except OSError as error:
+        said = f"container.ca_bundle: {error.filename} cannot be read: {error.strerror}"
+        raise ConfigError(said, "check the path") from error
