@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.contract.models import Model, train_models, write_artifact
+from tests.contract.models import REGRESSION, Model, train_models, write_artifact
 from tests.contract.serving import Endpoint, Server, start_server
+
+Start = Callable[..., Server]
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +48,20 @@ def endpoints(servers: Mapping[str, Server]) -> Iterator[Mapping[str, Endpoint]]
     yield endpoints
     for endpoint in endpoints.values():
         endpoint.hang_up()
+
+
+@pytest.fixture
+def start(tmp_path: Path, roots: Mapping[str, Path]) -> Iterator[Start]:
+    """Starts servers of the regression model, each in a folder of its own, and ends them."""
+    servers: list[Server] = []
+
+    def start_one(workers: int = 2, environment: Mapping[str, str] | None = None) -> Server:
+        root = tmp_path / f"server-{len(servers)}"
+        root.mkdir()
+        (root / "model").symlink_to(roots[REGRESSION] / "model")
+        servers.append(start_server(root, workers, environment))
+        return servers[-1]
+
+    yield start_one
+    for server in servers:
+        server.close()

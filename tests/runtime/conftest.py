@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from lgbm_runtime.native_code import VARIABLE, native_code
+from tests.runtime.test_predictor import make_model
+from tests.runtime.test_schema import DOCUMENT
+
+Write = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module", params=["compiled", "not compiled"])
@@ -19,3 +26,26 @@ def code(request: pytest.FixtureRequest) -> Iterator[str]:
         native_code.cache_clear()
         yield request.param
     native_code.cache_clear()
+
+
+@pytest.fixture
+def model_path(tmp_path: Path) -> Path:
+    """A binary model with one numeric and two categorical columns."""
+    make_model(tmp_path, {"objective": "binary"}, DOCUMENT)
+    return tmp_path
+
+
+@pytest.fixture
+def write(model_path: Path) -> Iterator[Write]:
+    """Writes code/inference.py; what running it left in the interpreter is taken away in the end."""
+    path_before = list(sys.path)
+
+    def write_code(text: str) -> Path:
+        program = model_path / "code" / "inference.py"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(textwrap.dedent(text))
+        return program
+
+    yield write_code
+    sys.path[:] = path_before
+    sys.modules.pop("inference", None)
