@@ -8,6 +8,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.cloud.built import built, built_once  # noqa: F401 - fixtures
 from tests.cloud.emulator import Emulator
 from tests.cloud.pushed import project, pushed  # noqa: F401 - fixtures
 from tests.cloud.registry_image import running_registry

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
-import docker
 import pytest
 
-from tests.cli.conftest import CommandLine
-from tests.cli.forked import ForkedCommandLine, ForkServer
+from tests.cli.forked import ForkedCommandLine
 from tests.cloud.emulator import Emulator
-from tests.cloud.roles import ROLE
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -22,47 +17,8 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 READS = re.compile(r":(Describe|Get|List|Head|BatchGet|BatchCheck)")
 
 
-@pytest.fixture(scope="module")
-def built(
-    emulator_with_engine: Emulator,
-    engine: docker.DockerClient,
-    base_image: str,
-    byoc_image: str,
-    docker_session: str,
-    fork_server: ForkServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[CommandLine]:
-    """With data and an image, and all of it on SageMaker."""
-    folder = tmp_path_factory.mktemp("dry-run")
-    command_line = ForkedCommandLine(
-        folder,
-        {
-            "HOME": str(folder),
-            "LGBM_SM_PROJECT__NAME": f"test-{docker_session}-{uuid.uuid4().hex[:6]}",
-            "LGBM_SM_CONTAINER__BASE_IMAGE": base_image,
-            "LGBM_SM_TRAINING__INSTANCE_TYPE": "ml.m4.2xlarge",
-            "LGBM_SM_ENDPOINT__INSTANCE_TYPE": "ml.m4.xlarge",
-            "LGBM_SM_ENDPOINT__VERIFY": "false",
-            "LGBM_SM_AWS__EXECUTION_ROLE": ROLE,
-            **emulator_with_engine.environment(),
-        },
-        server=fork_server,
-    )
-    command_line("prepare-data")
-    command_line("build")
-    yield command_line
-    command_line("cleanup", "--yes")
-
-
-@pytest.fixture
-def project(aws: Emulator, built: CommandLine) -> CommandLine:
-    """That project in an account that is empty."""
-    built.environment.update(aws.environment())
-    return built
-
-
-def planned(project: CommandLine, *arguments: str) -> list[dict[str, Any]]:
-    said = project(*arguments, "--dry-run", "--output", "json")
+def planned(built: ForkedCommandLine, *arguments: str) -> list[dict[str, Any]]:
+    said = built(*arguments, "--dry-run", "--output", "json")
     assert said.stderr == ""
     calls: list[dict[str, Any]] = json.loads(said.stdout)["calls"]
     return calls
@@ -79,19 +35,19 @@ def operations(calls: list[dict[str, Any]]) -> list[str]:
     return [f"{call['service']}:{call['operation']}" for call in calls if call["service"] not in ("docker", "local")]
 
 
-def files_of(project: CommandLine) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in sorted(project.folder.rglob("*")) if path.is_file()}
+def files_of(built: ForkedCommandLine) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(built.folder.rglob("*")) if path.is_file()}
 
 
-def test_what_is_shown_is_what_is_done_and_showing_it_does_nothing(aws: Emulator, project: CommandLine) -> None:
+def test_what_is_shown_is_what_is_done_and_showing_it_does_nothing(aws: Emulator, built: ForkedCommandLine) -> None:
     aws.faults.calls.clear()
     shown: list[dict[str, Any]] = []
     for command in (["push"], ["train"], ["deploy"], ["deploy"], ["cleanup", "--logs"]):
-        before = files_of(project)
-        shown = planned(project, *command)
+        before = files_of(built)
+        shown = planned(built, *command)
         assert changes(aws) == [], command
-        assert files_of(project) == before, command
-        project(*command, *(["--yes"] if command[0] == "cleanup" else []))
+        assert files_of(built) == before, command
+        built(*command, *(["--yes"] if command[0] == "cleanup" else []))
         done = changes(aws)
         # what an update replaces goes once it is in service, which nobody can know before
         replaced = [name for name in done if ":Delete" in name] if command == ["deploy"] else []
@@ -100,24 +56,22 @@ def test_what_is_shown_is_what_is_done_and_showing_it_does_nothing(aws: Emulator
     assert {call["service"] for call in shown} == {"sagemaker", "s3", "ecr", "logs", "local"}
 
 
-def test_the_parameters_are_those_of_the_api(aws: Emulator, project: CommandLine) -> None:
-    project("build")
-    project("push")
-    [call] = [one for one in planned(project, "train") if one["operation"] == "CreateTrainingJob"]
+def test_the_parameters_are_those_of_the_api(aws: Emulator, built: ForkedCommandLine) -> None:
+    built("build")
+    built("push")
+    [call] = [one for one in planned(built, "train") if one["operation"] == "CreateTrainingJob"]
     assert call["parameters"]["ResourceConfig"] == {
         "InstanceType": "ml.m4.2xlarge",
         "InstanceCount": 1,
         "VolumeSizeInGB": 10,
     }
     assert call["parameters"]["AlgorithmSpecification"]["TrainingImage"].partition("@")[2].startswith("sha256:")
-    text = project("train", "--dry-run").stdout
+    text = built("train", "--dry-run").stdout
     assert "sagemaker:CreateTrainingJob {" in text
 
 
-def test_nothing_at_aws_is_shown_for_this_machine(aws: Emulator, project: CommandLine) -> None:
+def test_nothing_at_aws_is_shown_for_this_machine(aws: Emulator, built: ForkedCommandLine) -> None:
     aws.faults.calls.clear()
-    said = project(
-        "train", "--dry-run", "--set", "training.instance_type=local", "--set", "endpoint.instance_type=local"
-    )
+    said = built("train", "--dry-run", "--set", "training.instance_type=local", "--set", "endpoint.instance_type=local")
     assert said.stdout == "no call would change anything at AWS\n"
     assert aws.faults.operations() == []

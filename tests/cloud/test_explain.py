@@ -4,60 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
-import docker
 import pytest
 
 from tests.cli.conftest import CommandLine
-from tests.cli.forked import ForkedCommandLine, ForkServer
+from tests.cli.forked import ForkedCommandLine
 from tests.cli.test_explain import calls_of
 from tests.cloud.emulator import ACCOUNT, Emulator
-from tests.cloud.roles import ROLE
 from tests.cloud.test_dry_run import READS
 from tests.docker.explained import explained
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def built(
-    emulator_with_engine: Emulator,
-    engine: docker.DockerClient,
-    base_image: str,
-    byoc_image: str,
-    docker_session: str,
-    fork_server: ForkServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[CommandLine]:
-    """With data and an image, and all of it on SageMaker."""
-    folder = tmp_path_factory.mktemp("explain")
-    command_line = ForkedCommandLine(
-        folder,
-        {
-            "HOME": str(folder),
-            "LGBM_SM_PROJECT__NAME": f"test-{docker_session}-{uuid.uuid4().hex[:6]}",
-            "LGBM_SM_CONTAINER__BASE_IMAGE": base_image,
-            "LGBM_SM_TRAINING__INSTANCE_TYPE": "ml.m4.2xlarge",
-            "LGBM_SM_ENDPOINT__INSTANCE_TYPE": "ml.m4.xlarge",
-            "LGBM_SM_AWS__EXECUTION_ROLE": ROLE,
-            **emulator_with_engine.environment(),
-        },
-        server=fork_server,
-    )
-    command_line("prepare-data")
-    command_line("build")
-    yield command_line
-    command_line("cleanup", "--yes")
-
-
-@pytest.fixture
-def project(aws: Emulator, built: CommandLine) -> CommandLine:
-    """That project in an account that is empty."""
-    built.environment.update(aws.environment())
-    return built
 
 
 def comparable(calls: list[tuple[str, dict[str, Any]]]) -> list[Any]:
@@ -73,54 +31,54 @@ def comparable(calls: list[tuple[str, dict[str, Any]]]) -> list[Any]:
     return found
 
 
-def shown(project: CommandLine, step: str) -> list[tuple[str, dict[str, Any]]]:
-    return calls_of(explained(project, step)["The calls at AWS"])
+def shown(built: ForkedCommandLine, step: str) -> list[tuple[str, dict[str, Any]]]:
+    return calls_of(explained(built, step)["The calls at AWS"])
 
 
-def rehearsed(project: CommandLine, step: str) -> list[tuple[str, dict[str, Any]]]:
-    calls = json.loads(project(step, "--dry-run", "--output", "json").stdout)["calls"]
+def rehearsed(built: ForkedCommandLine, step: str) -> list[tuple[str, dict[str, Any]]]:
+    calls = json.loads(built(step, "--dry-run", "--output", "json").stdout)["calls"]
     made = [(f"{call['service']}:{call['operation']}", call["parameters"]) for call in calls]
     # a bucket is made once, and the manifest says what was put there
     ours = ("s3:PutObject", "sagemaker:")
     return [(name, found) for name, found in made if name.startswith(ours) and ".lgbm-sm" not in str(found.get("Key"))]
 
 
-def reads_of(aws: Emulator, project: CommandLine, step: str) -> set[str]:
+def reads_of(aws: Emulator, built: ForkedCommandLine, step: str) -> set[str]:
     """What the command asks while it changes what it changes."""
     aws.faults.calls.clear()
-    project(step)
+    built(step)
     operations = {operation for operation in aws.faults.operations() if READS.search(operation)}
     aws.faults.calls.clear()
     return operations
 
 
-def mentioned(project: CommandLine, step: str) -> set[str]:
-    lines = explained(project, step)["The calls at AWS"]
+def mentioned(built: ForkedCommandLine, step: str) -> set[str]:
+    lines = explained(built, step)["The calls at AWS"]
     return set(re.findall(r"[a-z0-9-]+:[A-Z][A-Za-z0-9]+", " ".join(lines)))
 
 
-def test_the_calls_that_are_shown_are_those_that_the_command_makes(aws: Emulator, project: CommandLine) -> None:
-    project("push")
+def test_the_calls_that_are_shown_are_those_that_the_command_makes(aws: Emulator, built: ForkedCommandLine) -> None:
+    built("push")
     aws.faults.calls.clear()
-    trains = shown(project, "train")
+    trains = shown(built, "train")
     assert aws.faults.operations() == []
-    assert comparable(trains) == comparable(rehearsed(project, "train"))
-    assert reads_of(aws, project, "train") - mentioned(project, "train") == set()
-    serves = shown(project, "deploy")
+    assert comparable(trains) == comparable(rehearsed(built, "train"))
+    assert reads_of(aws, built, "train") - mentioned(built, "train") == set()
+    serves = shown(built, "deploy")
     assert aws.faults.operations() == []
-    assert comparable(serves) == comparable(rehearsed(project, "deploy"))
-    assert reads_of(aws, project, "deploy") - mentioned(project, "deploy") == set()
+    assert comparable(serves) == comparable(rehearsed(built, "deploy"))
+    assert reads_of(aws, built, "deploy") - mentioned(built, "deploy") == set()
 
 
-def test_a_job_of_sagemakers_is_explained_on_record_and_without_one(aws: Emulator, project: CommandLine) -> None:
-    project("push")
-    failed = project("train", "--set", "training.hyperparameters.num_leafs=63", exit_code=7)
+def test_a_job_of_sagemakers_is_explained_on_record_and_without_one(aws: Emulator, built: ForkedCommandLine) -> None:
+    built("push")
+    failed = built("train", "--set", "training.hyperparameters.num_leafs=63", exit_code=7)
     found = re.search(r"training job (\S+) failed", failed.stderr)
     assert found
     name = found[1]
-    for folder in (project.folder, project.folder / "elsewhere"):
+    for folder in (built.folder, built.folder / "elsewhere"):
         folder.mkdir(exist_ok=True)
-        elsewhere = CommandLine(folder, project.environment)
+        elsewhere = CommandLine(folder, built.environment)
         sections = explained(elsewhere, "--job", name)
         happened = "\n".join(sections["What happened"])
         assert "SageMaker, account" in happened
@@ -130,8 +88,8 @@ def test_a_job_of_sagemakers_is_explained_on_record_and_without_one(aws: Emulato
         assert "Known: hyperparameter-unknown" in sections
 
 
-def test_a_name_that_nobody_knows_is_refused_after_sagemaker_was_asked(aws: Emulator, project: CommandLine) -> None:
+def test_a_name_that_nobody_knows_is_refused_after_sagemaker_was_asked(aws: Emulator, built: ForkedCommandLine) -> None:
     aws.faults.calls.clear()
-    refused = project("explain", "--job", "no-such-thing", exit_code=7)
+    refused = built("explain", "--job", "no-such-thing", exit_code=7)
     assert "neither on record nor in" in refused.stderr
     assert aws.faults.operations()
