@@ -220,8 +220,18 @@ def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_
 ) -> None:
     project.lgbm_sm("deploy")
     [container] = containers_of(engine, project.lgbm_sm)
-    before = programs_of(container)
-    found = explained(project.lgbm_sm, "deploy", "--tree", str(tmp_path / "tree"))
+
+    def look(number: int) -> tuple[dict[str, list[str]], dict[int, str], dict[int, str]]:
+        found = explained(project.lgbm_sm, "deploy", "--tree", str(tmp_path / f"tree-{number}"))
+        return found, programs_in(found["The processes that come up"]), programs_of(container)
+
+    found, seen, there = look(0)
+    # for a ping, AWS's image starts a pip now and then: the command and the test are to see the same processes
+    for number in range(1, 20):
+        if set(seen) == set(there):
+            break
+        found, seen, there = look(number)
+    assert set(seen) == set(there)
 
     image = engine.images.get(container.attrs["Config"]["Image"]).attrs
     facts = "\n".join(found["The image"])
@@ -230,13 +240,7 @@ def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_
         assert fact in facts
     assert [line.strip() for line in found["Its environment"][-len(image["Config"]["Env"]) :]] == image["Config"]["Env"]
 
-    seen = programs_in(found["The processes that come up"])
-    there = programs_of(container)
-    # AWS's image starts a pip for a ping now and then
-    assert set(there) & set(before) <= set(seen)
-    there |= before
-    assert len(set(seen) - set(there)) <= 1
-    assert all(there[pid].startswith(command.rstrip("…")) for pid, command in seen.items() if pid in there)
+    assert all(there[pid].startswith(command.rstrip("…")) for pid, command in seen.items())
     parents = {int(pid): int(parent) for pid, parent in container.top(ps_args="-eo pid,ppid")["Processes"]}
     for expected in SERVING_PROGRAMS[Pattern(pattern)]:
         assert any(
