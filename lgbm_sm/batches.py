@@ -22,11 +22,12 @@ _MISSING = frozenset({
     "NULL", "NaN", "None", "n/a", "nan", "null",
 })
 # fmt: on
-# what a line end is followed by where a line is blank, or begins with white space
 _BLANKS = (b"\r", b" ", b"\t", b"\v", b"\f")
+# what a line end is followed by where a line is blank, or begins with white space
 _BEFORE_BLANKS = re.compile(rb"\n[\n\r \t\v\f]")
+# this part of a block is kept free for the end of its last line
 _SHARE_OF_A_LINE = 64
-# As long as they take without it, numpy takes to be imported.
+# so many blocks take as long without numpy as numpy takes to be imported
 _BLOCKS_BEFORE_NUMPY = 64
 
 

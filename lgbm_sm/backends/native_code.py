@@ -17,7 +17,8 @@ def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path
     """
     folder = runtime_path / "lgbm_runtime" / "native"
     digest = hashlib.sha256(f"{sys.platform} {platform.machine()} {platform.libc_ver()}".encode())
-    for source in sorted(folder.iterdir()):
+    # a project's own copy of the program may be without it
+    for source in sorted(folder.glob("*")):
         digest.update(source.read_bytes())
     cache_folder = _cache_folder(environment)
     if cache_folder is None:

@@ -95,12 +95,12 @@ def examine_lightgbm(environment: Mapping[str, str]) -> Finding:
 
 def examine_compiler(environment: Mapping[str, str]) -> Finding:
     """The images have their compiled code with them; a local process gets it from this machine's compiler."""
-    name = shlex.split(environment.get("CC") or "cc")[0]
+    name, *_ = shlex.split(environment.get("CC", "")) or ["cc"]
     found = shutil.which(name, path=environment.get("PATH"))
     if found:
         return COMPILER.ok(f"{found} makes the compiled code of local processes")
     return COMPILER.warning(
-        f"there is no {name}: local processes predict large requests at a third of the speed",
+        f"there is no {name}: local processes answer large requests at a quarter of the rate",
         "sudo apt-get install gcc libc6-dev (Debian, Ubuntu), sudo dnf install gcc (Fedora), or xcode-select --install",
     )
 

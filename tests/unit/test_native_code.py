@@ -42,9 +42,10 @@ def test_another_source_is_compiled_into_another_file(tmp_path: Path) -> None:
 def test_there_is_none_where_there_is_no_compiler(tmp_path: Path) -> None:
     environment = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     assert native_code_path(RUNTIME, environment) is None
-    finding = examine_compiler(environment)
-    assert finding.status is Status.WARNING
-    assert "gcc" in finding.remedy
+    for compiler in ("", " ", "cc -m64", "clang"):
+        finding = examine_compiler({**environment, "CC": compiler})
+        assert finding.status is Status.WARNING
+        assert "gcc" in finding.remedy
 
 
 @needs_compiler
@@ -53,6 +54,11 @@ def test_it_lies_in_the_home_where_no_cache_is_named(tmp_path: Path) -> None:
     path = native_code_path(RUNTIME, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_CACHE_HOME": "relative"})
     assert path is not None
     assert path.parent == tmp_path / ".cache" / "lgbm-sm"
+
+
+def test_there_is_none_where_the_program_has_no_such_part(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert native_code_path(tmp_path, environment) is None
 
 
 def test_there_is_none_where_there_is_no_cache(tmp_path: Path) -> None:
