@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
-from array import array
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -111,13 +111,30 @@ def test_predictions_are_those_of_the_package_to_the_bit(rows: int, code: str, b
         assert values.tobytes() == expected.tobytes()
 
 
+def line(row: list[float], line_break: str = "\n") -> bytes:
+    """CSV; a missing cell is empty."""
+    return (",".join("" if math.isnan(cell) else repr(cell) for cell in row) + line_break).encode()
+
+
 @pytest.mark.usefixtures("code")
 def test_single_rows_are_predicted_to_the_bit(both: tuple[Any, Path]) -> None:
     package, path = both
     booster = LightgbmBooster(path)
     X = features(300, 5)
     expected = np.asarray(package.predict(X)).reshape(len(X), -1)
-    assert [booster.predict_row(array("d", row)) for row in X.tolist()] == expected.tolist()
+    for line_break in ("", "\n"):
+        assert [booster.predict_line(line(row, line_break)) for row in X.tolist()] == expected.tolist()
+
+
+@pytest.mark.usefixtures("code")
+def test_what_is_no_line_of_numbers_is_no_row(tmp_path: Path) -> None:
+    X = features(100, 1)[:, :2]
+    booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, lightgbm.Dataset(X, X[:, 0]), 3)
+    booster.save_model(str(tmp_path / "model.txt"))
+    predict_line = LightgbmBooster(tmp_path / "model.txt").predict_line
+    others = ["", "\n", "1", "1,2,3", "1,x", "1,inf", "1,1_0", '1,"2"', "1,2\n\n", "1,2\n3,4", "a,b\n1,2", "1,2\0"]
+    assert [predict_line(text.encode()) for text in others] == [None] * len(others)
+    assert all(predict_line(text.encode()) for text in ("1,2", "1,2\n", " 1, 2e0\n", "1,", ",2\n", ","))
 
 
 def test_names_are_those_of_the_package(both: tuple[Any, Path]) -> None:
@@ -137,7 +154,7 @@ def test_threads_that_predict_at_once_do_not_disturb_each_other(both: tuple[Any,
         return booster.predict(X, PREDICTION).tobytes() == expected.tobytes()
 
     def small(number: int) -> bool:
-        return all(booster.predict_row(array("d", rows[i])) == lists[i] for i in range(number, len(X), 50))
+        return all(booster.predict_line(line(rows[i])) == lists[i] for i in range(number, len(X), 50))
 
     with ThreadPoolExecutor(6) as executor:
         assert all([*executor.map(large, range(6)), *executor.map(small, range(20))])

@@ -117,7 +117,7 @@ def test_code_that_predicts_otherwise_than_lightgbm_is_not_used(
     X = np.random.default_rng(1).normal(size=(50, FEATURES))
     for output, raw in ((PREDICTION, False), (RAW_SCORE, True)):
         assert booster.predict(X, output).tobytes() == np.asarray(package.predict(X, raw_score=raw)).tobytes()
-    assert booster.predict_row(array("d", X[0])) == [package.predict(X[:1])[0]]
+    assert booster.predict_line(",".join(map(repr, X[0].tolist())).encode()) == [package.predict(X[:1])[0]]
     is_of_use = "exp" in right and objective == "regression"
     assert ("the compiled code does not predict the same" in capfd.readouterr().err) is not is_of_use
 

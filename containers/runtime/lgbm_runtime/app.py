@@ -6,18 +6,15 @@ import json
 import sys
 import traceback
 import uuid
-from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
 
 import httptools
 
 from lgbm_runtime.errors import InvocationError
-from lgbm_runtime.http_messages import Request, Response, error_response
+from lgbm_runtime.http_messages import Handler, Head, Response, error_response
 from lgbm_runtime.media_type import JSON
 from lgbm_runtime.predictor import Predictor
 from lgbm_runtime.user_code import InferenceCode
-
-_Result = TypeVar("_Result")
 
 ATTRIBUTES_HEADER = b"x-amzn-sagemaker-custom-attributes"
 # What is answered on the spot keeps others waiting for a millisecond or two: so many bytes, and so many of them for
@@ -41,45 +38,53 @@ class App:
         self._inline_bytes = _inline_bytes(service)
         self._workers = workers
 
-    def respond(self, request: Request) -> Response | Callable[[], Response]:
-        """The response, or a function that makes it and may take long."""
-        return _guarded(self._route, request)
+    def handler(self, head: Head) -> Handler:
+        """What answers requests with this head; neither raises."""
+        try:
+            return self._handler(head)
+        except Exception as error:  # noqa: BLE001 - see _response_to
+            response = _response_to(error)
+            return lambda _body: response
 
-    def _route(self, request: Request) -> Response | Callable[[], Response]:
-        path = request.url
+    def _handler(self, head: Head) -> Handler:
+        path = head.url
         if path not in (b"/invocations", b"/ping"):
             path = _path_of(path)
         if path == b"/invocations":
-            _allow(request.method, ("POST",))
-            return self._invoke(request)
+            _allow(head.method, (b"POST",))
+            return self._invocations(head)
         if path == b"/ping":
-            _allow(request.method, ("GET", "HEAD"))
-            return Response(503 if self.draining else 200)
+            _allow(head.method, (b"GET", b"HEAD"))
+            return lambda _body: Response(503 if self.draining else 200)
         if path == b"/execution-parameters":
-            _allow(request.method, ("GET", "HEAD"))
-            return Response(200, self._execution_parameters(), JSON)
+            _allow(head.method, (b"GET", b"HEAD"))
+            return lambda _body: Response(200, self._execution_parameters(), JSON)
         shown = path[:120].decode("latin-1")
         raise InvocationError(404, f"there is nothing at {shown}; ask /ping or /invocations")
 
-    def _invoke(self, request: Request) -> Response | Callable[[], Response]:
-        if "upgrade" in (request.header(b"connection") or "").lower():
+    def _invocations(self, head: Head) -> Handler:
+        if "upgrade" in (head.header(b"connection") or "").lower():
             # the parser takes the body for the other protocol's
             raise InvocationError(400, "only HTTP/1.1 is spoken here; send the request without Upgrade")
-        encoding = (request.header(b"content-encoding") or "").strip().lower()
+        encoding = (head.header(b"content-encoding") or "").strip().lower()
         if encoding not in ("", "identity"):
             raise InvocationError(415, f"content encoding {encoding[:60]} is not supported; send the body as it is")
-        attributes = request.header(ATTRIBUTES_HEADER) or ""
-        arguments = (request.body, request.header(b"content-type"), request.header(b"accept"), attributes)
-        if len(request.body) <= self._inline_bytes and not attributes:
-            return self._answer(*arguments)
-        return lambda: _guarded(self._answer, *arguments)
+        attributes = head.header(ATTRIBUTES_HEADER) or ""
+        answerer = self._service.answerer(head.header(b"content-type"), head.header(b"accept"), attributes)
+        # other outputs may take long
+        inline_bytes = -1 if attributes else self._inline_bytes
 
-    def _answer(self, *arguments: Any) -> Response:
-        answer = self._service.invoke(*arguments)
-        extra = b""
-        if answer.attributes:
-            extra = b"%b: %b\r\n" % (ATTRIBUTES_HEADER, answer.attributes.encode("ascii"))
-        return Response(200, answer.body, answer.content_type, extra)
+        def respond(body: bytes) -> Response:
+            try:
+                answer = answerer(body)
+            except Exception as error:  # noqa: BLE001 - see _response_to
+                return _response_to(error)
+            extra = b""
+            if answer.attributes:
+                extra = b"%b: %b\r\n" % (ATTRIBUTES_HEADER, answer.attributes.encode("ascii"))
+            return Response(200, answer.body, answer.content_type, extra)
+
+        return lambda body: respond(body) if len(body) <= inline_bytes else partial(respond, body)
 
     def _execution_parameters(self) -> bytes:
         """Source: "Custom Inference Code with Batch Transform" in AWS's developer guide."""
@@ -94,29 +99,27 @@ class App:
 class MethodError(InvocationError):
     """The path has no such method; `allowed` are those it has."""
 
-    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
-        super().__init__(405, f"{method} is not allowed here; use {' or '.join(allowed)}")
+    def __init__(self, method: bytes, allowed: tuple[bytes, ...]) -> None:
+        super().__init__(405, f"{method.decode()} is not allowed here; use {b' or '.join(allowed).decode()}")
         self.allowed = allowed
 
 
-def _guarded(function: Callable[..., _Result], *arguments: Any) -> _Result | Response:
-    """What the function returns, or the response to what it raises."""
-    try:
-        return function(*arguments)
-    except MethodError as error:
-        return error_response(error, b"allow: %b\r\n" % ", ".join(error.allowed).encode())
-    except InvocationError as error:
+def _response_to(error: Exception) -> Response:
+    """What the client is told. Of a bug it gets a reference, under which the log has the cause."""
+    if isinstance(error, MethodError):
+        return error_response(error, b"allow: %b\r\n" % b", ".join(error.allowed))
+    if isinstance(error, InvocationError):
         return error_response(error)
-    except Exception:  # noqa: BLE001 - the one place where a bug must not reach the client
-        reference = uuid.uuid4().hex[:12]
-        print(f"unexpected error {reference}:\n{traceback.format_exc()}", file=sys.stderr, flush=True)
-        message = f"the server failed; its log has the cause under the reference {reference}"
-        return error_response(InvocationError(500, message))
+    reference = uuid.uuid4().hex[:12]
+    cause = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    print(f"unexpected error {reference}:\n{cause}", file=sys.stderr, flush=True)
+    message = f"the server failed; its log has the cause under the reference {reference}"
+    return error_response(InvocationError(500, message))
 
 
-def _allow(method: bytes, allowed: tuple[str, ...]) -> None:
-    if method.decode("ascii") not in allowed:
-        raise MethodError(method.decode("ascii"), allowed)
+def _allow(method: bytes, allowed: tuple[bytes, ...]) -> None:
+    if method not in allowed:
+        raise MethodError(method, allowed)
 
 
 def _path_of(url: bytes) -> bytes:

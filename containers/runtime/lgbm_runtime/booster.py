@@ -5,18 +5,17 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lgbm_runtime import c_api
+from lgbm_runtime.csv_rows import plain_row
 from lgbm_runtime.errors import ModelError
 from lgbm_runtime.native_code import native_code
 from lgbm_runtime.tree_walk import TreeWalk
 
 if TYPE_CHECKING:
-    from array import array
-
     from numpy.typing import NDArray
 
 # What LightGBM computes itself.
@@ -43,9 +42,10 @@ class LightgbmBooster:
 
     `objective` is LightGBM's canonical name, empty where the model was trained with a function of the user's own.
     `num_class` is 1 unless the objective is a multiclass one. `feature_names` are in the order of the columns.
-    `has_linear_trees`: LightGBM has no feature contributions for such a model. `predict_row` is `predict` for a single
-    row of plain float64 and the output PREDICTION: from its features to a list of one value, or of one a class. May be
-    used by several threads at once.
+    `has_linear_trees`: LightGBM has no feature contributions for such a model. May be used by several threads at once.
+
+    `predict_line` is `predict` for a line of CSV and the output PREDICTION: a list of one value, or of one a class;
+    None where the line is something else than numbers and empty cells.
     """
 
     def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
@@ -75,7 +75,7 @@ class LightgbmBooster:
         except c_api.CallError as error:
             raise ModelError(f"LightGBM cannot load the model file {model_path}: {error}") from error
         self._walk = self._tree_walk(text, header)
-        self.predict_row: Callable[[array[float]], list[float]] = (self._walk or self._model).predict_row
+        self.predict_line = self._walk.predict_line if self._walk else self._predict_line
         self.num_trees = text.count("\nTree=")
         self._threads = num_threads or 1
         self._executor: ThreadPoolExecutor | None = None
@@ -104,6 +104,10 @@ class LightgbmBooster:
         if output == LEAF_INDEX:
             return values.astype(np.int32)
         return values[:, 0] if values.shape[1] == 1 and output != CONTRIBUTIONS else values
+
+    def _predict_line(self, line: bytes) -> list[float] | None:
+        row = plain_row(line, self.width)
+        return None if row is None else self._model.predict_row(row)
 
     def _values(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
         """(rows, values), computed in the calling thread."""

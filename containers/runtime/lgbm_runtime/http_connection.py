@@ -14,16 +14,17 @@ import httptools
 
 from lgbm_runtime.decoding import MAX_BODY_BYTES, too_large
 from lgbm_runtime.errors import InvocationError
-from lgbm_runtime.http_messages import Request, Response, error_response
+from lgbm_runtime.http_messages import Handler, Head, Response, error_response
+from lgbm_runtime.known_heads import KnownHeads
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Application(Protocol):
-    """What answers requests. It never raises."""
+    """What answers requests. It never raises, and neither do its handlers."""
 
-    def respond(self, request: Request) -> Response | Callable[[], Response]:
-        """The response, or a function that takes longer to make it, and is called in a thread."""
+    def handler(self, head: Head) -> Handler:
+        """What answers requests with this head."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Site:
     limits: Limits = field(default_factory=Limits)
     draining: bool = False
     connections: set[Connection] = field(default_factory=set)
+    known_heads: KnownHeads = field(default_factory=KnownHeads)
     on_close: Callable[[], None] = lambda: None
 
     def close_expired(self) -> None:
@@ -71,8 +73,8 @@ class Connection(asyncio.Protocol):
         self._site = site
         self._loop = loop
         self._parser = httptools.HttpRequestParser(self)
-        self._request = Request()
-        self._waiting: deque[Request] = deque()
+        self._head = Head()
+        self._waiting: deque[tuple[Head, bytes]] = deque()
         self._chunks: list[bytes] = []
         self._body_bytes = 0
         # of headers, trailers or a chunk's extensions that are not at their end
@@ -103,6 +105,15 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._discarding:
             return
+        begins = self._writable and not (
+            self._receiving or self._unread_bytes or self._waiting or self._in_work or self._fault
+        )
+        request = self._site.known_heads.find(data) if begins else None
+        if request is not None:
+            self._respond(*request)
+            if self._in_work:
+                self._proceed()
+            return
         self._unread_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -116,6 +127,8 @@ class Connection(asyncio.Protocol):
         if self._unread_bytes > self._site.limits.header_bytes:
             limit = self._site.limits.header_bytes
             self._refuse(InvocationError(431, f"the request's headers are larger than {limit} bytes"))
+        if begins and len(self._waiting) == 1 and not (self._receiving or self._fault):
+            self._site.known_heads.remember(data, *self._waiting[0])
         self._proceed()
 
     def eof_received(self) -> bool:
@@ -135,33 +148,33 @@ class Connection(asyncio.Protocol):
     # the parser's calls; what they raise would be taken for an error of the client's
 
     def on_message_begin(self) -> None:
-        self._request = Request()
+        self._head = Head()
         self._receiving = True
         self._chunks = []
         self._body_bytes = 0
         self.deadline = time.monotonic() + self._site.limits.request_seconds
 
     def on_url(self, url: bytes) -> None:
-        self._request.url += url
+        self._head.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # nobody needs trailers, and they must not pass for headers
         if not self._in_body:
-            self._request.add_header(name, value)
+            self._head.add_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_body = True
         self._unread_bytes = 0
-        request, parser = self._request, self._parser
-        request.method = parser.get_method()
-        request.keep_alive = (
+        head, parser = self._head, self._parser
+        head.method = parser.get_method()
+        head.keep_alive = (
             parser.should_keep_alive() and parser.get_http_version() == "1.1" and not parser.should_upgrade()
         )
-        headers = request.headers
         # the parser has seen to it that it is one number
-        if int(headers.get(b"content-length", b"0")) > MAX_BODY_BYTES:
+        head.content_length = int(head.headers.get(b"content-length", b"0"))
+        if head.content_length > MAX_BODY_BYTES:
             self._refuse(too_large())
-        self._expects_continue = headers.get(b"expect", b"").lower() == b"100-continue"
+        self._expects_continue = head.headers.get(b"expect", b"").lower() == b"100-continue"
 
     def on_body(self, chunk: bytes) -> None:
         self._unread_bytes = 0
@@ -178,8 +191,7 @@ class Connection(asyncio.Protocol):
         if self._fault is not None:
             return
         chunks, self._chunks = self._chunks, []
-        self._request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self._waiting.append(self._request)
+        self._waiting.append((self._head, chunks[0] if len(chunks) == 1 else b"".join(chunks)))
 
     # what follows from them
 
@@ -209,18 +221,7 @@ class Connection(asyncio.Protocol):
     def _proceed(self) -> None:
         """Answers what can be answered now."""
         while self._waiting and self._writable and not self._in_work:
-            request = self._waiting.popleft()
-            response = self._site.application.respond(request)
-            if isinstance(response, Response):
-                self._answer(request, response)
-            else:
-                self._in_work = True
-                future = self._site.executor.submit(response)
-                future.add_done_callback(
-                    lambda done, request=request: self._loop.call_soon_threadsafe(  # type: ignore[misc]
-                        self._on_done, request, done.result()
-                    )
-                )
+            self._respond(*self._waiting.popleft())
         is_free = not (self._waiting or self._in_work)
         if is_free and not self._discarding:
             if self._fault is not None:
@@ -232,24 +233,37 @@ class Connection(asyncio.Protocol):
             self._reading = is_free
             (self.transport.resume_reading if is_free else self.transport.pause_reading)()
 
-    def _on_done(self, request: Request, response: Response) -> None:
+    def _respond(self, head: Head, body: bytes) -> None:
+        """Answers the request, or has it answered."""
+        if head.handler is None:
+            head.handler = self._site.application.handler(head)
+        response = head.handler(body)
+        if isinstance(response, Response):
+            self._answer(head, response)
+            return
+        self._in_work = True
+        self._site.executor.submit(response).add_done_callback(
+            lambda done: self._loop.call_soon_threadsafe(self._on_done, head, done.result())
+        )
+
+    def _on_done(self, head: Head, response: Response) -> None:
         self._in_work = False
         if not self.transport.is_closing():
-            self._answer(request, response)
+            self._answer(head, response)
             self._proceed()
 
-    def _answer(self, request: Request | None, response: Response) -> None:
-        """Writes the response; None is a request that was refused before it was whole."""
+    def _answer(self, head: Head | None, response: Response) -> None:
+        """Writes the response; None is of a request that was refused before it was whole."""
         follows = bool(self._waiting or self._receiving or self._fault)
-        closes = request is None or not request.keep_alive or (not follows and (self._site.draining or self._ended))
-        with_body = request is None or request.method != b"HEAD"
+        closes = head is None or not head.keep_alive or (not follows and (self._site.draining or self._ended))
+        with_body = head is None or head.method != b"HEAD"
         self.transport.write(response.encoded(with_body=with_body, closes=closes))
         if not closes:
             self._await_next()
             return
         self._waiting.clear()
         self._discarding = True
-        if request is None and not self._ended:
+        if head is None and not self._ended:
             self.deadline = time.monotonic() + self._site.limits.discard_seconds
             self.transport.write_eof()
         else:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 from lgbm_runtime.errors import InvocationError
 from lgbm_runtime.media_type import JSON
@@ -15,17 +18,22 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class Request:
-    """`headers` have lower-case names; fields that occur several times are joined by commas (RFC 9110, 5.3)."""
+class Head:
+    """What a request says before its body; it may belong to several requests.
 
-    __slots__ = ("body", "headers", "keep_alive", "method", "url")
+    `headers` have lower-case names; fields that occur several times are joined by commas (RFC 9110, 5.3). `handler` is
+    the application's, once there was a request.
+    """
+
+    __slots__ = ("content_length", "handler", "headers", "keep_alive", "method", "url")
 
     def __init__(self) -> None:
         self.method = b""
         self.url = b""
         self.headers: dict[bytes, bytes] = {}
-        self.body = b""
+        self.content_length = 0
         self.keep_alive = True
+        self.handler: Handler | None = None
 
     def add_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
@@ -37,8 +45,7 @@ class Request:
         return None if value is None else value.decode("latin-1")
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """`content_type` is empty where there is no body; `extra` are whole header lines, each with its CRLF."""
 
     status: int
@@ -48,11 +55,10 @@ class Response:
 
     def encoded(self, *, with_body: bool, closes: bool) -> bytes:
         """The bytes on the wire. To HEAD a response says how long its body would be."""
-        content_type = b"content-type: %b\r\n" % self.content_type.encode("latin-1") if self.content_type else b""
         return b"%b%b%b%b%bcontent-length: %d\r\n\r\n%b" % (
             _STATUS_LINES.get(self.status) or b"HTTP/1.1 %d Error\r\n" % self.status,
             _DATE.line(),
-            content_type,
+            _content_type_line(self.content_type),
             self.extra,
             b"connection: close\r\n" if closes else b"",
             len(self.body),
@@ -60,8 +66,17 @@ class Response:
         )
 
 
+# From a request's body to the response, or to a function that takes longer to make it and is to be called in a thread.
+Handler = Callable[[bytes], Response | Callable[[], Response]]
+
+
 def error_response(error: InvocationError, extra: bytes = b"") -> Response:
     return Response(error.status, json.dumps(error.to_json()).encode(), JSON, extra)
+
+
+@lru_cache(maxsize=64)
+def _content_type_line(content_type: str) -> bytes:
+    return b"content-type: %b\r\n" % content_type.encode("latin-1") if content_type else b""
 
 
 @dataclass

@@ -25,6 +25,16 @@ _FILE = "native.so"
 _COUNT, _POINTER = ctypes.c_int64, ctypes.c_void_p
 
 
+class NativeForest(ctypes.Structure):
+    """What native/tree_walk.c calls Forest."""
+
+    _fields_ = [
+        *((name, _POINTER) for name in ("nodes", "words", "roots", "row")),
+        *((name, _COUNT) for name in ("trees", "classes", "width", "kind")),
+        ("sigmoid", ctypes.c_double),
+    ]
+
+
 class NativeCode:
     """The functions, described where they are defined. Those of one row keep the GIL: they take microseconds."""
 
@@ -36,13 +46,12 @@ class NativeCode:
         for read in (self._read_numbers, self._read_row):
             read.argtypes = [ctypes.c_char_p, _COUNT, _COUNT, _COUNT, _POINTER]
         self.score_rows = releasing.score_rows
-        self.score_rows.argtypes = [*[_POINTER] * 3, _COUNT, _COUNT, _POINTER, _COUNT, _COUNT, _POINTER]
-        self.score_row = holding.score_row
-        self.score_row.argtypes = [*[_POINTER] * 3, _COUNT, _COUNT, _POINTER, _COUNT, _POINTER, _POINTER]
-        self.score_row.restype = None
+        self.score_rows.argtypes = [_POINTER, _POINTER, _COUNT, _POINTER]
         self.transform = holding.transform
-        self.transform.argtypes = [_POINTER, _COUNT, _COUNT, ctypes.c_int, ctypes.c_double]
+        self.transform.argtypes = [_POINTER, _POINTER, _COUNT]
         self.transform.restype = None
+        self.predict_line = holding.predict_line
+        self.predict_line.argtypes = [_POINTER, ctypes.c_char_p, _COUNT, _POINTER]
 
     def read_numbers(self, table: bytes, width: int) -> NDArray[np.float64] | None:
         """(rows, width): the table's numbers as float() reads them, NaN where a cell is empty.

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
 
 from lgbm_runtime.booster import PREDICTION, LightgbmBooster
-from lgbm_runtime.csv_rows import plain_row
 from lgbm_runtime.decoding import decode, is_plain_csv
 from lgbm_runtime.encoding import encode, negotiate
 from lgbm_runtime.errors import ModelError, SchemaError
@@ -20,7 +18,6 @@ from lgbm_runtime.outputs import BINARY, MULTICLASS, compute, outputs_of, reques
 from lgbm_runtime.schema import Feature, Schema
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Callable
 
 # The name under which inference code written for the notebook opens the model, whatever its objective.
@@ -31,8 +28,7 @@ _ATTRIBUTES_LIMIT = 1024
 _LOGGED_LEVELS = 5
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """`attributes` is the value of X-Amzn-SageMaker-Custom-Attributes, empty where there is nothing to say."""
 
     body: bytes
@@ -79,20 +75,26 @@ class Predictor:
         The arguments are its body and the headers Content-Type, Accept and X-Amzn-SageMaker-Custom-Attributes. A level
         that the schema does not know is treated as missing; the log and the answer's attributes say so.
         """
+        return self.answerer(content_type, accept, attributes)(body)
+
+    def answerer(self, content_type: str | None, accept: str | None, attributes: str) -> Callable[[bytes], Answer]:
+        """`invoke` for bodies that come with these headers. Raises InvocationError, and what it returns does, too."""
         media_type = negotiate(accept)
         output = requested_output(attributes, self.outputs)
-        if output == PREDICTION and self._is_numeric and is_plain_csv(content_type):
-            row = plain_row(body, self.schema.width)
-            if row is not None:
-                return Answer(encode(self._predict_row(row), media_type), media_type)
-        decoded = decode(body, content_type, self.schema)
-        values = compute(self._booster, decoded.matrix, output, self.schema.classes)
-        return Answer(encode(values, media_type), media_type, self._say_unseen(decoded.unseen))
 
-    def _predict_row(self, row: array[float]) -> list[Any]:
-        """What `compute` gives for a matrix of this row."""
-        values = self._booster.predict_row(row)
-        return values if len(values) == 1 else [values]
+        def answer(body: bytes) -> Answer:
+            decoded = decode(body, content_type, self.schema)
+            values = compute(self._booster, decoded.matrix, output, self.schema.classes)
+            return Answer(encode(values, media_type), media_type, self._say_unseen(decoded.unseen))
+
+        def answer_line(body: bytes) -> Answer:
+            values = self._booster.predict_line(body)
+            if values is None:
+                return answer(body)
+            return Answer(encode(values if len(values) == 1 else [values], media_type), media_type)
+
+        is_plain = output == PREDICTION and self._is_numeric and is_plain_csv(content_type)
+        return answer_line if is_plain else answer
 
     def _say_unseen(self, unseen: tuple[tuple[str, str], ...]) -> str:
         if not unseen:

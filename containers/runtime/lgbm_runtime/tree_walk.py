@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from array import array
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lgbm_runtime.native_code import NativeForest
 from lgbm_runtime.tree_text import forest_of
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
@@ -35,21 +36,27 @@ class _Transformation(NamedTuple):
 
 
 class TreeWalk:
-    """A model's predictions and raw scores. `predict_row` takes a row's features and returns a value a class.
-
-    May be used by several threads at once.
-    """
+    """A model's predictions and raw scores. May be used by several threads at once."""
 
     def __init__(
         self, native: NativeCode, forest: Forest, width: int, classes: int, transformation: _Transformation
     ) -> None:
-        self._native, self._forest, self._classes, self._transformation = native, forest, classes, transformation
-        words = forest.words.ctypes.data if len(forest.words) else None
-        self._trees: tuple[Any, ...] = (
-            *(forest.nodes.ctypes.data, words, forest.roots.ctypes.data),
-            *(len(forest.roots), classes),
+        self._native, self._forest, self._classes = native, forest, classes
+        self._is_transformed = transformation.kind != _IDENTITY
+        # for the one call at a time that the GIL allows
+        self._row = array("d", bytes(8 * (width + 1)))
+        self._native_forest = NativeForest(
+            forest.nodes.ctypes.data,
+            forest.words.ctypes.data if len(forest.words) else None,
+            forest.roots.ctypes.data,
+            self._row.buffer_info()[0],
+            len(forest.roots),
+            classes,
+            width,
+            *transformation,
         )
-        self.predict_row = self._row_predictor(width)
+        self._address = ctypes.addressof(self._native_forest)
+        self._predictions = ctypes.c_double * classes
 
     @staticmethod
     def of(native: NativeCode, text: str, header: Mapping[str, str], width: int) -> TreeWalk | None:
@@ -75,28 +82,16 @@ class TreeWalk:
     def predict(self, matrix: NDArray[np.float64], *, raw: bool) -> NDArray[np.float64]:
         """(rows, classes) for C-contiguous (rows, features), computed in the calling thread."""
         scores = np.empty((len(matrix), self._classes))
-        if not self._native.score_rows(*self._trees, matrix.ctypes.data, *matrix.shape, scores.ctypes.data):
+        if not self._native.score_rows(self._address, matrix.ctypes.data, len(matrix), scores.ctypes.data):
             raise MemoryError
-        if not raw and self._transformation.kind != _IDENTITY:
-            self._native.transform(scores.ctypes.data, *scores.shape, *self._transformation)
+        if not raw and self._is_transformed:
+            self._native.transform(self._address, scores.ctypes.data, len(scores))
         return scores
 
-    def _row_predictor(self, width: int) -> Callable[[array[float]], list[float]]:
-        score_row, transform, trees = self._native.score_row, self._native.transform, self._trees
-        classes, transformation = self._classes, self._transformation
-        values_type = ctypes.c_double * classes
-        is_transformed = transformation.kind != _IDENTITY
-        # for the one call at a time that the GIL allows
-        copy = (ctypes.c_double * (width + 1))()
-
-        def predict_row(row: array[float]) -> list[float]:
-            values = values_type()
-            score_row(*trees, row.buffer_info()[0], width, copy, values)
-            if is_transformed:
-                transform(values, 1, classes, *transformation)
-            return values[:]
-
-        return predict_row
+    def predict_line(self, line: bytes) -> list[float] | None:
+        """A prediction a class for a line of CSV; None where it is something else than numbers and empty cells."""
+        values = self._predictions()
+        return values[:] if self._native.predict_line(self._address, line, len(line), values) else None
 
 
 def _transformation(objective: str) -> _Transformation | None:

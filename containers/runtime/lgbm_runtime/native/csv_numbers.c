@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv_numbers.h"
+
 /* Powers of ten that double holds exactly, and those that a significand of 64 bits does. */
 #define EXACT_IN_DOUBLE 22
 #define EXACT_IN_64_BITS 27
@@ -122,10 +124,6 @@ static const char *read_cell(const char *text, double *value) {
     return skip_blanks(at);
 }
 
-/* Reads `rows` lines of `width` cells into values[rows][width].
- *
- * The text goes on behind `length` with a line break or a NUL. Returns 1, or 0 where it is not
- * such a table: other cells, other widths, empty lines, a NUL in it. Then the values are of no use. */
 int read_numbers(const char *text, int64_t length, int64_t rows, int64_t width, double *values) {
     const char *at = text, *end = text + length;
     for (int64_t row = 0; row < rows; row++) {

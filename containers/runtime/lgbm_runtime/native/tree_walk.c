@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv_numbers.h"
+
 #define LANES 8
 /* Rows whose copy stays in a processor's nearer caches while all trees go over them, in numbers. */
 #define BLOCK_VALUES 8192
@@ -34,6 +36,24 @@ typedef struct {
     uint32_t left;
     uint32_t feature;
 } Node;
+
+/* What an objective makes of scores, as LightGBM's ConvertOutput does. */
+enum { IDENTITY, SIGMOID, EXPONENTIAL, SOFTMAX };
+
+/* tree_walk.py has the same. Tree t begins at nodes[roots[t]] and counts for class t % classes; a row has `width`
+ * features; `words` are the sets of categories, NULL where there are none; `row`, for predict_line's own use, has room
+ * for one number more than that. */
+typedef struct {
+    const Node *nodes;
+    const uint32_t *words;
+    const uint32_t *roots;
+    double *row;
+    int64_t trees;
+    int64_t classes;
+    int64_t width;
+    int64_t kind;
+    double sigmoid;
+} Forest;
 
 static int is_in_set(const Node *node, const uint32_t *words, double category) {
     /* the fraction is cut off, so that above -1 is 0 */
@@ -79,13 +99,10 @@ static void copy_row(const double *row, int64_t width, double *copy) {
     copy[width] = NAN;
 }
 
-/* Adds up rows[count][width] into scores[count][classes]: tree t counts for class t % classes. `words` are the sets of
- * categories, NULL where there are none.
- *
- * Returns 1, or 0 where there is no memory. */
-int score_rows(const Node *nodes, const uint32_t *words, const uint32_t *roots, int64_t trees, int64_t classes,
-               const double *rows, int64_t count, int64_t width, double *scores) {
-    int64_t stride = width + 1, block = BLOCK_VALUES / stride / LANES * LANES;
+/* Adds up rows[count][width] into scores[count][classes]. Returns 1, or 0 where there is no memory. */
+int score_rows(const Forest *forest, const double *rows, int64_t count, double *scores) {
+    const int64_t width = forest->width, classes = forest->classes, stride = width + 1;
+    int64_t block = BLOCK_VALUES / stride / LANES * LANES;
     if (block < LANES)
         block = LANES;
     double *copies = malloc((size_t)(block * stride) * sizeof(double));
@@ -96,19 +113,19 @@ int score_rows(const Node *nodes, const uint32_t *words, const uint32_t *roots, 
         int64_t rest = count - first < block ? count - first : block;
         for (int64_t row = 0; row < rest; row++)
             copy_row(rows + (first + row) * width, width, copies + row * stride);
-        for (int64_t tree = 0; tree < trees; tree++) {
+        for (int64_t tree = 0; tree < forest->trees; tree++) {
             double *output = scores + first * classes + tree % classes;
             for (int64_t row = 0; row < rest; row += LANES) {
                 uint32_t lanes[LANES];
                 const double *cells[LANES];
                 for (int lane = 0; lane < LANES; lane++) {
-                    lanes[lane] = roots[tree];
+                    lanes[lane] = forest->roots[tree];
                     /* beyond the last row, that again */
                     cells[lane] = copies + (row + lane < rest ? row + lane : rest - 1) * stride;
                 }
-                walk(nodes, words, lanes, cells);
+                walk(forest->nodes, forest->words, lanes, cells);
                 for (int lane = 0; lane < LANES && row + lane < rest; lane++)
-                    output[(row + lane) * classes] += nodes[lanes[lane]].output;
+                    output[(row + lane) * classes] += forest->nodes[lanes[lane]].output;
             }
         }
     }
@@ -116,40 +133,35 @@ int score_rows(const Node *nodes, const uint32_t *words, const uint32_t *roots, 
     return 1;
 }
 
-/* As score_rows for one row; copy[width + 1] is for its own use. */
-void score_row(const Node *nodes, const uint32_t *words, const uint32_t *roots, int64_t trees, int64_t classes,
-               const double *row, int64_t width, double *copy, double *scores) {
+/* As score_rows for one row, which copy_row has copied. */
+static void score_row(const Forest *forest, const double *row, double *scores) {
     const double *cells[LANES];
-    copy_row(row, width, copy);
     for (int lane = 0; lane < LANES; lane++)
-        cells[lane] = copy;
-    for (int64_t class = 0; class < classes; class++)
-        scores[class] = 0.0;
+        cells[lane] = row;
+    memset(scores, 0, (size_t)forest->classes * sizeof(double));
     int64_t class = 0;
-    for (int64_t tree = 0; tree < trees; tree += LANES) {
+    for (int64_t tree = 0; tree < forest->trees; tree += LANES) {
         uint32_t lanes[LANES];
         for (int lane = 0; lane < LANES; lane++)
-            lanes[lane] = roots[tree + lane < trees ? tree + lane : trees - 1];
-        walk(nodes, words, lanes, cells);
-        for (int lane = 0; lane < LANES && tree + lane < trees; lane++) {
-            scores[class] += nodes[lanes[lane]].output;
-            class = class + 1 == classes ? 0 : class + 1;
+            lanes[lane] = forest->roots[tree + lane < forest->trees ? tree + lane : forest->trees - 1];
+        walk(forest->nodes, forest->words, lanes, cells);
+        for (int lane = 0; lane < LANES && tree + lane < forest->trees; lane++) {
+            scores[class] += forest->nodes[lanes[lane]].output;
+            class = class + 1 == forest->classes ? 0 : class + 1;
         }
     }
 }
 
-/* What an objective makes of scores, as LightGBM's ConvertOutput does. */
-enum { IDENTITY, SIGMOID, EXPONENTIAL, SOFTMAX };
-
-void transform(double *scores, int64_t count, int64_t classes, int kind, double sigmoid) {
-    int64_t values = count * classes;
-    if (kind == SIGMOID) {
+/* From scores[count][classes] to predictions. */
+void transform(const Forest *forest, double *scores, int64_t count) {
+    const int64_t classes = forest->classes, values = count * classes;
+    if (forest->kind == SIGMOID) {
         for (int64_t i = 0; i < values; i++)
-            scores[i] = 1.0 / (1.0 + exp(-sigmoid * scores[i]));
-    } else if (kind == EXPONENTIAL) {
+            scores[i] = 1.0 / (1.0 + exp(-forest->sigmoid * scores[i]));
+    } else if (forest->kind == EXPONENTIAL) {
         for (int64_t i = 0; i < values; i++)
             scores[i] = exp(scores[i]);
-    } else if (kind == SOFTMAX) {
+    } else if (forest->kind == SOFTMAX) {
         for (int64_t row = 0; row < values; row += classes) {
             double *score = scores + row, largest = score[0], sum = 0.0;
             for (int64_t class = 1; class < classes; class++)
@@ -160,4 +172,18 @@ void transform(double *scores, int64_t count, int64_t classes, int kind, double 
                 score[class] /= sum;
         }
     }
+}
+
+/* The predictions[classes] for a line of CSV, which ends with LF, CRLF or nothing, and then a NUL.
+ *
+ * Returns 1, or 0 where it is something else than read_numbers reads. For one thread at a time. */
+int predict_line(const Forest *forest, const char *text, int64_t length, double *predictions) {
+    if (length > 0 && text[length - 1] == '\n')
+        length -= 1 + (length > 1 && text[length - 2] == '\r');
+    if (!read_numbers(text, length, 1, forest->width, forest->row))
+        return 0;
+    copy_row(forest->row, forest->width, forest->row);
+    score_row(forest, forest->row, predictions);
+    transform(forest, predictions, 1);
+    return 1;
 }
