@@ -14,7 +14,7 @@ import uvloop
 
 from lgbm_runtime.decoding import MAX_BODY_BYTES
 from lgbm_runtime.http_connection import Connection, Limits, Site
-from lgbm_runtime.http_messages import Handler, Head, Response
+from lgbm_runtime.http_messages import Handler, Head, Response, response_start
 from tests.contract.test_http import read_answers
 
 LIMITS = Limits(idle_seconds=0.4, request_seconds=0.8, discard_seconds=0.3)
@@ -31,8 +31,8 @@ class Echo:
         def handle(body: bytes) -> Response | Callable[[], Response]:
             self.seen.append(head)
             if head.url == b"/large":
-                return Response(200, b"x" * int(body))
-            response = Response(200, body, "text/plain")
+                return response_start(200), b"x" * int(body)
+            response = response_start(200, "text/plain"), body
             return self._waiting(response) if head.url == b"/slow" else response
 
         return handle
@@ -60,7 +60,7 @@ class Served:
     async def _serve(self) -> None:
         server = await self._loop.create_server(lambda: Connection(self.site, self._loop), sock=self._listener)
         while not self._stop.is_set():
-            self.site.close_expired()
+            self.site.tick()
             await asyncio.sleep(0.02)
         server.close()
         for connection in list(self.site.connections):

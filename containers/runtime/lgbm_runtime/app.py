@@ -11,7 +11,7 @@ from functools import partial
 import httptools
 
 from lgbm_runtime.errors import InvocationError
-from lgbm_runtime.http_messages import Handler, Head, Response, error_response
+from lgbm_runtime.http_messages import Handler, Head, Response, error_response, response_start
 from lgbm_runtime.media_type import JSON
 from lgbm_runtime.predictor import Predictor
 from lgbm_runtime.user_code import InferenceCode
@@ -55,10 +55,10 @@ class App:
             return self._invocations(head)
         if path == b"/ping":
             _allow(head.method, (b"GET", b"HEAD"))
-            return lambda _body: Response(503 if self.draining else 200)
+            return lambda _body: (response_start(503 if self.draining else 200), b"")
         if path == b"/execution-parameters":
             _allow(head.method, (b"GET", b"HEAD"))
-            return lambda _body: Response(200, self._execution_parameters(), JSON)
+            return lambda _body: (response_start(200, JSON), self._execution_parameters())
         shown = path[:120].decode("latin-1")
         raise InvocationError(404, f"there is nothing at {shown}; ask /ping or /invocations")
 
@@ -76,13 +76,11 @@ class App:
 
         def respond(body: bytes) -> Response:
             try:
-                answer = answerer(body)
+                content, content_type, said = answerer(body)
             except Exception as error:  # noqa: BLE001 - see _response_to
                 return _response_to(error)
-            extra = b""
-            if answer.attributes:
-                extra = b"%b: %b\r\n" % (ATTRIBUTES_HEADER, answer.attributes.encode("ascii"))
-            return Response(200, answer.body, answer.content_type, extra)
+            extra = b"%b: %b\r\n" % (ATTRIBUTES_HEADER, said.encode("ascii")) if said else b""
+            return response_start(200, content_type, extra), content
 
         return lambda body: respond(body) if len(body) <= inline_bytes else partial(respond, body)
 

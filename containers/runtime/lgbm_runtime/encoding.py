@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Callable
 
 from lgbm_runtime.errors import InvocationError
 from lgbm_runtime.media_type import CSV, JSON, SUPPORTED, parse_media_type, split_elements
@@ -48,11 +48,12 @@ def encode(values: Sequence[Any], media_type: str) -> bytes:
     (`1e-7`, ten times as fast), else in Python's (`1e-07`). text/csv is a row a line; JSON is `{"predictions": [...]}`;
     JSON Lines is an element a line. JSON has no infinity and no NaN: they are null there.
     """
-    if media_type == CSV:
-        return _csv(values)
-    if media_type == JSON:
-        return _json(values)
-    return "".join(json.dumps(value, allow_nan=False) + "\n" for value in _finite(values)).encode("ascii")
+    return encoder(media_type)(values)
+
+
+def encoder(media_type: str) -> Callable[[Sequence[Any]], bytes]:
+    """`encode` for one of the supported media types."""
+    return _csv if media_type == CSV else _json if media_type == JSON else _json_lines
 
 
 def _ranges(accept: str) -> dict[str, tuple[float, int]]:
@@ -91,6 +92,10 @@ def _json(values: Sequence[Any]) -> bytes:
     if orjson is not None and isinstance(values[0], (float, list)):
         return b'{"predictions": %b}' % orjson.dumps(values).replace(b",", b", ")
     return json.dumps({"predictions": _finite(values)}, allow_nan=False).encode("ascii")
+
+
+def _json_lines(values: Sequence[Any]) -> bytes:
+    return "".join(json.dumps(value, allow_nan=False) + "\n" for value in _finite(values)).encode("ascii")
 
 
 def _finite(values: Sequence[Any]) -> list[Any]:

@@ -14,7 +14,7 @@ import httptools
 
 from lgbm_runtime.decoding import MAX_BODY_BYTES, too_large
 from lgbm_runtime.errors import InvocationError
-from lgbm_runtime.http_messages import Handler, Head, Response, error_response
+from lgbm_runtime.http_messages import Handler, Head, Response, date_line, encoded, error_response
 from lgbm_runtime.known_heads import KnownHeads
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -55,10 +55,17 @@ class Site:
     connections: set[Connection] = field(default_factory=set)
     known_heads: KnownHeads = field(default_factory=KnownHeads)
     on_close: Callable[[], None] = lambda: None
+    date: bytes = field(init=False)
+    idle_deadline: float = field(init=False)
 
-    def close_expired(self) -> None:
-        """To be called every second or so."""
+    def __post_init__(self) -> None:
+        self.tick()
+
+    def tick(self) -> None:
+        """To be called every second or so: a request need not ask for the time."""
         now = time.monotonic()
+        self.date = date_line()
+        self.idle_deadline = now + self.limits.idle_seconds
         for connection in [one for one in self.connections if one.deadline < now]:
             connection.expire()
 
@@ -94,7 +101,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment] # a TCP connection's is a Transport
         self._site.connections.add(self)
-        self.deadline = time.monotonic() + self._site.limits.idle_seconds
+        self.deadline = self._site.idle_deadline
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._site.connections.discard(self)
@@ -238,7 +245,7 @@ class Connection(asyncio.Protocol):
         if head.handler is None:
             head.handler = self._site.application.handler(head)
         response = head.handler(body)
-        if isinstance(response, Response):
+        if isinstance(response, tuple):
             self._answer(head, response)
             return
         self._in_work = True
@@ -257,9 +264,12 @@ class Connection(asyncio.Protocol):
         follows = bool(self._waiting or self._receiving or self._fault)
         closes = head is None or not head.keep_alive or (not follows and (self._site.draining or self._ended))
         with_body = head is None or head.method != b"HEAD"
-        self.transport.write(response.encoded(with_body=with_body, closes=closes))
+        self.transport.write(encoded(response, self._site.date, with_body=with_body, closes=closes))
         if not closes:
-            self._await_next()
+            if self._receiving:
+                self._await_next()
+            else:
+                self.deadline = self._site.idle_deadline
             return
         self._waiting.clear()
         self._discarding = True

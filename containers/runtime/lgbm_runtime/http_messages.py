@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
-from typing import NamedTuple
 
 from lgbm_runtime.errors import InvocationError
 from lgbm_runtime.media_type import JSON
@@ -45,56 +43,33 @@ class Head:
         return None if value is None else value.decode("latin-1")
 
 
-class Response(NamedTuple):
-    """`content_type` is empty where there is no body; `extra` are whole header lines, each with its CRLF."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = ""
-    extra: bytes = b""
-
-    def encoded(self, *, with_body: bool, closes: bool) -> bytes:
-        """The bytes on the wire. To HEAD a response says how long its body would be."""
-        return b"%b%b%b%b%bcontent-length: %d\r\n\r\n%b" % (
-            _STATUS_LINES.get(self.status) or b"HTTP/1.1 %d Error\r\n" % self.status,
-            _DATE.line(),
-            _content_type_line(self.content_type),
-            self.extra,
-            b"connection: close\r\n" if closes else b"",
-            len(self.body),
-            self.body if with_body else b"",
-        )
-
-
+# The status line and the headers that not every response has, each with its CRLF; and the body.
+Response = tuple[bytes, bytes]
 # From a request's body to the response, or to a function that takes longer to make it and is to be called in a thread.
 Handler = Callable[[bytes], Response | Callable[[], Response]]
 
 
-def error_response(error: InvocationError, extra: bytes = b"") -> Response:
-    return Response(error.status, json.dumps(error.to_json()).encode(), JSON, extra)
-
-
 @lru_cache(maxsize=64)
-def _content_type_line(content_type: str) -> bytes:
-    return b"content-type: %b\r\n" % content_type.encode("latin-1") if content_type else b""
+def response_start(status: int, content_type: str = "", extra: bytes = b"") -> bytes:
+    """The first part of a response; `extra` are whole header lines, each with its CRLF."""
+    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Error\r\n" % status
+    return b"%b%b%b" % (line, b"content-type: %b\r\n" % content_type.encode("latin-1") if content_type else b"", extra)
 
 
-@dataclass
-class _Date:
-    """The header `date` (RFC 9110, 6.6.1), put together once a second."""
-
-    _second: int = 0
-    _line: bytes = field(default=b"")
-
-    def line(self) -> bytes:
-        now = int(time.time())
-        if now != self._second:
-            self._second = now
-            t = time.gmtime(now)
-            clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
-            text = f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year} {clock}"
-            self._line = f"date: {text} GMT\r\n".encode()
-        return self._line
+def error_response(error: InvocationError, extra: bytes = b"") -> Response:
+    return response_start(error.status, JSON, extra), json.dumps(error.to_json()).encode()
 
 
-_DATE = _Date()
+def encoded(response: Response, date: bytes, *, with_body: bool, closes: bool) -> bytes:
+    """The bytes on the wire; `date` is that header's line. To HEAD a response says how long its body would be."""
+    start, body = response
+    closing = b"connection: close\r\n" if closes else b""
+    return b"%b%b%bcontent-length: %d\r\n\r\n%b" % (start, date, closing, len(body), body if with_body else b"")
+
+
+def date_line() -> bytes:
+    """The header `date` (RFC 9110, 6.6.1)."""
+    t = time.gmtime()
+    day, month = _DAYS[t.tm_wday], _MONTHS[t.tm_mon - 1]
+    text = f"{day}, {t.tm_mday:02} {month} {t.tm_year} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
+    return f"date: {text} GMT\r\n".encode()

@@ -50,8 +50,9 @@ class NativeCode:
         self.transform = holding.transform
         self.transform.argtypes = [_POINTER, _POINTER, _COUNT]
         self.transform.restype = None
-        self.predict_line = holding.predict_line
-        self.predict_line.argtypes = [_POINTER, ctypes.c_char_p, _COUNT, _POINTER]
+        # without argtypes, which take as long as the rest of a call: for a NativeForest's pointer, bytes and an int
+        self.predict_line, self.predict_value = holding.predict_line, holding.predict_value
+        self.predict_value.restype = ctypes.c_double
 
     def read_numbers(self, table: bytes, width: int) -> NDArray[np.float64] | None:
         """(rows, width): the table's numbers as float() reads them, NaN where a cell is empty.

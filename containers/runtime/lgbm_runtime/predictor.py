@@ -12,7 +12,7 @@ import numpy as np
 
 from lgbm_runtime.booster import PREDICTION, LightgbmBooster
 from lgbm_runtime.decoding import decode, is_plain_csv
-from lgbm_runtime.encoding import encode, negotiate
+from lgbm_runtime.encoding import encoder, negotiate
 from lgbm_runtime.errors import ModelError, SchemaError
 from lgbm_runtime.outputs import BINARY, MULTICLASS, compute, outputs_of, requested_output
 from lgbm_runtime.schema import Feature, Schema
@@ -75,23 +75,26 @@ class Predictor:
         The arguments are its body and the headers Content-Type, Accept and X-Amzn-SageMaker-Custom-Attributes. A level
         that the schema does not know is treated as missing; the log and the answer's attributes say so.
         """
-        return self.answerer(content_type, accept, attributes)(body)
+        return Answer(*self.answerer(content_type, accept, attributes)(body))
 
-    def answerer(self, content_type: str | None, accept: str | None, attributes: str) -> Callable[[bytes], Answer]:
+    def answerer(
+        self, content_type: str | None, accept: str | None, attributes: str
+    ) -> Callable[[bytes], tuple[bytes, str, str]]:
         """`invoke` for bodies that come with these headers. Raises InvocationError, and what it returns does, too."""
         media_type = negotiate(accept)
         output = requested_output(attributes, self.outputs)
+        predict_line, written = self._booster.predict_line, encoder(media_type)
 
-        def answer(body: bytes) -> Answer:
+        def answer(body: bytes) -> tuple[bytes, str, str]:
             decoded = decode(body, content_type, self.schema)
             values = compute(self._booster, decoded.matrix, output, self.schema.classes)
-            return Answer(encode(values, media_type), media_type, self._say_unseen(decoded.unseen))
+            return written(values), media_type, self._say_unseen(decoded.unseen)
 
-        def answer_line(body: bytes) -> Answer:
-            values = self._booster.predict_line(body)
+        def answer_line(body: bytes) -> tuple[bytes, str, str]:
+            values = predict_line(body)
             if values is None:
                 return answer(body)
-            return Answer(encode(values if len(values) == 1 else [values], media_type), media_type)
+            return written(values if len(values) == 1 else [values]), media_type, ""
 
         is_plain = output == PREDICTION and self._is_numeric and is_plain_csv(content_type)
         return answer_line if is_plain else answer

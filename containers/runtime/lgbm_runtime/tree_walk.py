@@ -55,8 +55,8 @@ class TreeWalk:
             width,
             *transformation,
         )
-        self._address = ctypes.addressof(self._native_forest)
-        self._predictions = ctypes.c_double * classes
+        self._pointer = ctypes.c_void_p(ctypes.addressof(self._native_forest))
+        self._values = ctypes.c_double * classes
 
     @staticmethod
     def of(native: NativeCode, text: str, header: Mapping[str, str], width: int) -> TreeWalk | None:
@@ -82,16 +82,22 @@ class TreeWalk:
     def predict(self, matrix: NDArray[np.float64], *, raw: bool) -> NDArray[np.float64]:
         """(rows, classes) for C-contiguous (rows, features), computed in the calling thread."""
         scores = np.empty((len(matrix), self._classes))
-        if not self._native.score_rows(self._address, matrix.ctypes.data, len(matrix), scores.ctypes.data):
+        if not self._native.score_rows(self._pointer, matrix.ctypes.data, len(matrix), scores.ctypes.data):
             raise MemoryError
         if not raw and self._is_transformed:
-            self._native.transform(self._address, scores.ctypes.data, len(scores))
+            self._native.transform(self._pointer, scores.ctypes.data, len(scores))
         return scores
 
     def predict_line(self, line: bytes) -> list[float] | None:
-        """A prediction a class for a line of CSV; None where it is something else than numbers and empty cells."""
-        values = self._predictions()
-        return values[:] if self._native.predict_line(self._address, line, len(line), values) else None
+        """A prediction a class for a line of CSV; None where it is something else than numbers and empty cells.
+
+        None, too, where a model of one class predicts NaN.
+        """
+        if self._classes == 1:
+            value = self._native.predict_value(self._pointer, line, len(line))
+            return [value] if value == value else None  # noqa: PLR0124 - not NaN, without another call
+        values = self._values()
+        return values[:] if self._native.predict_line(self._pointer, line, len(line), values) else None
 
 
 def _transformation(objective: str) -> _Transformation | None:

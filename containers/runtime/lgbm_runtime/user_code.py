@@ -177,7 +177,9 @@ class InferenceCode:
                 result = encode(rows_of(prediction), media_type)
         return answer_of(result, media_type, own_context.attributes or said)
 
-    def answerer(self, content_type: str | None, accept: str | None, attributes: str) -> Callable[[bytes], Answer]:
+    def answerer(
+        self, content_type: str | None, accept: str | None, attributes: str
+    ) -> Callable[[bytes], tuple[bytes, str, str]]:
         """`invoke` for bodies that come with these headers."""
         return lambda body: self.invoke(body, content_type, accept, attributes)
 

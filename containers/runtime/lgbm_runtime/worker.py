@@ -67,7 +67,7 @@ class Worker:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            self._site.close_expired()
+            self._site.tick()
 
     async def _drain(self, acceptor: Acceptor) -> None:
         """Answers what has been sent, on old connections and on those that still wait to be accepted, then closes."""

@@ -177,7 +177,7 @@ void transform(const Forest *forest, double *scores, int64_t count) {
 /* The predictions[classes] for a line of CSV, which ends with LF, CRLF or nothing, and then a NUL.
  *
  * Returns 1, or 0 where it is something else than read_numbers reads. For one thread at a time. */
-int predict_line(const Forest *forest, const char *text, int64_t length, double *predictions) {
+int predict_line(const Forest *forest, const char *text, int length, double *predictions) {
     if (length > 0 && text[length - 1] == '\n')
         length -= 1 + (length > 1 && text[length - 2] == '\r');
     if (!read_numbers(text, length, 1, forest->width, forest->row))
@@ -186,4 +186,10 @@ int predict_line(const Forest *forest, const char *text, int64_t length, double 
     score_row(forest, forest->row, predictions);
     transform(forest, predictions, 1);
     return 1;
+}
+
+/* As predict_line for a model of one class; NaN where that returns 0. */
+double predict_value(const Forest *forest, const char *text, int length) {
+    double prediction;
+    return predict_line(forest, text, length, &prediction) ? prediction : NAN;
 }
