@@ -88,7 +88,7 @@ _ANSWERS = (
     ),
     _link(
         f"{_RUNTIME}/predictor.py",
-        "def invoke(",
+        "def answerer(",
         "predictor.py",
         "ours: decoding.py, booster.py and outputs.py, encoding.py stand for input_fn, predict_fn and output_fn",
     ),
