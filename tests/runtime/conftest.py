@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lgbm_runtime.native_code import VARIABLE, native_code
+from tests.runtime.served import LIMITS, Served
 from tests.runtime.test_predictor import make_model
 from tests.runtime.test_schema import DOCUMENT
 
@@ -49,3 +50,10 @@ def write(model_path: Path) -> Iterator[Write]:
     yield write_code
     sys.path[:] = path_before
     sys.modules.pop("inference", None)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    one = Served(LIMITS)
+    yield one
+    one.close()

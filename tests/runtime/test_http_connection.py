@@ -2,92 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
 import pytest
-import uvloop
 
 from lgbm_runtime.decoding import MAX_BODY_BYTES
-from lgbm_runtime.http_connection import Connection, Limits, Site
-from lgbm_runtime.http_messages import Handler, Head, Response, response_start
 from tests.contract.test_http import read_answers
-
-LIMITS = Limits(idle_seconds=0.4, request_seconds=0.8, discard_seconds=0.3)
-
-
-class Echo:
-    """Answers with the request's body; with /slow in a thread, after `released`; with /large as much as it says."""
-
-    def __init__(self) -> None:
-        self.released = threading.Event()
-        self.seen: list[Head] = []
-
-    def handler(self, head: Head) -> Handler:
-        def handle(body: bytes) -> Response | Callable[[], Response]:
-            self.seen.append(head)
-            if head.url == b"/large":
-                return response_start(200), b"x" * int(body)
-            response = response_start(200, "text/plain"), body
-            return self._waiting(response) if head.url == b"/slow" else response
-
-        return handle
-
-    def _waiting(self, response: Response) -> Callable[[], Response]:
-        def wait() -> Response:
-            assert self.released.wait(10)
-            return response
-
-        return wait
-
-
-class Served:
-    """A site on a loopback port, in a thread of its own."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.echo = Echo()
-        self.site = Site(self.echo, ThreadPoolExecutor(1), limits)
-        self._loop = uvloop.new_event_loop()
-        self._stop = asyncio.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
-        self._thread.start()
-
-    async def _serve(self) -> None:
-        server = await self._loop.create_server(lambda: Connection(self.site, self._loop), sock=self._listener)
-        while not self._stop.is_set():
-            self.site.tick()
-            await asyncio.sleep(0.02)
-        server.close()
-        for connection in list(self.site.connections):
-            connection.transport.abort()
-        while self.site.connections:  # noqa: ASYNC110 - a set has no event for "empty"
-            await asyncio.sleep(0.01)
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(self._listener.getsockname(), timeout=10)
-
-    def close(self) -> None:
-        self.echo.released.set()
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-        self.site.executor.shutdown()
-        self._loop.close()
-
-
-@pytest.fixture
-def served() -> Iterator[Served]:
-    one = Served(LIMITS)
-    yield one
-    one.close()
-
-
-def request(body: bytes = b"", path: bytes = b"/", method: bytes = b"POST", more: bytes = b"") -> bytes:
-    return b"%b %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%b\r\n%b" % (method, path, len(body), more, body)
+from tests.runtime.served import LIMITS, Served, request
 
 
 def seconds_to_end(connection: socket.socket) -> float:
@@ -253,59 +177,6 @@ def test_head_has_no_body(served: Served) -> None:
         while b"second" not in text:
             text += connection.recv(1000)
     assert b"content-length: 3\r\n\r\nHTTP/1.1 200 OK" in text
-
-
-def test_head_that_is_known_is_not_parsed_again_and_answered_the_same(served: Served) -> None:
-    with served.connect() as connection, served.connect() as another:
-        for one in (connection, another, connection):
-            for body in (b"abc", b"def"):
-                one.sendall(request(body))
-                assert read_answers(one, 1) == [(200, body)]
-    heads = {id(head) for head in served.echo.seen}
-    assert (len(served.echo.seen), len(heads)) == (6, 1)
-
-
-@pytest.mark.parametrize("size", [1, 7, 70, 71, 72, 75, 150])
-def test_known_head_changes_nothing_wherever_the_bytes_are_cut(size: int, served: Served) -> None:
-    # a body that is itself a request whose head is known
-    within = request(request(b"abc"))
-    text = request(b"abc") + within + request(b"ab") + request(b"abc") * 2 + request(b"", b"/ping", b"GET")
-    with served.connect() as connection:
-        connection.sendall(request(b"abc"))
-        read_answers(connection, 1)
-        for at in range(0, len(text), size):
-            connection.sendall(text[at : at + size])
-            time.sleep(0.002)
-        bodies = [body for _, body in read_answers(connection, 6)]
-    assert bodies == [b"abc", request(b"abc"), b"ab", b"abc", b"abc", b""]
-
-
-def test_known_head_within_a_body_is_the_body(served: Served) -> None:
-    with served.connect() as connection:
-        connection.sendall(request(b"abc"))
-        read_answers(connection, 1)
-        head, body = request(request(b"abc")).split(b"\r\n\r\n", 1)
-        for part in (head + b"\r\n\r\n", body):
-            connection.sendall(part)
-            time.sleep(0.05)
-        assert read_answers(connection, 1) == [(200, body)]
-
-
-def test_known_head_has_the_same_limits(served: Served) -> None:
-    with served.connect() as connection:
-        connection.sendall(request(b"abc"))
-        assert read_answers(connection, 1) == [(200, b"abc")]
-        connection.sendall(request(b"abc")[:-1])
-        assert read_answers(connection, 1)[0][0] == 408
-
-
-def test_known_head_that_closes_the_connection_does_so_again(served: Served) -> None:
-    text = request(b"abc", more=b"Connection: close\r\n")
-    for _ in range(2):
-        with served.connect() as connection:
-            connection.sendall(text)
-            assert read_answers(connection, 1) == [(200, b"abc")]
-            assert connection.recv(1) == b""
 
 
 def test_date_is_now(served: Served) -> None:

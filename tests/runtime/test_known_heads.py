@@ -1,11 +1,15 @@
-"""Which heads are known again, and how many."""
+"""Which heads are known again, and that it makes no difference to the answers."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 
 from lgbm_runtime.http_messages import Head
 from lgbm_runtime.known_heads import KnownHeads
+from tests.contract.test_http import read_answers
+from tests.runtime.served import Served, request
 
 
 def sent(body: bytes, *lines: bytes) -> tuple[bytes, Head]:
@@ -58,3 +62,56 @@ def test_clients_whose_heads_always_differ_take_little_memory() -> None:
     known = sum(heads.find(sent(b"1,2\n", b"Trace: %d" % number)[0]) is not None for number in range(10_000))
     assert 0 < known <= 256
     assert heads.find(sent(b"1,2\n", b"Trace: 9999")[0]) is not None
+
+
+def test_head_that_is_known_is_not_parsed_again_and_answered_the_same(served: Served) -> None:
+    with served.connect() as connection, served.connect() as another:
+        for one in (connection, another, connection):
+            for body in (b"abc", b"def"):
+                one.sendall(request(body))
+                assert read_answers(one, 1) == [(200, body)]
+    heads = {id(head) for head in served.echo.seen}
+    assert (len(served.echo.seen), len(heads)) == (6, 1)
+
+
+@pytest.mark.parametrize("size", [1, 7, 70, 71, 72, 75, 150])
+def test_known_head_changes_nothing_wherever_the_bytes_are_cut(size: int, served: Served) -> None:
+    # a body that is itself a request whose head is known
+    within = request(request(b"abc"))
+    text = request(b"abc") + within + request(b"ab") + request(b"abc") * 2 + request(b"", b"/ping", b"GET")
+    with served.connect() as connection:
+        connection.sendall(request(b"abc"))
+        read_answers(connection, 1)
+        for at in range(0, len(text), size):
+            connection.sendall(text[at : at + size])
+            time.sleep(0.002)
+        bodies = [body for _, body in read_answers(connection, 6)]
+    assert bodies == [b"abc", request(b"abc"), b"ab", b"abc", b"abc", b""]
+
+
+def test_known_head_within_a_body_is_the_body(served: Served) -> None:
+    with served.connect() as connection:
+        connection.sendall(request(b"abc"))
+        read_answers(connection, 1)
+        head, body = request(request(b"abc")).split(b"\r\n\r\n", 1)
+        for part in (head + b"\r\n\r\n", body):
+            connection.sendall(part)
+            time.sleep(0.05)
+        assert read_answers(connection, 1) == [(200, body)]
+
+
+def test_known_head_has_the_same_limits(served: Served) -> None:
+    with served.connect() as connection:
+        connection.sendall(request(b"abc"))
+        assert read_answers(connection, 1) == [(200, b"abc")]
+        connection.sendall(request(b"abc")[:-1])
+        assert read_answers(connection, 1)[0][0] == 408
+
+
+def test_known_head_that_closes_the_connection_does_so_again(served: Served) -> None:
+    text = request(b"abc", more=b"Connection: close\r\n")
+    for _ in range(2):
+        with served.connect() as connection:
+            connection.sendall(text)
+            assert read_answers(connection, 1) == [(200, b"abc")]
+            assert connection.recv(1) == b""

@@ -46,7 +46,11 @@ class Limits:
 
 @dataclass
 class Site:
-    """What the connections of a worker share; `draining`: it is about to end, and each answer closes its connection."""
+    """What the connections of a worker share; `draining`: it is about to end, and each answer closes its connection.
+
+    `date` is that header's line, and `idle_deadline` when a connection that falls idle now is to be closed, both as of
+    the last `tick`.
+    """
 
     application: Application
     executor: Executor
@@ -266,10 +270,7 @@ class Connection(asyncio.Protocol):
         with_body = head is None or head.method != b"HEAD"
         self.transport.write(encoded(response, self._site.date, with_body=with_body, closes=closes))
         if not closes:
-            if self._receiving:
-                self._await_next()
-            else:
-                self.deadline = self._site.idle_deadline
+            self._await_next()
             return
         self._waiting.clear()
         self._discarding = True
@@ -280,5 +281,5 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _await_next(self) -> None:
-        limits = self._site.limits
-        self.deadline = time.monotonic() + (limits.request_seconds if self._receiving else limits.idle_seconds)
+        site = self._site
+        self.deadline = time.monotonic() + site.limits.request_seconds if self._receiving else site.idle_deadline
