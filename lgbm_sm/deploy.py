@@ -63,7 +63,7 @@ def deploy(
         unpack(endpoint.root_path, artifact_path, plan.code)
         server = backend.start_serving(endpoint, plan.code.environment)
         reporter.trace(f"{server.url}, log: {endpoint.log_path}")
-        _wait_until_ready(endpoint, server, backend, timeout_seconds)
+        wait_until_ready(endpoint, server, backend, timeout_seconds)
     except (LgbmSmError, KeyboardInterrupt):
         delete(endpoint, record, backend)
         raise
@@ -91,12 +91,25 @@ def unpack(root_path: Path, artifact_path: Path, code: ModelCode) -> None:
         raise EndpointError(f"{artifact_path} cannot be unpacked: {error}", "run `lgbm-sm train` again") from error
 
 
-def _wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, timeout_seconds: float) -> None:
+def wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, timeout_seconds: float) -> None:
+    """Until a ping is answered with 200 within the platform's 2 s.
+
+    A ping that is not answered in time is followed by one that is waited for twice as long. AWS's XGBoost images up to
+    1.7-1 begin with pip and the loading anew at each ping that comes before they are through with the first: on a busy
+    machine, a ping every 2 s makes more and more of them, and none ends.
+
+    Raises:
+        EndpointError: the server ended, or fails each ping.
+        TimedOutError: no such answer came in time.
+    """
     deadline = time.monotonic() + timeout_seconds
     pause_seconds = 0.02
+    patience_seconds = _PING_SECONDS
     failures = 0
-    while time.monotonic() < deadline:
-        status = _ping(server.url)
+    while (asked_at := time.monotonic()) < deadline:
+        status = _ping(server.url, min(patience_seconds, deadline - asked_at))
+        is_late = time.monotonic() - asked_at > _PING_SECONDS
+        patience_seconds = 2 * patience_seconds if is_late and status is None else _PING_SECONDS
         failures = failures + 1 if status == http.client.INTERNAL_SERVER_ERROR else 0
         # asked after the ping: what answered was the server, and no other program that has its port by now
         ending = server.ending()
@@ -107,7 +120,7 @@ def _wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, time
                 f"its log ends:{last_log_lines(endpoint, backend)}",
                 "mend what the log names, then run `lgbm-sm deploy` again",
             )
-        if status == http.client.OK:
+        if status == http.client.OK and not is_late:
             return
         if failures == _MOST_FAILURES:
             raise EndpointError(
@@ -118,17 +131,17 @@ def _wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, time
         time.sleep(pause_seconds)
         pause_seconds = min(1.5 * pause_seconds, _LONGEST_PAUSE_SECONDS)
     raise TimedOutError(
-        f"endpoint {endpoint.name} did not answer /ping within {timeout_seconds:g} s; "
+        f"endpoint {endpoint.name} answered no /ping with 200 within the platform's 2 s, in {timeout_seconds:g} s; "
         f"its log ends:{last_log_lines(endpoint, backend)}",
         "mend what the log names, or raise endpoint.startup_timeout_seconds",
     )
 
 
-def _ping(url: str) -> int | None:
-    """The status of `GET /ping`; None where none comes within the platform's 2 s."""
+def _ping(url: str, seconds: float) -> int | None:
+    """The status of `GET /ping`; None where none comes in so many seconds."""
     if not url:  # a server that ended before it had a port
         return None
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=_PING_SECONDS)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=seconds)
     try:
         connection.request("GET", "/ping")
         return connection.getresponse().status

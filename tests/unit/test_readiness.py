@@ -1,0 +1,84 @@
+"""When a server counts as being in service."""
+
+import threading
+import time
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from lgbm_sm.backends import Ending
+from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.deploy import wait_until_ready
+from lgbm_sm.entries import Endpoint, Place
+from lgbm_sm.errors import TimedOutError
+
+
+class LateServer(ThreadingHTTPServer):
+    """Answers pings with 200: those that come in the first `loading` seconds at the end of them, each after `delay`."""
+
+    daemon_threads = True
+
+    def __init__(self, loading: float = 0, delay: float = 0) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.loaded_at = time.monotonic() + loading
+        self.delay = delay
+        self.pings = self.most_at_once = self._at_once = 0
+        self._lock = threading.Lock()
+
+    def ending(self) -> Ending | None:
+        return None
+
+    def load(self) -> None:
+        """What a ping waits for."""
+        with self._lock:
+            self.pings += 1
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        time.sleep(max(0.0, self.loaded_at - time.monotonic()) + self.delay)
+        with self._lock:
+            self._at_once -= 1
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: LateServer
+
+    def do_GET(self) -> None:
+        self.server.load()
+        self.send_response(200)
+        self.end_headers()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Not to the tests' output."""
+
+
+def wait_for(server: LateServer, tmp_path: Path, seconds: float) -> None:
+    """Wait for the server's readiness, so many seconds at most."""
+    now = datetime.now(UTC)
+    endpoint = Endpoint(
+        name="late", project="p", place=Place.PROCESS, created_at=now, folder=tmp_path, training_job="job"
+    )
+    endpoint.log_path.write_text("loading\n")
+    thread = threading.Thread(target=server.serve_forever, args=[0.01])
+    thread.start()
+    try:
+        wait_until_ready(endpoint, server, ProcessBackend(tmp_path, {}), seconds)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_pings_do_not_pile_up_on_a_server_that_is_late(tmp_path: Path) -> None:
+    """AWS's image 1.5-1 runs pip once more for each: with a ping every 2 s, no end would come on a busy machine."""
+    server = LateServer(loading=5)
+    wait_for(server, tmp_path, 30)
+    assert server.most_at_once == 2
+    assert server.pings == 3
+
+
+def test_answer_that_the_platform_would_not_wait_for_does_not_count(tmp_path: Path) -> None:
+    with pytest.raises(TimedOutError, match="answered no /ping with 200 within the platform's 2 s, in 5 s; its log"):
+        wait_for(LateServer(delay=2.2), tmp_path, 5)
