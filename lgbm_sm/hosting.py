@@ -223,12 +223,12 @@ def _delete_replaced(deployment: Deployment) -> None:
 
 
 def _delete_parts(deployment: Deployment, names: set[str]) -> None:
-    """Configs, then the models in them, then their artifacts."""
+    """Artifacts first: they are known by the models and configs on record, and so to the next deployment too."""
+    for left in deployment.objects.delete_outdated([f"{ARTIFACTS_FOLDER}{name}/" for name in names]):
+        deployment.reporter.warn(f"{left} is left")
     for part in deployment.record.endpoint_parts(deployment.endpoint.name):
         if part.name in names:
             delete_from_aws(part, deployment.record, deployment.backend.accounts)
-    for left in deployment.objects.delete_outdated([f"{ARTIFACTS_FOLDER}{name}/" for name in names]):
-        deployment.reporter.warn(f"{left} is left")
 
 
 def delete_endpoint(

@@ -19,6 +19,7 @@ from tests.cloud.roles import ROLE, make_role
 
 DEFAULT_BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 PREFIX = "demo_lightgbm"
+ROW = b"0.00632,18.0,2.31,0.0,0.538,6.575,65.2,4.09,1.0,296.0,15.3,396.9,4.98"
 BOOSTING_ROUNDS = 3
 # what tests of failures leave in place, since no instance is billed for it and to push takes long
 PUSHED = ("--keep", "images,pushed-images,repositories")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.projects import PREFIX, PUSHED, billed, numbers, result
+from tests.cloud.projects import PREFIX, PUSHED, ROW, billed, numbers, result
 from tests.cloud.pushed import Project, code
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -18,7 +18,6 @@ DOUBLE = """
     def predict_fn(data, model):
         return 2 * model.predict(data)
 """
-ROW = b"0.00632,18.0,2.31,0.0,0.538,6.575,65.2,4.09,1.0,296.0,15.3,396.9,4.98"
 
 
 @contextmanager

@@ -15,8 +15,9 @@ import pytest
 
 from tests.cli.forked import ForkServer
 from tests.cloud.emulator import Call, ConnectionBrokenError, Moment
-from tests.cloud.projects import DEFAULT_BUCKET, PUSHED, billed
+from tests.cloud.projects import DEFAULT_BUCKET, PUSHED, ROW, billed
 from tests.cloud.pushed import Project
+from tests.contract.serving import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -106,6 +107,26 @@ def test_cleanup_finds_what_a_killed_deploy_leaves(project: Project) -> None:
         *("s3:PutObject", "sagemaker:CreateModel", "sagemaker:CreateEndpointConfig", "sagemaker:CreateEndpoint"),
         "write",
     }
+
+
+def test_a_killed_update_leaves_the_endpoint_serving(project: Project) -> None:
+    """The old model or the new one; the next deployment takes away what the killed one has left of either."""
+    project.deploy()
+    [endpoint] = project.aws.hosting.endpoints.values()
+    runtime, killed_at = project.aws.client("sagemaker-runtime"), []
+    for at in killed(project, "deploy", *project.of_the_model("deploy")):
+        killed_at.append(at)
+        answer = runtime.invoke_endpoint(EndpointName=endpoint.name, Body=ROW, ContentType="text/csv")
+        assert float(answer["Body"].read()), at
+        wait_until(lambda: endpoint.description()["EndpointStatus"] == "InService")
+    assert kinds(killed_at) == {
+        *("s3:PutObject", "sagemaker:CreateModel", "sagemaker:CreateEndpointConfig", "sagemaker:UpdateEndpoint"),
+        *("sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel", "s3:DeleteObjects", "write"),
+    }
+    assert [len(parts) for parts in (project.aws.hosting.models, project.aws.hosting.configs)] == [1, 1]
+    assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
+    clean_up(project)
+    assert list((project.lgbm_sm.folder / ".lgbm-sm").glob("*/*")) == []
 
 
 @pytest.mark.parametrize("change", ["call", "write"])
