@@ -10,6 +10,8 @@
 
 PYTHON =
 ARGS =
+PART = files
+SEED = 1
 
 python := .venv/bin/python
 lgbm_sm := $(python) -m lgbm_sm
@@ -21,7 +23,7 @@ parallel := -n 4 --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help set-up run prepare-data build push train deploy predict status logs cleanup config doctor policy explain \
-        test quick lint format coverage bench docs lock wheel clean FORCE
+        test quick soak lint format coverage bench docs lock wheel clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +81,10 @@ test: lint ## every check and every test
 
 quick: set-up ## the tests that take no more than a second or two each, without containers
 	$(python) -m pytest $(parallel) -m 'not slow and not docker' $(ARGS)
+
+# PART=files kills commands and damages files (under 40 minutes); a run that was broken off resumes, tests/soak/README.md
+soak: set-up ## long random tests: make soak PART=files SEED=1
+	$(python) -m pytest -n 3 --soak '$(PART)' --soak-seed '$(SEED)' $(ARGS)
 
 # The program in the image is checked once more against the oldest Python that it runs on.
 # import-linter has no `python -m` of its own, and a script in .venv/bin breaks in a folder with a quote in its name

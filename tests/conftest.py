@@ -8,6 +8,7 @@ from hypothesis import settings
 
 from lgbm_sm.backends.native_code import VARIABLE, native_code_path
 from tests.cli.forked import fork_server  # noqa: F401 - a fixture
+from tests.soak.progress import parts_of, resumed
 
 # what a developer's shell, a CI service or the make that runs the suite sets would change what the commands do
 _FOREIGN = (
@@ -41,12 +42,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--run-aws", action="store_true", help="also run what calls a real AWS account, which costs money there"
     )
+    parser.addoption("--soak", metavar="PART", help="run the long tests of this part instead of the suite; tests/soak")
+    parser.addoption("--soak-seed", type=int, default=1, metavar="SEED", help="what they draw at random (default: 1)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    part = config.getoption("--soak")
+    if part:
+        config.pluginmanager.register(resumed(part, config.getoption("--soak-seed")), "soak_progress")
+
+
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """Of everything that a test of the soak draws at random."""
+    return int(request.config.getoption("--soak-seed"))
 
 
 @pytest.hookimpl(trylast=True)  # the folders' own give tests their groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without `--run-aws` no test of a real account is run, nor counted as one that was left out."""
-    deselected = [] if config.getoption("--run-aws") else [item for item in items if item.get_closest_marker("aws")]
+    """Without `--run-aws` or `--soak` no test of a real account or of the soak is run, nor counted as left out."""
+    deselected = [
+        item
+        for item in items
+        if (item.get_closest_marker("aws") and not config.getoption("--run-aws"))
+        or (parts_of(item) and not config.getoption("--soak"))
+    ]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item not in deselected]
