@@ -3,8 +3,9 @@
 Usage: python fork_server.py
 
 A request is a line of JSON on stdin: `arguments`, `folder`, `environment` (all of it), `output` (a path for stdout and
-one for stderr), and where `kill` says so (a number and `before` or `after`), SIGKILL at that write of the record. The
-answers are lines of JSON on stdout: the `pid` as soon as there is one, then the `code` as subprocess gives it.
+one for stderr), and where `kill` says so (a number and `before` or `after`), SIGKILL at that write of the record; or at
+the `moment` that tests/soak/moments.py describes. The answers are lines of JSON on stdout: the `pid` as soon as there is
+one, then the `code` as subprocess gives it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, NoReturn
 
 from lgbm_sm.cli import main
 from tests.cli.kill_at_write import kill_at_write
+from tests.soak.moments import watch
 
 # what the commands import when they need it
 MODULES = (
@@ -41,6 +43,8 @@ def run(request: dict[str, Any]) -> NoReturn:
     sys.argv[1:] = request["arguments"]
     if request.get("kill"):
         kill_at_write(*request["kill"])
+    if request.get("moment"):
+        watch(request["moment"])
     try:
         main()
     except SystemExit as ended:

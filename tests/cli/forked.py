@@ -17,6 +17,7 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 from tests.contract.serving import wait_until
+from tests.soak.moments import Moment
 
 DRIVER = Path(__file__).with_name("fork_server.py")
 ROOT = Path(__file__).parents[2]
@@ -87,8 +88,10 @@ class ForkedCommandLine(CommandLine):
         )
         return finished
 
-    def run(self, *arguments: str, kill: tuple[int, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Whatever its exit code; with `kill`, SIGKILLed before or after so many writes of the record."""
+    def run(
+        self, *arguments: str, kill: tuple[int, str] | None = None, moment: Moment | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run to the end, or until the `kill`: before or after so many writes of the record; or until the `moment`."""
         assert self.server is not None
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder, name) for name in ("stdout", "stderr")]
@@ -99,6 +102,7 @@ class ForkedCommandLine(CommandLine):
                     "environment": os.environ | self.environment,
                     "output": [str(path) for path in paths],
                     "kill": kill,
+                    "moment": moment,
                 }
             )
             stdout, stderr = (path.read_text() for path in paths)

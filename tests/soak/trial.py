@@ -1,0 +1,193 @@
+"""One trial: a project in one of its layouts, a command that is killed, the next command, and cleanup."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from tests.soak.moments import Moment
+from tests.soak.user import User, answer_of, said
+
+Command = tuple[str, ...]
+Measured = Mapping[Command, tuple[float, int]]
+"""How many seconds a command takes, and how many events it has."""
+
+LAYOUTS = ("normal", "moved", "copied", "linked", "linked inside")
+# each stage, and the commands that lead there from an empty project
+STAGES: tuple[tuple[Command, ...], ...] = (
+    (),
+    (("prepare-data",),),
+    (("prepare-data",), ("train",)),
+    (("run", "--keep"),),
+)
+# the stage from which a command succeeds; in this order each succeeds after those before it
+COMMANDS: dict[Command, int] = {
+    ("prepare-data", "--set", "data.random_state=7"): 0,
+    ("prepare-data",): 0,
+    ("train",): 1,
+    ("deploy",): 2,
+    ("predict", "--to", "../results/prices.csv"): 3,
+    ("status",): 0,
+    ("run", "--keep"): 0,
+    ("run",): 0,
+    ("cleanup", "--yes", "--keep", "training-jobs"): 0,
+    ("cleanup", "--yes"): 0,
+}
+# what a user may do next, whatever was killed
+NEXT: tuple[Command, ...] = (("status",), ("run",), ("run", "--keep"), ("prepare-data",), ("cleanup", "--yes"))
+# a folder's name in everyday life
+NEW_NAMES = ("renamed", "with spaces in it", "häuser é", "it's $HOME", "sub/deeper")
+_EXIT_CODES = (-9, *range(2, 12))
+
+
+def measure(user: User) -> Measured:
+    """Run each command once, in a project of its own."""
+    user.succeeds("status")  # the first one waits for the imports
+    measured = {}
+    for command in COMMANDS:
+        path = user.folder / "count"
+        began = time.monotonic()
+        ended = user.run(*command, moment={"count": str(path)})
+        assert ended.returncode == 0, said(ended)
+        measured[command] = time.monotonic() - began, int(path.read_text())
+    return measured
+
+
+@dataclass
+class Trial:
+    """What one seed draws, in the folder of one user. `kills` counts the commands that did not come to their end."""
+
+    user: User
+    draw: Random
+    measured: Measured
+    kills: int = 0
+
+    def run(self, layout: str) -> None:
+        """The trial from its beginning to its end.
+
+        Raises AssertionError as soon as something of the user's is lost, or something of ours is left.
+        """
+        stage = self.draw.randrange(len(STAGES))
+        if layout == "linked":
+            self._reach_through_a_link()
+        for command in STAGES[stage]:
+            self.user.succeeds(*command)
+        if layout == "linked inside":
+            self.user.link_jobs()
+        command = self.draw.choice([command for command, needed in COMMANDS.items() if needed <= stage])
+        if layout == "copied":
+            self._copied(command)
+            return
+        moves_first = self.draw.random() < 0.5
+        if layout == "moved" and moves_first:
+            self._move()
+        self.kill(command)
+        if layout == "moved" and not moves_first:
+            self._move()
+        self.user.succeeds(*self.draw.choice([*NEXT, command] if command[0] != "cleanup" else NEXT))
+        self.user.loses_nothing()
+        self._clean_up()
+
+    def kill(self, command: Command, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command, which most often does not come to its end; what is the user's is then as it was."""
+        seconds, events = self.measured.get(command, (1.0, 30))
+        moment: Moment = {"seconds": self.draw.uniform(0, seconds)}
+        if self.draw.random() < 0.5:
+            moment = {"event": self.draw.randint(1, events)}
+        ended = self.user.run(*command, folder=folder, moment=moment)
+        print(f"killed: {shlex.join(command)} {moment}\n{said(ended)}")
+        assert ended.returncode in (0, *_EXIT_CODES), said(ended)
+        self.kills += ended.returncode == -9
+        self.user.loses_nothing()
+        return ended
+
+    def _clean_up(self) -> None:
+        ended = self.user.run("cleanup", "--yes")
+        links = [link for parent in ("jobs", "endpoints") for link in (self.user.work_path / parent).glob("*-2024")]
+        if links and ended.returncode:
+            # the user's links are not ours to delete: cleanup may ask for them to be taken away
+            assert any(link.name in ended.stderr for link in links), said(ended)
+        for link in links:
+            link.unlink()
+        self.user.loses_nothing()
+        self.user.succeeds("cleanup", "--yes")
+        self.user.loses_nothing()
+        self.user.has_nothing_of_ours()
+
+    def _move(self) -> None:
+        to = self.user.folder / self.draw.choice(NEW_NAMES)
+        to.parent.mkdir(exist_ok=True)
+        self.user.project.rename(to)
+        self.user.project = to
+
+    def _reach_through_a_link(self) -> None:
+        """The project, its configuration, its work folder or its data are reached through a symbolic link."""
+        link = self.user.folder / "link"
+        match self.draw.choice(("project", "config", ".lgbm-sm", "data")):
+            case "project":
+                link.symlink_to(self.user.project)
+                self.user.project = link
+            case "config":
+                link.symlink_to(self.user.project)
+                self.user.options = ("--config", str(link / "config.yaml"))
+            case ".lgbm-sm":
+                link.mkdir()
+                self.user.work_path.symlink_to(link)
+            case _:
+                (self.user.project / "data").rename(link)
+                (self.user.project / "data").symlink_to(link)
+        self.user.remember()
+
+    def _copied(self, command: Command) -> None:
+        """What is done in a copy leaves the original's endpoint alone; with an identity of its own it is a project."""
+        original = self.user.endpoint()
+        answer = answer_of(original["remark"]) if original else b""
+        copy = self.user.folder / "copy"
+        if self.draw.random() < 0.5:
+            # in the middle of things
+            self.kill(command)
+            original = self.user.endpoint()
+            answer = answer_of(original["remark"]) if original else b""
+        subprocess.run(["cp", "-a", str(self.user.project), str(copy)], check=True)
+
+        def is_untouched() -> None:
+            self.user.loses_nothing()
+            self.user.loses_nothing(copy)
+            if original:
+                assert answer_of(original["remark"]) == answer
+
+        if command[0] not in ("status", "predict"):
+            self.kill(command, copy)
+            is_untouched()
+            refused = self.user.run(*command, folder=copy)
+            assert refused.returncode, f"a copy is no reason to refuse: {said(refused)}"
+            for folder in (self.user.project, copy):
+                assert str(folder) in refused.stderr, said(refused)
+        else:
+            refused = self.user.run("cleanup", "--yes", folder=copy)
+            assert refused.returncode, said(refused)
+        is_untouched()
+        assert "copy" in self.user.succeeds("status", folder=copy)
+        own_identity = _command_in(refused.stderr)
+        self.kill(own_identity, copy)
+        is_untouched()
+        self.user.run(*own_identity, folder=copy)
+        self.user.succeeds("run", "--keep", folder=copy)
+        is_untouched()
+        self.user.succeeds("cleanup", "--yes", folder=copy)
+        is_untouched()
+        self._clean_up()
+        self.user.has_nothing_of_ours(copy)
+
+
+def _command_in(text: str) -> Command:
+    """The command that a message shows for giving a copy its own identity."""
+    found = re.findall(r"`lgbm-sm ([^`]+)`", text)
+    assert len(found) == 1, text
+    return tuple(shlex.split(found[0]))
