@@ -44,6 +44,14 @@ static int scale(uint64_t digits, int exponent, double *value) {
 
 static int is_digit(char character) { return character >= '0' && character <= '9'; }
 
+/* Zeros before the first other digit of a number without a sign. */
+static int leading_zeros(const char *at) {
+    int zeros = 0;
+    for (; *at == '0' || *at == '.'; at++)
+        zeros += *at == '0';
+    return zeros;
+}
+
 /* As strtod, for decimal numbers alone; NULL where there is none, or one that is not finite. */
 static const char *read_number(const char *text, double *value) {
     const char *at = text;
@@ -51,20 +59,16 @@ static const char *read_number(const char *text, double *value) {
     if (*at == '-' || *at == '+')
         at++;
     uint64_t digits = 0;
-    int significant = 0, exponent = 0;
+    int exponent = 0;
     const char *first = at;
-    for (; is_digit(*at); at++) {
+    for (; is_digit(*at); at++)
         digits = 10 * digits + (uint64_t)(*at - '0');
-        significant += digits != 0;
-    }
     const char *end_of_digits = at;
     int count = (int)(at - first);
     if (*at == '.') {
         const char *fraction = ++at;
-        for (; is_digit(*at); at++) {
+        for (; is_digit(*at); at++)
             digits = 10 * digits + (uint64_t)(*at - '0');
-            significant += digits != 0;
-        }
         if (at - fraction > LARGEST_EXPONENT)
             return NULL;
         exponent = -(int)(at - fraction);
@@ -84,7 +88,9 @@ static const char *read_number(const char *text, double *value) {
                 power = 10 * power + (*at - '0');
         exponent += *sign == '-' ? -power : power;
     }
-    if (significant > DIGITS_IN_64_BITS || !scale(digits, exponent, value)) {
+    /* the sum says nothing about its own overflow: it wraps to any value, 0 among them */
+    int is_exact = count <= DIGITS_IN_64_BITS || count - leading_zeros(first) <= DIGITS_IN_64_BITS;
+    if (!is_exact || !scale(digits, exponent, value)) {
         char *end;
         double read = strtod(text, &end);
         /* the program may run under a locale with another decimal point */
