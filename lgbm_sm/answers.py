@@ -2,33 +2,33 @@
 
 import contextlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import UsageError
+from lgbm_sm.output_files import OutputFile, Protected
 
 
 class Answer(contextlib.AbstractContextManager["Answer"]):
-    """Takes the answers of an endpoint. A file is there only once every prediction is in it."""
+    """Takes the answers of an endpoint. A file holds them only once every prediction is in it; see OutputFile."""
 
-    def __init__(self, console: Console, accept: str | None = None, to: Path | None = None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        accept: str | None = None,
+        to: Path | None = None,
+        protected: Collection[Protected] = (),
+    ) -> None:
         self._console = console
         self._collects = console.output is OutputFormat.JSON and to is None
         if self._collects and accept not in (None, "application/json"):
             raise UsageError(f"--output json shows predictions as JSON, not as {accept}", "add --to PATH")
         self.accept = accept or ("application/json" if self._collects else "text/csv")
         self.path = to
-        self._temporary_path = to.with_name(to.name + ".tmp") if to else None
-        self._file = None
-        if self._temporary_path:
-            try:
-                self._file = self._temporary_path.open("wb")
-            except OSError as error:
-                raise UsageError(
-                    f"--to {to}: {error.strerror}", "name a file in a folder that can be written"
-                ) from error
+        self._file = OutputFile("--to", to, protected) if to else None
         self._chunks: list[bytes] = []
 
     def __enter__(self) -> Self:
@@ -37,12 +37,8 @@ class Answer(contextlib.AbstractContextManager["Answer"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._file and self._temporary_path and self.path:
-            self._file.close()
-            if error is None:
-                self._temporary_path.replace(self.path)
-            else:
-                self._temporary_path.unlink()
+        if self._file:
+            self._file.__exit__(kind, error, traceback)
 
     def write(self, chunk: bytes) -> None:
         """Take the next part of the answer."""

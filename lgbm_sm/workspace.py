@@ -15,6 +15,7 @@ from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalSection, Pattern
 from lgbm_sm.configuration.instance_types import size_of
 from lgbm_sm.entries import Place
 from lgbm_sm.inventory import Backends, Holdings
+from lgbm_sm.output_files import Protected
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record, RehearsedRecord
 
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
 class Workspace:
     """The parts, and where the configuration's relative paths start: `folder`, that of config.yaml.
 
+    `config_path` is the file that was read, if any.
     `asks_aws` and `finds_logs` say how much of AWS is looked at; see `open_workspace`.
     """
 
     config: Config
+    config_path: Path | None
     folder: Path
     containers_path: Path
     record: Record
@@ -84,6 +87,24 @@ class Workspace:
         path = self.config.container.ca_bundle
         return self.folder / path if path else None
 
+    def protected(self, *inputs: str | Path | None) -> tuple[Protected, ...]:
+        """What no option of a command may replace: the project's own files, and the command's `inputs`.
+
+        An input may also be `-`, which is stdin.
+        """
+        data = self.config.data
+        tables = {"data.file": data.file}
+        if data.files:
+            tables |= {f"data.files.{split}": getattr(data.files, split) for split in ("train", "validation", "test")}
+        paths = [Path("/dev/stdin") if one == "-" else Path(one) for one in inputs if one]
+        return (
+            *(Protected(path, "an input of the command") for path in paths),
+            *([Protected(self.config_path, "the configuration")] if self.config_path else ()),
+            *(Protected(self.folder / path, f"the table of {key}") for key, path in tables.items() if path),
+            Protected(self.data_path, "in the data folder (data.folder)"),
+            Protected(self.record.work_path, "in lgbm-sm's work folder"),
+        )
+
 
 def open_workspace(
     loaded: LoadedConfig,
@@ -109,6 +130,7 @@ def open_workspace(
     instance_types = {config.training.instance_type, config.endpoint.instance_type}
     return Workspace(
         config=config,
+        config_path=loaded.path,
         folder=folder,
         containers_path=containers_path,
         record=RehearsedRecord(work_path) if rehearsal else Record(work_path),

@@ -204,6 +204,8 @@ def predict(
     from lgbm_sm import prediction, views
     from lgbm_sm.answers import Answer
 
-    with opened_workspace(ctx) as (workspace, console), Answer(console, accept, to) as answer:
-        wanted = prediction.Prediction(file=file, content_type=content_type, accept=answer.accept, output=give)
-        views.show_invocation(console, *prediction.predict(workspace, wanted, write=answer.write), answer)
+    with opened_workspace(ctx) as (workspace, console):
+        with Answer(console, accept, to, workspace.protected(file)) as answer:
+            wanted = prediction.Prediction(file=file, content_type=content_type, accept=answer.accept, output=give)
+            summary, metrics = prediction.predict(workspace, wanted, write=answer.write)
+        views.show_invocation(console, summary, metrics, answer)

@@ -1,5 +1,6 @@
 """How much an endpoint carries: bench."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -56,11 +57,11 @@ def bench(
     from lgbm_sm import bench as loading
     from lgbm_sm import bench_view
     from lgbm_sm.load.advice import Traffic
-    from lgbm_sm.load.plot import check_plot_path, draw
+    from lgbm_sm.load.plot import draw, plot_format
     from lgbm_sm.load.steps import Schedule
+    from lgbm_sm.output_files import OutputFile
 
-    if plot:
-        check_plot_path(plot)
+    file_format = plot_format(plot) if plot else ""
     schedule = Schedule(loading.parse_concurrency(concurrency), seconds, most_requests, timeout)
     wanted = loading.Wanted(
         url=url,
@@ -73,13 +74,17 @@ def bench(
         traffic=Traffic(rate, p99_ms),
     )
     with opened_workspace(ctx) as (workspace, console):
-        target, load = loading.prepare(workspace, wanted)
-        if target.price and not yes:
-            if not can_ask():
-                raise UsageError(f"bench asks before it loads {target.name}, and nobody can answer here", "pass --yes")
-            if not console.confirm(loading.question(target, wanted)):
-                raise UsageError("not loaded, as you wish")
-        result = loading.bench(workspace, target, load, wanted)
-        if plot:
-            draw(result.steps, plot, f"{target.name}, rows a request: {load.rows:,}")
+        with OutputFile("--plot", plot, workspace.protected(file)) if plot else nullcontext() as plot_file:
+            target, load = loading.prepare(workspace, wanted)
+            if target.price and not yes:
+                if not can_ask():
+                    raise UsageError(
+                        f"bench asks before it loads {target.name}, and nobody can answer here", "pass --yes"
+                    )
+                if not console.confirm(loading.question(target, wanted)):
+                    raise UsageError("not loaded, as you wish")
+            result = loading.bench(workspace, target, load, wanted)
+            if plot_file:
+                title = f"{target.name}, rows a request: {load.rows:,}"
+                plot_file.write(draw(result.steps, title, file_format))
         bench_view.show_bench(console, result, str(plot) if plot else None)

@@ -1,5 +1,6 @@
 """Whether an image keeps the SageMaker container contract: verify."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,7 @@ def verify(
         Path | None, typer.Option(metavar="PATH", help="Also write the report there, as JUnit's XML.")
     ] = None,
 ) -> None:
+    from lgbm_sm.output_files import OutputFile
     from lgbm_sm.verification import reports
     from lgbm_sm.verification.checks import exit_code_of
     from lgbm_sm.verify import Wanted, verify_images
@@ -59,11 +61,13 @@ def verify(
         lines = reports.Lines(lambda line: console.write(f"{line}\n".encode()))
         is_text = console.output is OutputFormat.TEXT
         wanted = Wanted(image, model, request, content_type, channels, only, network, full)
-        found = verify_images(workspace, wanted, lines.tell if is_text else lambda _: None)
-        lines.flush()
+        inputs = workspace.protected(model, request, channels)
+        with OutputFile("--junit", junit, inputs) if junit else nullcontext() as file:
+            found = verify_images(workspace, wanted, lines.tell if is_text else lambda _: None)
+            lines.flush()
+            if file:
+                file.write(reports.junit_of(found, strict=strict))
         code = exit_code_of(found, strict=strict)
-        if junit:
-            junit.write_bytes(reports.junit_of(found, strict=strict))
         for report in found:
             console.step(reports.summary_of(report))
         if not is_text:

@@ -18,6 +18,7 @@ from lgbm_sm.explanation.trees import describe_tree
 from lgbm_sm.model_code import ModelCode
 from lgbm_sm.model_source import ModelSource
 from lgbm_sm.names import timestamped_name
+from lgbm_sm.output_files import refuse_protected
 from lgbm_sm.schema import CHANNELS
 from lgbm_sm.workspace import Workspace
 
@@ -34,7 +35,7 @@ class Scene:
 
 def training_scene(workspace: Workspace, image: str, tree_path: Path | None) -> Scene:
     """What `train` finds; the tree stays at `tree_path`, where one is given."""
-    with _folder(tree_path) as folder:
+    with _folder(tree_path, workspace) as folder:
         name = new_name(workspace)
         job = TrainingJob(
             name=name, project=workspace.config.project.name, place=Place.DOCKER, created_at=now(), folder=folder
@@ -58,7 +59,7 @@ def serving_scene(
     Raises:
         EndpointError: the artifact is damaged.
     """
-    with _folder(tree_path) as folder:
+    with _folder(tree_path, workspace) as folder:
         name = new_name(workspace)
         endpoint = Endpoint(
             name=name,
@@ -98,7 +99,7 @@ def _shown_folder(usual: Path, folder: Path, tree_path: Path | None) -> tuple[st
 
 
 @contextmanager
-def _folder(tree_path: Path | None) -> Iterator[Path]:
+def _folder(tree_path: Path | None, workspace: Workspace) -> Iterator[Path]:
     if tree_path is None:
         with tempfile.TemporaryDirectory(prefix="lgbm-sm-explain-") as name:
             folder = Path(name).resolve()
@@ -107,6 +108,7 @@ def _folder(tree_path: Path | None) -> Iterator[Path]:
             finally:
                 opt_ml.remove_tree(folder / "ml")  # a model's folder is read-only
         return
+    refuse_protected("--tree", tree_path, workspace.protected())
     folder = tree_path.resolve()
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"--tree {tree_path}: there is something already", "name a folder that is new or empty")

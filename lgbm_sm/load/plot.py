@@ -1,5 +1,6 @@
 """Throughput and latency over concurrency, as a PNG or SVG."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,26 +10,21 @@ from lgbm_sm.load.figures import Step
 _SUFFIXES = (".png", ".svg")
 
 
-def check_plot_path(path: Path) -> None:
-    """Refuse what cannot be written, before there is anything to plot.
+def plot_format(path: Path) -> str:
+    """The format that the suffix of a file's name stands for: png or svg.
 
     Raises:
-        UsageError: another suffix, or no such folder.
+        UsageError: another suffix.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise UsageError(
             f"--plot {path}: its suffix says neither PNG nor SVG", "name it such as bench.png or bench.svg"
         )
-    if not path.parent.is_dir():
-        raise UsageError(f"--plot {path}: there is no folder {path.parent}", "name a file in a folder that is there")
+    return path.suffix.lower().removeprefix(".")
 
 
-def draw(steps: Sequence[Step], path: Path, title: str) -> None:
-    """Draw the steps; those in which the client was the limit are hollow.
-
-    Raises:
-        UsageError: the file cannot be written.
-    """
+def draw(steps: Sequence[Step], title: str, file_format: str) -> bytes:
+    """A drawing of the steps; those in which the client was the limit are hollow."""
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure  # without pyplot, and so without a display
 
@@ -54,7 +50,6 @@ def draw(steps: Sequence[Step], path: Path, title: str) -> None:
         throughput.text(0.02, 0.9, "hollow: the client was the limit", transform=throughput.transAxes, fontsize=9)
     for axes in (throughput, latency):
         axes.grid(alpha=0.3)
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise UsageError(f"--plot {path}: {error.strerror}", "name a file that can be written") from error
+    drawing = io.BytesIO()
+    figure.savefig(drawing, format=file_format, dpi=150)
+    return drawing.getvalue()

@@ -1,6 +1,5 @@
 """What the samples become: figures, advice and a plot."""
 
-import re
 from array import array
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from lgbm_sm.backends import Consumption
 from lgbm_sm.errors import UsageError
 from lgbm_sm.load.advice import Traffic, advise
 from lgbm_sm.load.figures import Latency, Step, Usage, latency_of, usage_between
-from lgbm_sm.load.plot import check_plot_path, draw
+from lgbm_sm.load.plot import draw, plot_format
 from lgbm_sm.load.samples import Failure, Samples
 
 
@@ -70,15 +69,11 @@ def test_a_figure_that_measures_the_client_is_not_sold_as_the_servers() -> None:
 
 
 @pytest.mark.parametrize(("name", "begins"), [("plot.png", b"\x89PNG\r\n"), ("plot.SVG", b"<?xml")])
-def test_the_suffix_says_what_is_drawn(tmp_path: Path, name: str, begins: bytes) -> None:
-    path = tmp_path / name
-    check_plot_path(path)
-    draw([step(1, 100, 5), step(16, 190, 9, client_cpus=1.0)], path, "an endpoint")
-    assert path.read_bytes().startswith(begins)
+def test_the_suffix_says_what_is_drawn(name: str, begins: bytes) -> None:
+    steps = [step(1, 100, 5), step(16, 190, 9, client_cpus=1.0)]
+    assert draw(steps, "an endpoint", plot_format(Path(name))).startswith(begins)
 
 
-def test_what_cannot_be_drawn_is_refused_beforehand(tmp_path: Path) -> None:
+def test_what_cannot_be_drawn_is_refused_beforehand() -> None:
     with pytest.raises(UsageError, match="neither PNG nor SVG"):
-        check_plot_path(tmp_path / "plot.pdf")
-    with pytest.raises(UsageError, match=re.escape("there is no folder")):
-        check_plot_path(tmp_path / "missing/plot.png")
+        plot_format(Path("plot.pdf"))
