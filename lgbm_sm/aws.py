@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.errors import AwsError
@@ -42,12 +43,33 @@ class AwsAccount:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
 
+def find_partition(region: str) -> str | None:
+    """The partition of a region, such as aws or aws-cn, as botocore knows it; None if it does not know the region."""
+    from botocore.exceptions import UnknownRegionError
+
+    try:
+        partition: str = _regions().get_partition_for_region(region)
+    except UnknownRegionError:
+        return None
+    return partition
+
+
 def partition_of(region: str) -> str:
-    """The partition of a region, as its ARNs begin with it. Source: AWS's guide "Amazon Resource Names"."""
-    for prefix in ("cn", "us-gov", "us-iso", "us-isob"):
-        if region.startswith(f"{prefix}-"):
-            return f"aws-{prefix}"
-    return "aws"
+    """The partition that ARNs of a region begin with; aws if botocore does not know the region, as in its own rules."""
+    return find_partition(region) or "aws"
+
+
+def dns_suffix_of(region: str) -> str:
+    """The domain that the names of AWS's hosts in a region end with, such as amazonaws.com."""
+    partitions = _regions().get_data("endpoints")["partitions"]
+    return next(str(one["dnsSuffix"]) for one in partitions if one["partition"] == partition_of(region))
+
+
+@cache
+def _regions() -> Any:
+    import botocore.session
+
+    return botocore.session.get_session()
 
 
 class Accounts:

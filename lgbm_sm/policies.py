@@ -22,9 +22,8 @@ TRUST_POLICY: Mapping[str, Any] = {
 TRAINING_LOGS, ENDPOINT_LOGS = "/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"
 
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/(?:.+/)?(?P<name>[^/]+)")
-_ECR_URI = re.compile(
-    r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com[a-z.]*/(?P<name>[^:@]+)"
-)
+# the domain is another one in some partitions, such as amazonaws.eu and c2s.ic.gov
+ECR_URI = re.compile(r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<name>[^:@]+)")
 _PULLS = ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
 
 Statement = dict[str, Any]
@@ -69,7 +68,7 @@ class PolicyScope:
         """The repository of AWS's own account that the XGBoost image is in; none where it is not used."""
         if not self.xgboost_image_uri:
             return []
-        match = _ECR_URI.match(self.xgboost_image_uri)
+        match = ECR_URI.match(self.xgboost_image_uri)
         if match is None:
             raise ValueError(f"{self.xgboost_image_uri} is in no account's registry")
         return [f"arn:{self.partition}:ecr:{match['region']}:{match['account']}:repository/{match['name']}"]
@@ -144,17 +143,19 @@ def caller_policy(scope: PolicyScope) -> dict[str, Any]:
 
 def _of_data(scope: PolicyScope) -> list[Statement]:
     """For prepare-data --upload, the artifacts of train and deploy, status and cleanup."""
-    objects, versions = f"{scope.bucket_arn}/{scope.prefix}/*", {"s3:prefix": f"{scope.prefix}/*"}
+    objects = f"{scope.bucket_arn}/{scope.prefix}/*"
     statements = [
         # HeadBucket; without it a missing object is a 403
         _allow("LookAtBucket", "s3", ("ListBucket",), [scope.bucket_arn]),
         _allow(
-            "FindObjects",
+            "FindVersions",
             "s3",
-            ("ListBucketMultipartUploads", "ListBucketVersions"),
+            ("ListBucketVersions",),
             [scope.bucket_arn],
-            {"StringLike": versions},
+            {"StringLike": {"s3:prefix": f"{scope.prefix}/*"}},
         ),
+        # AWS defines no s3:prefix for it: a statement with that condition would never allow it
+        _allow("FindUploads", "s3", ("ListBucketMultipartUploads",), [scope.bucket_arn]),
         _allow("ReadObjects", "s3", ("GetObject", "GetObjectVersion"), [objects]),
         # a large file goes in parts, which are taken back when it fails
         _allow("WriteObjects", "s3", ("AbortMultipartUpload", "PutObject"), [objects]),
@@ -227,7 +228,7 @@ def _of_logs(scope: PolicyScope) -> list[Statement]:
     endpoints = scope.arn("logs", f"log-group:{ENDPOINT_LOGS}/{scope.project}-*")
     streams = f"{training}:log-stream:{scope.project}-*"
     return [
-        _allow("FindLogGroups", "logs", ("DescribeLogGroups",), [scope.arn("logs", "log-group:*")]),
+        _allow("FindLogGroups", "logs", ("DescribeLogGroups",), ["*"]),
         # CloudWatch Logs writes a group's ARN with an asterisk at the end, or without
         _allow("FindLogStreams", "logs", ("DescribeLogStreams",), [training, f"{training}:*", endpoints]),
         _allow("ReadLogs", "logs", ("GetLogEvents",), [streams, endpoints]),

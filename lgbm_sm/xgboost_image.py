@@ -1,6 +1,5 @@
 """AWS's XGBoost image, which pattern C serves on: fetched once, and known here by a tag of the project's own."""
 
-import re
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -15,11 +14,11 @@ from lgbm_sm.config import Config, Pattern
 from lgbm_sm.entries import Image, Place
 from lgbm_sm.errors import ConfigError, ImageError
 from lgbm_sm.image import BuiltImage, check_disk, free_bytes
+from lgbm_sm.policies import ECR_URI
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record
 
 PLATFORM = "linux/amd64"  # AWS publishes no other
-_REGISTRY = re.compile(r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.")
 
 
 def xgboost_tag(config: Config) -> str:
@@ -96,7 +95,7 @@ def image_uri(version: str, region: str) -> str:
 
 
 def _login(uri: str) -> dict[str, str]:
-    match = _REGISTRY.match(uri)
+    match = ECR_URI.match(uri)
     if match is None:
         raise ValueError(f"{uri} is in no account's registry")  # the SDK knows no other
     return registry_login(open_session(), match["account"], match["region"])

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lgbm_sm.commands.program import app, help_text, load
-from lgbm_sm.errors import UsageError
+from lgbm_sm.errors import ConfigError, UsageError
 from lgbm_sm.options import SharedOptionsCommand
 
 
@@ -32,7 +32,7 @@ def policy(
         str | None, typer.Option(metavar="ROLE", help="The role by name or ARN (default: aws.execution_role).")
     ] = None,
 ) -> None:
-    from lgbm_sm.aws import aws_errors, connect, open_session, region_of
+    from lgbm_sm.aws import connect, find_partition, open_session, region_of
     from lgbm_sm.config import Pattern
     from lgbm_sm.policies import TRUST_POLICY, caller_policy, role_policy, scope_of
 
@@ -45,10 +45,10 @@ def policy(
     if trust:
         console.json(TRUST_POLICY)
         return
-    session = open_session(config.aws.region)
-    region = region_of(session)
-    with aws_errors(f"the partition of {region}"):
-        partition = session.get_partition_for_region(region)
+    region = region_of(open_session(config.aws.region))
+    partition = find_partition(region)
+    if partition is None:
+        raise ConfigError(f"{region} is not a region that botocore knows", "correct aws.region, or upgrade botocore")
     xgboost_image_uri = ""
     if config.container.pattern is Pattern.SCRIPT_MODE:
         from lgbm_sm.xgboost_image import image_uri

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lgbm_sm.aws import AwsAccount, aws_errors, region_of
+from lgbm_sm.aws import AwsAccount, aws_errors, dns_suffix_of, region_of
 from lgbm_sm.config import AwsSection
 from lgbm_sm.explanation.sections import indented, json_lines
 from lgbm_sm.policies import ROLE_ARN
@@ -67,7 +67,8 @@ class UnknownAccount:
 
     def pushed_uri(self, tag: str) -> str:
         """The address that an image would have."""
-        registry = f"{_SHOWN_ACCOUNT}.dkr.ecr.{self.account.region}.amazonaws.com"
+        region = self.account.region
+        registry = f"{_SHOWN_ACCOUNT}.dkr.ecr.{region}.{dns_suffix_of(region)}"
         return f"{registry}/{tag.rpartition(':')[0]}@<digest of {tag}>"
 
     def lines(self) -> list[str]:

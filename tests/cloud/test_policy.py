@@ -19,7 +19,7 @@ from tests.unit.test_doctor import NO_ENGINE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-DATA = {"LookAtBucket", "FindObjects", "ReadObjects", "WriteObjects", "DeleteObjects", "MakeBucket"}
+DATA = {"LookAtBucket", "FindVersions", "FindUploads", "ReadObjects", "WriteObjects", "DeleteObjects", "MakeBucket"}
 IMAGES = {
     "LogInToRegistry",
     "LookAtRepositories",

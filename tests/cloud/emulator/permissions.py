@@ -38,6 +38,8 @@ _SAGEMAKER_KINDS = {
     "EndpointConfigName": "endpoint-config",
     "ModelName": "model",
 }
+# the actions that AWS defines s3:prefix for: Service Authorization Reference, Amazon S3
+_HAVE_PREFIX = {"s3:ListBucket", "s3:ListBucketVersions"}
 # AWS allows them to everybody
 _FREE = {"sts:GetCallerIdentity"}
 
@@ -66,7 +68,7 @@ class Permissions:
         """Raises AwsError (AccessDenied) when the policy does not allow the call."""
         for action, resource in _needed(call):
             if action not in _FREE:
-                self.require(action, resource, call.service)
+                self.require(action, resource, call.service, _context(action, call))
         role = call.parameters.get("RoleArn") or call.parameters.get("ExecutionRoleArn")
         if call.service == "sagemaker" and role:
             passed_to = {"iam:PassedToService": "sagemaker.amazonaws.com"}
@@ -110,12 +112,13 @@ def _conditions(statement: dict[str, Any]) -> Iterator[tuple[str, str, list[str]
 
 
 def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
-    """Of keys that the emulation does not fill in, such as tags, it is taken that they hold."""
-    if key not in context:
-        return True
+    """A key that the call does not have never matches: IAM user guide, "Condition operators"."""
     if operator not in ("StringEquals", "StringLike"):
         raise NotImplementedError(operator)
-    return any(_matches(value, context[key]) for value in values)
+    if key not in context:
+        return False
+    given = context[key]
+    return given in values if operator == "StringEquals" else any(_matches(value, given) for value in values)
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -155,6 +158,13 @@ def _needed(call: Call) -> Iterator[tuple[str, str]]:
         yield action, f"arn:aws:servicequotas:{region}:{ACCOUNT}:{given['ServiceCode']}/{given['QuotaCode']}"
     else:
         yield action, "*"
+
+
+def _context(action: str, call: Call) -> dict[str, str]:
+    """The condition keys that AWS gives a value for this action and call; not all that AWS defines."""
+    if action in _HAVE_PREFIX and "prefix" in call.parameters:
+        return {"s3:prefix": call.parameters["prefix"]}
+    return {}
 
 
 def _needed_of_s3(call: Call) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,44 @@
+"""Regions and their partitions, and what the errors of AWS's clients become."""
+
+from __future__ import annotations
+
+import pytest
+
+from lgbm_sm.aws import dns_suffix_of, find_partition, partition_of
+from lgbm_sm.config import load_config
+from lgbm_sm.policies import role_policy, scope_of
+
+# AWS General Reference, "AWS service endpoints", and the guides of the isolated and sovereign regions
+PARTITIONS = {
+    "eu-west-1": ("aws", "amazonaws.com"),
+    "ap-southeast-7": ("aws", "amazonaws.com"),
+    "cn-northwest-1": ("aws-cn", "amazonaws.com.cn"),
+    "us-gov-east-1": ("aws-us-gov", "amazonaws.com"),
+    "us-iso-east-1": ("aws-iso", "c2s.ic.gov"),
+    "us-isob-east-1": ("aws-iso-b", "sc2s.sgov.gov"),
+    "eu-isoe-west-1": ("aws-iso-e", "cloud.adc-e.uk"),
+    "us-isof-south-1": ("aws-iso-f", "csp.hci.ic.gov"),
+    "eusc-de-east-1": ("aws-eusc", "amazonaws.eu"),
+}
+
+
+@pytest.mark.parametrize("region", PARTITIONS)
+def test_a_region_is_in_the_partition_that_aws_puts_it_in(region: str) -> None:
+    assert (partition_of(region), dns_suffix_of(region)) == PARTITIONS[region]
+
+
+def test_a_region_newer_than_botocore_is_told_by_its_beginning() -> None:
+    assert partition_of("us-isof-west-9") == "aws-iso-f"
+    assert partition_of("sa-south-9") == "aws"
+
+
+def test_a_name_that_is_not_a_region_is_in_no_partition() -> None:
+    assert find_partition("xx-nowhere-1") is None
+
+
+def test_the_registry_of_an_isolated_region_is_found_in_the_address_of_its_image() -> None:
+    address = "833128469047.dkr.ecr.us-iso-east-1.c2s.ic.gov/sagemaker-xgboost:1.5-1"
+    config = load_config(None, ["container.pattern=script_mode"], {}).config
+    where = {"partition": "aws-iso", "region": "us-iso-east-1", "account_id": "123456789012"}
+    pulls = role_policy(scope_of(config, **where, xgboost_image_uri=address))["Statement"][1]
+    assert pulls["Resource"][-1] == "arn:aws-iso:ecr:us-iso-east-1:833128469047:repository/sagemaker-xgboost"
