@@ -28,6 +28,7 @@ from lgbm_sm.backends import TrainingInputs, opt_ml
 from lgbm_sm.config import Config
 from lgbm_sm.schema import Split, load_schema, training_channels, verify_split
 from lgbm_sm.shipped import containers_path
+from lgbm_sm.work_folder import remove_tree
 
 LIMIT = 1.3
 IMPORTS = [sys.executable, "-c", "import pandas; from sklearn.model_selection import train_test_split"]
@@ -127,7 +128,7 @@ class Workbench:
     def clear(self) -> None:
         """Remove what the last measurement has made; no part of any."""
         for name in ("training", "serving", "run"):
-            opt_ml.remove_tree(self._folder / name)
+            remove_tree(self._folder / name)
 
 
 def cost_of(measured: Callable[[], Callable[[], None] | None]) -> Cost:

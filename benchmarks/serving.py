@@ -36,8 +36,8 @@ from benchmarks.serving_measurements.soak import SoakError, soak
 from benchmarks.serving_measurements.table import notes, table, write_quote
 from benchmarks.serving_measurements.toolkit import InferenceToolkit
 from benchmarks.serving_measurements.verification import WrongAnswerError
-from lgbm_sm.backends import opt_ml
 from lgbm_sm.errors import ExitCode
+from lgbm_sm.work_folder import remove_tree
 
 _HERE = Path(__file__).resolve().parent
 RESULT_PATH = _HERE / "results" / "serving.json"
@@ -79,7 +79,7 @@ def main() -> int:
         print("error: interrupted", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
     finally:
-        opt_ml.remove_tree(folder)
+        remove_tree(folder)
 
 
 def _options() -> argparse.Namespace:

@@ -44,6 +44,7 @@ def deploy_model(workspace: Workspace, model: str | None = None, *, replace: boo
         return _deploy_to_sagemaker(workspace, source, replace=replace)
     plan = plan_local_serving(workspace)
     endpoint = _new_endpoint(workspace, plan.backend.place, source, image=plan.backend.image)
+    workspace.record.make_folder(endpoint.folder)
     artifact_path = source.fetch(endpoint.folder, workspace.accounts, workspace.config.aws.region)
     return deploy.deploy(
         endpoint,
@@ -178,6 +179,7 @@ def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: 
         )
     what = "updated in place" if before else "created"
     workspace.reporter.step(f"Endpoint {endpoint.name}: {plan.describe()}, model of {source.name}, {what}")
+    record.make_folder(new.folder)
     artifact_path = source.fetch(new.folder, workspace.accounts, account.region)
     if config.endpoint.verify and not workspace.rehearsal:
         _verify(workspace, artifact_path, code)

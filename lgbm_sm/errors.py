@@ -1,7 +1,9 @@
 """The one error base and the one table of exit codes."""
 
+import errno
 from enum import IntEnum
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
@@ -51,6 +53,25 @@ class ConfigError(LgbmSmError):
 
 class RecordError(LgbmSmError):
     exit_code = ExitCode.CONFIG
+
+
+class WorkFolderError(LgbmSmError):
+    """What lgbm-sm keeps beside config.yaml cannot be written or removed, or is not its own."""
+
+    exit_code = ExitCode.CONFIG
+
+    @classmethod
+    def of(cls, error: OSError, path: Path) -> Self:
+        """What the system says of a file or folder: `path`, if the error names none."""
+        hint = _STORAGE_HINTS.get(error.errno or 0, "check the folder and its permissions")
+        return cls(f"{error.filename or path}: {error.strerror or error}", hint)
+
+
+_STORAGE_HINTS = {
+    errno.ENOSPC: "free some space: `lgbm-sm cleanup` deletes jobs and endpoints of this project",
+    errno.EDQUOT: "free some space: `lgbm-sm cleanup` deletes jobs and endpoints of this project",
+    errno.EROFS: "work in a copy of the project on a file system that can be written",
+}
 
 
 class DataError(LgbmSmError):

@@ -93,7 +93,7 @@ def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: Model
     try:
         _make_parts(deployment, artifact_path, code)
         if deployment.backend.accounts.rehearsal:
-            opt_ml.remove_tree(deployment.endpoint.folder)
+            deployment.record.remove_folder(deployment.endpoint.folder)
             return deployment.endpoint
     except (EndpointError, AwsError) as error:
         _withdraw(deployment, error)
@@ -198,7 +198,7 @@ def _withdraw(deployment: Deployment, error: LgbmSmError) -> None:
             deployment.reporter.warn(f"endpoint {endpoint.name} has taken the update up: it keeps what it is made of")
             return
         else:
-            opt_ml.remove_tree(endpoint.folder)
+            record.remove_folder(endpoint.folder)
             record.update(deployment.before)
         _delete_parts(deployment, {deployment.name})
     except AwsError as other:
@@ -219,7 +219,7 @@ def _delete_replaced(deployment: Deployment) -> None:
     names = {part.name for part in deployment.record.endpoint_parts(deployment.endpoint.name)} - {deployment.name}
     _delete_parts(deployment, names)
     if deployment.before is not None and deployment.before.folder != deployment.endpoint.folder:
-        opt_ml.remove_tree(deployment.before.folder)
+        deployment.record.remove_folder(deployment.before.folder)
 
 
 def _delete_parts(deployment: Deployment, names: set[str]) -> None:

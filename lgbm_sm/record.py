@@ -5,16 +5,13 @@ whatever a killed command leaves behind is on record. Each write replaces the wh
 a lock that commands running side by side share.
 """
 
-import fcntl
-import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from lgbm_sm.entries import (
     UNKNOWN_PROJECT,
@@ -31,62 +28,56 @@ from lgbm_sm.entries import (
     TrainingJob,
     in_order_of_deletion,
 )
-from lgbm_sm.errors import RecordError
+from lgbm_sm.errors import RecordError, WorkFolderError
+from lgbm_sm.record_file import RecordContents, parse, remedy, text_of
+from lgbm_sm.record_lock import RecordLock
+from lgbm_sm.work_folder import ENDPOINTS, JOBS, make_folder, mark_former_folders, remove_folder, remove_root
 
-FORMAT_VERSION: Literal[1] = 1
-
-
-class _RecordFile(msgspec.Struct, forbid_unknown_fields=True):
-    format_version: Literal[1] = FORMAT_VERSION
-    entries: list[RecordedEntry] = []
+_ID_BYTES = 8
 
 
 class Record:
     """The record in a work folder, which is made when the first entry is written."""
 
-    def __init__(self, work_path: Path) -> None:
+    def __init__(self, work_path: Path, lock: RecordLock | None = None) -> None:
         self.work_path = work_path
         self.path = work_path / "record.json"
+        self._lock = lock or RecordLock(work_path / "record.lock")
 
     @property
     def jobs_path(self) -> Path:
-        return self.work_path / "jobs"
+        return self.work_path / JOBS
 
     @property
     def endpoints_path(self) -> Path:
-        return self.work_path / "endpoints"
+        return self.work_path / ENDPOINTS
+
+    @property
+    def project_id(self) -> str:
+        """The random id of this work folder, 16 hexadecimal digits; empty before the first change."""
+        return self.contents().project_id
 
     def entries(self) -> tuple[Entry, ...]:
         """Every job and endpoint on record, oldest first."""
         return tuple(entry for entry in self._recorded() if isinstance(entry, TrainingJob | Endpoint))
 
     def _recorded(self) -> tuple[RecordedEntry, ...]:
-        """Everything on record, oldest first.
+        """Everything on record, oldest first; raises as `contents` does."""
+        return self.contents().entries
+
+    def contents(self) -> RecordContents:
+        """All that the file holds; empty where there is none.
 
         Raises:
-            RecordError: the file cannot be read, or another version of lgbm-sm wrote it.
+            RecordError: the file cannot be read, another version of lgbm-sm wrote it, or it names foreign folders.
         """
         try:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            return ()
+            return RecordContents()
         except (OSError, UnicodeDecodeError) as error:
-            raise RecordError(f"{self.path} cannot be read: {error}", self._remedy) from error
-        try:
-            file = msgspec.json.decode(text, type=_RecordFile, dec_hook=lambda kind, value: kind(value))
-        except msgspec.DecodeError as error:
-            version = _format_version(text)
-            if version is not None and version != FORMAT_VERSION:
-                message = (
-                    f"{self.path} has format version {version}, but this lgbm-sm reads version {FORMAT_VERSION} only"
-                )
-                raise RecordError(message, "use the lgbm-sm that wrote it") from error
-            raise RecordError(f"{self.path} is damaged: {error}", self._remedy) from error
-        return tuple(file.entries)
-
-    @property
-    def _remedy(self) -> str:
-        return f"move the file away; `lgbm-sm cleanup` finds what lies in {self.work_path} without it"
+            raise RecordError(f"{self.path} cannot be read: {error}", remedy(self.path)) from error
+        return parse(text, self.path)
 
     def training_jobs(self, project: str | None = None) -> tuple[TrainingJob, ...]:
         """The training jobs on record, oldest first; of one project, or of all."""
@@ -117,8 +108,12 @@ class Record:
         return tuple(part for part in parts if part.endpoint == endpoint)
 
     def add(self, entry: RecordedEntry) -> None:
-        """Put `entry` on record, before the thing that it names is made."""
-        self._change(lambda entries: [*_without(entries, entry), entry])
+        """Put `entry` on record, before the thing that it names is made; a job or an endpoint gets its folder."""
+
+        def put(entries: list[RecordedEntry]) -> list[RecordedEntry]:
+            return [*_without(entries, entry), entry]
+
+        self._change(put, entry.folder if isinstance(entry, TrainingJob | Endpoint) else None)
 
     def update(self, entry: RecordedEntry) -> bool:
         """Replace the entry of that kind and name; False where another command has removed it meanwhile."""
@@ -136,10 +131,46 @@ class Record:
         """Take `entry` off the record, after the thing that it names is gone; harmless when it was off already."""
         self._change(lambda entries: _without(entries, entry))
 
+    def make_folder(self, folder: Path) -> None:
+        """Make the folder of a job or an endpoint that is not on record yet.
+
+        Raises:
+            WorkFolderError: it cannot be made.
+        """
+        self._change(lambda entries: entries, folder)
+
+    def remove_folder(self, folder: Path) -> None:
+        """Remove the folder of a job or an endpoint; see `work_folder.remove_folder`."""
+        remove_folder(folder, self.work_path)
+
+    def remove_root(self, job: TrainingJob) -> None:
+        """Remove what the program of a job saw as /opt/ml; see `work_folder.remove_folder`."""
+        remove_root(job.root_path, self.work_path)
+
+    def settle(self) -> None:
+        """Write the record in today's format, as that of the folder that it is in now.
+
+        For a project that is where it was made, or was moved. Folders that an older lgbm-sm made get their markers.
+
+        Raises:
+            WorkFolderError: it cannot be written.
+        """
+        with self._lock.held():
+            before = self.contents()
+            project_id = before.project_id or secrets.token_hex(_ID_BYTES)
+            if before.format_version == 1:
+                mark_former_folders(self.work_path, project_id)
+            self._write(RecordContents(project_id, self.work_path.parent, before.entries))
+
+    def start_again(self) -> None:
+        """Write a record that holds nothing, with an id of its own."""
+        with self._lock.held():
+            self._write(RecordContents(secrets.token_hex(_ID_BYTES), self.work_path.parent))
+
     def discard_unfinished_write(self) -> None:
         """Remove what a command that was killed while it wrote has left; the record itself is whole without it."""
         if self.work_path.exists():
-            with self._locked():
+            with self._lock.held():
                 self._temporary_path.unlink(missing_ok=True)
 
     @property
@@ -147,28 +178,34 @@ class Record:
         # one fixed name: the lock keeps others away
         return self.path.with_suffix(".json.tmp")
 
-    def _change(self, change: Callable[[list[RecordedEntry]], list[RecordedEntry]]) -> None:
-        with self._locked():
-            before = list(self._recorded())
-            after = change(before)
-            if after != before:
-                self._write(after)
+    def _change(
+        self, change: Callable[[list[RecordedEntry]], list[RecordedEntry]], new_folder: Path | None = None
+    ) -> None:
+        """Write what `change` makes of the entries, if it differs, once `new_folder` is made."""
+        with self._lock.held():
+            before = self.contents()
+            after = tuple(change(list(before.entries)))
+            project_id = before.project_id or secrets.token_hex(_ID_BYTES)
+            if before.format_version == 1:
+                mark_former_folders(self.work_path, project_id)
+            if new_folder is not None:
+                make_folder(new_folder, project_id)
+            if after != before.entries or (new_folder is not None and not before.project_id):
+                self._write(RecordContents(project_id, before.folder or self.work_path.parent, after))
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.work_path.mkdir(parents=True, exist_ok=True)
-        with (self.work_path / "record.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
-    def _write(self, entries: list[RecordedEntry]) -> None:
-        # paths are written as text
-        content = msgspec.json.encode(_RecordFile(entries=entries), enc_hook=str)
-        with self._temporary_path.open("wb") as file:
-            file.write(msgspec.json.format(content, indent=2) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        self._temporary_path.replace(self.path)
+    def _write(self, contents: RecordContents) -> None:
+        text = text_of(contents, self.work_path)
+        try:
+            with self._temporary_path.open("wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            self._temporary_path.replace(self.path)
+            _sync_folder(self.work_path)
+        except OSError as error:
+            with suppress(OSError):
+                self._temporary_path.unlink(missing_ok=True)
+            raise WorkFolderError.of(error, self.path) from error
 
 
 class RehearsedRecord(Record):
@@ -176,16 +213,39 @@ class RehearsedRecord(Record):
 
     def __init__(self, work_path: Path) -> None:
         super().__init__(work_path)
-        self._entries = list(super()._recorded())
+        self._contents = super().contents()
 
-    def _recorded(self) -> tuple[RecordedEntry, ...]:
-        return tuple(self._entries)
+    def contents(self) -> RecordContents:
+        """What it would hold."""
+        return self._contents
 
-    def _change(self, change: Callable[[list[RecordedEntry]], list[RecordedEntry]]) -> None:
-        self._entries = change(self._entries)
+    def _change(
+        self,
+        change: Callable[[list[RecordedEntry]], list[RecordedEntry]],
+        new_folder: Path | None = None,  # noqa: ARG002 - made only by make_folder
+    ) -> None:
+        before = self._contents
+        project_id = before.project_id or secrets.token_hex(_ID_BYTES)
+        self._contents = RecordContents(project_id, self.work_path.parent, tuple(change(list(before.entries))))
+
+    def make_folder(self, folder: Path) -> None:
+        """For what is fetched before the first call; the caller removes it."""
+        super().make_folder(folder)
+        make_folder(folder, self.project_id)
+
+    def settle(self) -> None:
+        """Nothing is written."""
 
     def discard_unfinished_write(self) -> None:
         """Nothing is removed either."""
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def unrecorded_entry(record: Record, folder: Path, place: Place) -> Entry:
@@ -203,12 +263,3 @@ def _same(one: RecordedEntry, other: RecordedEntry) -> bool:
 
 def _without(entries: list[RecordedEntry], entry: RecordedEntry) -> list[RecordedEntry]:
     return [other for other in entries if not _same(entry, other)]
-
-
-def _format_version(text: str) -> int | None:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return None
-    version = content.get("format_version") if isinstance(content, dict) else None
-    return version if isinstance(version, int) else None

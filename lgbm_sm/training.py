@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import structs
 
-from lgbm_sm.backends import TrainingBackend, TrainingEnding, TrainingInputs, TrainingRun, opt_ml
+from lgbm_sm.backends import TrainingBackend, TrainingEnding, TrainingInputs, TrainingRun
 from lgbm_sm.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import AwsError, TrainingError
 from lgbm_sm.progress import Reporter
@@ -159,7 +159,7 @@ def _not_completed(
 
 
 def _end(job: TrainingJob, record: Record, status: TrainingJobStatus, failure_reason: str = "") -> None:
-    opt_ml.remove_tree(job.root_path)
+    record.remove_root(job)
     record.update(structs.replace(job, status=status, failure_reason=failure_reason))
 
 

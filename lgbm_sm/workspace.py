@@ -14,10 +14,11 @@ from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalSection, Pattern
 from lgbm_sm.configuration.instance_types import size_of
 from lgbm_sm.entries import Place
+from lgbm_sm.identity import open_record
 from lgbm_sm.inventory import Backends, Holdings
 from lgbm_sm.output_files import Protected
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Record, RehearsedRecord
+from lgbm_sm.record import Record
 
 if TYPE_CHECKING:
     from lgbm_sm.backends.choice import Choice
@@ -112,6 +113,7 @@ def open_workspace(
     containers_path: Path,
     environment: Mapping[str, str],
     reporter: Reporter,
+    changes: bool,
     ask_aws: bool = False,
     finds_logs: bool = False,
     rehearsal: "Rehearsal | None" = None,
@@ -120,11 +122,12 @@ def open_workspace(
 
     `containers_path` is the build context of the images, which holds the program too. AWS is asked what it holds of
     the project where an instance type is SageMaker's, or something there is on record, or with `ask_aws`; of the logs
-    there with `finds_logs`. With a `rehearsal` AWS is asked, and nothing is changed there or in the record.
+    there with `finds_logs`. With a `rehearsal` AWS is asked, and nothing is changed there or in the record. What
+    `changes` something is refused in a copy of a project; see `identity.open_record`.
     """
     config = loaded.config
     folder = loaded.folder.resolve()
-    work_path = folder / ".lgbm-sm"
+    record = open_record(folder, reporter, changes=changes and rehearsal is None, rehearsed=rehearsal is not None)
     engine = Engine(environment)
     accounts = Accounts(reporter.step, rehearsal)
     instance_types = {config.training.instance_type, config.endpoint.instance_type}
@@ -133,9 +136,11 @@ def open_workspace(
         config_path=loaded.path,
         folder=folder,
         containers_path=containers_path,
-        record=RehearsedRecord(work_path) if rehearsal else Record(work_path),
-        process=ProcessBackend(runtime_path=containers_path / "runtime", environment=environment),
-        docker=DockerBackend(engine, _container_settings(config.local)),
+        record=record,
+        process=ProcessBackend(
+            runtime_path=containers_path / "runtime", environment=environment, project_id=lambda: record.project_id
+        ),
+        docker=DockerBackend(engine, _container_settings(config.local), project_id=lambda: record.project_id),
         engine=engine,
         accounts=accounts,
         reporter=reporter,

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import yaml
 
-from lgbm_sm.backends import opt_ml
 from lgbm_sm.backends.docker_engine import PROJECT_LABEL, Engine, engine_errors
 from lgbm_sm.config import Config, Pattern, load_config
 from lgbm_sm.entries import Image, Place
 from lgbm_sm.errors import EngineError
 from lgbm_sm.record import Record
 from lgbm_sm.shipped import containers_path
+from lgbm_sm.work_folder import remove_tree
 from lgbm_sm.workspace import Workspace, open_workspace
 
 NAME = "lgbm-sm-benchmark"
@@ -103,7 +103,7 @@ def opened_project(base_image: str | None, *, keep_images: bool) -> Iterator[Pro
         finally:
             project.command("cleanup", "--yes", *(("--keep", "images") if keep_images else ()))
     finally:
-        opt_ml.remove_tree(folder)  # models are read-only
+        remove_tree(folder)  # models are read-only
 
 
 def _project(folder: Path, base_image: str | None) -> Project:
@@ -120,6 +120,7 @@ def _project(folder: Path, base_image: str | None) -> Project:
             containers_path=containers_path(),
             environment=environment,
             reporter=Silent(),
+            changes=True,
         )
         for pattern in Pattern
     }

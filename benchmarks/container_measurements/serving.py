@@ -19,6 +19,7 @@ from lgbm_sm.backends import STOP_SERVING_SECONDS, opt_ml
 from lgbm_sm.backends.docker import ContainerServer, ContainerSettings, DockerBackend
 from lgbm_sm.entries import Endpoint, Place
 from lgbm_sm.errors import EndpointError
+from lgbm_sm.work_folder import remove_tree
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -75,7 +76,7 @@ def measure_serving(
                 _measure(backend, endpoint, question, subject, figures)
         finally:
             backend.stop(endpoint)
-        opt_ml.remove_tree(endpoint.folder)
+        remove_tree(endpoint.folder)
 
 
 def _measure(backend: DockerBackend, endpoint: Endpoint, question: Question, subject: str, figures: Figures) -> None:

@@ -12,6 +12,7 @@ from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.entries import Place, TrainingJob
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.schema import training_channels
+from lgbm_sm.work_folder import remove_tree
 
 _TRAINING_SECONDS = 300
 _MEASURE = "training, start to exit"
@@ -81,5 +82,5 @@ def _checked(job: TrainingJob, what: str, exit_code: int, seconds: float) -> flo
     failure = opt_ml.failure_reason(job.root_path)
     if exit_code or not trained:
         raise TrainingError(f"{what} has trained no model: exit code {exit_code} {failure}")
-    opt_ml.remove_tree(job.folder)
+    remove_tree(job.folder)
     return seconds

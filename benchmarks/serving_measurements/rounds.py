@@ -33,7 +33,7 @@ from benchmarks.serving_measurements.workloads import (
     WORKLOADS,
     Workload,
 )
-from lgbm_sm.backends import opt_ml
+from lgbm_sm.work_folder import remove_tree
 
 _FAILURES = (UnavailableError, WrongAnswerError, LoadError)
 _OPEN_SECONDS = 10.0
@@ -113,7 +113,7 @@ class Run:
             yield server, seconds
         finally:
             server.stop()
-            opt_ml.remove_tree(folder)  # a model of ours is read-only
+            remove_tree(folder)  # a model of ours is read-only
 
     def _measure_load(self, peers: Sequence[Peer], recipe: Recipe) -> None:
         """All servers are up, and one at a time is loaded: what is compared lies a few seconds apart."""

@@ -12,7 +12,7 @@ from benchmarks.serving_measurements.load import Stream, bodies_file, run_load
 from benchmarks.serving_measurements.models import Model
 from benchmarks.serving_measurements.own_server import OwnServer
 from benchmarks.serving_measurements.verification import verify, wait_for_first_answer
-from lgbm_sm.backends import opt_ml
+from lgbm_sm.work_folder import remove_tree
 
 # rows in a request -> clients, all at the same time
 _CLIENTS = {1: 16, 100: 4, 10_000: 1}
@@ -77,7 +77,7 @@ def soak(model: Model, folder: Path, workers: int, seconds: float) -> dict[str, 
         replaced = before - {process.pid for process in server.processes()}
     finally:
         server.stop()
-        opt_ml.remove_tree(server_folder)
+        remove_tree(server_folder)
     memory = Memory(samples)
     if replaced:
         raise SoakError(f"the processes {sorted(replaced)} are gone\n{server.log_end()}")

@@ -2,8 +2,9 @@
 
 from msgspec import structs
 
-from lgbm_sm.backends import Backend, opt_ml
+from lgbm_sm.backends import Backend
 from lgbm_sm.entries import Endpoint, EndpointStatus, Entry, TrainingJobStatus
+from lgbm_sm.errors import WorkFolderError
 from lgbm_sm.record import Record
 
 
@@ -20,7 +21,9 @@ def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:
     left = backend.remove(entry)
     if not left:
         try:
-            opt_ml.remove_tree(entry.folder)
+            record.remove_folder(entry.folder)
+        except WorkFolderError as error:
+            return [error.message]
         except PermissionError as error:  # of a container that somebody else removed, with its image
             return [f"{error.filename}, which belongs to another user,"]
         record.remove(entry)

@@ -1,11 +1,11 @@
 """The program in a container on this machine, started as the platform starts it.
 
-A container is known by its labels: the project, the kind and the name of what runs in it, and the work folder, so that
-two checkouts never see one another's. What carries no such labels is never touched.
+A container is known by its labels: the project's id, the kind and the name of what runs in it, so that two checkouts
+never see one another's. What carries no such labels is never touched.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +21,9 @@ from lgbm_sm.backends import (
     opt_ml,
     training_ending,
 )
-from lgbm_sm.backends.docker_engine import FOLDER_LABEL, KIND_LABEL, NAME_LABEL, Engine, engine_errors
+from lgbm_sm.backends.docker_engine import KIND_LABEL, NAME_LABEL, Engine, engine_errors
 from lgbm_sm.backends.docker_files import OPT_ML, bind, give_to_caller, with_public_authorities
-from lgbm_sm.backends.docker_names import labels_of, labels_to_find, unique_name
+from lgbm_sm.backends.docker_names import is_of, is_of_project, labels_of, unique_name
 from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.errors import EndpointError, EngineError, TrainingError
 from lgbm_sm.record import Record, unrecorded_entry
@@ -107,11 +107,15 @@ class ContainerServer(NamedTuple):
 
 @dataclass(frozen=True)
 class DockerBackend:
-    """Starts containers from `image`; without one it still finds, reads and stops what others started."""
+    """Starts containers from `image`; without one it still finds, reads and stops what others started.
+
+    `project_id` is that of the record whose containers these are; without one they are known by their folders.
+    """
 
     engine: Engine
     settings: ContainerSettings
     image: str = ""
+    project_id: Callable[[], str] = str
     place: Place = Place.DOCKER
 
     def describe(self) -> str:
@@ -176,8 +180,9 @@ class DockerBackend:
                 "runs on it directly, not in a virtual machine, elsewhere, or rootless",
                 "set local.network: true",
             )
-        name = unique_name(endpoint)
-        self.engine.client.networks.create(name, driver="bridge", internal=True, labels=labels_of(endpoint))
+        name = unique_name(endpoint, self.project_id())
+        labels = labels_of(endpoint, self.project_id())
+        self.engine.client.networks.create(name, driver="bridge", internal=True, labels=labels)
         return name
 
     def _start(self, entry: Entry, command: str, mounts: list["Mount"], options: dict[str, Any]) -> "Container":
@@ -193,8 +198,8 @@ class DockerBackend:
         container = self.engine.client.containers.create(
             self.image,
             [command],
-            name=unique_name(entry),
-            labels=labels_of(entry),
+            name=unique_name(entry, self.project_id()),
+            labels=labels_of(entry, self.project_id()),
             mounts=mounts,
             environment=environment,
             stop_signal="SIGTERM",
@@ -228,10 +233,12 @@ class DockerBackend:
                     container.stop(timeout=int(grace_seconds))
                     self._keep_log(container, entry)
                     container.remove(force=True, v=True)
-            for network in self.engine.client.networks.list(filters={"label": labels_to_find(entry)}):
-                with suppress(docker.errors.NotFound):
-                    network.remove()
-            labels = {**labels_of(entry), KIND_LABEL: "ownership"}
+            project_id = self.project_id()
+            for network in self.engine.client.networks.list(filters={"label": _label_of(entry)}):
+                if is_of(network.attrs["Labels"], entry, project_id):
+                    with suppress(docker.errors.NotFound):
+                        network.remove()
+            labels = {**labels_of(entry, project_id), KIND_LABEL: "ownership"}
             give_to_caller(entry.root_path, self.engine.client, (entry.image, self.image), labels)
             return [f"container {container.short_id}" for container in self.containers_of(entry, helpers=True)]
 
@@ -266,17 +273,21 @@ class DockerBackend:
         return None
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Containers and networks that carry this work folder's label and belong to no entry; see Backend."""
-        if not self.engine.may_hold_anything_of(record.work_path):
+        """Containers and networks of this project that belong to no entry; see Backend."""
+        project_id = record.project_id
+
+        def is_ours(labels: Mapping[str, str]) -> bool:
+            return is_of_project(labels, record.work_path, project_id)
+
+        if not self.engine.may_hold_anything(is_ours):
             return []
         known = {entry.folder for entry in record.entries()}
-        label: dict[str, str | list[str] | bool] = {
-            "label": [f"{FOLDER_LABEL}={record.work_path}", KIND_LABEL, NAME_LABEL]
-        }
+        label: dict[str, str | list[str] | bool] = {"label": [KIND_LABEL, NAME_LABEL]}
         with engine_errors("containers cannot be listed", EngineError):
             client = self.engine.client
             labels = [found.labels for found in client.containers.list(all=True, filters=label, ignore_removed=True)]
             labels += [network.attrs["Labels"] for network in client.networks.list(filters=label)]
+        labels = [one for one in labels if is_ours(one)]
         # endpoints have networks; what else there is was a job's
         endpoints = {one[NAME_LABEL] for one in labels if one[KIND_LABEL] == "endpoint"}
         names = dict.fromkeys(one[NAME_LABEL] for one in labels)
@@ -287,9 +298,15 @@ class DockerBackend:
         """The containers of this job or endpoint; with `helpers` those too that hand over what it wrote."""
         with engine_errors("containers cannot be listed", EngineError):
             found = self.engine.client.containers.list(
-                all=True, filters={"label": labels_to_find(entry)}, ignore_removed=True
+                all=True, filters={"label": _label_of(entry)}, ignore_removed=True
             )
-        return [container for container in found if helpers or container.labels.get(KIND_LABEL) == entry.kind]
+        project_id = self.project_id()
+        ours = [container for container in found if is_of(container.labels, entry, project_id)]
+        return [container for container in ours if helpers or container.labels.get(KIND_LABEL) == entry.kind]
+
+
+def _label_of(entry: Entry) -> list[str]:
+    return [f"{NAME_LABEL}={entry.name}"]
 
 
 def _url(container: "Container") -> str:

@@ -6,11 +6,11 @@ docker-py is imported once an engine is really needed: `status` and the like fir
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.errors import EngineError, LgbmSmError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # what containers, networks and images of ours are known by
 PROJECT_LABEL, KIND_LABEL, NAME_LABEL = "lgbm-sm.project", "lgbm-sm.kind", "lgbm-sm.name"
+ID_LABEL = "lgbm-sm.id"
 FOLDER_LABEL, CONTEXT_LABEL, STAGE_LABEL = "lgbm-sm.folder", "lgbm-sm.context", "lgbm-sm.stage"
 _DEFAULT_SOCKET = "/var/run/docker.sock"
 _GLANCE_SECONDS = 2.0
@@ -98,8 +99,8 @@ class Engine:
         inside = sys.platform != "linux" or info.get("OperatingSystem") == "Docker Desktop"
         return self._socket_path is not None and not rootless and not inside
 
-    def may_hold_anything_of(self, work_path: Path) -> bool:
-        """False where no container and no network of this work folder can be there; asks without docker-py.
+    def may_hold_anything(self, is_ours: Callable[[Mapping[str, str]], bool]) -> bool:
+        """False if no container and no network has labels that `is_ours` takes; asks without docker-py.
 
         True also where this cannot be known so cheaply, as with an engine on another machine.
         """
@@ -110,9 +111,10 @@ class Engine:
             return False
         import urllib.parse
 
-        query = urllib.parse.urlencode({"all": "1", "filters": json.dumps({"label": [f"{FOLDER_LABEL}={work_path}"]})})
+        query = urllib.parse.urlencode({"all": "1", "filters": json.dumps({"label": [KIND_LABEL, NAME_LABEL]})})
         with suppress(OSError, ValueError):
-            return any(_asked(path, f"/{kind}?{query}") for kind in ("containers/json", "networks"))
+            found = (one for kind in ("containers/json", "networks") for one in _asked(path, f"/{kind}?{query}"))
+            return any(is_ours(one.get("Labels") or {}) for one in found)
         return False
 
     @property
@@ -130,7 +132,7 @@ class Engine:
         return Path(_DEFAULT_SOCKET)
 
 
-def _asked(path: Path, target: str) -> list[object]:
+def _asked(path: Path, target: str) -> list[dict[str, Any]]:
     """The list that the engine gives. In HTTP 1.0 an answer ends with the connection, so that no client is needed.
 
     Raises:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -150,11 +149,3 @@ def _extract(archive: "tarfile.TarFile", folder: Path) -> None:
     if hasattr(tarfile, "data_filter"):
         archive.extraction_filter = tarfile.data_filter
     archive.extractall(folder, members)  # noqa: S202 - each member has been looked at
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder that may hold read-only folders; harmless when it is gone."""
-    for path, _, _ in os.walk(folder):
-        os.chmod(path, stat.S_IRWXU)  # noqa: PTH101 - os.walk gives strings, and does not follow links
-    if folder.exists():
-        shutil.rmtree(folder)

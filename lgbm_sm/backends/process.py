@@ -1,10 +1,9 @@
 """The program as a child process: nothing to install, no account, no Docker.
 
-A program is known by its command line, which holds the path of the tree it was started on and nothing
-else on this machine does: a process id alone may by now belong to somebody else.
+A program is known by its command line, which holds the project's id and the name of the job or endpoint, and by the
+folder that it works in, which follows a project that is moved. A process id alone may by now belong to somebody else.
 """
 
-import os
 import sys
 import threading
 import time
@@ -26,6 +25,7 @@ from lgbm_sm.backends import (
 )
 from lgbm_sm.backends.native_code import VARIABLE as NATIVE_VARIABLE
 from lgbm_sm.backends.native_code import native_code_path
+from lgbm_sm.backends.programs import PROGRAM, labels_of, processes_of, running_programs
 from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.record import Record, unrecorded_entry
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     import psutil
 
-PROGRAM = "lgbm_runtime"
 HOST = "127.0.0.1"
 _LONGEST_PAUSE_SECONDS = 0.25
 
@@ -87,10 +86,14 @@ class ProcessServer(NamedTuple):
 
 @dataclass(frozen=True)
 class ProcessBackend:
-    """Starts the program with this Python: `runtime_path` is searched for it, `environment` is what it inherits."""
+    """Starts the program with this Python: `runtime_path` is searched for it, `environment` is what it inherits.
+
+    `project_id` is that of the record whose programs these are; without one they are known by their folders.
+    """
 
     runtime_path: Path
     environment: Mapping[str, str]
+    project_id: Callable[[], str] = str
     place: Place = Place.PROCESS
     image: str = ""
 
@@ -103,7 +106,7 @@ class ProcessBackend:
         job_arn = f"arn:aws:sagemaker:local:000000000000:training-job/{job.name}"
         variables = {"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job_arn}
         opt_ml.lay_out_training(job.root_path, inputs, "lo")
-        program = self._start(["train", "--root", str(job.root_path)], job.log_path, variables)
+        program = self._start(["train", "--root", str(job.root_path)], job, variables)
         return ProcessTrainingRun(program, job)
 
     def collect_outputs(self, job: TrainingJob) -> bool:
@@ -122,12 +125,13 @@ class ProcessBackend:
             listener.bind((HOST, 0))
             listener.listen(1024)
             descriptor = listener.fileno()
-            arguments = ["serve", "--root", str(endpoint.root_path), "--fd", str(descriptor)]
-            program = self._start(arguments, endpoint.log_path, variables, (descriptor,))
+            # relative to the folder that it works in, so that it finds the model after the project was moved
+            arguments = ["serve", "--root", endpoint.root_path.name, "--fd", str(descriptor)]
+            program = self._start(arguments, endpoint, variables, (descriptor,))
             return ProcessServer(program, f"http://{HOST}:{listener.getsockname()[1]}")
 
     def _start(
-        self, arguments: list[str], log_path: Path, variables: Mapping[str, str], descriptors: tuple[int, ...] = ()
+        self, arguments: list[str], entry: Entry, variables: Mapping[str, str], descriptors: tuple[int, ...] = ()
     ) -> "subprocess.Popen[bytes]":
         import subprocess
 
@@ -135,11 +139,12 @@ class ProcessBackend:
         # who names a file of his own gets that
         if NATIVE_VARIABLE not in self.environment:
             own_variables[NATIVE_VARIABLE] = str(native_code_path(self.runtime_path, self.environment) or "")
-        with log_path.open("ab") as log:
+        labels = labels_of(entry, self.project_id())
+        with entry.log_path.open("ab") as log:
             return subprocess.Popen(
                 # -P: the folder that the command was called in is not searched for modules
-                [sys.executable, "-P", "-m", PROGRAM, *arguments],
-                cwd=log_path.parent,
+                [sys.executable, "-P", *labels, "-m", PROGRAM, *arguments],
+                cwd=entry.folder,
                 env={**self.environment, **own_variables, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -150,11 +155,16 @@ class ProcessBackend:
 
     def is_running(self, entry: Entry) -> bool:
         """Whether a program of this job or endpoint runs."""
-        return bool(find_programs(entry.folder))
+        return bool(self.programs_of(entry))
+
+    def programs_of(self, entry: Entry) -> "list[psutil.Process]":
+        """The programs of this job or endpoint that run, workers included."""
+        project_id = self.project_id()
+        return processes_of(program for program in running_programs() if program.is_of(entry, project_id))
 
     def stop(self, entry: Entry) -> list[str]:
         """SIGTERM, and SIGKILL after the grace; see Backend."""
-        processes = find_programs(entry.folder)
+        processes = self.programs_of(entry)
         if not processes:
             return []
         import psutil
@@ -168,7 +178,7 @@ class ProcessBackend:
         for process in alive:
             _signal(process.kill)
         psutil.wait_procs(alive, timeout=5)
-        return [f"process {process.pid}" for process in find_programs(entry.folder)]
+        return [f"process {process.pid}" for process in self.programs_of(entry)]
 
     def remove(self, entry: Entry) -> list[str]:
         """As `stop`: nothing is kept but files."""
@@ -185,7 +195,7 @@ class ProcessBackend:
         import psutil
 
         seconds, memory_bytes, seen = 0.0, 0, False
-        for process in find_programs(endpoint.folder):
+        for process in self.programs_of(endpoint):
             with suppress(psutil.Error):  # ended meanwhile, or not to be looked at
                 times, memory = process.cpu_times(), process.memory_full_info()
                 seconds += times.user + times.system
@@ -194,64 +204,16 @@ class ProcessBackend:
         return Consumption(time.monotonic(), seconds, memory_bytes) if seen else None
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Folders without an entry, and programs whose folder may be deleted; see Backend."""
+        """Folders without an entry, and programs whose folder may be gone; see Backend."""
         known = {entry.folder for entry in record.entries()}
         folders: dict[Path, None] = {}
         for parent in (record.jobs_path, record.endpoints_path):
             if parent.is_dir():
                 folders.update(dict.fromkeys(sorted(folder for folder in parent.iterdir() if folder.is_dir())))
-        folders.update(dict.fromkeys(_folders_of_programs(record.work_path)))
+        project_id = record.project_id
+        found = (program.folder_in(record.work_path, project_id) for program in running_programs())
+        folders.update(dict.fromkeys(folder for folder in found if folder))
         return [unrecorded_entry(record, folder, self.place) for folder in folders if folder not in known]
-
-
-def find_programs(folder: Path) -> "list[psutil.Process]":
-    """The programs running on a tree that lies in `folder`, workers included."""
-    prefix = f"{folder}{os.sep}"
-    if not _may_run(prefix):
-        return []
-    import psutil
-
-    found = []
-    for process in psutil.process_iter():
-        arguments = _command_line(process)
-        if PROGRAM in arguments and any(argument.startswith(prefix) for argument in arguments):
-            found.append(process)
-    return found
-
-
-def _may_run(prefix: str) -> bool:
-    """False where Linux's list of processes shows that no such program runs: most often, and read before psutil is."""
-    if sys.platform != "linux":
-        return True
-    program, start = PROGRAM.encode(), os.fsencode(prefix)
-    for process in Path("/proc").iterdir():
-        if process.name.isdecimal():
-            with suppress(OSError):  # ended meanwhile
-                command_line = (process / "cmdline").read_bytes()
-                if program in command_line and start in command_line:
-                    return True
-    return False
-
-
-def _folders_of_programs(work_path: Path) -> list[Path]:
-    """The job and endpoint folders that programs run on: two levels below the work folder."""
-    folders = []
-    for program in find_programs(work_path):
-        for argument in _command_line(program):
-            path = Path(argument)
-            if path.is_relative_to(work_path) and len(path.relative_to(work_path).parts) > 1:
-                folders.append(work_path.joinpath(*path.relative_to(work_path).parts[:2]))
-    return folders
-
-
-def _command_line(process: "psutil.Process") -> list[str]:
-    """A process's arguments; none where it has ended or is another user's, and so not ours either way."""
-    import psutil
-
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
 
 
 def _parent_id(process: "psutil.Process") -> int | None:

@@ -26,7 +26,7 @@ def run(
     from lgbm_sm import lifecycle, views
     from lgbm_sm.answers import Answer
 
-    with opened_workspace(ctx) as (workspace, console):
+    with opened_workspace(ctx, changes=True) as (workspace, console):
         answer = Answer(console)
         summary = lifecycle.run(workspace, keep=keep, accept=answer.accept, write=answer.write)
         views.show_run(console, summary, answer, kept=keep)
@@ -48,7 +48,7 @@ def prepare_data(
 ) -> None:
     from lgbm_sm import jobs, lifecycle, views
 
-    with opened_workspace(ctx) as (workspace, console):
+    with opened_workspace(ctx, changes=True) as (workspace, console):
         prepared = lifecycle.prepare_data(workspace)
         views.show_prepared_data(console, prepared, jobs.upload_data(workspace) if upload else None)
 
@@ -77,7 +77,7 @@ def build(
 ) -> None:
     from lgbm_sm import lifecycle, views
 
-    with opened_workspace(ctx) as (workspace, console):
+    with opened_workspace(ctx, changes=True) as (workspace, console):
         images = lifecycle.build_images(workspace, base_image=base_image, image_name=image, no_cache=no_cache)
         views.show_images(console, images)
 
@@ -95,7 +95,7 @@ def build(
 def push(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
     from lgbm_sm import lifecycle, views
 
-    with opened_workspace(ctx, dry_run=dry_run) as (workspace, console):
+    with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
         pushed = lifecycle.push_images(workspace)
         if workspace.rehearsal:
             views.show_calls(console, workspace.rehearsal)
@@ -128,7 +128,7 @@ def train(
         raise UsageError(f"train {job}: a job is named only to be followed", "add --attach")
     if attach and no_wait:
         raise UsageError("--attach waits, and --no-wait does not", "leave one of them out")
-    with opened_workspace(ctx, dry_run=dry_run) as (workspace, console):
+    with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
         if workspace.rehearsal:
             jobs.rehearse(workspace)
             views.show_calls(console, workspace.rehearsal)
@@ -163,7 +163,7 @@ def deploy(
 ) -> None:
     from lgbm_sm import deployments, views
 
-    with opened_workspace(ctx, dry_run=dry_run) as (workspace, console):
+    with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
         if workspace.rehearsal:
             deployments.rehearse_deployment(workspace, model)
             views.show_calls(console, workspace.rehearsal)
@@ -204,7 +204,7 @@ def predict(
     from lgbm_sm import prediction, views
     from lgbm_sm.answers import Answer
 
-    with opened_workspace(ctx) as (workspace, console):
+    with opened_workspace(ctx, changes=False) as (workspace, console):
         with Answer(console, accept, to, workspace.protected(file)) as answer:
             wanted = prediction.Prediction(file=file, content_type=content_type, accept=answer.accept, output=give)
             summary, metrics = prediction.predict(workspace, wanted, write=answer.write)

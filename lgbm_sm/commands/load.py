@@ -73,7 +73,7 @@ def bench(
         schedule=schedule,
         traffic=Traffic(rate, p99_ms),
     )
-    with opened_workspace(ctx) as (workspace, console):
+    with opened_workspace(ctx, changes=False) as (workspace, console):
         with OutputFile("--plot", plot, workspace.protected(file)) if plot else nullcontext() as plot_file:
             target, load = loading.prepare(workspace, wanted)
             if target.price and not yes:

@@ -24,7 +24,7 @@ def status(
     from lgbm_sm import views
     from lgbm_sm.inventory import take_inventory
 
-    with opened_workspace(ctx, ask_aws=aws) as (workspace, console):
+    with opened_workspace(ctx, changes=False, ask_aws=aws) as (workspace, console):
         views.show_status(console, take_inventory(workspace.holdings))
 
 
@@ -45,7 +45,7 @@ def logs(
     from lgbm_sm import views
     from lgbm_sm.log_reader import find_logged_entry, read_log
 
-    with opened_workspace(ctx) as (workspace, console):
+    with opened_workspace(ctx, changes=False) as (workspace, console):
         entry = find_logged_entry(workspace.record, workspace.config.project.name, training=training)
         views.show_log(console, entry, read_log(entry, workspace.backends[entry.place], follow=follow))
 

@@ -65,9 +65,12 @@ def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
 
 @contextmanager
 def opened_workspace(
-    ctx: typer.Context, *, ask_aws: bool = False, finds_logs: bool = False, dry_run: bool = False
+    ctx: typer.Context, *, changes: bool, ask_aws: bool = False, finds_logs: bool = False, dry_run: bool = False
 ) -> "Iterator[tuple[Workspace, Console]]":
-    """The parts of a command; an interrupt says what still runs. See `open_workspace`."""
+    """The parts of a command, which `changes` something or only reads; an interrupt says what still runs.
+
+    See `open_workspace`.
+    """
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
 
@@ -78,6 +81,7 @@ def opened_workspace(
         containers_path=containers_path(loaded.folder),
         environment=os.environ,
         reporter=console,
+        changes=changes,
         ask_aws=ask_aws,
         finds_logs=finds_logs,
         rehearsal=_rehearsal() if dry_run else None,

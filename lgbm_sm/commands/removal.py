@@ -43,7 +43,7 @@ def cleanup(
     from lgbm_sm.inventory import take_inventory
 
     options = {"ask_aws": aws or logs, "finds_logs": logs, "dry_run": dry_run}
-    with opened_workspace(ctx, **options) as (workspace, console):
+    with opened_workspace(ctx, changes=True, **options) as (workspace, console):
         kinds = kinds_of(",".join(keep or ()))
         if not (yes or dry_run) and not can_ask() and take_inventory(workspace.holdings).items:
             raise UsageError("cleanup asks before it deletes, and nobody can answer here", "pass --yes")

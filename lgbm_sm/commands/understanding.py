@@ -65,7 +65,7 @@ def explain(
         console = Console(output=ctx.obj["output"], verbose=ctx.obj["verbose"], environment=os.environ)
         views.show_explanation(console, explain_message(step))
         return
-    with opened_workspace(ctx, ask_aws=aws) as (workspace, console):
+    with opened_workspace(ctx, changes=False, ask_aws=aws) as (workspace, console):
         if job is not None:
             sections = explain_entry(workspace, job)
         elif known is None:

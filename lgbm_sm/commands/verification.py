@@ -57,7 +57,7 @@ def verify(
     from lgbm_sm.verification.checks import exit_code_of
     from lgbm_sm.verify import Wanted, verify_images
 
-    with opened_workspace(ctx) as (workspace, console):
+    with opened_workspace(ctx, changes=False) as (workspace, console):
         lines = reports.Lines(lambda line: console.write(f"{line}\n".encode()))
         is_text = console.output is OutputFormat.TEXT
         wanted = Wanted(image, model, request, content_type, channels, only, network, full)

@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 
 from lgbm_sm.backends.docker_engine import engine_errors
-from lgbm_sm.backends.process import find_programs
+from lgbm_sm.backends.programs import without_labels
 from lgbm_sm.entries import Entry, Place
 from lgbm_sm.errors import EngineError
 from lgbm_sm.explanation.sections import shortened
@@ -36,7 +36,7 @@ def programs_of(entry: Entry, workspace: Workspace) -> list[Program]:
     if entry.place is Place.DOCKER:
         return [program for container in workspace.docker.containers_of(entry) for program in _in_container(container)]
     if entry.place is Place.PROCESS:
-        return [program for process in find_programs(entry.folder) for program in _of_process(process)]
+        return [program for process in workspace.process.programs_of(entry) for program in _of_process(process)]
     return []
 
 
@@ -61,7 +61,7 @@ def _in_container(container: Any) -> list[Program]:
 
 def _of_process(process: psutil.Process) -> list[Program]:
     try:
-        return [Program(process.pid, process.ppid(), " ".join(process.cmdline()))]
+        return [Program(process.pid, process.ppid(), " ".join(without_labels(process.cmdline())))]
     except psutil.Error:  # ended meanwhile
         return []
 

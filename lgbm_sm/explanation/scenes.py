@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lgbm_sm.backends import TrainingInputs, opt_ml
+from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker import DockerBackend
 from lgbm_sm.config import Pattern
 from lgbm_sm.deploy import unpack
@@ -20,6 +20,7 @@ from lgbm_sm.model_source import ModelSource
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.output_files import refuse_protected
 from lgbm_sm.schema import CHANNELS
+from lgbm_sm.work_folder import remove_tree
 from lgbm_sm.workspace import Workspace
 
 
@@ -106,7 +107,7 @@ def _folder(tree_path: Path | None, workspace: Workspace) -> Iterator[Path]:
             try:
                 yield folder
             finally:
-                opt_ml.remove_tree(folder / "ml")  # a model's folder is read-only
+                remove_tree(folder / "ml")  # a model's folder is read-only
         return
     refuse_protected("--tree", tree_path, workspace.protected())
     folder = tree_path.resolve()

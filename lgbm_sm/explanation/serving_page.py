@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from lgbm_sm import deployments, xgboost_image
-from lgbm_sm.backends.process import PROGRAM
+from lgbm_sm.backends.programs import PROGRAM
 from lgbm_sm.backends.sagemaker_hosting import HostingPlan, create_config, create_endpoint, create_model
 from lgbm_sm.config import LOCAL, Pattern
 from lgbm_sm.entries import Endpoint, EndpointStatus, Place

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from lgbm_sm.backends import TrainingInputs
-from lgbm_sm.backends.process import PROGRAM
+from lgbm_sm.backends.programs import PROGRAM
 from lgbm_sm.backends.sagemaker_training import JobPlan, SageMakerTrainer
 from lgbm_sm.config import Pattern
 from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus

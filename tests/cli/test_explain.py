@@ -13,6 +13,7 @@ import psutil
 import pytest
 from botocore.validate import ParamValidator
 
+from lgbm_sm.backends.programs import without_labels
 from tests.cli.conftest import CommandLine
 
 STEPS = ["prepare-data", "build", "push", "train", "deploy", "predict", "cleanup"]
@@ -109,7 +110,7 @@ def test_the_files_of_an_endpoint_are_those_of_the_model_that_would_be_deployed(
 
 
 def test_the_processes_are_those_of_the_endpoint_in_service(boston: CommandLine) -> None:
-    programs = {program.pid: program.cmdline() for program in boston.programs()}
+    programs = {program.pid: without_labels(program.cmdline()) for program in boston.programs()}
     lines = explained(boston, "deploy")["The processes that come up"]
     first = next(index for index, line in enumerate(lines) if line.startswith("seen now"))
     assert re.fullmatch(r"seen now, of endpoint \S+, a process:", lines[first])

@@ -51,7 +51,7 @@ def test_containers_get_the_limits_of_an_instance_type_unless_others_are_set(
     (tmp_path / "config.yaml").write_text("")
     loaded = load_config(tmp_path / "config.yaml", overrides, {})
     reporter: Reporter = Console(output=OutputFormat.TEXT, verbose=False, environment={})
-    workspace = open_workspace(loaded, containers_path=tmp_path, environment={}, reporter=reporter)
+    workspace = open_workspace(loaded, containers_path=tmp_path, environment={}, reporter=reporter, changes=True)
     backend = workspace.backends[Place.DOCKER]
     assert isinstance(backend, DockerBackend)
     assert (backend.settings.memory, backend.settings.cpus) == (memory, cpus)

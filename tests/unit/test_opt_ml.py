@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.backends.opt_ml import lay_out_serving, remove_tree
+from lgbm_sm.backends.opt_ml import lay_out_serving
+from lgbm_sm.work_folder import remove_tree
 
 
 def artifact(folder: Path, *members: tarfile.TarInfo) -> Path:

@@ -1,0 +1,124 @@
+"""The folders that lgbm-sm makes for jobs and endpoints, and the only way in which they are removed.
+
+Each has a marker: an empty file whose name holds the id of the project that made it. Nothing without one is removed,
+and no symbolic link is followed.
+"""
+
+import os
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from lgbm_sm.errors import WorkFolderError
+
+MARKER_PREFIX = ".made-by-lgbm-sm-"
+JOBS, ENDPOINTS = "jobs", "endpoints"
+# what lgbm-sm put into such folders before there were markers
+_FORMER_CONTENTS = frozenset(
+    ("ml", "output", "training.log", "server.log", "model.tar.gz", "fetched.tar.gz", "ca-bundle.pem")
+)
+_BY_HAND = "look at it, and remove it yourself if it is not needed"
+
+
+def make_folder(folder: Path, project_id: str) -> None:
+    """Make the folder of a job or an endpoint, with its marker; harmless if it exists already.
+
+    Raises:
+        WorkFolderError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{MARKER_PREFIX}{project_id}").touch()
+    except OSError as error:
+        raise WorkFolderError.of(error, folder) from error
+
+
+def is_marked(folder: Path) -> bool:
+    """Whether the folder has a marker, of whichever project."""
+    return any(path.name.startswith(MARKER_PREFIX) for path in folder.iterdir())
+
+
+def has_marker_of(folder: Path, project_id: str) -> bool:
+    """Whether the project with this id made the folder."""
+    return (folder / f"{MARKER_PREFIX}{project_id}").exists()
+
+
+def mark_former_folders(work_path: Path, project_id: str) -> None:
+    """Give a marker to the folders that an lgbm-sm without markers made: those that hold nothing but its files."""
+    for parent in (work_path / JOBS, work_path / ENDPOINTS):
+        if parent.is_symlink() or not parent.is_dir():
+            continue
+        for folder in parent.iterdir():
+            if folder.is_dir() and not folder.is_symlink() and _is_former(folder):
+                make_folder(folder, project_id)
+
+
+def _is_former(folder: Path) -> bool:
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(MARKER_PREFIX)}
+    return {name.removesuffix(".part").removesuffix(".tmp") for name in names} <= _FORMER_CONTENTS
+
+
+def require_no_links(work_path: Path) -> None:
+    """Raises WorkFolderError if the work folder, or one of the two folders in it, is a symbolic link."""
+    for path in (work_path, work_path / JOBS, work_path / ENDPOINTS):
+        if path.is_symlink():
+            raise WorkFolderError(
+                f"{path} is a symbolic link to {path.readlink()}: lgbm-sm changes nothing through links",
+                "replace the link with a folder of this project, or work in the folder that it leads to",
+            )
+
+
+def require_removable(folder: Path, work_path: Path) -> None:
+    """Check that a folder may be removed; harmless if it does not exist.
+
+    Raises:
+        WorkFolderError: it is not a direct child of the work folder's jobs or endpoints, is a symbolic link, or has no
+            marker.
+    """
+    if folder.parent not in (work_path / JOBS, work_path / ENDPOINTS) or folder.name in ("", ".", ".."):
+        raise WorkFolderError(f"{folder} is not removed: it is not one of the folders in {work_path}", _BY_HAND)
+    require_no_links(work_path)
+    if folder.is_symlink():
+        raise WorkFolderError(f"{folder} is not removed: it is a symbolic link to {folder.readlink()}", _BY_HAND)
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise WorkFolderError(f"{folder} is not removed: it is not a folder", _BY_HAND)
+    # one that is empty is where a command was killed before the marker was made
+    if any(folder.iterdir()) and not is_marked(folder):
+        raise WorkFolderError(f"{folder} is not removed: it has no marker of lgbm-sm", _BY_HAND)
+
+
+def remove_folder(folder: Path, work_path: Path) -> None:
+    """Remove the folder of a job or an endpoint.
+
+    Raises:
+        WorkFolderError: it may not be removed; see `require_removable`.
+        PermissionError: it holds something of another user's.
+    """
+    require_removable(folder, work_path)
+    remove_tree(folder)
+
+
+def remove_root(root: Path, work_path: Path) -> None:
+    """Remove a job's /opt/ml, the folder `ml` in its own; see `remove_folder`."""
+    require_removable(root.parent, work_path)
+    remove_tree(root)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder that may hold read-only folders; harmless when it is gone. Links in it are removed, not followed.
+
+    Raises:
+        WorkFolderError: `folder` itself is a symbolic link.
+    """
+    if folder.is_symlink():
+        raise WorkFolderError(f"{folder} is not removed: it is a symbolic link to {folder.readlink()}", _BY_HAND)
+    if not folder.exists():
+        return
+    # by descriptors, so that a link put in a folder's place meanwhile is not followed either
+    for _, _, _, descriptor in os.fwalk(folder, follow_symlinks=False):
+        with suppress(PermissionError):  # another user's: rmtree names it
+            os.fchmod(descriptor, stat.S_IRWXU)
+    shutil.rmtree(folder)
