@@ -1,11 +1,12 @@
 """CloudWatch's logs of jobs and endpoints: what their containers have written, each line once."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from lgbm_sm.aws import AwsAccount, aws_errors
 from lgbm_sm.errors import AwsError
-from lgbm_sm.names import is_timestamped
+from lgbm_sm.names import is_endpoint_name, is_timestamped
 
 TRAINING_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDPOINTS_PREFIX = "/aws/sagemaker/Endpoints/"
@@ -19,12 +20,15 @@ def endpoint_group(endpoint: str) -> str:
 class Log:
     """The streams of a log group that begin with `prefix`: a job's begin with its name and a slash.
 
-    Each function raises AwsError when AWS refuses the call, or does not answer.
+    With `since` only the streams that began then or later: an endpoint keeps its group, and each deployment of it has
+    instances of its own, each with a stream of its own. Each function raises AwsError when AWS refuses the call, or
+    does not answer.
     """
 
-    def __init__(self, account: AwsAccount, group: str, prefix: str = "") -> None:
+    def __init__(self, account: AwsAccount, group: str, prefix: str = "", since: datetime | None = None) -> None:
         self.group = group
         self._prefix = prefix
+        self._since_milliseconds = since.timestamp() * 1000 if since else 0.0
         self._logs = account.client("logs")
         self._tokens: dict[str, str] = {}
 
@@ -36,7 +40,12 @@ class Log:
         """The names of the streams, in the order in which they began."""
         parameters = {"logStreamNamePrefix": self._prefix} if self._prefix else {}
         pages = self._pages("describe_log_streams", logGroupName=self.group, **parameters)
-        streams = [stream for page in pages for stream in page["logStreams"]]
+        streams = [
+            stream
+            for page in pages
+            for stream in page["logStreams"]
+            if stream["creationTime"] >= self._since_milliseconds
+        ]
         return [str(stream["logStreamName"]) for stream in sorted(streams, key=lambda one: one["creationTime"])]
 
     def exists(self) -> bool:
@@ -87,20 +96,24 @@ class Log:
             return None
 
 
-def find_endpoint_groups(account: AwsAccount, project: str) -> list[str]:
-    """The log groups of endpoints whose name is one that a project gives.
+def find_endpoint_groups(account: AwsAccount, project: str, endpoint_name: str) -> list[str]:
+    """The log groups of endpoints whose name is one that a project gives, or `endpoint_name`.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.
     """
+    prefixes = [project] if endpoint_name.startswith(project) else [project, endpoint_name]
     with aws_errors("the logs of endpoints"):
         pages = account.client("logs").get_paginator("describe_log_groups")
-        groups = [
+        groups = {
             str(group["logGroupName"])
-            for page in pages.paginate(logGroupNamePrefix=endpoint_group(project))
+            for prefix in prefixes
+            for page in pages.paginate(logGroupNamePrefix=endpoint_group(prefix))
             for group in page["logGroups"]
-        ]
-    return [group for group in groups if is_timestamped(group.removeprefix(ENDPOINTS_PREFIX), project)]
+        }
+    return sorted(
+        group for group in groups if is_endpoint_name(group.removeprefix(ENDPOINTS_PREFIX), project, endpoint_name)
+    )
 
 
 def find_logged_jobs(account: AwsAccount, project: str) -> list[str]:

@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from msgspec import structs
-
 from lgbm_sm import deploy, ecr, xgboost_image
+from lgbm_sm.adoption import ANSWERING, Adoption
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.sagemaker_hosting import HostingPlan
 from lgbm_sm.build_context import image_recipe, image_tag
@@ -17,7 +16,7 @@ from lgbm_sm.diagnosis.quotas import WantedInstances, require_quota
 from lgbm_sm.entries import Endpoint, EndpointStatus, Place
 from lgbm_sm.errors import ConfigError, DataError, EndpointError, EngineError
 from lgbm_sm.execution_role import get_execution_role
-from lgbm_sm.hosting import Deployment, delete_endpoint, deploy_to_sagemaker, find_updatable
+from lgbm_sm.hosting import Deployment, delete_endpoint, deploy_to_sagemaker, find_existing
 from lgbm_sm.inference_source import REQUIREMENTS
 from lgbm_sm.model_code import ModelCode, model_code
 from lgbm_sm.model_source import ModelSource, find_model
@@ -43,7 +42,8 @@ def deploy_model(workspace: Workspace, model: str | None = None, *, replace: boo
     if workspace.config.endpoint.instance_type != LOCAL:
         return _deploy_to_sagemaker(workspace, source, replace=replace)
     plan = plan_local_serving(workspace)
-    endpoint = _new_endpoint(workspace, plan.backend.place, source, image=plan.backend.image)
+    name = timestamped_name(workspace.config.project.name, datetime.now(UTC))
+    endpoint = _new_endpoint(workspace, plan.backend.place, source, name, name, image=plan.backend.image)
     workspace.record.make_folder(endpoint.folder)
     artifact_path = source.fetch(endpoint.folder, workspace.accounts, workspace.config.aws.region)
     return deploy.deploy(
@@ -87,24 +87,32 @@ def plan_local_serving(workspace: Workspace) -> ServingPlan:
 
 
 def get_endpoint(workspace: Workspace) -> Endpoint:
-    """The project's endpoint that is in service, where the configuration has it: on this machine, or on SageMaker.
+    """The project's endpoint that is in service, on this machine or on SageMaker, as the configuration says.
+
+    On SageMaker one that is not on record is adopted, and of one that another folder has updated since, what is there.
 
     Raises:
         EndpointError: there is none, or its server has ended.
+        AwsError: AWS refuses a call, or does not answer.
     """
     project, instance_type = workspace.config.project.name, workspace.config.endpoint.instance_type
-    on_sagemaker = instance_type != LOCAL
-    # one that is updated answers on, and so does one whose update was killed
-    answering = (EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING)
-    in_service = [endpoint for endpoint in workspace.record.endpoints(project) if endpoint.status in answering]
-    wanted = [endpoint for endpoint in in_service if (endpoint.place is Place.AWS) == on_sagemaker]
-    if not wanted:
-        elsewhere = f"; {in_service[-1].name} is elsewhere" if in_service else ""
+    on_record = workspace.record.endpoints(project)
+    if instance_type != LOCAL:
+        endpoint = _find_on_sagemaker(workspace)
+        here = [one for one in on_record if one.place is not Place.AWS]
+    else:
+        in_service = [one for one in on_record if one.status is EndpointStatus.IN_SERVICE]
+        endpoint = next((one for one in reversed(in_service) if one.place is not Place.AWS), None)
+        here = in_service
+    if endpoint is None:
+        elsewhere = f"; {here[-1].name} is elsewhere" if here else ""
         raise EndpointError(
             f"project {project} has no endpoint in service with endpoint.instance_type: {instance_type}{elsewhere}",
             "run `lgbm-sm deploy` first",
         )
-    endpoint = wanted[-1]
+    if endpoint.place is Place.AWS:
+        _adoption(workspace, endpoint).fetch_model(endpoint)
+        return endpoint
     backend = workspace.backends[endpoint.place]
     if not backend.is_running(endpoint):
         raise EndpointError(
@@ -113,6 +121,49 @@ def get_endpoint(workspace: Workspace) -> Endpoint:
             "run `lgbm-sm deploy` to replace it",
         )
     return endpoint
+
+
+def adopt_unknown(workspace: Workspace) -> None:
+    """Put the project's endpoint on SageMaker on record, if endpoints are there and none is known.
+
+    Raises:
+        AwsError: AWS refuses a call, or does not answer.
+    """
+    known = workspace.record.endpoints(workspace.config.project.name)
+    if workspace.config.endpoint.instance_type != LOCAL and not any(one.place is Place.AWS for one in known):
+        _find_on_sagemaker(workspace)
+
+
+def _adoption(workspace: Workspace, endpoint: Endpoint | None = None) -> Adoption:
+    """In the account and the region of the endpoint, by default those of the configuration."""
+    region = endpoint.region if endpoint else workspace.config.aws.region
+    account = workspace.accounts.get(region, endpoint.account if endpoint else None)
+    return Adoption(account, workspace.sagemaker, workspace.record, workspace.reporter)
+
+
+def _find_on_sagemaker(workspace: Workspace) -> Endpoint | None:
+    """The endpoint that answers: `endpoint.name`, else one on record, else one with the project's tag.
+
+    Raises:
+        EndpointError: it does not answer now.
+    """
+    adoption = _adoption(workspace)
+    recorded = [one for one in workspace.record.endpoints(workspace.config.project.name) if one.place is Place.AWS]
+    found = adoption.find_named()
+    if found is None:
+        for endpoint in reversed(recorded):
+            described = workspace.sagemaker.resources(endpoint).find_endpoint(endpoint.name)
+            if described and described["EndpointStatus"] in ANSWERING:
+                return _adoption(workspace, endpoint).adopt(described, endpoint)
+        found = adoption.find_tagged()
+    if found is None:
+        return None
+    if found["EndpointStatus"] not in ANSWERING:
+        raise EndpointError(
+            f"endpoint {found['EndpointName']} is {found['EndpointStatus']}, and does not answer",
+            "`lgbm-sm status` shows its state, `lgbm-sm logs` its log; then run `lgbm-sm deploy`",
+        )
+    return adoption.adopt(found, adoption.find_recorded(found["EndpointName"]))
 
 
 def take_down(workspace: Workspace, endpoint: Endpoint) -> None:
@@ -132,23 +183,23 @@ def take_down(workspace: Workspace, endpoint: Endpoint) -> None:
         workspace.reporter.warn(f"{left} is left")
 
 
-def _new_endpoint(workspace: Workspace, place: Place, source: ModelSource, **fields: Any) -> Endpoint:
-    now = datetime.now(UTC)
-    project = workspace.config.project.name
-    name = timestamped_name(project, now)
+def _new_endpoint(
+    workspace: Workspace, place: Place, source: ModelSource, deployment_name: str, endpoint_name: str, **fields: Any
+) -> Endpoint:
     return Endpoint(
-        name=name,
-        project=project,
+        name=endpoint_name,
+        project=workspace.config.project.name,
         place=place,
-        created_at=now,
-        folder=workspace.record.endpoints_path / name,
+        created_at=datetime.now(UTC),
+        folder=workspace.record.endpoints_path / deployment_name,
         training_job=source.name,
         **fields,
     )
 
 
 def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: bool) -> Endpoint:
-    config, record, backend = workspace.config, workspace.record, workspace.sagemaker
+    """Without `replace` the endpoint is one for a while, with the time in its name: nobody else takes it over."""
+    config, record = workspace.config, workspace.record
     code = _code_for_sagemaker(workspace)
     account = workspace.accounts.get(config.aws.region)
     project = config.project.name
@@ -161,30 +212,23 @@ def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: 
         endpoint=config.endpoint,
         section=config.aws,
         project=project,
+        patience=workspace.sagemaker.patience,
     )
-    before = find_updatable(record, project, backend, account.region) if replace else None
+    name = timestamped_name(project, datetime.now(UTC))
+    endpoint_name = config.endpoint_name if replace else name
+    existing = find_existing(_adoption(workspace), endpoint_name)
     wanted = WantedInstances(InstancePurpose.ENDPOINT, config.endpoint.instance_type, config.endpoint.instance_count)
     require_quota(account, wanted, workspace.reporter)
-    new = _new_endpoint(
-        workspace, Place.AWS, source, image=plan.image, account=account.account_id, region=account.region
-    )
-    endpoint = new
-    if before is not None:
-        endpoint = structs.replace(
-            before,
-            status=EndpointStatus.UPDATING,
-            folder=new.folder,
-            image=new.image,
-            training_job=new.training_job,
-        )
-    what = "updated in place" if before else "created"
+    where = {"account": account.account_id, "region": account.region}
+    endpoint = _new_endpoint(workspace, Place.AWS, source, name, endpoint_name, image=plan.image, **where)
+    what = "updated in place" if existing else "created"
     workspace.reporter.step(f"Endpoint {endpoint.name}: {plan.describe()}, model of {source.name}, {what}")
-    record.make_folder(new.folder)
-    artifact_path = source.fetch(new.folder, workspace.accounts, account.region)
+    record.make_folder(endpoint.folder)
+    artifact_path = source.fetch(endpoint.folder, workspace.accounts, account.region)
     if config.endpoint.verify and not workspace.rehearsal:
         _verify(workspace, artifact_path, code)
-    objects = open_objects(config.aws, project=project, account=account, record=record, now=new.created_at)
-    deployment = Deployment(new.name, endpoint, before, plan, record, objects, backend, workspace.reporter)
+    objects = open_objects(config.aws, project=project, account=account, record=record, now=endpoint.created_at)
+    deployment = Deployment(name, endpoint, plan, record, objects, workspace.sagemaker, workspace.reporter)
     return deploy_to_sagemaker(deployment, artifact_path, code)
 
 

@@ -1,17 +1,23 @@
-"""Names of jobs and endpoints."""
+"""Names of jobs, models, endpoint configs and endpoints."""
 
 import re
+import secrets
+import string
 from datetime import datetime
 
 MAXIMUM_LENGTH = 63  # of every SageMaker resource name: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}
+_ENDING_LENGTH = 3
+_ENDINGS = string.digits + string.ascii_lowercase
 
 
 def timestamped_name(project_name: str, now: datetime) -> str:
-    """`<project>-YYYY-MM-DD-HH-MM-SS-mmm`, as the SDK names jobs and endpoints: 24 characters more than the project.
+    """`<project>-YYYY-MM-DD-HH-MM-SS-xxx`, as the SDK names jobs and endpoints: 24 characters more than the project.
 
+    The SDK ends with milliseconds, which two commands that start together may share: these three characters are random.
     Raises ValueError when the result is longer than SageMaker allows; the configuration refuses such projects first.
     """
-    name = f"{project_name}-{now:%Y-%m-%d-%H-%M-%S}-{now.microsecond // 1000:03d}"
+    ending = "".join(secrets.choice(_ENDINGS) for _ in range(_ENDING_LENGTH))
+    name = f"{project_name}-{now:%Y-%m-%d-%H-%M-%S}-{ending}"
     if len(name) > MAXIMUM_LENGTH:
         raise ValueError(f"{name} has {len(name)} characters, more than {MAXIMUM_LENGTH}")
     return name
@@ -19,5 +25,10 @@ def timestamped_name(project_name: str, now: datetime) -> str:
 
 def is_timestamped(name: str, project_name: str) -> bool:
     """Whether it is a name that `timestamped_name` gives for the project; SageMaker does not tell cases apart."""
-    pattern = rf"{re.escape(project_name)}-\d{{4}}(-\d\d){{5}}-\d{{3}}"
+    pattern = rf"{re.escape(project_name)}-\d{{4}}(-\d\d){{5}}-[0-9a-z]{{3}}"
     return re.fullmatch(pattern, name, re.IGNORECASE) is not None
+
+
+def is_endpoint_name(name: str, project_name: str, endpoint_name: str) -> bool:
+    """Whether an endpoint of this name is the project's by its name: `endpoint.name`, or one with the time."""
+    return name.lower() == endpoint_name.lower() or is_timestamped(name, project_name)

@@ -4,7 +4,7 @@ They are made by `backends.sagemaker`, through SageMaker's SDK; what is here nee
 fifth of the time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from lgbm_sm.waiting import Patience
 _GONE = ("Could not find", "Requested resource not found")
 _JOB_ENDED = "is in status"
 # of SageMaker's: an endpoint is neither deleted nor updated while it changes
-_CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _ENDED = ("Completed", "Failed", "Stopped")
 # StopTrainingJob gives 120 s, and then the outputs are uploaded
 _STOP_SECONDS = 600.0
@@ -71,17 +71,18 @@ class SageMakerResources:
         self._ask(f"training job {name}", "delete_training_job", TrainingJobName=name)
         return []
 
-    def delete_endpoint(self, name: str) -> list[str]:
+    def delete_endpoint(self, name: str, config: str = "") -> list[str]:
         """Delete an endpoint, and wait until it is gone; harmless when it is. Returns why it is left.
 
-        One that is still changing is waited for first: SageMaker refuses to delete it.
+        One that is still changing is waited for first: SageMaker refuses to delete it. With `config` it is deleted only
+        while it has that endpoint config: another command may have created it again.
         """
         endpoint = None
         for _ in self.patience.rounds(_SETTLE_SECONDS):
             endpoint = self.find_endpoint(name)
-            if endpoint is None:
+            if endpoint is None or (config and config not in deployed_configs(endpoint)):
                 return []
-            if endpoint["EndpointStatus"] in _CHANGING:
+            if endpoint["EndpointStatus"] in CHANGING:
                 continue
             try:
                 self._ask(f"endpoint {name}", "delete_endpoint", EndpointName=name)
@@ -89,6 +90,12 @@ class SageMakerResources:
                 if "in-progress" not in error.message:
                     raise
         return [f"it is still {endpoint['EndpointStatus']}"] if endpoint else []
+
+    def carries_tag(self, arn: str, project: str) -> bool:
+        """Whether a resource carries the project's tag."""
+        with aws_errors(f"the tags of {arn}"):
+            tags = self.account.client("sagemaker").list_tags(ResourceArn=arn)["Tags"]
+        return {"Key": PROJECT_TAG, "Value": project} in tags
 
     def delete_config(self, name: str) -> list[str]:
         """Delete an endpoint config; harmless when it is gone."""
@@ -122,24 +129,51 @@ _LISTED = (
 )
 
 
-def named_arns(account: AwsAccount, project: str) -> list[str]:
-    """The ARNs of what has a name that the project gives, and carries its tag.
+def deployed_configs(endpoint: Mapping[str, Any]) -> list[str]:
+    """The endpoint config that an endpoint has, and the one that it is changing to, by DescribeEndpoint's answer."""
+    pending = endpoint.get("PendingDeploymentSummary") or endpoint
+    return [endpoint["EndpointConfigName"], pending["EndpointConfigName"]]
+
+
+def named_arns(account: AwsAccount, project: str, endpoint_name: str) -> list[str]:
+    """The ARNs of what has a name that the project gives, and carries its tag; of endpoints also `endpoint_name`.
 
     What was made or tagged a moment ago is here before the service that finds by tag knows of it.
 
     Raises:
         AwsError: AWS refuses a call, or does not answer.
     """
+    resources = SageMakerResources(account)
     client = account.client("sagemaker")
     found = []
     for operation, member, noun in _LISTED:
         with aws_errors(f"what is named {project}-…"):
             for page in client.get_paginator(operation).paginate(NameContains=f"{project}-"):
                 found += [one[f"{noun}Arn"] for one in page[member] if is_timestamped(one[f"{noun}Name"], project)]
-    return [arn for arn in found if _carries_tag(client, arn, project)]
+    if endpoint := resources.find_endpoint(endpoint_name):
+        found.append(endpoint["EndpointArn"])
+    return [arn for arn in found if resources.carries_tag(arn, project)]
 
 
-def _carries_tag(client: Any, arn: str, project: str) -> bool:
-    with aws_errors(f"the tags of {arn}"):
-        tags = client.list_tags(ResourceArn=arn)["Tags"]
-    return {"Key": PROJECT_TAG, "Value": project} in tags
+def find_endpoint_names(account: AwsAccount, project: str) -> list[str]:
+    """The endpoints that carry the project's tag. What was deleted is among them for a while.
+
+    Raises:
+        AwsError: AWS refuses a call, or does not answer.
+    """
+    return [arn.rpartition("/")[2] for arn in tagged_arns(account, project, ("sagemaker:endpoint",))]
+
+
+def tagged_arns(account: AwsAccount, project: str, types: Sequence[str]) -> list[str]:
+    """The ARNs of these types of resources that carry the project's tag, as the service knows that finds by tag.
+
+    Raises:
+        AwsError: AWS refuses a call, or does not answer.
+    """
+    with aws_errors(f"what is tagged {PROJECT_TAG}={project}"):
+        pages = (
+            account.client("resourcegroupstaggingapi")
+            .get_paginator("get_resources")
+            .paginate(TagFilters=[{"Key": PROJECT_TAG, "Values": [project]}], ResourceTypeFilters=list(types))
+        )
+        return [str(resource["ResourceARN"]) for page in pages for resource in page["ResourceTagMappingList"]]

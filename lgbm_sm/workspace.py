@@ -55,6 +55,7 @@ class Workspace:
         return SageMakerBackend(
             accounts=self.accounts,
             project=self.config.project.name,
+            endpoint_name=self.config.endpoint_name,
             section=self.config.aws,
             is_wanted=self.asks_aws,
             finds_logs=self.finds_logs,

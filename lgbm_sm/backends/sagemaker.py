@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from lgbm_sm.aws import PROJECT_TAG, Accounts, AwsAccount, aws_errors
+from lgbm_sm.aws import Accounts, AwsAccount
 from lgbm_sm.cloudwatch import TRAINING_GROUP, Log, endpoint_group, find_endpoint_groups, find_logged_jobs
 from lgbm_sm.config import AwsSection
 from lgbm_sm.ecr_repository import EcrRepository
@@ -29,7 +29,7 @@ from lgbm_sm.record import Record
 from lgbm_sm.s3 import S3Bucket, default_bucket_name
 from lgbm_sm.s3_files import parse_uri
 from lgbm_sm.s3_manifest import ProjectObjects
-from lgbm_sm.sagemaker_resources import SageMakerResources, named_arns
+from lgbm_sm.sagemaker_resources import SageMakerResources, named_arns, tagged_arns
 from lgbm_sm.waiting import Patience
 
 _TAGGED_TYPES = ("sagemaker", "ecr:repository")
@@ -37,7 +37,7 @@ _TAGGED_TYPES = ("sagemaker", "ecr:repository")
 
 @dataclass(frozen=True, kw_only=True)
 class SageMakerBackend:
-    """`project` and `section` say what to look for without a record, where `is_wanted` says that AWS is asked at all.
+    """`project`, `endpoint_name` and `section` say what to look for without a record, if `is_wanted`.
 
     With `finds_logs` the logs of what has been there are among it. Each function raises AwsError when AWS refuses a
     call, or does not answer.
@@ -45,6 +45,7 @@ class SageMakerBackend:
 
     accounts: Accounts
     project: str
+    endpoint_name: str
     section: AwsSection
     is_wanted: bool
     finds_logs: bool = False
@@ -85,9 +86,9 @@ class SageMakerBackend:
         return ProjectObjects(S3Bucket(self._account(job), location.bucket), prefix, job.project)
 
     def log(self, entry: Entry) -> Log:
-        """Its log in CloudWatch."""
+        """Its log in CloudWatch; of an endpoint from its last deployment on."""
         if isinstance(entry, Endpoint):
-            return Log(self._account(entry), endpoint_group(entry.name))
+            return Log(self._account(entry), endpoint_group(entry.name), since=entry.deployed_at)
         return Log(self._account(entry), TRAINING_GROUP, f"{entry.name}/")
 
     def read_log(self, entry: Entry) -> bytes:
@@ -110,7 +111,9 @@ class SageMakerBackend:
         return [entry for entry in found if (entry.kind, entry.name) not in known]
 
     def _find_in(self, account: AwsAccount, record: Record) -> list[RecordedEntry]:
-        arns = dict.fromkeys((*_tagged_arns(account, self.project), *named_arns(account, self.project)))
+        arns = dict.fromkeys(
+            (*tagged_arns(account, self.project, _TAGGED_TYPES), *named_arns(account, self.project, self.endpoint_name))
+        )
         found = [self._entry_of(arn, account, record) for arn in arns]
         logs = self._logs(account) if self.finds_logs else []
         return [*(entry for entry in found if entry is not None), *self._uploads(account), *logs]
@@ -170,7 +173,8 @@ class SageMakerBackend:
         where: dict[str, Any] = {"project": self.project, "place": Place.AWS, "created_at": datetime.now(UTC)}
         where |= {"account": account.account_id, "region": account.region}
         groups = [
-            ContainerLog(name=group, group=group, **where) for group in find_endpoint_groups(account, self.project)
+            ContainerLog(name=group, group=group, **where)
+            for group in find_endpoint_groups(account, self.project, self.endpoint_name)
         ]
         streams = [f"{job}/" for job in find_logged_jobs(account, self.project)]
         jobs = [
@@ -185,16 +189,6 @@ class SageMakerBackend:
 
 def _since(where: Mapping[str, Any], description: Mapping[str, Any]) -> dict[str, Any]:
     return {**where, "created_at": description["CreationTime"]}
-
-
-def _tagged_arns(account: AwsAccount, project: str) -> list[str]:
-    with aws_errors(f"what is tagged {PROJECT_TAG}={project}"):
-        pages = (
-            account.client("resourcegroupstaggingapi")
-            .get_paginator("get_resources")
-            .paginate(TagFilters=[{"Key": PROJECT_TAG, "Values": [project]}], ResourceTypeFilters=list(_TAGGED_TYPES))
-        )
-        return [str(resource["ResourceARN"]) for page in pages for resource in page["ResourceTagMappingList"]]
 
 
 def _named(entry: Entry, reasons: Collection[str]) -> list[str]:

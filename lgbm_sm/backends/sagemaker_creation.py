@@ -72,12 +72,12 @@ def describe_created(
             found = find()
         except AwsError as error:
             if not is_denied(error):
-                raise CreatedError(_billed(what, error), f"{error.hint}; {follow}", error.code) from error
+                raise created_error(what, error, follow) from error
             refusal = error
         else:
             if found is not None:
                 return found
-    raise CreatedError(_billed(what, refusal), follow, refusal.code) from refusal
+    raise created_error(what, refusal, follow) from refusal
 
 
 def refused_operation(error: AwsError) -> str:
@@ -90,8 +90,10 @@ def is_denied(error: AwsError) -> bool:
     return "AccessDenied" in error.code
 
 
-def _billed(what: str, error: AwsError) -> str:
-    return f"{what} was created and is billed, but it cannot be followed: {error.message}"
+def created_error(what: str, error: AwsError, follow: str) -> CreatedError:
+    """The error for a call that failed after `what` was created; `follow` says how to follow or delete it."""
+    message = f"{what} exists and is billed, but it cannot be followed: {error.message}"
+    return CreatedError(message, "; ".join(filter(None, (error.hint, follow))), error.code)
 
 
 def _names_one_of(names: Collection[str], error: AwsError) -> bool:

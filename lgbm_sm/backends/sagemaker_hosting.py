@@ -1,23 +1,23 @@
-"""What an endpoint of SageMaker's is made of, created through SageMaker's SDK: model, endpoint config, endpoint.
+"""What a SageMaker endpoint is made of, created through SageMaker's SDK: model, endpoint config, endpoint.
 
-Each is created under a name that holds the time. Where it is there already, that was our own call, whose answer was
-lost: it counts as done.
+Models and endpoint configs have names of their own, with the time and three random characters: a name that is taken was
+taken by our own call, whose answer was lost. The endpoint's name is the project's: see `lgbm_sm.endpoint_claim`.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from lgbm_sm.aws import AwsAccount, aws_errors
+from lgbm_sm.backends.sagemaker_creation import create
 from lgbm_sm.backends.sagemaker_training import tags, vpc_config
 from lgbm_sm.config import AwsSection, EndpointSection
 from lgbm_sm.configuration.instance_types import has_local_storage
 from lgbm_sm.errors import AwsError
+from lgbm_sm.waiting import Patience
 
 VARIANT = "AllTraffic"
-# SageMaker has no codes of their own for these
-_EXISTS = "already existing"
+# SageMaker has no code of its own for an endpoint that is changing
 _CHANGES = "in-progress"
 
 
@@ -32,6 +32,7 @@ class HostingPlan:
     endpoint: EndpointSection
     section: AwsSection
     project: str
+    patience: Patience = field(default_factory=Patience)
 
     def describe(self) -> str:
         """What serves, in a few words."""
@@ -74,47 +75,52 @@ def create_model(name: str, artifact_uri: str, plan: HostingPlan) -> None:
     """Raises AwsError when SageMaker refuses it, or does not answer."""
     from sagemaker.core.resources import Model
 
-    with _counted_as_done(_EXISTS), aws_errors(f"model {name}", "cannot be created"):
-        Model.create(**model_request(name, artifact_uri, plan), **_where(plan))
+    request = model_request(name, artifact_uri, plan)
+    create(f"model {name}", lambda: Model.create(**request, **_where(plan)), plan.patience)
 
 
 def create_config(name: str, plan: HostingPlan) -> None:
-    """Raises AwsError when SageMaker refuses it, or does not answer."""
+    """Create the endpoint config of the model of the same name, which was created a moment ago.
+
+    Raises AwsError when SageMaker refuses it, or does not answer.
+    """
     from sagemaker.core.resources import EndpointConfig
 
-    with _counted_as_done(_EXISTS), aws_errors(f"endpoint config {name}", "cannot be created"):
-        EndpointConfig.create(**config_request(name, plan), **_where(plan))
+    request = config_request(name, plan)
+    what = f"endpoint config {name}"
+    create(what, lambda: EndpointConfig.create(**request, **_where(plan)), plan.patience, needs=[name])
 
 
-def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> None:
-    """Raises AwsError when SageMaker refuses it, or does not answer."""
-    from sagemaker.core.resources import Endpoint
+def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
+    """Create the endpoint of a config that was created a moment ago; False if there is an endpoint of this name.
 
-    with _counted_as_done(_EXISTS), aws_errors(f"endpoint {name}", "cannot be created"):
-        Endpoint.create(endpoint_name=name, endpoint_config_name=config_name, tags=tags(plan.project), **_where(plan))
-
-
-def update_endpoint(name: str, config_name: str, plan: HostingPlan) -> None:
-    """Raises AwsError when SageMaker refuses it, or does not answer.
-
-    It was in service a moment ago: if it changes, that is our own call, whose answer was lost. Its config will tell.
+    Raises AwsError when SageMaker refuses it, or does not answer.
     """
     from sagemaker.core.resources import Endpoint
 
-    with _counted_as_done(_CHANGES), aws_errors(f"endpoint {name}", "cannot be updated"):
-        endpoint = Endpoint.get(endpoint_name=name, **_where(plan))
-        endpoint.endpoint_config_name = config_name
-        endpoint.update()
+    request = {"endpoint_name": name, "endpoint_config_name": config_name, "tags": tags(plan.project)}
+    what = f"endpoint {name}"
+    return create(what, lambda: Endpoint.create(**request, **_where(plan)), plan.patience, needs=[config_name])
+
+
+def update_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
+    """Update the endpoint to a config that was created a moment ago; False if the endpoint is changing.
+
+    Raises AwsError when SageMaker refuses it, or does not answer.
+    """
+    from sagemaker.core.resources import Endpoint
+
+    what, failure = f"endpoint {name}", "cannot be updated"
+    try:
+        with aws_errors(what, failure):
+            endpoint = Endpoint.get(endpoint_name=name, **_where(plan))
+            endpoint.endpoint_config_name = config_name
+        return create(what, endpoint.update, plan.patience, needs=[config_name], failure=failure)
+    except AwsError as error:
+        if _CHANGES not in error.message:
+            raise
+        return False
 
 
 def _where(plan: HostingPlan) -> dict[str, Any]:
     return {"session": plan.account.session, "region": plan.account.region}
-
-
-@contextmanager
-def _counted_as_done(words: str) -> Iterator[None]:
-    try:
-        yield
-    except AwsError as error:
-        if words not in error.message:
-            raise

@@ -42,10 +42,12 @@ def logs(
     training: Annotated[bool, typer.Option("--training", help="The last training job's log.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the program ends.")] = False,
 ) -> None:
-    from lgbm_sm import views
+    from lgbm_sm import deployments, views
     from lgbm_sm.log_reader import find_logged_entry, read_log
 
     with opened_workspace(ctx, changes=False) as (workspace, console):
+        if not training:
+            deployments.adopt_unknown(workspace)
         entry = find_logged_entry(workspace.record, workspace.config.project.name, training=training)
         views.show_log(console, entry, read_log(entry, workspace.backends[entry.place], follow=follow))
 

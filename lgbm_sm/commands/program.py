@@ -88,6 +88,7 @@ def opened_workspace(
     )
     try:
         yield workspace, console
+        _warn_of_several_endpoints(workspace)
     except KeyboardInterrupt:
         from lgbm_sm.inventory import take_inventory
 
@@ -97,6 +98,20 @@ def opened_workspace(
         hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""
         console.failure(f"interrupted; {still}", hint, ExitCode.INTERRUPTED)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _warn_of_several_endpoints(workspace: "Workspace") -> None:
+    """After each command that called AWS: each endpoint of the project is billed, and one is enough."""
+    if workspace.rehearsal or not workspace.accounts.reached:
+        return
+    from lgbm_sm.adoption import Adoption
+    from lgbm_sm.errors import AwsError
+
+    for account in workspace.accounts.reached:
+        try:
+            Adoption(account, workspace.sagemaker, workspace.record, workspace.reporter).warn_of_several()
+        except AwsError as error:
+            workspace.reporter.trace(f"the project's other endpoints are not known: {error.message}")
 
 
 def _rehearsal() -> "Rehearsal":

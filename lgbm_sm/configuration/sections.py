@@ -42,8 +42,9 @@ class ProjectSection(Section, frozen=True):
         str,
         Key(
             values.project_name,
-            "Begins the name of every training job and endpoint: letters, digits and inner hyphens, at most "
-            f"{values.LONGEST_PROJECT_NAME} characters. Also the default ECR repository of the pattern byoc.",
+            "Identifies the project in the AWS account, and begins the name of every training job, model and endpoint "
+            f"config: letters, digits and inner hyphens, at most {values.LONGEST_PROJECT_NAME} characters. "
+            "Also the default ECR repository of the pattern byoc.",
         ),
     ] = "sagemaker-lightgbm-regression"
 
@@ -195,6 +196,14 @@ class TrainingSection(Section, frozen=True):
 class EndpointSection(Section, frozen=True):
     """Where the model answers."""
 
+    name: Annotated[
+        str | None,
+        Key(
+            values.endpoint_name,
+            "On SageMaker: the endpoint's name, unique in the account and the region; without a value project.name. "
+            "Each deploy updates the endpoint of this name.",
+        ),
+    ] = None
     instance_type: Annotated[
         str, Key(values.instance_type, "local for this machine, or a SageMaker instance type such as ml.m4.xlarge.")
     ] = LOCAL
@@ -256,6 +265,11 @@ class Config(Section, frozen=True):
     local: Annotated[LocalSection, section_key(LocalSection, "How the program runs on this machine.")] = field(
         default_factory=LocalSection
     )
+
+    @property
+    def endpoint_name(self) -> str:
+        """The endpoint's name on SageMaker."""
+        return self.endpoint.name or self.project.name
 
     @property
     def repository_name(self) -> str | None:

@@ -11,12 +11,13 @@ from typing import Any, TypeAlias
 from lgbm_sm.configuration.instance_types import check_instance_type, check_known_size
 from lgbm_sm.configuration.keys import Check
 from lgbm_sm.configuration.problems import RefusedPartsError, UnfitValueError
+from lgbm_sm.names import MAXIMUM_LENGTH
 
 Scalar: TypeAlias = str | int | float | bool
 HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
 
-# "-YYYY-MM-DD-HH-MM-SS-mmm" follows the project's name, and SageMaker's names end at 63 characters
-LONGEST_PROJECT_NAME = 63 - 24
+# "-YYYY-MM-DD-HH-MM-SS-xxx" follows the project's name, and SageMaker's names end at 63 characters
+LONGEST_PROJECT_NAME = MAXIMUM_LENGTH - 24
 
 # of AWS's XGBoost images: the Python that each of them runs user code with
 XGBOOST_PYTHON_VERSIONS: Mapping[str, tuple[int, int]] = {"1.5-1": (3, 8), "1.7-1": (3, 9), "3.0-5": (3, 10)}
@@ -127,7 +128,19 @@ def project_name(value: object) -> str:
             f"at most {LONGEST_PROJECT_NAME} characters are wanted, since jobs and endpoints add the time and "
             f'SageMaker\'s names end at 63: "{name}" has {len(name)}'
         )
-    if re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", name):  # the pattern of every SageMaker resource name
+    return _resource_name(name)
+
+
+def endpoint_name(value: object) -> str:
+    name = text(value)
+    if len(name) > MAXIMUM_LENGTH:
+        raise ValueError(f'must have at most {MAXIMUM_LENGTH} characters, got {len(name)}: "{name}"')
+    return _resource_name(name)
+
+
+def _resource_name(name: str) -> str:
+    """The pattern of every SageMaker resource name."""
+    if re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", name):
         return name
     mended = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")
     meant = f" (did you mean {mended}?)" if mended else ""

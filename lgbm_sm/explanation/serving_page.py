@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from lgbm_sm import deployments, xgboost_image
+from lgbm_sm.adoption import ARTIFACTS_FOLDER
 from lgbm_sm.backends.programs import PROGRAM
 from lgbm_sm.backends.sagemaker_hosting import HostingPlan, create_config, create_endpoint, create_model
 from lgbm_sm.config import LOCAL, Pattern
@@ -20,7 +21,6 @@ from lgbm_sm.explanation.places import Whereabouts, find_whereabouts
 from lgbm_sm.explanation.programs import describe_programs, programs_of, settled_programs_of
 from lgbm_sm.explanation.scenes import Scene, new_name, serving_scene
 from lgbm_sm.explanation.sections import Section, indented, section
-from lgbm_sm.hosting import ARTIFACTS_FOLDER
 from lgbm_sm.model_code import ModelCode, model_code
 from lgbm_sm.model_source import ModelSource, find_model
 from lgbm_sm.s3_files import read_file
@@ -229,7 +229,7 @@ def _calls(
         aws.rehearsal.note("s3", "PutObject", Bucket=aws.bucket.name, Key=full_key)
     create_model(name, aws.objects.uri(key), plan)
     create_config(name, plan)
-    create_endpoint(name, name, plan)
+    create_endpoint(config.endpoint_name, name, plan)
     return [
         *aws.lines(),
         (

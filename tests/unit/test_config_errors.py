@@ -145,6 +145,8 @@ def test_a_file_in_another_encoding_is_refused_with_its_line() -> None:
         ("container.repository=Team/Model", '--set container.repository: 2 to 256 lower-case letters and digits are wanted, parted by single signs of . _ - /, not "Team/Model"'),
         ("training.instance_count=2", "--set training.instance_count: training on several hosts is not supported yet: 1 is wanted, not 2"),
         ("training.instance_count=0", "--set training.instance_count: a number of at least 1 is wanted, not 0"),
+        ("endpoint.name=my_endpoint", "--set endpoint.name: letters, digits and inner hyphens are wanted, as in SageMaker's names, not \"my_endpoint\" (did you mean my-endpoint?)"),
+        ("endpoint.name=" + "a" * 64, '--set endpoint.name: must have at most 63 characters, got 64: "' + "a" * 64 + '"'),
         ("endpoint.startup_timeout_seconds=59", "--set endpoint.startup_timeout_seconds: a number of at least 60 is wanted, not 59"),
         ("training.hyperparameters.x=.inf", "--set training.hyperparameters.x: a finite number is wanted, not .inf"),
         ("training.hyperparameters.x={a: 1}", "--set training.hyperparameters.x: text, a number, true, false or a list of these is wanted, not a mapping"),

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from msgspec import structs
 
 from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import ExitCode, RecordError
-from lgbm_sm.names import timestamped_name
+from lgbm_sm.names import is_timestamped, timestamped_name
 from lgbm_sm.record import Record
 
 
@@ -89,9 +90,16 @@ def test_the_file_and_a_remedy_are_named_when_the_record_is_damaged(tmp_path: Pa
 
 def test_names_have_the_sdks_form_when_made_from_a_project() -> None:
     now = datetime(2026, 3, 4, 5, 6, 7, 89_999, tzinfo=UTC)
-    assert (
-        timestamped_name("sagemaker-lightgbm-regression", now)
-        == "sagemaker-lightgbm-regression-2026-03-04-05-06-07-089"
-    )
+    name = timestamped_name("sagemaker-lightgbm-regression", now)
+    assert re.fullmatch(r"sagemaker-lightgbm-regression-2026-03-04-05-06-07-[0-9a-z]{3}", name)
+    assert is_timestamped(name, "sagemaker-lightgbm-regression")
+    assert is_timestamped("demo-2026-03-04-05-06-07-089", "demo")  # as made by earlier versions
+    assert not is_timestamped("demo-other-2026-03-04-05-06-07-089", "demo")
     with pytest.raises(ValueError, match="more than 63"):
         timestamped_name("x" * 40, now)
+
+
+def test_names_made_in_the_same_moment_differ() -> None:
+    now = datetime(2026, 3, 4, 5, 6, 7, 89_999, tzinfo=UTC)
+    names = {timestamped_name("demo", now) for _ in range(20)}
+    assert len(names) > 15  # of 46,656: with milliseconds it would be one

@@ -91,16 +91,16 @@ def test_a_describe_just_after_a_create_is_asked_again_for_a_minute() -> None:
     clock.now = 0
     with pytest.raises(CreatedError) as caught:
         describe_created("endpoint demo", find(answers(denied)), clock.patience, follow="`lgbm-sm status` shows it")
-    assert caught.value.message.startswith("endpoint demo was created and is billed, but it cannot be followed: ")
+    assert caught.value.message.startswith("endpoint demo exists and is billed, but it cannot be followed: ")
     assert caught.value.message.endswith("AccessDeniedException: not authorized")
-    assert caught.value.hint == "`lgbm-sm status` shows it"
+    assert caught.value.hint.endswith("; `lgbm-sm status` shows it")
     assert clock.now == pytest.approx(60)
 
 
 def test_a_describe_that_fails_otherwise_ends_at_once_and_says_that_the_resource_exists() -> None:
     clock = Clock()
     expired = ("DescribeEndpoint", "ExpiredTokenException", "The security token is expired")
-    with pytest.raises(CreatedError, match="endpoint demo was created and is billed") as caught:
+    with pytest.raises(CreatedError, match="endpoint demo exists and is billed") as caught:
         describe_created("endpoint demo", find(answers(expired)), clock.patience, follow="`lgbm-sm cleanup` deletes it")
     assert caught.value.hint.endswith("; `lgbm-sm cleanup` deletes it")
     assert clock.now == 0

@@ -37,8 +37,9 @@ class Endpoint:
         self._lock = threading.Lock()
         self._work: threading.Thread | None = None
         self._abandoned = False
-        # what is being started
+        # what is being started, and of what
         self._coming: Variant | None = None
+        self._pending: VariantParts | None = None
 
     def description(self) -> dict[str, Any]:
         with self._lock:
@@ -64,6 +65,9 @@ class Endpoint:
                 "EndpointArn": self.arn,
                 "EndpointConfigName": parts.config["EndpointConfigName"],
                 "ProductionVariants": [variant] if self.variant is not None else None,
+                "PendingDeploymentSummary": None
+                if self._pending is None
+                else {"EndpointConfigName": self._pending.config["EndpointConfigName"]},
                 "EndpointStatus": self._status,
                 "FailureReason": self._failure,
                 "CreationTime": self._created,
@@ -113,12 +117,15 @@ class Endpoint:
 
     def _set(self, status: str, failure: str | None = None) -> None:
         self._status, self._failure, self._modified = status, failure, datetime.now(UTC)
+        if status != "Updating":
+            self._pending = None
 
     def _take_instances(self, parts: VariantParts) -> Callable[[], None]:
         settings = parts.settings
         return self._quotas.take(settings["InstanceType"], ENDPOINT, settings.get("InitialInstanceCount", 1))
 
     def _begin(self, parts: VariantParts, give_back: Callable[[], None]) -> None:
+        self._pending = parts
         self._work = threading.Thread(target=self._bring_up, args=(parts, give_back), daemon=True, name=self.arn)
         self._work.start()
 

@@ -113,8 +113,8 @@ class Hosting:
             _refuse_existing("endpoint", arn, self.endpoints)
             endpoint = Endpoint(call, arn, self._parts(call), self._faults, self._quotas)
             endpoint.create()
+            self._tags.put(arn, call.parameters.get("Tags"))
             self.endpoints[arn] = endpoint
-        self._tags.put(arn, call.parameters.get("Tags"))
         return {"EndpointArn": arn}
 
     def update_endpoint(self, call: Call) -> dict[str, Any]:
