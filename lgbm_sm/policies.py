@@ -33,15 +33,16 @@ Statement = dict[str, Any]
 class PolicyScope:
     """What the policies of a project name.
 
-    `repositories` are the project's own in ECR; `xgboost_image_uri` is AWS's image, empty where no pattern serves on
-    it; `kms_key_arn` is that of the keys that data and volumes are encrypted with, empty where there is none of one's
-    own; `in_vpc` says that jobs and endpoints run in subnets of the account.
+    `endpoint_name` is that of its endpoint; `repositories` are the project's own in ECR; `xgboost_image_uri` is AWS's
+    image, empty where no pattern serves on it; `kms_key_arn` is that of the keys that data and volumes are encrypted
+    with, empty where there is none of one's own; `in_vpc` says that jobs and endpoints run in subnets of the account.
     """
 
     partition: str
     region: str
     account_id: str
     project: str
+    endpoint_name: str
     bucket: str
     may_make_bucket: bool
     prefix: str
@@ -74,10 +75,18 @@ class PolicyScope:
         return [f"arn:{self.partition}:ecr:{match['region']}:{match['account']}:repository/{match['name']}"]
 
     def sagemaker_arns(self, *kinds: str) -> list[str]:
-        """What the project makes of these kinds, all named `<project>-<time>`."""
+        """The project's resources of these kinds: `<project>-<time>`, and its endpoint."""
+        named = [f"{kind}/{self.project}-*" for kind in kinds]
+        if "endpoint" in kinds:
+            named.append(f"endpoint/{self.endpoint_name}")
         # SageMaker writes names in ARNs in lower case
-        names = dict.fromkeys((self.project.lower(), self.project))
-        return [self.arn("sagemaker", f"{kind}/{name}-*") for kind in kinds for name in names]
+        return [self.arn("sagemaker", one) for name in named for one in dict.fromkeys((name.lower(), name))]
+
+    @property
+    def endpoint_log_arns(self) -> list[str]:
+        """The log groups of its endpoints: CloudWatch Logs writes ARNs of groups with `:*` at the end, or without."""
+        names = (f"{self.project}-*", self.endpoint_name, f"{self.endpoint_name}:*")
+        return [self.arn("logs", f"log-group:{ENDPOINT_LOGS}/{name}") for name in names]
 
 
 def scope_of(
@@ -101,6 +110,7 @@ def scope_of(
         region=region,
         account_id=account_id,
         project=config.project.name,
+        endpoint_name=config.endpoint_name,
         bucket=config.aws.bucket or f"sagemaker-{region}-{account_id}",
         may_make_bucket=config.aws.bucket is None,
         prefix=config.aws.prefix,
@@ -225,14 +235,13 @@ def _of_sagemaker(scope: PolicyScope) -> list[Statement]:
 def _of_logs(scope: PolicyScope) -> list[Statement]:
     """Logs followed, shown and deleted: all jobs of an account share a group, each endpoint has its own."""
     training = scope.arn("logs", f"log-group:{TRAINING_LOGS}")
-    endpoints = scope.arn("logs", f"log-group:{ENDPOINT_LOGS}/{scope.project}-*")
     streams = f"{training}:log-stream:{scope.project}-*"
+    uses = ("DeleteLogGroup", "DeleteLogStream", "DescribeLogStreams", "GetLogEvents")
     return [
         _allow("FindLogGroups", "logs", ("DescribeLogGroups",), ["*"]),
-        # CloudWatch Logs writes a group's ARN with an asterisk at the end, or without
-        _allow("FindLogStreams", "logs", ("DescribeLogStreams",), [training, f"{training}:*", endpoints]),
-        _allow("ReadLogs", "logs", ("GetLogEvents",), [streams, endpoints]),
-        _allow("DeleteLogs", "logs", ("DeleteLogGroup", "DeleteLogStream"), [streams, endpoints]),
+        _allow("FindJobLogs", "logs", ("DescribeLogStreams",), [training, f"{training}:*"]),
+        _allow("UseJobLogs", "logs", ("DeleteLogStream", "GetLogEvents"), [streams]),
+        _allow("UseEndpointLogs", "logs", uses, scope.endpoint_log_arns),
     ]
 
 
@@ -251,8 +260,7 @@ def role_policy(scope: PolicyScope) -> dict[str, Any]:
     Source: developer guide, "How to use SageMaker AI execution roles", CreateTrainingJob and CreateModel.
     """
     objects = f"{scope.bucket_arn}/{scope.prefix}"
-    training, endpoints = (scope.arn("logs", f"log-group:{group}") for group in (TRAINING_LOGS, ENDPOINT_LOGS))
-    written = [f"{training}*", f"{endpoints}/{scope.project}-*"]
+    written = [f"{scope.arn('logs', f'log-group:{TRAINING_LOGS}')}*", *scope.endpoint_log_arns]
     logs = ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
     statements = [
         _allow("LogInToRegistry", "ecr", ("GetAuthorizationToken",), ["*"]),

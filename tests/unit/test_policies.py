@@ -130,9 +130,9 @@ def test_a_resource_is_named_wherever_aws_knows_a_type_of_it(policy: dict[str, A
         service, _, name = action.partition(":")
         has_types = bool(IAM.actions.get_action_details(service, name)["resourceTypes"])
         assert (resource != "*") == (has_types and action not in EVERYWHERE), (action, resource)
-        assert not re.search(r":\*?$|[:/]\*$", re.sub(r"(demo_lightgbm|output|TrainingJobs)[/:]\*$", "", resource)) or (
-            resource in ("*", f"arn:aws-us-gov:kms:us-gov-west-1:{ACCOUNT}:key/*")
-        ), (action, resource)
+        assert not re.search(
+            r":\*?$|[:/]\*$", re.sub(r"(demo_lightgbm|output|TrainingJobs|Endpoints/[^*]+)[/:]\*$", "", resource)
+        ) or (resource in ("*", f"arn:aws-us-gov:kms:us-gov-west-1:{ACCOUNT}:key/*")), (action, resource)
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
@@ -148,7 +148,19 @@ def test_the_names_are_those_of_the_configuration() -> None:
     assert "arn:aws:s3:::my-bucket/demo_lightgbm/*" in resources
     assert f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/my-repository" in resources
     assert f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}:endpoint/sagemaker-lightgbm-regression-*" in resources
+    assert f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}:endpoint/sagemaker-lightgbm-regression" in resources
     assert not any("sagemaker-eu-west-1" in resource for resource in resources)
+
+
+def test_the_endpoint_and_its_log_are_those_of_its_exact_name() -> None:
+    found = scope("project.name=Boston", "endpoint.name=Houses")
+    caller, role = ({resource for _, resource in permissions(build(found))} for build in (caller_policy, role_policy))
+    endpoints = {resource.rpartition("/")[2] for resource in caller if ":endpoint/" in resource}
+    assert endpoints == {"boston-*", "Boston-*", "houses", "Houses"}
+    group = f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:/aws/sagemaker/Endpoints/Houses"
+    assert {group, f"{group}:*"} <= caller & role
+    configs = {resource.rpartition("/")[2] for resource in caller if ":endpoint-config/" in resource}
+    assert configs == {"boston-*", "Boston-*"}
 
 
 def test_a_bucket_may_be_made_only_where_it_is_the_default_one() -> None:

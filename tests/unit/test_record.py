@@ -73,7 +73,9 @@ def test_a_half_written_file_is_overwritten_when_a_command_was_killed_while_writ
 
 def test_a_newer_format_is_refused_when_an_older_program_reads_it(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text(json.dumps({"format_version": 3, "entries": []}))
-    with pytest.raises(RecordError, match="has format version 3, but this lgbm-sm reads versions 1 and 2 only") as caught:
+    with pytest.raises(
+        RecordError, match="has format version 3, but this lgbm-sm reads versions 1 and 2 only"
+    ) as caught:
         Record(tmp_path).entries()
     assert caught.value.exit_code is ExitCode.CONFIG
 
