@@ -61,15 +61,17 @@ def partition_of(region: str) -> str:
 
 def dns_suffix_of(region: str) -> str:
     """The domain that the names of AWS's hosts in a region end with, such as amazonaws.com."""
-    partitions = _regions().get_data("endpoints")["partitions"]
-    return next(str(one["dnsSuffix"]) for one in partitions if one["partition"] == partition_of(region))
+    suffix: str = _regions().get_partition_dns_suffix(partition_of(region))
+    return suffix
 
 
 @cache
 def _regions() -> Any:
-    import botocore.session
+    # not of a session, which would need a profile that exists
+    from botocore.loaders import Loader
+    from botocore.regions import EndpointResolver
 
-    return botocore.session.get_session()
+    return EndpointResolver(Loader().load_data("endpoints"))
 
 
 class Accounts:

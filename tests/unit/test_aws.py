@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from lgbm_sm.aws import dns_suffix_of, find_partition, partition_of
@@ -30,6 +33,13 @@ def test_a_region_is_in_the_partition_that_aws_puts_it_in(region: str) -> None:
 def test_a_region_newer_than_botocore_is_told_by_its_beginning() -> None:
     assert partition_of("us-isof-west-9") == "aws-iso-f"
     assert partition_of("sa-south-9") == "aws"
+
+
+def test_a_profile_that_does_not_exist_hides_no_partition() -> None:
+    asked = "from lgbm_sm.aws import partition_of; print(partition_of('cn-north-1'))"
+    environment = {"AWS_PROFILE": "nobody", "AWS_CONFIG_FILE": "/dev/null"}
+    said = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout == "aws-cn\n"
 
 
 def test_a_name_that_is_not_a_region_is_in_no_partition() -> None:
