@@ -15,6 +15,8 @@ DEFAULT_REGION = "ap-northeast-1"  # the notebook's
 PROJECT_TAG = "lgbm-sm:project"
 # a call that AWS has throttled is made again, later each time: nine times are two minutes at most
 _ATTEMPTS = 10
+# what these refuse is AccessDenied too, and no permission helps
+_ORGANIZATION_POLICIES = ("tag policy", "service control policy")
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def aws_errors(what: str, failure: str = "cannot be had") -> Iterator[None]:
 def _remedy(code: str, operation: str, text: str) -> str:
     if "Expired" in code:
         return "log in again: the credentials have expired"
-    if "Denied" in code or code == "403":
+    if ("Denied" in code or code == "403") and not any(words in text for words in _ORGANIZATION_POLICIES):
         return f"allow the identity {operation}"
     if "Throttl" in code or code in ("TooManyRequestsException", "SlowDown"):
         return "AWS limits the rate of calls: try again in a minute"

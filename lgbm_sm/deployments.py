@@ -211,7 +211,7 @@ def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: 
         environment=code.environment,
         endpoint=config.endpoint,
         section=config.aws,
-        project=project,
+        tags=workspace.tags,
         patience=workspace.sagemaker.patience,
     )
     name = timestamped_name(project, datetime.now(UTC))

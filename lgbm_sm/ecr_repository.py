@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lgbm_sm.aws import PROJECT_TAG, AwsAccount, aws_errors
+from lgbm_sm.aws_tags import Tags, as_list
 from lgbm_sm.errors import AwsError
 from lgbm_sm.image_manifest import ACCEPTED
 
@@ -58,14 +59,14 @@ class EcrRepository:
         tags = self._ask("list_tags_for_resource", resourceArn=arn) or {"tags": []}
         return {"Key": PROJECT_TAG, "Value": project} in tags["tags"]
 
-    def create(self, project: str, *, immutable_tags: bool) -> str:
-        """Make it, tagged as the project's; returns its address. Images are scanned, and untagged ones expire."""
+    def create(self, tags: Tags, *, immutable_tags: bool) -> str:
+        """Make it, with these tags; returns its address. Images are scanned, and untagged ones expire."""
         with aws_errors(f"repository {self.name}"):
             created = self._ecr.create_repository(
                 repositoryName=self.name,
                 imageTagMutability="IMMUTABLE" if immutable_tags else "MUTABLE",
                 imageScanningConfiguration={"scanOnPush": True},
-                tags=[{"Key": PROJECT_TAG, "Value": project}],
+                tags=as_list(tags),
             )
             self._ecr.put_lifecycle_policy(repositoryName=self.name, lifecyclePolicyText=json.dumps(_LIFECYCLE_POLICY))
         return str(created["repository"]["repositoryUri"])

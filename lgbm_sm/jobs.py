@@ -113,7 +113,7 @@ def _on_sagemaker(workspace: Workspace) -> tuple[TrainingJob, TrainingInputs, Sa
     wanted = WantedInstances(InstancePurpose.TRAINING, config.training.instance_type, config.training.instance_count)
     require_quota(account, wanted, workspace.reporter)
     uploaded = upload_data(workspace)
-    plan = JobPlan(account, role_arn, image, config.training, uploaded.uris)
+    plan = JobPlan(account, role_arn, image, config.training, uploaded.uris, workspace.tags)
     job = _new_job(workspace, Place.AWS, image=image, output_uri=uploaded.output_uri, **_where(account))
     return job, TrainingInputs(channels, config.training.hyperparameters), _trainer(workspace, plan)
 

@@ -90,7 +90,9 @@ def push_images(workspace: Workspace) -> list[PushResult]:
     return [
         ecr.push(
             image_tag(recipe),
-            ecr.Destination(account, config.project.name, config.aws.immutable_tags, workspace.rehearsal),
+            ecr.Destination(
+                account, config.project.name, config.aws.immutable_tags, workspace.tags, workspace.rehearsal
+            ),
             record=workspace.record,
             engine=workspace.engine,
             reporter=workspace.reporter,

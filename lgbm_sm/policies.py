@@ -35,7 +35,8 @@ class PolicyScope:
 
     `endpoint_name` is that of its endpoint; `repositories` are the project's own in ECR; `xgboost_image_uri` is AWS's
     image, empty where no pattern serves on it; `kms_key_arn` is that of the keys that data and volumes are encrypted
-    with, empty where there is none of one's own; `in_vpc` says that jobs and endpoints run in subnets of the account.
+    with, empty where there is none of one's own; `in_vpc` says that jobs and endpoints run in subnets of the account;
+    `tags_bucket` that a bucket which is made gets tags.
     """
 
     partition: str
@@ -51,6 +52,7 @@ class PolicyScope:
     xgboost_image_uri: str = ""
     kms_key_arn: str = ""
     in_vpc: bool = False
+    tags_bucket: bool = False
 
     def arn(self, service: str, resource: str) -> str:
         """Of a resource in the account and the region."""
@@ -118,6 +120,7 @@ def scope_of(
         role_arn=_role_arn(execution_role or config.aws.execution_role or SUGGESTED_ROLE, partition, account_id),
         kms_key_arn=_kms_key_arn(config.aws.kms_key, partition, region, account_id),
         in_vpc=bool(config.aws.subnets),
+        tags_bucket=bool(config.aws.tags),
         xgboost_image_uri=xgboost_image_uri if serving is Pattern.SCRIPT_MODE else "",
     )
 
@@ -174,7 +177,8 @@ def _of_data(scope: PolicyScope) -> list[Statement]:
     ]
     if scope.may_make_bucket:
         made = ("CreateBucket", "PutBucketPublicAccessBlock", "PutEncryptionConfiguration")
-        statements.append(_allow("MakeBucket", "s3", made, [scope.bucket_arn]))
+        tagging = ("PutBucketTagging",) if scope.tags_bucket else ()
+        statements.append(_allow("MakeBucket", "s3", (*made, *tagging), [scope.bucket_arn]))
     if scope.kms_key_arn:
         # objects are put and read with it, and SageMaker is lent it for the volumes of jobs
         uses = ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey")

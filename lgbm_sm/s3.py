@@ -2,11 +2,12 @@
 
 import base64
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lgbm_sm.aws import AwsAccount, aws_errors
+from lgbm_sm.aws_tags import Tags, as_list
 from lgbm_sm.errors import AwsError, DataError
 from lgbm_sm.s3_files import LocalFile, require_same, transfer
 
@@ -29,7 +30,7 @@ def default_bucket_name(account: AwsAccount) -> str:
     return f"sagemaker-{account.region}-{account.account_id}"
 
 
-def ensure_bucket(account: AwsAccount, name: str, *, tags: Mapping[str, str], kms_key: str = "") -> bool:
+def ensure_bucket(account: AwsAccount, name: str, *, tags: Tags, kms_key: str = "") -> bool:
     """See that the account has the bucket in its region; returns whether it was made here.
 
     Raises:
@@ -105,7 +106,7 @@ class S3Bucket:
             raise self._elsewhere(region)
         return True
 
-    def create(self, tags: Mapping[str, str]) -> bool:
+    def create(self, tags: Tags) -> bool:
         """Make it, private and encrypted, with these tags; False where the account has got it meanwhile."""
         region = self._account.region
         # the region that S3 takes for its first refuses to be named
@@ -134,9 +135,9 @@ class S3Bucket:
                 **self._bucket,
                 ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": encryption}]},
             )
-            if tags:
-                named = [{"Key": name, "Value": value} for name, value in tags.items()]
-                self._s3.put_bucket_tagging(**self._bucket, Tagging={"TagSet": named})
+        if tags:
+            with aws_errors(f"bucket {self.name} was created, but its tags (aws.tags)", "could not be set"):
+                self._s3.put_bucket_tagging(**self._bucket, Tagging={"TagSet": as_list(tags)})
         return True
 
     def tags(self) -> dict[str, str]:

@@ -95,7 +95,7 @@ def open_objects(
         )
     )
     if section.bucket is None:
-        ensure_bucket(account, name, tags={}, kms_key=section.kms_key or "")
+        ensure_bucket(account, name, tags=section.tags, kms_key=section.kms_key or "")
     elif not bucket.exists():
         raise AwsError(f"aws.bucket: {name}: there is no such bucket", "make it, or leave aws.bucket out")
     return objects

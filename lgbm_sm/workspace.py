@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgbm_sm.aws import Accounts
+from lgbm_sm.aws_tags import resource_tags
 from lgbm_sm.backends import LocalBackend
 from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker_engine import Engine
@@ -79,6 +80,11 @@ class Workspace:
     def rehearsal(self) -> "Rehearsal | None":
         """What notes the calls of `--dry-run`; None where they are made."""
         return self.accounts.rehearsal
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of everything that is created in the account."""
+        return resource_tags(self.config.project.name, self.config.aws.tags)
 
     @property
     def data_path(self) -> Path:

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lgbm_sm.aws import PROJECT_TAG, AwsAccount, aws_errors
+from lgbm_sm.aws import AwsAccount, aws_errors
+from lgbm_sm.aws_tags import Tags, sdk_list
 from lgbm_sm.backends import TrainingEnding, TrainingInputs, opt_ml
 from lgbm_sm.backends.sagemaker import SageMakerBackend
 from lgbm_sm.cloudwatch import Log
@@ -26,13 +27,14 @@ _LOG_DELAY_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class JobPlan:
-    """What a job is made of besides its inputs: `channel_uris` by channel name; `image` by its digest."""
+    """What a job is made of, apart from its inputs: `channel_uris` by channel name; `image` by its digest."""
 
     account: AwsAccount
     role_arn: str
     image: str
     training: TrainingSection
     channel_uris: Mapping[str, str]
+    tags: Tags
 
 
 @dataclass(frozen=True)
@@ -193,14 +195,9 @@ def job_request(job: TrainingJob, inputs: TrainingInputs, plan: JobPlan, section
         },
         "stopping_condition": {"max_runtime_in_seconds": training.max_runtime_seconds},
         "enable_network_isolation": section.network_isolation,
-        "tags": tags(job.project),
+        "tags": sdk_list(plan.tags),
         **optional,
     }
-
-
-def tags(project: str) -> list[dict[str, str]]:
-    """What each resource of a project's carries."""
-    return [{"key": PROJECT_TAG, "value": project}]
 
 
 def vpc_config(section: AwsSection) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import field
 
-from lgbm_sm.configuration import values
+from lgbm_sm.configuration import tag_limits, values
 from lgbm_sm.configuration.keys import Key, Section, mapping_key
 
 
@@ -75,6 +75,15 @@ class AwsSection(Section, frozen=True):
     network_isolation: Annotated[
         bool, Key(values.truth, "Whether the containers of jobs and endpoints are kept from any network.")
     ] = False
+    tags: Annotated[
+        Mapping[str, str],
+        mapping_key(
+            tag_limits.value,
+            "Your own tags, such as a cost center, on everything that is created in the account: training jobs, "
+            "models, endpoints and their configs, repositories, and the default bucket.",
+            whole=tag_limits.keys,
+        ),
+    ] = field(default_factory=dict)
 
 
 class LocalSection(Section, frozen=True):

@@ -40,7 +40,7 @@ def explain_preparation(workspace: Workspace) -> list[Section]:
     channels = {channel: workspace.data_path / folder for channel, folder in CHANNELS.items()}
     aws = open_unknown_account(workspace.config.aws, workspace.config.project.name)
     prefix = workspace.config.aws.prefix
-    aws.bucket.create({})
+    aws.bucket.create(workspace.config.aws.tags)
     for folder in channels.values():
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
             if path.is_file():

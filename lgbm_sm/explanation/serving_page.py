@@ -217,7 +217,7 @@ def _calls(
         environment=code.environment,
         endpoint=config.endpoint,
         section=config.aws,
-        project=config.project.name,
+        tags=workspace.tags,
     )
     name = new_name(workspace)
     key = f"{ARTIFACTS_FOLDER}{name}/model.tar.gz"

@@ -154,7 +154,7 @@ def _note_upload(aws: UnknownAccount, inputs: TrainingInputs) -> None:
 def _note_job(workspace: Workspace, aws: UnknownAccount, inputs: TrainingInputs, tag: str) -> None:
     config, account, objects = workspace.config, aws.account, aws.objects
     uris = {channel: objects.uri(f"{folder.name}/") for channel, folder in inputs.channels.items()}
-    plan = JobPlan(account, aws.role_arn, aws.pushed_uri(tag), config.training, uris)
+    plan = JobPlan(account, aws.role_arn, aws.pushed_uri(tag), config.training, uris, workspace.tags)
     trainer = SageMakerTrainer(**vars(workspace.sagemaker), reporter=workspace.reporter, plan=plan)
     trainer.start_training(_job(workspace, objects.uri("output/")), inputs)
 

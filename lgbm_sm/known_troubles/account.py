@@ -68,6 +68,21 @@ CALLER = (
         source=f"{GUIDE}, How to use SageMaker AI execution roles",
     ),
     Trouble(
+        id="tag-policy",
+        patterns=(r"tag policy does not allow", r"TagPolicy(Exception|Violation)"),
+        cause="A tag policy of your organization does not allow a tag that the resource was to get.",
+        remedy="set the key in aws.tags to a value that the tag policy allows, spelled as the policy spells it; "
+        "`aws organizations describe-effective-policy --policy-type TAG_POLICY` shows the policy",
+        source="AWS Organizations user guide, Tag policies",
+    ),
+    Trouble(
+        id="organization-denies",
+        patterns=(r"explicit deny in a service control policy",),
+        cause="A service control policy of your organization denies the call, for example because a tag is missing.",
+        remedy="if your organization requires tags, set them in aws.tags; its administrators know what else is allowed",
+        source="AWS Organizations user guide, Service control policies; Require specific tags on specified resources",
+    ),
+    Trouble(
         id="role-not-passable",
         patterns=(r"not authorized to perform: iam:PassRole",),
         cause="The caller may not hand the execution role to SageMaker.",

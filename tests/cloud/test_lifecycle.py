@@ -26,6 +26,7 @@ ISOLATED = {
     "AWS__SUBNETS": '["subnet-0123456789"]',
     "AWS__SECURITY_GROUPS": '["sg-0123456789"]',
     "AWS__NETWORK_ISOLATION": "true",
+    "AWS__TAGS": '{CostCenter: "42", Owner: ml team}',
     "TRAINING__VOLUME_SIZE_GB": "17",
     "TRAINING__MAX_RUNTIME_SECONDS": "1234",
     "ENDPOINT__STARTUP_TIMEOUT_SECONDS": "123",
@@ -203,11 +204,15 @@ def test_the_endpoint_is_asked_for_as_the_configuration_says(life: Life) -> None
     assert variant["ContainerStartupHealthCheckTimeoutInSeconds"] == 123
 
 
-def test_each_thing_that_is_made_carries_the_projects_tag(life: Life) -> None:
+def test_each_thing_that_is_made_carries_the_projects_tag_and_the_users_own(life: Life) -> None:
     made = ("CreateTrainingJob", "CreateModel", "CreateEndpointConfig", "CreateEndpoint")
-    for operation in made:
-        tags = life.requests[f"sagemaker:{operation}"].parameters["Tags"]
-        assert tags == [{"Key": "lgbm-sm:project", "Value": name_of(life.lgbm_sm)}], operation
+    tags = [life.requests[f"sagemaker:{operation}"].parameters["Tags"] for operation in made]
+    for given in (*tags, life.requests["ecr:CreateRepository"].parameters["tags"]):
+        assert {tag["Key"]: tag["Value"] for tag in given} == {
+            "lgbm-sm:project": name_of(life.lgbm_sm),
+            "CostCenter": "42",
+            "Owner": "ml team",
+        }
 
 
 def test_what_is_put_into_s3_is_encrypted_with_the_key(life: Life) -> None:

@@ -67,6 +67,7 @@ def test_the_policy_is_enough_for_data_and_each_statement_about_them_is_needed(
     aws_without_engine: Emulator, lgbm_sm: CommandLine
 ) -> None:
     aws = aws_without_engine
+    lgbm_sm.environment["LGBM_SM_AWS__TAGS"] = '{CostCenter: "42"}'
     policy = enforce(lgbm_sm, aws)
     lgbm_sm("prepare-data", "--upload")
     lgbm_sm("prepare-data", "--upload", "--set", "data.name=diabetes")

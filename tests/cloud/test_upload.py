@@ -88,3 +88,18 @@ def test_the_region_and_account_are_said_before_anything_is_sent(lgbm_sm: Comman
     account, upload = (line for line in said.splitlines() if line.startswith("==> ") and "Data set" not in line)
     assert account == f"==> AWS account {ACCOUNT}, us-east-1"
     assert upload == f"==> Upload to s3://sagemaker-us-east-1-{ACCOUNT}/demo_lightgbm/"
+
+
+def test_a_bucket_that_is_made_carries_the_users_own_tags(aws_without_engine: Emulator, lgbm_sm: CommandLine) -> None:
+    lgbm_sm("prepare-data", "--upload", "--set", 'aws.tags={CostCenter: "42", "a:b/c": d e}')
+    tags = aws_without_engine.client("s3").get_bucket_tagging(Bucket=BUCKET)["TagSet"]
+    # the bucket is the account's, so it carries no project's tag
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"CostCenter": "42", "a:b/c": "d e"}
+
+
+def test_what_a_tag_policy_refuses_is_explained(aws_without_engine: Emulator, lgbm_sm: CommandLine) -> None:
+    refusal = "The tag policy does not allow the specified value for the following tag key: 'CostCenter'."
+    aws_without_engine.faults.fail("s3:PutBucketTagging", "AccessDenied", refusal, 403)
+    refused = lgbm_sm("prepare-data", "--upload", "--set", "aws.tags.CostCenter=43", exit_code=6).stderr
+    assert f"bucket {BUCKET} was created, but its tags (aws.tags) could not be set: AccessDenied: {refusal}" in refused
+    assert "hint: set the key in aws.tags to a value that the tag policy allows" in refused

@@ -62,7 +62,7 @@ training:
         ("data: {validation: b}", "data.validation is not a known key (did you mean data.files.validation?)"),
         (
             "aws: {zzz: 1}",
-            "aws.zzz is not a known key (known here: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation)",
+            "aws.zzz is not a known key (known here: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
         ),
         ("123: 1", "123 is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
         ("data: {file: a, file: b}", "data.file stands here a second time (first in line 1)"),
@@ -270,3 +270,20 @@ def test_every_pair_of_keys_is_told_apart_by_its_section() -> None:
         if f"{section}.{name}" not in {*known, "training.hyperparameters"}:
             (message,) = messages("", f"{section}.{name}=1")
             assert key in message
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ("{'aws:x': y}", 'aws.tags.aws:x: keys that begin with "aws:" are AWS\'s own'),
+        ("{'lgbm-sm:project': y}", 'aws.tags.lgbm-sm:project: keys that begin with "lgbm-sm:" are lgbm-sm\'s own'),
+        (f"{{{'k' * 129}: y}}", f"aws.tags.{'k' * 129}: a tag's key must have at most 128 characters, got 129"),
+        (f"{{k: {'v' * 257}}}", "aws.tags.k: a tag's value must have at most 256 characters, got 257"),
+        ("{k: true}", "aws.tags.k: text is wanted, not true"),
+        ("{k: 'a;b'}", 'aws.tags.k: a tag\'s value may have letters, digits, spaces and _ . : / = + - @, got "a;b"'),
+        (f"{{{', '.join(f'k{number}: v' for number in range(49))}}}", "aws.tags: at most 48 tags"),
+    ],
+)
+def test_tags_that_aws_does_not_take_are_refused(tags: str, message: str) -> None:
+    [said] = messages("", f"aws.tags={tags}")
+    assert message in said
