@@ -1,14 +1,16 @@
 """`deploy` on this machine: an endpoint for a trained model."""
 
 import http.client
-import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import structs
 
+from lgbm_sm.archive import ArchiveError
+from lgbm_sm.artifact import ManifestError, read_artifact
 from lgbm_sm.backends import Backend, LocalBackend, Server, opt_ml
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.entries import Endpoint, EndpointStatus, Place
@@ -17,6 +19,7 @@ from lgbm_sm.model_code import ModelCode
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record
 
+SERVE_UNCHECKED = "run `lgbm-sm train` again, or `lgbm-sm deploy --unchecked` to serve it as it is"
 _LAST_LINES = 10
 _PING_SECONDS = 2.0  # the platform waits 2 s for an answer to /ping
 # A server that fails instead of being late, as AWS's XGBoost image does where the model cannot be loaded: the platform
@@ -60,7 +63,9 @@ def deploy(
     record.add(endpoint)
     started_at = time.monotonic()
     try:
-        unpack(endpoint.root_path, artifact_path, plan.code)
+        remark = unpack(endpoint.root_path, artifact_path, plan.code)
+        if remark:
+            reporter.detail(remark)
         server = backend.start_serving(endpoint, plan.code.environment)
         reporter.trace(f"{server.url}, log: {endpoint.log_path}")
         wait_until_ready(endpoint, server, backend, timeout_seconds)
@@ -79,16 +84,38 @@ def deploy(
     return in_service
 
 
-def unpack(root_path: Path, artifact_path: Path, code: ModelCode) -> None:
-    """Lay out what a server finds: the artifact, and the pattern's code in it.
+def unpack(root_path: Path, artifact_path: Path, code: ModelCode) -> str:
+    """Lay out what a server finds: the artifact, and the pattern's code in it. Returns what could not be checked.
 
     Raises:
-        EndpointError: the artifact is damaged.
+        EndpointError: the artifact is damaged, or its files are not those that its manifest names.
     """
+    with artifact_errors(artifact_path):
+        return opt_ml.lay_out_serving(root_path, artifact_path, code.files, unchecked=code.is_unchecked).remark
+
+
+def check_artifact(artifact_path: Path, code: ModelCode) -> None:
+    """Refuse what `unpack` would refuse, without writing it anywhere.
+
+    Raises:
+        EndpointError: as `unpack`.
+    """
+    with artifact_errors(artifact_path):
+        read_artifact(artifact_path, unchecked=code.is_unchecked)
+
+
+@contextmanager
+def artifact_errors(artifact_path: Path) -> Iterator[None]:
+    """Whatever is wrong with an artifact, or keeps it from being unpacked, becomes an EndpointError."""
     try:
-        opt_ml.lay_out_serving(root_path, artifact_path, code.files)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise EndpointError(f"{artifact_path} cannot be unpacked: {error}", "run `lgbm-sm train` again") from error
+        yield
+    except ManifestError as error:
+        raise EndpointError(f"{artifact_path} {error}", SERVE_UNCHECKED) from error
+    except ArchiveError as error:
+        raise EndpointError(f"{artifact_path} {error}", "run `lgbm-sm train` again, or pass another --model") from error
+    except OSError as error:
+        where = error.filename or artifact_path
+        raise EndpointError(f"{artifact_path} cannot be unpacked: {where}: {error.strerror or error}") from error
 
 
 def wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, timeout_seconds: float) -> None:

@@ -1,5 +1,6 @@
 """Endpoints as the configuration wants them: on this machine, or on SageMaker."""
 
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from lgbm_sm.configuration.instance_types import InstancePurpose, platform_of
 from lgbm_sm.deploy import ServingPlan
 from lgbm_sm.diagnosis.quotas import WantedInstances, require_quota
 from lgbm_sm.entries import Endpoint, EndpointStatus, Place
-from lgbm_sm.errors import ConfigError, DataError, EndpointError, EngineError
+from lgbm_sm.errors import ConfigError, DataError, EndpointError, EngineError, LgbmSmError
 from lgbm_sm.execution_role import get_execution_role
 from lgbm_sm.hosting import Deployment, delete_endpoint, deploy_to_sagemaker, find_existing
 from lgbm_sm.inference_source import REQUIREMENTS
@@ -31,21 +32,31 @@ from lgbm_sm.workspace import Workspace, choose_place
 OTHER_SERVER = "a process runs pattern A's server, with the same answers"
 
 
-def deploy_model(workspace: Workspace, model: str | None = None, *, replace: bool = True) -> Endpoint:
+def deploy_model(
+    workspace: Workspace, model: str | None = None, *, replace: bool = True, unchecked: bool = False
+) -> Endpoint:
     """Bring up an endpoint for what `--model` names, by default the model of the project's last completed job.
 
     With `replace` it takes the place of the project's endpoint, on this machine or on SageMaker, wherever it is to be.
     Where `endpoint.verify` says so, what goes to SageMaker is run under the container contract here first: there it
-    would take minutes to fail.
+    would take minutes to fail. A changed artifact is served only if `unchecked`.
     """
     source = find_model(model, workspace.record, workspace.config.project.name)
+    if not unchecked:
+        source.require_unchanged()
     if workspace.config.endpoint.instance_type != LOCAL:
-        return _deploy_to_sagemaker(workspace, source, replace=replace)
+        return _deploy_to_sagemaker(workspace, source, replace=replace, unchecked=unchecked)
     plan = plan_local_serving(workspace)
+    if unchecked:
+        plan = dataclasses.replace(plan, code=plan.code.unchecked())
     name = timestamped_name(workspace.config.project.name, datetime.now(UTC))
     endpoint = _new_endpoint(workspace, plan.backend.place, source, name, name, image=plan.backend.image)
     workspace.record.make_folder(endpoint.folder)
-    artifact_path = source.fetch(endpoint.folder, workspace.accounts, workspace.config.aws.region)
+    try:
+        artifact_path = source.fetch(endpoint.folder, workspace.accounts, workspace.config.aws.region)
+    except (LgbmSmError, KeyboardInterrupt):
+        workspace.record.remove_folder(endpoint.folder)
+        raise
     return deploy.deploy(
         endpoint,
         artifact_path,
@@ -58,7 +69,7 @@ def deploy_model(workspace: Workspace, model: str | None = None, *, replace: boo
     )
 
 
-def rehearse_deployment(workspace: Workspace, model: str | None) -> None:
+def rehearse_deployment(workspace: Workspace, model: str | None, *, unchecked: bool = False) -> None:
     """Note the calls of a deployment; on this machine there are none.
 
     Raises:
@@ -66,8 +77,10 @@ def rehearse_deployment(workspace: Workspace, model: str | None) -> None:
     """
     check_serving(workspace)
     source = find_model(model, workspace.record, workspace.config.project.name)
+    if not unchecked:
+        source.require_unchanged()
     if workspace.config.endpoint.instance_type != LOCAL:
-        _deploy_to_sagemaker(workspace, source, replace=True)
+        _deploy_to_sagemaker(workspace, source, replace=True, unchecked=unchecked)
 
 
 def check_serving(workspace: Workspace) -> None:
@@ -197,10 +210,12 @@ def _new_endpoint(
     )
 
 
-def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: bool) -> Endpoint:
+def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: bool, unchecked: bool) -> Endpoint:
     """Without `replace` the endpoint is one for a while, with the time in its name: nobody else takes it over."""
     config, record = workspace.config, workspace.record
     code = _code_for_sagemaker(workspace)
+    if unchecked:
+        code = code.unchecked()
     account = workspace.accounts.get(config.aws.region)
     project = config.project.name
     role_arn = get_execution_role(account, config)
@@ -224,10 +239,15 @@ def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: 
     what = "updated in place" if existing else "created"
     workspace.reporter.step(f"Endpoint {endpoint.name}: {plan.describe()}, model of {source.name}, {what}")
     record.make_folder(endpoint.folder)
-    artifact_path = source.fetch(endpoint.folder, workspace.accounts, account.region)
-    if config.endpoint.verify and not workspace.rehearsal:
-        _verify(workspace, artifact_path, code)
-    objects = open_objects(config.aws, project=project, account=account, record=record, now=endpoint.created_at)
+    try:
+        artifact_path = source.fetch(endpoint.folder, workspace.accounts, account.region)
+        deploy.check_artifact(artifact_path, code)
+        if config.endpoint.verify and not workspace.rehearsal:
+            _verify(workspace, artifact_path, code)
+        objects = open_objects(config.aws, project=project, account=account, record=record, now=endpoint.created_at)
+    except (LgbmSmError, KeyboardInterrupt):
+        record.remove_folder(endpoint.folder)
+        raise
     deployment = Deployment(name, endpoint, plan, record, objects, workspace.sagemaker, workspace.reporter)
     return deploy_to_sagemaker(deployment, artifact_path, code)
 

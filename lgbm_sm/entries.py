@@ -62,12 +62,13 @@ class _PlacedEntry(_Entry, frozen=True, kw_only=True):
 class TrainingJob(_PlacedEntry, frozen=True, kw_only=True, tag="training_job"):
     """A training job. `folder` holds its log and, once it is Completed, `output/model.tar.gz`.
 
-    On SageMaker its outputs are below `output_uri` too.
+    On SageMaker its outputs are below `output_uri` too. `model_sha256` is that of model.tar.gz as it arrived there.
     """
 
     status: TrainingJobStatus = TrainingJobStatus.IN_PROGRESS
     failure_reason: str = ""
     output_uri: str = ""
+    model_sha256: str = ""
 
     @property
     def root_path(self) -> Path:

@@ -179,7 +179,9 @@ def _make_parts(deployment: Deployment, taken: _Taken, artifact_path: Path, code
 def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
     """The archive of the tree that a server finds; the tree stays, for `predict` to know the model's columns by."""
     root_path = deployment.endpoint.root_path
-    unpack(root_path, artifact_path, code)
+    remark = unpack(root_path, artifact_path, code)
+    if remark:
+        deployment.reporter.detail(remark)
     path = deployment.endpoint.folder / "model.tar.gz"
     opt_ml.pack(root_path / "model", path)
     return path

@@ -1,9 +1,10 @@
 """The folder `code` of a model artifact: what each pattern's server wants to find there, and how it is told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lgbm_sm.artifact import UNCHECKED_VARIABLE
 from lgbm_sm.config import Config, Pattern
 from lgbm_sm.configuration.values import XGBOOST_PYTHON_VERSIONS
 from lgbm_sm.entries import Place
@@ -37,6 +38,15 @@ class ModelCode:
 
     files: Mapping[str, Path | str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether the model is served although its files are not those that its manifest names."""
+        return self.environment.get(UNCHECKED_VARIABLE) == "1"
+
+    def unchecked(self) -> "ModelCode":
+        """The same, for a model that is to be served without the check."""
+        return replace(self, environment={**self.environment, UNCHECKED_VARIABLE: "1"})
 
 
 def model_code(config: Config, place: Place, folder: Path, containers_path: Path) -> ModelCode:

@@ -3,20 +3,51 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lgbm_sm.artifact import digest_of
 from lgbm_sm.aws import Accounts
-from lgbm_sm.entries import TrainingJobStatus
-from lgbm_sm.errors import TrainingError
+from lgbm_sm.entries import TrainingJob, TrainingJobStatus
+from lgbm_sm.errors import EndpointError, TrainingError
 from lgbm_sm.record import Record
 from lgbm_sm.s3_files import download
 from lgbm_sm.training import find_completed_job
 
+_FETCHED_FILE = "fetched.tar.gz"
+
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model artifact: `name` is the job's name, the path or the address; `path` is None where it lies in S3."""
+    """A model artifact: `name` is the job's name, the path or the address; `path` is None where it lies in S3.
+
+    `sha256` is the digest that a job's artifact had when it was recorded; empty if it is not known.
+    """
 
     name: str
     path: Path | None
+    sha256: str = ""
+
+    @staticmethod
+    def of(job: TrainingJob) -> "ModelSource":
+        """The artifact of a training job on record."""
+        return ModelSource(job.name, job.model_artifact_path, job.model_sha256)
+
+    def require_unchanged(self) -> None:
+        """Compare a job's artifact with the record.
+
+        Raises:
+            EndpointError: it is another file by now, or cannot be read.
+        """
+        if self.path is None or not self.sha256:
+            return
+        try:
+            found = digest_of(self.path)
+        except OSError as error:
+            raise EndpointError(f"{self.path} cannot be read: {error.strerror}") from error
+        if found != self.sha256:
+            raise EndpointError(
+                f"{self.path} has changed since training job {self.name} made it: its SHA-256 is {found}, on record is "
+                f"{self.sha256}",
+                "run `lgbm-sm train` again, or `lgbm-sm deploy --unchecked` to serve it as it is",
+            )
 
     def fetch(self, folder: Path, accounts: Accounts, region: str | None) -> Path:
         """Where it lies on this machine, in `folder` where it has to be fetched.
@@ -26,7 +57,7 @@ class ModelSource:
         """
         if self.path is not None:
             return self.path
-        path = folder / "fetched.tar.gz"
+        path = folder / _FETCHED_FILE
         download(accounts.get(region), self.name, path)
         return path
 
@@ -41,14 +72,14 @@ def find_model(given: str | None, record: Record, project: str) -> ModelSource:
         job = find_completed_job(record, project)
         if job is None:
             raise TrainingError(f"project {project} has no completed training job on record", _advice(record, project))
-        return ModelSource(job.name, job.model_artifact_path)
+        return ModelSource.of(job)
     if given.startswith("s3://"):
         return ModelSource(given, None)
     for job in record.training_jobs():
         if job.name == given:
             if not job.model_artifact_path.exists():
                 raise TrainingError(f"training job {given} has left no model here", _advice(record, project))
-            return ModelSource(given, job.model_artifact_path)
+            return ModelSource.of(job)
     path = Path(given)
     if not path.is_file():
         raise TrainingError(

@@ -1,7 +1,6 @@
 """`train`: one training job, from the prepared channels to model.tar.gz."""
 
 import json
-import tarfile
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -11,6 +10,8 @@ from typing import Any
 
 from msgspec import structs
 
+from lgbm_sm.archive import ArchiveError
+from lgbm_sm.artifact import METADATA_FILE, digest_of, read_artifact
 from lgbm_sm.backends import TrainingBackend, TrainingEnding, TrainingInputs, TrainingRun
 from lgbm_sm.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import AwsError, TrainingError
@@ -116,7 +117,11 @@ def follow(job: TrainingJob, run: TrainingRun, following: Following) -> TrainedM
     if ending.status is not TrainingJobStatus.COMPLETED:
         raise _not_completed(job, ending, last_lines, following)
     following.backend.collect_outputs(job)
-    metadata = read_metadata(job.model_artifact_path)
+    try:
+        metadata = read_metadata(job.model_artifact_path)
+    except TrainingError as error:
+        _end(job, following.record, TrainingJobStatus.FAILED, error.message)
+        raise
     _end(job, following.record, TrainingJobStatus.COMPLETED)
     return TrainedModel(
         job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"], ending.billable_seconds
@@ -160,25 +165,29 @@ def _not_completed(
 
 def _end(job: TrainingJob, record: Record, status: TrainingJobStatus, failure_reason: str = "") -> None:
     record.remove_root(job)
-    record.update(structs.replace(job, status=status, failure_reason=failure_reason))
+    digest = ""
+    with suppress(FileNotFoundError):
+        digest = digest_of(job.model_artifact_path)
+    record.update(structs.replace(job, status=status, failure_reason=failure_reason, model_sha256=digest))
 
 
 def read_metadata(model_artifact_path: Path) -> dict[str, Any]:
-    """The metadata.json of a model artifact.
+    """The metadata.json of a model artifact, which is read to its end and compared with its manifest.
 
     Raises:
-        TrainingError: the archive is missing or damaged, or holds none.
+        TrainingError: the archive is missing or damaged, or holds no metadata.json, or a broken one.
     """
     try:
-        with tarfile.open(model_artifact_path) as archive:
-            member = archive.extractfile("metadata.json")
-            if member is None:
-                raise KeyError("metadata.json is no file")
-            metadata: dict[str, Any] = json.load(member)
-            return metadata
-    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+        content = read_artifact(model_artifact_path).texts.get(METADATA_FILE)
+        if content is None:
+            raise ArchiveError(f"holds no {METADATA_FILE}: it is not a model artifact of this program")
+        metadata: dict[str, Any] = json.loads(content)
+        return metadata
+    except ArchiveError as error:
+        raise TrainingError(f"{model_artifact_path} {error}", "run `lgbm-sm train` again") from error
+    except (ValueError, RecursionError) as error:
         raise TrainingError(
-            f"{model_artifact_path} is not a model artifact of this program: {error}", "run `lgbm-sm train` again"
+            f"{model_artifact_path} holds a broken {METADATA_FILE}: {error}", "run `lgbm-sm train` again"
         ) from error
 
 

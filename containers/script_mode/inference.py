@@ -37,17 +37,21 @@ class Reply(NamedTuple):
 
 
 def model_fn(model_dir: str) -> Predictor | InferenceCode:
-    """Load the model in `model_dir`, and make one prediction.
+    """Check the files in `model_dir` against their manifest, load the model, and make one prediction.
 
     Where that fails, the image answers pings with 500, and tries again at the next one. Raises ModelError and
     LibraryError; the line that says why is in the log.
     """
     from lgbm_runtime.errors import ModelError
     from lgbm_runtime.lightgbm_library import LibraryError
+    from lgbm_runtime.manifest import check_model
 
     # a user's code may have its own use for pip
     os.environ.pop(_DRY_RUN_VARIABLE, None)
     try:
+        remark = check_model(Path(model_dir), os.environ)
+        if remark:
+            print(remark, file=sys.stderr, flush=True)
         service = load(Path(model_dir), os.environ)
         service.prove()
     except (ModelError, LibraryError) as error:

@@ -4,9 +4,10 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgbm_sm.artifact import MANIFEST_FILE, Contents, digest_of, manifest_text, read_artifact
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.entries import TrainingJob
 
@@ -98,10 +99,13 @@ def pack(folder: Path, archive_path: Path) -> None:
     import tarfile
 
     temporary_path = archive_path.with_name(archive_path.name + ".tmp")
-    with tarfile.open(temporary_path, "w:gz", compresslevel=6) as archive:
-        for path in sorted(folder.iterdir()):
-            archive.add(path, arcname=path.name, filter=_owned_by_root)
-    temporary_path.replace(archive_path)
+    try:
+        with tarfile.open(temporary_path, "w:gz", compresslevel=6) as archive:
+            for path in sorted(folder.iterdir()):
+                archive.add(path, arcname=path.name, filter=_owned_by_root)
+        temporary_path.replace(archive_path)
+    finally:
+        temporary_path.unlink(missing_ok=True)
 
 
 def _owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
@@ -111,19 +115,19 @@ def _owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
     return member
 
 
-def lay_out_serving(root: Path, model_artifact_path: Path, code: Mapping[str, Path | str]) -> None:
-    """Make the tree that `serve` finds: the artifact unpacked into /opt/ml/model, read-only.
+def lay_out_serving(
+    root: Path, model_artifact_path: Path, code: Mapping[str, Path | str], *, unchecked: bool = False
+) -> Contents:
+    """Make the tree that `serve` finds: the artifact unpacked into /opt/ml/model, read-only. Returns what it held.
 
-    `code` has files to copy and texts by their name below /opt/ml/model/code.
+    `code` has files to copy and texts by their name below /opt/ml/model/code; the manifest then names them too.
 
-    Raises tarfile.TarError or OSError when the archive is damaged or holds a path that leads out of it.
+    Raises ArchiveError when the archive is damaged or must not be served, and OSError when a file cannot be written.
     """
-    import tarfile
-
     model_path = root / "model"
     model_path.mkdir(parents=True)
-    with tarfile.open(model_artifact_path) as archive:
-        _extract(archive, model_path)
+    contents = read_artifact(model_artifact_path, model_path, unchecked=unchecked)
+    added = {}
     for name, content in code.items():
         path = model_path / "code" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,21 +135,12 @@ def lay_out_serving(root: Path, model_artifact_path: Path, code: Mapping[str, Pa
             shutil.copyfile(content, path)
         else:
             path.write_text(content, encoding="utf-8")
+        added[f"code/{name}"] = digest_of(path)
+    if added:
+        members = {**(contents.manifest or {}), **added}
+        (model_path / MANIFEST_FILE).write_text(manifest_text(members), encoding="utf-8")
     for folder, _, file_names in os.walk(model_path, topdown=False):
         for name in file_names:
             (Path(folder) / name).chmod(0o444)
         Path(folder).chmod(0o555)
-
-
-def _extract(archive: "tarfile.TarFile", folder: Path) -> None:
-    """Unpack files and folders. Python 3.11.2, Debian 12's, has no filter for extraction that would look at names."""
-    import tarfile
-
-    members = archive.getmembers()
-    for member in members:
-        path = PurePosixPath(member.name)
-        if not (member.isfile() or member.isdir()) or path.is_absolute() or ".." in path.parts:
-            raise tarfile.TarError(f"{member.name} is neither a file nor a folder within it")
-    if hasattr(tarfile, "data_filter"):
-        archive.extraction_filter = tarfile.data_filter
-    archive.extractall(folder, members)  # noqa: S202 - each member has been looked at
+    return contents

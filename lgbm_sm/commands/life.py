@@ -159,16 +159,19 @@ def deploy(
             metavar="MODEL", help="A training job, an artifact's path or s3:// address (default: the last job's)."
         ),
     ] = None,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Serve the model even if its files have changed since it was trained.")
+    ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm import deployments, views
 
     with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
         if workspace.rehearsal:
-            deployments.rehearse_deployment(workspace, model)
+            deployments.rehearse_deployment(workspace, model, unchecked=unchecked)
             views.show_calls(console, workspace.rehearsal)
         else:
-            views.show_endpoint(console, deployments.deploy_model(workspace, model))
+            views.show_endpoint(console, deployments.deploy_model(workspace, model, unchecked=unchecked))
 
 
 @app.command(

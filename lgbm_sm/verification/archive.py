@@ -1,10 +1,9 @@
 """The model archive: what the platform unpacks into /opt/ml/model."""
 
-import tarfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from lgbm_sm.archive import ArchiveError, Kind, Member, read_archive
 from lgbm_sm.verification.checks import DEVELOPER_GUIDE_HOSTING, Area, Binding, Check, Result
 
 FORM = Check(
@@ -49,41 +48,37 @@ _CODE = "code"
 def check_archive(path: Path, environment: Mapping[str, str]) -> Iterator[Result]:
     """`environment` is what the server is started with, as far as it is known."""
     try:
-        with tarfile.open(path, "r:gz") as archive:
-            members = archive.getmembers()
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        yield FORM.broken(f"{path.name} cannot be read as a gzip-compressed tar: {error}")
+        members = list(read_archive(path, links=True))
+    except ArchiveError as error:
+        yield FORM.broken(f"{path.name} {error}")
         for check in CHECKS[1:]:
             yield check.skipped("the archive cannot be read")
         return
     yield _check_members(members)
-    names = [_parts(member.name) for member in members if member.isfile()]
+    names = [_parts(member.name) for member in members if member.kind is Kind.FILE]
     yield _check_top_folder(names)
     yield _check_code({"/".join(parts) for parts in names}, environment.get("SAGEMAKER_PROGRAM", ""))
     litter = ["/".join(parts) for parts in names if any(_is_litter(part) for part in parts)]
     yield LITTER.judged(f"{', '.join(litter[:3])} lie in it" if litter else "nothing of the kind", is_met=not litter)
 
 
-def _check_members(members: list[tarfile.TarInfo]) -> Result:
-    if not any(member.isfile() for member in members):
+def _check_members(members: list[Member]) -> Result:
+    files = [member for member in members if member.kind is Kind.FILE]
+    if not files:
         return FORM.broken("there is no file in it")
     for member in members:
-        path = PurePosixPath(member.name)
-        if path.is_absolute() or ".." in path.parts:
-            return FORM.broken(f"{member.name} leads out of the folder that it is unpacked into")
-        if not (member.isfile() or member.isdir() or _stays_inside(member)):
-            return FORM.broken(f"{member.name} is neither a file nor a folder")
-    size = sum(member.size for member in members)
-    return FORM.passed(f"{sum(member.isfile() for member in members)} files, {size / 1e6:.1f} MB")
+        if not _stays_inside(member):
+            return FORM.broken(f"{member.name} is a link that leads out of the archive")
+    return FORM.passed(f"{len(files)} files, {sum(file.size for file in files) / 1e6:.1f} MB")
 
 
-def _stays_inside(member: tarfile.TarInfo) -> bool:
-    """Whether a link leads to something in the archive."""
-    if not (member.issym() or member.islnk()):
-        return False
-    start = PurePosixPath(member.name).parent if member.issym() else PurePosixPath()
+def _stays_inside(member: Member) -> bool:
+    """Whether a member that is a link leads to something in the archive."""
+    if member.kind not in (Kind.HARD_LINK, Kind.SYMBOLIC_LINK):
+        return True
+    start = PurePosixPath(member.name).parent if member.kind is Kind.SYMBOLIC_LINK else PurePosixPath()
     depth = 0
-    for part in (start / member.linkname).parts:
+    for part in (start / member.target).parts:
         depth += {"..": -1, ".": 0, "/": -1000}.get(part, 1)
         if depth < 0:
             return False

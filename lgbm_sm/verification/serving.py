@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from lgbm_sm.artifact import MANIFEST_FILE
 from lgbm_sm.verification.checks import Result
 from lgbm_sm.verification.limits import Limits
 from lgbm_sm.verification.sandbox import Sandbox
@@ -94,11 +95,16 @@ def _check_truth(conversation: Conversation, ready: Ready, invocations: Result, 
 
 
 def _with_broken_model(model_path: Path, path: Path) -> Path | None:
-    """The same archive with garbage in the place of every file but the code; None where there is no other."""
+    """The same archive with garbage in the place of every file but the code; None where there is no other.
+
+    It has no manifest, by which a server of ours would refuse it unread.
+    """
     broken = 0
     with tarfile.open(model_path, "r:gz") as archive, tarfile.open(path, "w:gz", compresslevel=1) as made:
         for member in archive:
             parts = [part for part in PurePosixPath(member.name).parts if part != "."]
+            if parts == [MANIFEST_FILE]:  # the model itself is what must not load
+                continue
             content = archive.extractfile(member)
             if content is None or parts[0] == _CODE:
                 made.addfile(member, content)

@@ -3,12 +3,12 @@
 import io
 import tarfile
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lgbm_sm.archive import ArchiveError, read_archive
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.errors import ImageError
 from lgbm_sm.verification.archive import CHECKS as ARCHIVE_CHECKS
@@ -120,22 +120,17 @@ def with_code(path: Path, code: Mapping[str, Path | str], made_path: Path) -> Pa
     if not code:
         return path
     try:
-        with tarfile.open(path, "r:gz") as archive:
-            members = archive.getmembers()
-            if any(_parts(member.name)[:1] == (_CODE,) for member in members):
-                return path
-            with tarfile.open(made_path, "w:gz", compresslevel=1) as made:
-                for member in members:
-                    made.addfile(member, archive.extractfile(member) if member.isfile() else None)
-                for name, content in code.items():
-                    data = content.read_bytes() if isinstance(content, Path) else content.encode()
-                    added = tarfile.TarInfo(f"{_CODE}/{name}")
-                    added.size, added.mode = len(data), 0o644
-                    made.addfile(added, io.BytesIO(data))
-    except (tarfile.TarError, zlib.error, EOFError, OSError):
+        has_code = any(PurePosixPath(member.name).parts[0] == _CODE for member in read_archive(path, links=True))
+    except ArchiveError:
         return path  # the checks of the archive say what is wrong with it
+    if has_code:
+        return path
+    with tarfile.open(path, "r:gz") as archive, tarfile.open(made_path, "w:gz", compresslevel=1) as made:
+        for member in archive:
+            made.addfile(member, archive.extractfile(member) if member.isfile() else None)
+        for name, content in code.items():
+            data = content.read_bytes() if isinstance(content, Path) else content.encode()
+            added = tarfile.TarInfo(f"{_CODE}/{name}")
+            added.size, added.mode = len(data), 0o644
+            made.addfile(added, io.BytesIO(data))
     return made_path
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    return tuple(part for part in PurePosixPath(name).parts if part != ".")

@@ -82,6 +82,7 @@ def test_metadata_and_output_data_tell_about_the_model_when_it_is_trained(tmp_pa
     assert [row["name"] for row in rows] == [f"Column_{index}" for index in range(5)]
     assert [int(row["split"]) for row in rows] == job.booster.feature_importance("split").tolist()
     assert sorted(path.name for path in (job.root / "model").iterdir()) == [
+        "lgbm-sm-manifest.json",
         "lightgbm-regression-model.txt",
         "metadata.json",
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lgbm_sm.archive import ArchiveError
 from lgbm_sm.backends.opt_ml import lay_out_serving
 from lgbm_sm.work_folder import remove_tree
 
@@ -55,6 +56,6 @@ def test_the_artifact_and_the_code_lie_in_the_model_folder_which_is_read_only(tm
     ids=lambda member: f"{member.name}-{member.type.decode()}",
 )
 def test_an_artifact_is_refused_when_it_holds_what_leads_out_of_it(member: tarfile.TarInfo, tmp_path: Path) -> None:
-    with pytest.raises(tarfile.TarError, match="neither a file nor a folder within it"):
+    with pytest.raises(ArchiveError, match=r"neither a file nor a folder|leads out of the folder"):
         lay_out_serving(tmp_path / "ml", artifact(tmp_path, file("model.txt"), member), {})
-    assert list((tmp_path / "ml" / "model").iterdir()) == []
+    assert {path.name for path in tmp_path.rglob("*")} == {"ml", "model", "model.txt", "model.tar.gz"}

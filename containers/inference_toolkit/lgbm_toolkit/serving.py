@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lgbm_runtime import __version__
+from lgbm_runtime.errors import ModelError
+from lgbm_runtime.manifest import check_model
 from lgbm_runtime.user_functions import code_path
 from lgbm_toolkit.processes import ChildProcesses, StopRequestedError, end_group
 from lgbm_toolkit.settings import CANNOT_SERVE, PROVEN, THREADS_VARIABLE, Settings, SettingsError
@@ -38,6 +40,10 @@ def serve(model_path: Path, environment: Mapping[str, str]) -> int:
     children = ChildProcesses()
     try:
         settings = Settings.of(environment)
+        # before pip reads code/requirements.txt, and before a user's code runs
+        remark = check_model(model_path, environment)
+        if remark:
+            _say(remark)
         with tempfile.TemporaryDirectory(prefix="lgbm-toolkit-") as folder:
             watch = LockWatch(Path(folder))
             environment = {
@@ -55,7 +61,7 @@ def serve(model_path: Path, environment: Mapping[str, str]) -> int:
     except StopRequestedError:
         _say("stopped")
         return 0
-    except (ServeError, SettingsError) as error:
+    except (ServeError, SettingsError, ModelError) as error:
         if str(error):
             _say(f"error: {error}")
         return 1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lgbm_runtime.manifest import MANIFEST_FILE, manifest_text
 
 if TYPE_CHECKING:
     from lgbm_runtime.training_api import Model
@@ -21,17 +24,23 @@ FORMAT_VERSION = 1
 
 
 def write_artifact(folder: Path, model: Model, metadata: Mapping[str, Any]) -> None:
-    """Writes LightGBM's text model and metadata.json into `folder` (/opt/ml/model).
+    """Writes LightGBM's text model, metadata.json and their manifest into `folder` (/opt/ml/model).
 
-    The model gets its name last and at once: where it stands, both files are whole and belong together.
+    The model gets its name at once, after metadata.json: where it stands, both files are whole and belong together. The
+    manifest is the last to come and the first to go, so that it never stands beside files that it does not describe.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    model_path = folder / MODEL_FILE
+    model_path, manifest_path = folder / MODEL_FILE, folder / MANIFEST_FILE
     partial_model_path = _partial(model_path)
-    partial_model_path.write_text(model.text, encoding="utf-8")
+    metadata_text = json.dumps({"format_version": FORMAT_VERSION, **metadata}, indent=1) + "\n"
+    members = {MODEL_FILE: model.text.encode(), METADATA_FILE: metadata_text.encode()}
+    partial_model_path.write_bytes(members[MODEL_FILE])
+    manifest_path.unlink(missing_ok=True)
     model_path.unlink(missing_ok=True)
-    _write_whole(folder / METADATA_FILE, json.dumps({"format_version": FORMAT_VERSION, **metadata}, indent=1) + "\n")
+    _write_whole(folder / METADATA_FILE, metadata_text)
     partial_model_path.replace(model_path)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+    _write_whole(manifest_path, manifest_text(digests))
 
 
 def write_output_data(folder: Path, history: Mapping[str, Any], feature_names: Sequence[str], model: Model) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lgbm_runtime import __version__
 from lgbm_runtime.cpu import available_cpus, workers_and_threads
 from lgbm_runtime.errors import ModelError
+from lgbm_runtime.manifest import check_model
 from lgbm_runtime.paths import ContainerPaths
 from lgbm_runtime.supervisor import CANNOT_SERVE, Supervisor, WorkerPipes
 from lgbm_runtime.user_functions import find_program
@@ -47,12 +48,15 @@ def serve(
     model_path = paths.model_path
     try:
         listener = _listener(environment, port, descriptor)
+        remark = check_model(model_path, environment)
         has_user_code = find_program(model_path, environment) is not None
         cpus = available_cpus()
         workers, threads = workers_and_threads(cpus, _worker_count(environment))
     except (ServeError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
+    if remark:
+        print(remark, flush=True)
     # Threads of our own share out what is large among all processors, and sleep while there is nothing.
     threads = threads if has_user_code else cpus
     # Libraries read both when they are loaded; their threads burn time where they wait for one another.
