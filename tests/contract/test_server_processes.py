@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -80,6 +81,61 @@ def test_server_says_why_and_exits_with_1_when_the_model_cannot_be_served(
     assert len(errors) == 1
     assert says in errors[0]
     assert "Traceback" not in server.log
+
+
+def _with_manifest(folder: Path, root: Path) -> Path:
+    """A copy of the model that a manifest describes, and one file that it does not."""
+    (folder / "model").mkdir()
+    for file in (root / "model").iterdir():
+        (folder / "model" / file.name).write_bytes(file.read_bytes())
+    members = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (root / "model").iterdir()}
+    (folder / "model" / "notes.txt").write_text("mine")
+    (folder / "model" / "lgbm-sm-manifest.json").write_text(json.dumps({"format_version": 1, "members": members}))
+    return folder
+
+
+def test_server_never_answers_when_a_file_is_not_what_the_manifest_names(
+    tmp_path: Path, roots: Mapping[str, Path]
+) -> None:
+    root = _with_manifest(tmp_path, roots[REGRESSION])
+    metadata_path = root / "model" / "metadata.json"
+    # the same metadata to a reader
+    metadata_path.write_text(metadata_path.read_text() + " ")
+    server = start_server(root)
+    assert server.process.wait(timeout=20) == 1
+    [line] = server.log.splitlines()
+    assert line.startswith(f"error: {metadata_path} was changed: ")
+    assert "LGBM_RUNTIME_UNCHECKED=1" in line
+
+
+@pytest.mark.parametrize(
+    ("change", "variables", "says"),
+    [
+        (lambda _: None, {}, "served unchecked, since lgbm-sm-manifest.json does not name them: notes.txt"),
+        (lambda manifest: manifest.unlink(), {}, "could not be checked: there is no lgbm-sm-manifest.json"),
+        (
+            lambda manifest: manifest.write_text("{"),
+            {"LGBM_RUNTIME_UNCHECKED": "1"},
+            "are not checked: LGBM_RUNTIME_UNCHECKED=1",
+        ),
+    ],
+)
+def test_server_answers_and_says_what_it_has_not_checked(
+    change: Callable[[Path], object],
+    variables: dict[str, str],
+    says: str,
+    tmp_path: Path,
+    roots: Mapping[str, Path],
+) -> None:
+    root = _with_manifest(tmp_path, roots[REGRESSION])
+    change(root / "model" / "lgbm-sm-manifest.json")
+    server = start_server(root, environment=variables)
+    try:
+        assert server.endpoint().ask("POST", "/invocations", LINE, {"Content-Type": "text/csv"}).status == 200
+    finally:
+        server.close()
+    # by the parent alone, not by each worker
+    assert server.log.count(says) == 1
 
 
 def test_worker_is_replaced_when_it_is_killed(start: Start) -> None:

@@ -135,6 +135,12 @@ def _cut(text: str) -> str:
             ),
             "format_version is 7",
         ),
+        (
+            lambda model, _: (model.parent / "lgbm-sm-manifest.json").write_text(
+                json.dumps({"format_version": 1, "members": {model.name: "0" * 64}})
+            ),
+            "/opt/ml/model/lightgbm-regression-model.txt was changed",
+        ),
     ],
 )
 def test_port_never_opens_when_the_model_cannot_be_served(

@@ -81,6 +81,19 @@ def test_line_says_why_when_the_model_cannot_be_loaded(
     assert os.environ["PIP_DRY_RUN"] == "1"
 
 
+def test_model_is_not_loaded_when_a_file_is_not_what_the_manifest_names(
+    script: ModuleType, model_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = {"metadata.json": "0" * 64}
+    (model_path / "lgbm-sm-manifest.json").write_text(json.dumps({"format_version": 1, "members": digests}))
+    with pytest.raises(ModelError, match=r"metadata\.json was changed"):
+        script.model_fn(str(model_path))
+    assert capsys.readouterr().err.startswith(f"error: {model_path}/metadata.json was changed: ")
+    monkeypatch.setenv("LGBM_RUNTIME_UNCHECKED", "1")
+    assert script.reply_to(script.model_fn(str(model_path)), LINE, {}).status == 200
+    assert capsys.readouterr().err == f"the files in {model_path} are not checked: LGBM_RUNTIME_UNCHECKED=1\n"
+
+
 def test_request_is_answered_as_by_the_booster(script: ModuleType, model: Model, model_path: Path) -> None:
     reply = script.reply_to(script.model_fn(str(model_path)), LINE, {"Content-Type": CSV, "Accept": "application/json"})
     [value] = model.booster.predict([FIRST])
