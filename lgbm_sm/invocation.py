@@ -14,7 +14,8 @@ from lgbm_sm.batches import Batch, csv_batches, json_batches, json_lines_batches
 from lgbm_sm.entries import Endpoint
 from lgbm_sm.errors import AwsError, DataError, InvocationError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.senders import ATTRIBUTES_HEADER, Sender
+from lgbm_sm.retries import Retries
+from lgbm_sm.senders import ATTRIBUTES_HEADER
 
 PARALLEL_REQUESTS = 4
 # Batches, a megabyte each, that are sent before the oldest is answered: one that takes long holds nothing up.
@@ -92,7 +93,7 @@ def read_model_metadata(endpoint: Endpoint) -> dict[str, Any]:
 
 def invoke(
     endpoint: Endpoint,
-    sender: Sender,
+    sender: Retries,
     stream: IO[bytes],
     request: InvocationRequest,
     *,
@@ -175,7 +176,7 @@ def headers_of(request: InvocationRequest) -> dict[str, str]:
     return headers
 
 
-def _answers(endpoint: Endpoint, sender: Sender, batches: Iterator[Batch]) -> Iterator[tuple[Batch, bytes, str]]:
+def _answers(endpoint: Endpoint, sender: Retries, batches: Iterator[Batch]) -> Iterator[tuple[Batch, bytes, str]]:
     """Batches, their answers and the custom attributes of these in order, a few requests at a time."""
     pending: deque[tuple[Batch, Future[tuple[bytes, str]]]] = deque()
     with ThreadPoolExecutor(PARALLEL_REQUESTS) as executor:
@@ -189,14 +190,15 @@ def _answers(endpoint: Endpoint, sender: Sender, batches: Iterator[Batch]) -> It
                 sent, answer = pending.popleft()
                 yield sent, *answer.result()
         finally:
+            sender.give_up()
             executor.shutdown(wait=True, cancel_futures=True)
             sender.close()
 
 
-def _send(sender: Sender, endpoint: Endpoint, batch: Batch) -> tuple[bytes, str]:
+def _send(sender: Retries, endpoint: Endpoint, batch: Batch) -> tuple[bytes, str]:
     rows = f"the rows from row {batch.first_row} on"
     try:
-        response = sender.send(batch.body)
+        response = sender.send(batch.body, rows)
     except InvocationError as error:
         raise InvocationError(
             f"endpoint {endpoint.name} did not answer for {rows}: {error.message}", error.hint

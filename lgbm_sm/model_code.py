@@ -1,5 +1,6 @@
 """The folder `code` of a model artifact: what each pattern's server wants to find there, and how it is told."""
 
+import filecmp
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,8 +21,10 @@ from lgbm_sm.inference_source import (
     merged_requirements,
     pinned_versions,
 )
+from lgbm_sm.shipped import containers_path as shipped_containers_path
 
 CODE_PATH = "/opt/ml/model/code"
+MODEL_FILE = "lightgbm-regression-model.txt"
 _PROGRAM = "lgbm_runtime"
 # where the user's file has the name that ours has otherwise
 _OUR_ENTRY_POINT_BESIDE_THE_USERS = "lgbm_sm_inference.py"
@@ -75,6 +78,35 @@ def model_code(config: Config, place: Place, folder: Path, containers_path: Path
             return ModelCode({**code.files, REQUIREMENTS: merged_requirements(lightgbm, source)}, code.environment)
         case Pattern.SCRIPT_MODE:
             return _script_mode(config.container.xgboost_version, source, containers_path)
+
+
+def is_our_code(model_path: Path, containers_path: Path) -> bool:
+    """Whether requests to what was deployed with the tree at `model_path` reach no code but lgbm-sm's own.
+
+    False wherever that is not proved: if the model is not in the tree, if its folder `code` holds a file that is not
+    a shipped one, byte for byte, and if the folder that images are built from was changed.
+    """
+    shipped = shipped_containers_path()
+    ours = {DEFAULT_ENTRY_POINT: shipped / "script_mode" / DEFAULT_ENTRY_POINT}
+    ours |= {f"{_PROGRAM}/{path.name}": path for path in (shipped / "runtime" / _PROGRAM).glob("*.py")}
+    code = {name: path for name, path in _files(model_path / "code").items() if name != REQUIREMENTS}
+    return (
+        (model_path / MODEL_FILE).is_file()
+        and all(name in ours and filecmp.cmp(path, ours[name], shallow=False) for name, path in code.items())
+        and (
+            containers_path == shipped
+            or all(
+                (shipped / name).is_file() and filecmp.cmp(path, shipped / name, shallow=False)
+                for name, path in _files(containers_path).items()
+            )
+        )
+    )
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """The files below a folder by their path in it; none if there is no such folder."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    return {path.relative_to(folder).as_posix(): path for path in paths}
 
 
 def _users_code(source: InferenceSource | None) -> ModelCode:

@@ -13,6 +13,8 @@ from lgbm_sm import deployments, invocation, metrics
 from lgbm_sm.entries import Endpoint, Place
 from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import InvocationRequest, InvocationSummary, PredictionOutput
+from lgbm_sm.model_code import is_our_code
+from lgbm_sm.retries import Retries
 from lgbm_sm.schema import Split, load_schema, verify_split
 from lgbm_sm.senders import HttpSender, RuntimeSender, Sender
 from lgbm_sm.workspace import Workspace
@@ -117,7 +119,9 @@ def _invoke(
         sender = RuntimeSender(endpoint.name, account, headers, invocation.PARALLEL_REQUESTS)
     else:
         sender = HttpSender(endpoint, headers)
-    summary = invocation.invoke(endpoint, sender, stream, request, write=write, reporter=workspace.reporter)
+    model_path = endpoint.root_path / "model"
+    retries = Retries(sender, lambda: is_our_code(model_path, workspace.containers_path), workspace.reporter.detail)
+    summary = invocation.invoke(endpoint, retries, stream, request, write=write, reporter=workspace.reporter)
     if request.output is PredictionOutput.PREDICTION and (meaning := _meaning(endpoint)):
         workspace.reporter.detail(meaning)
     return summary

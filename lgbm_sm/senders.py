@@ -1,11 +1,9 @@
 """How one request reaches an endpoint: over HTTP on this machine, or through SageMaker's runtime.
 
-A request is sent once: one that was slow, or whose connection broke, may have been computed and billed. Only what
-AWS refused unseen, by its rate, is sent again.
+A sender sends it once, and says what became of it: one that was slow, or whose connection broke, may have been
+computed and billed. Whether it is sent again is decided in `retries`.
 """
 
-import random
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,8 +19,15 @@ if TYPE_CHECKING:
 ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 70.0  # the platform answers within 60 s; a client that gives up earlier pays for an answer it never sees
-_ATTEMPTS = 6  # at what AWS throttles: half a minute at most
 _SEE = "see `lgbm-sm status` and `lgbm-sm logs`"
+
+
+class NotSentError(InvocationError):
+    """No connection came about, so nothing was sent."""
+
+
+class LostConnectionError(InvocationError):
+    """The connection ended before the answer did: the request may have been computed."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Sender(Protocol):
         """The answer to one request, whatever its status.
 
         Raises:
-            InvocationError: there is none.
+            InvocationError: there is none; NotSentError and LostConnectionError say what is known of it.
             AwsError: AWS refuses the call.
         """
 
@@ -73,9 +78,12 @@ class HttpSender:
                 connection.request("POST", "/invocations", body, self._headers)
             answer = connection.getresponse()
             response = Response(answer.status, answer.read(), answer.headers.get(ATTRIBUTES_HEADER, ""))
-        except (OSError, HTTPException) as error:
+        except TimeoutError as error:
             connection.close()
             raise InvocationError(str(error), _SEE) from error
+        except (OSError, HTTPException) as error:
+            connection.close()
+            raise LostConnectionError(str(error), _SEE) from error
         self._idle.append(connection)
         return response
 
@@ -94,12 +102,15 @@ class HttpSender:
 
 
 def _open(connection: "HTTPConnection") -> None:
-    connection.connect()
+    try:
+        connection.connect()
+    except OSError as error:
+        raise NotSentError(str(error), _SEE) from error
     connection.sock.settimeout(READ_SECONDS)
 
 
 class RuntimeSender:
-    """To an endpoint of SageMaker's, by its name. `attempts` are made at what AWS throttles."""
+    """To an endpoint of SageMaker's, by its name."""
 
     def __init__(
         self,
@@ -108,7 +119,6 @@ class RuntimeSender:
         headers: Mapping[str, str],
         parallel: int,
         *,
-        attempts: int = _ATTEMPTS,
         read_seconds: float = READ_SECONDS,
     ) -> None:
         from botocore.config import Config
@@ -119,7 +129,6 @@ class RuntimeSender:
             retries={"total_max_attempts": 1},
             max_pool_connections=parallel,
         )
-        self._attempts = attempts
         self._runtime = account.session.client("sagemaker-runtime", region_name=account.region, config=settings)
         self.parameters = {
             "EndpointName": endpoint_name,
@@ -131,17 +140,7 @@ class RuntimeSender:
 
     def send(self, body: bytes) -> Response:
         """See Sender."""
-        for attempt in range(self._attempts):
-            try:
-                return self._send_once(body)
-            except AwsError as error:
-                if "Throttl" not in error.code or attempt == self._attempts - 1:
-                    raise
-            time.sleep(random.uniform(0.5, 1.0) * 2**attempt / 2)  # noqa: S311 - spreads calls, keeps no secret
-        raise AssertionError  # the last attempt returns or raises
-
-    def _send_once(self, body: bytes) -> Response:
-        from botocore.exceptions import ClientError, ConnectTimeoutError, HTTPClientError, ReadTimeoutError
+        from botocore.exceptions import ClientError
 
         try:
             with aws_errors("the endpoint's answer"):
@@ -153,13 +152,34 @@ class RuntimeSender:
                         raise
                     return refused
         except AwsError as error:
-            if isinstance(error.__cause__, ReadTimeoutError | ConnectTimeoutError | HTTPClientError):
-                raise InvocationError(str(error.__cause__), _SEE) from error
-            raise
+            if (kind := _kind_of(error.__cause__)) is None:
+                raise
+            raise kind(str(error.__cause__), _SEE) from error
 
     def close(self) -> None:
         """See Sender."""
         self._runtime.close()
+
+
+def _kind_of(error: BaseException | None) -> type[InvocationError] | None:
+    """What botocore's error says of the connection; None for any other error."""
+    from botocore.exceptions import (
+        ConnectionClosedError,
+        ConnectTimeoutError,
+        EndpointConnectionError,
+        HTTPClientError,
+        IncompleteReadError,
+        ResponseStreamingError,
+    )
+
+    match error:
+        case EndpointConnectionError() | ConnectTimeoutError():
+            return NotSentError
+        case ConnectionClosedError() | IncompleteReadError() | ResponseStreamingError():
+            return LostConnectionError
+        case HTTPClientError():
+            return InvocationError
+    return None
 
 
 def _refusal(response: Mapping[str, Any]) -> Response | None:
@@ -168,6 +188,6 @@ def _refusal(response: Mapping[str, Any]) -> Response | None:
     if code == "ModelError":
         said = str(response.get("OriginalMessage", response["Error"]["Message"]))
         return Response(int(response.get("OriginalStatusCode", 500)), said.encode())
-    if code.isdigit():  # where the gateway itself refuses, only the status tells
+    if code.isdigit() and code not in ("429", "503"):  # where the gateway itself refuses, only the status tells
         return Response(int(code), str(response["Error"]["Message"]).encode())
     return None

@@ -101,7 +101,10 @@ def explain_prediction(workspace: Workspace) -> list[Section]:
         section("Where it goes", known or f"to endpoint {name}", how, way),
         section(
             "What is sent",
-            f"rows in batches of at most {BATCH_BYTES:,} bytes, each sent once: a slow one may have been computed",
+            f"rows in batches of at most {BATCH_BYTES:,} bytes",
+            "a batch that AWS throttles or refuses as unavailable, that the container answers with 503, or that finds "
+            "nobody listening is sent again, for 15 seconds at most; one whose answer was lost twice, and not at all "
+            "where your own code may have acted on it",
             "--give OUTPUT travels as X-Amzn-SageMaker-Custom-Attributes: output=…, which the platform passes on; "
             "other headers it strips",
             "ContentType may have parameters, as in text/csv; charset=utf-8",

@@ -88,9 +88,8 @@ def sagemaker_target(name: str, account: AwsAccount) -> Target:
 
         def open_sender(parallel: int) -> RuntimeSender:
             headers = {"Content-Type": load.content_type, "Accept": accept}
-            # what is throttled is part of the figures, not to be tried again
-            seconds = schedule.timeout_seconds
-            return RuntimeSender(name, account, headers, parallel, attempts=1, read_seconds=seconds)
+            # each request is sent once: what is throttled is part of the figures
+            return RuntimeSender(name, account, headers, parallel, read_seconds=schedule.timeout_seconds)
 
         return RuntimeClient(open_sender, load, max(schedule.concurrency))
 

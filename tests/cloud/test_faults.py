@@ -146,7 +146,7 @@ def test_an_image_that_never_answers_ping_is_said_with_its_log_and_leaves_nothin
     assert [one for one in billed(project.aws) if "/.lgbm-sm/" not in one] == []
 
 
-def test_predict_says_so_when_the_container_dies_in_service(
+def test_predict_waits_for_a_container_that_died_and_is_started_again(
     project: Project, engine: docker.DockerClient, docker_session: str
 ) -> None:
     project.deploy()
@@ -156,9 +156,27 @@ def test_predict_says_so_when_the_container_dies_in_service(
             engine.api.kill(container)
 
     project.aws.faults.observers.append(when("sagemaker-runtime:InvokeEndpoint", Moment.BEFORE, kill))
-    refused = project.lgbm_sm("predict", exit_code=9).stderr
-    assert "answered 503: An error occurred while handling request as the model process exited." in refused
-    assert "`lgbm-sm logs`" in refused
+    predicted = project.lgbm_sm("predict")
+    assert len(predicted.stdout.splitlines()) == 102
+    assert "the rows from row 1 on: the server answered 503; sent again in " in predicted.stderr
+
+
+def test_predict_asks_again_after_a_failure_of_the_platform_unless_a_users_code_may_have_acted(
+    project: Project, tmp_path: Path
+) -> None:
+    def fail(times: int) -> None:
+        project.aws.faults.fail("sagemaker-runtime:InvokeEndpoint", "InternalFailure", "sorry", 500, times)
+
+    project.deploy()
+    fail(2)
+    predicted = project.lgbm_sm("predict")
+    assert len(predicted.stdout.splitlines()) == 102
+    assert predicted.stderr.count("InternalFailure; sent again in ") == 2
+    project.deploy(*code(tmp_path, "def predict_fn(data, model):\n    return model.predict(data)\n"))
+    fail(1)
+    refused = project.lgbm_sm("predict", exit_code=6).stderr
+    assert "could not be asked for the rows from row 1 on: the endpoint's answer cannot be had: InternalFa" in refused
+    assert "sent again" not in refused
 
 
 def test_a_push_that_breaks_off_is_said_and_cleanup_takes_what_has_arrived(project: Project) -> None:

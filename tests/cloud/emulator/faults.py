@@ -68,9 +68,11 @@ class Faults:
             self._reset.set()
             self._reset = threading.Event()
 
-    def fail(self, operation: str, code: str, message: str, status: int = 400, times: int = 1) -> None:
-        """The operation's next calls are refused."""
-        self._planned.append(_Planned(operation, AwsError(code, message, status), times))
+    def fail(
+        self, operation: str, code: str, message: str, status: int = 400, times: int = 1, **members: object
+    ) -> None:
+        """The operation's next calls are refused; `members` are those of the error's structure beside its message."""
+        self._planned.append(_Planned(operation, AwsError(code, message, status, **members), times))
 
     def break_connection(self, operation: str, moment: Moment = Moment.BEFORE, times: int = 1) -> None:
         """The operation's next calls get no answer, before or after they have been carried out."""
