@@ -109,7 +109,8 @@ class Adoption:
         if not uri.endswith(f"/{ARTIFACTS_FOLDER}{name}/model.tar.gz"):
             return [f"model {name}"]
         location = parse_uri(uri)
-        prefix = location.key.removesuffix(f"/{ARTIFACTS_FOLDER}{name}/model.tar.gz")
+        below = location.key.removesuffix(f"/{ARTIFACTS_FOLDER}{name}/model.tar.gz")
+        prefix = below.removesuffix(f"/{self.backend.project}")  # not in it in the layout before
         objects = ProjectObjects(S3Bucket(self.account, location.bucket), prefix, self.backend.project)
         upload = Upload(
             name=objects.uri(""),

@@ -84,8 +84,8 @@ def cleanup(
         items = [item for item in take_inventory(holdings).items if kind_of(item) is kind]
         if not items:
             continue
-        if kind is CleanupKind.DATA and any(_serves_from_s3(item) for item in kept):
-            reporter.warn("the data in S3 are kept: the endpoint that is kept has its model from there")
+        if kind is CleanupKind.DATA and any(_reads_from_s3(item) for item in kept):
+            reporter.warn("the data in S3 are kept: an endpoint or a training job that is kept reads from there")
             kept += items
             continue
         if kind in keep or not confirm(_question(kind, items)):
@@ -105,8 +105,10 @@ def cleanup(
     return CleanupResult(tuple(deleted), tuple(kept), _left_over(take_inventory(holdings), kept, reasons))
 
 
-def _serves_from_s3(item: Item) -> bool:
-    return isinstance(item.entry, Endpoint) and item.entry.place is Place.AWS
+def _reads_from_s3(item: Item) -> bool:
+    """Whether it has its model or its channels from there: a job as long as it may still begin or run."""
+    is_job = isinstance(item.entry, TrainingJob) and item.running is not False
+    return item.entry.place is Place.AWS and (is_job or isinstance(item.entry, Endpoint))
 
 
 def _left_over(inventory: Inventory, kept: Collection[Item], reasons: Mapping[str, str]) -> tuple[LeftOver, ...]:

@@ -121,11 +121,15 @@ class _AwsEntry(_Entry, frozen=True, kw_only=True):
 
 
 class Upload(_AwsEntry, frozen=True, kw_only=True, tag="upload"):
-    """What the project has put under a prefix of a bucket; its `name` is that address."""
+    """What the project has put under a prefix of a bucket; its `name` is the address of the project's part."""
 
     bucket: str
     prefix: str
     adopted: bool = False
+
+    def names_same(self, other: "Upload") -> bool:
+        """Whether both are about the same objects."""
+        return (self.bucket, self.prefix, self.project) == (other.bucket, other.prefix, other.project)
 
 
 class _EndpointPart(_AwsEntry, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from lgbm_sm.errors import AwsError, DataError, EndpointError, LgbmSmError, Time
 from lgbm_sm.model_code import ModelCode
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record
+from lgbm_sm.s3_files import read_file
 from lgbm_sm.s3_manifest import ProjectObjects
 from lgbm_sm.sagemaker_resources import CHANGING, SageMakerResources, deployed_configs
 from lgbm_sm.troubles import find_troubles
@@ -153,7 +154,7 @@ def _make_parts(deployment: Deployment, taken: _Taken, artifact_path: Path, code
     name, plan, record = deployment.name, deployment.plan, deployment.record
     packed_path = _pack(deployment, artifact_path, code)
     deployment.objects.upload(
-        {deployment.artifact_key: packed_path},
+        {deployment.artifact_key: read_file(packed_path)},
         lambda sent, total: deployment.reporter.progress("sent", sent, total),
     )
     packed_path.unlink()
@@ -309,7 +310,7 @@ def _delete_replaced(deployment: Deployment, taken: _Taken) -> None:
 
 def _delete_parts(deployment: Deployment, names: set[str]) -> None:
     """Artifacts first: they are known by the models and configs on record, and so to the next deployment too."""
-    for left in deployment.objects.delete_outdated([f"{ARTIFACTS_FOLDER}{name}/" for name in names]):
+    for left in deployment.objects.delete_folders([f"{ARTIFACTS_FOLDER}{name}/" for name in names]):
         deployment.reporter.warn(f"{left} is left")
     for part in deployment.record.endpoint_parts(deployment.endpoint.name):
         if part.name in names:
@@ -324,4 +325,4 @@ def delete_endpoint(
     left = delete(endpoint, record, backend)
     for part in record.endpoint_parts(endpoint.name):
         left += delete_from_aws(part, record, backend.accounts)
-    return [*left, *objects.delete_outdated([f"{ARTIFACTS_FOLDER}{name}/" for name in names])]
+    return [*left, *objects.delete_folders([f"{ARTIFACTS_FOLDER}{name}/" for name in names])]

@@ -272,7 +272,7 @@ def role_policy(scope: PolicyScope) -> dict[str, Any]:
         # the objects of a channel are found by their prefix
         _allow("FindObjects", "s3", ("ListBucket",), [scope.bucket_arn]),
         _allow("ReadObjects", "s3", ("GetObject",), [f"{objects}/*"]),
-        _allow("WriteOutput", "s3", ("PutObject",), [f"{objects}/output/*"]),
+        _allow("WriteOutput", "s3", ("PutObject",), [f"{objects}/{scope.project}/output/*"]),
         _allow("WriteLogs", "logs", logs, written),
         _allow("WriteMetrics", "cloudwatch", ("PutMetricData",), ["*"]),
     ]

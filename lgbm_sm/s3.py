@@ -250,6 +250,11 @@ class S3Bucket:
             left += [f"{self.uri(error['Key'])}: {error['Message']}" for error in answer.get("Errors", ())]
         return left
 
+    def delete_below(self, prefix: str) -> list[str]:
+        """Delete everything below `prefix`, open uploads too; harmless when it is gone. Returns why any is left."""
+        self.abort(self.open_uploads(prefix))
+        return self.delete_versions(self.versions(prefix))
+
     @property
     def _encryption(self) -> dict[str, str]:
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms_key} if self._kms_key else {}

@@ -76,14 +76,10 @@ class SageMakerBackend:
         if left or isinstance(entry, Endpoint):
             return left
         if entry.output_uri:
-            left = self.outputs(entry).delete_output(entry.name)
+            location = parse_uri(entry.output_uri)
+            folder = "/".join(filter(None, (location.key.strip("/"), entry.name)))
+            left = S3Bucket(self._account(entry), location.bucket).delete_below(f"{folder}/")
         return _named(entry, left or self.resources(entry).delete_job(entry.name))
-
-    def outputs(self, job: TrainingJob) -> ProjectObjects:
-        """Where the job's outputs are."""
-        location = parse_uri(job.output_uri)
-        prefix = location.key.removesuffix("/").removesuffix("/output")
-        return ProjectObjects(S3Bucket(self._account(job), location.bucket), prefix, job.project)
 
     def log(self, entry: Entry) -> Log:
         """Its log in CloudWatch; of an endpoint from its last deployment on."""
@@ -107,8 +103,14 @@ class SageMakerBackend:
         if self.is_wanted:
             self.accounts.get(self.section.region)
         known = {(entry.kind, entry.name) for entry in recorded}
+        uploads = [entry for entry in recorded if isinstance(entry, Upload)]
         found = [entry for account in self.accounts.reached for entry in self._find_in(account, record)]
-        return [entry for entry in found if (entry.kind, entry.name) not in known]
+        return [
+            entry
+            for entry in found
+            if (entry.kind, entry.name) not in known
+            and not (isinstance(entry, Upload) and any(entry.names_same(upload) for upload in uploads))
+        ]
 
     def _find_in(self, account: AwsAccount, record: Record) -> list[RecordedEntry]:
         arns = dict.fromkeys(

@@ -3,8 +3,9 @@
 Nobody is asked for an account: what only AWS knows stands in angle brackets.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lgbm_sm.aws import AwsAccount, aws_errors, dns_suffix_of, region_of
@@ -14,6 +15,7 @@ from lgbm_sm.policies import ROLE_ARN
 from lgbm_sm.rehearsal import PlannedCall, Rehearsal
 from lgbm_sm.s3 import S3Bucket, default_bucket_name
 from lgbm_sm.s3_manifest import ProjectObjects
+from lgbm_sm.upload import ChannelSet, channel_set
 
 # names of buckets are checked before a call is noted, and <account> would be none
 _ACCOUNT = "000000000000"
@@ -91,6 +93,14 @@ def open_unknown_account(section: AwsSection, project: str) -> UnknownAccount:
     rehearsal.attach(session)
     session.events.register("before-send", _refuse)
     return UnknownAccount(AwsAccount(_ACCOUNT, region_of(session), session), rehearsal, section, project)
+
+
+def note_upload(aws: UnknownAccount, channels: Mapping[str, Path]) -> ChannelSet:
+    """Note the objects that the channels become; those that are there already are not sent again."""
+    local = channel_set({name: folder for name, folder in channels.items() if folder.is_dir()})
+    for name, file in local.files.items():
+        aws.bucket.send(file, aws.objects.key(name), lambda _: None)
+    return local
 
 
 def _refuse(request: Any, **_: Any) -> None:

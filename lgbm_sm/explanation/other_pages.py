@@ -18,13 +18,12 @@ from lgbm_sm.entries import (
     TrainingJob,
     Upload,
 )
-from lgbm_sm.explanation.aws_calls import open_unknown_account
+from lgbm_sm.explanation.aws_calls import note_upload, open_unknown_account
 from lgbm_sm.explanation.functions import functions_section
 from lgbm_sm.explanation.limits import serving_limits
 from lgbm_sm.explanation.sections import Section, aligned, indented, section
 from lgbm_sm.explanation.trees import describe_channels
 from lgbm_sm.invocation import InvocationRequest, headers_of
-from lgbm_sm.s3_files import read_file
 from lgbm_sm.schema import CHANNELS, FOLDERS
 from lgbm_sm.senders import RuntimeSender
 from lgbm_sm.workspace import Workspace
@@ -39,13 +38,8 @@ def explain_preparation(workspace: Workspace) -> list[Section]:
     data = workspace.config.data
     channels = {channel: workspace.data_path / folder for channel, folder in CHANNELS.items()}
     aws = open_unknown_account(workspace.config.aws, workspace.config.project.name)
-    prefix = workspace.config.aws.prefix
     aws.bucket.create(workspace.config.aws.tags)
-    for folder in channels.values():
-        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            if path.is_file():
-                key = f"{prefix}/{folder.name}/{path.relative_to(folder).as_posix()}"
-                aws.bucket.send(read_file(path), key, lambda _: None)
+    note_upload(aws, channels)
     return [
         section(
             "Where it runs",

@@ -221,7 +221,7 @@ def _calls(
     )
     name = new_name(workspace)
     key = f"{ARTIFACTS_FOLDER}{name}/model.tar.gz"
-    full_key = f"{config.aws.prefix}/{key}"
+    full_key = aws.objects.key(key)
     if source is not None and source.path is not None:
         # what is sent is this archive, packed anew with the folder code
         aws.bucket.send(read_file(source.path), full_key, lambda _: None)

@@ -10,7 +10,7 @@ from lgbm_sm.backends.sagemaker_training import JobPlan, SageMakerTrainer
 from lgbm_sm.config import Pattern
 from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import DataError
-from lgbm_sm.explanation.aws_calls import ASKED_BEFORE, UnknownAccount, open_unknown_account
+from lgbm_sm.explanation.aws_calls import ASKED_BEFORE, UnknownAccount, note_upload, open_unknown_account
 from lgbm_sm.explanation.call_chain import TRAINING, describe_chain
 from lgbm_sm.explanation.images import ImageFacts, environment_lines, image_section, look_at_image
 from lgbm_sm.explanation.limits import training_limits
@@ -19,7 +19,6 @@ from lgbm_sm.explanation.programs import describe_programs, programs_of
 from lgbm_sm.explanation.scenes import Scene, new_name, now, training_inputs, training_scene
 from lgbm_sm.explanation.sections import Section, indented, section
 from lgbm_sm.explanation.trees import describe_channels
-from lgbm_sm.s3_files import read_file
 from lgbm_sm.schema import training_channels
 from lgbm_sm.workspace import Workspace
 
@@ -132,7 +131,6 @@ def _calls(workspace: Workspace, where: Whereabouts, tag: str) -> list[str]:
         return ["none: this machine trains"]
     aws = open_unknown_account(workspace.config.aws, workspace.config.project.name)
     inputs = training_inputs(workspace)
-    _note_upload(aws, inputs)
     _note_job(workspace, aws, inputs, tag)
     return [
         *aws.lines(),
@@ -142,18 +140,10 @@ def _calls(workspace: Workspace, where: Whereabouts, tag: str) -> list[str]:
     ]
 
 
-def _note_upload(aws: UnknownAccount, inputs: TrainingInputs) -> None:
-    """The objects that the channels become; those that are there already are not sent again."""
-    for folder in inputs.channels.values():
-        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            if path.is_file():
-                key = f"{aws.section.prefix}/{folder.name}/{path.relative_to(folder).as_posix()}"
-                aws.bucket.send(read_file(path), key, lambda _: None)
-
-
 def _note_job(workspace: Workspace, aws: UnknownAccount, inputs: TrainingInputs, tag: str) -> None:
     config, account, objects = workspace.config, aws.account, aws.objects
-    uris = {channel: objects.uri(f"{folder.name}/") for channel, folder in inputs.channels.items()}
+    local = note_upload(aws, inputs.channels)
+    uris = {channel: objects.uri(local.channel_folder(folder)) for channel, folder in inputs.channels.items()}
     plan = JobPlan(account, aws.role_arn, aws.pushed_uri(tag), config.training, uris, workspace.tags)
     trainer = SageMakerTrainer(**vars(workspace.sagemaker), reporter=workspace.reporter, plan=plan)
     trainer.start_training(_job(workspace, objects.uri("output/")), inputs)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.projects import PREFIX, PUSHED, ROW, billed, numbers, result
+from tests.cloud.projects import PREFIX, PUSHED, ROW, billed, name_of, numbers, result
 from tests.cloud.pushed import Project, code
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -48,7 +48,7 @@ def asked_all_the_time(project: Project, endpoint: str) -> Iterator[list[str]]:
 
 
 def artifacts(project: Project) -> list[str]:
-    return [one for one in billed(project.aws) if f"/{PREFIX}/models/" in one]
+    return [one for one in billed(project.aws) if f"/{PREFIX}/{name_of(project.lgbm_sm)}/models/" in one]
 
 
 def test_an_update_leaves_no_gap_and_nothing_of_what_it_replaces(project: Project, tmp_path: Path) -> None:
@@ -95,14 +95,14 @@ def test_what_is_to_be_kept_is_kept(project: Project) -> None:
     assert sorted(item["kind"] for item in kept["kept"]) == sorted(kinds)
     left = billed(project.aws)
     assert [one for one in left if one.startswith("arn:")] == []
-    keys = {one.partition(f"/{PREFIX}/")[2].partition("/")[0] for one in left}
-    assert keys >= {".lgbm-sm", "train", "valid", "schema"}
+    keys = {one.partition(f"/{PREFIX}/{name_of(project.lgbm_sm)}/")[2].partition("/")[0] for one in left}
+    assert keys == {".lgbm-sm", "channels"}
     assert not any("/output/" in one for one in left)
 
 
 def test_the_data_of_an_endpoint_that_is_kept_are_kept_too(project: Project) -> None:
     project.deploy()
     kept = project.lgbm_sm("cleanup", "--yes", "--keep", "endpoints", *PUSHED)
-    assert "the data in S3 are kept: the endpoint that is kept has its model from there" in kept.stderr
+    assert "the data in S3 are kept: an endpoint or a training job that is kept reads from there" in kept.stderr
     assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
     assert len(artifacts(project)) == 1

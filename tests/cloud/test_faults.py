@@ -42,7 +42,7 @@ def test_cleanup_says_what_is_left_when_the_credentials_have_expired(project: Pr
     project.lgbm_sm("prepare-data", "--upload")
     project.aws.faults.credentials_expired = True
     refused = project.lgbm_sm("cleanup", "--yes", *PUSHED, exit_code=11).stderr
-    assert "arn:aws:s3:::sagemaker-eu-west-1-123456789012/demo_lightgbm/: " in refused
+    assert f"arn:aws:s3:::sagemaker-eu-west-1-123456789012/demo_lightgbm/{name_of(project.lgbm_sm)}/: " in refused
     assert "The security token included in the request is expired" in refused
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +51,33 @@ def test_a_job_is_followed_by_its_name_where_it_is_on_no_record(project: Project
     missing = project.lgbm_sm("train", "--attach", "nobody", exit_code=7).stderr
     assert "error: there is no training job nobody in eu-west-1" in missing
     path.write_bytes(before)
+
+
+def test_a_queued_job_trains_on_the_data_that_it_was_started_with(project: Project) -> None:
+    expected = artifact_of(project.model)
+    project.aws.times.phase = 600
+    project.lgbm_sm("train", "--no-wait")
+    other = ("--set", "data.name=diabetes")
+    project.lgbm_sm("prepare-data", "--upload", *other)
+    project.lgbm_sm("train", "--no-wait", *other)
+    kept = project.lgbm_sm("cleanup", "--yes", "--keep", "training-jobs,images,pushed-images,repositories").stderr
+    assert "the data in S3 are kept: an endpoint or a training job that is kept reads from there" in kept
+    project.aws.times.phase = 0
+    models = [
+        artifact_of(Path(result(project.lgbm_sm, "train", "--attach", job.job_name)["model_artifact"]))
+        for job in project.aws.training.jobs.values()
+    ]
+    project.lgbm_sm("prepare-data")
+    assert models[0] == expected
+    assert models[1] != expected
+
+
+def artifact_of(path: Path) -> bytes:
+    """The model in an archive."""
+    with tarfile.open(path) as archive:
+        member = archive.extractfile("lightgbm-regression-model.txt")
+        assert member is not None
+        return member.read()
 
 
 def test_an_interrupt_without_a_terminal_stops_the_job_and_keeps_its_model(project: Project) -> None:

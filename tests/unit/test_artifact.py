@@ -15,9 +15,10 @@ from lgbm_runtime.manifest import check_model
 from lgbm_runtime.predictor import Predictor
 from lgbm_sm.archive import ArchiveError
 from lgbm_sm.artifact import ManifestError, read_artifact
-from lgbm_sm.backends.opt_ml import lay_out_serving, pack, remove_tree
+from lgbm_sm.backends.opt_ml import lay_out_serving, pack
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.training import read_metadata
+from lgbm_sm.work_folder import remove_tree
 from tests.runtime.training_jobs import regression_job
 
 MANIFEST = "lgbm-sm-manifest.json"

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lgbm_sm.aws import AwsAccount, connect
 from lgbm_sm.s3 import S3Bucket
-from lgbm_sm.s3_manifest import ProjectObjects
+from lgbm_sm.s3_files import read_file
+from lgbm_sm.s3_manifest import Progress, ProjectObjects, UploadResult
 from tests.cloud.emulator import ACCOUNT, Emulator
 
 BUCKET = f"sagemaker-eu-west-1-{ACCOUNT}"
 PREFIX = "demo"
-MANIFEST = f"{PREFIX}/.lgbm-sm/boston.json"
+ROOT = f"{PREFIX}/boston"
+MANIFEST = f"{ROOT}/.lgbm-sm/manifest.json"
 TAGS = {"lgbm-sm:project": "boston"}
 LARGE = 12_000_000  # bytes, two parts
 PARTS = b"0123456789abcdef" * (LARGE // 16)
@@ -44,6 +48,10 @@ def s3_of(aws: Emulator) -> Any:
 
 def ours(bucket: S3Bucket, project: str = "boston") -> ProjectObjects:
     return ProjectObjects(bucket, PREFIX, project)
+
+
+def upload(objects: ProjectObjects, files: Mapping[str, Path], progress: Progress | None = None) -> UploadResult:
+    return objects.upload({name: read_file(path) for name, path in files.items()}, progress)
 
 
 def uri(key: str) -> str:

@@ -17,7 +17,21 @@ from lgbm_sm.errors import AwsError, DataError
 from lgbm_sm.s3 import S3Bucket, ensure_bucket
 from lgbm_sm.s3_files import download
 from tests.cloud.emulator import Call, Emulator, Moment
-from tests.cloud.s3.stored import BUCKET, LARGE, MANIFEST, PARTS, PREFIX, keys, open_uploads, ours, s3_of, uri, written
+from tests.cloud.s3.stored import (
+    BUCKET,
+    LARGE,
+    MANIFEST,
+    PARTS,
+    PREFIX,
+    ROOT,
+    keys,
+    open_uploads,
+    ours,
+    s3_of,
+    upload,
+    uri,
+    written,
+)
 
 pytestmark = [pytest.mark.slow]
 
@@ -25,13 +39,13 @@ pytestmark = [pytest.mark.slow]
 def test_files_arrive_with_their_type_and_the_manifest_is_written_first(
     aws_without_engine: Emulator, bucket: S3Bucket, files: dict[str, Path]
 ) -> None:
-    result = ours(bucket).upload(files)
-    assert result.sent == tuple(uri(f"{PREFIX}/{name}") for name in files)
+    result = upload(ours(bucket), files)
+    assert result.sent == tuple(uri(f"{ROOT}/{name}") for name in files)
     assert result.unchanged == ()
-    assert written(aws_without_engine) == [MANIFEST, *(f"{PREFIX}/{name}" for name in files)]
+    assert written(aws_without_engine) == [MANIFEST, *(f"{ROOT}/{name}" for name in files)]
     s3 = s3_of(aws_without_engine)
     for name, path in files.items():
-        stored = s3.get_object(Bucket=BUCKET, Key=f"{PREFIX}/{name}")
+        stored = s3.get_object(Bucket=BUCKET, Key=f"{ROOT}/{name}")
         assert stored["Body"].read() == path.read_bytes()
         assert stored["ContentType"] == ("text/csv" if path.suffix == ".csv" else "application/json")
     manifest = json.loads(s3.get_object(Bucket=BUCKET, Key=MANIFEST)["Body"].read())
@@ -42,25 +56,25 @@ def test_what_is_unchanged_is_not_sent_again(
     aws_without_engine: Emulator, bucket: S3Bucket, files: dict[str, Path], large: Path
 ) -> None:
     files = {**files, "train/large.csv": large}
-    ours(bucket).upload(files)
+    upload(ours(bucket), files)
     aws_without_engine.faults.calls.clear()
-    result = ours(bucket).upload(files)
+    result = upload(ours(bucket), files)
     assert (len(result.sent), len(result.unchanged)) == (0, 4)
     assert written(aws_without_engine) == []
     files["valid/a.csv"].write_bytes(b"7,8\n")
     large.write_bytes(PARTS[:-1] + b"g")  # as long as before
-    assert ours(bucket).upload(files).sent == (uri(f"{PREFIX}/valid/a.csv"), uri(f"{PREFIX}/train/large.csv"))
-    assert written(aws_without_engine) == [f"{PREFIX}/valid/a.csv", f"{PREFIX}/train/large.csv"]
+    assert upload(ours(bucket), files).sent == (uri(f"{ROOT}/valid/a.csv"), uri(f"{ROOT}/train/large.csv"))
+    assert written(aws_without_engine) == [f"{ROOT}/valid/a.csv", f"{ROOT}/train/large.csv"]
 
 
 def test_a_later_upload_adds_to_the_manifest(bucket: S3Bucket, files: dict[str, Path]) -> None:
     first, second = list(files)[:2]
-    ours(bucket).upload({first: files[first]})
-    ours(bucket).upload({second: files[second]})
+    upload(ours(bucket), {first: files[first]})
+    upload(ours(bucket), {second: files[second]})
     assert [stored.uri for stored in ours(bucket).list_ours()] == [
         uri(MANIFEST),
-        uri(f"{PREFIX}/{first}"),
-        uri(f"{PREFIX}/{second}"),
+        uri(f"{ROOT}/{first}"),
+        uri(f"{ROOT}/{second}"),
     ]
 
 
@@ -73,7 +87,8 @@ def test_a_large_file_arrives_in_parts_and_tells_how_far_it_is(
     tmp_path: Path,
 ) -> None:
     told: list[tuple[int, int]] = []
-    ours(plain_bucket).upload(
+    upload(
+        ours(plain_bucket),
         {"train/large.csv": large, "train/a.csv": files["train/a.csv"]},
         lambda so_far, total: told.append((so_far, total)),
     )
@@ -82,7 +97,7 @@ def test_a_large_file_arrives_in_parts_and_tells_how_far_it_is(
     assert told == sorted(told)
     assert told[-1] == (LARGE + 8, LARGE + 8)
     assert len(told) > 3
-    download(account, uri(f"{PREFIX}/train/large.csv"), tmp_path / "back.csv")
+    download(account, uri(f"{ROOT}/train/large.csv"), tmp_path / "back.csv")
     assert (tmp_path / "back.csv").read_bytes() == PARTS
 
 
@@ -90,7 +105,7 @@ def test_objects_are_encrypted_with_the_key_that_is_given(
     aws_without_engine: Emulator, account: AwsAccount, files: dict[str, Path], large: Path
 ) -> None:
     ensure_bucket(account, BUCKET, tags={})
-    ours(S3Bucket(account, BUCKET, "alias/ours")).upload({**files, "train/large.csv": large})
+    upload(ours(S3Bucket(account, BUCKET, "alias/ours")), {**files, "train/large.csv": large})
     s3 = s3_of(aws_without_engine)
     stored = [s3.head_object(Bucket=BUCKET, Key=key) for key in keys(aws_without_engine)]
     assert [(head["ServerSideEncryption"], head["SSEKMSKeyId"]) for head in stored] == [("aws:kms", "alias/ours")] * 5
@@ -101,7 +116,7 @@ def test_throttling_on_every_third_call_is_sat_out(
 ) -> None:
     aws_without_engine.faults.throttle_every = 3
     objects = ours(plain_bucket)
-    assert len(objects.upload({**files, "train/large.csv": large}).sent) == 4
+    assert len(upload(objects, {**files, "train/large.csv": large}).sent) == 4
     assert objects.delete() == []
     aws_without_engine.faults.throttle_every = 0
     assert keys(aws_without_engine) == []
@@ -114,11 +129,11 @@ def test_a_refused_upload_leaves_no_part_and_can_be_run_again(
 ) -> None:
     files = {**files, "train/large.csv": large}
     aws_without_engine.faults.fail(f"s3:{operation}", "AccessDenied", "no", 403)
-    with pytest.raises(AwsError, match=r"demo/train/large\.csv cannot be had: AccessDenied: no"):
-        ours(plain_bucket).upload(files)
+    with pytest.raises(AwsError, match=r"demo/boston/train/large\.csv cannot be had: AccessDenied: no"):
+        upload(ours(plain_bucket), files)
     assert open_uploads(aws_without_engine) == []
-    assert f"{PREFIX}/train/large.csv" not in keys(aws_without_engine)
-    assert ours(plain_bucket).upload(files).sent == (uri(f"{PREFIX}/train/large.csv"),)
+    assert f"{ROOT}/train/large.csv" not in keys(aws_without_engine)
+    assert upload(ours(plain_bucket), files).sent == (uri(f"{ROOT}/train/large.csv"),)
 
 
 def test_an_upload_that_is_not_answered_fails_without_a_trace(
@@ -126,7 +141,7 @@ def test_an_upload_that_is_not_answered_fails_without_a_trace(
 ) -> None:
     aws_without_engine.faults.break_connection("s3:ListObjectVersions", times=99)
     with pytest.raises(AwsError, match=f"bucket {BUCKET} cannot be had") as refused:
-        ours(plain_bucket).upload(files)
+        upload(ours(plain_bucket), files)
     assert refused.value.code == ""
     aws_without_engine.faults.reset()
     assert keys(aws_without_engine) == []
@@ -141,10 +156,10 @@ def test_an_upload_that_is_killed_midway_is_finished_by_the_next(
     # a shell's: an interrupted Python says so with its own signal
     assert begin.wait(30) == -ending
     aws_without_engine.faults.reset()
-    left = [] if ending is signal.SIGINT else [f"{PREFIX}/train/large.csv"]
+    left = [] if ending is signal.SIGINT else [f"{ROOT}/train/large.csv"]
     assert open_uploads(aws_without_engine) == left
     assert keys(aws_without_engine) == [MANIFEST]
-    assert ours(plain_bucket).upload({"train/large.csv": large}).sent == (uri(f"{PREFIX}/train/large.csv"),)
+    assert upload(ours(plain_bucket), {"train/large.csv": large}).sent == (uri(f"{ROOT}/train/large.csv"),)
     assert open_uploads(aws_without_engine) == []
 
 
@@ -156,7 +171,7 @@ def test_an_upload_that_was_killed_midway_is_seen_and_taken_away(
     begin.wait(30)
     aws_without_engine.faults.reset()
     seen = {stored.uri: (stored.versions, stored.open_uploads) for stored in ours(plain_bucket).list_ours()}
-    assert seen == {uri(MANIFEST): (1, 0), uri(f"{PREFIX}/train/large.csv"): (0, 1)}
+    assert seen == {uri(MANIFEST): (1, 0), uri(f"{ROOT}/train/large.csv"): (0, 1)}
     assert ours(plain_bucket).delete() == []
     assert (keys(aws_without_engine), open_uploads(aws_without_engine)) == ([], [])
 
@@ -192,7 +207,7 @@ def test_a_file_that_changes_before_it_is_sent_is_not_taken_for_what_it_was(
 
     aws_without_engine.faults.observers.append(change)
     with pytest.raises(DataError, match=r"a\.csv has changed while it was uploaded"):
-        ours(plain_bucket).upload(files)
+        upload(ours(plain_bucket), files)
     assert keys(aws_without_engine) == [MANIFEST]
 
 
@@ -205,6 +220,6 @@ def test_a_file_that_changes_while_it_is_sent_is_sent_again_by_the_next(
 
     aws_without_engine.faults.observers.append(change)
     with pytest.raises(DataError, match=r"large\.csv has changed while it was uploaded"):
-        ours(plain_bucket).upload({"train/large.csv": large})
+        upload(ours(plain_bucket), {"train/large.csv": large})
     aws_without_engine.faults.reset()
-    assert ours(plain_bucket).upload({"train/large.csv": large}).sent == (uri(f"{PREFIX}/train/large.csv"),)
+    assert upload(ours(plain_bucket), {"train/large.csv": large}).sent == (uri(f"{ROOT}/train/large.csv"),)
