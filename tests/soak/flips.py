@@ -1,0 +1,59 @@
+"""Flips one byte at each of some positions of an artifact, and says what a deployment of it would answer.
+
+Usage: python -m tests.soak.flips ARTIFACT ROWS SEED START STOP
+
+ROWS is a CSV file. The artifact is unpacked and loaded as `deploy` and the server do it, in this process: a crash of it
+is what a crash of the server would be. A line of JSON on stdout for each position: `position`, and `refused` (the
+message) or `answer` (the predictions).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from lgbm_runtime.errors import ModelError, SchemaError
+from lgbm_runtime.predictor import Predictor
+from lgbm_sm.backends.opt_ml import remove_tree
+from lgbm_sm.deploy import unpack
+from lgbm_sm.errors import LgbmSmError
+from lgbm_sm.model_code import ModelCode
+
+
+def answer_of(artifact: Path, rows: bytes, folder: Path) -> str:
+    """The predictions as CSV. Raises LgbmSmError, ModelError or SchemaError."""
+    try:
+        unpack(folder / "ml", artifact, ModelCode())
+        predictor = Predictor.load(folder / "ml" / "model", log=lambda _: None)
+        predictor.prove()
+        return predictor.invoke(rows, "text/csv", None).body.decode()
+    finally:
+        remove_tree(folder / "ml")
+
+
+def flipped(content: bytes, position: int, seed: int) -> bytes:
+    """The content with another byte at the position."""
+    byte = content[position] ^ random.Random(f"{seed}-{position}").randint(1, 255)
+    return content[:position] + bytes([byte]) + content[position + 1 :]
+
+
+def main(artifact: Path, rows: bytes, seed: int, positions: range) -> None:
+    content = artifact.read_bytes()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        damaged = folder / "model.tar.gz"
+        for position in positions:
+            damaged.write_bytes(flipped(content, position, seed))
+            found: dict[str, object] = {"position": position}
+            try:
+                found["answer"] = answer_of(damaged, rows, folder)
+            except (LgbmSmError, ModelError, SchemaError) as error:
+                found["refused"] = str(error)
+            print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]).read_bytes(), int(sys.argv[3]), range(int(sys.argv[4]), int(sys.argv[5])))
