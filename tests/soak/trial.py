@@ -46,11 +46,11 @@ NEW_NAMES = ("renamed", "with spaces in it", "häuser é", "it's $HOME", "sub/de
 _EXIT_CODES = (-9, *range(2, 12))
 
 
-def measure(user: User) -> Measured:
-    """Run each command once, in a project of its own."""
+def measure(user: User, first: tuple[Command, ...] = ()) -> Measured:
+    """Run each command once, in a project of its own; see Trial."""
     user.succeeds("status")  # the first one waits for the imports
     measured = {}
-    for command in COMMANDS:
+    for command in (*first, *COMMANDS):
         path = user.folder / "count"
         began = time.monotonic()
         ended = user.run(*command, moment={"count": str(path)})
@@ -66,6 +66,8 @@ class Trial:
     user: User
     draw: Random
     measured: Measured
+    # what a project needs before it trains, such as an image
+    first: tuple[Command, ...] = ()
     kills: int = 0
 
     def run(self, layout: str) -> None:
@@ -76,11 +78,12 @@ class Trial:
         stage = self.draw.randrange(len(STAGES))
         if layout == "linked":
             self._reach_through_a_link()
-        for command in STAGES[stage]:
+        for command in (*self.first, *STAGES[stage]):
             self.user.succeeds(*command)
         if layout == "linked inside":
             self.user.link_jobs()
-        command = self.draw.choice([command for command, needed in COMMANDS.items() if needed <= stage])
+        commands = [command for command, needed in COMMANDS.items() if needed <= stage]
+        command = self.draw.choice([*self.first, *commands])
         if layout == "copied":
             self._copied(command)
             return
@@ -90,7 +93,7 @@ class Trial:
         self.kill(command)
         if layout == "moved" and not moves_first:
             self._move()
-        self.user.succeeds(*self.draw.choice([*NEXT, command] if command[0] != "cleanup" else NEXT))
+        self._succeeds_next(self.draw.choice([*NEXT, command] if command[0] != "cleanup" else NEXT))
         self.user.loses_nothing()
         self._clean_up()
 
@@ -107,6 +110,12 @@ class Trial:
         self.user.loses_nothing()
         return ended
 
+    def _succeeds_next(self, command: Command, folder: Path | None = None) -> None:
+        if command[0] in ("run", "train", "deploy"):
+            for needed in self.first:
+                self.user.succeeds(*needed, folder=folder)
+        self.user.succeeds(*command, folder=folder)
+
     def _clean_up(self) -> None:
         ended = self.user.run("cleanup", "--yes")
         links = [link for parent in ("jobs", "endpoints") for link in (self.user.work_path / parent).glob("*-2024")]
@@ -121,10 +130,14 @@ class Trial:
         self.user.has_nothing_of_ours()
 
     def _move(self) -> None:
+        """The project goes elsewhere, and still has its endpoint."""
+        before = self.user.endpoint()
         to = self.user.folder / self.draw.choice(NEW_NAMES)
         to.parent.mkdir(exist_ok=True)
         self.user.project.rename(to)
         self.user.project = to
+        after = self.user.endpoint()
+        assert (before and before["name"]) == (after and after["name"]), f"{before}, and after the move {after}"
 
     def _reach_through_a_link(self) -> None:
         """The project, its configuration, its work folder or its data are reached through a symbolic link."""
@@ -178,7 +191,7 @@ class Trial:
         self.kill(own_identity, copy)
         is_untouched()
         self.user.run(*own_identity, folder=copy)
-        self.user.succeeds("run", "--keep", folder=copy)
+        self._succeeds_next(("run", "--keep"), copy)
         is_untouched()
         self.user.succeeds("cleanup", "--yes", folder=copy)
         is_untouched()

@@ -10,7 +10,7 @@ import shutil
 import stat
 import subprocess
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class User:
 
     # what every command gets too, such as --config
     options: tuple[str, ...] = ()
+    # what is left in an engine, by name
+    elsewhere: Callable[[], list[str]] = list
 
     def __post_init__(self) -> None:
         self.project = self.folder / "project"
@@ -158,6 +160,7 @@ class User:
         """No program, no file and no entry of ours is left in the project."""
         work_path = (project or self.project) / ".lgbm-sm"
         assert self.programs() == []
+        assert self.elsewhere() == []
         left = [path for parent in ("jobs", "endpoints") for path in _children(work_path / parent)]
         assert left == []
         if (work_path / "record.json").exists():
@@ -196,7 +199,7 @@ def _described(path: Path) -> str:
     content = path.read_bytes() if path.is_file() else b""
     if path.name == "config.yaml":
         # a copy gets a name of its own
-        content = re.sub(rb"^  name: soak-.*$", b"", content, flags=re.MULTILINE)
+        content = re.sub(rb"^  name: (?!houses$).*$", b"", content, flags=re.MULTILINE)
     return f"{stat.filemode(path.lstat().st_mode)} {hashlib.sha256(content).hexdigest()[:8]}"
 
 

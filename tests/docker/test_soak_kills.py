@@ -1,0 +1,86 @@
+"""As tests/soak/test_kills.py, with everything in containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import docker
+import pytest
+
+from tests.cli.forked import ForkServer
+from tests.soak.trial import LAYOUTS, Measured, Trial, measure
+from tests.soak.user import User
+
+DOCKER_KILLS = 60
+BUILD = (("build",),)
+
+pytestmark = [pytest.mark.soak("files"), pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="session")
+def new_user(
+    engine: docker.DockerClient, base_image: str, byoc_image: str, docker_session: str, fork_server: ForkServer
+) -> Callable[[Path, str], User]:
+    """Makes a user whose commands start containers; `byoc_image` is there first, so that builds are quick."""
+
+    def make(folder: Path, name: str) -> User:
+        environment = {"LGBM_SM_LOCAL__BACKEND": "docker", "LGBM_SM_CONTAINER__BASE_IMAGE": base_image}
+        user = User(folder, f"test-{docker_session}-{name}", fork_server, environment)
+        user.elsewhere = lambda: left_in(engine, user)
+        user.settle()
+        return user
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def measured(new_user: Callable[[Path, str], User], tmp_path_factory: pytest.TempPathFactory) -> Measured:
+    """How long each command takes on this machine, in containers."""
+    user = new_user(tmp_path_factory.mktemp("measured"), "measured")
+    try:
+        return measure(user, BUILD)
+    finally:
+        user.leave()
+
+
+def left_in(engine: docker.DockerClient, user: User) -> list[str]:
+    """Containers on folders of the user, and networks and images with the project's name in theirs or in a label."""
+    left = [
+        f"container {container.name}"
+        for container in engine.containers.list(all=True, ignore_removed=True)
+        if any(str(user.folder) in mount.get("Source", "") for mount in container.attrs["Mounts"])
+    ]
+    for network in engine.networks.list():
+        labels = network.attrs["Labels"] or {}
+        if any(user.name in text or str(user.folder) in text for text in (network.name, *labels.values())):
+            left.append(f"network {network.name}")
+    left += [f"image {tag}" for image in engine.api.images() for tag in image["RepoTags"] or () if user.name in tag]
+    return left
+
+
+@pytest.mark.parametrize("number", range(DOCKER_KILLS))
+def test_nothing_is_lost_and_nothing_left_after_a_kill(
+    number: int,
+    seed: int,
+    measured: Measured,
+    engine: docker.DockerClient,
+    new_user: Callable[[Path, str], User],
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    user = new_user(tmp_path / "user", f"{seed}-{number}")
+    trial = Trial(user, Random(f"docker-{seed}-{number}"), measured, BUILD)
+    layout = LAYOUTS[number % len(LAYOUTS)]
+    try:
+        trial.run(layout)
+    finally:
+        for container in engine.containers.list(all=True, ignore_removed=True):
+            if any(str(user.folder) in mount.get("Source", "") for mount in container.attrs["Mounts"]):
+                container.remove(force=True)
+        for tag in [one.removeprefix("image ") for one in left_in(engine, user) if one.startswith("image ")]:
+            engine.images.remove(tag)
+        user.leave()
+    record_property("kills", trial.kills)
+    record_property(layout, 1)
