@@ -93,7 +93,9 @@ class Trial:
         self.kill(command)
         if layout == "moved" and not moves_first:
             self._move()
-        self._succeeds_next(self.draw.choice([*NEXT, command] if command[0] != "cleanup" else NEXT))
+        # a user's link among the jobs is left over when cleanup ends
+        following = [one for one in (*NEXT, command) if one[0] != "cleanup" or layout != "linked inside"]
+        self._succeeds_next(self.draw.choice(following))
         self.user.loses_nothing()
         self._clean_up()
 
@@ -152,6 +154,11 @@ class Trial:
             case ".lgbm-sm":
                 link.mkdir()
                 self.user.work_path.symlink_to(link)
+                refused = self.user.run("run")
+                assert refused.returncode, said(refused)
+                assert f"{self.user.work_path} is a symbolic link" in refused.stderr, said(refused)
+                self.user.work_path.unlink()
+                link.rename(self.user.work_path)
             case _:
                 (self.user.project / "data").rename(link)
                 (self.user.project / "data").symlink_to(link)
