@@ -84,7 +84,7 @@ quick: set-up ## the tests that take no more than a second or two each, without 
 
 # PART=files kills commands and damages files (under 40 minutes); a run that was broken off resumes, tests/soak/README.md
 soak: set-up ## long random tests: make soak PART=files SEED=1
-	$(python) -m pytest -n 3 --soak '$(PART)' --soak-seed '$(SEED)' $(ARGS)
+	$(python) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --soak '$(PART)' --soak-seed '$(SEED)' $(ARGS)
 
 # The program in the image is checked once more against the oldest Python that it runs on.
 # import-linter has no `python -m` of its own, and a script in .venv/bin breaks in a folder with a quote in its name

@@ -60,9 +60,9 @@ def left_in(engine: docker.DockerClient, user: User) -> list[str]:
     return left
 
 
-@pytest.mark.parametrize("number", range(DOCKER_KILLS))
+@pytest.mark.parametrize("trial", [f"{number} {LAYOUTS[number % len(LAYOUTS)]}" for number in range(DOCKER_KILLS)])
 def test_nothing_is_lost_and_nothing_left_after_a_kill(
-    number: int,
+    trial: str,
     seed: int,
     measured: Measured,
     engine: docker.DockerClient,
@@ -70,11 +70,10 @@ def test_nothing_is_lost_and_nothing_left_after_a_kill(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
+    number, _, layout = trial.partition(" ")
     user = new_user(tmp_path / "user", f"{seed}-{number}")
-    trial = Trial(user, Random(f"docker-{seed}-{number}"), measured, BUILD)
-    layout = LAYOUTS[number % len(LAYOUTS)]
     try:
-        trial.run(layout)
+        kills = Trial(user, Random(f"docker-{seed}-{number}"), measured, BUILD).run(layout)
     finally:
         for container in engine.containers.list(all=True, ignore_removed=True):
             if any(str(user.folder) in mount.get("Source", "") for mount in container.attrs["Mounts"]):
@@ -82,5 +81,5 @@ def test_nothing_is_lost_and_nothing_left_after_a_kill(
         for tag in [one.removeprefix("image ") for one in left_in(engine, user) if one.startswith("image ")]:
             engine.images.remove(tag)
         user.leave()
-    record_property("kills", trial.kills)
+    record_property("kills", kills)
     record_property(layout, 1)

@@ -28,22 +28,21 @@ def measured(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) 
         user.leave()
 
 
-@pytest.mark.parametrize("number", range(PROCESS_KILLS))
+@pytest.mark.parametrize("trial", [f"{number} {LAYOUTS[number % len(LAYOUTS)]}" for number in range(PROCESS_KILLS)])
 def test_nothing_is_lost_and_nothing_left_after_a_kill(
-    number: int,
+    trial: str,
     seed: int,
     measured: Measured,
     fork_server: ForkServer,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
+    number, _, layout = trial.partition(" ")
     user = User(tmp_path / "user", f"soak-{seed}-{number}", fork_server)
     user.settle()
-    trial = Trial(user, Random(f"{seed}-{number}"), measured)
-    layout = LAYOUTS[number % len(LAYOUTS)]
     try:
-        trial.run(layout)
+        kills = Trial(user, Random(f"{seed}-{number}"), measured).run(layout)
     finally:
         user.leave()
-    record_property("kills", trial.kills)
+    record_property("kills", kills)
     record_property(layout, 1)

@@ -70,8 +70,8 @@ class Trial:
     first: tuple[Command, ...] = ()
     kills: int = 0
 
-    def run(self, layout: str) -> None:
-        """The trial from its beginning to its end.
+    def run(self, layout: str) -> int:
+        """The trial from its beginning to its end; how many commands were killed.
 
         Raises AssertionError as soon as something of the user's is lost, or something of ours is left.
         """
@@ -86,7 +86,7 @@ class Trial:
         command = self.draw.choice([*self.first, *commands])
         if layout == "copied":
             self._copied(command)
-            return
+            return self.kills
         moves_first = self.draw.random() < 0.5
         if layout == "moved" and moves_first:
             self._move()
@@ -98,6 +98,7 @@ class Trial:
         self._succeeds_next(self.draw.choice(following))
         self.user.loses_nothing()
         self._clean_up()
+        return self.kills
 
     def kill(self, command: Command, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command, which most often does not come to its end; what is the user's is then as it was."""
