@@ -22,8 +22,8 @@ parallel := -n 4 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help set-up run prepare-data build push train deploy predict status logs cleanup config doctor policy explain \
-        test quick soak lint format coverage bench docs lock wheel clean FORCE
+.PHONY: help set-up run prepare-data build push train deploy predict status logs cleanup new-identity \
+        config doctor policy explain test quick soak lint format coverage bench docs lock wheel clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -43,12 +43,13 @@ predict: ## send rows to the endpoint
 status: ## show what exists and what runs
 logs: ## show the endpoint's log
 cleanup: ## delete what was made; asks first
+new-identity: ## make a copy of a project a project of its own
 config: ## show the settings in force, and where each comes from
 doctor: ## say what is wrong here or in the account, and what mends it
 policy: ## print the IAM policy that the commands need
 explain: ## say what SageMaker does at a step: make explain ARGS=deploy
 
-build push deploy predict status logs cleanup config doctor policy explain: set-up
+build push deploy predict status logs cleanup new-identity config doctor policy explain: set-up
 	@$(lgbm_sm) $@ $(ARGS)
 
 ifeq ($(strip $(ARGS)),)

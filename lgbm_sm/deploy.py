@@ -18,6 +18,7 @@ from lgbm_sm.errors import EndpointError, LgbmSmError, TimedOutError
 from lgbm_sm.model_code import ModelCode
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record
+from lgbm_sm.work_folder import storage_errors
 
 SERVE_UNCHECKED = "run `lgbm-sm train` again, or `lgbm-sm deploy --unchecked` to serve it as it is"
 _LAST_LINES = 10
@@ -90,7 +91,7 @@ def unpack(root_path: Path, artifact_path: Path, code: ModelCode) -> str:
     Raises:
         EndpointError: the artifact is damaged, or its files are not those that its manifest names.
     """
-    with artifact_errors(artifact_path):
+    with artifact_errors(artifact_path), storage_errors(root_path):
         return opt_ml.lay_out_serving(root_path, artifact_path, code.files, unchecked=code.is_unchecked).remark
 
 

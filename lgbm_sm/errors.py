@@ -63,11 +63,11 @@ class WorkFolderError(LgbmSmError):
     @classmethod
     def of(cls, error: OSError, path: Path) -> Self:
         """What the system says of a file or folder: `path`, if the error names none."""
-        hint = _STORAGE_HINTS.get(error.errno or 0, "check the folder and its permissions")
-        return cls(f"{error.filename or path}: {error.strerror or error}", hint)
+        hint = STORAGE_HINTS.get(error.errno or 0, "check the folder and its permissions")
+        return cls(f"{error.filename or path} cannot be written: {error.strerror or error}", hint)
 
 
-_STORAGE_HINTS = {
+STORAGE_HINTS = {
     errno.ENOSPC: "free some space: `lgbm-sm cleanup` deletes jobs and endpoints of this project",
     errno.EDQUOT: "free some space: `lgbm-sm cleanup` deletes jobs and endpoints of this project",
     errno.EROFS: "work in a copy of the project on a file system that can be written",

@@ -41,16 +41,18 @@ def open_record(folder: Path, reporter: Reporter, *, changes: bool, rehearsed: b
             f"{folder} is a copy of {original}, whose jobs and endpoints are used here; "
             f"`{NEW_IDENTITY}` makes the copy a project of its own"
         )
-        return RehearsedRecord(original / WORK_FOLDER)
+        return RehearsedRecord(original / WORK_FOLDER, is_others=True)
     if rehearsed:
         return RehearsedRecord(work_path)
     is_moved = contents.folder is not None and not _is_same(contents.folder, folder)
     if is_moved:
         _require_moved(contents, record)
     if is_moved or contents.format_version == 1:
-        _settle(record, changes=changes)
+        # cleanup works on a full disk, and what only reads on one that is read-only
+        with suppress(WorkFolderError, TimedOutError):
+            record.settle()
     if is_moved:
-        reporter.detail(f"this project was moved here from {contents.folder}; its record is up to date")
+        reporter.detail(f"this project was moved here from {contents.folder}")
     return record
 
 
@@ -83,14 +85,6 @@ def _require_moved(contents: RecordContents, record: Record) -> None:
             f"{record.path} names folders in {contents.folder}, such as that of {local[0].name}, and none is here",
             f"run `{NEW_IDENTITY}` to start a record without them",
         )
-
-
-def _settle(record: Record, *, changes: bool) -> None:
-    if changes:
-        record.settle()
-        return
-    with suppress(WorkFolderError, TimedOutError):  # what only reads works on a disk that is full or read-only
-        record.settle()
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -7,6 +7,7 @@ a lock that commands running side by side share.
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -43,6 +44,11 @@ class Record:
         self.work_path = work_path
         self.path = work_path / "record.json"
         self._lock = lock or RecordLock(work_path / "record.lock")
+
+    @property
+    def is_others(self) -> bool:
+        """Whether it is looked at from a copy of its project, where nothing may be started."""
+        return False
 
     @property
     def jobs_path(self) -> Path:
@@ -162,10 +168,14 @@ class Record:
                 mark_former_folders(self.work_path, project_id)
             self._write(RecordContents(project_id, self.work_path.parent, before.entries))
 
-    def start_again(self) -> None:
-        """Write a record that holds nothing, with an id of its own."""
+    def start_again(self) -> str:
+        """Write a record that holds nothing, with a new id, which is returned; the old one stays as record.json.old."""
+        project_id = secrets.token_hex(_ID_BYTES)
         with self._lock.held():
-            self._write(RecordContents(secrets.token_hex(_ID_BYTES), self.work_path.parent))
+            if self.path.exists():
+                shutil.copyfile(self.path, self.path.with_suffix(".json.old"))
+            self._write(RecordContents(project_id, self.work_path.parent))
+        return project_id
 
     def discard_unfinished_write(self) -> None:
         """Remove what a command that was killed while it wrote has left; the record itself is whole without it."""
@@ -211,9 +221,15 @@ class Record:
 class RehearsedRecord(Record):
     """What the record would become: nothing is written."""
 
-    def __init__(self, work_path: Path) -> None:
+    def __init__(self, work_path: Path, *, is_others: bool = False) -> None:
         super().__init__(work_path)
         self._contents = super().contents()
+        self._is_others = is_others
+
+    @property
+    def is_others(self) -> bool:
+        """See Record."""
+        return self._is_others
 
     def contents(self) -> RecordContents:
         """What it would hold."""

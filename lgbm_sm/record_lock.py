@@ -88,7 +88,7 @@ class RecordLock:
 
 
 def _write_holder(descriptor: int) -> None:
-    command = " ".join(sys.argv)[:_MOST_CHARACTERS]
+    command = " ".join(("lgbm-sm", *sys.argv[1:]))[:_MOST_CHARACTERS]
     with suppress(OSError):  # on a full disk the lock holds all the same
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()} {command}\n".encode(errors="replace"), 0)

@@ -4,13 +4,15 @@ Each has a marker: an empty file whose name holds the id of the project that mad
 and no symbolic link is followed.
 """
 
+import errno
 import os
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lgbm_sm.errors import WorkFolderError
+from lgbm_sm.errors import STORAGE_HINTS, WorkFolderError
 
 MARKER_PREFIX = ".made-by-lgbm-sm-"
 JOBS, ENDPOINTS = "jobs", "endpoints"
@@ -21,17 +23,31 @@ _FORMER_CONTENTS = frozenset(
 _BY_HAND = "look at it, and remove it yourself if it is not needed"
 
 
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """What a full, read-only or protected disk refuses becomes an error of ours, which names `path` or a file in it.
+
+    Raises:
+        WorkFolderError: instead of such an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        is_denied = error.errno in (errno.EACCES, errno.EPERM) and error.filename is not None
+        if error.errno in STORAGE_HINTS or is_denied:
+            raise WorkFolderError.of(error, path) from error
+        raise
+
+
 def make_folder(folder: Path, project_id: str) -> None:
     """Make the folder of a job or an endpoint, with its marker; harmless if it exists already.
 
     Raises:
         WorkFolderError: it cannot be made.
     """
-    try:
+    with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{MARKER_PREFIX}{project_id}").touch()
-    except OSError as error:
-        raise WorkFolderError.of(error, folder) from error
 
 
 def is_marked(folder: Path) -> bool:
@@ -67,6 +83,11 @@ def require_no_links(work_path: Path) -> None:
                 f"{path} is a symbolic link to {path.readlink()}: lgbm-sm changes nothing through links",
                 "replace the link with a folder of this project, or work in the folder that it leads to",
             )
+
+
+def leads_through_link(path: Path) -> bool:
+    """Whether something in the folder of a job or an endpoint, or a folder above it in the work folder, is a link."""
+    return any(part.is_symlink() for part in (path, *path.parents[:3]))
 
 
 def require_removable(folder: Path, work_path: Path) -> None:
@@ -121,4 +142,9 @@ def remove_tree(folder: Path) -> None:
     for _, _, _, descriptor in os.fwalk(folder, follow_symlinks=False):
         with suppress(PermissionError):  # another user's: rmtree names it
             os.fchmod(descriptor, stat.S_IRWXU)
-    shutil.rmtree(folder)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        if error.errno == errno.EROFS:
+            raise WorkFolderError.of(error, folder) from error
+        raise

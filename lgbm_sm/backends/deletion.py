@@ -1,5 +1,7 @@
 """How a job or an endpoint is taken away, wherever it runs."""
 
+from contextlib import suppress
+
 from msgspec import structs
 
 from lgbm_sm.backends import Backend
@@ -13,18 +15,19 @@ def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:
 
     Returns names of what would not end; the entry then stays on record.
     """
-    if isinstance(entry, Endpoint):
-        record.update(structs.replace(entry, status=EndpointStatus.DELETING))
-    elif entry.status is TrainingJobStatus.IN_PROGRESS:
-        # tells a `train` that still follows the job that its end is not the program's own
-        record.update(structs.replace(entry, status=TrainingJobStatus.STOPPING))
+    with suppress(WorkFolderError):  # on a full disk there is space for the record once the folder is gone
+        if isinstance(entry, Endpoint):
+            record.update(structs.replace(entry, status=EndpointStatus.DELETING))
+        elif entry.status is TrainingJobStatus.IN_PROGRESS:
+            # tells a `train` that still follows the job that its end is not the program's own
+            record.update(structs.replace(entry, status=TrainingJobStatus.STOPPING))
     left = backend.remove(entry)
     if not left:
         try:
             record.remove_folder(entry.folder)
+            record.remove(entry)
         except WorkFolderError as error:
             return [error.message]
         except PermissionError as error:  # of a container that somebody else removed, with its image
             return [f"{error.filename}, which belongs to another user,"]
-        record.remove(entry)
     return left

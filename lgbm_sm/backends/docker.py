@@ -27,6 +27,7 @@ from lgbm_sm.backends.docker_names import is_of, is_of_project, labels_of, uniqu
 from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.errors import EndpointError, EngineError, TrainingError
 from lgbm_sm.record import Record, unrecorded_entry
+from lgbm_sm.work_folder import leads_through_link
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -239,7 +240,8 @@ class DockerBackend:
                     with suppress(docker.errors.NotFound):
                         network.remove()
             labels = {**labels_of(entry, project_id), KIND_LABEL: "ownership"}
-            give_to_caller(entry.root_path, self.engine.client, (entry.image, self.image), labels)
+            if not leads_through_link(entry.root_path):
+                give_to_caller(entry.root_path, self.engine.client, (entry.image, self.image), labels)
             return [f"container {container.short_id}" for container in self.containers_of(entry, helpers=True)]
 
     def remove(self, entry: Entry) -> list[str]:
@@ -247,7 +249,9 @@ class DockerBackend:
         return self.stop(entry)
 
     def _keep_log(self, container: "Container", entry: Entry) -> None:
-        if isinstance(entry, TrainingJob) and container.labels.get(KIND_LABEL) == entry.kind and entry.folder.is_dir():
+        is_program = container.labels.get(KIND_LABEL) == entry.kind
+        is_kept = isinstance(entry, TrainingJob) and entry.folder.is_dir() and not leads_through_link(entry.log_path)
+        if is_program and is_kept:
             entry.log_path.write_bytes(container.logs())
 
     def read_log(self, entry: Entry) -> bytes:

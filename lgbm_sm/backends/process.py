@@ -28,6 +28,7 @@ from lgbm_sm.backends.native_code import native_code_path
 from lgbm_sm.backends.programs import PROGRAM, labels_of, processes_of, running_programs
 from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.record import Record, unrecorded_entry
+from lgbm_sm.work_folder import storage_errors
 
 if TYPE_CHECKING:
     import subprocess
@@ -140,7 +141,7 @@ class ProcessBackend:
         if NATIVE_VARIABLE not in self.environment:
             own_variables[NATIVE_VARIABLE] = str(native_code_path(self.runtime_path, self.environment) or "")
         labels = labels_of(entry, self.project_id())
-        with entry.log_path.open("ab") as log:
+        with storage_errors(entry.folder), entry.log_path.open("ab") as log:
             return subprocess.Popen(
                 # -P: the folder that the command was called in is not searched for modules
                 [sys.executable, "-P", *labels, "-m", PROGRAM, *arguments],

@@ -48,15 +48,16 @@ class Program(NamedTuple):
 
     def is_of(self, entry: Entry, project_id: str) -> bool:
         """Whether it was started for this job or endpoint."""
-        if project_id and self._label == (project_id, entry.kind, entry.name):
+        if self.folder == entry.folder.resolve():
             return True
-        # an older lgbm-sm started it, or its record is lost
-        return self.folder == entry.folder.resolve() or (self._first_folder == entry.folder and self._is_orphan)
+        is_labelled = bool(project_id) and self._label == (project_id, entry.kind, entry.name)
+        # without a label an older lgbm-sm started it; with another id its record is lost
+        return self._is_orphan and (is_labelled or self._first_folder == entry.folder)
 
     def folder_in(self, work_path: Path, project_id: str) -> Path | None:
         """The folder of its job or endpoint below a work folder; None if the program is another project's."""
         owner, kind, name = self._label
-        if project_id and owner == project_id:
+        if project_id and owner == project_id and self._is_orphan:
             return work_path / folder_of_kind(kind) / name
         for folder, is_here in ((self.folder, True), (self._first_folder, self._is_orphan)):
             if folder and is_here and folder.parent.parent in (work_path, work_path.resolve()):
@@ -83,7 +84,7 @@ class Program(NamedTuple):
 
     @property
     def _is_orphan(self) -> bool:
-        """Whether the work folder that it was started in is gone, and has not moved with its project."""
+        """Whether its folder is gone: one that works in another project's, such as the original of a copy, has one."""
         folder = self.folder
         return folder is None or folder.parent.parent.name != WORK_FOLDER or not folder.exists()
 

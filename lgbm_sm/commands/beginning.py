@@ -1,4 +1,4 @@
-"""A project of one's own: init."""
+"""A project of your own: init, new-identity."""
 
 import os
 import shlex
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lgbm_sm.commands.program import app, help_text
+from lgbm_sm.commands.program import app, help_text, load
 from lgbm_sm.console import Console, can_ask, table
 from lgbm_sm.errors import UsageError
 from lgbm_sm.options import SharedOptionsCommand
@@ -64,6 +64,41 @@ def init(
     decisions = Interview(console.ask, console) if can_ask() and not yes else TakenProposals()
     project = make_project(folder.resolve(), wishes, decisions=decisions, reporter=console)
     _show(console, project)
+
+
+@app.command(
+    cls=SharedOptionsCommand,
+    short_help="Make a copy of a project a project of its own.",
+    help=help_text(
+        "lgbm-sm new-identity --name houses-two",
+        "For a copy of a project's folder (`cp -a`): writes another project.name into config.yaml and starts an empty "
+        "record, so that nothing that is done here touches the original's models, jobs and endpoints. Removes the "
+        "copies of the original's jobs and endpoints from .lgbm-sm. A project that was moved does not need it.",
+        "`lgbm-sm run`.",
+    ),
+)
+def new_identity(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The copy's name (default: the old one and five letters).")
+    ] = None,
+) -> None:
+    from lgbm_sm.new_identity import give_identity
+
+    loaded, console = load(ctx)
+    given = give_identity(loaded, name, overrides=ctx.obj["overrides"], environment=os.environ, reporter=console)
+    count = len(given.removed)
+    console.result(
+        {
+            "name": given.name,
+            "id": given.project_id,
+            "config": given.config_path,
+            "original": given.original,
+            "removed": [str(folder) for folder in given.removed],
+        },
+        f"project.name is {given.name} in {given.config_path}\n"
+        f"the record is empty; {count} {'copy' if count == 1 else 'copies'} of the original's folders removed",
+    )
 
 
 def _show(console: Console, project: "NewProject") -> None:

@@ -72,6 +72,7 @@ def opened_workspace(
     See `open_workspace`.
     """
     from lgbm_sm.shipped import containers_path
+    from lgbm_sm.work_folder import storage_errors
     from lgbm_sm.workspace import open_workspace
 
     loaded, console = load(ctx)
@@ -87,8 +88,9 @@ def opened_workspace(
         rehearsal=_rehearsal() if dry_run else None,
     )
     try:
-        yield workspace, console
-        _warn_of_several_endpoints(workspace)
+        with storage_errors(workspace.record.work_path):
+            yield workspace, console
+            _warn_of_several_endpoints(workspace)
     except KeyboardInterrupt:
         from lgbm_sm.inventory import take_inventory
 

@@ -178,6 +178,8 @@ def _processes(
                 f"`--set endpoint.instance_type={LOCAL}` shows those of the same image here"
             )
         ]
+    if workspace.record.is_others:
+        return ["not seen: a copy of a project starts nothing"]
     if where.place is None or source is None or source.path is None:
         return ["not seen: that takes an image, or none where it is a process, and a model that `lgbm-sm train` made"]
     return _seen_once(workspace, model)

@@ -3,8 +3,13 @@
 import json
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from lgbm_sm.errors import ConfigError
 from lgbm_sm.preparation.problems import as_yaml
+
+if TYPE_CHECKING:
+    import yaml
 
 
 def with_values(text: str, values: Mapping[str, object]) -> str:
@@ -23,6 +28,31 @@ def with_values(text: str, values: Mapping[str, object]) -> str:
         else:
             lines[line] = f"  {key}: {_flow(value)}"
     return "\n".join(lines) + "\n"
+
+
+def with_project_name(text: str, name: str) -> str:
+    """The text of any configuration with another `project.name`, all else as it was.
+
+    Raises:
+        ConfigError: it has a form in which the name cannot be set.
+    """
+    import yaml
+
+    root = yaml.compose(text, yaml.SafeLoader)
+    if root is None or isinstance(root, yaml.MappingNode):
+        project = _value_of(root, "project") if root else None
+        if project is None:
+            end = "" if not text or text.endswith("\n") else "\n"
+            return f"{text}{end}project:\n  name: {as_yaml(name)}\n"
+        if isinstance(project, yaml.MappingNode) and project.value:
+            old = _value_of(project, "name")
+            if isinstance(old, yaml.ScalarNode):
+                return f"{text[: old.start_mark.index]}{as_yaml(name)}{text[old.end_mark.index :]}"
+    raise ConfigError("the configuration has no project.name that could be set", "write project.name into it")
+
+
+def _value_of(mapping: "yaml.MappingNode", name: str) -> "yaml.Node | None":
+    return next((value for key, value in mapping.value if key.value == name), None)
 
 
 def _set_below(lines: list[str], parent: int, name: str, value: object) -> None:

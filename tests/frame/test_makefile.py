@@ -6,7 +6,7 @@ from pathlib import Path
 
 VERBS = {
     *("run", "prepare-data", "build", "push", "train", "deploy", "predict"),
-    *("status", "logs", "cleanup", "config", "doctor", "policy", "explain"),
+    *("status", "logs", "cleanup", "new-identity", "config", "doctor", "policy", "explain"),
 }
 
 

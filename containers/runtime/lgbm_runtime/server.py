@@ -68,7 +68,7 @@ def serve(
     from lgbm_runtime.native_code import native_code
     from lgbm_runtime.worker import run_worker
 
-    service = None if has_user_code else _loaded(model_path, threads)
+    service = None if has_user_code else _loaded(model_path.absolute(), threads)
     if service is None and not has_user_code:
         return 1
     counts = ConnectionCounts(workers)
@@ -76,7 +76,8 @@ def serve(
     def work(pipes: WorkerPipes) -> int:
         from lgbm_runtime.app import App
 
-        answering = service or _loaded(model_path, threads)
+        # absolute for the user's code, which may change the folder; taken now, since a project may have been moved
+        answering = service or _loaded(model_path.absolute(), threads)
         if answering is None:
             return CANNOT_SERVE
         run_worker(listener, App(answering, workers), counts, pipes)
@@ -84,7 +85,7 @@ def serve(
 
     host, bound_port = listener.getsockname()[:2]
     plural = "worker" if workers == 1 else "workers"
-    place = f"{model_path} on {host}:{bound_port} with {workers} {plural} x {threads} threads"
+    place = f"{model_path.absolute()} on {host}:{bound_port} with {workers} {plural} x {threads} threads"
     if native_code() is None:
         place += ", without compiled code"
     # what is alive now stays: collections would only copy shared pages
