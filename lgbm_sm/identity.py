@@ -10,7 +10,7 @@ from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record, RehearsedRecord
 from lgbm_sm.record_file import WORK_FOLDER, RecordContents
 from lgbm_sm.record_lock import RecordLock
-from lgbm_sm.work_folder import require_no_links
+from lgbm_sm.work_folder import is_same_folder, require_no_links
 
 NEW_IDENTITY = "lgbm-sm new-identity"
 
@@ -44,7 +44,7 @@ def open_record(folder: Path, reporter: Reporter, *, changes: bool, rehearsed: b
         return RehearsedRecord(original / WORK_FOLDER, is_others=True)
     if rehearsed:
         return RehearsedRecord(work_path)
-    is_moved = contents.folder is not None and not _is_same(contents.folder, folder)
+    is_moved = contents.folder is not None and not is_same_folder(contents.folder, folder)
     if is_moved:
         _require_moved(contents, record)
     if is_moved or contents.format_version == 1:
@@ -62,7 +62,7 @@ def find_original(contents: RecordContents, folder: Path) -> Path | None:
     A folder that is reached by another path is the same folder, and not a copy.
     """
     other = contents.folder
-    if other is None or _is_same(other, folder):
+    if other is None or is_same_folder(other, folder):
         return None
     marks: Collection[str] = [contents.project_id] if contents.project_id else _names(contents)
     try:
@@ -85,9 +85,3 @@ def _require_moved(contents: RecordContents, record: Record) -> None:
             f"{record.path} names folders in {contents.folder}, such as that of {local[0].name}, and none is here",
             f"run `{NEW_IDENTITY}` to start a record without them",
         )
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    with suppress(OSError):
-        return one.samefile(other)
-    return one == other

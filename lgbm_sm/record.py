@@ -198,10 +198,17 @@ class Record:
             project_id = before.project_id or secrets.token_hex(_ID_BYTES)
             if before.format_version == 1:
                 mark_former_folders(self.work_path, project_id)
-            if new_folder is not None:
-                make_folder(new_folder, project_id)
-            if after != before.entries or (new_folder is not None and not before.project_id):
-                self._write(RecordContents(project_id, before.folder or self.work_path.parent, after))
+            is_new = new_folder is not None and not new_folder.exists()
+            try:
+                if new_folder is not None:
+                    make_folder(new_folder, project_id)
+                if after != before.entries or (is_new and not before.project_id):
+                    self._write(RecordContents(project_id, before.folder or self.work_path.parent, after))
+            except WorkFolderError:
+                if new_folder is not None and is_new:
+                    with suppress(WorkFolderError):
+                        remove_folder(new_folder, self.work_path)
+                raise
 
     def _write(self, contents: RecordContents) -> None:
         text = text_of(contents, self.work_path)

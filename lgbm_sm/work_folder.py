@@ -23,6 +23,13 @@ _FORMER_CONTENTS = frozenset(
 _BY_HAND = "look at it, and remove it yourself if it is not needed"
 
 
+def is_same_folder(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one folder, also through links and bind mounts."""
+    with suppress(OSError):
+        return one.samefile(other)
+    return one == other
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """What a full, read-only or protected disk refuses becomes an error of ours, which names `path` or a file in it.

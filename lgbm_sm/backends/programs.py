@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lgbm_sm.entries import Entry
 from lgbm_sm.record_file import WORK_FOLDER, folder_of_kind
+from lgbm_sm.work_folder import is_same_folder
 
 if TYPE_CHECKING:
     import psutil
@@ -48,7 +49,7 @@ class Program(NamedTuple):
 
     def is_of(self, entry: Entry, project_id: str) -> bool:
         """Whether it was started for this job or endpoint."""
-        if self.folder == entry.folder.resolve():
+        if self.folder is not None and is_same_folder(self.folder, entry.folder):
             return True
         is_labelled = bool(project_id) and self._label == (project_id, entry.kind, entry.name)
         # without a label an older lgbm-sm started it; with another id its record is lost
@@ -60,7 +61,7 @@ class Program(NamedTuple):
         if project_id and owner == project_id and self._is_orphan:
             return work_path / folder_of_kind(kind) / name
         for folder, is_here in ((self.folder, True), (self._first_folder, self._is_orphan)):
-            if folder and is_here and folder.parent.parent in (work_path, work_path.resolve()):
+            if folder and is_here and is_same_folder(folder.parent.parent, work_path):
                 return work_path / folder.parent.name / folder.name
         return None
 

@@ -90,8 +90,10 @@ def write_data_folder(
         with locked(folder):
             return _write(folder, dataset, features, target, tables)
     except OSError as error:
+        # shutil.rmtree names a file as seen from the folder that it removes
+        path = error.filename if error.filename and os.path.isabs(error.filename) else folder  # noqa: PTH117
         raise DataError(
-            f"{error.filename or folder} cannot be written: {error.strerror}", "check permissions and space on the disk"
+            f"{path} cannot be written: {error.strerror}", "check permissions and space on the disk"
         ) from error
 
 

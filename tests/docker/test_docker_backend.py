@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import tarfile
 import time
@@ -22,7 +23,7 @@ from lgbm_sm.entries import Place, TrainingJob
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.record import Record
 from tests.cli.conftest import CommandLine
-from tests.cli.forked import ForkServer
+from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.contract.serving import wait_until
 from tests.docker.explained import explained, run_as_shown, shown_command
 from tests.docker.projects import containers_of, items, networks_of, new_project, ours
@@ -243,6 +244,7 @@ def test_a_missing_entry_point_is_named_when_the_image_has_none(
         created_at=datetime.now(UTC),
         folder=record.jobs_path / "job",
     )
+    record.make_folder(job.folder)
     backend = DockerBackend(Engine(os.environ), ContainerSettings(), base_image)
     with pytest.raises(TrainingError, match=r"train.*executable file not found"):
         backend.start_training(job, TrainingInputs({}, {}))
@@ -271,6 +273,52 @@ def test_outputs_belong_to_the_caller_when_another_user_wrote_them(
     assert {path.lstat().st_uid for path in tmp_path.rglob("*")} == {os.getuid()}
     assert len(list(tmp_path.rglob("*"))) == 4
     assert engine.containers.list(all=True, filters={"label": f"lgbm-sm.project={tmp_path.name}"}) == []
+
+
+def test_the_owner_of_a_folder_behind_a_link_stays_when_a_job_is_stopped(
+    engine: docker.DockerClient, byoc_image: str, docker_session: str, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "thesis.txt").write_text("mine")
+    os.chown(outside / "thesis.txt", 12345, 12345)
+    record = Record(tmp_path / ".lgbm-sm")
+    now = datetime.now(UTC)
+    job = TrainingJob(
+        name="job", project="p", place=Place.DOCKER, created_at=now, folder=record.jobs_path / "job", image=byoc_image
+    )
+    record.add(job)
+    job.root_path.symlink_to(outside)
+    backend = DockerBackend(Engine(os.environ), ContainerSettings(), byoc_image, lambda: record.project_id)
+    assert backend.stop(job) == []
+    assert (outside / "thesis.txt").stat().st_uid == 12345
+    backend.engine.client.close()
+
+
+def test_a_moved_project_finds_its_container_and_a_new_one_in_its_old_place_does_not(
+    engine: docker.DockerClient, trained: CommandLine
+) -> None:
+    assert isinstance(trained, ForkedCommandLine)
+    trained("deploy")
+    expected = trained("predict").stdout
+    old, new = trained.folder, trained.folder.with_name("moved")
+    old.rename(new)
+    old.mkdir()
+    try:
+        stranger = ForkedCommandLine(old, trained.environment, server=trained.server)
+        stranger("prepare-data")
+        stranger("train", "--set", "training.hyperparameters.num_boost_round=1")
+        assert stranger("cleanup", "--yes", "--keep", "images").stdout == "nothing left\n"
+        trained.folder = new
+        assert trained("predict").stdout == expected
+        assert "lgbm_runtime" in trained("logs").stdout
+        assert [item["state"] for item in items(trained, "endpoint")] == ["InService"]
+        trained("cleanup", "--yes", "--keep", "images,training-jobs")
+        assert containers_of(engine, trained) == []
+    finally:
+        shutil.rmtree(old)
+        new.rename(old)
+        trained.folder = old
 
 
 def test_status_and_cleanup_go_on_when_the_engine_does_not_answer(trained: CommandLine) -> None:

@@ -1,7 +1,9 @@
 """The record: every write whole, every reader served, whoever else writes."""
 
+import errno
 import json
 import multiprocessing
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +12,10 @@ import pytest
 from msgspec import structs
 
 from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
-from lgbm_sm.errors import ExitCode, RecordError
+from lgbm_sm.errors import ExitCode, RecordError, TimedOutError, WorkFolderError
 from lgbm_sm.names import is_timestamped, timestamped_name
-from lgbm_sm.record import Record
+from lgbm_sm.record import Record, RehearsedRecord
+from lgbm_sm.record_lock import RecordLock
 
 
 def job(record: Record, name: str) -> TrainingJob:
@@ -105,3 +108,51 @@ def test_names_made_in_the_same_moment_differ() -> None:
     now = datetime(2026, 3, 4, 5, 6, 7, 89_999, tzinfo=UTC)
     names = {timestamped_name("demo", now) for _ in range(20)}
     assert len(names) > 15  # of 46,656: with milliseconds it would be one
+
+
+def test_the_record_names_no_path_but_the_projects_own(tmp_path: Path) -> None:
+    record = Record(tmp_path / ".lgbm-sm")
+    record.add(job(record, "a"))
+    document = json.loads(record.path.read_text())
+    assert (document["format_version"], document["folder"]) == (2, str(tmp_path))
+    assert re.fullmatch(r"[0-9a-f]{16}", document["id"])
+    assert document["entries"][0]["folder"] == "a"
+    assert (record.project_id, record.training_jobs()[0].folder) == (document["id"], tmp_path / ".lgbm-sm/jobs/a")
+
+
+@pytest.mark.parametrize("name", ["..", "", "a/b", "/home/user"])
+def test_a_folder_that_is_no_plain_name_is_refused(tmp_path: Path, name: str) -> None:
+    record = Record(tmp_path)
+    record.add(job(record, "a"))
+    record.path.write_text(record.path.read_text().replace('"folder": "a"', f'"folder": "{name}"'))
+    with pytest.raises(RecordError, match="as the folder of training job a, which is not"):
+        record.entries()
+
+
+def test_a_rehearsal_writes_nothing(tmp_path: Path) -> None:
+    record = RehearsedRecord(tmp_path / ".lgbm-sm")
+    record.add(job(record, "a"))
+    assert [entry.name for entry in record.entries()] == ["a"]
+    assert not (tmp_path / ".lgbm-sm").exists()
+
+
+def test_a_command_that_waits_names_the_process_that_holds_the_lock_and_gives_up(tmp_path: Path) -> None:
+    said: list[str] = []
+    holder = RecordLock(tmp_path / "record.lock")
+    waiting = Record(tmp_path, RecordLock(tmp_path / "record.lock", say=said.append, timeout_seconds=1.2))
+    with holder.held(), pytest.raises(TimedOutError) as caught:
+        waiting.add(job(waiting, "a"))
+    named = rf"process {os.getpid()} \(lgbm-sm"
+    assert re.search(rf"record\.lock is still locked by {named}", caught.value.message)
+    assert [bool(re.search(rf"waiting for {named}", line)) for line in said] == [True]
+    waiting.add(job(waiting, "a"))
+
+
+def test_a_lock_that_the_file_system_refuses_is_one_error_with_the_path(tmp_path: Path) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    record = Record(tmp_path, RecordLock(tmp_path / "record.lock", lock_file=refuse))
+    with pytest.raises(WorkFolderError, match=r"record\.lock cannot be locked: No locks available") as caught:
+        record.add(job(record, "a"))
+    assert caught.value.exit_code is ExitCode.CONFIG
