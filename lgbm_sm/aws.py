@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from lgbm_sm.aws_events import attach
+from lgbm_sm.aws_refusals import known_remedy, remedy_for
 from lgbm_sm.errors import AwsError
 
 if TYPE_CHECKING:
@@ -15,8 +17,6 @@ DEFAULT_REGION = "ap-northeast-1"  # the notebook's
 PROJECT_TAG = "lgbm-sm:project"
 # a call that AWS has throttled is made again, later each time: nine times are two minutes at most
 _ATTEMPTS = 10
-# what these refuse is AccessDenied too, and no permission helps
-_ORGANIZATION_POLICIES = ("tag policy", "service control policy")
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,18 @@ def _regions() -> Any:
 class Accounts:
     """The caller's account in each region that is asked for; nobody is called before that.
 
-    `announce` is told of each of them once, before anything is done there. With a `rehearsal` nothing is changed.
+    `announce` is told of each of them once, before anything is done there, and `tell_retry` of each wait before a call
+    is made again. With a `rehearsal` nothing is changed.
     """
 
-    def __init__(self, announce: Callable[[str], None] = lambda _: None, rehearsal: "Rehearsal | None" = None) -> None:
+    def __init__(
+        self,
+        announce: Callable[[str], None] = lambda _: None,
+        rehearsal: "Rehearsal | None" = None,
+        tell_retry: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.rehearsal = rehearsal
+        self._tell_retry = tell_retry
         self._known: dict[str | None, AwsAccount] = {}
         self._announce = announce
 
@@ -94,7 +101,7 @@ class Accounts:
             AwsError: see `connect`; or it is not `account_id`.
         """
         if region not in self._known:
-            found = connect(region, self.rehearsal)
+            found = connect(region, self.rehearsal, self._tell_retry)
             if found.region not in self._known:
                 self._announce(f"AWS account {found.account_id}, {found.region}")
             self._known[region] = self._known.setdefault(found.region, found)
@@ -112,8 +119,18 @@ class Accounts:
         return tuple({account.region: account for account in self._known.values()}.values())
 
 
-def open_session(region: str | None = None) -> Any:
+def open_session(
+    region: str | None = None,
+    *,
+    attempts: int = _ATTEMPTS,
+    connect_seconds: float | None = None,
+    read_seconds: float | None = None,
+    tell_retry: Callable[[str], None] = lambda _: None,
+) -> Any:
     """A boto3 session with the account that the AWS command line would use, and its region unless one is given.
+
+    Its clients make each call up to `attempts` times, and wait as long as botocore does unless told otherwise.
+    `tell_retry` gets a line before each wait for another attempt.
 
     Raises:
         AwsError: AWS_PROFILE names no profile.
@@ -122,9 +139,16 @@ def open_session(region: str | None = None) -> Any:
     import botocore.session
     from botocore.config import Config
 
+    waits = {"connect_timeout": connect_seconds, "read_timeout": read_seconds}
+    settings = Config(
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+        **{name: seconds for name, seconds in waits.items() if seconds is not None},
+    )
+
     with aws_errors("a session"):
         below = botocore.session.get_session()
-        below.set_default_client_config(Config(retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"}))
+        below.set_default_client_config(settings)
+        attach(below, tell_retry)
         return boto3.Session(botocore_session=below, region_name=region)
 
 
@@ -133,13 +157,17 @@ def region_of(session: Any) -> str:
     return session.region_name or DEFAULT_REGION
 
 
-def connect(region: str | None = None, rehearsal: "Rehearsal | None" = None) -> AwsAccount:
+def connect(
+    region: str | None = None,
+    rehearsal: "Rehearsal | None" = None,
+    tell_retry: Callable[[str], None] = lambda _: None,
+) -> AwsAccount:
     """The account that the credentials belong to.
 
     Raises:
         AwsError: there are no credentials, or they are refused, or AWS does not answer.
     """
-    session = open_session(region)
+    session = open_session(region, tell_retry=tell_retry)
     if rehearsal:
         rehearsal.attach(session)
     with aws_errors("who calls AWS", "is not known"):
@@ -176,6 +204,7 @@ def aws_errors(what: str, failure: str = "cannot be had") -> Iterator[None]:
         PartialCredentialsError,
         ProfileNotFound,
     )
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -190,24 +219,12 @@ def aws_errors(what: str, failure: str = "cannot be had") -> Iterator[None]:
     except ClientError as error:
         code, said = error.response["Error"]["Code"], error.response["Error"]["Message"]
         text = f"{what} {failure}: {code}: {said}"
-        raise AwsError(text, _remedy(code, error.operation_name, text), code) from error
+        raise AwsError(text, remedy_for(code, error.operation_name, text), code) from error
+    except ResponseParserError as error:
+        said = " ".join(str(error).split())
+        raise AwsError(
+            f"{what} {failure}: {said}", "see whether a proxy answers for AWS, and that AWS_ENDPOINT_URL is right"
+        ) from error
     except BotoCoreError as error:
         text = f"{what} {failure}: {error}"
-        raise AwsError(text, _known_remedy(text) or "see that AWS can be reached from here") from error
-
-
-def _remedy(code: str, operation: str, text: str) -> str:
-    if "Expired" in code:
-        return "log in again: the credentials have expired"
-    if ("Denied" in code or code == "403") and not any(words in text for words in _ORGANIZATION_POLICIES):
-        return f"allow the identity {operation}"
-    if "Throttl" in code or code in ("TooManyRequestsException", "SlowDown"):
-        return "AWS limits the rate of calls: try again in a minute"
-    return _known_remedy(text) or "`aws sts get-caller-identity` says who calls"
-
-
-def _known_remedy(text: str) -> str:
-    from lgbm_sm.troubles import find_troubles
-
-    known = find_troubles(text)
-    return known[0].remedy if known else ""
+        raise AwsError(text, known_remedy(text) or "see that AWS can be reached from here") from error

@@ -57,6 +57,12 @@ class Inventory(NamedTuple):
     items: tuple[Item, ...]
     problems: tuple[AwsError, ...]
 
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether AWS was asked and nothing is known from it: what is shown of it is what the record says."""
+        from_aws = [item for item in self.items if item.entry.place is Place.AWS and not isinstance(item.entry, Image)]
+        return bool(self.problems) and all(item.state == "Unknown" or _is_from_record(item) for item in from_aws)
+
 
 def take_inventory(holdings: Holdings) -> Inventory:
     """Jobs and endpoints on record, oldest first, then those without an entry, then images, and what AWS holds else.
@@ -107,6 +113,11 @@ def _look_at(entry: Entry, backend: Backend) -> Item:
             return _look_at_job(entry, running=False)
         return Item(entry, "Unknown", error.message, running=None)
     return _seen(entry, running=running)
+
+
+def _is_from_record(item: Item) -> bool:
+    """Whether it is a job that has ended and was not found otherwise; see `_look_at`."""
+    return isinstance(item.entry, TrainingJob) and item.remark == str(item.entry.model_artifact_path)
 
 
 def _look_at_sagemaker(entry: Entry, backend: "SageMakerBackend") -> Item:

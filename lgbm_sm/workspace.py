@@ -136,7 +136,7 @@ def open_workspace(
     folder = loaded.folder.resolve()
     record = open_record(folder, reporter, changes=changes and rehearsal is None, rehearsed=rehearsal is not None)
     engine = Engine(environment)
-    accounts = Accounts(reporter.step, rehearsal)
+    accounts = Accounts(reporter.step, rehearsal, reporter.detail)
     instance_types = {config.training.instance_type, config.endpoint.instance_type}
     return Workspace(
         config=config,

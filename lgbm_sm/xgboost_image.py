@@ -60,7 +60,7 @@ def provide(
             name=tag, project=config.project.name, place=Place.DOCKER, created_at=now, pattern=Pattern.SCRIPT_MODE
         )
         if not image:
-            pull(uri, _login(uri), engine, reporter)
+            pull(uri, _login(uri, reporter), engine, reporter)
         record.add(entry)
         image_id = _name(uri, tag, engine, only_name=not image)
         record.update(structs.replace(entry, image_id=image_id))
@@ -94,11 +94,11 @@ def image_uri(version: str, region: str) -> str:
     return uri
 
 
-def _login(uri: str) -> dict[str, str]:
+def _login(uri: str, reporter: Reporter) -> dict[str, str]:
     match = ECR_URI.match(uri)
     if match is None:
         raise ValueError(f"{uri} is in no account's registry")  # the SDK knows no other
-    return registry_login(open_session(), match["account"], match["region"])
+    return registry_login(open_session(tell_retry=reporter.detail), match["account"], match["region"])
 
 
 def pull(uri: str, login: Mapping[str, str], engine: Engine, reporter: Reporter) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from lgbm_sm.commands.program import app, help_text, load, opened_workspace
+from lgbm_sm.errors import ExitCode
 from lgbm_sm.options import SharedOptionsCommand
 
 
@@ -25,7 +26,10 @@ def status(
     from lgbm_sm.inventory import take_inventory
 
     with opened_workspace(ctx, changes=False, ask_aws=aws) as (workspace, console):
-        views.show_status(console, take_inventory(workspace.holdings))
+        inventory = take_inventory(workspace.holdings)
+        views.show_status(console, inventory)
+        if inventory.is_unreachable:
+            raise typer.Exit(ExitCode.AWS)
 
 
 @app.command(

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from lgbm_sm.aws import DEFAULT_REGION, AwsAccount, aws_errors, region_of
+from lgbm_sm.aws import DEFAULT_REGION, AwsAccount, aws_errors, open_session, region_of
+from lgbm_sm.aws_refusals import is_about_clock
 from lgbm_sm.config import LOCAL, Config, Pattern
 from lgbm_sm.configuration.instance_types import InstancePurpose
 from lgbm_sm.diagnosis.findings import Area, Check, Finding, within
@@ -104,20 +105,7 @@ def open_impatient_session(region: str | None) -> Any:
     Raises:
         AwsError: AWS_PROFILE names no profile.
     """
-    import boto3
-    import botocore.session
-    from botocore.config import Config as ClientConfig
-
-    with aws_errors("a session"):
-        below = botocore.session.get_session()
-        below.set_default_client_config(
-            ClientConfig(
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_READ_SECONDS,
-                retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
-            )
-        )
-        return boto3.Session(botocore_session=below, region_name=region)
+    return open_session(region, attempts=_ATTEMPTS, connect_seconds=_CONNECT_SECONDS, read_seconds=_READ_SECONDS)
 
 
 def _examine_region(session: Any, configured: str | None) -> Finding:
@@ -143,8 +131,8 @@ def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelt
     """The account, and the caller's ARN; adds to `skews` how far ahead of AWS's clock ours is, refused or not."""
 
     def compare(http_response: Any, **_: Any) -> None:
-        if date := http_response.headers.get("Date"):
-            skews.append(clock() - parsedate_to_datetime(date))
+        if told := _read_date(http_response.headers.get("Date", "")):
+            skews.append(clock() - told)
 
     region = region_of(session)
     with aws_errors("who calls AWS", "is not known"):
@@ -154,8 +142,19 @@ def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelt
     return AwsAccount(identity["Account"], region, session), identity["Arn"]
 
 
+def _read_date(header: str) -> datetime | None:
+    """The time of a Date header; None if a proxy has written something else there."""
+    try:
+        told = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
+
+
 def _remedy_for_credentials(error: LgbmSmError) -> str:
     code = error.code if isinstance(error, AwsError) else ""
+    if is_about_clock(error.message):
+        return error.hint
     if "Expired" in code:
         return "`aws sso login`, or fetch new temporary credentials as you did before"
     if code in ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"):

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from lgbm_sm.aws import AwsAccount, aws_errors
 from lgbm_sm.configuration.instance_types import InstancePurpose, platform_of, size_of
 from lgbm_sm.diagnosis.findings import Area, Check, Finding, Status, within
-from lgbm_sm.errors import AwsError, LgbmSmError
+from lgbm_sm.errors import AwsError, LgbmSmError, TimedOutError
 from lgbm_sm.progress import Reporter
 
 QUOTA = Check("quota", Area.AWS)
 
 _SERVICE_CODE = "sagemaker"
-_SECONDS = 30  # SageMaker has some two thousand quotas, of which a page holds a hundred
 _PAGE_SIZE = 100
+# a page takes a fraction of a second, and SageMaker has some two thousand quotas: twenty pages
+_SECONDS = 15
+_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 2, 3, 2
+_GOES_ON = "nothing waits for this: SageMaker refuses a job or an endpoint if the quota is too small"
 # how Service Quotas names them: "ml.m4.xlarge for endpoint usage"
 _USAGE = {InstancePurpose.TRAINING: "training job usage", InstancePurpose.ENDPOINT: "endpoint usage"}
 _SECTION = {InstancePurpose.TRAINING: "training", InstancePurpose.ENDPOINT: "endpoint"}
@@ -42,19 +45,27 @@ class Quota:
 
 
 def examine_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> Iterator[Finding]:
-    """A finding for each wanted type; one that nothing is wanted."""
+    """A finding for each wanted type; one that nothing is wanted.
+
+    What Service Quotas does not tell within seconds is a warning: a job can be started without it.
+    """
     if not wanted:
         yield QUOTA.ok("no instance type is asked for")
         return
+    told: dict[str, Quota] = {}
+    failure: LgbmSmError | None = None
     try:
-        quotas = within(_SECONDS, QUOTA.name, lambda: _read_quotas(account, wanted))
-    except LgbmSmError as error:
-        # jobs can be started without being allowed to read quotas
-        unknown = isinstance(error, AwsError) and "Denied" in error.code
-        yield QUOTA.warning(error.message, error.hint) if unknown else QUOTA.problem(error.message, error.hint)
-        return
+        within(_SECONDS, QUOTA.name, lambda: _read_quotas(account, wanted, told))
+    except TimedOutError as error:
+        failure = TimedOutError(f"Service Quotas: {error.message}", _GOES_ON)
+    except AwsError as error:
+        failure = AwsError(error.message, error.hint if "Denied" in error.code else _GOES_ON)
+    quotas = dict(told)  # a thread that is given up may still add to it
     for instances in wanted:
-        yield judge_quota(instances, quotas, account.region)
+        if failure is None or instances.quota_name in quotas:
+            yield judge_quota(instances, quotas, account.region)
+    if failure and any(instances.quota_name not in quotas for instances in wanted):
+        yield QUOTA.warning(failure.message, failure.hint)
 
 
 def require_quota(account: AwsAccount, wanted: WantedInstances, reporter: Reporter) -> None:
@@ -66,28 +77,34 @@ def require_quota(account: AwsAccount, wanted: WantedInstances, reporter: Report
             reporter.warn(f"{finding.message} ({finding.remedy})")
 
 
-def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> dict[str, Quota]:
-    """Quotas by name: what holds for the account, and AWS's defaults where a wanted one is not among these.
+def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], told: dict[str, Quota]) -> None:
+    """Add to `told` quotas by name, as they come: what holds for the account, else AWS's defaults.
+
+    Reads no further than needed to know that as many may run as are wanted.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.
     """
-    quotas = _listed(account, "list_service_quotas")
-    if any(instances.quota_name not in quotas for instances in wanted):
-        quotas = _listed(account, "list_aws_default_service_quotas") | quotas
-    return quotas
+    from botocore.config import Config
 
-
-def _listed(account: AwsAccount, operation: str) -> dict[str, Quota]:
-    with aws_errors("the quotas of instance types"):
-        pages = (
-            account.client("service-quotas")
-            .get_paginator(operation)
-            .paginate(ServiceCode=_SERVICE_CODE, PaginationConfig={"PageSize": _PAGE_SIZE})
-        )
-        return {
-            quota["QuotaName"]: Quota(quota["QuotaCode"], quota["Value"]) for page in pages for quota in page["Quotas"]
-        }
+    settings = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+    )
+    client = account.session.client("service-quotas", region_name=account.region, config=settings)
+    for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
+        with aws_errors("the quotas of instance types", "are not known"):
+            pages = client.get_paginator(operation).paginate(
+                ServiceCode=_SERVICE_CODE, PaginationConfig={"PageSize": _PAGE_SIZE}
+            )
+            for page in pages:
+                for quota in page["Quotas"]:
+                    told.setdefault(quota["QuotaName"], Quota(quota["QuotaCode"], quota["Value"]))
+                if all(one.quota_name in told and told[one.quota_name].value >= one.count for one in wanted):
+                    return
+        if all(one.quota_name in told for one in wanted):
+            return
 
 
 def judge_quota(wanted: WantedInstances, quotas: Mapping[str, Quota], region: str) -> Finding:

@@ -5,9 +5,9 @@ from lgbm_sm.known_troubles.trouble import GUIDE, TRAINING_PAGE, Trouble
 CALLER = (
     Trouble(
         id="clock-wrong",
-        patterns=(r"RequestTimeTooSkewed", r"Signature (not yet current|expired)"),
+        patterns=(r"RequestTimeTooSkewed", r"RequestExpired", r"Signature (not yet current|expired)"),
         cause="The clock of this machine is more than five minutes off, and AWS refuses what it signs.",
-        remedy="`sudo timedatectl set-ntp true`; `lgbm-sm doctor --aws` says by how much",
+        remedy="set the clock of this machine: `lgbm-sm doctor --aws` shows by how much it is off, and how to set it",
         source="AWS Identity and Access Management user guide, Elements of an AWS API request signature",
     ),
     Trouble(

@@ -165,7 +165,7 @@ def test_what_the_identity_may_not_look_at_is_no_more_than_a_warning_where_a_job
     checks = doctor.checks(*ON_AWS, "--execution-role", ROLE, exit_code=5)
     assert {name for name in AWS_CHECKS if checks[name]["status"] == "warning"} == {"execution role", "quota"}
     assert checks["execution role"]["remedy"] == "allow the identity iam:GetRole"
-    assert checks["quota"]["remedy"] == "allow the identity ListServiceQuotas"
+    assert checks["quota"]["remedy"].startswith("allow the identity servicequotas:ListServiceQuotas;")
     aws_without_engine.permissions.policy["Statement"] = [{**allowed, "Action": "iam:GetRole"}]
     checks = doctor.checks("--aws", "--execution-role", ROLE, exit_code=6)
     assert checks["bucket"]["status"] == checks["repository"]["status"] == "problem"

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from lgbm_runtime.errors import ModelError, SchemaError
 from lgbm_runtime.predictor import Predictor
-from lgbm_sm.backends.opt_ml import remove_tree
 from lgbm_sm.deploy import unpack
 from lgbm_sm.errors import LgbmSmError
 from lgbm_sm.model_code import ModelCode
+from lgbm_sm.work_folder import remove_tree
 
 
 def answer_of(artifact: Path, rows: bytes, folder: Path) -> str:

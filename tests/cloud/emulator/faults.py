@@ -47,6 +47,8 @@ class Faults:
     observers: list[Observer] = field(default_factory=list)
     throttle_every: int = 0
     credentials_expired: bool = False
+    # what each answer has for the Date that it is sent at; nothing is the right one
+    date: str = ""
     # instance types that AWS has none of, for jobs and endpoints alike
     no_capacity: set[str] = field(default_factory=set)
     # operation -> seconds that it takes longer; a reset before that leaves the caller without an answer
@@ -65,6 +67,7 @@ class Faults:
             self._planned.clear()
             self._count = self.throttle_every = 0
             self.credentials_expired = False
+            self.date = ""
             self._reset.set()
             self._reset = threading.Event()
 

@@ -43,6 +43,7 @@ from tests.cloud.emulator.validation import check
 REGION = "eu-west-1"
 # the calls of the test itself, whichever it is
 _TEST_KEY = "TESTTESTTESTTEST0000"
+_DATE = "emulator.date"
 _VALIDATED = ("sagemaker", "ecr", "logs", "service-quotas")
 
 
@@ -50,6 +51,9 @@ class _QuietHandler(MotoRequestHandler):
     def log(self, *_: object) -> None:
         # requests, and the engine's attempts at TLS; errors of the application are the server's to log
         return
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return self.environ.get(_DATE) or super().date_time_string(timestamp)
 
     def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - werkzeug's
         # werkzeug would wait for the next request on it
@@ -178,6 +182,7 @@ class Emulator:
         request = BackendRequest(environ)
         call: Call | None = None
         service = "sagemaker"
+        environ[_DATE] = self.faults.date
         try:
             call = read_call(request)
             if call is None or call.access_key == PLATFORM_KEY:

@@ -1,0 +1,286 @@
+"""What the command line says when AWS refuses a call, limits the rate of calls, or something else answers for it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import botocore
+import pytest
+
+from lgbm_sm.aws import AwsAccount, aws_errors, connect, open_session
+from lgbm_sm.configuration.instance_types import InstancePurpose
+from lgbm_sm.diagnosis.quotas import WantedInstances, examine_quotas, require_quota
+from lgbm_sm.errors import AwsError
+from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkedCommandLine, ForkServer
+from tests.cloud.emulator import ACCOUNT, ENDPOINT, TRAINING, Emulator
+from tests.cloud.roles import ROLE_ARN
+
+pytestmark = [pytest.mark.slow]
+
+TAGS = [{"Key": "a", "Value": "b"}]
+CONTAINER = {"Image": f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/model:1", "ModelDataUrl": "s3://bucket/model.tar.gz"}
+TRAIN = WantedInstances(InstancePurpose.TRAINING, "ml.m4.2xlarge", 1)
+DEPLOY = WantedInstances(InstancePurpose.ENDPOINT, "ml.m4.xlarge", 1)
+
+
+class Said:
+    """A reporter that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.step = self.detail = self.warn = self.log = self.trace = self.lines.append
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Bytes are not looked at here."""
+
+
+@pytest.fixture
+def lgbm_sm(aws_without_engine: Emulator, fork_server: ForkServer, tmp_path: Path) -> CommandLine:
+    environment = {**aws_without_engine.environment(), "HOME": str(tmp_path)}
+    return ForkedCommandLine(tmp_path, environment, server=fork_server)
+
+
+@pytest.fixture
+def account(aws_without_engine: Emulator, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
+    for name, value in aws_without_engine.environment().items():
+        monkeypatch.setenv(name, value)
+    return connect()
+
+
+def allow(aws: Emulator, *actions: str) -> None:
+    aws.permissions.policy = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}],
+    }
+
+
+def hint_of(call: Callable[[], Any]) -> str:
+    """The hint of the error that a call ends with."""
+    with pytest.raises(AwsError) as refused, aws_errors("it"):
+        call()
+    return refused.value.hint
+
+
+@pytest.mark.parametrize("allowed", [("sagemaker:CreateModel",), ("sagemaker:CreateModel", "sagemaker:AddTags")])
+def test_the_hint_names_the_action_that_was_denied_and_not_the_operation(
+    aws_without_engine: Emulator, account: AwsAccount, allowed: tuple[str, ...]
+) -> None:
+    allow(aws_without_engine, *allowed)
+    sagemaker = account.client("sagemaker")
+    model = {"ModelName": "m", "ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": CONTAINER, "Tags": TAGS}
+    missing = "iam:PassRole" if "sagemaker:AddTags" in allowed else "sagemaker:AddTags"
+    hint = hint_of(lambda: sagemaker.create_model(**model))
+    assert hint == f"allow the identity {missing}; `lgbm-sm policy` prints all that the commands need"
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "needed"),
+    [
+        ("HeadBucket", {}, "s3:ListBucket"),
+        ("HeadObject", {"Key": "a"}, "s3:GetObject and s3:ListBucket"),
+        ("CreateMultipartUpload", {"Key": "a"}, "s3:PutObject"),
+        ("ListObjectVersions", {}, "s3:ListBucketVersions"),
+    ],
+)
+def test_the_hint_names_the_action_of_s3_when_the_refusal_names_none(
+    aws_without_engine: Emulator, account: AwsAccount, operation: str, parameters: dict[str, str], needed: str
+) -> None:
+    aws_without_engine.faults.fail(f"s3:{operation}", "AccessDenied", "Access Denied", 403)
+    s3 = account.client("s3")
+    call = getattr(s3, botocore.xform_name(operation))
+    assert hint_of(lambda: call(Bucket="bucket", **parameters)).startswith(f"allow the identity {needed};")
+
+
+# the ends of AWS's messages: IAM user guide, "Troubleshoot access denied error messages"
+@pytest.mark.parametrize(
+    ("because", "hint"),
+    [
+        (
+            "with an explicit deny in a service control policy",
+            "a service control policy denies ecr:InitiateLayerUpload explicitly, and an allow elsewhere does not help",
+        ),
+        (
+            "with an explicit deny in an identity-based policy: arn:aws:iam::123456789012:policy/no",
+            "an identity-based policy denies ecr:InitiateLayerUpload explicitly",
+        ),
+        ("with an explicit deny", "a policy denies ecr:InitiateLayerUpload explicitly"),
+        (
+            "because no permissions boundary allows the ecr:InitiateLayerUpload action",
+            "the permissions boundary of the identity does not allow ecr:InitiateLayerUpload: ask its owner to add it",
+        ),
+    ],
+)
+def test_the_hint_tells_a_denial_from_a_missing_permission(
+    aws_without_engine: Emulator, account: AwsAccount, because: str, hint: str
+) -> None:
+    said = f"User: arn:aws:iam::{ACCOUNT}:user/a is not authorized to perform: ecr:InitiateLayerUpload on resource: "
+    said += f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/model {because}"
+    aws_without_engine.faults.fail("ecr:DescribeRepositories", "AccessDeniedException", said)
+    assert hint_of(account.client("ecr").describe_repositories).startswith(hint)
+
+
+def test_each_wait_after_throttling_is_shown(aws_without_engine: Emulator, lgbm_sm: CommandLine) -> None:
+    aws_without_engine.faults.fail("sts:GetCallerIdentity", "Throttling", "Rate exceeded", times=2)
+    said = lgbm_sm("status", "--aws").stderr.splitlines()
+    assert said[:3] == [
+        "    AWS throttles GetCallerIdentity: trying again (attempt 2 of 10)",
+        "    AWS throttles GetCallerIdentity: trying again (attempt 3 of 10)",
+        f"==> AWS account {ACCOUNT}, eu-west-1",
+    ]
+
+
+def test_no_further_attempt_is_told_of_after_the_last(aws_without_engine: Emulator, account: AwsAccount) -> None:
+    aws_without_engine.faults.fail("ecr:DescribeRepositories", "ThrottlingException", "Rate exceeded", times=9)
+    told: list[str] = []
+    session = open_session("eu-west-1", attempts=2, tell_retry=told.append)
+    hint = hint_of(session.client("ecr").describe_repositories)
+    assert told == ["AWS throttles DescribeRepositories: trying again (attempt 2 of 2)"]
+    assert hint == "AWS limits the rate of calls: try again in a minute"
+    assert account.account_id == ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "SignatureDoesNotMatch",
+            "Signature expired: 20261130T165258Z is now earlier than 20261130T170000Z (20261130T170500Z - 5 min.)",
+        ),
+        ("InvalidSignatureException", "Signature not yet current: 20261130T1652Z is still later than 20261130T1640Z"),
+        ("RequestExpired", "Request has expired."),
+    ],
+)
+def test_a_clock_that_is_wrong_is_one_error_about_the_clock(
+    aws_without_engine: Emulator, lgbm_sm: CommandLine, code: str, message: str
+) -> None:
+    aws_without_engine.faults.fail("sts:GetCallerIdentity", code, message, 403)
+    refused = lgbm_sm("policy", exit_code=6).stderr.splitlines()
+    assert refused == [
+        f"error: who calls AWS is not known: {code}: {message}",
+        "hint: set the clock of this machine: `lgbm-sm doctor --aws` shows by how much it is off, and how to set it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("date", "told", "exit_code"),
+    [
+        ("yesterday", "not checked: AWS has not told its time", 0),
+        ("Mon, 30 Nov 99999 16:52:58 GMT", "not checked: AWS has not told its time", 0),
+        # a time without a zone
+        ("Thu, 01 Jan 2026 00:00:00 -0000", "AWS refuses what is signed with that time", 6),
+    ],
+)
+def test_a_date_that_is_wrong_in_the_answers_is_no_traceback(
+    aws_without_engine: Emulator, lgbm_sm: CommandLine, date: str, told: str, exit_code: int
+) -> None:
+    aws_without_engine.faults.date = date
+    lgbm_sm("prepare-data", "--upload")
+    arguments = ("--aws", "--execution-role", ROLE_ARN, "--output", "json")
+    checks = json.loads(lgbm_sm("doctor", *arguments, exit_code=exit_code).stdout)["checks"]
+    [clock] = [finding for finding in checks if finding["check"] == "clock"]
+    assert told in clock["message"]
+
+
+def test_status_ends_with_the_exit_code_of_aws_when_nothing_of_it_could_be_reached(
+    aws_without_engine: Emulator, lgbm_sm: CommandLine
+) -> None:
+    lgbm_sm("prepare-data", "--upload")
+    assert json.loads(lgbm_sm("status", "--output", "json").stdout)["items"][0]["state"] == "Available"
+    aws_without_engine.faults.credentials_expired = True
+    assert "The security token included in the request is expired" in lgbm_sm("status", exit_code=6).stderr
+    given = json.loads(lgbm_sm("status", "--output", "json", exit_code=6).stdout)
+    assert [item["state"] for item in given["items"]] == ["Unknown"]
+    assert "is expired" in given["problems"][0]["message"]
+
+
+def test_status_goes_on_when_only_the_search_by_tag_is_denied(
+    aws_without_engine: Emulator, lgbm_sm: CommandLine
+) -> None:
+    lgbm_sm("prepare-data", "--upload")
+    allow(aws_without_engine, "s3:*")
+    given = json.loads(lgbm_sm("status", "--output", "json").stdout)
+    assert [item["state"] for item in given["items"]] == ["Available"]
+    assert given["problems"][0]["hint"].startswith("allow the identity tag:GetResources;")
+
+
+@pytest.mark.parametrize("fault", ["fail", "throttle", "hang", "break"])
+def test_quotas_that_cannot_be_read_are_a_warning_within_seconds(
+    aws_without_engine: Emulator, account: AwsAccount, fault: str
+) -> None:
+    faults, operation = aws_without_engine.faults, "service-quotas:ListServiceQuotas"
+    match fault:
+        case "fail":
+            faults.fail(operation, "InternalFailure", "no", 500, times=100)
+        case "throttle":
+            faults.fail(operation, "ThrottlingException", "Rate exceeded", times=100)
+        case "hang":
+            faults.slow[operation] = 60
+        case "break":
+            faults.break_connection(operation, times=100)
+    said, started_at = Said(), time.monotonic()
+    require_quota(account, TRAIN, said)
+    assert time.monotonic() - started_at < 12
+    assert said.lines[-1].startswith("the quotas of instance types are not known: ")
+    assert said.lines[-1].endswith("SageMaker refuses a job or an endpoint if the quota is too small)")
+
+
+def test_a_quota_that_is_known_to_be_too_small_counts_though_the_others_are_not_known(
+    aws_without_engine: Emulator, account: AwsAccount
+) -> None:
+    aws_without_engine.quotas.set("ml.m4.2xlarge", TRAINING, 0)
+    aws_without_engine.faults.fail("service-quotas:ListAWSDefaultServiceQuotas", "InternalFailure", "no", 500, times=9)
+    unknown = WantedInstances(InstancePurpose.ENDPOINT, "ml.m9.xlarge", 1)
+    found = list(examine_quotas(account, (TRAIN, unknown)))
+    assert [finding.status for finding in found] == ["problem", "warning"]
+    assert found[0].message.startswith(f"ml.m4.2xlarge for {TRAINING}: 0")
+
+
+def test_no_more_pages_of_quotas_are_read_than_tell_enough(aws_without_engine: Emulator, account: AwsAccount) -> None:
+    for number in range(150):
+        aws_without_engine.quotas.set(f"ml.x{number}.large", ENDPOINT, 1)
+    require_quota(account, DEPLOY, Said())
+    assert aws_without_engine.faults.operations().count("service-quotas:ListServiceQuotas") == 1
+
+
+class _Page(BaseHTTPRequestHandler):
+    """A proxy that wants a login: each request is answered with its page."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        page = b"<html><body>Please log in</body></html>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_: object) -> None:
+        """Tests print nothing."""
+
+
+@pytest.fixture
+def proxy_url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("service", "method"), [("sts", "get_caller_identity"), ("ecr", "describe_repositories")])
+def test_a_proxys_page_in_place_of_an_answer_is_one_error(
+    account: AwsAccount, proxy_url: str, service: str, method: str
+) -> None:
+    client = account.session.client(service, endpoint_url=proxy_url)
+    assert hint_of(getattr(client, method)) == "see whether a proxy answers for AWS, and that AWS_ENDPOINT_URL is right"
