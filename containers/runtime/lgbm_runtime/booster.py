@@ -13,6 +13,7 @@ from lgbm_runtime import c_api
 from lgbm_runtime.csv_rows import plain_row
 from lgbm_runtime.errors import ModelError
 from lgbm_runtime.native_code import native_code
+from lgbm_runtime.tree_text import LeftToLightgbmError
 from lgbm_runtime.tree_walk import TreeWalk
 
 if TYPE_CHECKING:
@@ -116,16 +117,22 @@ class LightgbmBooster:
         return self._model.predict(matrix, _KINDS[output])
 
     def _tree_walk(self, text: str, header: dict[str, str]) -> TreeWalk | None:
-        """None where there is none through this model, or its predictions are others than LightGBM's."""
-        native = native_code()
-        walk = TreeWalk.of(native, text, header, self.width) if native else None
-        if walk is None:
+        """None, after a line on stderr, if there is none through this model or its predictions are not LightGBM's."""
+        try:
+            return self._compared_walk(text, header)
+        except LeftToLightgbmError as error:
+            print(f"predictions are computed by LightGBM itself, which is slower: {error}", file=sys.stderr, flush=True)
             return None
+
+    def _compared_walk(self, text: str, header: dict[str, str]) -> TreeWalk:
+        native = native_code()
+        if native is None:
+            raise LeftToLightgbmError("there is no compiled code")
+        walk = TreeWalk.of(native, text, header, self.width)
         rows = walk.sample(_COMPARED_ROWS, self.width)
         for output, raw in ((PREDICTION, False), (RAW_SCORE, True)):
             if walk.predict(rows, raw=raw).tobytes() != self._model.predict(rows, _KINDS[output]).tobytes():
-                print("LightGBM predicts by itself: the compiled code does not predict the same", file=sys.stderr)
-                return None
+                raise LeftToLightgbmError("the compiled code does not predict the same")
         return walk
 
     def _pool(self) -> ThreadPoolExecutor:

@@ -22,6 +22,10 @@ _NAN_GOES_RIGHT, _CATEGORICAL = 1, 2
 _NODE = np.dtype([("value", np.float64), ("left", np.uint32), ("feature", np.uint32)])
 
 
+class LeftToLightgbmError(Exception):
+    """The model is of a kind that LightGBM itself has to predict with; the message says why."""
+
+
 class Forest(NamedTuple):
     """`nodes` and `words` of all trees, and in `roots` where each tree's nodes begin, for tree_walk.c.
 
@@ -34,11 +38,10 @@ class Forest(NamedTuple):
     thresholds: NDArray[np.float64]
 
 
-def forest_of(text: str, width: int, native: NativeCode) -> Forest | None:
-    """The trees of a model whose rows have `width` features; None where they are of a kind that is left to LightGBM."""
+def forest_of(text: str, width: int, native: NativeCode) -> Forest:
+    """The trees of a model whose rows have `width` features. Raises LeftToLightgbmError."""
     trees = _Trees(text[text.index("\nTree=") : text.index("\nend of trees")], native)
-    if not trees.are_known(width):
-        return None
+    trees.check(width)
     inner, leaf = trees.places()
     nodes = np.zeros(len(inner) + len(leaf), _NODE)
     nodes["value"][inner], nodes["left"][inner] = trees.thresholds, trees.left_places()
@@ -71,15 +74,24 @@ class _Trees:
         self.first_nodes = _starts(self._leaves + self._inner)
         self._tree_of = np.repeat(np.arange(len(self._leaves)), self._inner)
 
-    def are_known(self, width: int) -> bool:
-        """Whether all of it is understood, and nothing points to where nothing is."""
+    def check(self, width: int) -> None:
+        """Raises LeftToLightgbmError unless all of it is understood, and nothing points to where nothing is."""
+        if self._is_linear:
+            raise LeftToLightgbmError("the model's trees are linear")
+        if not self._is_complete(width):
+            raise LeftToLightgbmError("the text of the model's trees is not understood")
+        if (self.decisions & _MISSING_TYPE == _ZERO_IS_MISSING).any():
+            raise LeftToLightgbmError("the model takes zero for a missing cell")
+        # nothing is below such a threshold and nothing above it; LightGBM writes none
+        if np.isnan(self.thresholds).any():
+            raise LeftToLightgbmError("a threshold of the model is NaN")
+
+    def _is_complete(self, width: int) -> bool:
         of_nodes = (self.features, self.thresholds, self.decisions, self._left, self._right)
         return (
-            not self._is_linear
-            and all(len(values) == len(self._tree_of) for values in of_nodes)
+            all(len(values) == len(self._tree_of) for values in of_nodes)
             and len(self.outputs) == self._leaves.sum()
             and len(self._sets) == len(self._leaves)
-            and not (self.decisions & _MISSING_TYPE == _ZERO_IS_MISSING).any()
             and not ((self.features < 0) | (self.features >= width)).any()
             and all(self._are_in_tree(child) for child in (self._left, self._right))
         )
@@ -144,7 +156,13 @@ def _numbers(text: str, name: str, native: NativeCode) -> NDArray[np.float64]:
     """Read ten times as fast as numpy does; none where one of them is not understood."""
     values = _field(text, name).replace(" ", ",").encode()
     numbers = native.read_numbers(values, values.count(b",") + 1) if values else None
-    return np.empty(0) if numbers is None else numbers[0]
+    if numbers is not None:
+        return numbers[0]
+    # the compiled code reads finite numbers only, and a node that separates missing from present has the threshold inf
+    try:
+        return np.array([float(value) for value in values.split(b",") if value])
+    except ValueError:
+        return np.empty(0)
 
 
 def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lgbm_runtime.native_code import NativeForest
-from lgbm_runtime.tree_text import forest_of
+from lgbm_runtime.tree_text import LeftToLightgbmError, forest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,18 +59,19 @@ class TreeWalk:
         self._values = ctypes.c_double * classes
 
     @staticmethod
-    def of(native: NativeCode, text: str, header: Mapping[str, str], width: int) -> TreeWalk | None:
+    def of(native: NativeCode, text: str, header: Mapping[str, str], width: int) -> TreeWalk:
         """Through the model with this text, whose lines before the first tree are `header`.
 
-        None where its trees or its objective are of a kind that is left to LightGBM.
+        Raises LeftToLightgbmError where its trees or its objective are of a kind that is left to LightGBM.
         """
-        transformation = _transformation(header.get("objective", ""))
-        # a random forest's trees are averaged
-        if transformation is None or "average_output" in header:
-            return None
+        objective = header.get("objective", "")
+        transformation = _transformation(objective)
+        if transformation is None:
+            raise LeftToLightgbmError(f"the model's objective is {objective}")
+        if "average_output" in header:
+            raise LeftToLightgbmError("the model's trees are averaged")
         forest = forest_of(text, width, native)
-        classes = int(header.get("num_tree_per_iteration", "1"))
-        return None if forest is None else TreeWalk(native, forest, width, classes, transformation)
+        return TreeWalk(native, forest, width, int(header.get("num_tree_per_iteration", "1")), transformation)
 
     def sample(self, rows: int, width: int) -> NDArray[np.float64]:
         """(rows, width) of thresholds, where a node's decision turns, but for a row of zeros and one of NaN."""

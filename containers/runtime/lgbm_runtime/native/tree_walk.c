@@ -99,41 +99,7 @@ static void copy_row(const double *row, int64_t width, double *copy) {
     copy[width] = NAN;
 }
 
-/* Adds up rows[count][width] into scores[count][classes]. Returns 1, or 0 where there is no memory. */
-int score_rows(const Forest *forest, const double *rows, int64_t count, double *scores) {
-    const int64_t width = forest->width, classes = forest->classes, stride = width + 1;
-    int64_t block = BLOCK_VALUES / stride / LANES * LANES;
-    if (block < LANES)
-        block = LANES;
-    double *copies = malloc((size_t)(block * stride) * sizeof(double));
-    if (copies == NULL)
-        return 0;
-    memset(scores, 0, (size_t)(count * classes) * sizeof(double));
-    for (int64_t first = 0; first < count; first += block) {
-        int64_t rest = count - first < block ? count - first : block;
-        for (int64_t row = 0; row < rest; row++)
-            copy_row(rows + (first + row) * width, width, copies + row * stride);
-        for (int64_t tree = 0; tree < forest->trees; tree++) {
-            double *output = scores + first * classes + tree % classes;
-            for (int64_t row = 0; row < rest; row += LANES) {
-                uint32_t lanes[LANES];
-                const double *cells[LANES];
-                for (int lane = 0; lane < LANES; lane++) {
-                    lanes[lane] = forest->roots[tree];
-                    /* beyond the last row, that again */
-                    cells[lane] = copies + (row + lane < rest ? row + lane : rest - 1) * stride;
-                }
-                walk(forest->nodes, forest->words, lanes, cells);
-                for (int lane = 0; lane < LANES && row + lane < rest; lane++)
-                    output[(row + lane) * classes] += forest->nodes[lanes[lane]].output;
-            }
-        }
-    }
-    free(copies);
-    return 1;
-}
-
-/* As score_rows for one row, which copy_row has copied. */
+/* Adds up scores[classes] of one row, which copy_row has copied: each lane walks through a tree of its own. */
 static void score_row(const Forest *forest, const double *row, double *scores) {
     const double *cells[LANES];
     for (int lane = 0; lane < LANES; lane++)
@@ -150,6 +116,50 @@ static void score_row(const Forest *forest, const double *row, double *scores) {
             class = class + 1 == forest->classes ? 0 : class + 1;
         }
     }
+}
+
+/* Adds up scores[count][classes] of a multiple of LANES rows, which copy_row has copied to every `stride`th number of
+ * `copies`: each lane walks through the same tree, for a row of its own. */
+static void score_groups(const Forest *forest, const double *copies, int64_t stride, int64_t count, double *scores) {
+    const int64_t classes = forest->classes;
+    memset(scores, 0, (size_t)(count * classes) * sizeof(double));
+    for (int64_t tree = 0; tree < forest->trees; tree++) {
+        double *output = scores + tree % classes;
+        for (int64_t row = 0; row < count; row += LANES) {
+            uint32_t lanes[LANES];
+            const double *cells[LANES];
+            for (int lane = 0; lane < LANES; lane++) {
+                lanes[lane] = forest->roots[tree];
+                cells[lane] = copies + (row + lane) * stride;
+            }
+            walk(forest->nodes, forest->words, lanes, cells);
+            for (int lane = 0; lane < LANES; lane++)
+                output[(row + lane) * classes] += forest->nodes[lanes[lane]].output;
+        }
+    }
+}
+
+/* Adds up rows[count][width] into scores[count][classes]. Returns 1, or 0 where there is no memory. */
+int score_rows(const Forest *forest, const double *rows, int64_t count, double *scores) {
+    const int64_t width = forest->width, classes = forest->classes, stride = width + 1;
+    int64_t block = BLOCK_VALUES / stride / LANES * LANES;
+    if (block < LANES)
+        block = LANES;
+    double *copies = malloc((size_t)((block < count ? block : count) * stride) * sizeof(double));
+    if (copies == NULL)
+        return 0;
+    for (int64_t first = 0; first < count; first += block) {
+        int64_t rest = count - first < block ? count - first : block;
+        for (int64_t row = 0; row < rest; row++)
+            copy_row(rows + (first + row) * width, width, copies + row * stride);
+        int64_t grouped = rest / LANES * LANES;
+        score_groups(forest, copies, stride, grouped, scores + first * classes);
+        /* too few to keep all lanes busy, until one row has all of them */
+        for (int64_t row = grouped; row < rest; row++)
+            score_row(forest, copies + row * stride, scores + (first + row) * classes);
+    }
+    free(copies);
+    return 1;
 }
 
 /* From scores[count][classes] to predictions. */
