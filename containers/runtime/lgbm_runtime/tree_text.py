@@ -157,7 +157,8 @@ def _numbers(text: str, name: str, native: NativeCode) -> NDArray[np.float64]:
     values = _field(text, name).replace(" ", ",").encode()
     numbers = native.read_numbers(values, values.count(b",") + 1) if values else None
     if numbers is not None:
-        return numbers[0]
+        read: NDArray[np.float64] = numbers[0]
+        return read
     # the compiled code reads finite numbers only, and a node that separates missing from present has the threshold inf
     try:
         return np.array([float(value) for value in values.split(b",") if value])
