@@ -70,7 +70,7 @@ TRAINING = (
         f"{_RUNTIME}/training.py",
         "write_artifact(paths.model_path",
         "training.py",
-        "artifact.py writes the model and metadata.json into /opt/ml/model",
+        "artifact.py writes the model, metadata.json and their manifest into /opt/ml/model",
     ),
     _link(
         f"{_RUNTIME}/failure.py",
@@ -96,6 +96,12 @@ _ANSWERS = (
 _SERVING_A = (
     *_ENTRY_A,
     _link(f"{_RUNTIME}/__main__.py", "return serve(paths", "/opt/runtime/lgbm_runtime/__main__.py", "`serve`"),
+    _link(
+        f"{_RUNTIME}/server.py",
+        "remark = check_model(",
+        "server.py",
+        "manifest.py compares the files in /opt/ml/model with lgbm-sm-manifest.json: a changed one is not served",
+    ),
     _link(
         f"{_RUNTIME}/server.py",
         "service.prove()",
@@ -130,6 +136,12 @@ _SERVING_B = (
         "tini is process 1 and passes signals on to Python; the platform's word is the argument",
     ),
     _link(f"{_TOOLKIT}/__main__.py", "return serve(", "lgbm_toolkit/__main__.py", "`serve`; anything else is refused"),
+    _link(
+        f"{_TOOLKIT}/serving.py",
+        "remark = check_model(",
+        "lgbm_toolkit/serving.py",
+        "compares the files in /opt/ml/model with lgbm-sm-manifest.json: a changed one is not served",
+    ),
     _link(
         f"{_TOOLKIT}/serving.py",
         "_install_requirements(children, ",
@@ -194,7 +206,8 @@ _SERVING_C = (
         "script_mode/inference.py",
         "service = load(",
         "/opt/ml/model/code",
-        "model_fn, at a worker's first request, /ping included: loads the model and makes one prediction",
+        "model_fn, at a worker's first request, /ping included: compares the files in /opt/ml/model with their "
+        "manifest, loads the model and makes one prediction",
     ),
     _link(
         "script_mode/inference.py",

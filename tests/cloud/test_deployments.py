@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,3 +107,47 @@ def test_the_data_of_an_endpoint_that_is_kept_are_kept_too(project: Project) -> 
     assert "the data in S3 are kept: an endpoint or a training job that is kept reads from there" in kept.stderr
     assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
     assert len(artifacts(project)) == 1
+
+
+def endpoint_folders(project: Project) -> list[str]:
+    path = project.lgbm_sm.folder / ".lgbm-sm" / "endpoints"
+    return [folder.name for folder in path.iterdir()] if path.exists() else []
+
+
+def test_a_changed_artifact_is_refused_before_anything_is_sent_and_served_unchecked(
+    project: Project, tmp_path: Path
+) -> None:
+    path = Path(result(project.lgbm_sm, "train")["model_artifact"])
+    with tarfile.open(path) as archive:
+        archive.extractall(tmp_path, filter="data")
+    metadata = tmp_path / "metadata.json"
+    metadata.write_text(metadata.read_text().replace('"stopped": false', '"stopped": true'))
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(tmp_path, arcname=".")
+    for options, says in (
+        ((), "has changed since training job"),
+        (("--model", str(path)), "holds a changed 'metadata.json': its SHA-256 is not the one in"),
+    ):
+        project.aws.faults.calls.clear()
+        assert says in project.lgbm_sm("deploy", *options, exit_code=8).stderr
+        assert project.asked("sagemaker", "Create", "Update") == project.asked("s3", "Put", "Create") == []
+    assert endpoint_folders(project) == []
+    project.lgbm_sm("deploy", "--unchecked")
+    [arn] = project.aws.hosting.models
+    described = project.aws.client("sagemaker").describe_model(ModelName=arn.rpartition("/")[2])
+    assert described["PrimaryContainer"]["Environment"]["LGBM_RUNTIME_UNCHECKED"] == "1"
+    assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
+
+
+def test_a_damaged_artifact_in_s3_leaves_no_folder(project: Project) -> None:
+    s3 = project.aws.client("s3")
+    s3.create_bucket(Bucket="theirs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="theirs", Key="damaged.tar.gz", Body=project.model.read_bytes()[:-5])
+    try:
+        for key, exit_code, says in (("damaged", 8, "is damaged"), ("missing", 6, "there is no such object")):
+            options = ("--model", f"s3://theirs/{key}.tar.gz")
+            assert says in project.lgbm_sm("deploy", *options, exit_code=exit_code).stderr
+            assert endpoint_folders(project) == []
+    finally:
+        s3.delete_object(Bucket="theirs", Key="damaged.tar.gz")
+        s3.delete_bucket(Bucket="theirs")
