@@ -50,14 +50,14 @@ def model_fn(model_dir: str) -> Predictor | InferenceCode:
     os.environ.pop(_DRY_RUN_VARIABLE, None)
     try:
         remark = check_model(Path(model_dir), os.environ)
-        if remark:
-            print(remark, file=sys.stderr, flush=True)
         service = load(Path(model_dir), os.environ)
         service.prove()
     except (ModelError, LibraryError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         os.environ[_DRY_RUN_VARIABLE] = "1"
         raise
+    if remark:
+        print(remark, file=sys.stderr, flush=True)
     return service
 
 

@@ -75,7 +75,6 @@ def test_line_says_why_when_the_model_cannot_be_loaded(
     with pytest.raises(ModelError):
         script.model_fn(str(tmp_path))
     assert capsys.readouterr().err == (
-        f"the files in {tmp_path} could not be checked: there is no lgbm-sm-manifest.json\n"
         f"error: the model file {tmp_path}/lightgbm-regression-model.txt does not exist\n"
     )
     assert os.environ["PIP_DRY_RUN"] == "1"

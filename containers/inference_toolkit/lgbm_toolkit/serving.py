@@ -42,8 +42,6 @@ def serve(model_path: Path, environment: Mapping[str, str]) -> int:
         settings = Settings.of(environment)
         # before pip reads code/requirements.txt, and before a user's code runs
         remark = check_model(model_path, environment)
-        if remark:
-            _say(remark)
         with tempfile.TemporaryDirectory(prefix="lgbm-toolkit-") as folder:
             watch = LockWatch(Path(folder))
             environment = {
@@ -56,6 +54,8 @@ def serve(model_path: Path, environment: Mapping[str, str]) -> int:
             _install_requirements(children, code_path(model_path, environment), environment)
             began = time.monotonic()
             _verify(children, model_path, environment)
+            if remark:
+                _say(remark)
             patience = _WORKERLESS_SECONDS + (time.monotonic() - began) * settings.workers
             _run_server(children, model_path, environment, settings, Path(folder), watch, patience)
     except StopRequestedError:

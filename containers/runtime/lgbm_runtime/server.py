@@ -55,8 +55,6 @@ def serve(
     except (ServeError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
-    if remark:
-        print(remark, flush=True)
     # Threads of our own share out what is large among all processors, and sleep while there is nothing.
     threads = threads if has_user_code else cpus
     # Libraries read both when they are loaded; their threads burn time where they wait for one another.
@@ -91,7 +89,8 @@ def serve(
     # what is alive now stays: collections would only copy shared pages
     gc.collect()
     gc.freeze()
-    return Supervisor(work, workers, f"lgbm_runtime {__version__} serving {place}").run()
+    announcement = f"lgbm_runtime {__version__} serving {place}"
+    return Supervisor(work, workers, f"{announcement}\n{remark}" if remark else announcement).run()
 
 
 def _loaded(model_path: Path, threads: int) -> Predictor | InferenceCode | None:
