@@ -20,7 +20,6 @@ from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record
 from lgbm_sm.work_folder import storage_errors
 
-SERVE_UNCHECKED = "run `lgbm-sm train` again, or `lgbm-sm deploy --unchecked` to serve it as it is"
 _LAST_LINES = 10
 _PING_SECONDS = 2.0  # the platform waits 2 s for an answer to /ping
 # A server that fails instead of being late, as AWS's XGBoost image does where the model cannot be loaded: the platform
@@ -64,7 +63,7 @@ def deploy(
     record.add(endpoint)
     started_at = time.monotonic()
     try:
-        remark = unpack(endpoint.root_path, artifact_path, plan.code)
+        remark = unpack(endpoint.root_path, artifact_path, plan.code, endpoint.training_job)
         if remark:
             reporter.detail(remark)
         server = backend.start_serving(endpoint, plan.code.environment)
@@ -85,38 +84,42 @@ def deploy(
     return in_service
 
 
-def unpack(root_path: Path, artifact_path: Path, code: ModelCode) -> str:
+def unpack(root_path: Path, artifact_path: Path, code: ModelCode, source: str = "") -> str:
     """Lay out what a server finds: the artifact, and the pattern's code in it. Returns what could not be checked.
+
+    An error names the `source` if that is an address in S3, else the path.
 
     Raises:
         EndpointError: the artifact is damaged, or its files are not those that its manifest names.
     """
-    with artifact_errors(artifact_path), storage_errors(root_path):
+    with _artifact_errors(artifact_path, source), storage_errors(root_path):
         return opt_ml.lay_out_serving(root_path, artifact_path, code.files, unchecked=code.is_unchecked).remark
 
 
-def check_artifact(artifact_path: Path, code: ModelCode) -> None:
+def check_artifact(artifact_path: Path, code: ModelCode, source: str) -> None:
     """Refuse what `unpack` would refuse, without writing it anywhere.
 
     Raises:
         EndpointError: as `unpack`.
     """
-    with artifact_errors(artifact_path):
+    with _artifact_errors(artifact_path, source):
         read_artifact(artifact_path, unchecked=code.is_unchecked)
 
 
 @contextmanager
-def artifact_errors(artifact_path: Path) -> Iterator[None]:
+def _artifact_errors(artifact_path: Path, source: str) -> Iterator[None]:
     """Whatever is wrong with an artifact, or keeps it from being unpacked, becomes an EndpointError."""
+    shown = source if source.startswith("s3://") else artifact_path
     try:
         yield
     except ManifestError as error:
-        raise EndpointError(f"{artifact_path} {error}", SERVE_UNCHECKED) from error
+        hint = f"run `lgbm-sm train` again, or serve it as it is: `lgbm-sm deploy --model {shown} --unchecked`"
+        raise EndpointError(f"{shown} {error}", hint) from error
     except ArchiveError as error:
-        raise EndpointError(f"{artifact_path} {error}", "run `lgbm-sm train` again, or pass another --model") from error
+        raise EndpointError(f"{shown} {error}", "run `lgbm-sm train` again, or pass another --model") from error
     except OSError as error:
         where = error.filename or artifact_path
-        raise EndpointError(f"{artifact_path} cannot be unpacked: {where}: {error.strerror or error}") from error
+        raise EndpointError(f"{shown} cannot be unpacked: {where}: {error.strerror or error}") from error
 
 
 def wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, timeout_seconds: float) -> None:

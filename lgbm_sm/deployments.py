@@ -241,7 +241,7 @@ def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: 
     record.make_folder(endpoint.folder)
     try:
         artifact_path = source.fetch(endpoint.folder, workspace.accounts, account.region)
-        deploy.check_artifact(artifact_path, code)
+        deploy.check_artifact(artifact_path, code, source.name)
         if config.endpoint.verify and not workspace.rehearsal:
             _verify(workspace, artifact_path, code)
         objects = open_objects(config.aws, project=project, account=account, record=record, now=endpoint.created_at)

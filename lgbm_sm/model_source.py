@@ -46,7 +46,7 @@ class ModelSource:
             raise EndpointError(
                 f"{self.path} has changed since training job {self.name} made it: its SHA-256 is {found}, on record is "
                 f"{self.sha256}",
-                "run `lgbm-sm train` again, or `lgbm-sm deploy --unchecked` to serve it as it is",
+                f"run `lgbm-sm train` again, or serve it as it is: `lgbm-sm deploy --model {self.name} --unchecked`",
             )
 
     def fetch(self, folder: Path, accounts: Accounts, region: str | None) -> Path:

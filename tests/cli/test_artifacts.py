@@ -85,9 +85,9 @@ def test_a_jobs_archive_is_served_as_it_was_recorded_or_unchecked(project: Forke
         shutil.copy(repacked(path, tmp_path, lambda _: None), path)
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         said = refused(project)
-        for part in (str(path), job.name, recorded, found, "lgbm-sm deploy --unchecked"):
+        for part in (str(path), recorded, found, f"`lgbm-sm deploy --model {job.name} --unchecked`"):
             assert part in said
-        project("deploy", "--unchecked")
+        project("deploy", "--model", job.name, "--unchecked")
         assert len(project("predict").stdout.splitlines()) == 102
     finally:
         project("cleanup", "--yes", "--keep", "training-jobs,data")
@@ -100,7 +100,7 @@ def test_an_archive_that_its_manifest_does_not_describe_is_served_unchecked_alon
     path = repacked(artifact_of(project), tmp_path, lambda model: (model / "metadata.json").write_text("{}"))
     said = refused(project, "--model", str(path))
     assert f"error: {path} holds a changed 'metadata.json'" in said
-    assert "lgbm-sm deploy --unchecked" in said
+    assert f"`lgbm-sm deploy --model {path} --unchecked`" in said
     deployed = project("deploy", "--model", str(path), "--unchecked")
     assert "unchecked: the model artifact holds a changed 'metadata.json'" in deployed.stderr
     try:

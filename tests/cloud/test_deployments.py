@@ -146,7 +146,9 @@ def test_a_damaged_artifact_in_s3_leaves_no_folder(project: Project) -> None:
     try:
         for key, exit_code, says in (("damaged", 8, "is damaged"), ("missing", 6, "there is no such object")):
             options = ("--model", f"s3://theirs/{key}.tar.gz")
-            assert says in project.lgbm_sm("deploy", *options, exit_code=exit_code).stderr
+            said = project.lgbm_sm("deploy", *options, exit_code=exit_code).stderr
+            assert f"error: s3://theirs/{key}.tar.gz" in said
+            assert says in said
             assert endpoint_folders(project) == []
     finally:
         s3.delete_object(Bucket="theirs", Key="damaged.tar.gz")
