@@ -17,7 +17,7 @@ from lgbm_sm.errors import ConfigError
 
 CA_BUNDLE_NAME = "ca-bundle.pem"
 BASE_IMAGE_ARGUMENT = "BASE_IMAGE"
-_TAG_LENGTH = 12
+TAG_LENGTH = 12
 # what tools leave behind, wherever it lies; .dockerignore names the rest
 _LEFT_BEHIND = ("**/__pycache__", "**/*.py[cod]", "**/.*_cache", "**/.DS_Store")
 # 2 January 1980: the archives that pip makes cannot hold a time before
@@ -94,7 +94,7 @@ def context_digest(recipe: ImageRecipe) -> str:
 
 def image_tag(recipe: ImageRecipe) -> str:
     """`<repository>:<the digest's first 12 characters>`."""
-    return f"{recipe.repository}:{context_digest(recipe)[:_TAG_LENGTH]}"
+    return f"{recipe.repository}:{context_digest(recipe)[:TAG_LENGTH]}"
 
 
 def context_archive(recipe: ImageRecipe, ca_bundle: bytes) -> io.BytesIO:

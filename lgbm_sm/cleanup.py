@@ -61,35 +61,52 @@ class LeftOver:
 
 @dataclass(frozen=True)
 class CleanupResult:
-    """What was deleted, what the user wanted kept, and what is there although it should be gone."""
+    """What was deleted, what the user wanted kept, and what is there although it should be gone.
+
+    `adopted` is what was kept because another work folder created it.
+    """
 
     deleted: tuple[Item, ...]
     kept: tuple[Item, ...]
     left: tuple[LeftOver, ...]
+    adopted: tuple[Item, ...]
 
 
 def cleanup(
-    holdings: Holdings, *, keep: Collection[CleanupKind], confirm: Callable[[str], bool], reporter: Reporter
+    holdings: Holdings,
+    *,
+    keep: Collection[CleanupKind],
+    confirm: Callable[[str], bool],
+    confirm_adopted: Callable[[str], bool],
+    reporter: Reporter,
 ) -> CleanupResult:
     """Delete everything on record, in the work folder, and of the project at AWS, kind after kind, after `confirm`.
 
+    What another work folder created is deleted only after `confirm_adopted`, and with it what it needs.
     Training jobs take their model artifacts and logs here with them. Running it twice is harmless. What cannot be
     deleted does not keep the rest from it. Then everything is looked for once more. In a rehearsal nothing is deleted.
     """
     holdings.record.discard_unfinished_write()
     deleted: list[Item] = []
     kept: list[Item] = []
+    adopted: list[Item] = []
     reasons: dict[str, str] = {}
     for kind in CleanupKind:
         items = [item for item in take_inventory(holdings).items if kind_of(item) is kind]
         if not items:
             continue
-        if kind is CleanupKind.DATA and any(_reads_from_s3(item) for item in kept):
-            reporter.warn("the data in S3 are kept: an endpoint or a training job that is kept reads from there")
-            kept += items
-            continue
-        if kind in keep or not confirm(_question(kind, items)):
-            kept += items
+        needed = items if kind in keep else [item for item in items if _is_needed(item, kept)]
+        if needed and kind is CleanupKind.DATA and kind not in keep:
+            reporter.warn("the data in S3 are kept: the endpoint or the job that is kept reads them")
+        kept += needed
+        own, foreign = _by_origin([item for item in items if item not in needed])
+        if own and not confirm(_question(kind, own)):
+            kept += own
+        if foreign and not confirm_adopted(_question(kind, foreign, ", not created by this folder")):
+            kept += foreign
+            adopted += foreign
+        items = [item for item in items if item not in kept]
+        if not items:
             continue
         reporter.step(f"Deleting {_counted(kind, len(items))}")
         for item in items:
@@ -101,14 +118,36 @@ def cleanup(
                 reporter.detail(f"{_noun(item)} {item.entry.name} deleted")
                 deleted.append(item)
     if holdings.accounts.rehearsal:
-        return CleanupResult(tuple(deleted), tuple(kept), ())
-    return CleanupResult(tuple(deleted), tuple(kept), _left_over(take_inventory(holdings), kept, reasons))
+        return CleanupResult(tuple(deleted), tuple(kept), (), tuple(adopted))
+    left_over = _left_over(take_inventory(holdings), kept, reasons)
+    return CleanupResult(tuple(deleted), tuple(kept), left_over, tuple(adopted))
 
 
-def _reads_from_s3(item: Item) -> bool:
-    """Whether it has its model or its channels from there: a job as long as it may still begin or run."""
-    is_job = isinstance(item.entry, TrainingJob) and item.running is not False
-    return item.entry.place is Place.AWS and (is_job or isinstance(item.entry, Endpoint))
+def _by_origin(items: Collection[Item]) -> tuple[list[Item], list[Item]]:
+    """What this work folder created, and what is adopted, with all that an adopted endpoint is made of."""
+    endpoints = {item.entry.name for item in items if isinstance(item.entry, Endpoint) and item.entry.adopted}
+    adopted = [
+        item
+        for item in items
+        if item.entry.adopted or (isinstance(item.entry, EndpointConfig | Model) and item.entry.endpoint in endpoints)
+    ]
+    return [item for item in items if item not in adopted], adopted
+
+
+def _is_needed(item: Item, kept: Collection[Item]) -> bool:
+    """Whether what is kept cannot do without it."""
+    match item.entry:
+        case Upload():
+            return any(_reads_s3(one) for one in kept)
+        case Repository() as repository:
+            images = [one.entry for one in kept if isinstance(one.entry, PushedImage)]
+            return any(image.repository == repository.repository for image in images)
+    return False
+
+
+def _reads_s3(item: Item) -> bool:
+    may_run = isinstance(item.entry, TrainingJob) and item.running is not False
+    return item.entry.place is Place.AWS and (may_run or isinstance(item.entry, Endpoint))
 
 
 def _left_over(inventory: Inventory, kept: Collection[Item], reasons: Mapping[str, str]) -> tuple[LeftOver, ...]:
@@ -167,6 +206,11 @@ def _noun(item: Item) -> str:
     return item.entry.kind.replace("_", " ")
 
 
+def described(item: Item) -> str:
+    """The kind, the name and the state of an item, for a message."""
+    return f"{_noun(item)} {item.entry.name} ({item.state})"
+
+
 def _singular(kind: CleanupKind) -> str:
     return kind.replace("ies", "y") if kind.endswith("ies") else kind.removesuffix("s")
 
@@ -179,7 +223,7 @@ def _counted(kind: CleanupKind, count: int) -> str:
     return f"{count} {(_singular(kind) if count == 1 else kind).replace('-', ' ')}"
 
 
-def _question(kind: CleanupKind, items: list[Item]) -> str:
-    names = "".join(f"\n  {_noun(item)} {item.entry.name} ({item.state})" for item in items)
+def _question(kind: CleanupKind, items: list[Item], origin: str = "") -> str:
+    names = "".join(f"\n  {described(item)}" for item in items)
     consequence = ", model artifacts and logs included" if kind is CleanupKind.TRAINING_JOBS else ""
-    return f"{_counted(kind, len(items))}{consequence}:{names}\nDelete?"
+    return f"{_counted(kind, len(items))}{consequence}{origin}:{names}\nDelete?"

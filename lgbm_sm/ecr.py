@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from lgbm_sm.aws import AwsAccount, registry_login
-from lgbm_sm.aws_tags import Tags
+from lgbm_sm.aws_tags import MakeTags
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.ecr_repository import EcrRepository, Manifest
 from lgbm_sm.entries import Place, PushedImage, Repository
@@ -52,7 +52,7 @@ class Destination:
     account: AwsAccount
     project: str
     immutable_tags: bool
-    tags: Tags
+    tags: MakeTags
     rehearsal: Rehearsal | None = None
 
 
@@ -169,7 +169,7 @@ def _ensure(
         repository=repository.name,
     )
     record.add(entry)
-    return repository.create(destination.tags, immutable_tags=destination.immutable_tags)
+    return repository.create(destination.tags(), immutable_tags=destination.immutable_tags)
 
 
 def _send(tag: str, entry: PushedImage, account: AwsAccount, engine: Engine, reporter: Reporter) -> None:

@@ -1,15 +1,18 @@
 """A repository of ECR's: what is in it, by its true manifests, and what is put there and taken away."""
 
 import json
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lgbm_sm.aws import PROJECT_TAG, AwsAccount, aws_errors
 from lgbm_sm.aws_tags import Tags, as_list
+from lgbm_sm.build_context import TAG_LENGTH
 from lgbm_sm.errors import AwsError
-from lgbm_sm.image_manifest import ACCEPTED
+from lgbm_sm.image_manifest import ACCEPTED, config_digests, parts_of_index
 
+_OUR_TAG = re.compile(rf"[0-9a-f]{{{TAG_LENGTH}}}")
 _UNTAGGED_DAYS = 30
 # an image that has lost its tag is one that a newer one has replaced
 _LIFECYCLE_POLICY = {
@@ -82,6 +85,30 @@ class EcrRepository:
         [image] = answer["images"]
         return Manifest(image["imageId"]["imageDigest"], image["imageManifestMediaType"], image["imageManifest"])
 
+    def find_pushed(self, known: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """Map each tag of the form that `push` gives, unless it is `known`, to the digests of its image.
+
+        An image that hosting does not take as it arrived has two manifests, or more, and a tag on one of them only: the
+        others are known by their configuration. Empty if there is no such repository.
+        """
+        listed = self._list_images()
+        tags = sorted({tag for _, tag in listed if _OUR_TAG.fullmatch(tag) and tag not in known})
+        tagged = {tag: manifest for tag in tags if (manifest := self.find_manifest(tag=tag))}
+        untagged = [self.find_manifest(digest=digest) for digest, tag in listed if not tag] if tagged else []
+        others = [manifest for manifest in untagged if manifest]
+        return {tag: (manifest.digest, *_of_one_image(manifest, others)) for tag, manifest in tagged.items()}
+
+    def _list_images(self) -> list[tuple[str, str]]:
+        """Digest and tag of each image; the tag is empty if it has none."""
+        try:
+            with aws_errors(f"repository {self.name}"):
+                pages = list(self._ecr.get_paginator("list_images").paginate(repositoryName=self.name))
+        except AwsError as error:
+            if error.code != "RepositoryNotFoundException":
+                raise
+            return []
+        return [(one["imageDigest"], one.get("imageTag", "")) for page in pages for one in page["imageIds"]]
+
     def put_manifest(self, text: str, media_type: str, tag: str) -> str:
         """Put a manifest of blobs that are there already, and give it the tag; returns its digest.
 
@@ -130,3 +157,11 @@ class EcrRepository:
             if error.code != "RepositoryNotFoundException":
                 raise
             return None
+
+
+def _of_one_image(tagged: Manifest, others: Sequence[Manifest]) -> list[str]:
+    """The digests among `others` that are the tagged image in another form, or a part of its index."""
+    parts = parts_of_index(tagged.text)
+    found = [tagged, *(other for other in others if other.digest in parts)]
+    configs = {digest for manifest in found for digest in config_digests(manifest.text)}
+    return [other.digest for other in others if other.digest in parts or configs & set(config_digests(other.text))]

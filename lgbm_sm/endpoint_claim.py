@@ -55,7 +55,7 @@ class Claim:
                 return
             status = str(found["EndpointStatus"])
             if status != EndpointStatus.DELETING:
-                require_ours(found, self.plan.tags[PROJECT_TAG], self.resources)
+                require_ours(found, self.plan.tags()[PROJECT_TAG], self.resources)
             if status in CHANGING and not self.is_rehearsal:
                 if status != said:
                     said = status

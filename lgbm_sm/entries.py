@@ -43,6 +43,7 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
     project: str
     place: Place
     created_at: datetime
+    adopted: bool = False  # found in the account or the engine: another work folder made it
 
     @property
     def kind(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import structs
 
-from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, Engine, engine_errors
+from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, ID_LABEL, PATTERN_LABEL, PROJECT_LABEL, Engine, engine_errors
 from lgbm_sm.backends.docker_images import remove_replaced
 from lgbm_sm.build_context import ImageRecipe, context_archive, context_digest, image_tag
 from lgbm_sm.entries import Image, Place
@@ -69,7 +69,8 @@ def build(
         check_disk(free_bytes(engine))
         image = Image(name=tag, project=project, place=Place.DOCKER, created_at=now, pattern=recipe.pattern)
         record.add(image)
-        labels = {PROJECT_LABEL: project, "lgbm-sm.pattern": str(recipe.pattern), CONTEXT_LABEL: digest}
+        labels = {PROJECT_LABEL: project, PATTERN_LABEL: str(recipe.pattern), CONTEXT_LABEL: digest}
+        labels[ID_LABEL] = record.project_id
         if recipe.platform != engine.platform:
             reporter.warn(f"the engine is {engine.platform}: {recipe.platform} is built under emulation")
         with engine_errors(f"image {tag} cannot be built", ImageError, _hint(recipe, engine)):

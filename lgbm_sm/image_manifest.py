@@ -31,6 +31,17 @@ def config_digest(manifest: str) -> str:
     return digest
 
 
+def config_digests(manifest: str) -> list[str]:
+    """The digest of a single image's configuration, in a list; none for an index."""
+    config = json.loads(manifest).get("config")
+    return [config["digest"]] if config else []
+
+
+def parts_of_index(manifest: str) -> list[str]:
+    """The digests of the manifests in an index; none for a single image."""
+    return [part["digest"] for part in json.loads(manifest).get("manifests", ())]
+
+
 def digest_for_platform(index: str, platform: str) -> str:
     """The digest of the manifest for a platform, such as linux/amd64, in an index; attestations are passed over.
 

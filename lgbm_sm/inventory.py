@@ -1,6 +1,7 @@
 """Everything of ours that is there: what is on record, and what a lost record would have named."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,12 +32,14 @@ Backends = Mapping[Place, Backend]
 
 @dataclass(frozen=True)
 class Holdings:
-    """Where what is ours may be."""
+    """Where what is ours may be. With `finds_images` also images in the engine that are not on record."""
 
     record: Record
     backends: Backends
     engine: Engine
     accounts: Accounts
+    project: str
+    finds_images: bool
 
 
 class Item(NamedTuple):
@@ -87,13 +90,28 @@ def take_inventory(holdings: Holdings) -> Inventory:
     running = [entry for entry in found.values() if isinstance(entry, TrainingJob | Endpoint)]
     items = [
         *(_look_at(entry, backends[entry.place]) for entry in (*record.entries(), *running)),
-        *(_look_at_image(image, holdings.engine) for image in record.images()),
+        *(_look_at_image(image, holdings.engine) for image in (*record.images(), *_unrecorded_images(holdings))),
         *(
             _look_into_aws(entry, holdings.accounts)
             for entry in in_order_of_deletion((*record.aws_entries(), *found.values()))
         ),
     ]
-    return Inventory(tuple(items), tuple(problems))
+    return Inventory(tuple(_with_origin(item) for item in items), tuple(problems))
+
+
+def _unrecorded_images(holdings: Holdings) -> list[Image]:
+    from lgbm_sm.backends.docker_images import find_unrecorded
+
+    if holdings.finds_images:
+        with suppress(EngineError):  # what is on record there shows it
+            return find_unrecorded(holdings.project, holdings.record, holdings.engine)
+    return []
+
+
+def _with_origin(item: Item) -> Item:
+    if not item.entry.adopted:
+        return item
+    return item._replace(remark="; ".join(filter(None, (item.remark, "not created by this folder"))))
 
 
 def _key(entry: RecordedEntry) -> tuple[str, str]:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lgbm_sm import ecr, training
-from lgbm_sm.aws import AwsAccount
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.sagemaker_training import JobPlan, SageMakerTrainer
 from lgbm_sm.build_context import image_recipe, image_tag
@@ -17,6 +16,7 @@ from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.execution_role import get_execution_role
 from lgbm_sm.names import timestamped_name
+from lgbm_sm.origin import is_own
 from lgbm_sm.sagemaker_resources import SageMakerResources
 from lgbm_sm.schema import training_channels
 from lgbm_sm.training import Following, TrainedModel
@@ -114,7 +114,14 @@ def _on_sagemaker(workspace: Workspace) -> tuple[TrainingJob, TrainingInputs, Sa
     require_quota(account, wanted, workspace.reporter)
     uploaded = upload_data(workspace)
     plan = JobPlan(account, role_arn, image, config.training, uploaded.uris, workspace.tags)
-    job = _new_job(workspace, Place.AWS, image=image, output_uri=uploaded.output_uri, **_where(account))
+    job = _new_job(
+        workspace,
+        Place.AWS,
+        image=image,
+        output_uri=uploaded.output_uri,
+        account=account.account_id,
+        region=account.region,
+    )
     return job, TrainingInputs(channels, config.training.hyperparameters), _trainer(workspace, plan)
 
 
@@ -133,10 +140,6 @@ def _new_job(workspace: Workspace, place: Place, **fields: Any) -> TrainingJob:
     name = timestamped_name(project, now)
     folder = workspace.record.jobs_path / name
     return TrainingJob(name=name, project=project, place=place, created_at=now, folder=folder, **fields)
-
-
-def _where(account: AwsAccount) -> dict[str, str]:
-    return {"account": account.account_id, "region": account.region}
 
 
 def _find_job(workspace: Workspace, name: str | None) -> TrainingJob:
@@ -165,7 +168,9 @@ def _find_job(workspace: Workspace, name: str | None) -> TrainingJob:
         image=described["AlgorithmSpecification"]["TrainingImage"],
         output_uri=described["OutputDataConfig"]["S3OutputPath"],
         status=TrainingJobStatus.IN_PROGRESS,
-        **_where(account),
+        account=account.account_id,
+        region=account.region,
+        adopted=not is_own(account, described["TrainingJobArn"], workspace.record.project_id),
     )
     workspace.record.add(job)
     return job

@@ -23,6 +23,11 @@ def timestamped_name(project_name: str, now: datetime) -> str:
     return name
 
 
+def script_mode_repository(project_name: str) -> str:
+    """The name under which a project knows AWS's XGBoost image in the engine of this machine."""
+    return f"{project_name.lower()}-script-mode"
+
+
 def is_timestamped(name: str, project_name: str) -> bool:
     """Whether it is a name that `timestamped_name` gives for the project; SageMaker does not tell cases apart."""
     pattern = rf"{re.escape(project_name)}-\d{{4}}(-\d\d){{5}}-[0-9a-z]{{3}}"

@@ -196,7 +196,7 @@ def _of_images(scope: PolicyScope) -> list[Statement]:
         _allow("MakeRepositories", "ecr", ("CreateRepository", "PutLifecyclePolicy", "TagResource"), repositories),
         # what arrived is read back, and put again in the form that hosting takes
         _allow("PushImages", "ecr", (*layers, "PutImage"), repositories),
-        _allow("ReadManifests", "ecr", ("BatchGetImage",), repositories),
+        _allow("ReadManifests", "ecr", ("BatchGetImage", "ListImages"), repositories),
         _allow("DeleteImages", "ecr", ("BatchDeleteImage", "DeleteRepository"), repositories),
     ]
     if scope.xgboost_image_uri:

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import structs
 
 from lgbm_sm.backends import TrainingInputs
-from lgbm_sm.backends.docker_engine import Engine, engine_errors
+from lgbm_sm.backends.docker_engine import PATTERN_LABEL, Engine, engine_errors
 from lgbm_sm.build_context import image_recipe, image_tag
 from lgbm_sm.config import Pattern
 from lgbm_sm.configuration.instance_types import platform_of
@@ -28,7 +28,6 @@ from lgbm_sm.workspace import Workspace
 from lgbm_sm.xgboost_image import xgboost_tag
 
 _ROWS = 100  # of the test split, in a request
-_PATTERN_LABEL = "lgbm-sm.pattern"
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ def _only_command(engine: Engine, image: str) -> str:
     if not engine.has_image(image):
         raise ImageError(f"the engine holds no image {image}", "build it (`lgbm-sm build`), pull it, or check the name")
     with engine_errors(f"image {image} cannot be looked at", ImageError):
-        pattern = engine.client.images.get(image).labels.get(_PATTERN_LABEL)
+        pattern = engine.client.images.get(image).labels.get(PATTERN_LABEL)
     return "serve" if pattern == Pattern.INFERENCE_TOOLKIT else ""
 
 

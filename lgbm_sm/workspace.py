@@ -74,17 +74,18 @@ class Workspace:
     @property
     def holdings(self) -> Holdings:
         """Where what is ours may be."""
-        return Holdings(self.record, self.backends, self.engine, self.accounts)
+        return Holdings(
+            self.record, self.backends, self.engine, self.accounts, self.config.project.name, finds_images=self.asks_aws
+        )
 
     @property
     def rehearsal(self) -> "Rehearsal | None":
         """What notes the calls of `--dry-run`; None where they are made."""
         return self.accounts.rehearsal
 
-    @property
     def tags(self) -> dict[str, str]:
-        """The tags of everything that is created in the account."""
-        return resource_tags(self.config.project.name, self.config.aws.tags)
+        """The tags of what is created in the account now."""
+        return resource_tags(self.config.project.name, self.record.project_id, self.config.aws.tags)
 
     @property
     def data_path(self) -> Path:

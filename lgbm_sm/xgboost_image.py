@@ -14,6 +14,7 @@ from lgbm_sm.config import Config, Pattern
 from lgbm_sm.entries import Image, Place
 from lgbm_sm.errors import ConfigError, ImageError
 from lgbm_sm.image import BuiltImage, check_disk, free_bytes
+from lgbm_sm.names import script_mode_repository
 from lgbm_sm.policies import ECR_URI
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record
@@ -23,7 +24,7 @@ PLATFORM = "linux/amd64"  # AWS publishes no other
 
 def xgboost_tag(config: Config) -> str:
     """The name by which this project knows the image in the engine."""
-    return f"{config.project.name.lower()}-script-mode:{config.container.xgboost_version}"
+    return f"{script_mode_repository(config.project.name)}:{config.container.xgboost_version}"
 
 
 def provide(

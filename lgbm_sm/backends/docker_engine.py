@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # what containers, networks and images of ours are known by
 PROJECT_LABEL, KIND_LABEL, NAME_LABEL = "lgbm-sm.project", "lgbm-sm.kind", "lgbm-sm.name"
-ID_LABEL = "lgbm-sm.id"
+ID_LABEL, PATTERN_LABEL = "lgbm-sm.id", "lgbm-sm.pattern"
 FOLDER_LABEL, CONTEXT_LABEL, STAGE_LABEL = "lgbm-sm.folder", "lgbm-sm.context", "lgbm-sm.stage"
 _DEFAULT_SOCKET = "/var/run/docker.sock"
 _GLANCE_SECONDS = 2.0
@@ -115,6 +115,21 @@ class Engine:
         with suppress(OSError, ValueError):
             found = (one for kind in ("containers/json", "networks") for one in _asked(path, f"/{kind}?{query}"))
             return any(is_ours(one.get("Labels") or {}) for one in found)
+        return False
+
+    def may_hold_images(self, *filters: Mapping[str, list[str]]) -> bool:
+        """False if the engine holds no image that one of the filters finds; asks without docker-py.
+
+        True also if this cannot be known so cheaply.
+        """
+        path = self._socket_path
+        if path is None or not path.exists():
+            return path is None
+        import urllib.parse
+
+        queries = [urllib.parse.urlencode({"filters": json.dumps(one)}) for one in filters]
+        with suppress(OSError, ValueError):
+            return any(_asked(path, f"/images/json?{query}") for query in queries)
         return False
 
     @property

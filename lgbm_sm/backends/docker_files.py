@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgbm_sm.backends.docker_engine import PATTERN_LABEL
 from lgbm_sm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def give_to_caller(
     user, group = os.getuid(), os.getgid()
     if not _holds_files_of_others(folder, user):
         return
-    ours = client.images.list(filters={"label": "lgbm-sm.pattern"})
+    ours = client.images.list(filters={"label": PATTERN_LABEL})
     names = [name for image in ours for name in (*image.tags, str(image.id))]
     image = next((name for name in wanted_images if name in names), next(iter(names), None))
     if image is None:

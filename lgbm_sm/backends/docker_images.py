@@ -1,10 +1,22 @@
-"""The images that `build` has put on record: whether they are there, and how they are taken away."""
+"""The images that `build` has made: found on record or by label, and deleted."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
 
-from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, STAGE_LABEL, Engine, engine_errors
-from lgbm_sm.entries import Image
+from lgbm_sm.backends.docker_engine import (
+    CONTEXT_LABEL,
+    ID_LABEL,
+    PATTERN_LABEL,
+    PROJECT_LABEL,
+    STAGE_LABEL,
+    Engine,
+    engine_errors,
+)
+from lgbm_sm.build_context import TAG_LENGTH
+from lgbm_sm.entries import Image, Place
 from lgbm_sm.errors import ImageError
+from lgbm_sm.names import script_mode_repository
 from lgbm_sm.record import Record
 
 
@@ -15,6 +27,47 @@ def find_image(image: Image, engine: Engine) -> bool:
     with engine_errors(f"image {image.name} cannot be looked at", ImageError):
         found = engine.client.images.get(image.name)
     return found.labels.get(PROJECT_LABEL) == image.project or found.id == image.image_id
+
+
+def find_unrecorded(project: str, record: Record, engine: Engine) -> list[Image]:
+    """Return the project's images in the engine that are not on record.
+
+    An image of ours is known by its label, and its tag by the digest in another label: further tags are the user's.
+    AWS's XGBoost image has no label of ours, but a name that only the project gives.
+
+    Raises:
+        EngineError: no engine answers.
+    """
+    labelled, named = {"label": [f"{PROJECT_LABEL}={project}"]}, {"reference": [script_mode_repository(project)]}
+    if not engine.may_hold_images(labelled, named):
+        return []
+    with engine_errors("images cannot be listed", ImageError):
+        found = [*engine.client.api.images(filters=labelled), *engine.client.api.images(filters=named)]
+    known = {image.name for image in record.images()}
+    images = {
+        tag: Image(
+            name=tag,
+            project=project,
+            place=Place.DOCKER,
+            created_at=datetime.fromtimestamp(one["Created"], UTC),
+            pattern=_labels(one).get(PATTERN_LABEL, "script_mode"),
+            image_id=one["Id"],
+            adopted=_labels(one).get(ID_LABEL) != record.project_id,
+        )
+        for one in found
+        for tag in one["RepoTags"] or ()
+        if tag not in known and _is_our_tag(tag, project, _labels(one))
+    }
+    return list(images.values())
+
+
+def _is_our_tag(tag: str, project: str, labels: dict[str, str]) -> bool:
+    repository, _, version = tag.rpartition(":")
+    return repository == script_mode_repository(project) or labels.get(CONTEXT_LABEL, "")[:TAG_LENGTH] == version
+
+
+def _labels(listed: dict[str, Any]) -> dict[str, str]:
+    return listed["Labels"] or {}
 
 
 def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:

@@ -3,10 +3,12 @@
 What runs there is known by the name on record, and without a record by the project's tag.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import structs
 
 from lgbm_sm.aws import Accounts, AwsAccount
 from lgbm_sm.cloudwatch import TRAINING_GROUP, Log, endpoint_group, find_endpoint_groups, find_logged_jobs
@@ -19,12 +21,14 @@ from lgbm_sm.entries import (
     Entry,
     Model,
     Place,
+    PushedImage,
     RecordedEntry,
     Repository,
     TrainingJob,
     TrainingJobStatus,
     Upload,
 )
+from lgbm_sm.origin import DEFAULT_PROJECT, is_own
 from lgbm_sm.record import Record
 from lgbm_sm.s3 import S3Bucket, default_bucket_name
 from lgbm_sm.s3_files import parse_uri
@@ -104,21 +108,47 @@ class SageMakerBackend:
             self.accounts.get(self.section.region)
         known = {(entry.kind, entry.name) for entry in recorded}
         uploads = [entry for entry in recorded if isinstance(entry, Upload)]
-        found = [entry for account in self.accounts.reached for entry in self._find_in(account, record)]
         return [
-            entry
-            for entry in found
+            structs.replace(entry, adopted=self._is_adopted(entry, account, arn, record))
+            for account in self.accounts.reached
+            for entry, arn in self._find_in(account, record)
             if (entry.kind, entry.name) not in known
             and not (isinstance(entry, Upload) and any(entry.names_same(upload) for upload in uploads))
         ]
 
-    def _find_in(self, account: AwsAccount, record: Record) -> list[RecordedEntry]:
+    def _is_adopted(self, entry: RecordedEntry, account: AwsAccount, arn: str, record: Record) -> bool:
+        if isinstance(entry, ContainerLog):  # known by its name, which only the default project shares with others
+            return self.project == DEFAULT_PROJECT
+        return not is_own(account, arn, record.project_id)
+
+    def _find_in(self, account: AwsAccount, record: Record) -> Iterator[tuple[RecordedEntry, str]]:
+        """Each thing that is there, with the ARN that has its tags; empty if it has none."""
         arns = dict.fromkeys(
             (*tagged_arns(account, self.project, _TAGGED_TYPES), *named_arns(account, self.project, self.endpoint_name))
         )
-        found = [self._entry_of(arn, account, record) for arn in arns]
-        logs = self._logs(account) if self.finds_logs else []
-        return [*(entry for entry in found if entry is not None), *self._uploads(account), *logs]
+        for arn in arns:
+            entry = self._entry_of(arn, account, record)
+            if entry is not None:
+                yield entry, arn
+            if isinstance(entry, Repository):
+                for image in self._pushed_images(entry, account, record):
+                    yield image, ""
+        for upload in self._uploads(account):
+            yield upload, ""
+        for log in self._logs(account) if self.finds_logs else ():
+            yield log, ""
+
+    def _pushed_images(self, repository: Repository, account: AwsAccount, record: Record) -> list[PushedImage]:
+        """The images of ours in a repository that carries the project's tag, but for those on record."""
+        ecr = EcrRepository(account, repository.repository)
+        uri = ecr.find_uri()
+        recorded = {image.name for image in record.pushed_images()}
+        known = {name.removeprefix(f"{uri}:") for name in recorded if name.startswith(f"{uri}:")}
+        fields = structs.asdict(repository)
+        return [
+            PushedImage(**{**fields, "name": f"{uri}:{tag}"}, digests=digests)
+            for tag, digests in ecr.find_pushed(known).items()
+        ]
 
     def _entry_of(self, arn: str, account: AwsAccount, record: Record) -> RecordedEntry | None:
         """An entry for what an ARN names; None where it is gone, or of a kind that is never made here.

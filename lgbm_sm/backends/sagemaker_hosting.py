@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lgbm_sm.aws import AwsAccount, aws_errors
-from lgbm_sm.aws_tags import Tags, sdk_list
+from lgbm_sm.aws_tags import MakeTags, sdk_list
 from lgbm_sm.backends.sagemaker_creation import create
 from lgbm_sm.backends.sagemaker_training import vpc_config
 from lgbm_sm.config import AwsSection, EndpointSection
@@ -32,7 +32,7 @@ class HostingPlan:
     environment: Mapping[str, str]
     endpoint: EndpointSection
     section: AwsSection
-    tags: Tags
+    tags: MakeTags
     patience: Patience = field(default_factory=Patience)
 
     def describe(self) -> str:
@@ -48,7 +48,7 @@ def model_request(name: str, artifact_uri: str, plan: HostingPlan) -> dict[str, 
         "execution_role_arn": plan.role_arn,
         "primary_container": container,
         "enable_network_isolation": plan.section.network_isolation,
-        "tags": sdk_list(plan.tags),
+        "tags": sdk_list(plan.tags()),
         **({"vpc_config": vpc_config(plan.section)} if plan.section.subnets else {}),
     }
 
@@ -67,7 +67,7 @@ def config_request(name: str, plan: HostingPlan) -> dict[str, Any]:
     return {
         "endpoint_config_name": name,
         "production_variants": [variant],
-        "tags": sdk_list(plan.tags),
+        "tags": sdk_list(plan.tags()),
         **({"kms_key_id": plan.section.kms_key} if encrypted else {}),
     }
 
@@ -99,7 +99,7 @@ def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
     """
     from sagemaker.core.resources import Endpoint
 
-    request = {"endpoint_name": name, "endpoint_config_name": config_name, "tags": sdk_list(plan.tags)}
+    request = {"endpoint_name": name, "endpoint_config_name": config_name, "tags": sdk_list(plan.tags())}
     what = f"endpoint {name}"
     return create(what, lambda: Endpoint.create(**request, **_where(plan)), plan.patience, needs=[config_name])
 

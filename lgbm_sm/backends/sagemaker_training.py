@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lgbm_sm.aws import AwsAccount, aws_errors
-from lgbm_sm.aws_tags import Tags, sdk_list
+from lgbm_sm.aws_tags import MakeTags, sdk_list
 from lgbm_sm.backends import TrainingEnding, TrainingInputs, opt_ml
 from lgbm_sm.backends.sagemaker import SageMakerBackend
 from lgbm_sm.cloudwatch import Log
@@ -34,7 +34,7 @@ class JobPlan:
     image: str
     training: TrainingSection
     channel_uris: Mapping[str, str]
-    tags: Tags
+    tags: MakeTags
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def job_request(job: TrainingJob, inputs: TrainingInputs, plan: JobPlan, section
         },
         "stopping_condition": {"max_runtime_in_seconds": training.max_runtime_seconds},
         "enable_network_isolation": section.network_isolation,
-        "tags": sdk_list(plan.tags),
+        "tags": sdk_list(plan.tags()),
         **optional,
     }
 

@@ -35,11 +35,15 @@ def cleanup(
     aws: Annotated[
         bool, typer.Option("--aws", help="Look at AWS too, though nothing there is on record and all is local.")
     ] = False,
+    adopted: Annotated[
+        bool,
+        typer.Option("--adopted", help="With --yes: also delete what another work folder of the project created."),
+    ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm import views
     from lgbm_sm.cleanup import cleanup as clean_up
-    from lgbm_sm.cleanup import kinds_of
+    from lgbm_sm.cleanup import described, kinds_of
     from lgbm_sm.inventory import take_inventory
 
     options = {"ask_aws": aws or logs, "finds_logs": logs, "dry_run": dry_run}
@@ -51,8 +55,14 @@ def cleanup(
             workspace.holdings,
             keep=kinds,
             confirm=(lambda _: True) if yes or dry_run else console.confirm,
+            confirm_adopted=(lambda _: adopted) if yes or dry_run else console.confirm,
             reporter=console,
         )
+        if result.adopted and (yes or dry_run):
+            given = [name for name, is_given in (("--aws", aws), ("--logs", logs)) if is_given]
+            command = " ".join(("lgbm-sm cleanup --yes --adopted", *given, *(f"--keep {one}" for one in keep or ())))
+            names = "".join(f"\n  {described(item)}" for item in result.adopted)
+            console.warn(f"not deleted, since this folder has not created them:{names}\n`{command}` deletes them too")
         if workspace.rehearsal:
             views.show_calls(console, workspace.rehearsal)
             return

@@ -114,7 +114,7 @@ def explain_push(workspace: Workspace) -> list[Section]:
     for recipe in recipes:
         tag = image_tag(recipe)
         aws = open_unknown_account(config.aws, config.project.name)
-        EcrRepository(aws.account, recipe.repository).create(workspace.tags, immutable_tags=config.aws.immutable_tags)
+        EcrRepository(aws.account, recipe.repository).create(workspace.tags(), immutable_tags=config.aws.immutable_tags)
         aws.rehearsal.note(
             "docker", "push", image=tag, to=aws.pushed_uri(tag).partition("@")[0] + f":{tag.partition(':')[2]}"
         )

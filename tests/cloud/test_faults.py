@@ -249,7 +249,13 @@ def test_cleanup_finds_everything_by_tag_name_and_manifest_when_the_record_is_lo
     path = project.lgbm_sm.folder / ".lgbm-sm" / "record.json"
     before = path.read_bytes()
     path.unlink()
-    cleaned = result(project.lgbm_sm, "cleanup", "--yes", *PUSHED)
+    there = billed(project.aws)
+    left = project.lgbm_sm("cleanup", "--yes", *PUSHED)
+    assert billed(project.aws) == there
+    assert "warning: not deleted, since this folder has not created them:\n  endpoint " in left.stderr
+    assert f"`lgbm-sm cleanup --yes --adopted {' '.join(PUSHED)}` deletes them too" in left.stderr
+    assert json.loads(project.lgbm_sm("cleanup", "--dry-run", *PUSHED, "--output", "json").stdout)["calls"] == []
+    cleaned = result(project.lgbm_sm, "cleanup", "--yes", "--adopted", *PUSHED)
     assert cleaned["left"] == []
     assert billed(project.aws) == []
     assert project.aws.training.jobs == {}

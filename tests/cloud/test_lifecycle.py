@@ -210,6 +210,7 @@ def test_each_thing_that_is_made_carries_the_projects_tag_and_the_users_own(life
     for given in (*tags, life.requests["ecr:CreateRepository"].parameters["tags"]):
         assert {tag["Key"]: tag["Value"] for tag in given} == {
             "lgbm-sm:project": name_of(life.lgbm_sm),
+            "lgbm-sm:origin": json.loads((life.lgbm_sm.folder / ".lgbm-sm" / "record.json").read_text())["id"],
             "CostCenter": "42",
             "Owner": "ml team",
         }

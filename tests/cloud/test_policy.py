@@ -142,7 +142,7 @@ def test_the_policy_is_enough_for_images_jobs_and_endpoints_and_no_statement_is_
     path = lgbm_sm.folder / ".lgbm-sm" / "record.json"
     before = path.read_bytes()
     path.unlink()
-    result(lgbm_sm, "cleanup", "--yes", "--logs", *PUSHED)
+    result(lgbm_sm, "cleanup", "--yes", "--adopted", "--logs", *PUSHED)
     path.write_bytes(before)
     assert "nothing else left" in lgbm_sm("cleanup", "--yes", "--keep", "images").stdout
     asked = set(aws.permissions.asked)
