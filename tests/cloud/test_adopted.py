@@ -47,14 +47,14 @@ class Project:
         return [one["repositoryName"] for one in self.aws.client("ecr").describe_repositories()["repositories"]]
 
     def put_on_record(self) -> None:
-        where = {"account": ACCOUNT, "region": "eu-west-1"}
         entry = Repository(
             name=f"{ACCOUNT}/eu-west-1/{self.name}",
             project=self.name,
             place=Place.AWS,
             created_at=datetime.now(UTC),
             repository=self.name,
-            **where,
+            account=ACCOUNT,
+            region="eu-west-1",
         )
         self.record.add(entry)
 
@@ -157,7 +157,7 @@ def labelled(engine: docker.DockerClient, project: Project) -> Iterator[str]:
     engine.images.get(tag).tag(users)
     yield tag
     for image in engine.images.list(filters={"label": f"lgbm-sm.project={project.name}"}):
-        engine.images.remove(image.id, force=True)
+        engine.images.remove(str(image.id), force=True)
 
 
 @pytest.mark.docker
