@@ -12,7 +12,7 @@ from lgbm_sm import data, deployments, ecr, image, jobs, metrics, xgboost_image
 from lgbm_sm.build_context import ImageRecipe, image_recipe, image_tag
 from lgbm_sm.config import LOCAL, Config, LocalBackend, Pattern
 from lgbm_sm.ecr import PushResult
-from lgbm_sm.entries import Endpoint
+from lgbm_sm.entries import Endpoint, Place
 from lgbm_sm.errors import UsageError
 from lgbm_sm.image import BuiltImage
 from lgbm_sm.invocation import PredictionOutput
@@ -147,7 +147,7 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
     with _timed(seconds, "train"):
         model = jobs.train(workspace)
     with _timed(seconds, "deploy"):
-        endpoint = deployments.deploy_model(workspace, model.job_name, replace=keep)
+        endpoint = _deploy(workspace, model.job_name, keep=keep)
     try:
         with _timed(seconds, "predict"):
             workspace.reporter.step("Predictions for the test rows")
@@ -160,6 +160,24 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
                 deployments.take_down(workspace, endpoint)
     by_split = {split: metrics.with_root_mean_squares(values) for split, values in model.metrics.items()}
     return RunSummary(model, endpoint, summary.rows, seconds, {**by_split, "test": test_metrics})
+
+
+def _deploy(workspace: Workspace, job_name: str, *, keep: bool) -> Endpoint:
+    """Deploy the job's model. After an interrupt an endpoint on SageMaker that was not to be kept is deleted.
+
+    SageMaker does not delete an endpoint while it is created, so that is waited for.
+    """
+    before = {endpoint.name for endpoint in workspace.record.endpoints()}
+    try:
+        return deployments.deploy_model(workspace, job_name, replace=keep)
+    except KeyboardInterrupt:
+        for endpoint in workspace.record.endpoints():
+            if not keep and endpoint.place is Place.AWS and endpoint.name not in before:
+                workspace.reporter.step(
+                    f"Interrupted: endpoint {endpoint.name} is billed; it is deleted as soon as SageMaker allows that"
+                )
+                deployments.take_down(workspace, endpoint)
+        raise
 
 
 @contextmanager

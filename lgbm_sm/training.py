@@ -13,8 +13,10 @@ from msgspec import structs
 from lgbm_sm.archive import ArchiveError
 from lgbm_sm.artifact import METADATA_FILE, digest_of, read_artifact
 from lgbm_sm.backends import TrainingBackend, TrainingEnding, TrainingInputs, TrainingRun
-from lgbm_sm.entries import TrainingJob, TrainingJobStatus
-from lgbm_sm.errors import AwsError, TrainingError
+from lgbm_sm.backends.sagemaker_creation import CreatedError, created_error
+from lgbm_sm.backends.sagemaker_training import follow_up
+from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
+from lgbm_sm.errors import AwsError, EngineError, TrainingError
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record
 from lgbm_sm.troubles import find_troubles
@@ -57,6 +59,7 @@ def train(job: TrainingJob, inputs: TrainingInputs, because: str, following: Fol
     Raises:
         TrainingError: the job failed; carries the reason that the program gave, or the last lines of its log.
         AwsError: SageMaker refuses the job, or does not answer.
+        CreatedError: the job exists and is billed, but it cannot be followed.
         KeyboardInterrupt: passed on, after the program has ended, or where it is to go on.
     """
     return follow(job, start(job, inputs, because, following), following)
@@ -102,12 +105,12 @@ def follow(job: TrainingJob, run: TrainingRun, following: Following) -> TrainedM
                 following.reporter.log(f"{line} (said once here; `lgbm-sm logs --training` has each)")
         ending = run.wait()
     except KeyboardInterrupt:
-        if following.stops(job):
-            _stop(job, following)
+        _interrupted(job, run, following)
+        raise
+    except CreatedError:
         raise
     except AwsError as error:
-        hint = f"{error.hint}; the job goes on: `lgbm-sm train --attach` follows it again, `lgbm-sm cleanup` stops it"
-        raise AwsError(error.message, hint, error.code) from error
+        raise created_error(f"training job {job.name}", error, follow_up(job.name)) from error
     except TrainingError as error:  # of the place, not of the program
         _require_on_record(job, following.record)
         following.backend.stop(job)
@@ -116,7 +119,21 @@ def follow(job: TrainingJob, run: TrainingRun, following: Following) -> TrainedM
     _require_on_record(job, following.record)
     if ending.status is not TrainingJobStatus.COMPLETED:
         raise _not_completed(job, ending, last_lines, following)
-    following.backend.collect_outputs(job)
+    try:
+        return _completed(job, ending, following)
+    except KeyboardInterrupt:
+        _keep_completed(job, ending, following)
+        raise
+
+
+def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -> TrainedModel:
+    """Collect what a completed job has made."""
+    try:
+        following.backend.collect_outputs(job)
+    except AwsError as error:
+        hint = "; ".join(filter(None, (error.hint, f"`lgbm-sm train --attach {job.name}` fetches it")))
+        message = f"training job {job.name} is Completed, but its model could not be fetched: {error.message}"
+        raise AwsError(message, hint, error.code) from error
     try:
         metadata = read_metadata(job.model_artifact_path)
     except TrainingError as error:
@@ -128,9 +145,43 @@ def follow(job: TrainingJob, run: TrainingRun, following: Following) -> TrainedM
     )
 
 
+def _interrupted(job: TrainingJob, run: TrainingRun, following: Following) -> None:
+    """Stop the job, or leave it, as `following` says; one that has completed is kept."""
+    ending = None
+    with suppress(AwsError, EngineError, TrainingError):  # then it is stopped, or left
+        ending = None if following.backend.is_running(job) else run.wait()
+    if ending is None and following.stops(job):
+        following.reporter.step(f"Stopping training job {job.name}")
+        following.backend.stop(job)
+        # a program here saves its model when it is stopped, and exits 0; a job on SageMaker may have completed before
+        ending = run.wait() if job.place is Place.AWS else TrainingEnding(TrainingJobStatus.STOPPED)
+    if ending is None:
+        return
+    if ending.status is TrainingJobStatus.COMPLETED:
+        _keep_completed(job, ending, following)
+    else:
+        _stopped(job, following)
+
+
+def _keep_completed(job: TrainingJob, ending: TrainingEnding, following: Following) -> None:
+    """Finish a completed job after an interrupt. If that is interrupted too, SageMaker still has its model."""
+    following.reporter.step(f"Training job {job.name} is Completed: its model is kept")
+    try:
+        model = _completed(job, ending, following)
+    except KeyboardInterrupt:
+        if job.place is Place.AWS:
+            following.reporter.detail(f"`lgbm-sm train --attach {job.name}` fetches it")
+        raise
+    following.reporter.detail(str(model.model_artifact_path))
+
+
 def _stop(job: TrainingJob, following: Following) -> None:
     following.reporter.step(f"Stopping training job {job.name}")
     following.backend.stop(job)
+    _stopped(job, following)
+
+
+def _stopped(job: TrainingJob, following: Following) -> None:
     if following.backend.collect_outputs(job):
         following.reporter.detail(f"the model as it was when it was stopped: {job.model_artifact_path}")
     _end(job, following.record, TrainingJobStatus.STOPPED)

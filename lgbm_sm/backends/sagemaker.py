@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import structs
 
 from lgbm_sm.aws import Accounts, AwsAccount
+from lgbm_sm.backends.sagemaker_creation import is_denied, refused_operation
 from lgbm_sm.cloudwatch import TRAINING_GROUP, Log, endpoint_group, find_endpoint_groups, find_logged_jobs
 from lgbm_sm.config import AwsSection
 from lgbm_sm.ecr_repository import EcrRepository
@@ -28,6 +29,7 @@ from lgbm_sm.entries import (
     TrainingJobStatus,
     Upload,
 )
+from lgbm_sm.errors import AwsError
 from lgbm_sm.origin import DEFAULT_PROJECT, is_own
 from lgbm_sm.record import Record
 from lgbm_sm.s3 import S3Bucket, default_bucket_name
@@ -92,8 +94,14 @@ class SageMakerBackend:
         return Log(self._account(entry), TRAINING_GROUP, f"{entry.name}/")
 
     def read_log(self, entry: Entry) -> bytes:
-        """All of its log so far; see Backend."""
-        return "".join(f"{line}\n" for line in self.log(entry).new_lines()).encode()
+        """All of its log so far, or why it cannot be read, in a line: it is shown with other errors. See Backend."""
+        try:
+            lines = self.log(entry).new_lines()
+        except AwsError as error:
+            if not is_denied(error):
+                raise
+            lines = [f"(the log cannot be read: logs:{refused_operation(error)} is not allowed)"]
+        return "".join(f"{line}\n" for line in lines).encode()
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
         """What carries the project's tag, and what its manifest in S3 names; see Backend.

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from lgbm_sm.aws import AwsAccount, aws_errors
+from lgbm_sm.aws import AwsAccount
 from lgbm_sm.aws_tags import MakeTags, sdk_list
 from lgbm_sm.backends import TrainingEnding, TrainingInputs, opt_ml
 from lgbm_sm.backends.sagemaker import SageMakerBackend
+from lgbm_sm.backends.sagemaker_creation import create, describe_created, is_denied, refused_operation
 from lgbm_sm.cloudwatch import Log
 from lgbm_sm.config import AwsSection, TrainingSection
 from lgbm_sm.configuration.instance_types import has_local_storage
@@ -37,18 +38,45 @@ class JobPlan:
     tags: MakeTags
 
 
+@dataclass
+class _ShownLog:
+    """A job's log, as far as the caller may read it: without the permission the job is followed all the same."""
+
+    log: Log
+    reporter: Reporter
+    is_denied: bool = False
+
+    def new_lines(self) -> list[str]:
+        """The lines since the last call; none, after one warning, if the permission is missing."""
+        if self.is_denied:
+            return []
+        try:
+            return self.log.new_lines()
+        except AwsError as error:
+            if not is_denied(error):
+                raise
+            self.is_denied = True
+            action = f"logs:{refused_operation(error)}"
+            self.reporter.warn(f"no log, since {action} is not allowed: the job is followed by its status")
+            return []
+
+
 @dataclass(frozen=True)
 class SageMakerTrainingRun:
-    """A job that has been created. `lines` gives its log; what becomes of it otherwise goes to `reporter`."""
+    """A job that has been created. `lines` gives its log; what becomes of it otherwise goes to `reporter`.
+
+    `is_new`: it was created just now, and SageMaker's reads may not show it yet.
+    """
 
     job: TrainingJob
     backend: SageMakerBackend
     reporter: Reporter
     max_runtime_seconds: float
+    is_new: bool = False
 
     def lines(self) -> Iterator[str]:
         """The lines of the log as they come, until the job has ended; also written to the job's file."""
-        log = self.backend.log(self.job)
+        log = _ShownLog(self.backend.log(self.job), self.reporter)
         self.job.folder.mkdir(parents=True, exist_ok=True)
         shown = ""
         with self.job.log_path.open("w", encoding="utf-8") as file:
@@ -57,8 +85,11 @@ class SageMakerTrainingRun:
                 file.flush()
                 yield line
 
-    def _log_lines(self, log: Log, shown: str) -> Iterator[str]:
+    def _log_lines(self, log: _ShownLog, shown: str) -> Iterator[str]:
         patience = self.backend.patience
+        if self.is_new:
+            what, hint = f"training job {self.job.name}", follow_up(self.job.name)
+            describe_created(what, self._find, patience, follow=hint)
         for seconds in patience.rounds(self.max_runtime_seconds + _MOST_WAITING_SECONDS):
             description = self._describe()
             for transition in description.get("SecondaryStatusTransitions", ())[-1:]:
@@ -72,7 +103,7 @@ class SageMakerTrainingRun:
             raise TimedOutError(
                 f"training job {self.job.name} has not ended", "`lgbm-sm train --attach` waits for it again"
             )
-        for _ in patience.rounds(_LOG_DELAY_SECONDS):
+        for _ in patience.rounds(0 if log.is_denied else _LOG_DELAY_SECONDS):
             yield from log.new_lines()
 
     def wait(self) -> TrainingEnding:
@@ -84,8 +115,11 @@ class SageMakerTrainingRun:
             reason = str(description["SecondaryStatus"])
         return TrainingEnding(status, reason, billable_seconds=description.get("BillableTimeInSeconds"))
 
+    def _find(self) -> Mapping[str, Any] | None:
+        return self.backend.resources(self.job).find_job(self.job.name)
+
     def _describe(self) -> Mapping[str, Any]:
-        description = self.backend.resources(self.job).find_job(self.job.name)
+        description = self._find()
         if description is None:
             raise TrainingError(f"there is no training job {self.job.name} any more", "run `lgbm-sm train` again")
         return description
@@ -115,18 +149,14 @@ class SageMakerTrainer(SageMakerBackend):
             raise ValueError("a job is started as a plan says")
         from sagemaker.core.resources import TrainingJob as SdkTrainingJob
 
-        try:
-            with aws_errors(f"training job {job.name}", "cannot be created"):
-                SdkTrainingJob.create(
-                    **job_request(job, inputs, self.plan, self.section),
-                    session=self.plan.account.session,
-                    region=self.plan.account.region,
-                )
-        except AwsError as error:
-            # the name holds the time: who has it already is our own call, whose answer was lost
-            if error.code != "ResourceInUse":
-                raise
-        return self.follow(job, self.plan.training.max_runtime_seconds)
+        request, account = job_request(job, inputs, self.plan, self.section), self.plan.account
+        # the name holds the time: if it is taken, that was our own call, whose answer was lost
+        create(
+            f"training job {job.name}",
+            lambda: SdkTrainingJob.create(**request, session=account.session, region=account.region),
+            self.patience,
+        )
+        return replace(self.follow(job, self.plan.training.max_runtime_seconds), is_new=True)
 
     def follow(self, job: TrainingJob, max_runtime_seconds: float) -> SageMakerTrainingRun:
         """A job that has been created, whoever did it."""
@@ -153,6 +183,11 @@ def suppress_missing() -> Iterator[None]:
     except AwsError as error:
         if error.code not in ("404", "NoSuchKey", "NoSuchBucket"):
             raise
+
+
+def follow_up(job_name: str) -> str:
+    """The hint after a job was created, and something failed that came after."""
+    return f"`lgbm-sm train --attach {job_name}` follows it, `lgbm-sm cleanup` stops and deletes it"
 
 
 def job_request(job: TrainingJob, inputs: TrainingInputs, plan: JobPlan, section: AwsSection) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from lgbm_sm.options import ConfigOption, OutputOption, SetOption, VerboseOption
 if TYPE_CHECKING:
     from lgbm_sm.config import LoadedConfig
     from lgbm_sm.entries import TrainingJob
+    from lgbm_sm.inventory import Item
     from lgbm_sm.rehearsal import Rehearsal
     from lgbm_sm.workspace import Workspace
 
@@ -98,6 +99,9 @@ def opened_workspace(
         names = [item.entry.name for item in items if item.running is not False]
         still = f"still running: {', '.join(names)}" if names else "nothing of ours is still running"
         hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""
+        billed = [f"endpoint {item.entry.name} ({item.state})" for item in items if _is_billed_endpoint(item)]
+        if billed:
+            hint = f"{', '.join(billed)} is billed until it is deleted: `lgbm-sm cleanup` deletes it"
         console.failure(f"interrupted; {still}", hint, ExitCode.INTERRUPTED)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
@@ -114,6 +118,12 @@ def _warn_of_several_endpoints(workspace: "Workspace") -> None:
             Adoption(account, workspace.sagemaker, workspace.record, workspace.reporter).warn_of_several()
         except AwsError as error:
             workspace.reporter.trace(f"the project's other endpoints are not known: {error.message}")
+
+
+def _is_billed_endpoint(item: "Item") -> bool:
+    from lgbm_sm.entries import Endpoint, Place
+
+    return isinstance(item.entry, Endpoint) and item.entry.place is Place.AWS and item.running is not False
 
 
 def _rehearsal() -> "Rehearsal":

@@ -54,10 +54,11 @@ def test_credentials_that_expire_while_a_job_is_followed_leave_it_running_and_sa
     )
     refused = project.lgbm_sm("train", exit_code=6).stderr
     assert "log in again: the credentials have expired" in refused
-    assert "the job goes on: `lgbm-sm train --attach` follows it again, `lgbm-sm cleanup` stops it" in refused
     faults.credentials_expired = False
     [job] = billed(project.aws)[:1]
-    assert ":training-job/" in job
+    name = job.partition(":training-job/")[2]
+    assert f"error: training job {name} exists and is billed, but it cannot be followed: " in refused
+    assert f"`lgbm-sm train --attach {name}` follows it, `lgbm-sm cleanup` stops and deletes it" in refused
 
 
 @pytest.mark.parametrize(
@@ -260,3 +261,71 @@ def test_cleanup_finds_everything_by_tag_name_and_manifest_when_the_record_is_lo
     assert billed(project.aws) == []
     assert project.aws.training.jobs == {}
     path.write_bytes(before)  # the engine's image is on it
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("AccessDeniedException", "User: u is not authorized to perform: sagemaker:DescribeTrainingJob on resource: r"),
+        ("ValidationException", "Requested resource not found."),
+    ],
+)
+def test_a_job_that_cannot_be_described_just_after_its_creation_is_asked_for_again(
+    code: str, message: str, project: Project
+) -> None:
+    # the first Describe is the SDK's own, which belongs to its create
+    project.aws.faults.fail("sagemaker:DescribeTrainingJob", code, message, times=4)
+    assert result(project.lgbm_sm, "train")["status"] == "Completed"
+    assert project.asked("sagemaker", "StopTrainingJob") == []
+
+
+def test_a_model_that_cannot_be_fetched_is_still_that_of_a_completed_job(project: Project) -> None:
+    faults = project.aws.faults
+
+    def deny() -> None:
+        faults.fail("s3:GetObject", "AccessDenied", "Access Denied", 403)
+        faults.fail("s3:HeadObject", "403", "Forbidden", 403)
+
+    def completed() -> bool:
+        [job] = project.aws.training.jobs.values()
+        if job.description()["TrainingJobStatus"] != "Completed":
+            return False
+        deny()
+        return True
+
+    faults.observers.append(when("sagemaker:DescribeTrainingJob", Moment.AFTER, completed))
+    refused = project.lgbm_sm("train", exit_code=6).stderr
+    [job] = project.aws.training.jobs.values()
+    assert f"error: training job {job.job_name} is Completed, but its model could not be fetched: " in refused
+    assert f"`lgbm-sm train --attach {job.job_name}` fetches it" in refused
+    faults.reset()
+    assert result(project.lgbm_sm, "train", "--attach", job.job_name)["status"] == "Completed"
+
+
+def test_a_tag_that_a_policy_refuses_is_explained(project: Project) -> None:
+    refusal = "The tag policy does not allow the specified value for the following tag key: 'CostCenter'."
+    project.aws.faults.fail("sagemaker:CreateTrainingJob", "AccessDeniedException", refusal)
+    refused = project.lgbm_sm("train", "--set", "aws.tags.CostCenter=43", exit_code=6).stderr
+    assert refusal in refused
+    assert "hint: set the key in aws.tags to a value that the tag policy allows" in refused
+    assert project.aws.training.jobs == {}
+
+
+def test_a_job_is_followed_and_its_model_fetched_without_permission_to_read_logs(
+    project: Project, tmp_path: Path
+) -> None:
+    policy = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    denial = {"Effect": "Deny", "Action": "logs:*", "Resource": "*"}
+    project.aws.permissions.policy = {"Version": "2012-10-17", "Statement": [policy, denial]}
+    trained = project.lgbm_sm("train", "--output", "json")
+    assert json.loads(trained.stdout)["status"] == "Completed"
+    warnings = [line for line in trained.stderr.splitlines() if line.startswith("warning: ")]
+    assert warnings == [
+        "warning: no log, since logs:DescribeLogStreams is not allowed: the job is followed by its status"
+    ]
+    project.aws.times.startup = 1
+    slow = "import time\ndef model_fn(model_dir):\n    time.sleep(600)\n"
+    failed = project.deploy(*code(tmp_path, slow), exit_code=8)
+    assert "did not come up: " in failed
+    assert "(the log cannot be read: logs:DescribeLogStreams is not allowed)" in failed
+    project.aws.permissions.reset()

@@ -101,6 +101,24 @@ def test_an_interrupt_without_a_terminal_stops_the_job_and_keeps_its_model(proje
     assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
 
 
+def test_an_interrupt_after_a_job_has_completed_keeps_its_model(project: Project) -> None:
+    def interrupt() -> bool:
+        [job] = project.aws.training.jobs.values()
+        if job.description()["TrainingJobStatus"] != "Completed":
+            return False
+        project.server.kill(signal.SIGINT)
+        return True
+
+    project.aws.faults.observers.append(when("sagemaker:DescribeTrainingJob", Moment.AFTER, interrupt))
+    said = project.lgbm_sm("train", exit_code=130).stderr
+    [job] = project.aws.training.jobs.values()
+    assert f"==> Training job {job.job_name} is Completed: its model is kept" in said
+    assert "Stopping" not in said
+    assert status_of(project, job.job_name) == "Completed"
+    project.lgbm_sm("deploy")
+    assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
+
+
 @pytest.mark.parametrize(("reply", "ends_as"), [("n", "InProgress"), ("y", "Stopped")])
 def test_an_interrupt_at_a_terminal_asks_whether_the_job_is_to_end(reply: str, ends_as: str, project: Project) -> None:
     with Terminal(project.lgbm_sm.folder, "train", *LONG, environment=project.lgbm_sm.environment) as terminal:
