@@ -10,7 +10,7 @@ from typing import Any
 
 from lgbm_sm.aws import PROJECT_TAG, AwsAccount, aws_errors
 from lgbm_sm.errors import AwsError
-from lgbm_sm.names import is_timestamped
+from lgbm_sm.names import is_endpoint_name
 from lgbm_sm.waiting import Patience
 
 # the words with which SageMaker says that there is no such thing: its operations have no code of their own for that
@@ -143,15 +143,16 @@ def named_arns(account: AwsAccount, project: str, endpoint_name: str) -> list[st
     Raises:
         AwsError: AWS refuses a call, or does not answer.
     """
-    resources = SageMakerResources(account)
     client = account.client("sagemaker")
-    found = []
+    found: dict[str, None] = {}
     for operation, member, noun in _LISTED:
-        with aws_errors(f"what is named {project}-…"):
-            for page in client.get_paginator(operation).paginate(NameContains=f"{project}-"):
-                found += [one[f"{noun}Arn"] for one in page[member] if is_timestamped(one[f"{noun}Name"], project)]
-    if endpoint := resources.find_endpoint(endpoint_name):
-        found.append(endpoint["EndpointArn"])
+        for part in (f"{project}-", endpoint_name) if noun == "Endpoint" else (f"{project}-",):
+            with aws_errors(f"what is named {part}…"):
+                pages = client.get_paginator(operation).paginate(NameContains=part)
+                listed = {str(one[f"{noun}Name"]): str(one[f"{noun}Arn"]) for page in pages for one in page[member]}
+            names = [name for name in listed if is_endpoint_name(name, project, endpoint_name)]
+            found |= dict.fromkeys(listed[name] for name in names)
+    resources = SageMakerResources(account)
     return [arn for arn in found if resources.carries_tag(arn, project)]
 
 

@@ -34,6 +34,10 @@ ASKED_BEFORE = (
         "asked of what lies in the bucket: s3:HeadBucket, s3:HeadObject, s3:ListObjectVersions, "
         "s3:ListMultipartUploads, s3:GetObject"
     ),
+    (
+        "asked at the end, to warn of a second endpoint of the project, which would be billed too: "
+        "resourcegroupstaggingapi:GetResources"
+    ),
 )
 _MOST_SHOWN = 3  # of a parameter that is a list of the same things
 

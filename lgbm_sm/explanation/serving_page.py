@@ -235,8 +235,9 @@ def _calls(
     return [
         *aws.lines(),
         (
-            "where the project has an endpoint in service, sagemaker:UpdateEndpoint with the new config takes the last "
-            "call's place: the old container answers until the new one passes /ping"
+            f"if the project has an endpoint {config.endpoint_name} (sagemaker:ListTags shows its tag), "
+            "sagemaker:UpdateEndpoint with the new config takes the last call's place: the old container answers until "
+            "the new one passes /ping"
         ),
         *ASKED_BEFORE,
         (

@@ -22,7 +22,7 @@ def comparable(calls: list[tuple[str, dict[str, Any]]]) -> list[Any]:
     """Without what only AWS knows, and without the time that names hold."""
     text = json.dumps(sorted(calls, key=lambda call: (call[0], str(call[1].get("Key")))), sort_keys=True)
     text = text.replace(ACCOUNT, "<account>")
-    text = re.sub(r"\d{4}(-\d\d){5}-\d{3}", "TIME", text)
+    text = re.sub(r"\d{4}(-\d\d){5}-[0-9a-z]{3}", "TIME", text)
     text = re.sub(r'"[^"]*\.dkr\.ecr\.[^"]*@[^"]*"|"[^"/]*(:\d+)?/test-[^"]*@sha256:[^"]*"', '"IMAGE"', text)
     found: list[Any] = json.loads(text)
     for name, parameters in found:
