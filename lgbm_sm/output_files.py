@@ -111,7 +111,8 @@ class OutputFile(AbstractContextManager["OutputFile"]):
         if replaced:
             with suppress(PermissionError):  # only root gives files to others
                 os.fchown(descriptor, replaced.st_uid, replaced.st_gid)
-            os.fchmod(descriptor, mode)
+            with suppress(PermissionError):  # not every file system has modes
+                os.fchmod(descriptor, mode)
         return descriptor
 
     def _commit(self) -> None:

@@ -1,6 +1,7 @@
 """Files that options name: what is still needed is never replaced, and everything else whole or not at all."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -134,9 +135,10 @@ def test_pipes_and_stdout_are_written_to_directly(boston: CommandLine, tmp_path:
     reader.join(30)
     assert received == [expected]
     (tmp_path / "log.txt").write_bytes(b"before\n")
+    (tmp_path / "stdout").symlink_to("/proc/self/fd/1")  # as /dev/stdout is
     with (tmp_path / "log.txt").open("ab") as log:
         subprocess.run(
-            [sys.executable, "-m", "lgbm_sm", "predict", "--to", "/dev/stdout"],
+            [sys.executable, "-m", "lgbm_sm", "predict", "--to", str(tmp_path / "stdout")],
             cwd=boston.folder,
             stdout=log,
             check=True,
@@ -146,7 +148,17 @@ def test_pipes_and_stdout_are_written_to_directly(boston: CommandLine, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_one_clear_error(boston: CommandLine) -> None:
-    refused = boston("predict", "--to", "/dev/full", exit_code=4).stderr
-    assert "error: --to /dev/full cannot be written: No space left on device" in refused
-    assert "Traceback" not in refused
+def test_a_file_that_cannot_be_written_whole_is_one_clear_error_and_the_old_one_stays(
+    boston: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "results.csv").write_text("of last week\n")
+    process = boston.start(
+        *("predict", "--to", str(tmp_path / "results.csv")),
+        # as a full disk, without one: no file may grow beyond so many bytes
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
+    )
+    _, said = process.communicate()
+    assert process.returncode == 4
+    assert f"error: --to {tmp_path}/results.csv cannot be written: File too large" in said
+    assert "Traceback" not in said
+    assert contents(tmp_path) == {tmp_path / "results.csv": b"of last week\n"}
