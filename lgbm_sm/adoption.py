@@ -4,7 +4,7 @@ A fresh clone has no record, and another clone may have updated the endpoint sin
 as adopted: another work folder made it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from lgbm_sm.deploy import unpack
 from lgbm_sm.entries import Endpoint, EndpointConfig, EndpointStatus, Model, Place, Upload
 from lgbm_sm.errors import AwsError, DataError, EndpointError
 from lgbm_sm.model_code import ModelCode
+from lgbm_sm.origin import DEFAULT_PROJECT, find_origin
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record
 from lgbm_sm.s3 import S3Bucket
@@ -29,6 +30,8 @@ ARTIFACTS_FOLDER = "models/"
 # an endpoint that is being updated answers with what it had
 ANSWERING = ("InService", "Updating", "SystemUpdating", "RollingBack")
 Description = Mapping[str, Any]
+Consents = Callable[[str], bool]
+"""Asked a question before something is touched that another project may have created."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,22 @@ class Adoption:
         if found and self.resources.carries_tag(found["EndpointArn"], self.backend.project):
             return found
         return None
+
+    def require_consent(self, name: str, consents: Consents) -> None:
+        """Ask before an endpoint is updated that may be another project's, since both have the notebook's default name.
+
+        Raises:
+            EndpointError: another work folder created it, and `consents` does not allow its update.
+        """
+        found = self.resources.find_endpoint(name) if self.backend.project == DEFAULT_PROJECT else None
+        origin = find_origin(self.account, found["EndpointArn"]) if found else ""
+        if origin in ("", self.record.project_id):
+            return
+        said = f"endpoint {name} was created by another work folder, and many projects are called {DEFAULT_PROJECT}"
+        if not consents(f"{said}. Update it?"):
+            raise EndpointError(
+                said, "set project.name to a name of your own, or update it with `lgbm-sm deploy --adopted`"
+            )
 
     def find_tagged(self) -> Description | None:
         """The newest of the endpoints that answer and carry the project's tag, such as those of earlier versions."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lgbm_sm import deploy, ecr, xgboost_image
-from lgbm_sm.adoption import ANSWERING, Adoption
+from lgbm_sm.adoption import ANSWERING, Adoption, Consents
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.sagemaker_hosting import HostingPlan
 from lgbm_sm.build_context import image_recipe, image_tag
@@ -33,19 +33,25 @@ OTHER_SERVER = "a process runs pattern A's server, with the same answers"
 
 
 def deploy_model(
-    workspace: Workspace, model: str | None = None, *, replace: bool = True, unchecked: bool = False
+    workspace: Workspace,
+    model: str | None = None,
+    *,
+    replace: bool = True,
+    unchecked: bool = False,
+    consents: Consents = lambda _: False,
 ) -> Endpoint:
     """Bring up an endpoint for what `--model` names, by default the model of the project's last completed job.
 
     With `replace` it takes the place of the project's endpoint, on this machine or on SageMaker, wherever it is to be.
     Where `endpoint.verify` says so, what goes to SageMaker is run under the container contract here first: there it
-    would take minutes to fail. A changed artifact is served only if `unchecked`.
+    would take minutes to fail. A changed artifact is served only if `unchecked`. `consents` is asked before an endpoint
+    is updated that may be another project's; see `Adoption.require_consent`.
     """
     source = find_model(model, workspace.record, workspace.config.project.name)
     if not unchecked:
         source.require_unchanged()
     if workspace.config.endpoint.instance_type != LOCAL:
-        return _deploy_to_sagemaker(workspace, source, replace=replace, unchecked=unchecked)
+        return _deploy_to_sagemaker(workspace, source, consents, replace=replace, unchecked=unchecked)
     plan = plan_local_serving(workspace)
     if unchecked:
         plan = dataclasses.replace(plan, code=plan.code.unchecked())
@@ -80,7 +86,7 @@ def rehearse_deployment(workspace: Workspace, model: str | None, *, unchecked: b
     if not unchecked:
         source.require_unchanged()
     if workspace.config.endpoint.instance_type != LOCAL:
-        _deploy_to_sagemaker(workspace, source, replace=True, unchecked=unchecked)
+        _deploy_to_sagemaker(workspace, source, lambda _: True, replace=True, unchecked=unchecked)
 
 
 def check_serving(workspace: Workspace) -> None:
@@ -210,7 +216,9 @@ def _new_endpoint(
     )
 
 
-def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: bool, unchecked: bool) -> Endpoint:
+def _deploy_to_sagemaker(
+    workspace: Workspace, source: ModelSource, consents: Consents, *, replace: bool, unchecked: bool
+) -> Endpoint:
     """Without `replace` the endpoint is one for a while, with the time in its name: nobody else takes it over."""
     config, record = workspace.config, workspace.record
     code = _code_for_sagemaker(workspace)
@@ -231,7 +239,9 @@ def _deploy_to_sagemaker(workspace: Workspace, source: ModelSource, *, replace: 
     )
     name = timestamped_name(project, datetime.now(UTC))
     endpoint_name = config.endpoint_name if replace else name
-    existing = find_existing(_adoption(workspace), endpoint_name)
+    adoption = _adoption(workspace)
+    existing = find_existing(adoption, endpoint_name)
+    adoption.require_consent(endpoint_name, consents)
     wanted = WantedInstances(InstancePurpose.ENDPOINT, config.endpoint.instance_type, config.endpoint.instance_count)
     require_quota(account, wanted, workspace.reporter)
     where = {"account": account.account_id, "region": account.region}

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lgbm_sm.commands.program import DryRunOption, app, help_text, opened_workspace, stops_at_interrupt
+from lgbm_sm.console import can_ask
 from lgbm_sm.errors import UsageError
 from lgbm_sm.options import SharedOptionsCommand
 
@@ -162,16 +163,24 @@ def deploy(
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Serve the model even if its files have changed since it was trained.")
     ] = False,
+    adopted: Annotated[
+        bool,
+        typer.Option("--adopted", help="Update an endpoint that another project may have created."),
+    ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm import deployments, views
+
+    def consents(question: str) -> bool:
+        return adopted or (can_ask() and console.confirm(question))
 
     with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
         if workspace.rehearsal:
             deployments.rehearse_deployment(workspace, model, unchecked=unchecked)
             views.show_calls(console, workspace.rehearsal)
         else:
-            views.show_endpoint(console, deployments.deploy_model(workspace, model, unchecked=unchecked))
+            endpoint = deployments.deploy_model(workspace, model, unchecked=unchecked, consents=consents)
+            views.show_endpoint(console, endpoint)
 
 
 @app.command(

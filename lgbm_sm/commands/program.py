@@ -144,10 +144,13 @@ DryRunOption = Annotated[
 def stops_at_interrupt(console: Console) -> "Callable[[TrainingJob], bool]":
     """Whether a job on SageMaker is to end with the command that followed it: asked, where a person can answer.
 
-    Where nobody can, it ends: whoever has stopped a script does not expect its job to go on and cost money.
+    Where nobody can, it ends: whoever has stopped a script does not expect its job to go on and cost money. A job that
+    another work folder created goes on.
     """
 
     def ask(job: "TrainingJob") -> bool:
-        return not can_ask() or console.confirm(f"Stop training job {job.name}? Otherwise it goes on, and is billed.")
+        if not can_ask():
+            return not job.adopted
+        return console.confirm(f"Stop training job {job.name}? Otherwise it goes on, and is billed.")
 
     return ask

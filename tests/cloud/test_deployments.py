@@ -153,3 +153,20 @@ def test_a_damaged_artifact_in_s3_leaves_no_folder(project: Project) -> None:
     finally:
         s3.delete_object(Bucket="theirs", Key="damaged.tar.gz")
         s3.delete_bucket(Bucket="theirs")
+
+
+def test_an_endpoint_of_another_project_with_the_default_name_is_updated_only_with_the_option(project: Project) -> None:
+    name = "sagemaker-lightgbm-regression"
+    settings = ("--set", f"project.name={name}", "--set", f"container.repository={name_of(project.lgbm_sm)}")
+    project.deploy(*settings)
+    [endpoint] = project.aws.hosting.endpoints
+    project.deploy(*settings)  # its own
+    project.aws.tags.of[endpoint]["lgbm-sm:origin"] = "0123456789abcdef"
+    [model] = project.aws.hosting.models
+    refused = project.deploy(*settings, exit_code=8)
+    assert f"error: endpoint {name} was created by another work folder, and many projects are called {name}" in refused
+    assert "hint: set project.name to a name of your own, or update it with `lgbm-sm deploy --adopted`" in refused
+    assert list(project.aws.hosting.models) == [model]
+    project.deploy(*settings, "--adopted")
+    assert list(project.aws.hosting.models) != [model]
+    project.lgbm_sm("cleanup", "--yes", "--adopted", *settings, *PUSHED)
