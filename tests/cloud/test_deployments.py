@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -10,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cloud.emulator import Moment
 from tests.cloud.projects import PREFIX, PUSHED, ROW, billed, name_of, numbers, result
-from tests.cloud.pushed import Project, code
+from tests.cloud.pushed import Project, code, when
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -170,3 +173,33 @@ def test_an_endpoint_of_another_project_with_the_default_name_is_updated_only_wi
     project.deploy(*settings, "--adopted")
     assert list(project.aws.hosting.models) != [model]
     project.lgbm_sm("cleanup", "--yes", "--adopted", *settings, *PUSHED)
+
+
+def interrupted_while_creating(project: Project) -> None:
+    """The command gets Ctrl-C when it sees that its endpoint is Creating."""
+    project.aws.times.phase = 3
+
+    def interrupt() -> bool:
+        if not project.aws.hosting.endpoints:
+            return False
+        project.server.kill(signal.SIGINT)
+        return True
+
+    project.aws.faults.observers.append(when("sagemaker:DescribeEndpoint", Moment.AFTER, interrupt))
+
+
+def test_an_interrupt_while_an_endpoint_is_created_says_that_it_is_billed(project: Project) -> None:
+    interrupted_while_creating(project)
+    said = project.deploy(exit_code=130)
+    hint = f"hint: endpoint {name_of(project.lgbm_sm)} (Creating) is billed until it is deleted: `lgbm-sm cleanup` deletes it"
+    assert hint in said
+    assert len(project.aws.hosting.endpoints) == 1
+
+
+def test_run_deletes_an_endpoint_whose_creation_was_interrupted(project: Project) -> None:
+    interrupted_while_creating(project)
+    said = project.lgbm_sm("run", exit_code=130).stderr
+    assert re.search(r"Interrupted: endpoint \S+ is billed; it is deleted as soon as SageMaker allows that", said)
+    assert "interrupted; nothing of ours is still running" in said
+    hosting = project.aws.hosting
+    assert [*hosting.endpoints, *hosting.configs, *hosting.models] == []

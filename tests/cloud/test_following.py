@@ -1,0 +1,61 @@
+"""A training job just after its creation, when SageMaker's reads do not show it yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lgbm_sm.aws import Accounts, AwsAccount
+from lgbm_sm.backends.sagemaker_creation import CreatedError
+from lgbm_sm.backends.sagemaker_training import SageMakerTrainer
+from lgbm_sm.config import AwsSection
+from lgbm_sm.console import Console, OutputFormat
+from lgbm_sm.entries import Place, TrainingJob
+from lgbm_sm.record import Record
+from lgbm_sm.training import Following, follow
+from tests.cloud.emulator import Emulator
+from tests.cloud.s3.stored import connect_to
+from tests.unit.test_sagemaker_creation import Clock
+
+pytestmark = [pytest.mark.slow]
+
+
+@dataclass
+class OneAccount(Accounts):
+    """What a command knows of AWS: this account, in each region."""
+
+    account: AwsAccount
+
+    def get(self, region: str | None, account_id: str | None = None) -> AwsAccount:  # noqa: ARG002 - there is only one
+        return self.account
+
+
+def test_a_job_that_stays_invisible_for_a_minute_is_named_as_billed_and_not_stopped(
+    aws_without_engine: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clock, record = Clock(), Record(tmp_path / ".lgbm-sm")
+    reporter = Console(output=OutputFormat.TEXT, verbose=False, environment={})
+    trainer = SageMakerTrainer(
+        accounts=OneAccount(connect_to(aws_without_engine, monkeypatch, "eu-west-1")),
+        project="demo",
+        endpoint_name="demo",
+        section=AwsSection(),
+        is_wanted=False,
+        patience=clock.patience,
+        reporter=reporter,
+    )
+    job = TrainingJob(
+        name="demo-1", project="demo", place=Place.AWS, created_at=datetime.now(UTC), folder=record.jobs_path / "demo-1"
+    )
+    record.add(job)
+    with pytest.raises(CreatedError, match="demo-1 exists and is billed, but it cannot be followed") as caught:
+        follow(job, replace(trainer.follow(job, 60), is_new=True), Following(record, trainer, reporter))
+    assert caught.value.hint == "`lgbm-sm train --attach demo-1` follows it, `lgbm-sm cleanup` stops and deletes it"
+    assert clock.now == 60
+    assert record.training_jobs() == (job,)
+    assert {one for one in aws_without_engine.faults.operations() if one.startswith("sagemaker:")} == {
+        "sagemaker:DescribeTrainingJob"
+    }
