@@ -8,6 +8,19 @@ from datetime import datetime
 MAXIMUM_LENGTH = 63  # of every SageMaker resource name: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}
 _ENDING_LENGTH = 3
 _ENDINGS = string.digits + string.ascii_lowercase
+LONGEST_PROJECT_NAME = MAXIMUM_LENGTH - 24  # "-YYYY-MM-DD-HH-MM-SS-xxx" follows it: see `timestamped_name`
+_LETTERS = "abcdefghjkmnpqrstuvwxyz"  # without those that look like others
+_LETTERS_LENGTH = 5
+
+
+def project_name_of(text: str) -> str:
+    """A project name that begins with `text`, as far as names allow that, and ends with five random letters.
+
+    The name identifies the project in the account, so two projects of the same table must not share it.
+    """
+    plain = re.sub(r"[^a-zA-Z0-9]+", "-", text)[: LONGEST_PROJECT_NAME - _LETTERS_LENGTH - 1].strip("-")
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(_LETTERS_LENGTH))
+    return f"{plain or 'lightgbm'}-{letters}"
 
 
 def timestamped_name(project_name: str, now: datetime) -> str:

@@ -1,8 +1,6 @@
 """`new-identity`: make a copy of a project a project of its own, with a name and a record of its own."""
 
-import secrets
 import shutil
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +8,12 @@ from pathlib import Path
 from lgbm_sm.config import LoadedConfig, load_config
 from lgbm_sm.errors import RecordError, UsageError, WorkFolderError
 from lgbm_sm.identity import find_original
-from lgbm_sm.names import MAXIMUM_LENGTH
+from lgbm_sm.names import project_name_of
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record
 from lgbm_sm.record_file import WORK_FOLDER
 from lgbm_sm.scaffold.config_text import with_project_name
 from lgbm_sm.work_folder import ENDPOINTS, JOBS, mark_former_folders, remove_folder, require_no_links
-
-_LONGEST_NAME = MAXIMUM_LENGTH - 24  # the time follows it: see `timestamped_name`
-_LETTERS = 5
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ def give_identity(
     require_no_links(work_path)
     original = _original(record, folder)
     path = (loaded.path or folder / "config.yaml").resolve()
-    name = name or _another_name(loaded.config.project.name)
+    name = name or project_name_of(loaded.config.project.name)
     _write_name(path, name)
     effective = load_config(path, overrides, environment).config.project.name
     if effective != name:
@@ -79,11 +74,6 @@ def _original(record: Record, folder: Path) -> Path | None:
             f"{folder} is not a copy of another project", "`lgbm-sm config` shows its name, in project.name"
         )
     return original
-
-
-def _another_name(name: str) -> str:
-    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(_LETTERS))
-    return f"{name[: _LONGEST_NAME - _LETTERS - 1].rstrip('-')}-{letters}"
 
 
 def _write_name(path: Path, name: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lgbm_sm.data import check_source
 from lgbm_sm.errors import DataError, UsageError
-from lgbm_sm.names import MAXIMUM_LENGTH
+from lgbm_sm.names import project_name_of
 from lgbm_sm.preparation.column_roles import find_target
 from lgbm_sm.preparation.columns import read_column
 from lgbm_sm.preparation.problems import Problems
@@ -24,7 +24,6 @@ from lgbm_sm.scaffold.draft import ANSWERED, GIVEN, Choice, Draft
 from lgbm_sm.scaffold.project_files import config_template, require_new, write_project
 from lgbm_sm.scaffold.proposal import ProposedColumn, propose
 
-_LONGEST_NAME = MAXIMUM_LENGTH - 24  # the time follows it: see `timestamped_name`
 _OBJECTIVE = "training.hyperparameters.objective"
 _DEFAULT_TABLE = "boston"
 _NOTHING = "none"
@@ -75,12 +74,12 @@ def make_project(folder: Path, wishes: Wishes, *, decisions: Decisions, reporter
     draft = _with_target(draft, source, decisions)
     draft = _with_proposals(draft, source, decisions)
     if not draft.decides("project.name"):
+        proposed = project_name_of(draft.config.data.name.lower())
+        why = ("the table's name, and letters that make it one of a kind in the account",)
         draft = decisions.decide(
             "What is the project called? The names of jobs and endpoints begin so.",
-            _project_name(folder),
-            lambda text: draft.having(
-                "project.name", text, ("the folder's name",) if text == _project_name(folder) else ANSWERED
-            ),
+            proposed,
+            lambda text: draft.having("project.name", text, why if text == proposed else ANSWERED),
         )
     check_source(source, draft.config.data, _objective(draft))
     files = write_project(folder, draft.as_text(config_template()))
@@ -275,12 +274,6 @@ def _as_row(cells: Sequence[str]) -> str:
 def _listed(names: Sequence[str]) -> str:
     shown = 30
     return ", ".join(names[:shown]) + (f" … ({len(names)} in all)" if len(names) > shown else "")
-
-
-def _project_name(folder: Path) -> str:
-    """The folder's name as SageMaker's names are written."""
-    name = re.sub(r"[^a-zA-Z0-9]+", "-", folder.name).strip("-")[:_LONGEST_NAME].strip("-")
-    return name or "lightgbm-project"
 
 
 def _data_name(path: Path) -> str:

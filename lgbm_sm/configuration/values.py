@@ -11,13 +11,10 @@ from typing import Any, TypeAlias
 from lgbm_sm.configuration.instance_types import check_instance_type, check_known_size
 from lgbm_sm.configuration.keys import Check
 from lgbm_sm.configuration.problems import RefusedPartsError, UnfitValueError
-from lgbm_sm.names import MAXIMUM_LENGTH
+from lgbm_sm.names import LONGEST_PROJECT_NAME, MAXIMUM_LENGTH
 
 Scalar: TypeAlias = str | int | float | bool
 HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
-
-# "-YYYY-MM-DD-HH-MM-SS-xxx" follows the project's name, and SageMaker's names end at 63 characters
-LONGEST_PROJECT_NAME = MAXIMUM_LENGTH - 24
 
 # of AWS's XGBoost images: the Python that each of them runs user code with
 XGBOOST_PYTHON_VERSIONS: Mapping[str, tuple[int, int]] = {"1.5-1": (3, 8), "1.7-1": (3, 9), "3.0-5": (3, 10)}

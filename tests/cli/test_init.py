@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lgbm_sm.names import project_name_of
 from tests.cli.conftest import CommandLine
 from tests.cli.terminal import Terminal
 
@@ -113,7 +115,8 @@ def test_the_right_questions_are_asked_when_somebody_can_answer(lgbm_sm: Command
         assert "warning: column 'signed_up' holds dates" in said
         said = terminal.answer("[zip] ", "none")
         assert "'zip' has 5 different integers" in said
-        terminal.answer("[churn] ", "")
+        said = terminal.answer("] ", "")
+        assert re.search(r"What is the project called\? .* \[customers-[a-z]{5}\] $", said)
         code, stdout, said = terminal.end()
     assert code == 0, said
     choices = made(stdout)
@@ -201,6 +204,7 @@ def test_the_last_column_is_the_target_when_none_has_a_name(lgbm_sm: CommandLine
     (lgbm_sm.folder / "plain.csv").write_text("".join(f"{row % 7}.5,{row % 11}.25,{row % 3}.5\n" for row in range(99)))
     choices = made(lgbm_sm("init", "--data", "plain.csv", "--output", "json").stdout)
     assert choices["data.target"] == (-1, "the last column, since none has a name")
+    assert re.fullmatch(r"plain-[a-hjkmnp-z]{5}", choices["project.name"][0])
 
 
 INTERRUPTED = """
@@ -241,3 +245,11 @@ def test_what_a_killed_init_left_is_named_by_the_next(lgbm_sm: CommandLine) -> N
     refused = lgbm_sm("init", exit_code=2)
     assert "containers exists" in refused.stderr
     assert "hint: an `lgbm-sm init` was killed while it put them here" in refused.stderr
+
+
+@pytest.mark.parametrize("table", ["houses", "a" * 60, "flats.of-2024", "--"])
+def test_a_projects_name_has_five_letters_of_its_own_and_fits_the_names_of_sagemaker(table: str) -> None:
+    names = {project_name_of(table) for _ in range(20)}
+    assert len(names) == 20
+    assert all(re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,38}", name) for name in names)
+    assert all(re.fullmatch(r"-[a-hjkmnp-z]{5}", name[-6:]) for name in names)
