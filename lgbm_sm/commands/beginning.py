@@ -49,7 +49,7 @@ def init(
         str | None, typer.Option(metavar="NAME", help="LightGBM's objective (default: as the target suggests).")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The project's name (default: the folder's).")
+        str | None, typer.Option(metavar="NAME", help="The project's name (default: the table's, and five letters).")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: take what is proposed.")] = False,
 ) -> None:
