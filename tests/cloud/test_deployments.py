@@ -100,7 +100,7 @@ def test_what_is_to_be_kept_is_kept(project: Project) -> None:
     left = billed(project.aws)
     assert [one for one in left if one.startswith("arn:")] == []
     keys = {one.partition(f"/{PREFIX}/{name_of(project.lgbm_sm)}/")[2].partition("/")[0] for one in left}
-    assert keys == {".lgbm-sm", "channels"}
+    assert keys == {".lgbm-sm", "channels", "models"}
     assert not any("/output/" in one for one in left)
 
 

@@ -60,8 +60,6 @@ def test_a_queued_job_trains_on_the_data_that_it_was_started_with(project: Proje
     other = ("--set", "data.name=diabetes")
     project.lgbm_sm("prepare-data", "--upload", *other)
     project.lgbm_sm("train", "--no-wait", *other)
-    kept = project.lgbm_sm("cleanup", "--yes", "--keep", "training-jobs,images,pushed-images,repositories").stderr
-    assert "the data in S3 are kept: an endpoint or a training job that is kept reads from there" in kept
     project.aws.times.phase = 0
     models = [
         artifact_of(Path(result(project.lgbm_sm, "train", "--attach", job.job_name)["model_artifact"]))
@@ -70,6 +68,16 @@ def test_a_queued_job_trains_on_the_data_that_it_was_started_with(project: Proje
     project.lgbm_sm("prepare-data")
     assert models[0] == expected
     assert models[1] != expected
+
+
+def test_the_data_of_a_queued_job_that_is_kept_are_kept_too(project: Project) -> None:
+    project.aws.times.phase = 600
+    project.lgbm_sm("train", "--no-wait")
+    before = [one for one in billed(project.aws) if "/channels/" in one]
+    kept = project.lgbm_sm("cleanup", "--yes", "--keep", "training-jobs,images,pushed-images,repositories").stderr
+    project.aws.times.phase = 0
+    assert [one for one in billed(project.aws) if "/channels/" in one] == before != []
+    assert "the data in S3 are kept: an endpoint or a training job that is kept reads from there" in kept
 
 
 def artifact_of(path: Path) -> bytes:

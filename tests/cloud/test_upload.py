@@ -71,10 +71,12 @@ def test_another_data_set_gets_keys_of_its_own_and_the_earlier_stays_until_clean
     aws_without_engine: Emulator, lgbm_sm: CommandLine
 ) -> None:
     uploaded(lgbm_sm)
-    before = {key: stored(aws_without_engine, key) for key in keys(aws_without_engine) if "/channels/" in key}
+    data = [key for key in keys(aws_without_engine) if "/.lgbm-sm/" not in key]
+    before = {key: stored(aws_without_engine, key) for key in data}
     other = lgbm_sm("prepare-data", "--upload", "--set", "data.random_state=7")
-    assert "data sets uploaded earlier: 1; they stay until `lgbm-sm cleanup`" in other.stderr
+    assert set(before) < set(keys(aws_without_engine))
     assert {key: stored(aws_without_engine, key) for key in before} == before
+    assert "data sets uploaded earlier: 1; they stay until `lgbm-sm cleanup`" in other.stderr
     assert len([key for key in keys(aws_without_engine) if "/channels/" in key]) == 6
     assert "nothing left" in lgbm_sm("cleanup", "--yes").stdout
     assert keys(aws_without_engine) == []
