@@ -60,7 +60,7 @@ def left_in(engine: docker.DockerClient, user: User) -> list[str]:
     return left
 
 
-@pytest.mark.parametrize("trial", [f"{number} {LAYOUTS[number % len(LAYOUTS)]}" for number in range(DOCKER_KILLS)])
+@pytest.mark.parametrize("trial", [f"{number}-{LAYOUTS[number % len(LAYOUTS)]}" for number in range(DOCKER_KILLS)])
 def test_nothing_is_lost_and_nothing_left_after_a_kill(
     trial: str,
     seed: int,
@@ -70,7 +70,7 @@ def test_nothing_is_lost_and_nothing_left_after_a_kill(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    number, _, layout = trial.partition(" ")
+    number, _, layout = trial.partition("-")
     user = new_user(tmp_path / "user", f"{seed}-{number}")
     try:
         kills = Trial(user, Random(f"docker-{seed}-{number}"), measured, BUILD).run(layout)

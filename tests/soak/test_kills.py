@@ -28,7 +28,7 @@ def measured(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) 
         user.leave()
 
 
-@pytest.mark.parametrize("trial", [f"{number} {LAYOUTS[number % len(LAYOUTS)]}" for number in range(PROCESS_KILLS)])
+@pytest.mark.parametrize("trial", [f"{number}-{LAYOUTS[number % len(LAYOUTS)]}" for number in range(PROCESS_KILLS)])
 def test_nothing_is_lost_and_nothing_left_after_a_kill(
     trial: str,
     seed: int,
@@ -37,7 +37,7 @@ def test_nothing_is_lost_and_nothing_left_after_a_kill(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    number, _, layout = trial.partition(" ")
+    number, _, layout = trial.partition("-")
     user = User(tmp_path / "user", f"soak-{seed}-{number}", fork_server)
     user.settle()
     try:

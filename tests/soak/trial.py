@@ -18,7 +18,7 @@ Command = tuple[str, ...]
 Measured = Mapping[Command, tuple[float, int]]
 """How many seconds a command takes, and how many events it has."""
 
-LAYOUTS = ("normal", "moved", "copied", "linked", "linked inside")
+LAYOUTS = ("normal", "moved", "copied", "linked", "linked-inside")
 # each stage, and the commands that lead there from an empty project
 STAGES: tuple[tuple[Command, ...], ...] = (
     (),
@@ -75,12 +75,13 @@ class Trial:
 
         Raises AssertionError as soon as something of the user's is lost, or something of ours is left.
         """
-        stage = self.draw.randrange(len(STAGES))
+        # what has no record yet has nothing that a copy could take away
+        stage = self.draw.randrange(2 if layout == "copied" else 0, len(STAGES))
         if layout == "linked":
             self._reach_through_a_link()
         for command in (*self.first, *STAGES[stage]):
             self.user.succeeds(*command)
-        if layout == "linked inside":
+        if layout == "linked-inside":
             self.user.link_jobs()
         commands = [command for command, needed in COMMANDS.items() if needed <= stage]
         command = self.draw.choice([*self.first, *commands])
@@ -94,7 +95,7 @@ class Trial:
         if layout == "moved" and not moves_first:
             self._move()
         # a user's link among the jobs is left over when cleanup ends
-        following = [one for one in (*NEXT, command) if one[0] != "cleanup" or layout != "linked inside"]
+        following = [one for one in (*NEXT, command) if one[0] != "cleanup" or layout != "linked-inside"]
         self._succeeds_next(self.draw.choice(following))
         self.user.loses_nothing()
         self._clean_up()
@@ -194,7 +195,9 @@ class Trial:
             refused = self.user.run("cleanup", "--yes", folder=copy)
             assert refused.returncode, said(refused)
         is_untouched()
-        assert "copy" in self.user.succeeds("status", folder=copy)
+        shown = self.user.run("status", folder=copy)
+        assert shown.returncode == 0, said(shown)
+        assert f"{copy} is a copy of {self.user.project}" in shown.stderr
         own_identity = _command_in(refused.stderr)
         self.kill(own_identity, copy)
         is_untouched()
