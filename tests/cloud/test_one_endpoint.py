@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ from tests.contract.serving import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
-# how often two deployments meet: the soak sets 20
-ROUNDS = int(os.environ.get("LGBM_SM_TEST_ROUNDS", "1"))
+# how often two deployments meet: once in the suite, and so often in the soak
+ROUNDS = [0, *(pytest.param(number, marks=pytest.mark.soak("files")) for number in range(1, 21))]
 LATE = "User: arn:aws:iam::123456789012:user/tester is not authorized to perform: sagemaker:DescribeEndpoint"
 
 
@@ -43,7 +42,7 @@ def made(project: Project) -> list[list[str]]:
     return [[one.name for one in hosting.endpoints.values()], [*hosting.models], [*hosting.configs], artifacts]
 
 
-@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.parametrize("number", ROUNDS)
 @pytest.mark.parametrize("where", ["one folder", "two clones"])
 def test_of_two_deployments_at_the_same_moment_one_creates_and_the_other_updates(
     where: str, number: int, project: Project, clone: ForkedCommandLine

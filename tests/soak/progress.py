@@ -84,7 +84,7 @@ class SoakProgress:
         return lines
 
     def _command(self, name: str) -> str:
-        return f"make soak PART={self.part} SEED={self.seed} ARGS='{name}'"
+        return f"make soak PART={self.part} SEED={self.seed} ARGS='\"{name}\"'"
 
     def _seconds(self) -> float:
         return self.earlier_seconds + time.monotonic() - self.began

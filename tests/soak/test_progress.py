@@ -51,5 +51,5 @@ def test_a_failure_is_listed_with_the_command_that_repeats_it(tmp_path: Path) ->
     progress = resumed("files", 7, tmp_path)
     progress.pytest_runtest_logreport(report("test_a[3]", "failed"))
     assert progress.lines()[-1] == (
-        "failed; repeat it with: make soak PART=files SEED=7 ARGS='tests/test_some.py::test_a[3]'"
+        "failed; repeat it with: make soak PART=files SEED=7 ARGS='\"tests/test_some.py::test_a[3]\"'"
     )
