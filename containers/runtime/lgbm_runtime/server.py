@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import gc
 import os
@@ -111,11 +112,9 @@ def _listener(environment: Mapping[str, str], port: int | None, descriptor: int 
     if descriptor is not None:
         try:
             inherited = socket.socket(fileno=descriptor)
-            listens = inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         except OSError as error:
             raise ServeError(f"descriptor {descriptor} is no socket: {error.strerror}") from error
-        if not listens or inherited.family not in (socket.AF_INET, socket.AF_INET6):
-            raise ServeError(f"descriptor {descriptor} is no listening TCP socket")
+        check_listener(inherited)
         return inherited
     if port is None:
         port = _number(environment, PORT_VARIABLE, 0, 65535)
@@ -127,6 +126,19 @@ def _listener(environment: Mapping[str, str], port: int | None, descriptor: int 
     except (OSError, OverflowError) as error:
         raise ServeError(f"cannot listen on port {DEFAULT_PORT if port is None else port}: {error}") from error
     return listener
+
+
+def check_listener(inherited: socket.socket) -> None:
+    """Raises ServeError unless it is a TCP socket that listens, as far as the system says so."""
+    try:
+        listens = bool(inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError as error:
+        # macOS defines the option, and cannot read it
+        if error.errno != errno.ENOPROTOOPT:
+            raise ServeError(f"descriptor {inherited.fileno()} is no socket: {error.strerror}") from error
+        listens = True
+    if not listens or inherited.family not in (socket.AF_INET, socket.AF_INET6):
+        raise ServeError(f"descriptor {inherited.fileno()} is no listening TCP socket")
 
 
 def _worker_count(environment: Mapping[str, str]) -> int | None:
