@@ -18,7 +18,20 @@ COMPILER = Check("compiler", Area.CONFIGURATION)
 
 _DISTRIBUTION = "lgbm-sm"
 _NAMED = ("lightgbm", "sagemaker-core", "boto3", "docker")  # the packages whose versions explain most
-_LOAD_SECONDS = 30  # a first import from a cold disk compiles its modules
+_LOAD_SECONDS = 30  # on a machine that is busy, from a cold disk
+# as lgbm_runtime/training_api.py does: the shared library alone, since the package takes seconds to import
+_LOAD_LIGHTGBM = """
+import ctypes, importlib.util, pathlib, sys
+spec = importlib.util.find_spec("lightgbm")
+if spec is None or spec.origin is None:
+    sys.exit("there is no package lightgbm")
+package = pathlib.Path(spec.origin).parent
+libraries = sorted(package.glob("lib/lib_lightgbm.*"))
+if not libraries:
+    sys.exit(f"{package / 'lib'} holds no lib_lightgbm")
+ctypes.CDLL(str(libraries[0]))
+print((package / "VERSION.txt").read_text())
+"""
 _OWN_ENVIRONMENT = "python -m venv lgbm-sm-env && lgbm-sm-env/bin/pip install lgbm-sm"
 
 
@@ -73,12 +86,11 @@ def examine_sagemaker_sdk(version: str | None) -> Finding:
 
 
 def examine_lightgbm(environment: Mapping[str, str]) -> Finding:
-    """Loads it in a process of its own, as training does."""
-    program = "import lightgbm; print(lightgbm.__version__)"
+    """Load its shared library in a process of its own, as training does."""
     try:
         # -P: a file of the user's called lightgbm.py is not what training loads
         loaded = subprocess.run(
-            [sys.executable, "-P", "-c", program],
+            [sys.executable, "-P", "-c", _LOAD_LIGHTGBM],
             env=dict(environment),
             capture_output=True,
             text=True,
@@ -90,7 +102,7 @@ def examine_lightgbm(environment: Mapping[str, str]) -> Finding:
     if loaded.returncode == 0:
         return LIGHTGBM.ok(f"{loaded.stdout.strip()} loads")
     said = (loaded.stderr.strip() or f"exit code {loaded.returncode}").splitlines()[-1]
-    return LIGHTGBM.problem(f"does not load: {said}", _remedy(said))
+    return LIGHTGBM.problem(f"does not load: {said}", lightgbm_remedy(said))
 
 
 def examine_compiler(environment: Mapping[str, str]) -> Finding:
@@ -105,7 +117,8 @@ def examine_compiler(environment: Mapping[str, str]) -> Finding:
     )
 
 
-def _remedy(said: str) -> str:
+def lightgbm_remedy(said: str) -> str:
+    """What to do about what the loader of shared libraries says."""
     if "libgomp" in said:
         return "sudo apt-get install libgomp1 (Debian, Ubuntu), or sudo dnf install libgomp (Fedora, Amazon Linux)"
     if "libomp" in said:

@@ -28,6 +28,7 @@ from lgbm_sm.diagnosis.installation import (
     examine_packages,
     examine_python,
     examine_sagemaker_sdk,
+    lightgbm_remedy,
 )
 from lgbm_sm.doctor import examine_configuration, exit_code_of
 from lgbm_sm.errors import AwsError, ConfigError, ExitCode, TimedOutError
@@ -195,12 +196,28 @@ def test_an_old_python_is_a_problem() -> None:
         ("lib_lightgbm.so: invalid ELF header", "pip install --force-reinstall lightgbm"),
     ],
 )
-def test_lightgbms_own_words_decide_on_the_remedy_when_it_does_not_load(tmp_path: Path, said: str, remedy: str) -> None:
-    (tmp_path / "lightgbm.py").write_text(f"raise OSError({said!r})\n")
+def test_lightgbms_own_words_decide_on_the_remedy_when_it_does_not_load(said: str, remedy: str) -> None:
+    assert remedy in lightgbm_remedy(f"OSError: {said}")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"lib/lib_lightgbm.so": b"not a library " * 10}, "lib_lightgbm.so"),
+        ({"lib/other.so": b""}, "lib holds no lib_lightgbm"),
+    ],
+)
+def test_a_lightgbm_whose_library_does_not_load_is_a_problem_with_a_remedy(
+    files: dict[str, bytes], said: str, tmp_path: Path
+) -> None:
+    package = tmp_path / "lightgbm"
+    for name, content in {"__init__.py": b"", "VERSION.txt": b"4.6.0", **files}.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_bytes(content)
     finding = examine_lightgbm({"PYTHONPATH": str(tmp_path)})
     assert finding.status is Status.PROBLEM
     assert said in finding.message
-    assert remedy in finding.remedy
+    assert finding.remedy == "pip install --force-reinstall lightgbm"
 
 
 @pytest.mark.slow
