@@ -46,7 +46,7 @@ def remedy_for(code: str, operation: str, text: str) -> str:
         return "log in again: the credentials have expired"
     if is_throttling(code):
         return "AWS limits the rate of calls: try again in a minute"
-    return known or "`aws sts get-caller-identity` says who calls"
+    return known or "`lgbm-sm doctor --aws` shows who calls, and what the account lacks"
 
 
 def is_throttling(code: str) -> bool:
@@ -73,4 +73,6 @@ def _permission_remedy(operation: str, text: str) -> str:
         return f"{policy} denies {action} explicitly, and an allow elsewhere does not help: ask its owner to change it"
     if bound := _BOUND.search(text):
         return f"the {bound['policy']} of the identity does not allow {action}: ask its owner to add it"
+    if action.startswith("kms:"):
+        return f"allow the identity {action}; `lgbm-sm policy` prints it if aws.kms_key names the key"
     return f"allow the identity {action}; `lgbm-sm policy` prints all that the commands need"

@@ -157,7 +157,7 @@ def _find_job(workspace: Workspace, name: str | None) -> TrainingJob:
     described = SageMakerResources(account).find_job(name)
     if described is None:
         raise TrainingError(
-            f"there is no training job {name} in {account.region}", "`lgbm-sm status` shows those there"
+            f"there is no training job {name} in {account.region}", "`lgbm-sm status --aws` shows those there"
         )
     job = TrainingJob(
         name=name,

@@ -19,13 +19,16 @@ def find_logged_entry(record: Record, project: str, *, training: bool) -> Entry:
     Raises:
         EndpointError, TrainingError: there is none.
     """
-    entries: tuple[Entry, ...] = record.training_jobs(project) if training else record.endpoints(project)
+    jobs = record.training_jobs(project)
+    entries: tuple[Entry, ...] = jobs if training else record.endpoints(project)
     if entries:
         return entries[-1]
     if training:
         raise TrainingError(f"project {project} has no training job on record", "run `lgbm-sm train` first")
+    hint = "`lgbm-sm logs --training` shows the last job's; `lgbm-sm deploy` brings an endpoint up"
     raise EndpointError(
-        f"project {project} has no endpoint on record", "run `lgbm-sm deploy` first; --training shows the last job's"
+        f"project {project} has no endpoint on record",
+        hint if jobs else "run `lgbm-sm train`, then `lgbm-sm deploy`",
     )
 
 

@@ -39,7 +39,7 @@ def policy(
     if role and trust:
         raise UsageError("--role and --trust are two policies", "ask for one at a time")
     if account is not None and not re.fullmatch(r"[0-9]{12}", account):
-        raise UsageError(f"--account {account}: an account has 12 digits", "`aws sts get-caller-identity` shows it")
+        raise UsageError(f"--account {account}: an account has 12 digits", "`lgbm-sm doctor --aws` shows it")
     loaded, console = load(ctx)
     config = loaded.config
     if trust:

@@ -26,7 +26,7 @@ CALLER = (
         id="credentials-refused",
         patterns=(r"InvalidClientTokenId", r"UnrecognizedClient", r"SignatureDoesNotMatch", r"InvalidAccessKeyId"),
         cause="AWS does not know the access key, or the secret does not belong to it.",
-        remedy="`aws configure` with a key that IAM lists, or set AWS_PROFILE; `lgbm-sm doctor --aws` says who calls",
+        remedy="`aws configure` with a key that IAM lists, or set AWS_PROFILE; `lgbm-sm doctor --aws` tries again",
         source="AWS General Reference, Common errors",
     ),
     Trouble(
@@ -106,8 +106,8 @@ RESOURCES = (
         id="quota",
         patterns=(r"ResourceLimitExceeded", r"account-level service limit"),
         cause="The account's quota for this instance type is used up; in a new account it is 0.",
-        remedy="`lgbm-sm doctor --aws` names the nearest type that is allowed, and the command that asks for more; "
-        "`lgbm-sm cleanup` frees what endpoints hold",
+        remedy="`lgbm-sm cleanup` frees what endpoints hold; with this instance type in config.yaml "
+        "`lgbm-sm doctor --aws` names the nearest type that is allowed, and the command that asks for more",
         source="aws/amazon-sagemaker-examples#307, #593",
     ),
     Trouble(

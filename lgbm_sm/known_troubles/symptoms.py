@@ -34,7 +34,7 @@ SYMPTOM_TROUBLES = (
         id="worker-died",
         patterns=(r"Worker died", r"Backend worker (process )?died", r"model process exited"),
         cause="The process that holds the model has ended; its own error stands in the lines before.",
-        remedy="`lgbm-sm logs` shows them",
+        remedy="look for it there; `lgbm-sm logs` shows more as long as the endpoint exists",
         source="aws/sagemaker-python-sdk#2284, #3315",
     ),
     Trouble(
@@ -42,8 +42,8 @@ SYMPTOM_TROUBLES = (
         patterns=(r"did not pass the ping health check",),
         cause="The container has not answered GET /ping on port 8080 with 200, within 2 seconds, in time: it has not "
         "come up, or cannot load the model.",
-        remedy="`lgbm-sm logs` shows why; try the image here (`lgbm-sm deploy` with endpoint.instance_type: local); "
-        "a start that only takes long gets more by endpoint.startup_timeout_seconds",
+        remedy="the end of its log shows why; try the image here (`lgbm-sm deploy` with endpoint.instance_type: "
+        "local); a start that only takes long gets more by endpoint.startup_timeout_seconds",
         source=f"aws/amazon-sagemaker-examples#210, #1072; aws/sagemaker-python-sdk#4115; {HOSTING_PAGE}",
     ),
     Trouble(

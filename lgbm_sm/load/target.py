@@ -77,7 +77,9 @@ def sagemaker_target(name: str, account: AwsAccount) -> Target:
     if endpoint is None:
         raise EndpointError(f"there is no endpoint {name} in {account.region}", "set aws.region, or check the name")
     if endpoint["EndpointStatus"] not in ("InService", "Updating"):
-        raise EndpointError(f"endpoint {name} is {endpoint['EndpointStatus']}", "see `lgbm-sm logs`")
+        raise EndpointError(
+            f"endpoint {name} is {endpoint['EndpointStatus']}", f"see its log group /aws/sagemaker/Endpoints/{name}"
+        )
     config = resources.find_config(endpoint["EndpointConfigName"]) or {"ProductionVariants": []}
     types = {str(variant.get("InstanceType", "serverless")) for variant in config["ProductionVariants"]}
     instances = sum(variant.get("CurrentInstanceCount", 0) for variant in endpoint.get("ProductionVariants", ()))

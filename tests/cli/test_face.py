@@ -106,7 +106,7 @@ def test_overrides_add_up_when_they_stand_before_and_after_the_command(lgbm_sm: 
         (["prepare-data", "--set", "data.file=missing.csv"], 4, "missing.csv"),
         (["deploy"], 7, "no completed training job"),
         (["predict"], 8, "no endpoint in service"),
-        (["logs"], 8, "no endpoint on record"),
+        (["logs"], 8, "run `lgbm-sm train`, then `lgbm-sm deploy`"),
     ],
 )
 def test_a_message_a_hint_and_the_right_code_are_given_when_a_command_fails(

@@ -284,3 +284,13 @@ def test_a_proxys_page_in_place_of_an_answer_is_one_error(
 ) -> None:
     client = account.session.client(service, endpoint_url=proxy_url)
     assert hint_of(getattr(client, method)) == "see whether a proxy answers for AWS, and that AWS_ENDPOINT_URL is right"
+
+
+def test_a_key_that_may_not_be_used_is_explained_by_the_setting_that_puts_it_into_the_policy(
+    aws_without_engine: Emulator, account: AwsAccount
+) -> None:
+    said = f"User: arn:aws:iam::{ACCOUNT}:user/a is not authorized to perform: kms:GenerateDataKey on resource: "
+    said += f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1 because no identity-based policy allows the action"
+    aws_without_engine.faults.fail("s3:PutObject", "AccessDenied", said, 403)
+    hint = hint_of(lambda: account.client("s3").put_object(Bucket="bucket", Key="a", Body=b""))
+    assert hint == "allow the identity kms:GenerateDataKey; `lgbm-sm policy` prints it if aws.kms_key names the key"

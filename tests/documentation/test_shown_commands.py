@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +47,21 @@ def test_every_command_and_setting_is_taken_when_a_page_shows_it(page: Path, tmp
 
 @pytest.mark.parametrize("page", WITH_README, ids=lambda page: page.name)
 def test_every_command_and_option_exists_when_a_page_names_it(page: Path) -> None:
+    require_known(named_calls(page))
+
+
+def test_every_command_and_option_exists_when_the_program_names_it_in_a_message() -> None:
+    sources = (path.read_text(encoding="utf-8") for path in (CHECKOUT / "lgbm_sm").rglob("*.py"))
+    texts = [node.value for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    named = [call for text in texts if isinstance(text, str) for call in re.findall(r"`lgbm-sm ([^`]+)`", text)]
+    assert len(named) > 100
+    require_known([call.split() for call in named])
+
+
+def require_known(calls: Iterable[list[str]]) -> None:
+    """Each begins with a command of the program, whose options are among its own."""
     program: Any = get_command(app)
-    for name, *rest in named_calls(page):
+    for name, *rest in calls:
         if name in ("COMMAND", "STEP") or name.startswith("-"):
             continue
         context = program.make_context("lgbm-sm", [name, "--help"], resilient_parsing=True)
