@@ -10,6 +10,28 @@ _ERRORS, _TOO_MANY_REQUESTS, _SERVER_ERROR = 300, 429, 500
 _PAGE = re.compile(rb"<(!doctype\s+)?html", re.IGNORECASE)
 _SHOWN_BYTES = 80
 
+# what is read of each answer: where it is missing, something else than AWS answers, or AWS has changed
+NEEDED_MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "BatchDeleteImage": ("failures",),
+    "BatchGetImage": ("images",),
+    "CreateRepository": ("repository",),
+    "DescribeEndpoint": ("CreationTime", "EndpointConfigName", "EndpointName", "EndpointStatus"),
+    "DescribeEndpointConfig": ("CreationTime", "EndpointConfigName", "ProductionVariants"),
+    "DescribeLogGroups": ("logGroups",),
+    "DescribeLogStreams": ("logStreams",),
+    "DescribeModel": ("CreationTime", "ModelName"),
+    "DescribeRepositories": ("repositories",),
+    "DescribeTrainingJob": ("CreationTime", "SecondaryStatus", "TrainingJobName", "TrainingJobStatus"),
+    "GetAuthorizationToken": ("authorizationData",),
+    "GetCallerIdentity": ("Account", "Arn"),
+    "GetLogEvents": ("events", "nextForwardToken"),
+    "GetResources": ("ResourceTagMappingList",),
+    "GetRole": ("Role",),
+    "ListAWSDefaultServiceQuotas": ("Quotas",),
+    "ListServiceQuotas": ("Quotas",),
+    "PutImage": ("image",),
+}
+
 
 def attach(session: Any, tell_retry: Callable[[str], None]) -> None:
     """To botocore's session, before it has made a client. `tell_retry` gets a line before each wait."""
@@ -21,6 +43,7 @@ def attach(session: Any, tell_retry: Callable[[str], None]) -> None:
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_timestamp)
     session.register("needs-retry", tell)
     session.register("before-parse", _refuse_foreign_answer)
+    session.register("after-call", _require_members)
 
 
 def _describe_retry(
@@ -77,3 +100,19 @@ def _refuse_foreign_answer(response_dict: Mapping[str, Any], operation_model: An
     if body and (not body.startswith(b"{") if is_json else _PAGE.match(body)):
         shown = body[:_SHOWN_BYTES].decode(errors="replace")
         raise ResponseParserError(f"the answer is not one of AWS: {shown}")
+
+
+def _require_members(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
+    """Refuse an answer without a member that is read of it.
+
+    Raises:
+        ResponseParserError: one is missing.
+    """
+    from botocore.parsers import ResponseParserError
+
+    # what a dry run answers itself has no headers, and no more than it needs
+    if http_response.status_code >= _ERRORS or not hasattr(http_response, "headers"):
+        return
+    missing = [name for name in NEEDED_MEMBERS.get(str(model.name), ()) if name not in parsed]
+    if missing:
+        raise ResponseParserError(f"the answer to {model.name} has no {', '.join(missing)}")

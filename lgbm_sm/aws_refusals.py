@@ -65,6 +65,11 @@ def known_remedy(text: str) -> str:
     return known[0].remedy if known else ""
 
 
+def denied_remedy(text: str) -> str:
+    """The hint for words of AWS that came by another program, such as Docker; empty if they name no denied action."""
+    return _permission_remedy("", text) if _DENIED.search(text) else ""
+
+
 def _permission_remedy(operation: str, text: str) -> str:
     denied = _DENIED.search(text)
     action = denied["action"] if denied else _S3_ACTIONS.get(operation, operation)

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from lgbm_sm.aws import AwsAccount, registry_login
+from lgbm_sm.aws_refusals import denied_remedy
 from lgbm_sm.aws_tags import MakeTags
 from lgbm_sm.backends.docker_engine import Engine, engine_errors
 from lgbm_sm.ecr_repository import EcrRepository, Manifest
@@ -196,7 +197,7 @@ def _follow(events: Iterable[Mapping[str, Any]], failure: str, reporter: Reporte
         elif "progressDetail" not in event and event.get("status"):
             reporter.trace(str(event["status"]))
     if said:
-        raise ImageError(f"{failure}: {said}", _AGAIN)
+        raise ImageError(f"{failure}: {said}", denied_remedy(said) or _AGAIN)
 
 
 def _get(repository: EcrRepository, version: str, digest: str = "") -> Manifest:

@@ -26,6 +26,7 @@ class TrainingJobStatus(StrEnum):
     COMPLETED = "Completed"
     FAILED = "Failed"
     STOPPED = "Stopped"
+    DELETING = "Deleting"
 
 
 class EndpointStatus(StrEnum):

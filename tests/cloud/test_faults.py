@@ -16,10 +16,13 @@ from tests.cloud.roles import make_role
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def test_the_whole_life_goes_on_when_every_third_call_is_throttled(project: Project) -> None:
+def test_the_whole_life_goes_on_when_every_third_call_is_throttled_and_quotas_cannot_be_read(project: Project) -> None:
     project.aws.faults.throttle_every = 3
-    project.lgbm_sm("train")
-    project.lgbm_sm("deploy")
+    project.aws.faults.fail("service-quotas:*", "InternalFailure", "no", 500, times=1000)
+    for command in ("train", "deploy"):
+        said = project.lgbm_sm(command).stderr
+        assert "warning: the quotas of instance types are not known: InternalFailure" in said
+        assert ": trying again (attempt 2 of 10)" in said
     assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
     project.lgbm_sm("status")
     project.lgbm_sm("cleanup", "--yes", *PUSHED)

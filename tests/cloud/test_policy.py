@@ -173,4 +173,5 @@ def test_a_push_says_which_permission_is_missing_when_a_statement_is_left_out(pr
     refused = lgbm_sm("push", exit_code=5)
     project.aws.permissions.reset()
     assert "is not authorized to perform: ecr:InitiateLayerUpload" in refused.stderr
+    assert "hint: allow the identity ecr:InitiateLayerUpload; `lgbm-sm policy` prints" in refused.stderr
     lgbm_sm("push")

@@ -10,12 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import botocore
+import botocore.session
 import pytest
 
 from lgbm_sm.aws import AwsAccount, aws_errors, connect, open_session
+from lgbm_sm.aws_events import NEEDED_MEMBERS
 from lgbm_sm.configuration.instance_types import InstancePurpose
 from lgbm_sm.diagnosis.quotas import WantedInstances, examine_quotas, require_quota
+from lgbm_sm.entries import TrainingJobStatus
 from lgbm_sm.errors import AwsError
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkedCommandLine, ForkServer
@@ -250,21 +252,21 @@ def test_no_more_pages_of_quotas_are_read_than_tell_enough(aws_without_engine: E
 
 
 class _Page(BaseHTTPRequestHandler):
-    """A proxy that wants a login: each request is answered with its page."""
+    """A proxy that asks for a login: each request is answered with its page."""
 
     protocol_version = "HTTP/1.1"
+    page = b"<html><body>Please log in</body></html>"
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.do_GET()
 
     def do_GET(self) -> None:
-        page = b"<html><body>Please log in</body></html>"
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(page)))
+        self.send_header("Content-Length", str(len(self.page)))
         self.end_headers()
-        self.wfile.write(page)
+        self.wfile.write(self.page)
 
     def log_message(self, *_: object) -> None:
         """Tests print nothing."""
@@ -278,10 +280,20 @@ def proxy_url() -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.mark.parametrize(("service", "method"), [("sts", "get_caller_identity"), ("ecr", "describe_repositories")])
+@pytest.mark.parametrize(
+    ("service", "method", "page"),
+    [
+        ("sts", "get_caller_identity", b"<html><body>Please log in</body></html>"),
+        ("sts", "get_caller_identity", b"Please log in"),
+        ("ecr", "describe_repositories", b"<!DOCTYPE html><html></html>"),
+        ("ecr", "describe_repositories", b'{"login": "/login"}'),
+        ("ecr", "describe_repositories", b""),
+    ],
+)
 def test_a_proxys_page_in_place_of_an_answer_is_one_error(
-    account: AwsAccount, proxy_url: str, service: str, method: str
+    account: AwsAccount, proxy_url: str, monkeypatch: pytest.MonkeyPatch, service: str, method: str, page: bytes
 ) -> None:
+    monkeypatch.setattr(_Page, "page", page)
     client = account.session.client(service, endpoint_url=proxy_url)
     assert hint_of(getattr(client, method)) == "see whether a proxy answers for AWS, and that AWS_ENDPOINT_URL is right"
 
@@ -294,3 +306,31 @@ def test_a_key_that_may_not_be_used_is_explained_by_the_setting_that_puts_it_int
     aws_without_engine.faults.fail("s3:PutObject", "AccessDenied", said, 403)
     hint = hint_of(lambda: account.client("s3").put_object(Bucket="bucket", Key="a", Body=b""))
     assert hint == "allow the identity kms:GenerateDataKey; `lgbm-sm policy` prints it if aws.kms_key names the key"
+
+
+def test_a_time_that_is_none_in_an_answer_is_one_error(aws_without_engine: Emulator, account: AwsAccount) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="bucket", Key="a", Body=b"")
+
+    def spoil(response_dict: dict[str, Any], **_: Any) -> None:
+        response_dict["headers"]["Last-Modified"] = "yesterday"
+
+    s3.meta.events.register_first("before-parse.s3.HeadObject", spoil)
+    hint = hint_of(lambda: s3.head_object(Bucket="bucket", Key="a"))
+    assert hint.startswith("see whether a proxy answers for AWS")
+    assert aws_without_engine.faults.operations()[-1] == "s3:HeadObject"
+
+
+def test_the_members_that_are_needed_are_members_of_awss_answers() -> None:
+    session = botocore.session.get_session()
+    services = ("ecr", "iam", "logs", "resourcegroupstaggingapi", "sagemaker", "service-quotas", "sts")
+    models = [session.get_service_model(service) for service in services]
+    for operation, members in NEEDED_MEMBERS.items():
+        [shape] = [one.operation_model(operation).output_shape for one in models if operation in one.operation_names]
+        assert set(members) <= set(shape.members), operation
+
+
+def test_every_state_of_a_job_at_aws_has_its_name_here() -> None:
+    shape = botocore.session.get_session().get_service_model("sagemaker").shape_for("TrainingJobStatus")
+    assert {status.value for status in TrainingJobStatus} == set(shape.enum)
