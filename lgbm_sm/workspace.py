@@ -135,7 +135,7 @@ def open_workspace(
     """
     config = loaded.config
     folder = loaded.folder.resolve()
-    record = open_record(folder, reporter, changes=changes and rehearsal is None, rehearsed=rehearsal is not None)
+    record = open_record(folder, reporter, changes=changes, rehearsed=rehearsal is not None)
     engine = Engine(environment)
     accounts = Accounts(reporter.step, rehearsal, reporter.detail)
     instance_types = {config.training.instance_type, config.endpoint.instance_type}

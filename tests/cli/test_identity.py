@@ -32,7 +32,7 @@ import os
 def output_fn(prediction, accept):
     return "".join(f"{value}\\n" for value in prediction), "text/csv"
 """
-CHANGES = ("prepare-data", "build", "push", "train", "deploy", "run", "cleanup --yes")
+CHANGES = ("prepare-data", "build", "push", "train", "deploy", "run", "cleanup --yes", "cleanup --dry-run")
 
 
 def items(lgbm_sm: CommandLine) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ from lgbm_sm.config import load_config
 
 TARGETS = {
     *("run", "prepare-data", "build", "verify", "push", "train", "deploy", "predict"),
-    *("status", "logs", "cleanup", "config", "doctor", "policy", "explain"),
+    *("status", "logs", "cleanup", "new-identity", "config", "doctor", "policy", "explain"),
 }
 
 
