@@ -56,6 +56,15 @@ def open_record(folder: Path, reporter: Reporter, *, changes: bool, rehearsed: b
     return record
 
 
+def copy_warning(folder: Path) -> str:
+    """What a command that needs no record says in a copy; empty elsewhere, and if the record cannot be read."""
+    with suppress(RecordError):
+        original = find_original(Record(folder / WORK_FOLDER).contents(), folder)
+        if original is not None:
+            return f"{folder} is a copy of {original}; `{NEW_IDENTITY}` makes it a project of its own"
+    return ""
+
+
 def find_original(contents: RecordContents, folder: Path) -> Path | None:
     """The folder of the project that the one in `folder` is a copy of; None if it is no copy.
 

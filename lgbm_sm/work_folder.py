@@ -8,7 +8,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +20,7 @@ JOBS, ENDPOINTS = "jobs", "endpoints"
 _FORMER_CONTENTS = frozenset(
     ("ml", "output", "training.log", "server.log", "model.tar.gz", "fetched.tar.gz", "ca-bundle.pem")
 )
+_ATTEMPTS = 3
 _BY_HAND = "look at it, and remove it yourself if it is not needed"
 
 
@@ -119,14 +120,14 @@ def require_removable(folder: Path, work_path: Path) -> None:
 
 
 def remove_folder(folder: Path, work_path: Path) -> None:
-    """Remove the folder of a job or an endpoint.
+    """Remove the folder of a job or an endpoint, its marker last: what a killed command leaves can be removed, too.
 
     Raises:
         WorkFolderError: it may not be removed; see `require_removable`.
         PermissionError: it holds something of another user's.
     """
     require_removable(folder, work_path)
-    remove_tree(folder)
+    _remove(folder, lambda name: not name.startswith(MARKER_PREFIX))
 
 
 def remove_root(root: Path, work_path: Path) -> None:
@@ -140,18 +141,44 @@ def remove_tree(folder: Path) -> None:
 
     Raises:
         WorkFolderError: `folder` itself is a symbolic link.
+        PermissionError: it holds something of another user's.
     """
     if folder.is_symlink():
         raise WorkFolderError(f"{folder} is not removed: it is a symbolic link to {folder.readlink()}", _BY_HAND)
-    if not folder.exists():
-        return
+    _remove(folder, lambda _: True)
+
+
+def _remove(folder: Path, is_first: Callable[[str], bool]) -> None:
+    """Remove what `is_first` takes, then the rest."""
+    for _ in range(_ATTEMPTS):
+        try:
+            _remove_once(folder, is_first)
+        except FileNotFoundError:  # gone, or another command is removing it
+            if not folder.exists():
+                return
+        except OSError as error:
+            # the system names a path as seen from the folder
+            path = folder / (error.filename if isinstance(error.filename, str) else "")
+            if error.errno == errno.EROFS:
+                raise WorkFolderError.of(OSError(error.errno, error.strerror, str(path)), folder) from error
+            raise type(error)(error.errno, error.strerror, str(path)) from error
+
+
+def _remove_once(folder: Path, is_first: Callable[[str], bool]) -> None:
     # by descriptors, so that a link put in a folder's place meanwhile is not followed either
-    for _, _, _, descriptor in os.fwalk(folder, follow_symlinks=False):
-        with suppress(PermissionError):  # another user's: rmtree names it
-            os.fchmod(descriptor, stat.S_IRWXU)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        if error.errno == errno.EROFS:
-            raise WorkFolderError.of(error, folder) from error
-        raise
+        with suppress(PermissionError):  # another user's: what cannot be removed then is named
+            os.fchmod(descriptor, stat.S_IRWXU)
+        names = sorted(os.listdir(descriptor), key=is_first, reverse=True)  # noqa: PTH208 - of a descriptor
+        for name in names:
+            if stat.S_ISDIR(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                for _, _, _, below in os.fwalk(name, dir_fd=descriptor, follow_symlinks=False):
+                    with suppress(PermissionError):
+                        os.fchmod(below, stat.S_IRWXU)
+                shutil.rmtree(name, dir_fd=descriptor)
+            else:
+                os.unlink(name, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+    folder.rmdir()

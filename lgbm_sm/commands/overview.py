@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lgbm_sm.commands.program import app, help_text, load, opened_workspace
+from lgbm_sm.commands.program import app, help_text, load, opened_workspace, warn_of_copy
 from lgbm_sm.errors import ExitCode
 from lgbm_sm.options import SharedOptionsCommand
 
@@ -71,4 +71,5 @@ def config(ctx: typer.Context) -> None:
     from lgbm_sm.config import effective
 
     loaded, console = load(ctx)
+    warn_of_copy(loaded, console)
     views.show_config(console, effective(loaded))

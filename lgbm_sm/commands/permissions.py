@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lgbm_sm.commands.program import app, help_text, load
+from lgbm_sm.commands.program import app, help_text, load, warn_of_copy
 from lgbm_sm.errors import ConfigError, UsageError
 from lgbm_sm.options import SharedOptionsCommand
 
@@ -41,6 +41,7 @@ def policy(
     if account is not None and not re.fullmatch(r"[0-9]{12}", account):
         raise UsageError(f"--account {account}: an account has 12 digits", "`lgbm-sm doctor --aws` shows it")
     loaded, console = load(ctx)
+    warn_of_copy(loaded, console)
     config = loaded.config
     if trust:
         console.json(TRUST_POLICY)

@@ -64,6 +64,14 @@ def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
     return loaded, console
 
 
+def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:
+    """Say in a copy of a project that it is one; for commands that need no workspace."""
+    from lgbm_sm.identity import copy_warning
+
+    if warning := copy_warning(loaded.folder.resolve()):
+        console.warn(warning)
+
+
 @contextmanager
 def opened_workspace(
     ctx: typer.Context, *, changes: bool, ask_aws: bool = False, finds_logs: bool = False, dry_run: bool = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lgbm_sm.commands.program import app, help_text
+from lgbm_sm.commands.program import app, help_text, warn_of_copy
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.options import SharedOptionsCommand
@@ -50,6 +50,8 @@ def doctor(
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
     loaded = _load(ctx)
     folder = Path.cwd() if isinstance(loaded, ConfigError) else loaded.folder
+    if not isinstance(loaded, ConfigError):
+        warn_of_copy(loaded, console)
     findings = []
     for finding in examine(
         loaded,

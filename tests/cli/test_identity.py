@@ -88,6 +88,8 @@ def test_a_copy_reads_what_the_original_has_and_says_so(original: CommandLine, c
     assert items(copy) == items(original)
     assert "serving" in copy("logs").stdout
     assert not (copy.folder / ".lgbm-sm/endpoints").exists()
+    for command in ("config", "doctor", "policy --trust"):
+        assert f"{copy.folder} is a copy of {original.folder}" in copy(*command.split()).stderr
 
 
 @pytest.mark.slow

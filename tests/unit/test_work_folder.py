@@ -1,6 +1,8 @@
 """What may be removed: direct children of our own work folder that have our marker. No link is followed."""
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,35 @@ def test_a_folder_without_a_marker_is_refused_by_name_unless_it_is_empty(work_pa
     (folder / "thesis.txt").unlink()
     remove_folder(folder, work_path)
     assert not folder.exists()
+
+
+def test_what_a_killed_removal_leaves_can_be_removed(work_path: Path) -> None:
+    folder = work_path / "jobs" / "ours"
+    for kill_at in range(1, 7):  # of six removals: three files, two folders and the marker
+        make_folder(folder, ID)
+        (folder / "ml/model").mkdir(parents=True)
+        for name in ("a.log", "ml/b", "z.log"):
+            (folder / name).write_text("")
+        if (pid := os.fork()) == 0:
+            kill_at_removal(kill_at)
+            remove_folder(folder, work_path)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+        remove_folder(folder, work_path)
+        assert not folder.exists()
+
+
+def kill_at_removal(number: int) -> None:
+    """From now on, in this process: SIGKILL before the removal of so many files and folders is done."""
+    removals: list[str] = []
+
+    def watch(event: str, _: tuple[object, ...]) -> None:
+        if event in ("os.remove", "os.rmdir"):
+            removals.append(event)
+            if len(removals) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
 
 
 @pytest.mark.parametrize("path", ["jobs", "", "jobs/ours/output", "other/ours", "jobs/../jobs/ours", "jobs/.."])
