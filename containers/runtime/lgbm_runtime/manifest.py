@@ -5,7 +5,6 @@ A training writes it, and each server checks it once, before it loads the model 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -83,6 +82,9 @@ def _problem(model_path: Path, name: str, digest: str) -> list[str]:
 
 
 def _digest_of(path: Path) -> str:
+    # it takes a few milliseconds of a server's start, and without a manifest nobody needs it
+    import hashlib
+
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
