@@ -90,15 +90,13 @@ class Endpoint(_PlacedEntry, frozen=True, kw_only=True, tag="endpoint"):
     """An endpoint: a server that answers `GET {url}/ping` and `POST {url}/invocations`, here; on SageMaker by its name.
 
     `folder` holds what it serves: of an endpoint that was updated, the last deployment's. `deployed_at` is when that
-    began, by AWS's clock; None on this machine, and of endpoints that earlier versions made. `adopted` is that of
-    something found in the account, which another work folder made.
+    began, by AWS's clock; None on this machine, and of endpoints that earlier versions made.
     """
 
     status: EndpointStatus = EndpointStatus.CREATING
     url: str = ""  # known once the server has a port
     training_job: str
     deployed_at: datetime | None = None
-    adopted: bool = False
 
     @property
     def root_path(self) -> Path:
@@ -127,7 +125,6 @@ class Upload(_AwsEntry, frozen=True, kw_only=True, tag="upload"):
 
     bucket: str
     prefix: str
-    adopted: bool = False
 
     def names_same(self, other: "Upload") -> bool:
         """Whether both are about the same objects."""
@@ -136,7 +133,6 @@ class Upload(_AwsEntry, frozen=True, kw_only=True, tag="upload"):
 
 class _EndpointPart(_AwsEntry, frozen=True, kw_only=True):
     endpoint: str
-    adopted: bool = False
 
 
 class EndpointConfig(_EndpointPart, frozen=True, kw_only=True, tag="endpoint_config"):

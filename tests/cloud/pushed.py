@@ -78,7 +78,7 @@ def project(pushed: Project) -> Iterator[Project]:
     yield pushed
     aws.faults.reset()
     aws.quotas.reset()
-    pushed.lgbm_sm("cleanup", "--yes", *PUSHED)
+    pushed.lgbm_sm("cleanup", "--yes", "--adopted", *PUSHED)
     assert billed(aws) == []
 
 

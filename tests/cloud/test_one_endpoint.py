@@ -32,7 +32,7 @@ def clone(project: Project, tmp_path: Path) -> Iterator[ForkedCommandLine]:
     yield ForkedCommandLine(folder, dict(original.environment), original.timeout_seconds, server=original.server)
     aws = project.aws
     aws.faults.reset()
-    original("cleanup", "--yes", *PUSHED)
+    original("cleanup", "--yes", "--adopted", *PUSHED)
 
 
 def made(project: Project) -> list[list[str]]:
@@ -197,5 +197,5 @@ def test_an_endpoint_of_an_earlier_version_answers_until_the_next_deployment_whi
         if one.call.body and "Invoke" in one.call.operation
     ]
     assert invoked[-1] == name_of(clone)
-    clone("cleanup", "--yes", *PUSHED)
+    clone("cleanup", "--yes", "--adopted", *PUSHED)
     assert made(project) == [[], [], [], []]
