@@ -125,11 +125,16 @@ def test_a_failed_endpoint_is_created_again_and_a_deleting_one_is_waited_for(pro
     assert f"endpoint {name_of(project.lgbm_sm)} is Failed: deleted, to be created again" in project.deploy()
     assert [len(kind) for kind in made(project)] == [1, 1, 1, 1]
 
-    def delete() -> None:
+    def delete() -> bool:
+        """Just before the deployment looks at the endpoint that it would update."""
+        if "sagemaker:CreateEndpointConfig" not in aws.faults.operations():
+            return False
         aws.client("sagemaker").delete_endpoint(EndpointName=name_of(project.lgbm_sm))
+        return True
 
+    aws.faults.calls.clear()
     aws.times.phase = 2  # how long a deletion takes, at least
-    aws.faults.observers.append(when("sagemaker:CreateEndpointConfig", Moment.AFTER, delete))
+    aws.faults.observers.append(when("sagemaker:DescribeEndpoint", Moment.BEFORE, delete))
     assert "is Deleting: waiting until that ends" in project.deploy()
     assert [len(kind) for kind in made(project)] == [1, 1, 1, 1]
     assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
