@@ -59,9 +59,7 @@ class Claim:
             if status in CHANGING and not self.is_rehearsal:
                 if status != said:
                     said = status
-                    self.reporter.detail(
-                        f"endpoint {self.name} is {status} by another command: waiting until that ends"
-                    )
+                    self.reporter.detail(f"endpoint {self.name} is {status}: waiting until that ends")
             elif status == EndpointStatus.FAILED:
                 self._delete_failed(found)
             else:
