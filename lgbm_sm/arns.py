@@ -21,7 +21,7 @@ def arn_of(entry: RecordedEntry) -> str:
     if entry.place is not Place.AWS or isinstance(entry, Image):
         return entry.name
     if isinstance(entry, Upload):
-        return f"arn:{partition_of(entry.region)}:s3:::{entry.bucket}/{entry.prefix}/"
+        return f"arn:{partition_of(entry.region)}:s3:::{entry.name.removeprefix('s3://')}"
     service, resource = _resource(entry)
     return f"arn:{partition_of(entry.region)}:{service}:{entry.region}:{entry.account}:{resource}"
 
