@@ -49,7 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     part = config.getoption("--soak")
     if part:
-        config.pluginmanager.register(resumed(part, config.getoption("--soak-seed")), "soak_progress")
+        progress = resumed(part, config.getoption("--soak-seed"), is_worker=hasattr(config, "workerinput"))
+        config.pluginmanager.register(progress, "soak_progress")
 
 
 @pytest.fixture(scope="session")

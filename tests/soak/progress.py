@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 _SOURCES = ("lgbm_sm", "containers", "tests")
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in sets
 class SoakProgress:
     """The plugin of one run: tests that passed in an earlier run with this seed and code are not run again.
 
@@ -33,6 +33,8 @@ class SoakProgress:
     seed: int
     path: Path
     code: str
+    # a process of pytest-xdist's only takes the tests that are left: what they give is told to the one that started it
+    is_worker: bool = False
     passed: dict[str, dict[str, float]] = field(default_factory=dict)
     earlier: int = 0
     earlier_seconds: float = 0
@@ -46,7 +48,9 @@ class SoakProgress:
         items[:] = [item for item in items if self.part in parts_of(item) and _id(item.nodeid) not in self.passed]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Called where the run is controlled, whichever process ran the test."""
+        """Keep what passed, whichever process ran it."""
+        if self.is_worker:
+            return
         name = _id(report.nodeid)
         if report.failed:
             self.failed[name] = None
@@ -102,9 +106,9 @@ def parts_of(item: pytest.Item) -> set[str]:
     return {str(mark.args[0]) for mark in item.iter_markers("soak")}
 
 
-def resumed(part: str, seed: int, folder: Path = ROOT / "build" / "soak") -> SoakProgress:
+def resumed(part: str, seed: int, folder: Path = ROOT / "build" / "soak", *, is_worker: bool = False) -> SoakProgress:
     """The progress of a part with this seed, from where an earlier run of the same code has left it."""
-    progress = SoakProgress(part, seed, folder / f"{part}-{seed}.json", code_digest())
+    progress = SoakProgress(part, seed, folder / f"{part}-{seed}.json", code_digest(), is_worker)
     if progress.path.exists():
         content: dict[str, Any] = json.loads(progress.path.read_text())
         if content["code"] == progress.code:
