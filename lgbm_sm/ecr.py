@@ -86,7 +86,7 @@ def push(
         repository=name,
     )
     held = find_pushed(repository, tag, record)
-    unchanged = held is not None and _is(held, image_id)
+    unchanged = held is not None and is_of_engine(held, image_id, repository, version, platform)
     if destination.rehearsal and not unchanged:
         destination.rehearsal.note("docker", "push", image=tag, to=entry.name)
         return PushResult(entry.name, entry.name, "", "", platform, unchanged=False, seconds=0)
@@ -101,7 +101,7 @@ def push(
         reporter.detail(f"{arrived.media_type} is what SageMaker refuses: the same blobs get a manifest that it takes")
         arrived = as_hosting_takes_it(repository, arrived, version, platform)
         digests = (*digests, arrived.digest)
-    if not _is(arrived, image_id):
+    if not unchanged and image_id not in (*digests, config_digest(arrived.text)):
         raise ImageError(f"{entry.name} is not the image that was sent: another push has taken the tag", _AGAIN)
     if not unchanged:
         record.update(structs.replace(entry, digests=digests))
@@ -214,13 +214,28 @@ def as_hosting_takes_it(repository: EcrRepository, arrived: Manifest, version: s
         ImageError: it cannot be said in those words, or is for another platform.
         AwsError: AWS refuses a call, or does not answer.
     """
-    single = arrived
-    if arrived.media_type in (OCI_INDEX, DOCKER_LIST):
-        single = _get(repository, version, digest_for_platform(arrived.text, platform))
+    single = _single(repository, arrived, version, platform)
     text = single.text if single.media_type == DOCKER_MANIFEST else docker_manifest(single.text)
     return _get(repository, version, repository.put_manifest(text, DOCKER_MANIFEST, version))
 
 
-def _is(manifest: Manifest, image_id: str) -> bool:
-    """Whether the manifest is of the engine's image: its id is the digest of the configuration."""
-    return config_digest(manifest.text) == image_id
+def is_of_engine(held: Manifest, image_id: str, repository: EcrRepository, version: str, platform: str) -> bool:
+    """Whether a manifest in the repository, of a single image, is of the engine's image with this id.
+
+    The id is the digest of the configuration, or with the containerd image store (the default from Docker 29 on) the
+    digest of the manifest or index that the engine sends. After an earlier push the repository has that one too, beside
+    the manifest that hosting takes, with the same configuration.
+    """
+    if image_id in (held.digest, config_digest(held.text)):
+        return True
+    sent = repository.find_manifest(digest=image_id)
+    if sent is None:
+        return False
+    return config_digest(_single(repository, sent, version, platform).text) == config_digest(held.text)
+
+
+def _single(repository: EcrRepository, manifest: Manifest, version: str, platform: str) -> Manifest:
+    """The manifest itself, or the platform's in an index."""
+    if manifest.media_type not in (OCI_INDEX, DOCKER_LIST):
+        return manifest
+    return _get(repository, version, digest_for_platform(manifest.text, platform))
