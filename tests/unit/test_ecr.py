@@ -1,0 +1,138 @@
+"""`push` with what engines say of one and the same image: the id is the configuration's digest, or the manifest's.
+
+The image's attributes and its manifest are recorded from Docker 26.1.5 with `{"features": {"containerd-snapshotter":
+true}}`, as a fresh Docker 29 has it; the classic image store calls the same image by its configuration.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lgbm_sm.aws import AwsAccount
+from lgbm_sm.backends.docker_engine import Engine
+from lgbm_sm.console import Console, OutputFormat
+from lgbm_sm.ecr import Destination, PushResult, push
+from lgbm_sm.errors import ImageError
+from lgbm_sm.image_manifest import DOCKER_MANIFEST, OCI_MANIFEST, config_digest
+from lgbm_sm.record import Record
+
+RECORDED = json.loads(Path(__file__).with_name("containerd_image.json").read_text())
+MANIFEST: str = RECORDED["manifest"]
+NAME, VERSION = "project", "1"
+URI = f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/{NAME}"
+
+
+def digest_of(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+class Ecr:
+    """A repository in memory, with the operations that `push` asks for. It is also the session, which makes clients."""
+
+    def __init__(self) -> None:
+        self.manifests: dict[str, tuple[str, str]] = {}
+        self.tags: dict[str, str] = {}
+
+    def client(self, service: str, *, region_name: str) -> Ecr:
+        assert (service, region_name) == ("ecr", "eu-west-1")
+        return self
+
+    def describe_repositories(self, **_: Any) -> dict[str, Any]:
+        return {"repositories": [{"repositoryUri": URI}]}
+
+    def get_authorization_token(self, **_: Any) -> dict[str, Any]:
+        return {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:secret").decode()}]}
+
+    def batch_get_image(self, *, imageIds: list[dict[str, str]], **_: Any) -> dict[str, Any]:  # noqa: N803 - ECR's own
+        [asked] = imageIds
+        digest = self.tags.get(asked.get("imageTag", ""), asked.get("imageDigest", ""))
+        if digest not in self.manifests:
+            return {"images": []}
+        text, kind = self.manifests[digest]
+        return {"images": [{"imageId": {"imageDigest": digest}, "imageManifest": text, "imageManifestMediaType": kind}]}
+
+    def put_image(self, *, imageManifest: str, imageManifestMediaType: str, imageTag: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        digest = digest_of(imageManifest)
+        self.manifests[digest] = (imageManifest, imageManifestMediaType)
+        self.tags[imageTag] = digest
+        return {"image": {"imageId": {"imageDigest": digest}}}
+
+
+class RecordedEngine(Engine):
+    """Holds one image, and sends its manifest to a registry as it is."""
+
+    def __init__(self, ecr: Ecr, attributes: Mapping[str, Any], manifest: str, media_type: str) -> None:
+        super().__init__({})
+        self.sent = 0
+
+        def send(*_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+            self.sent += 1
+            ecr.put_image(imageManifest=manifest, imageManifestMediaType=media_type, imageTag=VERSION)
+            yield {"status": "Pushed", "id": "933b92ffce1f"}
+
+        def nothing(*_: Any, **__: Any) -> None: ...
+
+        images = SimpleNamespace(get=lambda _tag: SimpleNamespace(attrs=attributes))
+        api = SimpleNamespace(tag=nothing, push=send, remove_image=nothing)
+        vars(self)["client"] = SimpleNamespace(images=images, api=api)
+
+
+def pushed(ecr: Ecr, engine: RecordedEngine, folder: Path) -> PushResult:
+    destination = Destination(
+        AwsAccount("123456789012", "eu-west-1", ecr), NAME, immutable_tags=False, tags=dict[str, str]
+    )
+    console = Console(output=OutputFormat.TEXT, verbose=False, environment={})
+    return push(
+        f"{NAME}:{VERSION}",
+        destination,
+        record=Record(folder),
+        engine=engine,
+        reporter=console,
+        now=datetime(2026, 11, 1, tzinfo=UTC),
+    )
+
+
+def engine_of(store: str, ecr: Ecr) -> RecordedEngine:
+    attributes = RECORDED["inspect"]
+    if store == "containerd":
+        assert attributes["Id"] == digest_of(MANIFEST)
+        return RecordedEngine(ecr, attributes, MANIFEST, OCI_MANIFEST)
+    of_classic_store = {**attributes, "Id": config_digest(MANIFEST)}
+    docker = MANIFEST.replace("oci.image.manifest.v1", "docker.distribution.manifest.v2")
+    docker = docker.replace("oci.image.config.v1", "docker.container.image.v1")
+    docker = docker.replace("oci.image.layer.v1.tar+gzip", "docker.image.rootfs.diff.tar.gzip")
+    return RecordedEngine(ecr, of_classic_store, docker, DOCKER_MANIFEST)
+
+
+@pytest.mark.parametrize("store", ["containerd", "classic"])
+def test_an_image_is_pushed_once_and_as_hosting_takes_it_whichever_store_the_engine_has(
+    store: str, tmp_path: Path
+) -> None:
+    ecr = Ecr()
+    engine = engine_of(store, ecr)
+    first = pushed(ecr, engine, tmp_path)
+    assert (first.media_type, first.unchanged, first.platform) == (DOCKER_MANIFEST, False, "linux/amd64")
+    text, kind = ecr.manifests[ecr.tags[VERSION]]
+    assert first.digest == digest_of(text)
+    assert kind == json.loads(text)["mediaType"] == DOCKER_MANIFEST
+    assert config_digest(text) == config_digest(MANIFEST)
+    # also from another machine, whose record knows nothing of it
+    again = pushed(ecr, engine, tmp_path / "elsewhere")
+    assert (again.digest, again.unchanged, engine.sent) == (first.digest, True, 1)
+
+
+def test_another_image_under_the_tag_is_not_taken_for_the_one_that_was_sent(tmp_path: Path) -> None:
+    ecr = Ecr()
+    theirs = MANIFEST.replace(config_digest(MANIFEST), f"sha256:{'0' * 64}")
+    engine = RecordedEngine(ecr, RECORDED["inspect"], theirs, OCI_MANIFEST)
+    with pytest.raises(ImageError, match="is not the image that was sent: another push has taken the tag"):
+        pushed(ecr, engine, tmp_path)
