@@ -1,6 +1,7 @@
 """What holds for the whole suite: the same tests with the same results on every machine."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,10 @@ _OURS = ("LGBM_SM_TEST_DOCKER", "LGBM_SM_TEST_EXECUTION_ROLE", "LGBM_SM_DEBIAN_M
 for _name in list(os.environ):
     if (_name.startswith(("LGBM_SM_", "SAGEMAKER_")) and _name not in _OURS) or _name in _FOREIGN:
         del os.environ[_name]
+
+# a shell's background job (`nohup make test &`) ignores SIGINT, and so would every command that is interrupted here
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # an image that the engine happens to hold would change what `auto` takes; tests of containers ask for them
 os.environ["LGBM_SM_LOCAL__BACKEND"] = "process"
@@ -74,9 +79,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_turn)
 
 
-def _turn(item: pytest.Item) -> int:
+# Groups of more than three minutes, the longest first (`--durations` in a run on two cores): one that is begun late is
+# waited for alone.
+_LONGEST = (
+    "script_mode",
+    "cloud test_killed_in_the_cloud",
+    "cloud test_lifecycle",
+    "cloud test_emulator_pattern_a",
+    "docker_backend",
+    "inference_toolkit",
+    "cloud test_policy",
+    "set-up",
+)
+
+
+def _turn(item: pytest.Item) -> tuple[int, int]:
     """Where several processes share the tests: images are built while what needs none is run, single tests come last."""
     groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
     if groups == ["images"]:
-        return 0
-    return 1 + 2 * bool(item.get_closest_marker("docker")) + (not groups)
+        return 0, 0
+    rank = min((_LONGEST.index(group) for group in groups if group in _LONGEST), default=len(_LONGEST))
+    return 1 + 2 * bool(item.get_closest_marker("docker")) + (not groups), rank

@@ -1,12 +1,14 @@
-"""Two thousand requests that nobody should send: none breaks a worker, and each is followed by a right answer."""
+"""Requests that nobody should send: none breaks a worker, and each is followed by a right answer."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import seed as drawn_from
 from hypothesis import strategies as st
 
 from tests.contract.answers import assert_still_right
@@ -84,30 +86,27 @@ ATTRIBUTE_TEXTS = HEADER_TEXT | st.sampled_from(
 )
 
 
-@pytest.mark.slow
-@settings(
-    max_examples=2000,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+QUIET: dict[str, Any] = {
+    "deadline": None,
+    "database": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}
+HEADERS = st.fixed_dictionaries(
+    {
+        "Content-Type": st.none() | CONTENT_TYPES,
+        "Accept": st.none() | ACCEPTS,
+        ATTRIBUTES: st.none() | ATTRIBUTE_TEXTS,
+    }
 )
-@given(
-    name=st.sampled_from([REGRESSION, BINARY]),
-    body=BODIES,
-    content_type=st.none() | CONTENT_TYPES,
-    accept=st.none() | ACCEPTS,
-    attributes=st.none() | ATTRIBUTE_TEXTS,
-)
-def test_hostile_request_is_no_server_error_and_leaves_the_workers_alone(
+
+
+def ask_and_look(
     name: str,
     body: bytes,
-    content_type: str | None,
-    accept: str | None,
-    attributes: str | None,
+    headers: Mapping[str, str | None],
     endpoints: Mapping[str, Endpoint],
     models: Mapping[str, Model],
 ) -> None:
-    headers = {"Content-Type": content_type, "Accept": accept, ATTRIBUTES: attributes}
     given_headers = {key: value for key, value in headers.items() if value is not None}
     reply = endpoints[name].ask("POST", "/invocations", body, given_headers)
     assert reply.status in (200, 400, 406, 415)
@@ -116,3 +115,30 @@ def test_hostile_request_is_no_server_error_and_leaves_the_workers_alone(
         assert json.loads(reply.body)["error"]["status"] == reply.status
     assert endpoints[name].workers_are_the_same()
     assert_still_right(endpoints[REGRESSION], models[REGRESSION])
+
+
+@pytest.mark.slow
+@settings(max_examples=300, **QUIET)
+@given(name=st.sampled_from([REGRESSION, BINARY]), body=BODIES, headers=HEADERS)
+def test_hostile_request_is_no_server_error_and_leaves_the_workers_alone(
+    name: str,
+    body: bytes,
+    headers: Mapping[str, str | None],
+    endpoints: Mapping[str, Endpoint],
+    models: Mapping[str, Model],
+) -> None:
+    ask_and_look(name, body, headers, endpoints, models)
+
+
+@pytest.mark.soak("serving")
+@pytest.mark.timeout(1200)
+def test_hostile_requests_by_the_thousand_are_no_server_errors(
+    seed: int, endpoints: Mapping[str, Endpoint], models: Mapping[str, Model]
+) -> None:
+    @drawn_from(seed)
+    @settings(max_examples=3000, derandomize=False, **QUIET)
+    @given(name=st.sampled_from([REGRESSION, BINARY]), body=BODIES, headers=HEADERS)
+    def check(name: str, body: bytes, headers: Mapping[str, str | None]) -> None:
+        ask_and_look(name, body, headers, endpoints, models)
+
+    check()

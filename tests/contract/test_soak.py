@@ -12,7 +12,7 @@ from tests.contract.serving import start_server
 from tests.contract.soak import soak
 
 
-@pytest.mark.slow
+@pytest.mark.soak("serving")
 def test_memory_stays_flat_and_no_request_fails_under_full_load(
     models: Mapping[str, Model], roots: Mapping[str, Path]
 ) -> None:
