@@ -2,15 +2,13 @@
 
 import re
 
-from lgbm_sm.troubles import find_troubles
-
 # AWS's words: IAM user guide, "Troubleshoot access denied error messages"
 _DENIED = re.compile(r"not authorized to perform: (?P<action>[a-z0-9-]+:[A-Za-z]+)")
 _EXPLICIT = re.compile(r"with an explicit deny(?: in (?P<policy>an? [A-Za-z -]+?(?: policy| boundary)))?")
 _BOUND = re.compile(r"because no (?P<policy>service control policy|permissions boundary|session policy|VPC \S+ policy)")
 # S3's answers often do not name an action, and that of an operation may have another name: Service Authorization
 # Reference, Amazon S3; API reference, "Required permissions" of each operation
-_S3_ACTIONS = {
+S3_ACTIONS = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "CompleteMultipartUpload": "s3:PutObject",
     "CreateBucket": "s3:CreateBucket",
@@ -56,11 +54,15 @@ def is_throttling(code: str) -> bool:
 
 def is_about_clock(text: str) -> bool:
     """Whether AWS has refused what was signed with the time of this machine."""
+    from lgbm_sm.troubles import find_troubles
+
     return any(trouble.id == "clock-wrong" for trouble in find_troubles(text))
 
 
 def known_remedy(text: str) -> str:
     """What fixes a known failure; empty if it is not known."""
+    from lgbm_sm.troubles import find_troubles
+
     known = find_troubles(text)
     return known[0].remedy if known else ""
 
@@ -72,7 +74,7 @@ def denied_remedy(text: str) -> str:
 
 def _permission_remedy(operation: str, text: str) -> str:
     denied = _DENIED.search(text)
-    action = denied["action"] if denied else _S3_ACTIONS.get(operation, operation)
+    action = denied["action"] if denied else S3_ACTIONS.get(operation, operation)
     if explicit := _EXPLICIT.search(text):
         policy = explicit["policy"] or "a policy"
         return f"{policy} denies {action} explicitly, and an allow elsewhere does not help: ask its owner to change it"

