@@ -321,6 +321,48 @@ def test_a_moved_project_finds_its_container_and_a_new_one_in_its_old_place_does
         trained.folder = old
 
 
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_container_of_43dd234_is_found_and_removed_after_its_record_was_migrated(
+    engine: docker.DockerClient, byoc_image: str, lgbm_sm: CommandLine, is_moved: bool
+) -> None:
+    name, project = "houses-2026-11-01-10-00-00-000", lgbm_sm.environment["LGBM_SM_PROJECT__NAME"]
+    old = lgbm_sm.folder
+    folder = old / ".lgbm-sm/endpoints" / name
+    (folder / "ml/model").mkdir(parents=True)
+    entry = {
+        "kind": "endpoint",
+        "name": name,
+        "project": project,
+        "place": "docker",
+        "training_job": "houses",
+        "created_at": "2026-11-01T10:00:00Z",
+        "folder": str(folder),
+        "status": "InService",
+        "url": "",
+    }
+    record = {"format_version": 1, "entries": [entry]}
+    (old / ".lgbm-sm/record.json").write_text(json.dumps(record))
+    container = engine.containers.run(
+        byoc_image,
+        ["60"],
+        entrypoint="sleep",
+        detach=True,
+        labels={
+            "lgbm-sm.project": project,
+            "lgbm-sm.kind": "endpoint",
+            "lgbm-sm.name": name,
+            "lgbm-sm.folder": str(old / ".lgbm-sm"),
+        },
+    )
+    if is_moved:
+        lgbm_sm.folder = old.with_name("moved")
+        old.rename(lgbm_sm.folder)
+    assert [item["state"] for item in items(lgbm_sm, "endpoint")] == ["InService"]
+    assert json.loads((lgbm_sm.folder / ".lgbm-sm/record.json").read_text())["format_version"] == 2
+    assert lgbm_sm("cleanup", "--yes").stdout == "nothing left\n"
+    assert container.id not in [other.id for other in engine.containers.list(all=True)]
+
+
 def test_status_and_cleanup_go_on_when_the_engine_does_not_answer(trained: CommandLine) -> None:
     trained("deploy")
     trained.environment["DOCKER_HOST"] = "unix:///no/such/engine.sock"
