@@ -342,7 +342,7 @@ def test_a_container_of_43dd234_is_found_and_removed_after_its_record_was_migrat
     }
     record = {"format_version": 1, "entries": [entry]}
     (old / ".lgbm-sm/record.json").write_text(json.dumps(record))
-    container = engine.containers.run(
+    engine.containers.run(
         byoc_image,
         ["60"],
         entrypoint="sleep",
@@ -360,7 +360,7 @@ def test_a_container_of_43dd234_is_found_and_removed_after_its_record_was_migrat
     assert [item["state"] for item in items(lgbm_sm, "endpoint")] == ["InService"]
     assert json.loads((lgbm_sm.folder / ".lgbm-sm/record.json").read_text())["format_version"] == 2
     assert lgbm_sm("cleanup", "--yes").stdout == "nothing left\n"
-    assert container.id not in [other.id for other in engine.containers.list(all=True)]
+    assert ours(engine, lgbm_sm) == []
 
 
 def test_status_and_cleanup_go_on_when_the_engine_does_not_answer(trained: CommandLine) -> None:
