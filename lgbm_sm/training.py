@@ -217,7 +217,7 @@ def _not_completed(
 def _end(job: TrainingJob, record: Record, status: TrainingJobStatus, failure_reason: str = "") -> None:
     record.remove_root(job)
     digest = ""
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # a job that failed has none
         digest = digest_of(job.model_artifact_path)
     record.update(structs.replace(job, status=status, failure_reason=failure_reason, model_sha256=digest))
 
@@ -232,7 +232,9 @@ def read_metadata(model_artifact_path: Path) -> dict[str, Any]:
         content = read_artifact(model_artifact_path).texts.get(METADATA_FILE)
         if content is None:
             raise ArchiveError(f"holds no {METADATA_FILE}: it is not a model artifact of this program")
-        metadata: dict[str, Any] = json.loads(content)
+        metadata: Any = json.loads(content)
+        if not isinstance(metadata, dict) or not {"metrics", "best_iteration"} <= set(metadata):
+            raise ArchiveError(f"holds a {METADATA_FILE} without metrics: it is not a model artifact of this program")
         return metadata
     except ArchiveError as error:
         raise TrainingError(f"{model_artifact_path} {error}", "run `lgbm-sm train` again") from error

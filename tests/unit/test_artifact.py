@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import random
 import tarfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,14 @@ from lgbm_runtime.manifest import check_model
 from lgbm_runtime.predictor import Predictor
 from lgbm_sm.archive import ArchiveError
 from lgbm_sm.artifact import ManifestError, read_artifact
+from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.opt_ml import lay_out_serving, pack
+from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.console import Console, OutputFormat
+from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import TrainingError
-from lgbm_sm.training import read_metadata
+from lgbm_sm.record import Record
+from lgbm_sm.training import Following, read_metadata, train
 from lgbm_sm.work_folder import remove_tree
 from tests.runtime.training_jobs import regression_job
 
@@ -137,6 +144,8 @@ def test_a_member_that_is_not_what_the_manifest_names_is_refused_unless_it_is_as
     [
         ({MODEL: b"tree"}, "model.tar.gz holds no metadata.json"),
         ({"metadata.json": b"{"}, "model.tar.gz holds a broken metadata.json"),
+        ({"metadata.json": b"[]"}, "model.tar.gz holds a metadata.json without metrics"),
+        ({"metadata.json": b'{"metrics": {}}'}, "model.tar.gz holds a metadata.json without metrics"),
         ({"metadata.json": b"[" * 100_000}, "model.tar.gz holds a broken metadata.json"),
         ({"metadata.json": b"{}", MANIFEST: manifest(**{"metadata.json": ""})}, "holds a changed 'metadata.json'"),
     ],
@@ -148,3 +157,27 @@ def test_metadata_are_read_of_a_whole_archive_alone(files: dict[str, bytes], say
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(TrainingError, match="is damaged"):
         read_metadata(path)
+
+
+PROGRAM_OF_ANOTHER = """
+import sys
+from pathlib import Path
+Path(sys.argv[3], "model", "model.bin").write_text("theirs")
+"""
+
+
+def test_a_job_is_failed_when_its_artifact_is_not_one_of_this_program(tmp_path: Path) -> None:
+    program = tmp_path / "runtime" / "lgbm_runtime"
+    program.mkdir(parents=True)
+    (program / "__main__.py").write_text(PROGRAM_OF_ANOTHER)
+    record = Record(tmp_path / ".lgbm-sm")
+    job = TrainingJob(
+        name="job", project="demo", place=Place.PROCESS, created_at=datetime.now(UTC), folder=record.jobs_path / "job"
+    )
+    backend = ProcessBackend(tmp_path / "runtime", os.environ)
+    following = Following(record, backend, Console(output=OutputFormat.TEXT, verbose=False, environment={}))
+    with pytest.raises(TrainingError, match=r"holds no metadata\.json: it is not a model artifact of this program"):
+        train(job, TrainingInputs({}, {}), "", following)
+    [ended] = record.training_jobs()
+    assert ended.status is TrainingJobStatus.FAILED
+    assert "holds no metadata.json" in ended.failure_reason
