@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -158,6 +159,15 @@ def test_ping_is_500_and_the_log_says_why_when_the_model_cannot_be_served(
     assert endpoint.ask("POST", "/invocations", LINE).status == 500
     assert endpoint.ask("GET", "/ping").status == 500
     assert not container.has_ended()
+
+
+def test_ping_is_500_when_a_file_is_not_what_the_manifest_names(start: StandInStarter, tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "model", OLD)
+    manifest = {"format_version": 1, "members": {"metadata.json": "0" * 64}}
+    (folder / "lgbm-sm-manifest.json").write_text(json.dumps(manifest))
+    container = start(OLD, folder)
+    container.wait_for_ping(container.unready_endpoint(), 500)
+    container.wait_for_log("error: /opt/ml/model/metadata.json was changed: ")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
