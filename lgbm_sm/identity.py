@@ -47,12 +47,19 @@ def open_record(folder: Path, reporter: Reporter, *, changes: bool, rehearsed: b
     is_moved = contents.folder is not None and not is_same_folder(contents.folder, folder)
     if is_moved:
         _require_moved(contents, record)
+    # a folder that was renamed keeps its inode; one that was copied, restored, or fetched from another machine does not
+    adopts = is_moved and contents.inode not in (0, record.inode)
     if is_moved or contents.format_version == 1:
         # cleanup works on a full disk, and what only reads on one that is read-only
         with suppress(WorkFolderError, TimedOutError):
-            record.settle()
+            record.settle(adopts=adopts)
     if is_moved:
         reporter.detail(f"this project was moved here from {contents.folder}")
+    if adopts and any(entry.place is Place.AWS for entry in contents.entries):
+        reporter.detail(
+            "its files were copied, not renamed, and the original may be in use elsewhere: what it has at AWS is "
+            "adopted, and `lgbm-sm cleanup` asks about it separately"
+        )
     return record
 
 
@@ -76,8 +83,10 @@ def find_original(contents: RecordContents, folder: Path) -> Path | None:
     marks: Collection[str] = [contents.project_id] if contents.project_id else _names(contents)
     try:
         text = (other / WORK_FOLDER / "record.json").read_text(encoding="utf-8", errors="replace")
-    except OSError:  # gone, or on another machine
+    except (FileNotFoundError, NotADirectoryError):  # gone, or on another machine
         return None
+    except OSError:  # another user's, for instance: as long as nobody can tell, nothing of it is changed
+        return other
     return other if any(f'"{mark}"' in text for mark in marks) else None
 
 

@@ -106,7 +106,7 @@ class OutputFile(AbstractContextManager["OutputFile"]):
             with suppress(OSError):  # not every file system has files without a name
                 descriptor = os.open(self._target.parent, os.O_TMPFILE | os.O_WRONLY, mode)
         if descriptor is None:
-            self._temporary = self._new_name()
+            self._temporary = self._target.with_name(f".lgbm-sm-{secrets.token_hex(8)}.tmp")
             descriptor = os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
         if replaced:
             with suppress(PermissionError):  # only root gives files to others
@@ -123,16 +123,15 @@ class OutputFile(AbstractContextManager["OutputFile"]):
         folder = os.open(self._target.parent, os.O_RDONLY)
         try:
             if self._temporary is None:
-                self._temporary = self._new_name()
+                # one name for each target: what was killed at this point is removed by the next command
+                self._temporary = self._target.with_name(f".{self._target.name}.lgbm-sm.tmp")
+                self._temporary.unlink(missing_ok=True)
                 # with a folder's descriptor Python calls linkat, which follows the link in /proc to the file
                 os.link(f"/proc/self/fd/{self._file.fileno()}", self._temporary, src_dir_fd=folder)
             self._temporary.replace(self._target)
             os.fsync(folder)
         finally:
             os.close(folder)
-
-    def _new_name(self) -> Path:
-        return self._target.with_name(f".lgbm-sm-{secrets.token_hex(8)}.tmp")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

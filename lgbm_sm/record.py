@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from lgbm_sm.entries import (
     UNKNOWN_PROJECT,
     AwsEntry,
@@ -153,10 +155,16 @@ class Record:
         """Remove what the program of a job saw as /opt/ml; see `work_folder.remove_folder`."""
         remove_root(job.root_path, self.work_path)
 
-    def settle(self) -> None:
+    @property
+    def inode(self) -> int:
+        """That of the work folder, which exists."""
+        return self.work_path.stat().st_ino
+
+    def settle(self, *, adopts: bool = False) -> None:
         """Write the record in today's format, as that of the folder that it is in now.
 
         For a project that is where it was made, or was moved. Folders that an older lgbm-sm made get their markers.
+        If it `adopts`, what the record has at AWS counts as another work folder's from now on.
 
         Raises:
             WorkFolderError: it cannot be written.
@@ -166,7 +174,11 @@ class Record:
             project_id = before.project_id or secrets.token_hex(_ID_BYTES)
             if before.format_version == 1:
                 mark_former_folders(self.work_path, project_id)
-            self._write(RecordContents(project_id, self.work_path.parent, before.entries))
+            entries = tuple(
+                structs.replace(entry, adopted=True) if adopts and entry.place is Place.AWS else entry
+                for entry in before.entries
+            )
+            self._write(RecordContents(project_id, self.work_path.parent, entries, inode=self.inode))
 
     def start_again(self) -> str:
         """Write a record that holds nothing, with a new id, which is returned; the old one stays as record.json.old."""
@@ -174,7 +186,7 @@ class Record:
         with self._lock.held():
             if self.path.exists():
                 shutil.copyfile(self.path, self.path.with_suffix(".json.old"))
-            self._write(RecordContents(project_id, self.work_path.parent))
+            self._write(RecordContents(project_id, self.work_path.parent, inode=self.inode))
         return project_id
 
     def discard_unfinished_write(self) -> None:
@@ -203,7 +215,8 @@ class Record:
                 if new_folder is not None:
                     make_folder(new_folder, project_id)
                 if after != before.entries or (is_new and not before.project_id):
-                    self._write(RecordContents(project_id, before.folder or self.work_path.parent, after))
+                    folder, inode = before.folder or self.work_path.parent, before.inode or self.inode
+                    self._write(RecordContents(project_id, folder, after, inode=inode))
             except WorkFolderError:
                 if new_folder is not None and is_new:
                     with suppress(WorkFolderError):
@@ -256,7 +269,7 @@ class RehearsedRecord(Record):
         super().make_folder(folder)
         make_folder(folder, self.project_id)
 
-    def settle(self) -> None:
+    def settle(self, *, adopts: bool = False) -> None:
         """Nothing is written."""
 
     def discard_unfinished_write(self) -> None:

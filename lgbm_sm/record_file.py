@@ -28,19 +28,21 @@ class _FileTwo(msgspec.Struct, forbid_unknown_fields=True, tag_field="format_ver
     id: str
     folder: str
     entries: list[RecordedEntry]
+    inode: int = 0  # of the work folder: it stays when a project is renamed, and not when it is copied
 
 
 class RecordContents(NamedTuple):
     """What a record holds. The folders of its entries are below the work folder that it was read in.
 
     `project_id` is empty before the first change, and in format 1. `folder` is the project's when the record was
-    written; None if the record does not tell.
+    written; None if the record does not tell. `inode` is its work folder's; 0 if the record does not tell.
     """
 
     project_id: str = ""
     folder: Path | None = None
     entries: tuple[RecordedEntry, ...] = ()
     format_version: int = FORMAT_VERSION
+    inode: int = 0
 
 
 def folder_of_kind(kind: str) -> str:
@@ -70,7 +72,7 @@ def parse(text: str, path: Path) -> RecordContents:
     if isinstance(file, _FileTwo):
         _require_id(file.id, path)
         entries = tuple(_from_name(entry, path) for entry in file.entries)
-        return RecordContents(file.id, Path(file.folder), entries)
+        return RecordContents(file.id, Path(file.folder), entries, inode=file.inode)
     return _contents_of_one(file.entries, path)
 
 
@@ -85,7 +87,7 @@ def text_of(contents: RecordContents, work_path: Path) -> bytes:
     for entry in contents.entries:
         if isinstance(entry, TrainingJob | Endpoint) and entry.folder.parent != parent_of(entry, work_path):
             raise ValueError(f"{entry.folder} is not a folder of {work_path}")
-    file = _FileTwo(contents.project_id, str(contents.folder), list(contents.entries))
+    file = _FileTwo(contents.project_id, str(contents.folder), list(contents.entries), contents.inode)
     return msgspec.json.format(msgspec.json.encode(file, enc_hook=name_of), indent=2) + b"\n"
 
 

@@ -105,11 +105,14 @@ class Workspace:
         tables = {"data.file": data.file}
         if data.files:
             tables |= {f"data.files.{split}": getattr(data.files, split) for split in ("train", "validation", "test")}
+        code, bundle = self.config.endpoint.source_dir, self.config.container.ca_bundle
+        named = {"in endpoint.source_dir": code, "the certificates of container.ca_bundle": bundle}
         paths = [Path("/dev/stdin") if one == "-" else Path(one) for one in inputs if one]
         return (
             *(Protected(path, "an input of the command") for path in paths),
             *([Protected(self.config_path, "the configuration")] if self.config_path else ()),
             *(Protected(self.folder / path, f"the table of {key}") for key, path in tables.items() if path),
+            *(Protected(self.folder / path, what) for what, path in named.items() if path),
             Protected(self.data_path, "in the data folder (data.folder)"),
             Protected(self.record.work_path, "in lgbm-sm's work folder"),
         )
