@@ -162,7 +162,9 @@ def test_an_update_swaps_without_a_gap_and_answers_what_is_in_flight(deployment:
         asking = pool.submit(ask)
         slow = pool.submit(deployment.invoke, b"slow")
         deployment.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="m2")
-        assert deployment.sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] == "Updating"
+        updating = deployment.sagemaker.describe_endpoint(EndpointName="e")
+        configs = (updating["EndpointConfigName"], updating["PendingDeploymentSummary"]["EndpointConfigName"])
+        assert (updating["EndpointStatus"], *configs) == ("Updating", "m1", "m2")
         again = refused(deployment.sagemaker.update_endpoint, EndpointName="e", EndpointConfigName="m1")
         assert again == ("ValidationException", f'Cannot update in-progress endpoint "{ARN}:endpoint/e".')
         assert deployment.settled()["EndpointConfigName"] == "m2"
