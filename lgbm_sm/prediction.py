@@ -120,7 +120,12 @@ def _invoke(
     else:
         sender = HttpSender(endpoint, headers)
     model_path = endpoint.root_path / "model"
-    retries = Retries(sender, lambda: is_our_code(model_path, workspace.containers_path), workspace.reporter.detail)
+
+    def answers_our_code() -> bool:
+        # another folder's image may be built from other files than those here
+        return not endpoint.adopted and is_our_code(model_path, workspace.containers_path)
+
+    retries = Retries(sender, answers_our_code, workspace.reporter.detail)
     summary = invocation.invoke(endpoint, retries, stream, request, write=write, reporter=workspace.reporter)
     if request.output is PredictionOutput.PREDICTION and (meaning := _meaning(endpoint)):
         workspace.reporter.detail(meaning)
