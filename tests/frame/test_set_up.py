@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.frame.conftest import copy_checkout
+from tests.frame.conftest import CHECKOUT, copy_checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("set-up"), pytest.mark.timeout(240)]
 
@@ -79,17 +79,46 @@ class Clone:
         ).stdout.strip()
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Clone:
-    packages = tmp_path / "packages"
+def new_clone(folder: Path) -> Clone:
+    packages = folder / "packages"
     digest = write_wheel(packages)
-    clone = Clone(copy_checkout(tmp_path / """it's a "clone" für $HOME"""), packages)
+    clone = Clone(copy_checkout(folder / """it's a "clone" für $HOME"""), packages)
     (clone.folder / "requirements.lock").write_text(f"everything==1.0 --hash=sha256:{digest}\n")
     return clone
 
 
-def test_the_project_is_ready_in_any_folder_and_a_second_time_without_a_package_index(clone: Clone) -> None:
-    first = clone.make("config")
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """Without an environment, which takes seconds to make."""
+    return new_clone(tmp_path)
+
+
+@dataclass
+class SetUp:
+    """A clone whose environment several tests use, and what the first `make config` in it has said."""
+
+    clone: Clone
+    first: "subprocess.CompletedProcess[str]"
+
+
+@pytest.fixture(scope="module")
+def set_up(tmp_path_factory: pytest.TempPathFactory) -> SetUp:
+    clone = new_clone(tmp_path_factory.mktemp("set-up"))
+    return SetUp(clone, clone.make("config"))
+
+
+@pytest.fixture
+def project(set_up: SetUp) -> Clone:
+    """The clone that is set up, with the configuration of the checkout and nothing made by a command."""
+    folder = set_up.clone.folder
+    shutil.copy(CHECKOUT / "config.yaml", folder)
+    for made in ("data", ".lgbm-sm"):
+        shutil.rmtree(folder / made, ignore_errors=True)
+    return set_up.clone
+
+
+def test_the_project_is_ready_in_any_folder_and_a_second_time_without_a_package_index(set_up: SetUp) -> None:
+    clone, first = set_up.clone, set_up.first
     assert f"set-up: {sys.executable} (Python {sys.version.split()[0]}) makes .venv" in first.stderr
     assert "training.instance_type" in first.stdout
     assert clone.python("import lgbm_sm; print(lgbm_sm.__file__)") == str(clone.folder / "lgbm_sm" / "__init__.py")
@@ -106,14 +135,16 @@ def test_the_project_is_ready_in_any_folder_and_a_second_time_without_a_package_
     assert ".venv is ready" in third.stderr
 
 
-def test_the_environment_is_made_again_when_it_is_half_made_or_the_clone_has_moved(clone: Clone) -> None:
-    clone.make("set-up")
-    (clone.folder / ".venv" / "packages.stamp").unlink()  # the last thing that an installation writes
-    assert "makes .venv" in clone.make("set-up").stderr
-
-    moved = Clone(clone.folder.rename(clone.folder.with_name("moved")), clone.packages)
+def test_the_environment_is_made_again_when_the_clone_is_in_another_folder_or_it_is_half_made(
+    set_up: SetUp, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(set_up.clone.folder, tmp_path / "moved", symlinks=True)
+    moved = Clone(folder, set_up.clone.packages)
     assert "makes .venv" in moved.make("set-up").stderr
-    assert moved.python("import lgbm_sm; print(lgbm_sm.__file__)") == str(moved.folder / "lgbm_sm" / "__init__.py")
+    assert moved.python("import lgbm_sm; print(lgbm_sm.__file__)") == str(folder / "lgbm_sm" / "__init__.py")
+
+    (folder / ".venv" / "packages.stamp").unlink()  # the last thing that an installation writes
+    assert "makes .venv" in moved.make("set-up").stderr
 
 
 def test_nothing_counts_as_set_up_when_a_package_has_another_hash(clone: Clone) -> None:
@@ -146,41 +177,41 @@ def test_the_first_set_up_says_that_it_needs_a_connection_when_there_is_none(clo
     assert "error: no connection to the package index: the first set-up downloads the packages" in finished.stderr
 
 
-def test_only_what_changed_is_done_again_when_prepare_data_and_train_run_twice(clone: Clone) -> None:
+def test_only_what_changed_is_done_again_when_prepare_data_and_train_run_twice(project: Clone) -> None:
     def jobs() -> int:
-        return len(list((clone.folder / ".lgbm-sm" / "jobs").glob("*/output/model.tar.gz")))
+        return len(list((project.folder / ".lgbm-sm" / "jobs").glob("*/output/model.tar.gz")))
 
-    clone.make("train")
-    assert (clone.folder / "data" / "schema" / "schema.json").is_file()
+    project.make("train")
+    assert (project.folder / "data" / "schema" / "schema.json").is_file()
     assert jobs() == 1
-    clone.make("train")
+    project.make("train")
     assert jobs() == 1
 
-    config = clone.folder / "config.yaml"
+    config = project.folder / "config.yaml"
     config.write_text(config.read_text().replace("num_leaves: 31", "num_leaves: 15"))
-    clone.make("train")
+    project.make("train")
     assert jobs() == 2
 
-    shutil.rmtree(clone.folder / "data")
-    clone.make("prepare-data")
-    assert (clone.folder / "data" / "schema" / "schema.json").is_file()
+    shutil.rmtree(project.folder / "data")
+    project.make("prepare-data")
+    assert (project.folder / "data" / "schema" / "schema.json").is_file()
 
 
-def test_the_data_is_made_again_when_the_users_own_table_changes(clone: Clone) -> None:
-    table = clone.folder / "my table.csv"
-    config = clone.folder / "config.yaml"
+def test_the_data_is_made_again_when_the_users_own_table_changes(project: Clone) -> None:
+    table = project.folder / "my table.csv"
+    config = project.folder / "config.yaml"
     config.write_text("data: {name: own, file: my table.csv}\n")
-    train_path = clone.folder / "data" / "train" / "own_train.csv"
+    train_path = project.folder / "data" / "train" / "own_train.csv"
     for rows in (40, 60):
         table.write_text("".join(f"{index},{index * 2}\n" for index in range(rows)))
-        clone.make("prepare-data")
+        project.make("prepare-data")
         assert len(train_path.read_text().splitlines()) == rows * 6 // 10
 
 
-def test_the_command_is_run_as_given_when_it_has_arguments(clone: Clone) -> None:
-    clone.make("prepare-data")
-    clone.make("prepare-data", "ARGS=--set data.name=diabetes")
-    assert (clone.folder / "data" / "train" / "diabetes_train.csv").is_file()
-    clone.make("prepare-data")
-    assert (clone.folder / "data" / "train" / "boston_train.csv").is_file()
-    assert not (clone.folder / "data" / "train" / "diabetes_train.csv").exists()
+def test_the_command_is_run_as_given_when_it_has_arguments(project: Clone) -> None:
+    project.make("prepare-data")
+    project.make("prepare-data", "ARGS=--set data.name=diabetes")
+    assert (project.folder / "data" / "train" / "diabetes_train.csv").is_file()
+    project.make("prepare-data")
+    assert (project.folder / "data" / "train" / "boston_train.csv").is_file()
+    assert not (project.folder / "data" / "train" / "diabetes_train.csv").exists()
