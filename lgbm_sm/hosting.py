@@ -15,10 +15,10 @@ from lgbm_sm.backends.sagemaker import SageMakerBackend
 from lgbm_sm.backends.sagemaker_creation import created_error, describe_created
 from lgbm_sm.backends.sagemaker_hosting import HostingPlan, create_config, create_model
 from lgbm_sm.deploy import last_log_lines, unpack
-from lgbm_sm.deploy_lock import one_deployment_at_a_time
 from lgbm_sm.endpoint_claim import Claim, follow_up, require_ours, require_updatable
 from lgbm_sm.entries import Endpoint, EndpointConfig, EndpointStatus, Model, Place
 from lgbm_sm.errors import AwsError, DataError, EndpointError, LgbmSmError, TimedOutError
+from lgbm_sm.file_lock import FileLock
 from lgbm_sm.model_code import ModelCode
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record
@@ -128,8 +128,9 @@ def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: Model
         _make_parts(deployment, _Taken(deployment, deployment.endpoint), artifact_path, code)
         deployment.record.remove_folder(deployment.endpoint.folder)
         return deployment.endpoint
-    waiting = deployment.backend.patience.rounds(deployment.timeout_seconds)
-    with one_deployment_at_a_time(deployment.record.work_path, waiting, deployment.reporter):
+    # each deployment of a folder may delete what an earlier one has left
+    lock_path = deployment.record.work_path / "deploy.lock"
+    with FileLock(lock_path, say=deployment.reporter.detail, timeout_seconds=deployment.timeout_seconds).held():
         return _deploy(deployment, artifact_path, code)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from lgbm_sm.entries import Endpoint, Place, TrainingJob
 from lgbm_sm.errors import RecordError, TimedOutError, WorkFolderError
+from lgbm_sm.file_lock import FileLock
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record import Record, RehearsedRecord
 from lgbm_sm.record_file import WORK_FOLDER, RecordContents
-from lgbm_sm.record_lock import RecordLock
 from lgbm_sm.work_folder import is_same_folder, require_no_links
 
 NEW_IDENTITY = "lgbm-sm new-identity"
@@ -26,7 +26,7 @@ def open_record(folder: Path, reporter: Reporter, *, changes: bool, rehearsed: b
         WorkFolderError: the command changes something, and the work folder cannot be written or is a link.
     """
     work_path = folder / WORK_FOLDER
-    record = Record(work_path, RecordLock(work_path / "record.lock", say=reporter.detail))
+    record = Record(work_path, FileLock(work_path / "record.lock", say=reporter.detail))
     if changes:
         require_no_links(work_path)
     contents = record.contents()

@@ -32,8 +32,8 @@ from lgbm_sm.entries import (
     in_order_of_deletion,
 )
 from lgbm_sm.errors import RecordError, WorkFolderError
+from lgbm_sm.file_lock import FileLock
 from lgbm_sm.record_file import RecordContents, parse, remedy, text_of
-from lgbm_sm.record_lock import RecordLock
 from lgbm_sm.work_folder import ENDPOINTS, JOBS, make_folder, mark_former_folders, remove_folder, remove_root
 
 _ID_BYTES = 8
@@ -42,10 +42,10 @@ _ID_BYTES = 8
 class Record:
     """The record in a work folder, which is made when the first entry is written."""
 
-    def __init__(self, work_path: Path, lock: RecordLock | None = None) -> None:
+    def __init__(self, work_path: Path, lock: FileLock | None = None) -> None:
         self.work_path = work_path
         self.path = work_path / "record.json"
-        self._lock = lock or RecordLock(work_path / "record.lock")
+        self._lock = lock or FileLock(work_path / "record.lock")
 
     @property
     def is_others(self) -> bool:

@@ -13,9 +13,9 @@ from msgspec import structs
 
 from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import ExitCode, RecordError, TimedOutError, WorkFolderError
+from lgbm_sm.file_lock import FileLock
 from lgbm_sm.names import is_timestamped, timestamped_name
 from lgbm_sm.record import Record, RehearsedRecord
-from lgbm_sm.record_lock import RecordLock
 
 
 def job(record: Record, name: str) -> TrainingJob:
@@ -138,8 +138,8 @@ def test_a_rehearsal_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_command_that_waits_names_the_process_that_holds_the_lock_and_gives_up(tmp_path: Path) -> None:
     said: list[str] = []
-    holder = RecordLock(tmp_path / "record.lock")
-    waiting = Record(tmp_path, RecordLock(tmp_path / "record.lock", say=said.append, timeout_seconds=1.2))
+    holder = FileLock(tmp_path / "record.lock")
+    waiting = Record(tmp_path, FileLock(tmp_path / "record.lock", say=said.append, timeout_seconds=1.2))
     with holder.held(), pytest.raises(TimedOutError) as caught:
         waiting.add(job(waiting, "a"))
     named = rf"process {os.getpid()} \(lgbm-sm"
@@ -152,7 +152,7 @@ def test_a_lock_that_the_file_system_refuses_is_one_error_with_the_path(tmp_path
     def refuse(*_: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    record = Record(tmp_path, RecordLock(tmp_path / "record.lock", lock_file=refuse))
+    record = Record(tmp_path, FileLock(tmp_path / "record.lock", lock_file=refuse))
     with pytest.raises(WorkFolderError, match=r"record\.lock cannot be locked: No locks available") as caught:
         record.add(job(record, "a"))
     assert caught.value.exit_code is ExitCode.CONFIG

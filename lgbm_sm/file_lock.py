@@ -1,4 +1,4 @@
-"""The lock that commands running side by side in one project share while they change its record."""
+"""A lock that commands running side by side in one project share: for its record, and for its deployments."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ def _say_nothing(_: str) -> None:
     """For callers that nobody watches."""
 
 
-class RecordLock:
+class FileLock:
     """A lock on the file at `path`, in which its holder writes its process id and its command.
 
     `say` is told, after a second, which process is waited for; after `timeout_seconds` it is given up. `lock_file` is
