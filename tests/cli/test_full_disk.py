@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import _end_programs
 from tests.cli.forked import ForkedCommandLine, ForkServer
+from tests.contract.serving import wait_until
 
 
 @pytest.fixture
@@ -24,6 +25,8 @@ def small_disk(fork_server: ForkServer, tmp_path: Path) -> Iterator[ForkedComman
     try:
         for command in ("prepare-data", "train", "deploy"):
             command_line(command)
+        log_path = next((tmp_path / ".lgbm-sm/endpoints").glob("*/server.log"))
+        wait_until(lambda: "serving" in log_path.read_text())  # the last that it writes
         yield command_line
     finally:
         _end_programs(command_line)

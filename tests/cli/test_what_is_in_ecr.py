@@ -41,7 +41,7 @@ def pushed(lgbm_sm: CommandLine) -> CommandLine:
 
 
 def test_status_says_why_it_does_not_know(pushed: CommandLine) -> None:
-    items = json.loads(pushed("status", "--output", "json").stdout)["items"]
+    items = json.loads(pushed("status", "--output", "json", exit_code=6).stdout)["items"]
     assert [(item["kind"], item["state"]) for item in items] == [
         ("pushed_image", "Unknown"),
         ("repository", "Unknown"),
