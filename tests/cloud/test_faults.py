@@ -253,9 +253,10 @@ def test_cleanup_finds_everything_by_tag_name_and_manifest_when_the_record_is_lo
     path = project.lgbm_sm.folder / ".lgbm-sm" / "record.json"
     before = path.read_bytes()
     path.unlink()
-    there = billed(project.aws)
+    there = set(billed(project.aws))
     left = project.lgbm_sm("cleanup", "--yes", *PUSHED)
-    assert billed(project.aws) == there
+    # the job may have ended meanwhile, and then has outputs
+    assert {one for one in there if ":training-job/" not in one} <= set(billed(project.aws))
     assert "warning: not deleted, since this folder has not created them:\n  endpoint " in left.stderr
     assert f"`lgbm-sm cleanup --yes --adopted {' '.join(PUSHED)}` deletes them too" in left.stderr
     assert json.loads(project.lgbm_sm("cleanup", "--dry-run", *PUSHED, "--output", "json").stdout)["calls"] == []
