@@ -23,7 +23,7 @@ from lgbm_sm.record import Record
 from lgbm_sm.s3 import S3Bucket
 from lgbm_sm.s3_files import download, parse_uri
 from lgbm_sm.s3_manifest import ProjectObjects
-from lgbm_sm.sagemaker_resources import SageMakerResources, find_endpoint_names
+from lgbm_sm.sagemaker_resources import SageMakerResources, find_endpoint_names, find_several_endpoints
 from lgbm_sm.work_folder import remove_tree
 
 ARTIFACTS_FOLDER = "models/"
@@ -170,20 +170,12 @@ class Adoption:
         models = [self.resources.find_model(name) for name in names if name]
         return [uri for model in models if model and (uri := _artifact_uri(model))]
 
-    def find_several(self) -> list[str]:
-        """The project's endpoints, if there are more than one: each is billed."""
-        project, here = self.backend.project, (self.account.account_id, self.account.region)
-        recorded = [one.name for one in self.record.endpoints(project) if (one.account, one.region) == here]
-        names = {name.lower() for name in (*recorded, *find_endpoint_names(self.account, project))}
-        if len(names) < 2:
-            return []
-        described = [self.resources.find_endpoint(name) for name in sorted(names)]
-        there = [str(one["EndpointName"]) for one in described if one and one["EndpointStatus"] != "Deleting"]
-        return there if len(there) > 1 else []
-
     def warn_of_several(self) -> None:
         """Warn of endpoints beside the one that `deploy` updates."""
-        names = self.find_several()
+        here = (self.account.account_id, self.account.region)
+        recorded = self.record.endpoints(self.backend.project)
+        known = [endpoint.name for endpoint in recorded if (endpoint.account, endpoint.region) == here]
+        names = find_several_endpoints(self.account, self.backend.project, known)
         if not names:
             return
         kept = next((name for name in names if name.lower() == self.backend.endpoint_name.lower()), names[-1])

@@ -4,7 +4,7 @@ They are made by `backends.sagemaker`, through SageMaker's SDK; what is here nee
 fifth of the time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,6 +163,20 @@ def find_endpoint_names(account: AwsAccount, project: str) -> list[str]:
         AwsError: AWS refuses a call, or does not answer.
     """
     return [arn.rpartition("/")[2] for arn in tagged_arns(account, project, ("sagemaker:endpoint",))]
+
+
+def find_several_endpoints(account: AwsAccount, project: str, known: Collection[str] = ()) -> list[str]:
+    """The project's endpoints, if there are more than one: each is billed. Looked for by tag, and by the `known` names.
+
+    Raises:
+        AwsError: AWS refuses a call, or does not answer.
+    """
+    names = {name.lower() for name in (*known, *find_endpoint_names(account, project))}
+    if len(names) < 2:
+        return []
+    described = [SageMakerResources(account).find_endpoint(name) for name in sorted(names)]
+    there = [str(one["EndpointName"]) for one in described if one and one["EndpointStatus"] != "Deleting"]
+    return there if len(there) > 1 else []
 
 
 def tagged_arns(account: AwsAccount, project: str, types: Sequence[str]) -> list[str]:

@@ -16,12 +16,14 @@ from lgbm_sm.diagnosis.role import ROLE, examine_role
 from lgbm_sm.ecr_repository import EcrRepository
 from lgbm_sm.errors import AwsError, LgbmSmError
 from lgbm_sm.s3 import S3Bucket, default_bucket_name
+from lgbm_sm.sagemaker_resources import find_several_endpoints
 
 REGION = Check("region", Area.AWS)
 CREDENTIALS = Check("credentials", Area.AWS)
 CLOCK = Check("clock", Area.AWS)
 BUCKET = Check("bucket", Area.AWS)
 REPOSITORY = Check("repository", Area.AWS)
+ENDPOINTS = Check("endpoints", Area.AWS)
 
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 3, 5, 3
 _SECONDS = 12  # for a check of one or two calls
@@ -35,7 +37,7 @@ _TOLERATED_SKEW = timedelta(seconds=150)
 class WantedAccount:
     """What is asked of AWS; without a `bucket` SageMaker's default one.
 
-    `repositories` are ECR's, by name; these and `instances` are None where there is no configuration to say so.
+    `repositories` are ECR's, by name; these and `instances` are None, and `project` is empty, without a configuration.
     """
 
     region: str | None
@@ -43,6 +45,7 @@ class WantedAccount:
     execution_role: str | None
     repositories: tuple[str, ...] | None
     instances: tuple[WantedInstances, ...] | None
+    project: str = ""
 
 
 def wanted_of(config: Config | None, execution_role: str | None) -> WantedAccount:
@@ -58,7 +61,8 @@ def wanted_of(config: Config | None, execution_role: str | None) -> WantedAccoun
     )
     wanted = tuple(instance for instance in instances if instance.instance_type != LOCAL)
     role = execution_role or config.aws.execution_role
-    return WantedAccount(config.aws.region, config.aws.bucket, role, tuple(filter(None, names)), wanted)
+    repositories = tuple(filter(None, names))
+    return WantedAccount(config.aws.region, config.aws.bucket, role, repositories, wanted, config.project.name)
 
 
 def examine_account(wanted: WantedAccount, clock: Callable[[], datetime]) -> Iterator[Finding]:
@@ -84,19 +88,34 @@ def examine_account(wanted: WantedAccount, clock: Callable[[], datetime]) -> Ite
             yield CREDENTIALS.ok(f"{arn}, account {account.account_id}")
     yield judge_clock(dates[-1]) if dates else CLOCK.not_checked("AWS has not told its time")
     if account is None:
-        for check in (ROLE, BUCKET, REPOSITORY, QUOTA):
+        for check in (ROLE, BUCKET, REPOSITORY, ENDPOINTS, QUOTA):
             yield check.not_checked("it needs credentials that AWS takes")
         return
     known = account
     yield ROLE.look(_SECONDS, lambda: examine_role(known, arn, wanted.execution_role))
     yield BUCKET.look(_SECONDS, lambda: _examine_bucket(known, wanted.bucket))
     if wanted.repositories is None or wanted.instances is None:
-        for check in (REPOSITORY, QUOTA):
+        for check in (REPOSITORY, ENDPOINTS, QUOTA):
             yield check.not_checked("it follows from the configuration")
         return
     for name in wanted.repositories:
         yield _examine_repository(known, name)
+    yield ENDPOINTS.look(_SECONDS, lambda: _examine_endpoints(known, wanted.project))
     yield from examine_quotas(known, wanted.instances)
+
+
+def _examine_endpoints(account: AwsAccount, project: str) -> Finding:
+    try:
+        names = find_several_endpoints(account, project)
+    except AwsError as error:  # no command fails by that
+        return ENDPOINTS.not_checked(error.message)
+    if not names:
+        return ENDPOINTS.ok(f"project {project} has one endpoint at most")
+    command = f"aws sagemaker delete-endpoint --region {account.region} --endpoint-name NAME"
+    return ENDPOINTS.warning(
+        f"project {project} has {len(names)} endpoints in {account.region}, and each is billed: {', '.join(names)}",
+        f"`{command}` deletes one",
+    )
 
 
 def open_impatient_session(region: str | None) -> Any:

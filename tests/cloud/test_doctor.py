@@ -21,13 +21,14 @@ from tests.unit.test_doctor import NO_ENGINE, Doctor
 pytestmark = [pytest.mark.slow]
 
 ON_AWS = ["--set", "training.instance_type=ml.m4.2xlarge", "--set", "endpoint.instance_type=ml.m4.xlarge"]
-AWS_CHECKS = {"region", "credentials", "clock", "execution role", "bucket", "repository", "quota"}
+AWS_CHECKS = {"region", "credentials", "clock", "execution role", "bucket", "repository", "endpoints", "quota"}
 # what may be called: each only reads
 LOOKS = {
     "sts:GetCallerIdentity",
     "iam:GetRole",
     "s3:HeadBucket",
     "ecr:DescribeRepositories",
+    "resourcegroupstaggingapi:GetResources",
     "service-quotas:ListServiceQuotas",
 }
 
@@ -163,7 +164,11 @@ def test_what_the_identity_may_not_look_at_is_no_more_than_a_warning_where_a_job
     allowed = {"Effect": "Allow", "Action": ["s3:ListBucket", "ecr:DescribeRepositories"], "Resource": "*"}
     aws_without_engine.permissions.policy = {"Version": "2012-10-17", "Statement": [allowed]}
     checks = doctor.checks(*ON_AWS, "--execution-role", ROLE, exit_code=5)
-    assert {name for name in AWS_CHECKS if checks[name]["status"] == "warning"} == {"execution role", "quota"}
+    assert {name for name in AWS_CHECKS if checks[name]["status"] == "warning"} == {
+        "endpoints",
+        "execution role",
+        "quota",
+    }
     assert checks["execution role"]["remedy"] == "allow the identity iam:GetRole"
     assert checks["quota"]["remedy"].startswith("allow the identity servicequotas:ListServiceQuotas;")
     aws_without_engine.permissions.policy["Statement"] = [{**allowed, "Action": "iam:GetRole"}]
