@@ -38,7 +38,8 @@ def clone(project: Project, tmp_path: Path) -> Iterator[ForkedCommandLine]:
 def made(project: Project) -> list[list[str]]:
     """The endpoints, the models and configs, and the artifacts that the account has."""
     hosting = project.aws.hosting
-    artifacts = [one for one in billed(project.aws) if f"/{PREFIX}/models/" in one]
+    folder = f"/{PREFIX}/{name_of(project.lgbm_sm)}/models/"
+    artifacts = [one for one in billed(project.aws) if folder in one]
     return [[one.name for one in hosting.endpoints.values()], [*hosting.models], [*hosting.configs], artifacts]
 
 
