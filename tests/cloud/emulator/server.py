@@ -53,7 +53,8 @@ class _QuietHandler(MotoRequestHandler):
         return
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        return self.environ.get(_DATE) or super().date_time_string(timestamp)
+        # a request that cannot be read is answered before it has an environment
+        return self.__dict__.get("environ", {}).get(_DATE) or super().date_time_string(timestamp)
 
     def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - werkzeug's
         # werkzeug would wait for the next request on it
