@@ -22,6 +22,7 @@ from lgbm_sm.inference_source import REQUIREMENTS
 from lgbm_sm.model_code import ModelCode, model_code
 from lgbm_sm.model_source import ModelSource, find_model
 from lgbm_sm.names import timestamped_name
+from lgbm_sm.training import find_completed_job
 from lgbm_sm.upload import open_objects
 from lgbm_sm.verification.checks import Verdict
 from lgbm_sm.verification.limits import Limits
@@ -127,7 +128,9 @@ def get_endpoint(workspace: Workspace) -> Endpoint:
         elsewhere = f"; {here[-1].name} is elsewhere" if here else ""
         raise EndpointError(
             f"project {project} has no endpoint in service with endpoint.instance_type: {instance_type}{elsewhere}",
-            "run `lgbm-sm deploy` first",
+            "run `lgbm-sm deploy` first"
+            if find_completed_job(workspace.record, project)
+            else "`lgbm-sm run --keep` prepares the data, trains and deploys",
         )
     if endpoint.place is Place.AWS:
         _adoption(workspace, endpoint).fetch_model(endpoint)

@@ -147,7 +147,10 @@ def _find_job(workspace: Workspace, name: str | None) -> TrainingJob:
     jobs = [job for job in workspace.record.training_jobs(project) if job.place is Place.AWS]
     if name is None:
         if not jobs:
-            raise TrainingError(f"project {project} has no training job of SageMaker's on record", "name one")
+            raise TrainingError(
+                f"project {project} has no SageMaker training job on record",
+                "name one, as in `lgbm-sm train --attach JOB`; `lgbm-sm status --aws` shows those in the account",
+            )
         return jobs[-1]
     for job in jobs:
         if job.name == name:
