@@ -56,7 +56,9 @@ def left_in(engine: docker.DockerClient, user: User) -> list[str]:
         labels = network.attrs["Labels"] or {}
         if any(user.name in text or str(user.folder) in text for text in (network.name, *labels.values())):
             left.append(f"network {network.name}")
-    left += [f"image {tag}" for image in engine.api.images() for tag in image["RepoTags"] or () if user.name in tag]
+    for image in engine.api.images():
+        if any(user.name in text for text in (*(image["RepoTags"] or ()), *(image["Labels"] or {}).values())):
+            left.append(f"image {image['Id']}")
     return left
 
 
@@ -78,8 +80,8 @@ def test_nothing_is_lost_and_nothing_left_after_a_kill(
         for container in engine.containers.list(all=True, ignore_removed=True):
             if any(str(user.folder) in mount.get("Source", "") for mount in container.attrs["Mounts"]):
                 container.remove(force=True)
-        for tag in [one.removeprefix("image ") for one in left_in(engine, user) if one.startswith("image ")]:
-            engine.images.remove(tag)
+        for image in [one.removeprefix("image ") for one in left_in(engine, user) if one.startswith("image ")]:
+            engine.images.remove(image, force=True)
         user.leave()
     record_property("kills", kills)
     record_property(layout, 1)

@@ -42,7 +42,7 @@ COMMANDS: dict[Command, int] = {
 # what a user may do next, whatever was killed
 NEXT: tuple[Command, ...] = (("status",), ("run",), ("run", "--keep"), ("prepare-data",), ("cleanup", "--yes"))
 # a folder's name in everyday life
-NEW_NAMES = ("renamed", "with spaces in it", "häuser é", "it's $HOME", "sub/deeper")
+NEW_NAMES = ("renamed", "with spaces in it", "häuser é", "it's $HOME", "-dash")
 _EXIT_CODES = (-9, *range(2, 12))
 
 
