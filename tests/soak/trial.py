@@ -61,7 +61,7 @@ def measure(user: User, first: tuple[Command, ...] = ()) -> Measured:
 
 @dataclass
 class Trial:
-    """What one seed draws, in the folder of one user. `kills` counts the commands that did not come to their end."""
+    """What one seed draws, in the folder of one user. `kills` counts the commands that were killed."""
 
     user: User
     draw: Random
@@ -101,18 +101,23 @@ class Trial:
         self._clean_up()
         return self.kills
 
-    def kill(self, command: Command, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command, which most often does not come to its end; what is the user's is then as it was."""
+    def kill(self, command: Command, folder: Path | None = None) -> None:
+        """Kill a command at a random moment; what is the user's is then as it was.
+
+        One that comes to its end, or is refused, before its moment is run again, and killed earlier.
+        """
         seconds, events = self.measured.get(command, (1.0, 30))
-        moment: Moment = {"seconds": self.draw.uniform(0, seconds)}
-        if self.draw.random() < 0.5:
-            moment = {"event": self.draw.randint(1, events)}
-        ended = self.user.run(*command, folder=folder, moment=moment)
-        print(f"killed: {shlex.join(command)} {moment}\n{said(ended)}")
-        assert ended.returncode in (0, *_EXIT_CODES), said(ended)
-        self.kills += ended.returncode == -9
-        self.user.loses_nothing()
-        return ended
+        for share in (1.0, 0.3, 0.0):
+            moment: Moment = {"event": self.draw.randint(1, max(1, round(share * events)))}
+            if share and self.draw.random() < 0.5:
+                moment = {"seconds": self.draw.uniform(0, share * seconds)}
+            ended = self.user.run(*command, folder=folder, moment=moment)
+            print(f"killed: {shlex.join(command)} {moment}\n{said(ended)}")
+            assert ended.returncode in (0, *_EXIT_CODES), said(ended)
+            self.user.loses_nothing()
+            if ended.returncode == -9:
+                self.kills += 1
+                return
 
     def _succeeds_next(self, command: Command, folder: Path | None = None) -> None:
         if command[0] in ("run", "train", "deploy"):
