@@ -55,12 +55,12 @@ def test_a_job_is_followed_by_its_name_where_it_is_on_no_record(project: Project
 
 def test_a_queued_job_trains_on_the_data_that_it_was_started_with(project: Project) -> None:
     expected = artifact_of(project.model)
-    project.aws.times.phase = 600
+    project.aws.times.queue = 600
     project.lgbm_sm("train", "--no-wait")
     other = ("--set", "data.name=diabetes")
     project.lgbm_sm("prepare-data", "--upload", *other)
     project.lgbm_sm("train", "--no-wait", *other)
-    project.aws.times.phase = 0
+    project.aws.times.queue = 0
     models = [
         artifact_of(Path(result(project.lgbm_sm, "train", "--attach", job.job_name)["model_artifact"]))
         for job in project.aws.training.jobs.values()
@@ -71,11 +71,11 @@ def test_a_queued_job_trains_on_the_data_that_it_was_started_with(project: Proje
 
 
 def test_the_data_of_a_queued_job_that_is_kept_are_kept_too(project: Project) -> None:
-    project.aws.times.phase = 600
+    project.aws.times.queue = 600
     project.lgbm_sm("train", "--no-wait")
     before = [one for one in billed(project.aws) if "/channels/" in one]
     kept = project.lgbm_sm("cleanup", "--yes", "--keep", "training-jobs,images,pushed-images,repositories").stderr
-    project.aws.times.phase = 0
+    project.aws.times.queue = 0
     assert [one for one in billed(project.aws) if "/channels/" in one] == before != []
     assert "the data in S3 are kept: the endpoint or the job that is kept reads them" in kept
 

@@ -28,6 +28,8 @@ class Times:
 
     # that a phase lasts in which the emulation has nothing to do
     phase: float = 0.1
+    # that a job waits for its instances; a test may change it while a job waits; None: a phase
+    queue: float | None = None
     # after which an endpoint that does not answer has failed; None: what its config says, or 8 minutes
     startup: float | None = None
     # between a job's SIGTERM and its SIGKILL

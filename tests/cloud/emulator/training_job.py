@@ -158,14 +158,10 @@ class TrainingJob(threading.Thread):
             self._images.release(image)
 
     def _wait_for_instances(self) -> None:
-        began = time.monotonic()
-        # asked again and again: a test may end the wait
-        while (
-            time.monotonic() < began + self._times.phase
-            and not self._stopped.wait(0.05)
-            and not self._abandoned.is_set()
-        ):
-            pass
+        began, phase = time.monotonic(), self._times.phase
+        while not self._stopped.wait(0.05) and not self._abandoned.is_set():
+            if time.monotonic() >= began + (phase if self._times.queue is None else self._times.queue):
+                break
 
     def _run_image(self, image: str, files: dict[str, bytes]) -> None:
         channels = {f"input/data/{channel['ChannelName']}" for channel in self._request.get("InputDataConfig", [])}
