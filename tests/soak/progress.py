@@ -26,7 +26,7 @@ class SoakProgress:
     """The plugin of one run: tests that passed in an earlier run with this seed and code are not run again.
 
     `path` is a JSON file: `code` (a digest), `seconds` (of all runs so far), and `passed` (a test's id -> its numbers).
-    A run in which every test has passed removes it, so that the next one starts from the beginning.
+    A run of the whole part in which every test has passed removes it, so that the next one starts from the beginning.
     """
 
     part: str
@@ -62,12 +62,15 @@ class SoakProgress:
         if report.when == "teardown":
             self._write()
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+    ) -> None:
         """What can be quoted."""
         terminalreporter.section(f"soak {self.part}, seed {self.seed}")
         for line in self.lines():
             terminalreporter.line(line)
-        if exitstatus == 0 and not self.skipped:
+        is_whole = not (config.option.file_or_dir or config.option.keyword or config.option.markexpr)
+        if exitstatus == 0 and not self.skipped and is_whole:
             self.path.unlink(missing_ok=True)
 
     def lines(self) -> list[str]:
