@@ -90,7 +90,7 @@ def cleanup(
     deleted: list[Item] = []
     kept: list[Item] = []
     adopted: list[Item] = []
-    reasons: dict[str, str] = {}
+    reasons: dict[tuple[str, str], str] = {}
     for kind in CleanupKind:
         items = [item for item in take_inventory(holdings).items if kind_of(item) is kind]
         if not items:
@@ -112,8 +112,8 @@ def cleanup(
         for item in items:
             left = _delete(item.entry, holdings)
             if left:
-                reasons[item.entry.name] = "; ".join(left)
-                reporter.warn(f"{_noun(item)} {item.entry.name} is left: {reasons[item.entry.name]}")
+                reasons[_key(item)] = reason = "; ".join(left)
+                reporter.warn(f"{_noun(item)} {item.entry.name} is left: {reason}")
             else:
                 reporter.detail(f"{_noun(item)} {item.entry.name} deleted")
                 deleted.append(item)
@@ -150,16 +150,23 @@ def _reads_s3(item: Item) -> bool:
     return item.entry.place is Place.AWS and (may_run or isinstance(item.entry, Endpoint))
 
 
-def _left_over(inventory: Inventory, kept: Collection[Item], reasons: Mapping[str, str]) -> tuple[LeftOver, ...]:
-    kept_names = {item.entry.name for item in kept}
+def _left_over(
+    inventory: Inventory, kept: Collection[Item], reasons: Mapping[tuple[str, str], str]
+) -> tuple[LeftOver, ...]:
+    kept_keys = {_key(item) for item in kept}
     return (
         *(
-            LeftOver(arn_of(item.entry), reasons.get(item.entry.name, f"it is {item.state}"))
+            LeftOver(arn_of(item.entry), reasons.get(_key(item), f"it is {item.state}"))
             for item in inventory.items
-            if item.entry.name not in kept_names
+            if _key(item) not in kept_keys
         ),
         *(LeftOver("AWS", error.message) for error in inventory.problems),
     )
+
+
+def _key(item: Item) -> tuple[str, str]:
+    """A model and the endpoint config of a deployment have the same name."""
+    return item.entry.kind, item.entry.name
 
 
 def _delete(entry: RecordedEntry, holdings: Holdings) -> list[str]:

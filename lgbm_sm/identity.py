@@ -73,7 +73,7 @@ def copy_warning(folder: Path) -> str:
 
 
 def find_original(contents: RecordContents, folder: Path) -> Path | None:
-    """The folder of the project that the one in `folder` is a copy of; None if it is no copy.
+    """The folder of the project that the one in `folder` is a copy of; None if it is not a copy.
 
     A folder that is reached by another path is the same folder, and not a copy.
     """

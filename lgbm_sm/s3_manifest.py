@@ -199,7 +199,7 @@ class _Listed:
             return msgspec.json.decode(found.content, type=_Manifest)
         except msgspec.DecodeError as error:
             raise AwsError(
-                f"{self._bucket.uri(key)} is no manifest that this lgbm-sm reads: {error}",
+                f"{self._bucket.uri(key)} is not a manifest that this lgbm-sm reads: {error}",
                 "use the lgbm-sm that wrote it; without the manifest nobody knows what lgbm-sm has put there",
             ) from error
 

@@ -152,7 +152,7 @@ DryRunOption = Annotated[
 def stops_at_interrupt(console: Console) -> "Callable[[TrainingJob], bool]":
     """Whether a job on SageMaker is to end with the command that followed it: asked, where a person can answer.
 
-    Where nobody can, it ends: whoever has stopped a script does not expect its job to go on and cost money. A job that
+    If nobody can, it ends: a person who stops a script does not expect its job to go on and cost money. A job that
     another work folder created goes on.
     """
 

@@ -204,7 +204,7 @@ def test_port_is_the_one_that_the_platform_names(tmp_path: Path, roots: Mapping[
 @pytest.mark.parametrize(
     ("arguments", "variables", "says"),
     [
-        (["--fd", "77"], {}, "descriptor 77 is no socket"),
+        (["--fd", "77"], {}, "descriptor 77 is not a socket"),
         (["--port", "99999"], {}, "cannot listen on port 99999"),
         ([], {"SAGEMAKER_BIND_TO_PORT": "http"}, "SAGEMAKER_BIND_TO_PORT is 'http'"),
         (["--port", "0"], {"LGBM_RUNTIME_WORKERS": "0"}, "LGBM_RUNTIME_WORKERS is '0'"),

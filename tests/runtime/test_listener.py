@@ -39,16 +39,16 @@ def test_a_listening_socket_is_served_on_whether_the_system_says_that_it_listens
 def test_a_socket_of_another_family_is_refused_on_each_system(socket_class: type[socket.socket]) -> None:
     with (
         socket_class(socket.AF_UNIX) as local,
-        pytest.raises(ServeError, match=f"descriptor {local.fileno()} is no listening TCP socket"),
+        pytest.raises(ServeError, match=f"descriptor {local.fileno()} is not a listening TCP socket"),
     ):
         check_listener(local)
 
 
 def test_a_socket_that_does_not_listen_is_refused_where_the_system_says_so() -> None:
-    with socket.socket() as idle, pytest.raises(ServeError, match="is no listening TCP socket"):
+    with socket.socket() as idle, pytest.raises(ServeError, match="is not a listening TCP socket"):
         check_listener(idle)
 
 
 def test_another_error_is_not_taken_for_a_system_that_does_not_say() -> None:
-    with BrokenSocket() as broken, pytest.raises(ServeError, match="is no socket: Socket operation on non-socket"):
+    with BrokenSocket() as broken, pytest.raises(ServeError, match="is not a socket: Socket operation on non-socket"):
         check_listener(broken)

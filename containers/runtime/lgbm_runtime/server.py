@@ -113,7 +113,7 @@ def _listener(environment: Mapping[str, str], port: int | None, descriptor: int 
         try:
             inherited = socket.socket(fileno=descriptor)
         except OSError as error:
-            raise ServeError(f"descriptor {descriptor} is no socket: {error.strerror}") from error
+            raise ServeError(f"descriptor {descriptor} is not a socket: {error.strerror}") from error
         check_listener(inherited)
         return inherited
     if port is None:
@@ -135,10 +135,10 @@ def check_listener(inherited: socket.socket) -> None:
     except OSError as error:
         # macOS defines the option, and cannot read it
         if error.errno != errno.ENOPROTOOPT:
-            raise ServeError(f"descriptor {inherited.fileno()} is no socket: {error.strerror}") from error
+            raise ServeError(f"descriptor {inherited.fileno()} is not a socket: {error.strerror}") from error
         listens = True
     if not listens or inherited.family not in (socket.AF_INET, socket.AF_INET6):
-        raise ServeError(f"descriptor {inherited.fileno()} is no listening TCP socket")
+        raise ServeError(f"descriptor {inherited.fileno()} is not a listening TCP socket")
 
 
 def _worker_count(environment: Mapping[str, str]) -> int | None:

@@ -224,6 +224,6 @@ def test_a_manifest_that_cannot_be_read_is_named_and_nothing_is_deleted(
 ) -> None:
     upload(ours(plain_bucket), files)
     put_foreign(aws_without_engine, MANIFEST, content)
-    with pytest.raises(AwsError, match=f"{MANIFEST} is no manifest"):
+    with pytest.raises(AwsError, match=f"{MANIFEST} is not a manifest"):
         ours(plain_bucket).delete()
     assert len(keys(aws_without_engine)) == 4
