@@ -194,3 +194,16 @@ def test_a_job_whose_folder_was_replaced_by_a_link_is_left_over(copy: ForkedComm
     assert f"{job} is not removed: it is a symbolic link to {outside}" in refused.stderr
     assert (outside / "thesis.txt").read_text() == "mine"
     assert outside.stat().st_mode & 0o777 == 0o555
+
+
+def test_what_is_left_over_has_its_own_reason_when_two_things_have_one_name(copy: ForkedCommandLine) -> None:
+    copy("new-identity")
+    reasons = []
+    for parent in ("jobs", "endpoints"):
+        link, outside = copy.folder / ".lgbm-sm" / parent / "same-name", copy.folder.with_name(f"my {parent}")
+        outside.mkdir()
+        link.symlink_to(outside)
+        reasons.append(f"{link} is not removed: it is a symbolic link to {outside}")
+    refused = copy("cleanup", "--yes", exit_code=11).stderr
+    left = refused.partition("error: ")[2]
+    assert [reason in left for reason in reasons] == [True, True], refused
