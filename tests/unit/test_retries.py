@@ -4,7 +4,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,14 +31,19 @@ class Server:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve)
 
     def listen(self) -> None:
         self._socket.listen()
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread.start()
 
     def _serve(self) -> None:
         for answer in self.answers:
             connection, _ = self._socket.accept()
+            if self._closing:
+                connection.close()
+                return
             with connection:
                 request = b""
                 while not request.endswith(b"1\n"):
@@ -47,6 +52,12 @@ class Server:
                 connection.sendall(answer)
 
     def close(self) -> None:
+        """End the thread first: it may wait for a connection that no test makes."""
+        self._closing = True
+        if self._thread.is_alive():
+            with suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", self.port)).close()
+            self._thread.join()
         self._socket.close()
 
 
