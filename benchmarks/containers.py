@@ -27,9 +27,9 @@ from benchmarks.container_measurements.limits import TimeLimitError
 from benchmarks.container_measurements.project import CommandError, Project, opened_project
 from benchmarks.container_measurements.serving import first_question, measure_serving
 from benchmarks.container_measurements.training import measure_training
-from lgbm_sm.backends.docker_engine import Engine
+from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.errors import ExitCode, LgbmSmError
-from lgbm_sm.training import find_completed_job
+from lgbm_sm.model.source import find_completed_job
 
 PARTS = ("first-builds", "cached-builds", "training", "serving")
 

@@ -24,8 +24,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from lgbm_sm.batches import BATCH_BYTES
-from lgbm_sm.invocation import PARALLEL_REQUESTS
+from lgbm_sm.invocation.batches import BATCH_BYTES
+from lgbm_sm.invocation.invoke import PARALLEL_REQUESTS
 
 LEAST_RATE, MOST_BYTES = 0.9, 300_000_000
 LGBM_SM = [sys.executable, "-m", "lgbm_sm"]

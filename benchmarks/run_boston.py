@@ -25,10 +25,10 @@ from statistics import median
 from typing import NamedTuple
 
 from lgbm_sm.backends import TrainingInputs, opt_ml
-from lgbm_sm.config import Config
-from lgbm_sm.schema import Split, load_schema, training_channels, verify_split
+from lgbm_sm.config.sections import Config
+from lgbm_sm.preparation.schema import Split, load_schema, training_channels, verify_split
+from lgbm_sm.record.work_folder import remove_tree
 from lgbm_sm.shipped import containers_path
-from lgbm_sm.work_folder import remove_tree
 
 LIMIT = 1.3
 IMPORTS = [sys.executable, "-c", "import pandas; from sklearn.model_selection import train_test_split"]

@@ -37,7 +37,7 @@ from benchmarks.serving_measurements.table import notes, table, write_quote
 from benchmarks.serving_measurements.toolkit import InferenceToolkit
 from benchmarks.serving_measurements.verification import WrongAnswerError
 from lgbm_sm.errors import ExitCode
-from lgbm_sm.work_folder import remove_tree
+from lgbm_sm.record.work_folder import remove_tree
 
 _HERE = Path(__file__).resolve().parent
 RESULT_PATH = _HERE / "results" / "serving.json"

@@ -4,11 +4,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lgbm_sm.arns import arn_of
-from lgbm_sm.aws_entries import delete_from_aws
+from lgbm_sm.aws.arns import arn_of
+from lgbm_sm.aws.entries import delete_from_aws
 from lgbm_sm.backends.deletion import delete
-from lgbm_sm.backends.docker_images import delete_image
-from lgbm_sm.entries import (
+from lgbm_sm.backends.docker.images import delete_image
+from lgbm_sm.errors import AwsError, EngineError, ImageError, UsageError
+from lgbm_sm.inventory import Holdings, Inventory, Item, take_inventory
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record.entries import (
     ContainerLog,
     Endpoint,
     EndpointConfig,
@@ -21,9 +24,6 @@ from lgbm_sm.entries import (
     TrainingJob,
     Upload,
 )
-from lgbm_sm.errors import AwsError, EngineError, ImageError, UsageError
-from lgbm_sm.inventory import Holdings, Inventory, Item, take_inventory
-from lgbm_sm.progress import Reporter
 
 
 class CleanupKind(StrEnum):

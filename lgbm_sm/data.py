@@ -9,16 +9,25 @@ from lgbm_sm.preparation.channel_files import PreparedFile, require_outside, wri
 from lgbm_sm.preparation.column_roles import choose_roles
 from lgbm_sm.preparation.columns import Column, Kind, describe_feature, is_inexact, read_column
 from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.preparation.schema import (
+    Feature,
+    Levels,
+    Schema,
+    Split,
+    Target,
+    load_schema,
+    training_channels,
+    verify_split,
+)
 from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
 from lgbm_sm.preparation.splits import require_classes_in_train, split_rows
 from lgbm_sm.preparation.targets import class_codes, class_counts, describe_target
 from lgbm_sm.progress import Reporter
-from lgbm_sm.schema import Feature, Levels, Schema, Split, Target, load_schema, training_channels, verify_split
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lgbm_sm.config import DataSection
+    from lgbm_sm.config.loading import DataSection
 
 __all__ = [
     "PreparedData",

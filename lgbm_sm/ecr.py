@@ -8,14 +8,10 @@ from typing import Any
 
 from msgspec import structs
 
-from lgbm_sm.aws import AwsAccount, registry_login
-from lgbm_sm.aws_refusals import denied_remedy
-from lgbm_sm.aws_tags import MakeTags
-from lgbm_sm.backends.docker_engine import Engine, engine_errors
-from lgbm_sm.ecr_repository import EcrRepository, Manifest
-from lgbm_sm.entries import Place, PushedImage, Repository
-from lgbm_sm.errors import ImageError
-from lgbm_sm.image_manifest import (
+from lgbm_sm.aws.account import AwsAccount, registry_login
+from lgbm_sm.aws.dry_run import Rehearsal
+from lgbm_sm.aws.ecr_repository import EcrRepository, Manifest
+from lgbm_sm.aws.image_manifest import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
     OCI_INDEX,
@@ -23,9 +19,13 @@ from lgbm_sm.image_manifest import (
     digest_for_platform,
     docker_manifest,
 )
+from lgbm_sm.aws.refusals import denied_remedy
+from lgbm_sm.aws.tags import MakeTags
+from lgbm_sm.backends.docker.engine import Engine, engine_errors
+from lgbm_sm.errors import ImageError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Record
-from lgbm_sm.rehearsal import Rehearsal
+from lgbm_sm.record.entries import Place, PushedImage, Repository
+from lgbm_sm.record.record import Record
 
 _AGAIN = "run `lgbm-sm push` again: layers that have arrived are not sent twice"
 

@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from lgbm_sm.aws import Accounts
+from lgbm_sm.aws.account import Accounts
 from lgbm_sm.backends import Backend
-from lgbm_sm.backends.docker_engine import Engine
-from lgbm_sm.entries import (
+from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.errors import AwsError, EngineError
+from lgbm_sm.record.entries import (
     UNKNOWN_PROJECT,
     AwsEntry,
     Endpoint,
@@ -21,11 +22,10 @@ from lgbm_sm.entries import (
     TrainingJobStatus,
     in_order_of_deletion,
 )
-from lgbm_sm.errors import AwsError, EngineError
-from lgbm_sm.record import Record
+from lgbm_sm.record.record import Record
 
 if TYPE_CHECKING:
-    from lgbm_sm.backends.sagemaker import SageMakerBackend
+    from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 
 Backends = Mapping[Place, Backend]
 
@@ -100,7 +100,7 @@ def take_inventory(holdings: Holdings) -> Inventory:
 
 
 def _unrecorded_images(holdings: Holdings) -> list[Image]:
-    from lgbm_sm.backends.docker_images import find_unrecorded
+    from lgbm_sm.backends.docker.images import find_unrecorded
 
     if holdings.finds_images:
         with suppress(EngineError):  # what is on record there shows it
@@ -121,7 +121,7 @@ def _key(entry: RecordedEntry) -> tuple[str, str]:
 def _look_at(entry: Entry, backend: Backend) -> Item:
     try:
         if entry.place is Place.AWS:
-            from lgbm_sm.backends.sagemaker import SageMakerBackend
+            from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 
             if isinstance(backend, SageMakerBackend):
                 return _look_at_sagemaker(entry, backend)
@@ -157,7 +157,7 @@ def _look_at_sagemaker(entry: Entry, backend: "SageMakerBackend") -> Item:
 
 
 def _look_at_image(image: Image, engine: Engine) -> Item:
-    from lgbm_sm.backends.docker_images import find_image
+    from lgbm_sm.backends.docker.images import find_image
 
     try:
         found = find_image(image, engine)
@@ -169,7 +169,7 @@ def _look_at_image(image: Image, engine: Engine) -> Item:
 
 
 def _look_into_aws(entry: AwsEntry, accounts: Accounts) -> Item:
-    from lgbm_sm.aws_entries import find_in_aws
+    from lgbm_sm.aws.entries import find_in_aws
 
     try:
         found = find_in_aws(entry, accounts)

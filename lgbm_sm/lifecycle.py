@@ -8,16 +8,20 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from lgbm_sm import data, deployments, ecr, image, jobs, metrics, xgboost_image
-from lgbm_sm.build_context import ImageRecipe, image_recipe, image_tag
-from lgbm_sm.config import LOCAL, Config, LocalBackend, Pattern
+from lgbm_sm import data, deploy, ecr, train
+from lgbm_sm.backends.training import TrainedModel
+from lgbm_sm.config.environment import LocalBackend
+from lgbm_sm.config.instance_types import LOCAL
+from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.ecr import PushResult
-from lgbm_sm.entries import Endpoint, Place
 from lgbm_sm.errors import UsageError
-from lgbm_sm.image import BuiltImage
-from lgbm_sm.invocation import PredictionOutput
-from lgbm_sm.prediction import predict_test_split
-from lgbm_sm.training import TrainedModel
+from lgbm_sm.images import build, xgboost
+from lgbm_sm.images.build import BuiltImage
+from lgbm_sm.images.build_context import ImageRecipe, image_recipe, image_tag
+from lgbm_sm.invocation import metrics
+from lgbm_sm.invocation.invoke import PredictionOutput
+from lgbm_sm.predict import predict_test_split
+from lgbm_sm.record.entries import Endpoint, Place
 from lgbm_sm.workspace import Workspace
 
 
@@ -48,7 +52,7 @@ def build_images(
             f"set container.base_image: {base_image} for them to take this one"
         )
     built = [
-        image.build(
+        build.build(
             recipe,
             project=config.project.name,
             ca_bundle_path=workspace.ca_bundle_path,
@@ -61,7 +65,7 @@ def build_images(
         for recipe in recipes(workspace, config)
     ]
     if pattern is Pattern.SCRIPT_MODE:
-        provided = xgboost_image.provide(
+        provided = xgboost.provide(
             config,
             image=image_name,
             pull_again=no_cache,
@@ -143,9 +147,9 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
     if instance_types != {LOCAL}:
         with _timed(seconds, "push"):
             push_images(workspace)
-    deployments.check_serving(workspace)  # what is refused, is refused before there is a model to serve
+    deploy.check_serving(workspace)  # what is refused, is refused before there is a model to serve
     with _timed(seconds, "train"):
-        model = jobs.train(workspace)
+        model = train.train(workspace)
     with _timed(seconds, "deploy"):
         endpoint = _deploy(workspace, model.job_name, keep=keep)
     try:
@@ -157,7 +161,7 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
     finally:
         if not keep:
             with _timed(seconds, "delete endpoint"):
-                deployments.take_down(workspace, endpoint)
+                deploy.take_down(workspace, endpoint)
     by_split = {split: metrics.with_root_mean_squares(values) for split, values in model.metrics.items()}
     return RunSummary(model, endpoint, summary.rows, seconds, {**by_split, "test": test_metrics})
 
@@ -169,14 +173,14 @@ def _deploy(workspace: Workspace, job_name: str, *, keep: bool) -> Endpoint:
     """
     before = {endpoint.name for endpoint in workspace.record.endpoints()}
     try:
-        return deployments.deploy_model(workspace, job_name, replace=keep)
+        return deploy.deploy_model(workspace, job_name, replace=keep)
     except KeyboardInterrupt:
         for endpoint in workspace.record.endpoints():
             if not keep and endpoint.place is Place.AWS and endpoint.name not in before:
                 workspace.reporter.step(
                     f"Interrupted: endpoint {endpoint.name} is billed; it is deleted as soon as SageMaker allows that"
                 )
-                deployments.take_down(workspace, endpoint)
+                deploy.take_down(workspace, endpoint)
         raise
 
 

@@ -1,4 +1,4 @@
-"""Names of jobs, models, endpoint configs and endpoints."""
+"""Names of jobs, models, endpoint configs, endpoints and image tags."""
 
 import re
 import secrets
@@ -8,6 +8,7 @@ from datetime import datetime
 MAXIMUM_LENGTH = 63  # of every SageMaker resource name: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}
 _ENDING_LENGTH = 3
 _ENDINGS = string.digits + string.ascii_lowercase
+IMAGE_TAG_LENGTH = 12  # of an image that lgbm-sm built: the start of the digest of its build context
 LONGEST_PROJECT_NAME = MAXIMUM_LENGTH - 24  # "-YYYY-MM-DD-HH-MM-SS-xxx" follows it: see `timestamped_name`
 _LETTERS = "abcdefghjkmnpqrstuvwxyz"  # without those that look like others
 _LETTERS_LENGTH = 5

@@ -6,25 +6,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lgbm_sm.aws import Accounts
-from lgbm_sm.aws_tags import resource_tags
+from lgbm_sm.aws.account import Accounts
+from lgbm_sm.aws.tags import resource_tags
 from lgbm_sm.backends import LocalBackend
-from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
-from lgbm_sm.backends.docker_engine import Engine
+from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
+from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.backends.process import ProcessBackend
-from lgbm_sm.config import LOCAL, Config, LoadedConfig, LocalSection, Pattern
-from lgbm_sm.configuration.instance_types import size_of
-from lgbm_sm.entries import Place
-from lgbm_sm.identity import open_record
+from lgbm_sm.config.environment import LocalSection
+from lgbm_sm.config.instance_types import LOCAL, size_of
+from lgbm_sm.config.loading import LoadedConfig
+from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.inventory import Backends, Holdings
 from lgbm_sm.output_files import Protected
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record import Record
+from lgbm_sm.record.entries import Place
+from lgbm_sm.record.identity import open_record
+from lgbm_sm.record.record import Record
 
 if TYPE_CHECKING:
+    from lgbm_sm.aws.dry_run import Rehearsal
     from lgbm_sm.backends.choice import Choice
-    from lgbm_sm.backends.sagemaker import SageMakerBackend
-    from lgbm_sm.rehearsal import Rehearsal
+    from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Workspace:
     @cached_property
     def sagemaker(self) -> "SageMakerBackend":
         """SageMaker, which most commands have nothing to do with."""
-        from lgbm_sm.backends.sagemaker import SageMakerBackend
+        from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 
         return SageMakerBackend(
             accounts=self.accounts,
@@ -188,9 +190,9 @@ def tag_of(workspace: Workspace, pattern: Pattern, engine_platform: str) -> str:
     Raises:
         ConfigError: there can be no such image.
     """
-    from lgbm_sm import xgboost_image
-    from lgbm_sm.build_context import image_recipe, image_tag
+    from lgbm_sm.images import xgboost
+    from lgbm_sm.images.build_context import image_recipe, image_tag
 
     if pattern is Pattern.SCRIPT_MODE:
-        return xgboost_image.xgboost_tag(workspace.config)
+        return xgboost.xgboost_tag(workspace.config)
     return image_tag(image_recipe(workspace.config, pattern, workspace.containers_path, engine_platform))

@@ -5,7 +5,7 @@ Needs `containers/runtime` in PYTHONPATH.
 
 import sys
 
-from lgbm_runtime.lightgbm_library import LibraryError, import_lightgbm
+from lgbm_runtime.core.lightgbm_library import LibraryError, import_lightgbm
 
 try:
     import_lightgbm()

@@ -6,7 +6,7 @@ config.yaml names them, so make cannot know them otherwise.
 import os
 import sys
 
-from lgbm_sm.config import load_config
+from lgbm_sm.config.loading import load_config
 
 
 def escaped(path: str) -> str:

@@ -10,9 +10,9 @@ from msgspec import NODEFAULT
 from msgspec.structs import fields
 
 from lgbm_sm import errors
-from lgbm_sm.configuration.keys import Section, plain
-from lgbm_sm.configuration.sections import Config
-from lgbm_sm.troubles import TROUBLES
+from lgbm_sm.config.keys import Section, plain
+from lgbm_sm.config.sections import Config
+from lgbm_sm.known_issues.lookup import TROUBLES
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

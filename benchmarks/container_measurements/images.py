@@ -11,14 +11,14 @@ from pathlib import Path
 from benchmarks.container_measurements.figures import CHAIN, Figures
 from benchmarks.container_measurements.limits import at_most
 from benchmarks.container_measurements.project import NAME, Project, repository
-from lgbm_sm import image
-from lgbm_sm.backends.docker_engine import CONTEXT_LABEL, PROJECT_LABEL, engine_errors
-from lgbm_sm.backends.docker_images import remove_replaced
-from lgbm_sm.build_context import BASE_IMAGE_ARGUMENT, ImageRecipe, image_recipe
-from lgbm_sm.config import Pattern
-from lgbm_sm.entries import Image, Place
+from lgbm_sm.backends.docker.engine import CONTEXT_LABEL, PROJECT_LABEL, engine_errors
+from lgbm_sm.backends.docker.images import remove_replaced
+from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import ImageError
-from lgbm_sm.model_code import model_code
+from lgbm_sm.images import build
+from lgbm_sm.images.build_context import BASE_IMAGE_ARGUMENT, ImageRecipe, image_recipe
+from lgbm_sm.model.code import model_code
+from lgbm_sm.record.entries import Image, Place
 
 SUBJECTS = {Pattern.BYOC: "A, byoc", Pattern.INFERENCE_TOOLKIT: "B, inference_toolkit"}
 _CHAIN_FOLDER = Path(__file__).parents[1] / "notebook_chain"
@@ -99,7 +99,7 @@ def recipe(project: Project, pattern: Pattern) -> ImageRecipe:
 
 def _build_pattern(project: Project, wanted: ImageRecipe, *, no_cache: bool = False) -> str:
     with at_most(_BUILD_SECONDS, f"the build of {wanted.dockerfile}"):
-        built = image.build(
+        built = build.build(
             wanted,
             project=NAME,
             ca_bundle_path=None,

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import yaml
 
-from lgbm_sm.backends.docker_engine import PROJECT_LABEL, Engine, engine_errors
-from lgbm_sm.config import Config, Pattern, load_config
-from lgbm_sm.entries import Image, Place
+from lgbm_sm.backends.docker.engine import PROJECT_LABEL, Engine, engine_errors
+from lgbm_sm.config.loading import load_config
+from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.errors import EngineError
-from lgbm_sm.record import Record
+from lgbm_sm.record.entries import Image, Place
+from lgbm_sm.record.record import Record
+from lgbm_sm.record.work_folder import remove_tree
 from lgbm_sm.shipped import containers_path
-from lgbm_sm.work_folder import remove_tree
 from lgbm_sm.workspace import Workspace, open_workspace
 
 NAME = "lgbm-sm-benchmark"

@@ -16,10 +16,10 @@ from benchmarks.container_measurements.figures import Figures
 from benchmarks.container_measurements.limits import at_most
 from benchmarks.container_measurements.project import NAME, Project
 from lgbm_sm.backends import STOP_SERVING_SECONDS, opt_ml
-from lgbm_sm.backends.docker import ContainerServer, ContainerSettings, DockerBackend
-from lgbm_sm.entries import Endpoint, Place
+from lgbm_sm.backends.docker.backend import ContainerServer, ContainerSettings, DockerBackend
 from lgbm_sm.errors import EndpointError
-from lgbm_sm.work_folder import remove_tree
+from lgbm_sm.record.entries import Endpoint, Place
+from lgbm_sm.record.work_folder import remove_tree
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

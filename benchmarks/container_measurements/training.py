@@ -7,12 +7,12 @@ from benchmarks.container_measurements.figures import CHAIN, Figures
 from benchmarks.container_measurements.limits import at_most
 from benchmarks.container_measurements.project import NAME, Project
 from lgbm_sm.backends import TrainingInputs, opt_ml
-from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
+from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.process import ProcessBackend
-from lgbm_sm.entries import Place, TrainingJob
 from lgbm_sm.errors import TrainingError
-from lgbm_sm.schema import training_channels
-from lgbm_sm.work_folder import remove_tree
+from lgbm_sm.preparation.schema import training_channels
+from lgbm_sm.record.entries import Place, TrainingJob
+from lgbm_sm.record.work_folder import remove_tree
 
 _TRAINING_SECONDS = 300
 _MEASURE = "training, start to exit"

@@ -14,7 +14,7 @@ from benchmarks.serving_measurements.peers import OURS
 from benchmarks.serving_measurements.servers import Server
 from lgbm_sm.backends import opt_ml
 from lgbm_sm.backends.process import ProcessBackend
-from lgbm_sm.entries import Endpoint, Place
+from lgbm_sm.record.entries import Endpoint, Place
 from lgbm_sm.shipped import containers_path
 
 _PARTS = ("lightgbm", "numpy", "httptools", "orjson", "uvloop")

@@ -33,7 +33,7 @@ from benchmarks.serving_measurements.workloads import (
     WORKLOADS,
     Workload,
 )
-from lgbm_sm.work_folder import remove_tree
+from lgbm_sm.record.work_folder import remove_tree
 
 _FAILURES = (UnavailableError, WrongAnswerError, LoadError)
 _OPEN_SECONDS = 10.0

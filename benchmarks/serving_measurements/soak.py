@@ -12,7 +12,7 @@ from benchmarks.serving_measurements.load import Stream, bodies_file, run_load
 from benchmarks.serving_measurements.models import Model
 from benchmarks.serving_measurements.own_server import OwnServer
 from benchmarks.serving_measurements.verification import verify, wait_for_first_answer
-from lgbm_sm.work_folder import remove_tree
+from lgbm_sm.record.work_folder import remove_tree
 
 # rows in a request -> clients, all at the same time
 _CLIENTS = {1: 16, 100: 4, 10_000: 1}

@@ -16,9 +16,9 @@ from traceback import format_exc
 from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 
 if TYPE_CHECKING:
-    from lgbm_runtime.errors import InvocationError
-    from lgbm_runtime.predictor import Predictor
-    from lgbm_runtime.user_code import InferenceCode
+    from lgbm_runtime.core.errors import InvocationError
+    from lgbm_runtime.core.predictor import Predictor
+    from lgbm_runtime.core.user_code import InferenceCode
 
 # The user's file beside this one; without it, the program's own functions answer.
 PROGRAM_VARIABLE = "LGBM_RUNTIME_PROGRAM"
@@ -42,9 +42,9 @@ def model_fn(model_dir: str) -> Predictor | InferenceCode:
     Where that fails, the image answers pings with 500, and tries again at the next one. Raises ModelError and
     LibraryError; the line that says why is in the log.
     """
-    from lgbm_runtime.errors import ModelError
-    from lgbm_runtime.lightgbm_library import LibraryError
-    from lgbm_runtime.manifest import check_model
+    from lgbm_runtime.core.errors import ModelError
+    from lgbm_runtime.core.lightgbm_library import LibraryError
+    from lgbm_runtime.core.manifest import check_model
 
     # a user's code may have its own use for pip
     os.environ.pop(_DRY_RUN_VARIABLE, None)
@@ -72,8 +72,8 @@ def transform_fn(service: Predictor | InferenceCode, content: str | bytes, _cont
 
 def load(model_path: Path, environment: Mapping[str, str]) -> Predictor | InferenceCode:
     """What answers for the model in `model_path`. Raises ModelError and LibraryError."""
-    from lgbm_runtime.predictor import Predictor
-    from lgbm_runtime.user_code import load_service
+    from lgbm_runtime.core.predictor import Predictor
+    from lgbm_runtime.core.user_code import load_service
 
     program = environment.get(PROGRAM_VARIABLE)
     if not program:
@@ -87,8 +87,8 @@ def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[s
 
     Whatever is raised here would be an HTML page with status 500.
     """
-    from lgbm_runtime.errors import InvocationError
-    from lgbm_runtime.user_functions import ATTRIBUTES_HEADER
+    from lgbm_runtime.core.errors import InvocationError
+    from lgbm_runtime.core.user_functions import ATTRIBUTES_HEADER
 
     try:
         encoding = headers.get("Content-Encoding", "identity").strip().lower()

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from lgbm_sm.configuration.values import HyperparameterValue
-from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob, TrainingJobStatus
-from lgbm_sm.record import Record
+from lgbm_sm.config.values import HyperparameterValue
+from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob, TrainingJobStatus
+from lgbm_sm.record.record import Record
 
 STOP_TRAINING_SECONDS = 120.0  # StopTrainingJob: SIGTERM, 120 s, SIGKILL
 STOP_SERVING_SECONDS = 30.0  # on update and scale-in: SIGTERM, then SIGKILL after 30 s

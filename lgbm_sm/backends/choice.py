@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from lgbm_sm.config import LocalBackend
-from lgbm_sm.entries import Place
+from lgbm_sm.config.environment import LocalBackend
 from lgbm_sm.errors import ConfigError, EngineError, ImageError
+from lgbm_sm.record.entries import Place
 
 
 class EngineView(Protocol):

@@ -5,9 +5,9 @@ from contextlib import suppress
 from msgspec import structs
 
 from lgbm_sm.backends import Backend
-from lgbm_sm.entries import Endpoint, EndpointStatus, Entry, TrainingJobStatus
 from lgbm_sm.errors import WorkFolderError
-from lgbm_sm.record import Record
+from lgbm_sm.record.entries import Endpoint, EndpointStatus, Entry, TrainingJobStatus
+from lgbm_sm.record.record import Record
 
 
 def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:

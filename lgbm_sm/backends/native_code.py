@@ -6,16 +6,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-# What lgbm_runtime/native_code.py reads.
+# What lgbm_runtime/core/native_code.py reads.
 VARIABLE = "LGBM_RUNTIME_NATIVE"
 
 
 def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path | None:
-    """The shared library made of `runtime_path`/lgbm_runtime/native; None where it cannot be made.
+    """The shared library made of `runtime_path`/lgbm_runtime/core/native; None where it cannot be made.
 
     The program then does without, so that nothing is said here: the server's first line says it, and `doctor` why.
     """
-    folder = runtime_path / "lgbm_runtime" / "native"
+    folder = runtime_path / "lgbm_runtime" / "core" / "native"
     digest = hashlib.sha256(f"{sys.platform} {platform.machine()} {platform.libc_ver()}".encode())
     # a project's own copy of the program may be without it
     for source in sorted(folder.glob("*")):

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lgbm_sm.artifact import MANIFEST_FILE, Contents, digest_of, manifest_text, read_artifact
 from lgbm_sm.backends import TrainingInputs
-from lgbm_sm.entries import TrainingJob
+from lgbm_sm.model.artifact import MANIFEST_FILE, Contents, digest_of, manifest_text, read_artifact
+from lgbm_sm.record.entries import TrainingJob
 
 if TYPE_CHECKING:
     import tarfile

@@ -26,9 +26,9 @@ from lgbm_sm.backends import (
 from lgbm_sm.backends.native_code import VARIABLE as NATIVE_VARIABLE
 from lgbm_sm.backends.native_code import native_code_path
 from lgbm_sm.backends.programs import PROGRAM, labels_of, processes_of, running_programs
-from lgbm_sm.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
-from lgbm_sm.record import Record, unrecorded_entry
-from lgbm_sm.work_folder import storage_errors
+from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
+from lgbm_sm.record.record import Record, unrecorded_entry
+from lgbm_sm.record.work_folder import storage_errors
 
 if TYPE_CHECKING:
     import subprocess

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lgbm_sm.entries import Entry
-from lgbm_sm.record_file import WORK_FOLDER, folder_of_kind
-from lgbm_sm.work_folder import is_same_folder
+from lgbm_sm.record.entries import Entry
+from lgbm_sm.record.record_file import WORK_FOLDER, folder_of_kind
+from lgbm_sm.record.work_folder import is_same_folder
 
 if TYPE_CHECKING:
     import psutil

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.commands.program import app, help_text, load
 from lgbm_sm.console import Console, can_ask, table
 from lgbm_sm.errors import UsageError
-from lgbm_sm.options import SharedOptionsCommand
 
 if TYPE_CHECKING:
-    from lgbm_sm.new_project import NewProject
+    from lgbm_sm.scaffold.new_project import NewProject
 
 
 @app.command(
@@ -53,8 +53,8 @@ def init(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: take what is proposed.")] = False,
 ) -> None:
-    from lgbm_sm.new_project import Wishes, make_project
     from lgbm_sm.scaffold.decisions import Interview, TakenProposals
+    from lgbm_sm.scaffold.new_project import Wishes, make_project
 
     shared = ctx.obj
     if shared["config"]:
@@ -83,7 +83,7 @@ def new_identity(
         str | None, typer.Option(metavar="NAME", help="The copy's name (default: the old one and five letters).")
     ] = None,
 ) -> None:
-    from lgbm_sm.new_identity import give_identity
+    from lgbm_sm.scaffold.new_identity import give_identity
 
     loaded, console = load(ctx)
     given = give_identity(loaded, name, overrides=ctx.obj["overrides"], environment=os.environ, reporter=console)

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.commands.program import DryRunOption, app, help_text, opened_workspace, stops_at_interrupt
 from lgbm_sm.console import can_ask
 from lgbm_sm.errors import UsageError
-from lgbm_sm.options import SharedOptionsCommand
 
 
 @app.command(
@@ -24,8 +24,9 @@ from lgbm_sm.options import SharedOptionsCommand
 def run(
     ctx: typer.Context, keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoint in service.")] = False
 ) -> None:
-    from lgbm_sm import lifecycle, views
-    from lgbm_sm.answers import Answer
+    from lgbm_sm import lifecycle
+    from lgbm_sm.commands import views
+    from lgbm_sm.commands.output import Answer
 
     with opened_workspace(ctx, changes=True) as (workspace, console):
         answer = Answer(console)
@@ -47,11 +48,12 @@ def prepare_data(
     ctx: typer.Context,
     upload: Annotated[bool, typer.Option("--upload", help="Also put the channels into S3, for training jobs.")] = False,
 ) -> None:
-    from lgbm_sm import jobs, lifecycle, views
+    from lgbm_sm import lifecycle, train
+    from lgbm_sm.commands import views
 
     with opened_workspace(ctx, changes=True) as (workspace, console):
         prepared = lifecycle.prepare_data(workspace)
-        views.show_prepared_data(console, prepared, jobs.upload_data(workspace) if upload else None)
+        views.show_prepared_data(console, prepared, train.upload_data(workspace) if upload else None)
 
 
 @app.command(
@@ -76,7 +78,8 @@ def build(
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do every step anew, though nothing changed.")] = False,
 ) -> None:
-    from lgbm_sm import lifecycle, views
+    from lgbm_sm import lifecycle
+    from lgbm_sm.commands import views
 
     with opened_workspace(ctx, changes=True) as (workspace, console):
         images = lifecycle.build_images(workspace, base_image=base_image, image_name=image, no_cache=no_cache)
@@ -94,7 +97,8 @@ def build(
     ),
 )
 def push(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
-    from lgbm_sm import lifecycle, views
+    from lgbm_sm import lifecycle
+    from lgbm_sm.commands import views
 
     with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
         pushed = lifecycle.push_images(workspace)
@@ -123,7 +127,8 @@ def train(
     no_wait: Annotated[bool, typer.Option("--no-wait", help="On SageMaker: leave the job running.")] = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    from lgbm_sm import jobs, views
+    from lgbm_sm import train
+    from lgbm_sm.commands import views
 
     if job and not attach:
         raise UsageError(f"train {job}: a job is named only to be followed", "add --attach")
@@ -131,14 +136,14 @@ def train(
         raise UsageError("--attach waits, and --no-wait does not", "leave one of them out")
     with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
         if workspace.rehearsal:
-            jobs.rehearse(workspace)
+            train.rehearse(workspace)
             views.show_calls(console, workspace.rehearsal)
             return
         if no_wait:
-            views.show_started_job(console, jobs.start(workspace))
+            views.show_started_job(console, train.start(workspace))
             return
         stops = stops_at_interrupt(console)
-        trained = jobs.attach(workspace, job, stops) if attach else jobs.train(workspace, stops)
+        trained = train.attach(workspace, job, stops) if attach else train.train(workspace, stops)
         views.show_trained_model(console, trained)
 
 
@@ -169,17 +174,18 @@ def deploy(
     ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    from lgbm_sm import deployments, views
+    from lgbm_sm import deploy
+    from lgbm_sm.commands import views
 
     def consents(question: str) -> bool:
         return adopted or (can_ask() and console.confirm(question))
 
     with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
         if workspace.rehearsal:
-            deployments.rehearse_deployment(workspace, model, unchecked=unchecked)
+            deploy.rehearse_deployment(workspace, model, unchecked=unchecked)
             views.show_calls(console, workspace.rehearsal)
         else:
-            endpoint = deployments.deploy_model(workspace, model, unchecked=unchecked, consents=consents)
+            endpoint = deploy.deploy_model(workspace, model, unchecked=unchecked, consents=consents)
             views.show_endpoint(console, endpoint)
 
 
@@ -213,11 +219,12 @@ def predict(
         Path | None, typer.Option(metavar="PATH", help="Write the predictions there (default: stdout).")
     ] = None,
 ) -> None:
-    from lgbm_sm import prediction, views
-    from lgbm_sm.answers import Answer
+    from lgbm_sm import predict
+    from lgbm_sm.commands import views
+    from lgbm_sm.commands.output import Answer
 
     with opened_workspace(ctx, changes=False) as (workspace, console):
         with Answer(console, accept, to, workspace.protected(file)) as answer:
-            wanted = prediction.Prediction(file=file, content_type=content_type, accept=answer.accept, output=give)
-            summary, metrics = prediction.predict(workspace, wanted, write=answer.write)
+            wanted = predict.Prediction(file=file, content_type=content_type, accept=answer.accept, output=give)
+            summary, metrics = predict.predict(workspace, wanted, write=answer.write)
         views.show_invocation(console, summary, metrics, answer)

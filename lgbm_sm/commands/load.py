@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.commands.program import app, help_text, opened_workspace
 from lgbm_sm.console import can_ask
 from lgbm_sm.errors import UsageError
-from lgbm_sm.options import SharedOptionsCommand
 
 
 @app.command(
@@ -54,11 +54,11 @@ def bench(
     accept: Annotated[str, typer.Option(metavar="TYPE", help="The form of the answer.")] = "*/*",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    from lgbm_sm import bench as loading
-    from lgbm_sm import bench_view
-    from lgbm_sm.load.advice import Traffic
-    from lgbm_sm.load.plot import draw, plot_format
-    from lgbm_sm.load.steps import Schedule
+    from lgbm_sm.bench import run as loading
+    from lgbm_sm.bench.advice import Traffic
+    from lgbm_sm.bench.plot import draw, plot_format
+    from lgbm_sm.bench.steps import Schedule
+    from lgbm_sm.commands import bench_view
     from lgbm_sm.output_files import OutputFile
 
     file_format = plot_format(plot) if plot else ""

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.commands.program import app, help_text, load, opened_workspace, warn_of_copy
 from lgbm_sm.errors import ExitCode
-from lgbm_sm.options import SharedOptionsCommand
 
 
 @app.command(
@@ -22,7 +22,7 @@ def status(
     ctx: typer.Context,
     aws: Annotated[bool, typer.Option("--aws", help="Ask AWS too, though both instance types are local.")] = False,
 ) -> None:
-    from lgbm_sm import views
+    from lgbm_sm.commands import views
     from lgbm_sm.inventory import take_inventory
 
     with opened_workspace(ctx, changes=False, ask_aws=aws) as (workspace, console):
@@ -46,12 +46,13 @@ def logs(
     training: Annotated[bool, typer.Option("--training", help="The last training job's log.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the program ends.")] = False,
 ) -> None:
-    from lgbm_sm import deployments, views
-    from lgbm_sm.log_reader import find_logged_entry, read_log
+    from lgbm_sm import deploy
+    from lgbm_sm.commands import views
+    from lgbm_sm.logs import find_logged_entry, read_log
 
     with opened_workspace(ctx, changes=False) as (workspace, console):
         if not training:
-            deployments.adopt_unknown(workspace)
+            deploy.adopt_unknown(workspace)
         entry = find_logged_entry(workspace.record, workspace.config.project.name, training=training)
         views.show_log(console, entry, read_log(entry, workspace.backends[entry.place], follow=follow))
 
@@ -67,8 +68,8 @@ def logs(
     ),
 )
 def config(ctx: typer.Context) -> None:
-    from lgbm_sm import views
-    from lgbm_sm.config import effective
+    from lgbm_sm.commands import views
+    from lgbm_sm.config.loading import effective
 
     loaded, console = load(ctx)
     warn_of_copy(loaded, console)

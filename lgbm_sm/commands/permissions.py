@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.commands.program import app, help_text, load, warn_of_copy
 from lgbm_sm.errors import ConfigError, UsageError
-from lgbm_sm.options import SharedOptionsCommand
 
 
 @app.command(
@@ -32,9 +32,9 @@ def policy(
         str | None, typer.Option(metavar="ROLE", help="The role by name or ARN (default: aws.execution_role).")
     ] = None,
 ) -> None:
-    from lgbm_sm.aws import connect, find_partition, open_session, region_of
-    from lgbm_sm.config import Pattern
-    from lgbm_sm.policies import TRUST_POLICY, caller_policy, role_policy, scope_of
+    from lgbm_sm.aws.account import connect, find_partition, open_session, region_of
+    from lgbm_sm.aws.policies import TRUST_POLICY, caller_policy, role_policy, scope_of
+    from lgbm_sm.config.sections import Pattern
 
     if role and trust:
         raise UsageError("--role and --trust are two policies", "ask for one at a time")
@@ -52,7 +52,7 @@ def policy(
         raise ConfigError(f"{region} is not a region that botocore knows", "correct aws.region, or upgrade botocore")
     xgboost_image_uri = ""
     if config.container.pattern is Pattern.SCRIPT_MODE:
-        from lgbm_sm.xgboost_image import image_uri
+        from lgbm_sm.images.xgboost import image_uri
 
         xgboost_image_uri = image_uri(config.container.xgboost_version, region)
     scope = scope_of(

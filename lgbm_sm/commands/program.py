@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lgbm_sm.commands.options import ConfigOption, OutputOption, SetOption, VerboseOption
 from lgbm_sm.console import Console, can_ask, is_terminal
 from lgbm_sm.errors import ExitCode
-from lgbm_sm.options import ConfigOption, OutputOption, SetOption, VerboseOption
 
 if TYPE_CHECKING:
-    from lgbm_sm.config import LoadedConfig
-    from lgbm_sm.entries import TrainingJob
+    from lgbm_sm.aws.dry_run import Rehearsal
+    from lgbm_sm.config.loading import LoadedConfig
     from lgbm_sm.inventory import Item
-    from lgbm_sm.rehearsal import Rehearsal
+    from lgbm_sm.record.entries import TrainingJob
     from lgbm_sm.workspace import Workspace
 
 # Modules that a command needs are imported inside it: `--help` should not wait for pandas.
@@ -54,7 +54,7 @@ def _program(
 
 def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
     """The configuration of a command, and the console that it speaks through."""
-    from lgbm_sm.config import load_config
+    from lgbm_sm.config.loading import load_config
 
     shared = ctx.obj
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
@@ -66,7 +66,7 @@ def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
 
 def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:
     """Say in a copy of a project that it is one; for commands that need no workspace."""
-    from lgbm_sm.identity import copy_warning
+    from lgbm_sm.record.identity import copy_warning
 
     if warning := copy_warning(loaded.folder.resolve()):
         console.warn(warning)
@@ -80,8 +80,8 @@ def opened_workspace(
 
     See `open_workspace`.
     """
+    from lgbm_sm.record.work_folder import storage_errors
     from lgbm_sm.shipped import containers_path
-    from lgbm_sm.work_folder import storage_errors
     from lgbm_sm.workspace import open_workspace
 
     loaded, console = load(ctx)
@@ -118,7 +118,7 @@ def _warn_of_several_endpoints(workspace: "Workspace") -> None:
     """After each command that called AWS: each endpoint of the project is billed, and one is enough."""
     if workspace.rehearsal or not workspace.accounts.reached:
         return
-    from lgbm_sm.adoption import Adoption
+    from lgbm_sm.backends.sagemaker.adoption import Adoption
     from lgbm_sm.errors import AwsError
 
     for account in workspace.accounts.reached:
@@ -129,13 +129,13 @@ def _warn_of_several_endpoints(workspace: "Workspace") -> None:
 
 
 def _is_billed_endpoint(item: "Item") -> bool:
-    from lgbm_sm.entries import Endpoint, Place
+    from lgbm_sm.record.entries import Endpoint, Place
 
     return isinstance(item.entry, Endpoint) and item.entry.place is Place.AWS and item.running is not False
 
 
 def _rehearsal() -> "Rehearsal":
-    from lgbm_sm.rehearsal import Rehearsal
+    from lgbm_sm.aws.dry_run import Rehearsal
 
     return Rehearsal()
 

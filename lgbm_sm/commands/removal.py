@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.commands.program import DryRunOption, app, help_text, opened_workspace
 from lgbm_sm.console import can_ask
 from lgbm_sm.errors import LeftOverError, UsageError
-from lgbm_sm.options import SharedOptionsCommand
 
 
 @app.command(
@@ -41,9 +41,9 @@ def cleanup(
     ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    from lgbm_sm import views
     from lgbm_sm.cleanup import cleanup as clean_up
     from lgbm_sm.cleanup import described, kinds_of
+    from lgbm_sm.commands import views
     from lgbm_sm.inventory import take_inventory
 
     options = {"ask_aws": aws or logs, "finds_logs": logs, "dry_run": dry_run}

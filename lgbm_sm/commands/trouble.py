@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.commands.program import app, help_text, warn_of_copy
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import ConfigError
-from lgbm_sm.options import SharedOptionsCommand
 
 if TYPE_CHECKING:
-    from lgbm_sm.config import LoadedConfig
-    from lgbm_sm.diagnosis.findings import Finding
+    from lgbm_sm.config.loading import LoadedConfig
+    from lgbm_sm.doctor.findings import Finding
 
 _CHECK_WIDTH = len("execution role")
 _STATUS_WIDTH = len("problem")
@@ -43,7 +43,7 @@ def doctor(
         ),
     ] = None,
 ) -> None:
-    from lgbm_sm.doctor import examine, exit_code_of
+    from lgbm_sm.doctor.run import examine, exit_code_of
     from lgbm_sm.shipped import containers_path
 
     shared = ctx.obj
@@ -72,7 +72,7 @@ def doctor(
 
 def _load(ctx: typer.Context) -> "LoadedConfig | ConfigError":
     """The configuration, or why there is none: that is for doctor to tell among the rest."""
-    from lgbm_sm.config import load_config
+    from lgbm_sm.config.loading import load_config
 
     try:
         return load_config(ctx.obj["config"], ctx.obj["overrides"], os.environ)

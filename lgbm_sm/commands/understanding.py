@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.commands.program import app, help_text, opened_workspace
 from lgbm_sm.console import Console
 from lgbm_sm.errors import UsageError
-from lgbm_sm.options import SharedOptionsCommand
 
 
 @app.command(
@@ -42,9 +42,9 @@ def explain(
         bool, typer.Option("--aws", help="--job: ask SageMaker, though both instance types are local.")
     ] = False,
 ) -> None:
-    from lgbm_sm import views
-    from lgbm_sm.explanation.failures import explain_entry, explain_message
-    from lgbm_sm.explanation.pages import Step, explain_all, explain_step, find_step
+    from lgbm_sm.commands import views
+    from lgbm_sm.explain.failures import explain_entry, explain_message
+    from lgbm_sm.explain.pages import Step, explain_all, explain_step, find_step
 
     if job is not None and step is not None:
         raise UsageError("--job and a step or an error are two questions", "ask one at a time")

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.commands.program import app, help_text, opened_workspace
 from lgbm_sm.console import OutputFormat
-from lgbm_sm.options import SharedOptionsCommand
 
 
 @app.command(
@@ -53,9 +53,9 @@ def verify(
     ] = None,
 ) -> None:
     from lgbm_sm.output_files import OutputFile
-    from lgbm_sm.verification import reports
-    from lgbm_sm.verification.checks import exit_code_of
-    from lgbm_sm.verify import Wanted, verify_images
+    from lgbm_sm.verify import reports
+    from lgbm_sm.verify.checks import exit_code_of
+    from lgbm_sm.verify.run import Wanted, verify_images
 
     with opened_workspace(ctx, changes=False) as (workspace, console):
         lines = reports.Lines(lambda line: console.write(f"{line}\n".encode()))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgbm_sm.errors import DataError
-from lgbm_sm.schema import (
+from lgbm_sm.preparation.schema import (
     CHANNELS,
     FOLDERS,
     Feature,

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.preparation.schema import Feature
 from lgbm_sm.preparation.table_header import is_number
-from lgbm_sm.schema import Feature
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.columns import Kind, kind_of
 from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.preparation.schema import Levels
 from lgbm_sm.preparation.tables import Table, read_table
-from lgbm_sm.schema import Levels
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lgbm_sm.config import DataSection
+    from lgbm_sm.config.sections import DataSection
 
 HEADERLESS_TARGET = "target"
 BOSTON_WARNING = (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lgbm_sm.errors import DataError
-from lgbm_sm.schema import Levels, Split
+from lgbm_sm.preparation.schema import Levels, Split
 
 _SHOWN_CLASSES = 5
 

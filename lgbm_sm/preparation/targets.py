@@ -20,7 +20,7 @@ from lgbm_sm.preparation.columns import (
     texts_among_numbers,
 )
 from lgbm_sm.preparation.problems import Problems
-from lgbm_sm.schema import Levels
+from lgbm_sm.preparation.schema import Levels
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,1 +1,1 @@
-"""What `lgbm_sm.new_project` is made of: what a table proposes, the questions, and the files of a project."""
+"""What `lgbm_sm.scaffold.new_project` is made of: what a table proposes, the questions, and the files of a project."""

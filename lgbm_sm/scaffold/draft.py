@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgbm_sm.config import Config, LoadedConfig, as_plain, effective, load_config
+from lgbm_sm.config.loading import LoadedConfig, as_plain, effective, load_config
+from lgbm_sm.config.sections import Config
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.preparation.problems import as_yaml
 from lgbm_sm.scaffold.config_text import with_values

@@ -25,7 +25,15 @@ from tests.soak.moments import watch
 
 # what the commands import when they need it
 MODULES = (
-    *("boto3", "docker", "lgbm_sm.cleanup", "lgbm_sm.jobs", "lgbm_sm.lifecycle", "lgbm_sm.prediction", "lgbm_sm.views"),
+    *(
+        "boto3",
+        "docker",
+        "lgbm_sm.cleanup",
+        "lgbm_sm.train",
+        "lgbm_sm.lifecycle",
+        "lgbm_sm.predict",
+        "lgbm_sm.commands.views",
+    ),
     *("sagemaker.core.resources", "s3transfer"),
 )
 

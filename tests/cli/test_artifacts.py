@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.record import Record
+from lgbm_sm.record.record import Record
 from tests.cli.conftest import _end_programs
 from tests.cli.forked import ForkedCommandLine, ForkServer
 

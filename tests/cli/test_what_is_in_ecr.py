@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lgbm_sm.entries import Place, PushedImage, Repository
-from lgbm_sm.record import Record
+from lgbm_sm.record.entries import Place, PushedImage, Repository
+from lgbm_sm.record.record import Record
 from tests.cli.conftest import CommandLine
 
 WHERE: dict[str, Any] = {

@@ -14,9 +14,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from lgbm_sm.entries import Place, Repository
-from lgbm_sm.image_manifest import DOCKER_MANIFEST
-from lgbm_sm.record import Record
+from lgbm_sm.aws.image_manifest import DOCKER_MANIFEST
+from lgbm_sm.record.entries import Place, Repository
+from lgbm_sm.record.record import Record
 from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cli.terminal import Terminal
 from tests.cloud.emulator import ACCOUNT, Emulator

@@ -9,10 +9,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from lgbm_sm.aws import connect
-from lgbm_sm.diagnosis.account import WantedAccount, examine_account
-from lgbm_sm.diagnosis.role import examine_role
-from lgbm_sm.policies import TRUST_POLICY
+from lgbm_sm.aws.account import connect
+from lgbm_sm.aws.policies import TRUST_POLICY
+from lgbm_sm.doctor.account import WantedAccount, examine_account
+from lgbm_sm.doctor.role import examine_role
 from tests.cloud.emulator import ACCOUNT, ENDPOINT, REGION, TRAINING, Emulator
 from tests.cloud.roles import ROLE, ROLE_ARN, make_role
 from tests.docker.conftest import docker_session, engine  # noqa: F401 - fixtures

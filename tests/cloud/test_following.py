@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.aws import Accounts, AwsAccount
-from lgbm_sm.backends.sagemaker_creation import CreatedError
-from lgbm_sm.backends.sagemaker_training import SageMakerTrainer
-from lgbm_sm.config import AwsSection
+from lgbm_sm.aws.account import Accounts, AwsAccount
+from lgbm_sm.backends.sagemaker.creation import CreatedError
+from lgbm_sm.backends.sagemaker.training import SageMakerTrainer
+from lgbm_sm.backends.training import Following, follow
+from lgbm_sm.config.environment import AwsSection
 from lgbm_sm.console import Console, OutputFormat
-from lgbm_sm.entries import Place, TrainingJob
-from lgbm_sm.record import Record
-from lgbm_sm.training import Following, follow
+from lgbm_sm.record.entries import Place, TrainingJob
+from lgbm_sm.record.record import Record
 from tests.cloud.emulator import Emulator
 from tests.cloud.s3.stored import connect_to
 from tests.unit.test_sagemaker_creation import Clock

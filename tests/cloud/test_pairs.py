@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import docker
 import pytest
 
-from lgbm_sm.xgboost_image import image_uri
+from lgbm_sm.images.xgboost import image_uri
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkServer
 from tests.cloud.emulator import REGION, Emulator

@@ -12,10 +12,10 @@ from typing import Any
 import docker
 import pytest
 
-from lgbm_sm.aws import AwsAccount
+from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.ecr_repository import EcrRepository
+from lgbm_sm.aws.image_manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, config_digest
 from lgbm_sm.ecr import as_hosting_takes_it
-from lgbm_sm.ecr_repository import EcrRepository
-from lgbm_sm.image_manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, config_digest
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cloud.emulator import ACCOUNT, Emulator

@@ -13,12 +13,12 @@ from typing import Any
 import botocore.session
 import pytest
 
-from lgbm_sm.aws import AwsAccount, aws_errors, connect, open_session
-from lgbm_sm.aws_events import NEEDED_MEMBERS
-from lgbm_sm.configuration.instance_types import InstancePurpose
-from lgbm_sm.diagnosis.quotas import WantedInstances, examine_quotas, require_quota
-from lgbm_sm.entries import TrainingJobStatus
+from lgbm_sm.aws.account import AwsAccount, aws_errors, connect, open_session
+from lgbm_sm.aws.events import NEEDED_MEMBERS
+from lgbm_sm.config.instance_types import InstancePurpose
+from lgbm_sm.doctor.quotas import WantedInstances, examine_quotas, require_quota
 from lgbm_sm.errors import AwsError
+from lgbm_sm.record.entries import TrainingJobStatus
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cloud.emulator import ACCOUNT, ENDPOINT, TRAINING, Emulator

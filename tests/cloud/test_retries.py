@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from lgbm_sm.aws import AwsAccount
+from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.errors import LgbmSmError
-from lgbm_sm.retries import Retries
-from lgbm_sm.senders import RuntimeSender
+from lgbm_sm.invocation.retries import Retries
+from lgbm_sm.invocation.transport import RuntimeSender
 from tests.cloud.emulator import Emulator, Moment
 from tests.cloud.s3.conftest import account  # noqa: F401 - a fixture
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lgbm_runtime.cells import MISSING, Unseen, columns_of
-from lgbm_runtime.csv_rows import _records, _values
-from lgbm_runtime.errors import InvocationError
-from lgbm_runtime.schema import Schema
+from lgbm_runtime.core.cells import MISSING, Unseen, columns_of
+from lgbm_runtime.core.csv_rows import _records, _values
+from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.schema import Schema
 from tests.contract.answers import assert_still_right, expected_values
 from tests.contract.cases import LINE, NAMED, TWO_LINES
 from tests.contract.models import BINARY, MULTICLASS, REGRESSION, Model

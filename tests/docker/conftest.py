@@ -20,8 +20,8 @@ import pytest
 from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 
-from lgbm_sm.backends.docker_engine import PROJECT_LABEL
-from lgbm_sm.config import Pattern
+from lgbm_sm.backends.docker.engine import PROJECT_LABEL
+from lgbm_sm.config.sections import Pattern
 from tests.docker.byoc_image import Containers
 from tests.docker.named_images import is_there, one_at_a_time, pattern_image
 

@@ -17,13 +17,13 @@ import pytest
 from msgspec import structs
 
 import lgbm_sm
-from lgbm_sm.backends.docker_engine import Engine
-from lgbm_sm.backends.docker_images import delete_image, find_image
-from lgbm_sm.build_context import ImageRecipe
-from lgbm_sm.config import Pattern
+from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.backends.docker.images import delete_image, find_image
+from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import ConfigError, ExitCode, ImageError
-from lgbm_sm.image import BuiltImage, build
-from lgbm_sm.record import Record
+from lgbm_sm.images.build import BuiltImage, build
+from lgbm_sm.images.build_context import ImageRecipe
+from lgbm_sm.record.record import Record
 from tests.cli.conftest import CommandLine
 from tests.contract.serving import wait_until
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lgbm_runtime import __version__
-from lgbm_sm.config import Pattern
+from lgbm_sm.config.sections import Pattern
 from tests.contract.answers import expected_values, values_in
 from tests.contract.cases import CSV, FIRST, LINE, SECOND, TWO_LINES
 from tests.contract.models import REGRESSION, Model, train_models, write_artifact

@@ -16,12 +16,12 @@ import docker
 import pytest
 
 from lgbm_sm.backends import TrainingInputs
-from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
-from lgbm_sm.backends.docker_engine import Engine
-from lgbm_sm.backends.docker_files import give_to_caller
-from lgbm_sm.entries import Place, TrainingJob
+from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
+from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.backends.docker.files import give_to_caller
 from lgbm_sm.errors import TrainingError
-from lgbm_sm.record import Record
+from lgbm_sm.record.entries import Place, TrainingJob
+from lgbm_sm.record.record import Record
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.contract.serving import wait_until

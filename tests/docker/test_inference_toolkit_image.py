@@ -238,7 +238,7 @@ def test_workers_and_port_are_those_that_the_variables_say(starter: Starter, tmp
     }
     container = starter(write_model(tmp_path / "model"), variables, ports={"8081/tcp": ("127.0.0.1", None)})
     endpoint = container.endpoint(8081)
-    loaded = "from lgbm_runtime.native_code import native_code; print(native_code() is not None)"
+    loaded = "from lgbm_runtime.core.native_code import native_code; print(native_code() is not None)"
     assert container.run_python(loaded) == (0, "True\n")
     assert "on 0.0.0.0:8081 with 3 workers x 2 threads" in container.log
     assert endpoint.ask("POST", "/invocations", LINE).status == 200

@@ -14,8 +14,8 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from lgbm_sm.config import Pattern
-from lgbm_sm.explanation.expected_programs import SERVING_PROGRAMS
+from lgbm_sm.config.sections import Pattern
+from lgbm_sm.explain.expected_programs import SERVING_PROGRAMS
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkServer
 from tests.docker.explained import (

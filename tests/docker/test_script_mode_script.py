@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from lgbm_runtime.errors import InvocationError, ModelError
-from lgbm_runtime.predictor import Answer
-from lgbm_runtime.user_content import answer_of
-from lgbm_sm.configuration.values import XGBOOST_PYTHON_VERSIONS
+from lgbm_runtime.core.errors import InvocationError, ModelError
+from lgbm_runtime.core.predictor import Answer
+from lgbm_runtime.core.user_content import answer_of
+from lgbm_sm.config.values import XGBOOST_PYTHON_VERSIONS
 from tests.contract.cases import ATTRIBUTES, CSV, FIRST, LINE
 from tests.contract.models import REGRESSION, Model, train_models, write_artifact
 from tests.docker.named_images import CONTEXT

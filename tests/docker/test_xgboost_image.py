@@ -12,13 +12,13 @@ import docker
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from lgbm_sm.backends.docker_engine import Engine
-from lgbm_sm.backends.docker_images import delete_image, find_image
-from lgbm_sm.config import Config, ContainerSection, Pattern, ProjectSection
+from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.backends.docker.images import delete_image, find_image
+from lgbm_sm.config.sections import Config, ContainerSection, Pattern, ProjectSection
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import ImageError
-from lgbm_sm.record import Record
-from lgbm_sm.xgboost_image import provide, pull, xgboost_tag
+from lgbm_sm.images.xgboost import provide, pull, xgboost_tag
+from lgbm_sm.record.record import Record
 from tests.cli.conftest import CommandLine
 from tests.cloud.registry_image import LOGIN, running_registry
 

@@ -14,7 +14,7 @@ from typing import Any
 import docker
 import docker.models.containers
 
-from lgbm_sm.config import Pattern
+from lgbm_sm.config.sections import Pattern
 from tests.contract.cases import LINE
 from tests.contract.models import REGRESSION, Model, train_models, write_artifact
 from tests.contract.serving import Endpoint, wait_until

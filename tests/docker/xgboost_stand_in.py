@@ -23,7 +23,7 @@ import docker
 import docker.models.containers
 import pytest
 
-from lgbm_sm.configuration.values import XGBOOST_PYTHON_VERSIONS
+from lgbm_sm.config.values import XGBOOST_PYTHON_VERSIONS
 from tests.contract.models import REGRESSION, write_artifact
 from tests.contract.serving import Endpoint
 from tests.docker.named_images import CONTEXT, named_image
@@ -32,7 +32,7 @@ from tests.docker.toolkit_image import MODEL_PATH, ToolkitContainer, models
 VERSIONS = ("1.5-1", "3.0-5")
 IMAGE_CONTEXT = Path(__file__).parent / "xgboost_image"
 SCRIPT_MODE = CONTEXT / "script_mode"
-PROGRAM = CONTEXT / "runtime" / "lgbm_runtime"
+PROGRAM = CONTEXT / "runtime" / "lgbm_runtime" / "core"
 # pip takes the wheels in the image, and never asks the network
 WHEELS = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
 # the images up to 1.7-1 install the code once more in each worker; the later ones before the workers only
@@ -112,7 +112,7 @@ def write_model(
     files = {
         ours: (SCRIPT_MODE / "inference.py").read_text(),
         "requirements.txt": requirements + pinned,
-        **{f"lgbm_runtime/{path.name}": path.read_text() for path in PROGRAM.glob("*.py")},
+        **{f"lgbm_runtime/core/{path.name}": path.read_text() for path in PROGRAM.glob("*.py")},
         **{file: textwrap.dedent(text) for file, text in (code or {}).items()},
     }
     for file, text in files.items():

@@ -14,9 +14,10 @@ from typer.main import get_command
 
 import lgbm_sm.cli  # noqa: F401 - gathers the commands
 from lgbm_sm.commands.program import app
-from lgbm_sm.config import Config, load_config
-from lgbm_sm.configuration.keys import known_keys
-from lgbm_sm.configuration.problems import known_below
+from lgbm_sm.config.keys import known_keys
+from lgbm_sm.config.loading import load_config
+from lgbm_sm.config.problems import known_below
+from lgbm_sm.config.sections import Config
 from tests.documentation.pages import CHECKOUT, PAGES, blocks_of, make_targets_of, named_calls, shown_calls
 
 WITH_README = [*PAGES, CHECKOUT / "README.md"]

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.config import Config
-from lgbm_sm.configuration.keys import known_keys
-from lgbm_sm.configuration.problems import key_paths
+from lgbm_sm.config.keys import known_keys
+from lgbm_sm.config.problems import key_paths
+from lgbm_sm.config.sections import Config
 from lgbm_sm.errors import ExitCode
-from lgbm_sm.troubles import TROUBLES
+from lgbm_sm.known_issues.lookup import TROUBLES
 from tests.documentation.pages import CHECKOUT, PAGES
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]

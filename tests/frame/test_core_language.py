@@ -6,7 +6,7 @@ from pathlib import Path
 import grimp
 
 # imported by containers/script_mode/inference.py
-CORE = ("lgbm_runtime.user_code", "lgbm_runtime.manifest")
+CORE = ("lgbm_runtime.core.user_code", "lgbm_runtime.core.manifest")
 
 
 def test_every_module_of_the_core_is_checked_as_python_3_8(checkout: Path) -> None:

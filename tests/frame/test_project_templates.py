@@ -11,7 +11,7 @@ import yaml
 
 from lgbm_sm import cli  # noqa: F401 - the commands
 from lgbm_sm.commands.program import app
-from lgbm_sm.config import load_config
+from lgbm_sm.config.loading import load_config
 
 TARGETS = {
     *("run", "prepare-data", "build", "verify", "push", "train", "deploy", "predict"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_runtime.native_code import VARIABLE, native_code
+from lgbm_runtime.core.native_code import VARIABLE, native_code
 from tests.runtime.served import LIMITS, Served
 from tests.runtime.test_predictor import make_model
 from tests.runtime.test_schema import DOCUMENT

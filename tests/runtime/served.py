@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import uvloop
 
-from lgbm_runtime.http_connection import Connection, Limits, Site
-from lgbm_runtime.http_messages import Handler, Head, Response, response_start
+from lgbm_runtime.serving.http_connection import Connection, Limits, Site
+from lgbm_runtime.serving.http_messages import Handler, Head, Response, response_start
 
 LIMITS = Limits(idle_seconds=0.4, request_seconds=0.8, discard_seconds=0.3)
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lgbm_runtime import c_api
-from lgbm_runtime.booster import CONTRIBUTIONS, LEAF_INDEX, PREDICTION, RAW_SCORE, LightgbmBooster
-from lgbm_runtime.errors import ModelError
-from lgbm_runtime.lightgbm_library import LibraryError
+from lgbm_runtime.core import c_api
+from lgbm_runtime.core.booster import CONTRIBUTIONS, LEAF_INDEX, PREDICTION, RAW_SCORE, LightgbmBooster
+from lgbm_runtime.core.errors import ModelError
+from lgbm_runtime.core.lightgbm_library import LibraryError
 
 Matrix = NDArray[np.float64]
 

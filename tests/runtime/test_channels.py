@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lgbm_runtime.channel_rows import pieces_of, read_piece
-from lgbm_runtime.channels import Channel, read_channels, read_schema
-from lgbm_runtime.failure import TrainingError
+from lgbm_runtime.core.schema import Feature, Schema
 from lgbm_runtime.paths import ContainerPaths
-from lgbm_runtime.schema import Feature, Schema
+from lgbm_runtime.training.channel_rows import pieces_of, read_piece
+from lgbm_runtime.training.channels import Channel, read_channels, read_schema
+from lgbm_runtime.training.failure import TrainingError
 from tests.runtime.training_jobs import Matrix, csv_text, make_job, numeric, schema_for
 
 COLOURS = {"name": "colour", "type": "categorical", "levels": ["blue", "red"]}

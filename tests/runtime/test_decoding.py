@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgbm_runtime import csv_rows
-from lgbm_runtime.cells import MISSING
-from lgbm_runtime.csv_rows import plain_row, rows_from_csv
-from lgbm_runtime.decoding import MAX_BODY_BYTES, decode
-from lgbm_runtime.errors import InvocationError
-from lgbm_runtime.schema import Schema
+from lgbm_runtime.core import csv_rows
+from lgbm_runtime.core.cells import MISSING
+from lgbm_runtime.core.csv_rows import plain_row, rows_from_csv
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES, decode
+from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.schema import Schema
 from tests.runtime.test_schema import DOCUMENT
 
 pytestmark = pytest.mark.usefixtures("code")

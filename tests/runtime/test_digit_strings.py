@@ -14,8 +14,8 @@ from functools import lru_cache
 
 import pytest
 
-from lgbm_runtime.csv_rows import plain_row, rows_from_csv
-from lgbm_runtime.schema import Schema
+from lgbm_runtime.core.csv_rows import plain_row, rows_from_csv
+from lgbm_runtime.core.schema import Schema
 
 pytestmark = pytest.mark.usefixtures("code")
 

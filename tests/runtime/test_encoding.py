@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lgbm_runtime import encoding
-from lgbm_runtime.encoding import encode, negotiate
-from lgbm_runtime.errors import InvocationError
-from lgbm_runtime.media_type import parse_media_type, split_elements
+from lgbm_runtime.core import encoding
+from lgbm_runtime.core.encoding import encode, negotiate
+from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.media_type import parse_media_type, split_elements
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lgbm_runtime.decoding import MAX_BODY_BYTES
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES
 from tests.contract.test_http import read_answers
 from tests.runtime.served import LIMITS, Served, request
 

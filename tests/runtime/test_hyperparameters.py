@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from lgbm_runtime.failure import TrainingError
-from lgbm_runtime.hyperparameters import (
+from lgbm_runtime.training.failure import TrainingError
+from lgbm_runtime.training.hyperparameters import (
     Hyperparameters,
     parse_hyperparameters,
     read_hyperparameters,
 )
-from lgbm_runtime.objectives import canonical_objective, num_class
-from lgbm_runtime.parameter_checks import check_parameters
-from lgbm_runtime.training_api import Lightgbm
+from lgbm_runtime.training.objectives import canonical_objective, num_class
+from lgbm_runtime.training.parameter_checks import check_parameters
+from lgbm_runtime.training.training_api import Lightgbm
 
 LIGHTGBM = Lightgbm()
 ALIASES = LIGHTGBM.parameter_aliases()

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from lgbm_runtime.http_messages import Head
-from lgbm_runtime.known_heads import KnownHeads
+from lgbm_runtime.serving.head_cache import KnownHeads
+from lgbm_runtime.serving.http_messages import Head
 from tests.contract.test_http import read_answers
 from tests.runtime.served import Served, request
 

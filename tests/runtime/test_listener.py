@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lgbm_runtime.server import ServeError, check_listener
+from lgbm_runtime.serving.server import ServeError, check_listener
 
 
 class MacSocket(socket.socket):

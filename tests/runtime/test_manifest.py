@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_runtime.errors import ModelError
-from lgbm_runtime.manifest import check_model
+from lgbm_runtime.core.errors import ModelError
+from lgbm_runtime.core.manifest import check_model
 from tests.runtime.training_jobs import environment, regression_job
 
 MANIFEST = "lgbm-sm-manifest.json"
@@ -47,7 +47,7 @@ KILLED_AT = """
 import os, sys
 from pathlib import Path
 from types import SimpleNamespace
-from lgbm_runtime.artifact import write_artifact
+from lgbm_runtime.training.artifact import write_artifact
 
 folder, steps = Path(sys.argv[1]), 0
 

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgbm_runtime import native_code
-from lgbm_runtime.booster import PREDICTION, RAW_SCORE, LightgbmBooster
+from lgbm_runtime.core import native_code
+from lgbm_runtime.core.booster import PREDICTION, RAW_SCORE, LightgbmBooster
 from tests.contract.serving import start_server
 from tests.runtime.test_booster import CATEGORICAL, MODELS, RANKING, features, target
 

@@ -8,8 +8,8 @@ import lightgbm
 import numpy as np
 import pytest
 
-from lgbm_runtime.errors import InvocationError, ModelError
-from lgbm_runtime.predictor import Predictor
+from lgbm_runtime.core.errors import InvocationError, ModelError
+from lgbm_runtime.core.predictor import Predictor
 from tests.runtime.test_schema import DOCUMENT
 
 NAMES = ["age", "colour", "size"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lgbm_runtime.errors import SchemaError
-from lgbm_runtime.schema import Schema
+from lgbm_runtime.core.errors import SchemaError
+from lgbm_runtime.core.schema import Schema
 
 DOCUMENT: dict[str, Any] = {
     "format_version": 1,

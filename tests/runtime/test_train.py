@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lgbm_runtime import channel_rows
-from lgbm_sm.metric_definitions import METRIC_DEFINITIONS
+from lgbm_runtime.training import channel_rows
+from lgbm_sm.backends.sagemaker.metric_definitions import METRIC_DEFINITIONS
 from tests.runtime.training_jobs import (
     PARAMS,
     TRAIN,

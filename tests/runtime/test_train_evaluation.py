@@ -9,9 +9,9 @@ import lightgbm
 import numpy as np
 import pytest
 
-from lgbm_runtime.boosting import booster_names
-from lgbm_runtime.evaluation import History
-from lgbm_runtime.failure import TrainingError, report_failure
+from lgbm_runtime.training.boosting import booster_names
+from lgbm_runtime.training.evaluation import History
+from lgbm_runtime.training.failure import TrainingError, report_failure
 
 
 def test_a_line_holds_every_metric_exactly_when_an_iteration_is_added() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lgbm_runtime.errors import InvocationError, ModelError
-from lgbm_runtime.predictor import Predictor
-from lgbm_runtime.user_code import InferenceCode, load_service
+from lgbm_runtime.core.errors import InvocationError, ModelError
+from lgbm_runtime.core.predictor import Predictor
+from lgbm_runtime.core.user_code import InferenceCode, load_service
 from tests.runtime.conftest import Write
 
 ROW = b"1,red,10"

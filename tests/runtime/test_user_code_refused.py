@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_runtime.decoding import MAX_BODY_BYTES
-from lgbm_runtime.errors import InvocationError, ModelError
-from lgbm_runtime.user_code import load_service
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES
+from lgbm_runtime.core.errors import InvocationError, ModelError
+from lgbm_runtime.core.user_code import load_service
 from tests.runtime.conftest import Write
 from tests.runtime.test_user_code import ROW
 

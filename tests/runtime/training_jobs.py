@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgbm_runtime.paths import ContainerPaths
-from lgbm_runtime.training import train
+from lgbm_runtime.training.program import train
 
 RUNTIME = Path(__file__).parents[2] / "containers" / "runtime"
 Matrix = NDArray[np.float64]

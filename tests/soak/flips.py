@@ -15,12 +15,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lgbm_runtime.errors import ModelError, SchemaError
-from lgbm_runtime.predictor import Predictor
-from lgbm_sm.deploy import unpack
+from lgbm_runtime.core.errors import ModelError, SchemaError
+from lgbm_runtime.core.predictor import Predictor
+from lgbm_sm.backends.serving import unpack
 from lgbm_sm.errors import LgbmSmError
-from lgbm_sm.model_code import ModelCode
-from lgbm_sm.work_folder import remove_tree
+from lgbm_sm.model.code import ModelCode
+from lgbm_sm.record.work_folder import remove_tree
 
 
 def answer_of(artifact: Path, rows: bytes, folder: Path) -> str:

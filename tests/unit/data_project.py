@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lgbm_sm.config import DataSection
-from lgbm_sm.configuration.keys import read
+from lgbm_sm.config.keys import read
+from lgbm_sm.config.sections import DataSection
 from lgbm_sm.data import PreparedData, prepare_data
 from lgbm_sm.errors import DataError
 

@@ -15,7 +15,7 @@ import pyarrow.compute  # noqa: F401 - loaded before the forks, like the next tw
 import sklearn.datasets
 import sklearn.model_selection  # noqa: F401
 
-from lgbm_sm.config import DataSection
+from lgbm_sm.config.sections import DataSection
 from lgbm_sm.data import prepare_data
 
 _WRITING_FLAGS = os.O_WRONLY | os.O_RDWR

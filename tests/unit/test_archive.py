@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.archive import ArchiveError, Bounds, read_archive
+from lgbm_sm.model.archive import ArchiveError, Bounds, read_archive
 
 CONTENT = bytes(range(256)) * 5
 # ustar splits it, GNU and pax write it before the header

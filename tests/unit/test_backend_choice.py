@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pytest
 
 from lgbm_sm.backends.choice import Choice, choose
-from lgbm_sm.backends.docker_engine import Engine
-from lgbm_sm.config import LocalBackend
-from lgbm_sm.entries import Place
+from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.config.environment import LocalBackend
 from lgbm_sm.errors import ConfigError, EngineError, ExitCode, ImageError
+from lgbm_sm.record.entries import Place
 
 NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
 

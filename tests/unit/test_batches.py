@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgbm_sm.batches import csv_batches, json_batches, json_lines_batches
 from lgbm_sm.errors import DataError
+from lgbm_sm.invocation.batches import csv_batches, json_batches, json_lines_batches
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=8)
 

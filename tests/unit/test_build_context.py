@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.build_context import (
+from lgbm_sm.config.instance_types import platform_of
+from lgbm_sm.config.loading import load_config
+from lgbm_sm.config.sections import Config, Pattern
+from lgbm_sm.errors import ConfigError, ImageError
+from lgbm_sm.images.build import LEAST_FREE_BYTES, check_disk
+from lgbm_sm.images.build_context import (
     CA_BUNDLE_NAME,
     ImageRecipe,
     context_archive,
@@ -15,10 +20,6 @@ from lgbm_sm.build_context import (
     image_recipe,
     image_tag,
 )
-from lgbm_sm.config import Config, Pattern, load_config
-from lgbm_sm.configuration.instance_types import platform_of
-from lgbm_sm.errors import ConfigError, ImageError
-from lgbm_sm.image import LEAST_FREE_BYTES, check_disk
 
 
 @pytest.fixture

@@ -4,14 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.config import (
-    Config,
-    DataFiles,
-    HyperparameterValue,
-    LoadedConfig,
-    effective,
-    load_config,
-)
+from lgbm_sm.config.loading import LoadedConfig, effective, load_config
+from lgbm_sm.config.sections import Config, DataFiles
+from lgbm_sm.config.values import HyperparameterValue
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK_HYPERPARAMETERS: dict[str, HyperparameterValue] = {

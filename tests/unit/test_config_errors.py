@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.config import effective, load_config
+from lgbm_sm.config.loading import effective, load_config
 from lgbm_sm.errors import ConfigError, ExitCode
 
 

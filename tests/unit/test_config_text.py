@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.config import as_plain, load_config
+from lgbm_sm.config.loading import as_plain, load_config
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.scaffold.config_text import with_values
 from lgbm_sm.scaffold.draft import GIVEN, Draft

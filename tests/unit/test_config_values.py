@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from lgbm_sm.config import (
-    Config,
-    HyperparameterValue,
-    LocalBackend,
-    Pattern,
-    as_plain,
-    load_config,
-)
-from lgbm_sm.configuration.keys import read
+from lgbm_sm.config.environment import LocalBackend
+from lgbm_sm.config.keys import read
+from lgbm_sm.config.loading import as_plain, load_config
+from lgbm_sm.config.sections import Config, Pattern
+from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.errors import ConfigError
 from tests.unit.test_config import ROOT, load
 
@@ -133,7 +129,7 @@ def test_instance_types_of_the_notebook_are_known(tmp_path: Path) -> None:
 def test_botocore_is_not_imported_when_everything_is_local() -> None:
     heavy = ["boto3", "botocore", "lightgbm", "numpy", "pandas", "rich", "sagemaker", "sklearn", "typer"]
     program = (
-        "import sys; from lgbm_sm.config import load_config; load_config(None); "
+        "import sys; from lgbm_sm.config.loading import load_config; load_config(None); "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.model_selection import train_test_split
 
-from lgbm_sm.data import load_schema, training_channels, verify_split
+from lgbm_sm.preparation.schema import load_schema, training_channels, verify_split
 from tests.unit.data_project import DataProject
 
 
@@ -141,7 +141,7 @@ def test_splits_follow_the_configuration_when_it_sets_sizes_and_seed(tmp_path: P
     assert project.rows("train") != first
 
 
-@pytest.mark.parametrize("module", ["lgbm_sm.data", "lgbm_sm.schema"])
+@pytest.mark.parametrize("module", ["lgbm_sm.data", "lgbm_sm.preparation.schema"])
 def test_no_library_for_tables_is_loaded_when_the_module_is_imported(module: str) -> None:
     code = (
         f"import {module}, sys; print(sorted({{'pandas', 'sklearn', 'numpy', 'pyarrow', 'scipy'}} & set(sys.modules)))"

@@ -14,23 +14,23 @@ from typing import Any
 import pytest
 
 from lgbm_sm import __version__
-from lgbm_sm.config import load_config
-from lgbm_sm.diagnosis.containers import (
+from lgbm_sm.config.loading import load_config
+from lgbm_sm.doctor.containers import (
     examine_engine_disk,
     examine_folder_disk,
     examine_program,
     judge_image,
     wanted_patterns,
 )
-from lgbm_sm.diagnosis.findings import Area, Check, Finding, Status, within
-from lgbm_sm.diagnosis.installation import (
+from lgbm_sm.doctor.findings import Area, Check, Finding, Status, within
+from lgbm_sm.doctor.installation import (
     examine_lightgbm,
     examine_packages,
     examine_python,
     examine_sagemaker_sdk,
     lightgbm_remedy,
 )
-from lgbm_sm.doctor import examine_configuration, exit_code_of
+from lgbm_sm.doctor.run import examine_configuration, exit_code_of
 from lgbm_sm.errors import AwsError, ConfigError, ExitCode, TimedOutError
 
 NO_ENGINE = "unix:///nonexistent/docker.sock"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from lgbm_sm.configuration.instance_types import InstancePurpose
-from lgbm_sm.diagnosis.account import judge_clock
-from lgbm_sm.diagnosis.findings import Status
-from lgbm_sm.diagnosis.quotas import Quota, WantedInstances, judge_quota, nearest_allowed
-from lgbm_sm.diagnosis.role import trusts_sagemaker
+from lgbm_sm.config.instance_types import InstancePurpose
+from lgbm_sm.doctor.account import judge_clock
+from lgbm_sm.doctor.findings import Status
+from lgbm_sm.doctor.quotas import Quota, WantedInstances, judge_quota, nearest_allowed
+from lgbm_sm.doctor.role import trusts_sagemaker
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from lgbm_sm.aws import AwsAccount
-from lgbm_sm.backends.docker_engine import Engine
+from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.image_manifest import DOCKER_MANIFEST, OCI_MANIFEST, config_digest
+from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.ecr import Destination, PushResult, push
 from lgbm_sm.errors import ImageError
-from lgbm_sm.image_manifest import DOCKER_MANIFEST, OCI_MANIFEST, config_digest
-from lgbm_sm.record import Record
+from lgbm_sm.record.record import Record
 
 RECORDED = json.loads(Path(__file__).with_name("containerd_image.json").read_text())
 MANIFEST: str = RECORDED["manifest"]

@@ -12,22 +12,22 @@ from typing import Any
 import botocore.session
 import pytest
 
-from lgbm_runtime.decoding import MAX_BODY_BYTES
-from lgbm_sm import deploy
-from lgbm_sm.backends import TrainingInputs
-from lgbm_sm.backends.docker import ContainerSettings, DockerBackend
-from lgbm_sm.backends.docker_engine import Engine
-from lgbm_sm.build_context import ImageRecipe, image_files
-from lgbm_sm.config import Pattern, load_config
-from lgbm_sm.entries import Endpoint, Place, TrainingJob
-from lgbm_sm.explanation import limits
-from lgbm_sm.explanation.call_chain import SERVING, TRAINING, Link, describe_chain, line_number
-from lgbm_sm.explanation.failures import explain_message
-from lgbm_sm.explanation.functions import functions_section
-from lgbm_sm.explanation.noted_engine import NotedContainer, NotingEngine, docker_run, in_lines
-from lgbm_sm.explanation.programs import Program, describe_programs
-from lgbm_sm.explanation.sections import json_lines
-from lgbm_sm.explanation.trees import describe_tree
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES
+from lgbm_sm.backends import TrainingInputs, serving
+from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
+from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.config.loading import load_config
+from lgbm_sm.config.sections import Pattern
+from lgbm_sm.explain import limits
+from lgbm_sm.explain.call_chain import SERVING, TRAINING, Link, describe_chain, line_number
+from lgbm_sm.explain.failures import explain_message
+from lgbm_sm.explain.functions import functions_section
+from lgbm_sm.explain.noted_engine import NotedContainer, NotingEngine, docker_run, in_lines
+from lgbm_sm.explain.programs import Program, describe_programs
+from lgbm_sm.explain.sections import json_lines
+from lgbm_sm.explain.trees import describe_tree
+from lgbm_sm.images.build_context import ImageRecipe, image_files
+from lgbm_sm.record.entries import Endpoint, Place, TrainingJob
 from lgbm_sm.shipped import containers_path
 from tests.unit.test_troubles import SEEN
 
@@ -42,7 +42,7 @@ CHAINS = {
 def files_of(pattern: Pattern) -> set[str]:
     """What a pattern's image is built from; pattern C's files travel with the model instead."""
     if pattern is Pattern.SCRIPT_MODE:
-        folders = (CONTAINERS / "script_mode", CONTAINERS / "runtime" / "lgbm_runtime")
+        folders = (CONTAINERS / "script_mode", CONTAINERS / "runtime" / "lgbm_runtime" / "core")
         return {str(path.relative_to(CONTAINERS)) for folder in folders for path in folder.glob("*.py")}
     recipe = ImageRecipe(CONTAINERS, pattern, "repository", "linux/amd64")
     return {name for name, _ in image_files(recipe)}
@@ -83,7 +83,7 @@ def test_a_line_that_is_gone_is_not_passed_over() -> None:
 
 def test_limits_are_those_of_the_programs_and_of_the_api() -> None:
     assert limits.LARGEST_BODY_MEGABYTES * 1024 * 1024 == MAX_BODY_BYTES
-    assert deploy._PING_SECONDS == limits.PING_SECONDS
+    assert serving._PING_SECONDS == limits.PING_SECONDS
     session = botocore.session.get_session()
     body = session.get_service_model("sagemaker-runtime").shape_for("BodyBlob")
     assert body.metadata["max"] == limits.OLDER_BODY_BYTES

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from lgbm_sm.console import Console, OutputFormat
-from lgbm_sm.entries import EndpointConfig, Place, TrainingJob
 from lgbm_sm.errors import RecordError
-from lgbm_sm.identity import open_record
-from lgbm_sm.record import Record
+from lgbm_sm.record.entries import EndpointConfig, Place, TrainingJob
+from lgbm_sm.record.identity import open_record
+from lgbm_sm.record.record import Record
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 CONSOLE = Console(output=OutputFormat.TEXT, verbose=False, environment={})

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from lgbm_sm.errors import ImageError
-from lgbm_sm.image_manifest import (
+from lgbm_sm.aws.image_manifest import (
     DOCKER_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
@@ -16,6 +15,7 @@ from lgbm_sm.image_manifest import (
     digest_for_platform,
     docker_manifest,
 )
+from lgbm_sm.errors import ImageError
 
 CONFIG = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:c0", "size": 10}
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.config import EndpointSection
-from lgbm_sm.configuration.keys import read
+from lgbm_sm.config.keys import read
+from lgbm_sm.config.sections import EndpointSection
 from lgbm_sm.errors import ConfigError
-from lgbm_sm.inference_source import (
+from lgbm_sm.model.inference_source import (
     InferenceSource,
     check_as_process,
     check_free_names,

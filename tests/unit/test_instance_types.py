@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.backends.docker import DockerBackend
-from lgbm_sm.config import load_config
-from lgbm_sm.configuration.instance_types import size_of
+from lgbm_sm.backends.docker.backend import DockerBackend
+from lgbm_sm.config.instance_types import size_of
+from lgbm_sm.config.loading import load_config
 from lgbm_sm.console import Console, OutputFormat
-from lgbm_sm.entries import Place
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.progress import Reporter
+from lgbm_sm.record.entries import Place
 from lgbm_sm.workspace import open_workspace
 
 

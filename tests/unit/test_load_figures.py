@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from lgbm_sm.backends import Consumption
+from lgbm_sm.bench.advice import Traffic, advise
+from lgbm_sm.bench.figures import Latency, Step, Usage, latency_of, usage_between
+from lgbm_sm.bench.plot import draw, plot_format
+from lgbm_sm.bench.samples import Failure, Samples
 from lgbm_sm.errors import UsageError
-from lgbm_sm.load.advice import Traffic, advise
-from lgbm_sm.load.figures import Latency, Step, Usage, latency_of, usage_between
-from lgbm_sm.load.plot import draw, plot_format
-from lgbm_sm.load.samples import Failure, Samples
 
 
 def step(concurrency: int, rate: float, p99: float, failures: int = 0, client_cpus: float = 0.1) -> Step:

@@ -16,11 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from lgbm_sm.bench.http_client import Address, HttpClient, parse_url
+from lgbm_sm.bench.requests import Load, cut_requests
+from lgbm_sm.bench.samples import Samples
+from lgbm_sm.bench.steps import Schedule, check_first_answer, run_steps
 from lgbm_sm.errors import InvocationError, UsageError
-from lgbm_sm.load.http_client import Address, HttpClient, parse_url
-from lgbm_sm.load.requests import Load, cut_requests
-from lgbm_sm.load.samples import Samples
-from lgbm_sm.load.steps import Schedule, check_first_answer, run_steps
 from tests.unit.hostile_server import HostileServer, running_server
 
 ROWS = b"".join(b"%d,%d\n" % (number, number * 7) for number in range(10))

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from lgbm_sm.bench.requests import cut_requests
 from lgbm_sm.errors import DataError
-from lgbm_sm.load.requests import cut_requests
 
 
 def bodies(text: str, content_type: str, rows: int, names: tuple[str, ...] = ()) -> list[bytes]:

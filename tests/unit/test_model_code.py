@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lgbm_sm.config import load_config
-from lgbm_sm.entries import Place
+from lgbm_sm.config.loading import load_config
 from lgbm_sm.errors import ConfigError
-from lgbm_sm.model_code import ModelCode, model_code
+from lgbm_sm.model.code import ModelCode, model_code
+from lgbm_sm.record.entries import Place
 from lgbm_sm.shipped import containers_path
 
 PREDICT = "def predict_fn(data, model):\n    return model.predict(data)\n"
@@ -68,7 +68,8 @@ def test_script_mode_brings_the_program_and_the_lightgbm_that_the_image_can_run(
     code = code_of(tmp_path, "container.pattern=script_mode", f"container.xgboost_version={version}")
     assert text_of(code.files["requirements.txt"]).splitlines()[-1] == lightgbm
     assert "def transform_fn" in text_of(code.files["inference.py"])
-    assert {"lgbm_runtime/predictor.py", "lgbm_runtime/__init__.py"} <= set(code.files)
+    assert "lgbm_runtime/core/predictor.py" in code.files
+    assert {name.rpartition("/")[0] for name in code.files} == {"", "lgbm_runtime/core"}
     assert code.environment["SAGEMAKER_PROGRAM"] == "inference.py"
     assert code.environment["SAGEMAKER_SUBMIT_DIRECTORY"] == "/opt/ml/model/code"
 

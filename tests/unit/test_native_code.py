@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lgbm_sm.backends.native_code import native_code_path
-from lgbm_sm.diagnosis.findings import Status
-from lgbm_sm.diagnosis.installation import examine_compiler
+from lgbm_sm.doctor.findings import Status
+from lgbm_sm.doctor.installation import examine_compiler
 from lgbm_sm.shipped import containers_path
 
 RUNTIME = containers_path() / "runtime"
@@ -32,7 +32,7 @@ def test_it_is_compiled_once(tmp_path: Path) -> None:
 def test_another_source_is_compiled_into_another_file(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path / "cache")}
     changed = shutil.copytree(RUNTIME, tmp_path / "runtime")
-    with (changed / "lgbm_runtime" / "native" / "tree_walk.c").open("a") as source:
+    with (changed / "lgbm_runtime" / "core" / "native" / "tree_walk.c").open("a") as source:
         source.write("/* mine */\n")
     paths = {native_code_path(RUNTIME, environment), native_code_path(changed, environment)}
     assert None not in paths

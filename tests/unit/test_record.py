@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from lgbm_sm.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.errors import ExitCode, RecordError, TimedOutError, WorkFolderError
-from lgbm_sm.file_lock import FileLock
 from lgbm_sm.names import is_timestamped, timestamped_name
-from lgbm_sm.record import Record, RehearsedRecord
+from lgbm_sm.record.entries import Place, TrainingJob, TrainingJobStatus
+from lgbm_sm.record.file_lock import FileLock
+from lgbm_sm.record.record import Record, RehearsedRecord
 
 
 def job(record: Record, name: str) -> TrainingJob:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.entries import Endpoint, Place
 from lgbm_sm.errors import InvocationError
-from lgbm_sm.model_code import is_our_code
-from lgbm_sm.retries import Retries
-from lgbm_sm.senders import HttpSender
+from lgbm_sm.invocation.retries import Retries
+from lgbm_sm.invocation.transport import HttpSender
+from lgbm_sm.model.code import is_our_code
+from lgbm_sm.record.entries import Endpoint, Place
 from lgbm_sm.shipped import containers_path
 
 ANSWER = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\n1.5\n"
@@ -139,14 +139,14 @@ def test_code_counts_as_ours_only_where_every_file_is_the_shipped_one(tmp_path: 
     assert is_our_code(model, shipped)
     (code / "requirements.txt").write_text("lightgbm\n")
     shutil.copy(shipped / "script_mode/inference.py", code)
-    (code / "lgbm_runtime").mkdir()
-    for path in (shipped / "runtime/lgbm_runtime").glob("*.py"):
-        shutil.copy(path, code / "lgbm_runtime")
+    (code / "lgbm_runtime/core").mkdir(parents=True)
+    for path in (shipped / "runtime/lgbm_runtime/core").glob("*.py"):
+        shutil.copy(path, code / "lgbm_runtime/core")
     assert is_our_code(model, shipped)
     own = tmp_path / "containers"
     shutil.copytree(shipped, own)
     assert is_our_code(model, own)
-    (own / "runtime/lgbm_runtime/server.py").write_text("# changed\n")
+    (own / "runtime/lgbm_runtime/serving/server.py").write_text("# changed\n")
     assert not is_our_code(model, own)
     (code / "inference.py").write_text("def predict_fn(data, model): ...\n")
     assert not is_our_code(model, shipped)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.aws import AwsAccount
+from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.s3 import default_bucket_name
+from lgbm_sm.aws.s3_files import download, parse_uri, read_file, require_same
 from lgbm_sm.errors import DataError, UsageError
-from lgbm_sm.s3 import default_bucket_name
-from lgbm_sm.s3_files import download, parse_uri, read_file, require_same
 
 ACCOUNT = AwsAccount("123456789012", "eu-west-1", session=None)
 

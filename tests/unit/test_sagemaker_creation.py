@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lgbm_sm.aws import aws_errors
-from lgbm_sm.backends.sagemaker_creation import CreatedError, create, describe_created
+from lgbm_sm.aws.account import aws_errors
+from lgbm_sm.aws.waiting import Patience
+from lgbm_sm.backends.sagemaker.creation import CreatedError, create, describe_created
 from lgbm_sm.errors import AwsError
-from lgbm_sm.waiting import Patience
 
 NO_MODEL = 'Could not find model "arn:aws:sagemaker:eu-west-1:123456789012:model/demo-1".'
 TAKEN = 'Cannot create already existing endpoint "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/demo".'

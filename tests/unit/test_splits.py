@@ -5,9 +5,9 @@ import pytest
 from sklearn import metrics
 from sklearn.model_selection import train_test_split
 
-from lgbm_sm.metrics import prediction_metrics
+from lgbm_sm.invocation.metrics import prediction_metrics
+from lgbm_sm.preparation.schema import Split
 from lgbm_sm.preparation.splits import split_rows
-from lgbm_sm.schema import Split
 
 
 @pytest.mark.parametrize("rows", [3, 10, 101, 506])

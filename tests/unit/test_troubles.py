@@ -18,9 +18,9 @@ from lightgbm.basic import LightGBMError
 
 from lgbm_sm import cli  # noqa: F401 - the commands
 from lgbm_sm.commands.program import app
-from lgbm_sm.config import Config
-from lgbm_sm.configuration.keys import known_keys
-from lgbm_sm.troubles import TROUBLES, find_troubles
+from lgbm_sm.config.keys import known_keys
+from lgbm_sm.config.sections import Config
+from lgbm_sm.known_issues.lookup import TROUBLES, find_troubles
 from tests.runtime.training_jobs import csv_text, make_job
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lgbm_sm.errors import WorkFolderError
-from lgbm_sm.work_folder import make_folder, remove_folder
+from lgbm_sm.record.work_folder import make_folder, remove_folder
 
 ID = "0123456789abcdef"
 

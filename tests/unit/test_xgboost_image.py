@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from lgbm_sm.aws import open_session, region_of, registry_login
+from lgbm_sm.aws.account import open_session, region_of, registry_login
 from lgbm_sm.errors import AwsError, ConfigError, ExitCode
-from lgbm_sm.xgboost_image import image_uri
+from lgbm_sm.images.xgboost import image_uri
 
 
 @dataclass

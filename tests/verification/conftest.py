@@ -11,11 +11,11 @@ import docker
 import pytest
 
 from lgbm_sm.backends import TrainingInputs
-from lgbm_sm.backends.docker_engine import Engine
-from lgbm_sm.verification.checks import Report, Result
-from lgbm_sm.verification.limits import Limits
-from lgbm_sm.verification.subject import SampleRequest, Subject
-from lgbm_sm.verification.verifier import Verification
+from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.verify.checks import Report, Result
+from lgbm_sm.verify.limits import Limits
+from lgbm_sm.verify.subject import SampleRequest, Subject
+from lgbm_sm.verify.verifier import Verification
 from tests.docker.conftest import (  # noqa: F401 - fixtures
     base_image,
     byoc_image,

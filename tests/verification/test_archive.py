@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.verification.archive import check_archive
-from lgbm_sm.verification.checks import Verdict
+from lgbm_sm.verify.archive import check_archive
+from lgbm_sm.verify.checks import Verdict
 
 MODEL = {"model.txt": b"tree"}
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import docker
 import pytest
 
-from lgbm_sm.backends.docker_engine import Engine
+from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.errors import ImageError
-from lgbm_sm.model_code import ModelCode
-from lgbm_sm.verification.checks import Area, Report, Verdict
-from lgbm_sm.verification.limits import Limits
-from lgbm_sm.verification.subject import SampleRequest
-from lgbm_sm.verify import verify_before_deploy
+from lgbm_sm.model.code import ModelCode
+from lgbm_sm.verify.checks import Area, Report, Verdict
+from lgbm_sm.verify.limits import Limits
+from lgbm_sm.verify.run import verify_before_deploy
+from lgbm_sm.verify.subject import SampleRequest
 from tests.verification.conforming_image import broken_image
 from tests.verification.conftest import ROWS
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from lgbm_sm.backends.docker_engine import Engine
-from lgbm_sm.verification.checks import Area, Report, Verdict
-from lgbm_sm.verification.sandbox import VERIFICATION_LABEL, remove_abandoned
+from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.verify.checks import Area, Report, Verdict
+from lgbm_sm.verify.sandbox import VERIFICATION_LABEL, remove_abandoned
 from tests.cli.conftest import CommandLine
 from tests.contract.serving import wait_until
 from tests.verification.conforming_image import broken_image

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lgbm_sm.verification import archive, image, serving_checks, training_checks
+from lgbm_sm.verify import archive, image, serving_checks, training_checks
 
 PAGE = Path(__file__).parents[2] / "docs" / "verify.md"
 

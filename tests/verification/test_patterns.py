@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import docker
 import pytest
 
-from lgbm_sm.verification import archive, image, serving_checks, training_checks
-from lgbm_sm.verification.sandbox import VERIFICATION_LABEL
+from lgbm_sm.verify import archive, image, serving_checks, training_checks
+from lgbm_sm.verify.sandbox import VERIFICATION_LABEL
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkServer
 from tests.docker.projects import new_project

@@ -8,11 +8,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from lgbm_sm.errors import ExitCode
-from lgbm_sm.verification import archive, image, serving_checks, training_checks
-from lgbm_sm.verification.checks import Binding, Check, Report, Verdict, exit_code_of
-from lgbm_sm.verification.image import PLATFORM, SIZE, USER
-from lgbm_sm.verification.reports import Lines, document_of, junit_of, summary_of, text_of
-from lgbm_sm.verification.serving_checks import STARTS
+from lgbm_sm.verify import archive, image, serving_checks, training_checks
+from lgbm_sm.verify.checks import Binding, Check, Report, Verdict, exit_code_of
+from lgbm_sm.verify.image import PLATFORM, SIZE, USER
+from lgbm_sm.verify.reports import Lines, document_of, junit_of, summary_of, text_of
+from lgbm_sm.verify.serving_checks import STARTS
 
 ALL = [*image.CHECKS, *training_checks.CHECKS, *archive.CHECKS, *serving_checks.CHECKS]
 REPORT = Report(

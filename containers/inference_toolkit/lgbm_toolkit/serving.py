@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lgbm_runtime import __version__
-from lgbm_runtime.errors import ModelError
-from lgbm_runtime.manifest import check_model
-from lgbm_runtime.user_functions import code_path
+from lgbm_runtime.core.errors import ModelError
+from lgbm_runtime.core.manifest import check_model
+from lgbm_runtime.core.user_functions import code_path
 from lgbm_toolkit.processes import ChildProcesses, StopRequestedError, end_group
 from lgbm_toolkit.settings import CANNOT_SERVE, PROVEN, THREADS_VARIABLE, Settings, SettingsError
 from lgbm_toolkit.worker_locks import LockWatch

@@ -23,8 +23,8 @@ _PORT = 8080
 _MANAGEMENT_PORT = 8081
 # "Custom Inference Code with Hosting Services" in AWS's developer guide: an answer must come within 60 s.
 _ANSWER_SECONDS = 60
-# Of requests and of answers. 25 MB are let through, see lgbm_runtime.decoding; the rest is for what the server counts
-# besides the body, and for refusals to be worded by the program rather than by the server.
+# Of requests and of answers. 25 MB are let through, see lgbm_runtime.core.decoding; the rest is for what the server
+# counts as well as the body, and for refusals to be worded by the program rather than by the server.
 _SERVER_LIMIT_BYTES = 26 * 1024 * 1024
 # A JVM without memory would live on and answer nothing. It reads the container's limits itself, unlike with the
 # toolkit's default, -XX:-UseContainerSupport.

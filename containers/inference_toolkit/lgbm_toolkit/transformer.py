@@ -18,12 +18,12 @@ from sagemaker_inference.errors import (  # type: ignore[import-not-found]
 )
 from sagemaker_inference.transformer import Transformer  # type: ignore[import-not-found]
 
-from lgbm_runtime.decoding import MAX_BODY_BYTES
-from lgbm_runtime.errors import InvocationError, ModelError
-from lgbm_runtime.lightgbm_library import LibraryError
-from lgbm_runtime.predictor import Answer, Predictor
-from lgbm_runtime.user_code import InferenceCode, load_service
-from lgbm_runtime.user_functions import ATTRIBUTES_HEADER
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES
+from lgbm_runtime.core.errors import InvocationError, ModelError
+from lgbm_runtime.core.lightgbm_library import LibraryError
+from lgbm_runtime.core.predictor import Answer, Predictor
+from lgbm_runtime.core.user_code import InferenceCode, load_service
+from lgbm_runtime.core.user_functions import ATTRIBUTES_HEADER
 from lgbm_toolkit.settings import ACCEPT_VARIABLE, threads_of
 from lgbm_toolkit.worker_locks import WorkerLocks
 

@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from lgbm_runtime.errors import ModelError
-from lgbm_runtime.lightgbm_library import LibraryError
-from lgbm_runtime.user_code import load_service
+from lgbm_runtime.core.errors import ModelError
+from lgbm_runtime.core.lightgbm_library import LibraryError
+from lgbm_runtime.core.user_code import load_service
 from lgbm_toolkit.settings import CANNOT_SERVE, PROVEN, threads_of
 
 

@@ -36,10 +36,10 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     paths = ContainerPaths(options.root)
     if options.command == "train":
-        from lgbm_runtime.training import train
+        from lgbm_runtime.training.program import train
 
         return train(paths)
-    from lgbm_runtime.server import serve
+    from lgbm_runtime.serving.server import serve
 
     return serve(paths, os.environ, port=options.port, descriptor=options.fd)
 

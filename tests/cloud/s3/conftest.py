@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.aws import AwsAccount
-from lgbm_sm.s3 import S3Bucket, ensure_bucket
+from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.s3 import S3Bucket, ensure_bucket
 from tests.cloud.emulator import Emulator
 from tests.cloud.s3.stored import BUCKET, PARTS, connect_to
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from lgbm_sm.aws import AwsAccount, connect
-from lgbm_sm.s3 import S3Bucket
-from lgbm_sm.s3_files import read_file
-from lgbm_sm.s3_manifest import Progress, ProjectObjects, UploadResult
+from lgbm_sm.aws.account import AwsAccount, connect
+from lgbm_sm.aws.s3 import S3Bucket
+from lgbm_sm.aws.s3_files import read_file
+from lgbm_sm.aws.s3_manifest import Progress, ProjectObjects, UploadResult
 from tests.cloud.emulator import ACCOUNT, Emulator
 
 BUCKET = f"sagemaker-eu-west-1-{ACCOUNT}"

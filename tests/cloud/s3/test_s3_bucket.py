@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.aws import AwsAccount
+from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name, ensure_bucket
+from lgbm_sm.aws.s3_files import download
 from lgbm_sm.errors import AwsError, DataError
-from lgbm_sm.s3 import S3Bucket, default_bucket_name, ensure_bucket
-from lgbm_sm.s3_files import download
 from tests.cloud.emulator import ACCOUNT, Emulator
 from tests.cloud.s3.stored import BUCKET, TAGS, connect_to, put_foreign, s3_of, uri
 

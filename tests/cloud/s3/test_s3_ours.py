@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from moto.s3.models import s3_backends
 
-from lgbm_sm.aws import AwsAccount
+from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.s3 import S3Bucket
 from lgbm_sm.errors import AwsError
-from lgbm_sm.s3 import S3Bucket
 from tests.cloud.emulator import ACCOUNT, Call, Emulator, Moment
 from tests.cloud.s3.stored import (
     BUCKET,

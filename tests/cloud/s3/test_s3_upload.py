@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.aws import AwsAccount
+from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.s3 import S3Bucket, ensure_bucket
+from lgbm_sm.aws.s3_files import download
 from lgbm_sm.errors import AwsError, DataError
-from lgbm_sm.s3 import S3Bucket, ensure_bucket
-from lgbm_sm.s3_files import download
 from tests.cloud.emulator import Call, Emulator, Moment
 from tests.cloud.s3.stored import (
     BUCKET,

@@ -1,0 +1,150 @@
+"""LightGBM behind the few things that a server needs of it."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lgbm_runtime.core import c_api
+from lgbm_runtime.core.csv_rows import plain_row
+from lgbm_runtime.core.errors import ModelError
+from lgbm_runtime.core.native_code import native_code
+from lgbm_runtime.core.tree_text import LeftToLightgbmError
+from lgbm_runtime.core.tree_walk import TreeWalk
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# What LightGBM computes itself.
+PREDICTION = "prediction"
+RAW_SCORE = "raw_score"
+LEAF_INDEX = "leaf_index"
+CONTRIBUTIONS = "contributions"
+_KINDS = {
+    PREDICTION: c_api.NORMAL,
+    RAW_SCORE: c_api.RAW_SCORE,
+    LEAF_INDEX: c_api.LEAF_INDEX,
+    CONTRIBUTIONS: c_api.CONTRIBUTIONS,
+}
+# Rows that one thread predicts before it looks for others: a few milliseconds' work, so that requests which came
+# together get on together, and little beside it is what handing over costs.
+_BLOCK_ROWS = 512
+# Before our own walk through the trees is used, so many rows must come out of it as out of LightGBM, whose next version
+# may know trees that this one does not.
+_COMPARED_ROWS = 32
+
+
+class LightgbmBooster:
+    """A model file that is loaded.
+
+    `objective` is LightGBM's canonical name, empty where the model was trained with a function of the user's own.
+    `num_class` is 1 unless the objective is a multiclass one. `feature_names` are in the order of the columns.
+    `has_linear_trees`: LightGBM has no feature contributions for such a model. May be used by several threads at once.
+
+    `predict_line` is `predict` for a line of CSV and the output PREDICTION: a list of one value, or of one a class;
+    None where the line is something else than numbers and empty cells.
+    """
+
+    def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
+        """Loads LightGBM's text model; `num_threads` predict on large matrices, None is one.
+
+        Starts no thread, so that the process may be forked. Raises ModelError naming the file where it is missing or no
+        model, and LibraryError.
+        """
+        try:
+            text = model_path.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise ModelError(f"the model file {model_path} does not exist") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError(f"the model file {model_path} cannot be read: {error}") from error
+        header = _header(text)
+        if header.get("tree") is None or "max_feature_idx" not in header:
+            raise ModelError(f"the model file {model_path} is no LightGBM text model")
+        # LightGBM trusts what it reads: a file that was cut off can take the process with it
+        if "\nend of trees" not in text:
+            raise ModelError(f"the model file {model_path} is cut off: it has no line 'end of trees'")
+        self.objective = (header.get("objective") or "").split(" ")[0]
+        self.num_class = int(header.get("num_class", "1"))
+        # LightGBM has put underscores in the place of blanks
+        self.feature_names = header.get("feature_names", "").split()
+        try:
+            self._model = c_api.Model(c_api.load_library(), text, self.width)
+        except c_api.CallError as error:
+            raise ModelError(f"LightGBM cannot load the model file {model_path}: {error}") from error
+        self._walk = self._tree_walk(text, header)
+        self.predict_line = self._walk.predict_line if self._walk else self._predict_line
+        self.num_trees = text.count("\nTree=")
+        self._threads = num_threads or 1
+        self._executor: ThreadPoolExecutor | None = None
+        self.has_linear_trees = "\nis_linear=1" in text
+
+    @property
+    def walks_through_trees(self) -> bool:
+        """Whether predictions and raw scores are computed by native/tree_walk.c."""
+        return self._walk is not None
+
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        return len(self.feature_names)
+
+    def predict(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
+        """What `Booster.predict` gives for (rows, features): (rows) or (rows, values); leaf indices are int32 there."""
+        matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+        if matrix.ndim != 2 or matrix.shape[1] != self.width:
+            raise ValueError(f"a matrix of shape {matrix.shape} for a model of {self.width} features")
+        blocks = [matrix[start : start + _BLOCK_ROWS] for start in range(0, len(matrix), _BLOCK_ROWS)]
+        if len(blocks) == 1 or self._threads == 1:
+            values = self._values(matrix, output)
+        else:
+            values = np.concatenate(list(self._pool().map(lambda block: self._values(block, output), blocks)))
+        if output == LEAF_INDEX:
+            return values.astype(np.int32)
+        return values[:, 0] if values.shape[1] == 1 and output != CONTRIBUTIONS else values
+
+    def _predict_line(self, line: bytes) -> list[float] | None:
+        row = plain_row(line, self.width)
+        return None if row is None else self._model.predict_row(row)
+
+    def _values(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
+        """(rows, values), computed in the calling thread."""
+        if self._walk is not None and output in (PREDICTION, RAW_SCORE):
+            return self._walk.predict(matrix, raw=output == RAW_SCORE)
+        return self._model.predict(matrix, _KINDS[output])
+
+    def _tree_walk(self, text: str, header: dict[str, str]) -> TreeWalk | None:
+        """None, after a line on stderr, if there is none through this model or its predictions are not LightGBM's."""
+        try:
+            return self._compared_walk(text, header)
+        except LeftToLightgbmError as error:
+            print(f"predictions are computed by LightGBM itself, which is slower: {error}", file=sys.stderr, flush=True)
+            return None
+
+    def _compared_walk(self, text: str, header: dict[str, str]) -> TreeWalk:
+        native = native_code()
+        if native is None:
+            raise LeftToLightgbmError("there is no compiled code")
+        walk = TreeWalk.of(native, text, header, self.width)
+        rows = walk.sample(_COMPARED_ROWS, self.width)
+        for output, raw in ((PREDICTION, False), (RAW_SCORE, True)):
+            if walk.predict(rows, raw=raw).tobytes() != self._model.predict(rows, _KINDS[output]).tobytes():
+                raise LeftToLightgbmError("the compiled code does not predict the same")
+        return walk
+
+    def _pool(self) -> ThreadPoolExecutor:
+        # as late as possible: threads do not survive a fork
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="prediction")
+        return self._executor
+
+
+def _header(text: str) -> dict[str, str]:
+    """The lines `key=value` before the first tree; the first line is the word `tree`."""
+    end = text.find("\nTree=")
+    lines = text[: end if end >= 0 else 65536].split("\n")
+    fields = (line.partition("=") for line in lines)
+    return {key: value for key, _, value in fields}

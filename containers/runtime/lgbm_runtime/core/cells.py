@@ -1,0 +1,160 @@
+"""From one cell of a table to its float64, by what the schema says about the cell's column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.schema import Feature, Schema
+
+# What pandas' read_csv takes for a missing cell by default ("na_values" in its documentation).
+# fmt: off
+MISSING = frozenset({
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
+})
+# fmt: on
+_UNSEEN_LIMIT = 50
+_SHOWN_CHARACTERS = 60
+
+
+class Unseen:
+    """Levels that occurred and are not in the schema, each once, as (column, level); the first fifty are kept."""
+
+    def __init__(self) -> None:
+        self._levels: dict[tuple[str, str], None] = {}
+
+    def add(self, column: str, level: str) -> None:
+        if len(self._levels) < _UNSEEN_LIMIT:
+            self._levels[column, level[:_SHOWN_CHARACTERS]] = None
+
+    @property
+    def levels(self) -> tuple[tuple[str, str], ...]:
+        return tuple(self._levels)
+
+
+class Column:
+    """One column of a table: `index` is its place in the matrix.
+
+    The cells of a `required` column (a target) may be neither missing nor unknown. `row` counts records from 1; every
+    method raises InvocationError(400) with row and column for a cell that it refuses.
+    """
+
+    def __init__(self, feature: Feature, index: int, *, required: bool = False) -> None:
+        self.name = feature.name
+        self.index = index
+        self._is_numeric = feature.levels is None
+        self._codes = feature.codes
+        self._is_text = feature.is_text
+        self._required = required
+
+    def from_texts(self, cells: Sequence[str], first_row: int, unseen: Unseen) -> list[float]:
+        """The values of consecutive cells; the first lies in row `first_row`."""
+        if self._is_numeric and not self._required:
+            values = _floats(cells)
+            if values is not None:
+                return values
+        return [self.from_text(cell, row, unseen) for row, cell in enumerate(cells, first_row)]
+
+    def from_text(self, cell: str, row: int, unseen: Unseen) -> float:
+        """The value of a CSV cell. A level wins over a sign for missing of the same text."""
+        if self._is_text:
+            code = self._codes.get(cell)
+            if code is not None:
+                return code
+            return self._missing(row) if cell.strip() in MISSING else self._unknown(cell, row, unseen)
+        if cell.strip() in MISSING:
+            return self._missing(row)
+        value = parse_number(cell)
+        if value is None:
+            self._refuse(row, f"{_shown(cell)} is not a number")
+        return self._from_number(value, cell.strip(), row, unseen)
+
+    def from_json(self, value: Any, row: int, unseen: Unseen) -> float:
+        """The value of a JSON cell: number, null, and text (or a boolean, as `True` and `False`) for levels."""
+        if value is None:
+            return self._missing(row)
+        if isinstance(value, (list, dict)):
+            self._refuse(row, f"a cell cannot be {'a list' if isinstance(value, list) else 'an object'}")
+        if self._is_text:
+            return self.from_text(value if isinstance(value, str) else str(value), row, unseen)
+        if isinstance(value, bool):
+            self._refuse(row, f"{str(value).lower()} is not a number")
+        if isinstance(value, str):
+            self._refuse(row, f"the text {_shown(value)} is not a number")
+        return self._from_number(float(value), str(value), row, unseen)
+
+    def _from_number(self, value: float, shown: str, row: int, unseen: Unseen) -> float:
+        if value != value:  # noqa: PLR0124 - only NaN differs from itself
+            return self._missing(row)
+        if math.isinf(value):
+            self._refuse(row, f"{_shown(shown)} is not a finite float64")
+        if not self._codes:
+            return value
+        code = self._codes.get(value)
+        return self._unknown(shown, row, unseen) if code is None else code
+
+    def _missing(self, row: int) -> float:
+        if self._required:
+            self._refuse(row, "the cell is empty, and a target may not be missing")
+        return math.nan
+
+    def _unknown(self, level: str, row: int, unseen: Unseen) -> float:
+        if self._required:
+            known = [str(value) for value in self._codes]
+            self._refuse(row, f"{_shown(level)} is none of the classes {listed(known)}")
+        unseen.add(self.name, level)
+        return math.nan
+
+    def _refuse(self, row: int, why: str) -> NoReturn:
+        raise InvocationError(400, f"row {row}, column {self.name}: {why}", row, self.name)
+
+
+def columns_of(schema: Schema, *, with_target: bool = False) -> list[Column]:
+    """The columns of a table: the features, and the target last where the table has it."""
+    columns = [Column(feature, index) for index, feature in enumerate(schema.features)]
+    if with_target:
+        columns.append(Column(schema.target, len(columns), required=True))
+    return columns
+
+
+def parse_number(cell: str) -> float | None:
+    """The cell as Python's float() reads it, blanks around it allowed; None where it is no number.
+
+    float() also takes digits of other scripts and underscores between digits, which are mistakes in a table.
+    """
+    if not cell.isascii() or "_" in cell:
+        return None
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def is_number_or_missing(cell: str) -> bool:
+    """Whether the cell cannot be a name in a header."""
+    return cell.strip() in MISSING or parse_number(cell) is not None
+
+
+def listed(names: Sequence[str], limit: int = 10) -> str:
+    """The names for a message, no more than `limit` of them."""
+    shown = ", ".join(name[:_SHOWN_CHARACTERS] for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def _floats(cells: Sequence[str]) -> list[float] | None:
+    """The cells' values, NaN for empty ones; None where a closer look is needed."""
+    joined = "".join(cells)
+    if not joined.isascii() or "_" in joined:
+        return None
+    try:
+        values = [float(cell) if cell else math.nan for cell in cells]
+    except ValueError:
+        return None
+    return None if math.inf in values or -math.inf in values else values
+
+
+def _shown(cell: str) -> str:
+    return repr(cell if len(cell) <= _SHOWN_CHARACTERS else cell[:_SHOWN_CHARACTERS] + "…")

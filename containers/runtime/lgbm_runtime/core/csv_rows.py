@@ -1,0 +1,257 @@
+"""From CSV text to a float64 matrix in the order of the schema."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lgbm_runtime.core.cells import Column, Unseen, columns_of, is_number_or_missing, listed
+from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.native_code import native_code
+from lgbm_runtime.core.optional_orjson import orjson
+from lgbm_runtime.core.schema import Schema
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float64]
+
+# Rows converted at a time: enough to work by columns, little enough that the cells' texts are small beside the matrix.
+_CHUNK_ROWS = 4096
+# From this many lines on, numpy's reader is faster than split() and float().
+_NUMPY_LINES = 64
+# It keeps the interpreter from other threads, here for a millisecond or two.
+_BLOCK_LINES = 1024
+# Quotes need the csv module; the others stand in texts that float() or numpy take for numbers (1_0, 0x1p3), or that
+# numpy takes for blanks.
+_NOT_PLAIN = (b'"', b"_", b"x", b"X", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table as float64, NaN where a cell is missing; levels and classes are their codes.
+
+    `matrix` is (rows, features), `target` (rows), None where the table has none. `unseen` are levels that became
+    missing, as (feature, level).
+    """
+
+    matrix: Matrix
+    target: Matrix | None
+    unseen: tuple[tuple[str, str], ...] = ()
+
+
+def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, header: bool | None = None) -> Rows:
+    """The rows of a table in UTF-8 whose columns are the schema's features, then the target where it has one.
+
+    `header` says whether the first line holds names; None: it does when none of its cells is a number or missing, and
+    at least one is a column's name. Named columns may come in any order. Raises InvocationError(400), and
+    UnicodeDecodeError where it is not UTF-8.
+    """
+    table = table[3:] if table.startswith(_BYTE_ORDER_MARK) else table
+    # rstrip copies the table, which may have many megabytes
+    table = table.rstrip(b"\r\n") if table.endswith((b"\r", b"\n\n", b"\r\n")) else table
+    if table in (b"", b"\n"):
+        raise InvocationError(400, "the table is empty")
+    unseen = Unseen()
+    values = None
+    if not schema.categorical_indices and not (with_target and schema.classes):
+        values = _plain_values(table, schema, with_target=with_target, header=header)
+        if values is not None and with_target and np.isnan(values[:, -1]).any():
+            values = None
+    if values is None:
+        columns = columns_of(schema, with_target=with_target)
+        text = table.decode("utf-8")
+        values = _values(_records(text.rstrip("\r\n")), columns, unseen, header=header)
+    if not with_target:
+        return Rows(values, None, unseen.levels)
+    return Rows(np.ascontiguousarray(values[:, :-1]), values[:, -1].copy(), unseen.levels)
+
+
+def plain_row(body: bytes, width: int) -> array[float] | None:
+    """The row in a body that is one line of numbers and empty cells, to the bit as `rows_from_csv` reads it.
+
+    None for any other body, which needs a closer look.
+    """
+    native = native_code()
+    if native is not None:
+        return native.read_row(body, width)
+    # float() takes all three for parts of a number, or for blanks around one
+    if b"_" in body or b"\r" in body or 0 <= body.find(b"\n") < len(body) - 1:
+        return None
+    row = _json_numbers(body)
+    if row is None:
+        row = _numbers_and_gaps(body)
+    if row is None or len(row) != width or body in (b"", b"\n"):
+        return None
+    # a sum that is finite has no infinite part
+    return row if math.isfinite(sum(row)) or not any(map(math.isinf, row)) else None
+
+
+def _json_numbers(line: bytes) -> array[float] | None:
+    """The numbers in a line that could also stand in a JSON list; None for any other line."""
+    # it takes -0 for 0, and array takes true and false for numbers
+    if orjson is None or line.count(b"-0") != line.count(b"-0.") or b"t" in line or b"f" in line:
+        return None
+    try:
+        return array("d", orjson.loads(b"[%b]" % line))
+    except (ValueError, TypeError):
+        return None
+
+
+def _numbers_and_gaps(line: bytes) -> array[float] | None:
+    """The numbers in a line as float() reads them, NaN for empty cells; None where there is anything else."""
+    cells = line.split(b",")
+    try:
+        return array("d", map(float, cells))
+    except ValueError:
+        pass
+    try:
+        return array("d", [float(cell) if cell and cell != b"\n" else math.nan for cell in cells])
+    except ValueError:
+        return None
+
+
+def _plain_values(table: bytes, schema: Schema, *, with_target: bool, header: bool | None) -> Matrix | None:
+    """The matrix of a table that holds nothing but numbers and empty cells below its names, if it has any.
+
+    None where it holds something else, which then needs a closer look.
+    """
+    width = schema.width + with_target
+    if header is not True:
+        values = _numbers(table, width)
+        if values is not None or header is False:
+            return values
+    first_line, _, rest = table.partition(b"\n")
+    names = first_line.decode("utf-8", "replace").rstrip("\r").split(",")
+    columns = columns_of(schema, with_target=with_target)
+    if not rest or b'"' in first_line or not (header or _is_header(names, columns)):
+        return None
+    order = [column.index for column in _ordered(names, columns)]
+    values = _numbers(rest, width)
+    if values is None or order == list(range(width)):
+        return values
+    ordered = np.empty_like(values)
+    ordered[:, order] = values
+    return ordered
+
+
+def _numbers(table: bytes, width: int) -> Matrix | None:
+    """The matrix of a table of finite numbers and empty cells, to the bit as float() reads them; None for any other."""
+    native = native_code()
+    if native is not None:
+        return native.read_numbers(table, width)
+    if not table.isascii() or any(character in table for character in _NOT_PLAIN):
+        return None
+    text = table.decode("ascii")
+    text = text[:-1] if text.endswith("\n") else text
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = _with_nan(text).split("\n")
+    # loadtxt leaves out empty ones
+    if lines[0].count(",") != width - 1 or "" in lines:
+        return None
+    try:
+        values = _converted(lines)
+    except ValueError:
+        return None
+    return None if values.shape != (len(lines), width) or np.isinf(values).any() else values
+
+
+def _converted(lines: Sequence[str]) -> Matrix:
+    """Raises ValueError where a cell is no number, or a line is longer than another."""
+    if len(lines) < _NUMPY_LINES:
+        return np.array([list(map(float, line.split(","))) for line in lines])
+    blocks = [lines[start : start + _BLOCK_LINES] for start in range(0, len(lines), _BLOCK_LINES)]
+    return np.concatenate(
+        [np.loadtxt(block, dtype=np.float64, delimiter=",", comments=None, ndmin=2) for block in blocks]
+    )
+
+
+def _with_nan(text: str) -> str:
+    """The table with nan in its empty cells, which numpy and float() read; an empty line stays one."""
+    # twice, since cells that are beside each other share a comma
+    text = text.replace(",,", ",nan,").replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
+    return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")
+
+
+def _values(records: Iterator[list[str]], columns: Sequence[Column], unseen: Unseen, *, header: bool | None) -> Matrix:
+    first = next(records)
+    if header is None:
+        header = _is_header(first, columns)
+    if header:
+        columns = _ordered(first, columns)
+    else:
+        records = chain([first], records)
+    blocks: list[Matrix] = []
+    first_row_number = 1
+    while True:
+        block = list(_complete(islice(records, _CHUNK_ROWS), len(columns), first_row_number))
+        if not block:
+            break
+        blocks.append(_block(block, columns, first_row_number, unseen))
+        first_row_number += len(block)
+    if not blocks:
+        raise InvocationError(400, "the table has a header and no rows")
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def _block(rows: Sequence[list[str]], columns: Sequence[Column], first_row_number: int, unseen: Unseen) -> Matrix:
+    values = np.empty((len(rows), len(columns)))
+    first_error: InvocationError | None = None
+    for column, cells in zip(columns, zip(*rows)):
+        try:
+            values[:, column.index] = column.from_texts(cells, first_row_number, unseen)
+        except InvocationError as error:
+            if first_error is None or (error.row or 0) < (first_error.row or 0):
+                first_error = error
+    if first_error is not None:
+        raise first_error
+    return values
+
+
+def _records(text: str) -> Iterator[list[str]]:
+    number = 0
+    try:
+        for record in csv.reader(io.StringIO(text, newline=""), strict=True):
+            yield record
+            number += 1
+    except csv.Error as error:
+        raise InvocationError(400, f"line {number + 1} is not valid CSV: {error}") from error
+
+
+def _complete(records: Iterator[list[str]], width: int, first_row_number: int) -> Iterator[list[str]]:
+    for row, record in enumerate(records, first_row_number):
+        if len(record) != width:
+            seen = f"has {len(record)} cells" if record else "is an empty line"
+            raise InvocationError(400, f"row {row} {seen}, the table has {width} columns", row)
+        yield record
+
+
+def _is_header(cells: Sequence[str], columns: Sequence[Column]) -> bool:
+    names = {column.name for column in columns}
+    return any(cell in names for cell in cells) and not any(is_number_or_missing(cell) for cell in cells)
+
+
+def _ordered(names: Sequence[str], columns: Sequence[Column]) -> list[Column]:
+    """The columns in the order of the header's names."""
+    by_name = {column.name: column for column in columns}
+    given = Counter(names)
+    faults = {
+        "missing": [name for name in by_name if name not in given],
+        "unexpected": [name for name in given if name not in by_name],
+        "more than once": [name for name in by_name if given[name] > 1],
+    }
+    if any(faults.values()):
+        found = "; ".join(f"{fault}: {listed(faulty)}" for fault, faulty in faults.items() if faulty)
+        raise InvocationError(400, f"the header does not fit the table's columns; {found}")
+    return [by_name[name] for name in names]

@@ -1,0 +1,150 @@
+"""From JSON rows and records to a float64 matrix in the order of the schema."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from lgbm_runtime.core.cells import Unseen, columns_of, listed
+from lgbm_runtime.core.csv_rows import Rows
+from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.schema import Schema
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float64]
+
+# 10**19 and all that is shorter fit into a float64 without overflow; what is longer need not be exact.
+_EXACT_DIGITS = 20
+# The keys of SageMaker's common JSON format for inference.
+_INSTANCES = "instances"
+_FEATURES = "features"
+_PLAIN_TYPES = {int, float, type(None)}
+
+
+def rows_from_json(text: str, schema: Schema) -> Rows:
+    """The rows in a JSON document. Raises InvocationError(400).
+
+    It is a list of rows or of records (objects by feature name), one row, one record, or `{"instances": …}` with a
+    list of rows, records or `{"features": row}`.
+    """
+    document = _parse(text, None)
+    names = set(schema.feature_names)
+    if isinstance(document, dict):
+        if _INSTANCES not in document or _INSTANCES in names:
+            return _convert([document], schema)
+        if len(document) > 1:
+            raise InvocationError(
+                400, f"unexpected beside instances: {listed([k for k in document if k != _INSTANCES])}"
+            )
+        document = document[_INSTANCES]
+        if not isinstance(document, list) or not all(isinstance(one, (list, dict)) for one in document):
+            raise InvocationError(400, "instances must be a list of rows or of records")
+    if not isinstance(document, list):
+        raise InvocationError(400, "the body must be a list of rows, a list of records, or an object")
+    if not document:
+        raise InvocationError(400, "the body holds no rows")
+    if not isinstance(document[0], (list, dict)):
+        document = [document]
+    return _convert(document, schema)
+
+
+def rows_from_json_lines(text: str, schema: Schema) -> Rows:
+    """The rows in JSON Lines: a row or a record a line. Raises InvocationError(400)."""
+    lines = text.rstrip().split("\n")
+    if lines == [""]:
+        raise InvocationError(400, "the body holds no rows")
+    return _convert((_parse(line, row) for row, line in enumerate(lines, 1)), schema)
+
+
+def _convert(records: Iterable[Any], schema: Schema) -> Rows:
+    """Rows and records to a matrix; each is a list in the schema's order, or an object."""
+    names = schema.feature_names
+    known = set(names)
+    rows = [_cells(record, names, known, row) for row, record in enumerate(records, 1)]
+    unseen = Unseen()
+    values = None if schema.categorical_indices else _plain_values(rows)
+    if values is None:
+        columns = columns_of(schema)
+        values = np.array(
+            [
+                [column.from_json(cell, number, unseen) for column, cell in zip(columns, row)]
+                for number, row in enumerate(rows, 1)
+            ],
+            dtype=np.float64,
+        )
+    return Rows(values, None, unseen.levels)
+
+
+def _plain_values(rows: Sequence[list[Any]]) -> Matrix | None:
+    """The matrix of rows that hold nothing but finite numbers and null; None where they hold something else."""
+    types: set[type] = set()
+    for row in rows:
+        types.update(map(type, row))
+    if not types <= _PLAIN_TYPES:
+        return None
+    values = np.array(rows, dtype=np.float64)
+    return None if np.isinf(values).any() else values
+
+
+def _cells(record: Any, names: Sequence[str], known: set[str], row: int) -> list[Any]:
+    if isinstance(record, dict):
+        if record.keys() == known:
+            return [record[name] for name in names]
+        wrapped = record.get(_FEATURES)
+        if len(record) != 1 or not isinstance(wrapped, list) or _FEATURES in known:
+            _refuse_names(record, names, known, row)
+        record = wrapped
+    if not isinstance(record, list):
+        raise InvocationError(400, f"row {row} is neither a list of values nor an object", row)
+    if len(record) != len(names):
+        raise InvocationError(400, f"row {row} has {len(record)} values, the model takes {len(names)}", row)
+    return record
+
+
+def _refuse_names(record: dict[str, Any], names: Sequence[str], known: set[str], row: int) -> NoReturn:
+    missing = [name for name in names if name not in record]
+    unexpected = [name for name in record if name not in known]
+    found = [f"missing: {listed(missing)}"] if missing else []
+    found += [f"unexpected: {listed(unexpected)}"] if unexpected else []
+    raise InvocationError(400, f"row {row} does not fit the model's features; {'; '.join(found)}", row)
+
+
+def _integer(digits: str) -> int | float:
+    """Python's int() takes quadratic time, and refuses more than 4,300 digits."""
+    return int(digits) if len(digits) < _EXACT_DIGITS else float(digits)
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise InvocationError(400, f"{constant} is not JSON; a missing value is null")
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        [(key, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise InvocationError(400, f"the key {key[:60]} occurs twice in an object")
+    return unique
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+
+
+def _parse(text: str, row: int | None) -> Any:
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        where = f"row {row}" if row is not None else "the body"
+        raise InvocationError(
+            400, f"{where} is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})", row
+        ) from error
+    except RecursionError as error:
+        raise InvocationError(400, "the body is nested too deeply", row) from error
+    except InvocationError as error:
+        error.row = row
+        raise

@@ -1,0 +1,111 @@
+"""lgbm-sm-manifest.json: the SHA-256 of each file of a model artifact that this program, or `lgbm-sm deploy`, wrote.
+
+A training writes it, and each server checks it once, before it loads the model or runs a user's code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Mapping
+
+from lgbm_runtime.core.errors import ModelError
+
+MANIFEST_FILE = "lgbm-sm-manifest.json"
+FORMAT_VERSION = 1
+UNCHECKED_VARIABLE = "LGBM_RUNTIME_UNCHECKED"
+_REMEDY = (
+    "deploy a good archive again, or serve this one unchecked: `lgbm-sm deploy --unchecked`, which sets "
+    f"{UNCHECKED_VARIABLE}=1"
+)
+_CHUNK_BYTES = 1 << 20
+_NAMED = 5
+
+
+def manifest_text(digests: Mapping[str, str]) -> str:
+    """Return the file's content; `digests` maps a path below the model's folder to a SHA-256 in hexadecimal digits."""
+    return json.dumps({"format_version": FORMAT_VERSION, "members": dict(sorted(digests.items()))}, indent=1) + "\n"
+
+
+def check_model(model_path: Path, environment: Mapping[str, str]) -> str:
+    """Compare the files in `model_path` with the manifest there.
+
+    Returns a line for the log, empty if each file is named and unchanged: which files are not named, that there is no
+    manifest, or that LGBM_RUNTIME_UNCHECKED=1 skips the check. Raises ModelError naming a file that is changed or
+    missing, and for a manifest that cannot be read.
+    """
+    unchecked = environment.get(UNCHECKED_VARIABLE, "").strip()
+    if unchecked not in ("", "0", "1"):
+        raise ModelError(f"{UNCHECKED_VARIABLE} is {unchecked!r}, neither 0 nor 1")
+    if unchecked == "1":
+        return f"the files in {model_path} are not checked: {UNCHECKED_VARIABLE}=1"
+    digests = _read(model_path / MANIFEST_FILE)
+    if digests is None:
+        return f"the files in {model_path} could not be checked: there is no {MANIFEST_FILE}"
+    problems = [problem for name, digest in digests.items() for problem in _problem(model_path, name, digest)]
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ModelError(f"{problems[0]}{more}; {_REMEDY}")
+    others = sorted(_files(model_path) - {MANIFEST_FILE, *digests})
+    if not others:
+        return ""
+    shown = ", ".join(map(_shown, others[:_NAMED]))
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    return f"served unchecked, since {MANIFEST_FILE} does not name them: {shown}{more}"
+
+
+def _read(path: Path) -> dict[str, str] | None:
+    try:
+        manifest: Any = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read: {error}; {_REMEDY}") from error
+    version = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if version != FORMAT_VERSION:
+        raise ModelError(f"{path} is not a manifest of format {FORMAT_VERSION}; {_REMEDY}")
+    digests: Any = manifest.get("members")
+    if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
+        raise ModelError(f"{path} does not give the SHA-256 of each member; {_REMEDY}")
+    return digests
+
+
+def _problem(model_path: Path, name: str, digest: str) -> list[str]:
+    """What is wrong with a file that the manifest names; empty if it is what was packed."""
+    path = model_path / name
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name that no file can have
+        return [f"{_shown(str(path))} is missing, and {MANIFEST_FILE} names it"]
+    if _digest_of(path) != digest:
+        return [f"{_shown(str(path))} was changed: its SHA-256 is not the one in {MANIFEST_FILE}"]
+    return []
+
+
+def _digest_of(path: Path) -> str:
+    # it takes a few milliseconds of a server's start, and without a manifest nobody needs it
+    import hashlib
+
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while True:
+                chunk = file.read(_CHUNK_BYTES)
+                if not chunk:
+                    return digest.hexdigest()
+                digest.update(chunk)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _files(model_path: Path) -> set[str]:
+    """The paths of all files below a folder, relative to it."""
+    return {
+        (Path(folder) / name).relative_to(model_path).as_posix()
+        for folder, _, names in os.walk(model_path)
+        for name in names
+    }
+
+
+def _shown(name: str) -> str:
+    # a name from elsewhere must neither begin a line of its own in the log nor fail to be printed
+    return ascii(name)[1:-1]

@@ -1,0 +1,82 @@
+"""What a request may ask of a model, by the custom attribute `output`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lgbm_runtime.core.booster import CONTRIBUTIONS, LEAF_INDEX, PREDICTION, RAW_SCORE, LightgbmBooster
+from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.schema import Value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float64]
+
+PROBABILITIES = "probabilities"
+LABEL = "label"
+BINARY = "binary"
+MULTICLASS = frozenset({"multiclass", "multiclassova"})
+
+
+def outputs_of(booster: LightgbmBooster) -> list[str]:
+    """The outputs that fit the model."""
+    outputs = [PREDICTION, RAW_SCORE]
+    if booster.objective == BINARY or booster.objective in MULTICLASS:
+        outputs += [PROBABILITIES, LABEL]
+    outputs.append(LEAF_INDEX)
+    if not booster.has_linear_trees:
+        outputs.append(CONTRIBUTIONS)
+    return outputs
+
+
+def requested_output(attributes: str, outputs: Sequence[str]) -> str:
+    """The output that the custom attributes ask for: `output=label`, among others after commas or semicolons.
+
+    Unknown attributes are none of this program's business. Raises InvocationError(400) for an output that is not among
+    `outputs`, and for two different ones.
+    """
+    if not attributes:
+        return PREDICTION
+    wanted: str | None = None
+    for attribute in attributes.replace(";", ",").split(","):
+        name, _, value = attribute.partition("=")
+        if name.strip().lower() != "output":
+            continue
+        value = value.strip().lower()
+        if value not in outputs:
+            raise InvocationError(400, f"the model has no output {value[:60]!r}; it has {', '.join(outputs)}")
+        if wanted not in (None, value):
+            raise InvocationError(400, f"the custom attributes ask for two outputs, {wanted} and {value}")
+        wanted = value
+    return wanted or PREDICTION
+
+
+def compute(booster: LightgbmBooster, matrix: Matrix, output: str, classes: Sequence[Value] | None) -> list[Any]:
+    """One element a row: a number, a class, or a list of numbers.
+
+    Probabilities are in the order of the classes. A label is the class of the highest probability, of two equal ones
+    the first (of two classes: the second where its probability is above 0.5); its code where `classes` is None.
+    """
+    if output == PROBABILITIES:
+        return _lists(_probabilities(booster, matrix))
+    if output == LABEL:
+        codes = [int(code) for code in np.argmax(_probabilities(booster, matrix), axis=1)]
+        return codes if classes is None else [classes[code] for code in codes]
+    values = booster.predict(matrix, output)
+    if output in (LEAF_INDEX, CONTRIBUTIONS):
+        values = values.reshape(len(matrix), -1)
+    return _lists(values)
+
+
+def _probabilities(booster: LightgbmBooster, matrix: Matrix) -> Matrix:
+    values = booster.predict(matrix, PREDICTION)
+    return np.column_stack([1.0 - values, values]) if booster.objective == BINARY else values
+
+
+def _lists(values: Matrix) -> list[Any]:
+    lists: list[Any] = values.tolist()
+    return lists

@@ -1,0 +1,152 @@
+"""A model that answers requests, whatever server they come through."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+
+from lgbm_runtime.core.booster import PREDICTION, LightgbmBooster
+from lgbm_runtime.core.decoding import decode, is_plain_csv
+from lgbm_runtime.core.encoding import encoder, negotiate
+from lgbm_runtime.core.errors import ModelError, SchemaError
+from lgbm_runtime.core.outputs import BINARY, MULTICLASS, compute, outputs_of, requested_output
+from lgbm_runtime.core.schema import Feature, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The name under which inference code written for the notebook opens the model, whatever its objective.
+MODEL_FILE = "lightgbm-regression-model.txt"
+METADATA_FILE = "metadata.json"
+# "CustomAttributes" in the API reference of InvokeEndpoint: at most 1,024 visible ASCII characters.
+_ATTRIBUTES_LIMIT = 1024
+_LOGGED_LEVELS = 5
+
+
+class Answer(NamedTuple):
+    """`attributes` is the value of X-Amzn-SageMaker-Custom-Attributes, empty where there is nothing to say."""
+
+    body: bytes
+    content_type: str
+    attributes: str = ""
+
+
+class Predictor:
+    """Answers one request after another; `invoke` may be called from several threads at once."""
+
+    def __init__(self, booster: LightgbmBooster, schema: Schema, log: Callable[[str], None] | None = None) -> None:
+        """`log` takes one line; the default writes it to stderr."""
+        self.schema = schema
+        self.outputs = outputs_of(booster)
+        self.num_trees = booster.num_trees
+        self._booster = booster
+        self._is_numeric = not schema.categorical_indices
+        self._log = log or _write_line
+
+    @staticmethod
+    def load(model_path: Path, num_threads: int | None = None, log: Callable[[str], None] | None = None) -> Predictor:
+        """The model in the folder `model_path` (/opt/ml/model): LightGBM's text model and metadata.json.
+
+        Without metadata.json, or without a schema in it, the columns are numeric and have the booster's names. Raises
+        ModelError naming the file, where one is missing, broken, or does not fit the other.
+        """
+        booster = LightgbmBooster(model_path / MODEL_FILE, num_threads)
+        metadata_path = model_path / METADATA_FILE
+        schema = _schema(metadata_path)
+        if schema is None:
+            schema = Schema(tuple(Feature(name) for name in booster.feature_names))
+        _check(booster, schema, metadata_path)
+        return Predictor(booster, schema, log)
+
+    def prove(self) -> None:
+        """Makes one prediction. Raises ModelError where none comes out."""
+        values = self._booster.predict(np.zeros((1, self.schema.width)), PREDICTION)
+        if len(values) != 1:
+            raise ModelError(f"the model answers one row with {len(values)} predictions")
+
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str = "") -> Answer:
+        """Answers the request. Raises InvocationError.
+
+        The arguments are its body and the headers Content-Type, Accept and X-Amzn-SageMaker-Custom-Attributes. A level
+        that the schema does not know is treated as missing; the log and the answer's attributes say so.
+        """
+        return Answer(*self.answerer(content_type, accept, attributes)(body))
+
+    def answerer(
+        self, content_type: str | None, accept: str | None, attributes: str
+    ) -> Callable[[bytes], tuple[bytes, str, str]]:
+        """`invoke` for bodies that come with these headers. Raises InvocationError, and what it returns does, too."""
+        media_type = negotiate(accept)
+        output = requested_output(attributes, self.outputs)
+        predict_line, written = self._booster.predict_line, encoder(media_type)
+
+        def answer(body: bytes) -> tuple[bytes, str, str]:
+            decoded = decode(body, content_type, self.schema)
+            values = compute(self._booster, decoded.matrix, output, self.schema.classes)
+            return written(values), media_type, self._say_unseen(decoded.unseen)
+
+        def answer_line(body: bytes) -> tuple[bytes, str, str]:
+            values = predict_line(body)
+            if values is None:
+                return answer(body)
+            return written(values if len(values) == 1 else [values]), media_type, ""
+
+        is_plain = output == PREDICTION and self._is_numeric and is_plain_csv(content_type)
+        return answer_line if is_plain else answer
+
+    def _say_unseen(self, unseen: tuple[tuple[str, str], ...]) -> str:
+        if not unseen:
+            return ""
+        shown = ", ".join(f"{name}: {level!a}" for name, level in unseen[:_LOGGED_LEVELS])
+        more = f" and {len(unseen) - _LOGGED_LEVELS} more" if len(unseen) > _LOGGED_LEVELS else ""
+        self._log(f"unseen levels, taken as missing: {shown}{more}")
+        return _unseen_attribute(unseen)
+
+
+def _unseen_attribute(unseen: tuple[tuple[str, str], ...]) -> str:
+    """`unseen_levels=colour:purple|size:XXL`, percent-encoded; ends in `|...` where not all have room."""
+    attribute = "unseen_levels="
+    for position, pair in enumerate(unseen):
+        text = ":".join(quote(part, safe=" ", errors="backslashreplace") for part in pair)
+        separator = "|" if position else ""
+        if len(attribute) + len(separator) + len(text) > _ATTRIBUTES_LIMIT - len("|..."):
+            return f"{attribute}{separator}..."
+        attribute += separator + text
+    return attribute
+
+
+def _schema(metadata_path: Path) -> Schema | None:
+    try:
+        metadata: Any = json.loads(metadata_path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{metadata_path} cannot be read: {error}") from error
+    if not isinstance(metadata, dict):
+        raise ModelError(f"{metadata_path} is no JSON object")
+    if metadata.get("schema") is None:
+        return None
+    try:
+        return Schema.from_json(metadata["schema"])
+    except SchemaError as error:
+        raise ModelError(f"the schema in {metadata_path}: {error}") from error
+
+
+def _check(booster: LightgbmBooster, schema: Schema, metadata_path: Path) -> None:
+    """Raises ModelError where the schema describes another model."""
+    if schema.width != booster.width:
+        raise ModelError(f"{metadata_path} describes {schema.width} features, the model has {booster.width}")
+    if schema.classes is None:
+        return
+    expected = 2 if booster.objective == BINARY else booster.num_class if booster.objective in MULTICLASS else None
+    if expected not in (None, len(schema.classes)):
+        raise ModelError(f"{metadata_path} describes {len(schema.classes)} classes, the model has {expected}")
+
+
+def _write_line(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,162 @@
+"""What the columns of a table mean: the content of schema.json as the program needs it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Union
+
+from lgbm_runtime.core.errors import SchemaError
+
+FORMAT_VERSION = 1
+
+Value = Union[str, int, float]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column.
+
+    `levels` of a categorical feature (or the classes of a target) are all text or all numbers; the position of a level
+    is its code. None: the column is numeric.
+    """
+
+    name: str
+    levels: tuple[Value, ...] | None = None
+    codes: dict[Value, float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        levels = self.levels or ()
+        codes = {level if isinstance(level, str) else float(level): float(code) for code, level in enumerate(levels)}
+        object.__setattr__(self, "codes", codes)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the column's cells are text, matched exactly; otherwise they are numbers."""
+        return bool(self.levels) and isinstance(self.levels[0], str)  # type: ignore[index]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The features in the order of the columns, and the target.
+
+    `classes` are a classification's, by code; None where the target is numeric. `document` is the JSON object that the
+    schema was read from; None where there was none.
+    """
+
+    features: tuple[Feature, ...]
+    target_name: str = "target"
+    classes: tuple[Value, ...] | None = None
+    document: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+
+    @staticmethod
+    def from_json(document: Any) -> Schema:
+        """The schema in a parsed schema.json. Raises SchemaError."""
+        top = _object(document, "the schema")
+        version = top.get("format_version")
+        if version != FORMAT_VERSION or isinstance(version, bool):
+            raise SchemaError(f"format_version is {version!r}, this program reads {FORMAT_VERSION}")
+        described = top.get("features")
+        if not isinstance(described, list) or not described:
+            raise SchemaError("features must be a list of at least one feature")
+        features = tuple(_feature(one, f"features[{index}]") for index, one in enumerate(described))
+        target = _object(top.get("target"), "target")
+        target_name = _name(target, "target")
+        _refuse_repeated([feature.name for feature in features] + [target_name], "column name")
+        classes = target.get("classes")
+        return Schema(features, target_name, None if classes is None else _values(classes, "target.classes"), top)
+
+    @staticmethod
+    def without_channel(width: int, names: Sequence[str] | None = None, target_name: str = "target") -> Schema:
+        """The rule where nobody describes the data: numeric features, and a numeric target in the last column.
+
+        They are named `Column_0` … unless `names` (of length `width`) are given.
+        """
+        if names is None:
+            names = [f"Column_{index}" for index in range(width)]
+        if len(names) != width:
+            raise SchemaError(f"{len(names)} names for {width} features")
+        _refuse_repeated([*names, target_name], "column name")
+        return Schema(tuple(Feature(name) for name in names), target_name)
+
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        return len(self.features)
+
+    @property
+    def feature_names(self) -> list[str]:
+        return [feature.name for feature in self.features]
+
+    @cached_property
+    def categorical_indices(self) -> list[int]:
+        """The positions of the categorical features, from 0."""
+        return [index for index, feature in enumerate(self.features) if feature.levels is not None]
+
+    @property
+    def target(self) -> Feature:
+        """The target as a column; its levels are the classes."""
+        return Feature(self.target_name, self.classes)
+
+    def to_json(self) -> dict[str, Any] | None:
+        """What metadata.json keeps: the object that `from_json` was given."""
+        return self.document
+
+
+def _feature(described: Any, place: str) -> Feature:
+    feature = _object(described, place)
+    name = _name(feature, place)
+    kind = feature.get("type")
+    if kind == "numeric":
+        if feature.get("levels") is not None:
+            raise SchemaError(f"{place} ({name}) is numeric and has levels")
+        return Feature(name)
+    if kind == "categorical":
+        return Feature(name, _values(feature.get("levels"), f"{place} ({name}).levels"))
+    raise SchemaError(f"{place} ({name}).type is {kind!r}, not numeric or categorical")
+
+
+def _object(value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SchemaError(f"{place} is not a JSON object")
+    return value
+
+
+def _name(owner: dict[str, Any], place: str) -> str:
+    name = owner.get("name")
+    if not isinstance(name, str) or not name:
+        raise SchemaError(f"{place}.name must be text that is not empty")
+    return name
+
+
+def _values(values: Any, place: str) -> tuple[Value, ...]:
+    if not isinstance(values, list) or not values:
+        raise SchemaError(f"{place} must be a list of at least one value")
+    if all(isinstance(value, str) for value in values):
+        _refuse_repeated(values, f"{place}: value")
+    elif all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+        numbers = [_number(value, place) for value in values]
+        _refuse_repeated(numbers, f"{place}: value")
+    else:
+        raise SchemaError(f"{place} must be all text or all numbers")
+    return tuple(values)
+
+
+def _number(value: float, place: str) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise SchemaError(f"{place} holds {value!r}, which is no finite number")
+    return number
+
+
+def _refuse_repeated(values: Sequence[Value], what: str) -> None:
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise SchemaError(f"{what} {value!r} occurs twice")
+        seen.add(value)

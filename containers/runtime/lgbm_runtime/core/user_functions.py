@@ -1,0 +1,175 @@
+"""The functions in a user's inference code: how they are found, checked and called."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lgbm_runtime.core.errors import InvocationError, ModelError
+
+# The names are those of SageMaker's inference toolkit and of its framework images, as are the arguments.
+MODEL_FN = "model_fn"
+INPUT_FN = "input_fn"
+PREDICT_FN = "predict_fn"
+OUTPUT_FN = "output_fn"
+TRANSFORM_FN = "transform_fn"
+ARGUMENTS = {
+    MODEL_FN: ("model_dir",),
+    INPUT_FN: ("body", "content_type"),
+    PREDICT_FN: ("data", "model"),
+    OUTPUT_FN: ("prediction", "accept"),
+    TRANSFORM_FN: ("model", "body", "content_type", "accept"),
+}
+_CONTEXT = "context"
+ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"
+_DEFAULT_PROGRAM = "inference.py"
+
+
+class RequestContext:
+    """What a user's function may take as its last argument: of Multi Model Server's context what holds everywhere.
+
+    `headers` are the request's; there are none while the model is loaded. `attributes` is the value that the user's
+    code has set as the answer's X-Amzn-SageMaker-Custom-Attributes.
+    """
+
+    def __init__(self, model_path: Path, headers: Mapping[str, str] | None = None) -> None:
+        self.system_properties = {"model_dir": str(model_path)}
+        self.attributes = ""
+        self._headers = {name.lower(): value for name, value in (headers or {}).items()}
+
+    def get_request_header(self, _index: int, name: str) -> str | None:
+        return self._headers.get(name.lower())
+
+    def get_all_request_header(self, _index: int) -> dict[str, str]:
+        return dict(self._headers)
+
+    def set_response_header(self, _index: int, name: str, value: str) -> None:
+        """The platform passes on no other header than the custom attributes, so others are dropped here."""
+        if name.lower() == ATTRIBUTES_HEADER.lower():
+            self.attributes = value
+
+
+@dataclass(frozen=True)
+class UserFunction:
+    """A function of the user's code that can be called with its arguments, and with the context where it wants it."""
+
+    name: str
+    function: Callable[..., Any]
+    wants_context: bool
+
+    def __call__(self, context: Any, *arguments: Any) -> Any:
+        """Raises what the function raises; an error that carries an HTTP status becomes an InvocationError."""
+        try:
+            return self.function(*arguments, context) if self.wants_context else self.function(*arguments)
+        except InvocationError:
+            raise
+        except Exception as error:
+            status = getattr(error, "status_code", None)
+            if isinstance(status, int) and 400 <= status <= 599:
+                raise InvocationError(status, str(getattr(error, "message", "") or error)) from error
+            raise
+
+
+def code_path(model_path: Path, environment: Mapping[str, str]) -> Path:
+    """The folder of the user's code, which need not exist: SAGEMAKER_SUBMIT_DIRECTORY, or `code` in the model's."""
+    submitted = Path(environment.get("SAGEMAKER_SUBMIT_DIRECTORY") or model_path / "code")
+    # an address in S3 is where the platform took it from; it has been unpacked into the model's folder
+    return submitted if submitted.is_absolute() else model_path / "code"
+
+
+def find_program(model_path: Path, environment: Mapping[str, str]) -> Path | None:
+    """The file with the user's functions; None where there is none and none was named.
+
+    SAGEMAKER_PROGRAM names the file in `code_path` (default inference.py). Raises ModelError where the folder is there
+    and lacks the file that was named.
+    """
+    folder = code_path(model_path, environment)
+    named = environment.get("SAGEMAKER_PROGRAM")
+    program = folder / (named or _DEFAULT_PROGRAM)
+    if not program.suffix:
+        program = program.with_suffix(".py")
+    if program.is_file():
+        return program
+    if named and folder.is_dir():
+        found = ", ".join(sorted(path.name for path in folder.glob("*.py"))) or "no .py file"
+        raise ModelError(f"{program} does not exist: SAGEMAKER_PROGRAM is {named!r}, and {folder} has {found}")
+    return None
+
+
+def load_functions(program: Path) -> dict[str, UserFunction]:
+    """Runs the file and takes its functions by their names; modules beside it can be imported by it.
+
+    Raises ModelError naming the line where the file fails, and for functions that do not fit together.
+    """
+    module = _run(program)
+    functions = {
+        name: _checked(program, name, getattr(module, name))
+        for name in ARGUMENTS
+        if getattr(module, name, None) is not None
+    }
+    if not functions:
+        raise ModelError(f"{program} has none of the functions {', '.join(ARGUMENTS)}")
+    others = [name for name in (INPUT_FN, PREDICT_FN, OUTPUT_FN) if name in functions]
+    if TRANSFORM_FN in functions and others:
+        raise ModelError(f"{program} has transform_fn and {', '.join(others)}: transform_fn takes their place")
+    return functions
+
+
+def describe_failure(error: BaseException, program: Path) -> str:
+    """One line: the last line of the user's code that the error came through, and the error."""
+    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
+    place = str(program)
+    for frame in traceback.extract_tb(error.__traceback__):
+        if Path(frame.filename).parent == program.parent:
+            place, line = f"{frame.filename}", frame.lineno
+    where = place if line is None else f"{place}, line {line}"
+    message = " ".join(str(error).split())
+    return f"{where}: {type(error).__name__}{': ' if message else ''}{message}"
+
+
+def _run(program: Path) -> ModuleType:
+    sys.path.insert(0, str(program.parent))
+    spec = importlib.util.spec_from_file_location(program.stem, program)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"{program} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    # as an import would: pickled classes and the user's own imports find it there
+    sys.modules[program.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"the inference code failed in {describe_failure(error, program)}") from error
+    return module
+
+
+def _checked(program: Path, name: str, function: Any) -> UserFunction:
+    arguments = ARGUMENTS[name]
+    expected = f"{name}({', '.join(arguments)}[, {_CONTEXT}])"
+    if not callable(function):
+        raise ModelError(f"{program}: {name} is no function; expected {expected}")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        # compiled functions may not tell
+        return UserFunction(name, function, wants_context=False)
+    fits_plain = _takes(signature, len(arguments))
+    fits_context = _takes(signature, len(arguments) + 1)
+    if not (fits_plain or fits_context):
+        raise ModelError(f"{program}: {name}{signature} cannot be called as {expected}")
+    wants_context = fits_context and (_CONTEXT in signature.parameters or not fits_plain)
+    return UserFunction(name, function, wants_context)
+
+
+def _takes(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True

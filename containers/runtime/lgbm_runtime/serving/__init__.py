@@ -1,0 +1,1 @@
+"""The HTTP server, on top of the core."""

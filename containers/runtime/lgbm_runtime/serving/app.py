@@ -1,0 +1,135 @@
+"""The container contract's three routes: from a request to its response, whatever brought the request."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+import uuid
+from functools import partial
+
+import httptools
+
+from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.media_type import JSON
+from lgbm_runtime.core.predictor import Predictor
+from lgbm_runtime.core.user_code import InferenceCode
+from lgbm_runtime.serving.http_messages import Handler, Head, Response, error_response, response_start
+
+ATTRIBUTES_HEADER = b"x-amzn-sagemaker-custom-attributes"
+# What is answered on the spot keeps others waiting for a millisecond or two: so many bytes, and so many of them for
+# each tree that a feature's share of the row goes through.
+_INLINE_BYTES = 32 * 1024
+_INLINE_WORK = 250_000
+# "Batch transform" clients send at most so much at once; SageMaker's own default.
+_TRANSFORM_PAYLOAD_MEGABYTES = 6
+
+
+class App:
+    """Serves one proven predictor, or a user's inference code.
+
+    `workers` is told to batch transform as the number of useful parallel requests. Small requests are answered at once;
+    larger ones, and those for a user's code, are for a thread, so that /ping answers meanwhile.
+    """
+
+    def __init__(self, service: Predictor | InferenceCode, workers: int) -> None:
+        self.draining = False
+        self._service = service
+        self._inline_bytes = _inline_bytes(service)
+        self._workers = workers
+
+    def handler(self, head: Head) -> Handler:
+        """What answers requests with this head; neither raises."""
+        try:
+            return self._handler(head)
+        except Exception as error:  # noqa: BLE001 - see _response_to
+            response = _response_to(error)
+            return lambda _body: response
+
+    def _handler(self, head: Head) -> Handler:
+        path = head.url
+        if path not in (b"/invocations", b"/ping"):
+            path = _path_of(path)
+        if path == b"/invocations":
+            _allow(head.method, (b"POST",))
+            return self._invocations(head)
+        if path == b"/ping":
+            _allow(head.method, (b"GET", b"HEAD"))
+            return lambda _body: (response_start(503 if self.draining else 200), b"")
+        if path == b"/execution-parameters":
+            _allow(head.method, (b"GET", b"HEAD"))
+            return lambda _body: (response_start(200, JSON), self._execution_parameters())
+        shown = path[:120].decode("latin-1")
+        raise InvocationError(404, f"there is nothing at {shown}; ask /ping or /invocations")
+
+    def _invocations(self, head: Head) -> Handler:
+        if "upgrade" in (head.header(b"connection") or "").lower():
+            # the parser takes the body for the other protocol's
+            raise InvocationError(400, "only HTTP/1.1 is spoken here; send the request without Upgrade")
+        encoding = (head.header(b"content-encoding") or "").strip().lower()
+        if encoding not in ("", "identity"):
+            raise InvocationError(415, f"content encoding {encoding[:60]} is not supported; send the body as it is")
+        attributes = head.header(ATTRIBUTES_HEADER) or ""
+        answerer = self._service.answerer(head.header(b"content-type"), head.header(b"accept"), attributes)
+        # other outputs may take long
+        inline_bytes = -1 if attributes else self._inline_bytes
+
+        def respond(body: bytes) -> Response:
+            try:
+                content, content_type, said = answerer(body)
+            except Exception as error:  # noqa: BLE001 - see _response_to
+                return _response_to(error)
+            extra = b"%b: %b\r\n" % (ATTRIBUTES_HEADER, said.encode("ascii")) if said else b""
+            return response_start(200, content_type, extra), content
+
+        return lambda body: respond(body) if len(body) <= inline_bytes else partial(respond, body)
+
+    def _execution_parameters(self) -> bytes:
+        """Source: "Custom Inference Code with Batch Transform" in AWS's developer guide."""
+        parameters = {
+            "MaxConcurrentTransforms": self._workers,
+            "BatchStrategy": "MULTI_RECORD",
+            "MaxPayloadInMB": _TRANSFORM_PAYLOAD_MEGABYTES,
+        }
+        return json.dumps(parameters).encode()
+
+
+class MethodError(InvocationError):
+    """The path has no such method; `allowed` are those it has."""
+
+    def __init__(self, method: bytes, allowed: tuple[bytes, ...]) -> None:
+        super().__init__(405, f"{method.decode()} is not allowed here; use {b' or '.join(allowed).decode()}")
+        self.allowed = allowed
+
+
+def _response_to(error: Exception) -> Response:
+    """What the client is told. Of a bug it gets a reference, under which the log has the cause."""
+    if isinstance(error, MethodError):
+        return error_response(error, b"allow: %b\r\n" % b", ".join(error.allowed))
+    if isinstance(error, InvocationError):
+        return error_response(error)
+    reference = uuid.uuid4().hex[:12]
+    cause = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    print(f"unexpected error {reference}:\n{cause}", file=sys.stderr, flush=True)
+    message = f"the server failed; its log has the cause under the reference {reference}"
+    return error_response(InvocationError(500, message))
+
+
+def _allow(method: bytes, allowed: tuple[bytes, ...]) -> None:
+    if method not in allowed:
+        raise MethodError(method, allowed)
+
+
+def _path_of(url: bytes) -> bytes:
+    """Without the query, and of an absolute address without scheme and host. Raises InvocationError(400)."""
+    try:
+        path: bytes = httptools.parse_url(url).path or b""
+    except httptools.HttpParserInvalidURLError as error:
+        raise InvocationError(400, f"{url[:120]!r} is no address") from error
+    return path
+
+
+def _inline_bytes(service: Predictor | InferenceCode) -> int:
+    if not isinstance(service, Predictor):
+        return -1
+    return min(_INLINE_BYTES, _INLINE_WORK * service.schema.width // max(1, service.num_trees))

@@ -1,0 +1,154 @@
+"""`serve`: takes the socket, and has worker processes answer on it."""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import gc
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lgbm_runtime import __version__
+from lgbm_runtime.core.errors import ModelError
+from lgbm_runtime.core.manifest import check_model
+from lgbm_runtime.core.user_functions import find_program
+from lgbm_runtime.cpu import available_cpus, workers_and_threads
+from lgbm_runtime.paths import ContainerPaths
+from lgbm_runtime.serving.supervisor import CANNOT_SERVE, Supervisor, WorkerPipes
+
+if TYPE_CHECKING:
+    from lgbm_runtime.core.predictor import Predictor
+    from lgbm_runtime.core.user_code import InferenceCode
+
+DEFAULT_PORT = 8080
+PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
+WORKERS_VARIABLE = "LGBM_RUNTIME_WORKERS"
+_MOST_WORKERS = 256
+_BACKLOG = 2048
+
+
+class ServeError(Exception):
+    """The server cannot be started as it was asked to; the message says why."""
+
+
+def serve(
+    paths: ContainerPaths, environment: Mapping[str, str], port: int | None = None, descriptor: int | None = None
+) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code: 0 after a signal, 1 after a failure.
+
+    `descriptor` is an inherited listening socket; without it, `port` on all interfaces, else that of the environment,
+    else 8080. This process loads the model, and the workers that are forked from it share its memory; a user's code,
+    which may start threads, is loaded by each worker.
+    """
+    # a crash in native code leaves its Python stack in the log
+    faulthandler.enable()
+    model_path = paths.model_path
+    try:
+        listener = _listener(environment, port, descriptor)
+        remark = check_model(model_path, environment)
+        has_user_code = find_program(model_path, environment) is not None
+        cpus = available_cpus()
+        workers, threads = workers_and_threads(cpus, _worker_count(environment))
+    except (ServeError, ModelError) as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 1
+    # Threads of our own share out what is large among all processors, and sleep while there is nothing.
+    threads = threads if has_user_code else cpus
+    # Libraries read both when they are loaded; their threads burn time where they wait for one another.
+    os.environ["OMP_NUM_THREADS"] = str(threads) if has_user_code else "1"
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+    # imported before the fork, so that it is in memory once
+    from lgbm_runtime.core.native_code import native_code
+    from lgbm_runtime.serving.acceptor import ConnectionCounts
+    from lgbm_runtime.serving.worker import run_worker
+
+    service = None if has_user_code else _loaded(model_path.absolute(), threads)
+    if service is None and not has_user_code:
+        return 1
+    counts = ConnectionCounts(workers)
+
+    def work(pipes: WorkerPipes) -> int:
+        from lgbm_runtime.serving.app import App
+
+        # absolute for the user's code, which may change the folder; taken now, since a project may have been moved
+        answering = service or _loaded(model_path.absolute(), threads)
+        if answering is None:
+            return CANNOT_SERVE
+        run_worker(listener, App(answering, workers), counts, pipes)
+        return 0
+
+    host, bound_port = listener.getsockname()[:2]
+    plural = "worker" if workers == 1 else "workers"
+    place = f"{model_path.absolute()} on {host}:{bound_port} with {workers} {plural} x {threads} threads"
+    if native_code() is None:
+        place += ", without compiled code"
+    # what is alive now stays: collections would only copy shared pages
+    gc.collect()
+    gc.freeze()
+    announcement = f"lgbm_runtime {__version__} serving {place}"
+    return Supervisor(work, workers, f"{announcement}\n{remark}" if remark else announcement).run()
+
+
+def _loaded(model_path: Path, threads: int) -> Predictor | InferenceCode | None:
+    """What answers requests, proven; None after a line on stderr that says why nothing can."""
+    from lgbm_runtime.core.lightgbm_library import LibraryError
+    from lgbm_runtime.core.user_code import load_service
+
+    try:
+        service = load_service(model_path, os.environ, threads)
+        service.prove()
+    except (ModelError, LibraryError) as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return None
+    return service
+
+
+def _listener(environment: Mapping[str, str], port: int | None, descriptor: int | None) -> socket.socket:
+    if descriptor is not None:
+        try:
+            inherited = socket.socket(fileno=descriptor)
+        except OSError as error:
+            raise ServeError(f"descriptor {descriptor} is not a socket: {error.strerror}") from error
+        check_listener(inherited)
+        return inherited
+    if port is None:
+        port = _number(environment, PORT_VARIABLE, 0, 65535)
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("0.0.0.0", DEFAULT_PORT if port is None else port))
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        raise ServeError(f"cannot listen on port {DEFAULT_PORT if port is None else port}: {error}") from error
+    return listener
+
+
+def check_listener(inherited: socket.socket) -> None:
+    """Raises ServeError unless it is a TCP socket that listens, as far as the system says so."""
+    try:
+        listens = bool(inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError as error:
+        # macOS defines the option, and cannot read it
+        if error.errno != errno.ENOPROTOOPT:
+            raise ServeError(f"descriptor {inherited.fileno()} is not a socket: {error.strerror}") from error
+        listens = True
+    if not listens or inherited.family not in (socket.AF_INET, socket.AF_INET6):
+        raise ServeError(f"descriptor {inherited.fileno()} is not a listening TCP socket")
+
+
+def _worker_count(environment: Mapping[str, str]) -> int | None:
+    return _number(environment, WORKERS_VARIABLE, 1, _MOST_WORKERS)
+
+
+def _number(environment: Mapping[str, str], name: str, least: int, most: int) -> int | None:
+    value = environment.get(name, "").strip()
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        raise ServeError(f"{name} is {value!r}, not a number from {least} to {most}")
+    return int(value)

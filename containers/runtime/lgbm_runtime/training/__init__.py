@@ -1,0 +1,1 @@
+"""The training program, on top of the core."""

@@ -1,0 +1,126 @@
+"""The iterations of a training: the same trees as `lightgbm.train` makes of the same rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lgbm_runtime.training.channel_data import ChannelReader
+from lgbm_runtime.training.channels import Channels
+from lgbm_runtime.training.early_stopping import EarlyStopping
+from lgbm_runtime.training.evaluation import TRAIN, VALIDATION, History, Result
+from lgbm_runtime.training.failure import TrainingError
+from lgbm_runtime.training.objectives import check_labels
+from lgbm_runtime.training.parameter_checks import without_source_place
+from lgbm_runtime.training.settings import Settings
+from lgbm_runtime.training.stopping import StopSignal
+from lgbm_runtime.training.training_api import Booster, Dataset, LightgbmError, Model
+
+# LightGBM refuses the special characters of JSON in a feature's name and replaces blanks.
+_REFUSED_IN_NAMES = re.compile(r'[\s",:\[\]{}]')
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trained model, cut to its best iteration; `iterations` were run; `stopped` says that a signal ended them."""
+
+    model: Model
+    history: History
+    iterations: int
+    best_iteration: int
+    stopped: bool
+
+
+def booster_names(names: Sequence[str]) -> list[str]:
+    """The names under which LightGBM knows the columns: the given ones, made safe, and still unique."""
+    safe: list[str] = []
+    taken = set(names)
+    for name in names:
+        candidate = _REFUSED_IN_NAMES.sub("_", name)
+        number = 2
+        while candidate != name and candidate in taken:
+            candidate = f"{_REFUSED_IN_NAMES.sub('_', name)}_{number}"
+            number += 1
+        taken.add(candidate)
+        safe.append(candidate)
+    return safe
+
+
+def boost(reader: ChannelReader, settings: Settings, channels: Channels, stop: StopSignal) -> Outcome:
+    """Reads the channels and trains on them.
+
+    A stop that is requested meanwhile breaks off the reading; later it ends the training after the iteration that is
+    being made. Raises StopRequestedError where it came before there was an iteration, TrainingError for what is wrong
+    with the data, and with LightGBM's message where LightGBM fails.
+    """
+    stopping = _early_stopping(settings, channels)
+    params = {**settings.params, "num_iterations": settings.num_iterations}
+    if stopping is not None:
+        params["early_stopping_round"] = stopping.rounds
+    if channels.columns.categorical_indices:
+        params["categorical_column"] = channels.columns.categorical_indices
+    try:
+        train, validation = _data(reader, settings, channels, params)
+        reader.close()
+        stop.defer()
+        return _iterate(Booster(train, validation, params), settings, channels, stopping, stop)
+    except LightgbmError as error:
+        raise TrainingError(f"LightGBM: {without_source_place(error)}") from error
+
+
+def _data(
+    reader: ChannelReader, settings: Settings, channels: Channels, params: dict[str, object]
+) -> tuple[Dataset, Dataset | None]:
+    train, labels = reader.train_data(channels.train, params)
+    if channels.named:
+        train.set_feature_names(booster_names(channels.columns.feature_names))
+    check_labels(settings.objective, labels, TRAIN)
+    train.set_labels(labels)
+    if channels.validation is None:
+        return train, None
+    validation, labels = reader.validation_data(channels.validation, params, train)
+    check_labels(settings.objective, labels, VALIDATION)
+    validation.set_labels(labels)
+    return train, validation
+
+
+def _iterate(
+    booster: Booster, settings: Settings, channels: Channels, stopping: EarlyStopping | None, stop: StopSignal
+) -> Outcome:
+    evaluated = [] if settings.params.get("is_provide_training_metric") is False else [TRAIN]
+    evaluated += [] if channels.validation is None else [VALIDATION]
+    history = History()
+    stopped, best = False, None
+    while best is None and not stopped and history.iterations < settings.num_iterations:
+        booster.update()
+        results: list[Result] = [
+            (channel, *result) for channel in evaluated for result in booster.evaluate(int(channel == VALIDATION))
+        ]
+        print(history.add(results), flush=True)
+        is_last = history.iterations == settings.num_iterations
+        if stop.requested and not is_last:
+            stopped = True
+            best = history.iterations if stopping is None else history.best_iteration(stopping.min_delta)
+        elif stopping is not None:
+            best = stopping.best_iteration(history.iterations, results, is_last=is_last)
+    # LightGBM leaves out iterations in which it found no split
+    kept = max(min(best or history.iterations, booster.iterations), 1)
+    model = booster.model(kept, channels.columns.width)
+    return Outcome(model, history, history.iterations, kept, stopped)
+
+
+def _early_stopping(settings: Settings, channels: Channels) -> EarlyStopping | None:
+    if not settings.early_stopping_round:
+        return None
+    if channels.validation is None:
+        print("warning: early stopping is off: there is no validation channel", flush=True)
+        return None
+    if settings.params.get("boosting") == "dart":
+        print("warning: early stopping is off: boosting=dart changes trees that are made already", flush=True)
+        return None
+    return EarlyStopping(
+        settings.early_stopping_round,
+        float(settings.params.get("early_stopping_min_delta", 0.0)),
+        first_metric_only=bool(settings.params.get("first_metric_only", False)),
+    )

@@ -1,0 +1,130 @@
+"""The channels' files, cut into pieces and checked against the schema that came with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lgbm_runtime.core.errors import SchemaError
+from lgbm_runtime.core.schema import Schema
+from lgbm_runtime.paths import ContainerPaths
+from lgbm_runtime.training.channel_files import data_files, sha256_of, visible_files
+from lgbm_runtime.training.channel_rows import Piece, first_row_of, pieces_of, read_piece
+from lgbm_runtime.training.evaluation import TRAIN, VALIDATION
+from lgbm_runtime.training.failure import TrainingError
+from lgbm_runtime.training.job_config import SCHEMA_CHANNEL
+
+SCHEMA_FILE = "schema.json"
+_REMEDY = "run prepare-data again and train on all the files that it writes"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """`files` are paths within the channel, `pieces` all that they hold, both in the order of the rows."""
+
+    name: str
+    files: tuple[str, ...]
+    pieces: tuple[Piece, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(piece.rows for piece in self.pieces)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """All of a job's data. `named`: the columns' names are the data's own, from the schema or a header row."""
+
+    columns: Schema
+    named: bool
+    train: Channel
+    validation: Channel | None
+
+    @property
+    def given(self) -> list[Channel]:
+        return [self.train] if self.validation is None else [self.train, self.validation]
+
+
+def read_schema(paths: ContainerPaths) -> Schema | None:
+    """The schema channel's schema; None where there is no such channel.
+
+    Raises TrainingError when the channel holds anything but one schema.json of the format that this program reads.
+    """
+    folder = paths.channel_path(SCHEMA_CHANNEL)
+    if not folder.is_dir():
+        return None
+    names = [str(path.relative_to(folder)) for path in visible_files(folder)]
+    if names != [SCHEMA_FILE]:
+        found = ", ".join(names) or "nothing"
+        raise TrainingError(f"channel {SCHEMA_CHANNEL} must hold one file, {SCHEMA_FILE}, but holds {found}")
+    try:
+        return Schema.from_json(json.loads((folder / SCHEMA_FILE).read_text(encoding="utf-8")))
+    except SchemaError as error:
+        raise TrainingError(f"{SCHEMA_FILE}: {error}: {_REMEDY}") from error
+    except ValueError as error:
+        raise TrainingError(f"{SCHEMA_FILE} is not valid JSON: {error}") from error
+
+
+def read_channels(paths: ContainerPaths, schema: Schema | None) -> Channels:
+    """Finds what is in `train`, and in `validation` where there is such a channel; numbers are not read yet.
+
+    Without a schema all columns are numbers, the target is the last one, and the columns' names are those of a header
+    row in the first file (a first row without any number), `Column_0` … otherwise. Raises TrainingError naming
+    channel and file where the files are not those that the schema describes.
+    """
+    folder = paths.channel_path(TRAIN)
+    files = data_files(folder)
+    columns, named = (schema, True) if schema is not None else _columns_of(files)
+    train = _channel(folder, files, columns)
+    folder = paths.channel_path(VALIDATION)
+    validation = _channel(folder, data_files(folder), columns) if folder.is_dir() else None
+    return Channels(columns, named, train, validation)
+
+
+def _columns_of(files: Sequence[Path]) -> tuple[Schema, bool]:
+    for path in files:
+        first = first_row_of(path, f"channel {TRAIN}, {path.name}")
+        if first.width == 0:
+            continue
+        if first.width == 1:
+            raise TrainingError(f"channel {TRAIN}, {path.name}: one column only, features and a target are needed")
+        if first.names is None:
+            return Schema.without_channel(first.width - 1), False
+        try:
+            return Schema.without_channel(first.width - 1, first.names[:-1], first.names[-1]), True
+        except SchemaError as error:
+            raise TrainingError(f"channel {TRAIN}, {path.name}: {error}") from error
+    raise TrainingError(f"channel {TRAIN} holds no rows")
+
+
+def _channel(folder: Path, files: Sequence[Path], columns: Schema) -> Channel:
+    name = folder.name
+    split = _split_of(columns, name)
+    if len(files) == 1 and "sha256" in split and sha256_of(files[0]) != split["sha256"]:
+        raise TrainingError(f"channel {name}: {files[0].name} is not the file that {SCHEMA_FILE} describes: {_REMEDY}")
+    relative = tuple(str(path.relative_to(folder)) for path in files)
+    pieces = [
+        piece
+        for path, label in zip(files, relative, strict=True)
+        for piece in pieces_of(path, f"channel {name}, {label}", columns)
+    ]
+    channel = Channel(name, relative, tuple(pieces))
+    if channel.rows == 0:
+        raise TrainingError(f"channel {name} holds no rows")
+    listed = split.get("rows", channel.rows)
+    if listed != channel.rows:
+        # a header or a cell that does not suit the columns says more than a number of rows
+        for piece in pieces:
+            read_piece(piece, columns)
+        raise TrainingError(f"channel {name} holds {channel.rows} rows, {SCHEMA_FILE} lists {listed}: {_REMEDY}")
+    return channel
+
+
+def _split_of(columns: Schema, name: str) -> dict[str, Any]:
+    document = columns.document or {}
+    splits = document.get("splits")
+    split = splits.get(name) if isinstance(splits, dict) else None
+    return split if isinstance(split, dict) else {}

@@ -1,0 +1,125 @@
+"""`train`: channels in, model artifact out.
+
+Importing this module is cheap: the signals are taken over before numpy and LightGBM are loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from lgbm_runtime import __version__
+from lgbm_runtime.cpu import available_cpus
+from lgbm_runtime.paths import ContainerPaths
+from lgbm_runtime.training.artifact import write_artifact, write_output_data
+from lgbm_runtime.training.channel_files import size_of
+from lgbm_runtime.training.evaluation import TRAIN, VALIDATION
+from lgbm_runtime.training.failure import TrainingError, report_failure
+from lgbm_runtime.training.job_config import check_channels, hosts_of
+from lgbm_runtime.training.piece_reader import PieceReader
+from lgbm_runtime.training.stopping import StopRequestedError, StopSignal
+
+if TYPE_CHECKING:
+    from lgbm_runtime.training.boosting import Outcome
+    from lgbm_runtime.training.channels import Channels
+    from lgbm_runtime.training.hyperparameters import Hyperparameters
+    from lgbm_runtime.training.settings import Settings
+
+# 128 + SIGTERM, as a shell reports a process that the signal ended
+STOPPED_WITHOUT_MODEL = 143
+
+
+def train(paths: ContainerPaths) -> int:
+    """Trains under the container contract; returns the exit code.
+
+    0: the artifact is written (also after a SIGTERM, with the best model so far). 143: stopped before there was a
+    model. 1: failed, with the reason on stderr and in /opt/ml/output/failure. An unexpected error is reported in the
+    same way and raised again. Must be called from the main thread, which alone receives signals.
+    """
+    stop = StopSignal()
+    try:
+        stop.install()
+        _train(paths, stop)
+    except StopRequestedError:
+        reason = "stopped by a signal before the first iteration: no model is saved"
+        report_failure(TrainingError(reason), paths.failure_path)
+        return STOPPED_WITHOUT_MODEL
+    except TrainingError as error:
+        report_failure(error, paths.failure_path)
+        return 1
+    except Exception as error:
+        report_failure(error, paths.failure_path)
+        raise
+    return 0
+
+
+def _train(paths: ContainerPaths, stop: StopSignal) -> None:
+    hosts = hosts_of(paths.resource_config_path)
+    check_channels(paths.input_data_config_path)
+    cpus = available_cpus()
+    # OpenMP reads it when LightGBM is loaded; a parameter num_threads would change the model's text
+    os.environ.setdefault("OMP_NUM_THREADS", str(cpus))
+    size = sum(size_of(paths.channel_path(channel)) for channel in (TRAIN, VALIDATION))
+    # its processes are forked before numpy and LightGBM start threads
+    with closing(PieceReader(size, cpus)) as pieces:
+        _train_with(pieces, paths, stop, len(hosts))
+
+
+def _train_with(pieces: PieceReader, paths: ContainerPaths, stop: StopSignal, hosts: int) -> None:
+    from lgbm_runtime.core.lightgbm_library import LibraryError
+    from lgbm_runtime.training.boosting import boost
+    from lgbm_runtime.training.channel_data import ChannelReader
+    from lgbm_runtime.training.channels import read_channels, read_schema
+    from lgbm_runtime.training.hyperparameters import read_hyperparameters
+    from lgbm_runtime.training.settings import settings_for
+    from lgbm_runtime.training.training_api import Lightgbm
+
+    try:
+        lightgbm = Lightgbm()
+    except LibraryError as error:
+        raise TrainingError(str(error)) from error
+    lightgbm.log_to(_say)
+    _say(f"lgbm_runtime {__version__}, lightgbm {lightgbm.version}, python {platform.python_version()}")
+    hyperparameters = read_hyperparameters(paths.hyperparameters_path, lightgbm.parameter_aliases())
+    threads = hyperparameters.values.get("num_threads", os.environ["OMP_NUM_THREADS"])
+    _say(f"hosts: {hosts}, threads: {threads}")
+    schema = read_schema(paths)
+    settings = settings_for(hyperparameters, None if schema is None else schema.classes, lightgbm)
+    _say(f"hyperparameters: {json.dumps(dict(hyperparameters.values), sort_keys=True)}")
+    channels = read_channels(paths, schema)
+    for channel in channels.given:
+        _say(f"{channel.name}: {channel.rows} rows, {channels.columns.width} features, {', '.join(channel.files)}")
+    outcome = boost(ChannelReader(pieces, channels.columns, lightgbm), settings, channels, stop)
+    if outcome.stopped:
+        _say(f"stopped by a signal after iteration {outcome.iterations}")
+    metadata = _metadata(hyperparameters, settings, channels, outcome, lightgbm.version)
+    write_artifact(paths.model_path, outcome.model, metadata)
+    write_output_data(paths.output_data_path, outcome.history.as_json(), channels.columns.feature_names, outcome.model)
+    _say(f"{outcome.iterations} iterations, best iteration {outcome.best_iteration}, model in {paths.model_path}")
+
+
+def _metadata(
+    hyperparameters: Hyperparameters, settings: Settings, channels: Channels, outcome: Outcome, lightgbm_version: str
+) -> dict[str, Any]:
+    return {
+        "schema": channels.columns.to_json(),
+        "hyperparameters": dict(hyperparameters.values),
+        "objective": settings.objective,
+        "num_class": settings.num_class,
+        "metrics": outcome.history.at(outcome.best_iteration),
+        "best_iteration": outcome.best_iteration,
+        "iterations": outcome.iterations,
+        "stopped": outcome.stopped,
+        "versions": {
+            "lightgbm": lightgbm_version,
+            "python": platform.python_version(),
+            "lgbm_runtime": __version__,
+        },
+    }
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,44 @@
+"""What `lightgbm.train` is given, once hyperparameters, target and library agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lgbm_runtime.training.failure import TrainingError
+from lgbm_runtime.training.hyperparameters import Hyperparameters
+from lgbm_runtime.training.objectives import canonical_objective, num_class
+from lgbm_runtime.training.parameter_checks import check_parameters
+from lgbm_runtime.training.training_api import Lightgbm
+
+DEFAULT_OBJECTIVE = "regression"  # LightGBM's own
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`params` carry LightGBM's own names, without rounds and early stopping (0 is off), with num_class where needed.
+
+    `objective` is LightGBM's own name of it; in `params` stands the one that was given, since the alias decides on
+    the default metric (`rmse` is regression measured by rmse).
+    """
+
+    params: Mapping[str, Any]
+    objective: str
+    num_class: int
+    num_iterations: int
+    early_stopping_round: int
+
+
+def settings_for(hyperparameters: Hyperparameters, classes: Sequence[Any] | None, lightgbm: Lightgbm) -> Settings:
+    """Settings for a target with these classes (None: numeric, or not known for want of a schema).
+
+    Raises TrainingError when the objective does not suit the target, or LightGBM refuses a parameter.
+    """
+    objective = canonical_objective(str(hyperparameters.values.get("objective", DEFAULT_OBJECTIVE)))
+    count = num_class(objective, classes, hyperparameters.values.get("num_class"))
+    params = {**hyperparameters.params, **({"num_class": count} if count > 1 else {})}
+    check_parameters(params, hyperparameters.metrics, lightgbm)
+    if hyperparameters.early_stopping_round and not hyperparameters.evaluates:
+        raise TrainingError("early_stopping_round needs a metric, and metric=None switches them off: leave one out")
+    return Settings(params, objective, count, hyperparameters.num_iterations, hyperparameters.early_stopping_round)

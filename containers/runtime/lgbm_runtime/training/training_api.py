@@ -1,0 +1,306 @@
+"""LightGBM's C API as far as a training needs it: the calls that `lightgbm.train` makes, in the same order.
+
+The package `lightgbm` is not imported: with scipy and what else it brings it takes longer than a small training.
+Every function is documented in LightGBM's c_api.h; one that fails raises LightgbmError with LightGBM's message.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgbm_runtime.core.lightgbm_library import LibraryError, loading_error
+
+Matrix: TypeAlias = NDArray[np.float64]
+
+# c_api.h
+_FLOAT32, _FLOAT64, _INT32 = 0, 1, 2
+_SPLIT, _GAIN = 0, 1
+_COLUMN_MAJOR = 0
+_NAME_BYTES = 256
+# what LightGBM takes for zero, and leaves out of a sample: kZeroThreshold in meta.h
+_ZERO = 1e-35
+# LightGBM's package decides in the same way; the C API does not say it
+_HIGHER_IS_BETTER = ("auc", "ndcg@", "map@", "average_precision")
+
+Evaluation: TypeAlias = tuple[str, float, bool]  # metric, value, whether higher is better
+
+
+class LightgbmError(Exception):
+    """LightGBM refused what it was given; the message is its own."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model: LightGBM's text, and of each feature how often it splits and what that gains in all."""
+
+    text: str
+    splits: list[int]
+    gains: list[float]
+
+
+class Lightgbm:
+    """The shared library of the `lightgbm` package that is installed."""
+
+    # the library keeps the address alone, as long as the process lives
+    _log: object = None
+
+    def __init__(self) -> None:
+        """Raises ImportError where there is no such package, LibraryError where the library cannot be loaded."""
+        spec = importlib.util.find_spec("lightgbm")
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError("No module named 'lightgbm'", name="lightgbm")
+        package = Path(spec.origin).parent
+        found = sorted(package.glob("lib/lib_lightgbm.*"))
+        if not found:
+            raise LibraryError(f"LightGBM cannot be loaded: {package / 'lib'} holds no lib_lightgbm")
+        try:
+            self._library = ctypes.CDLL(str(found[0]))
+        except OSError as error:
+            raise loading_error(error) from error
+        self._library.LGBM_GetLastError.restype = ctypes.c_char_p
+        self.version = (package / "VERSION.txt").read_text(encoding="ascii").strip()
+
+    def call(self, function: str, *arguments: Any) -> None:
+        if getattr(self._library, function)(*arguments) != 0:
+            raise LightgbmError(self._library.LGBM_GetLastError().decode("utf-8"))
+
+    def log_to(self, write: Callable[[str], object]) -> None:
+        """Hands each line that LightGBM logs to `write`. LightGBM sends a line in pieces, its end as the last one."""
+        pieces: list[bytes] = []
+
+        def take(piece: bytes) -> None:
+            if piece.strip():
+                pieces.append(piece)
+            else:
+                line = b"".join(pieces).decode("utf-8", "replace")
+                pieces.clear()
+                write(line)
+
+        callback = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(take)
+        self.call("LGBM_RegisterLogCallback", callback)
+        Lightgbm._log = callback
+
+    def parameter_aliases(self) -> dict[str, str]:
+        """Every name and alias of a parameter, with the name it stands for."""
+        table: dict[str, list[str]] = json.loads(self.text_of("LGBM_DumpParamAliases"))
+        return {name: canonical for canonical, aliases in table.items() for name in (canonical, *aliases)}
+
+    def text_of(self, function: str, *arguments: Any) -> str:
+        """The text of a function whose last arguments are a buffer's size, the text's size, and the buffer."""
+        size, needed = 1 << 20, ctypes.c_int64(0)
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            self.call(function, *arguments, ctypes.c_int64(size), ctypes.byref(needed), buffer)
+            if needed.value <= size:
+                return buffer.value.decode("utf-8")
+            size = needed.value
+
+    def sample_indices(self, rows: int, params: Mapping[str, Any]) -> NDArray[np.int32]:
+        """The rows, in ascending order, by which LightGBM would choose the bins of a matrix of so many rows."""
+        text, count = parameter_text(params), ctypes.c_int32(0)
+        self.call("LGBM_GetSampleCount", ctypes.c_int32(rows), text, ctypes.byref(count))
+        indices = np.empty(count.value, dtype=np.int32)
+        self.call("LGBM_SampleIndices", ctypes.c_int32(rows), text, _address(indices), ctypes.byref(count))
+        return indices[: count.value]
+
+
+class Dataset:
+    """LightGBM's binned data."""
+
+    def __init__(self, lightgbm: Lightgbm, handle: ctypes.c_void_p) -> None:
+        self.lightgbm = lightgbm
+        self.handle = handle
+        self._pushed = 0
+
+    @classmethod
+    def from_columns(
+        cls, lightgbm: Lightgbm, columns: Matrix, params: Mapping[str, Any], reference: Dataset | None = None
+    ) -> Dataset:
+        """The data of a whole table (features, rows), with the bins of `reference` where there is one."""
+        values = np.ascontiguousarray(columns)
+        handle = ctypes.c_void_p()
+        lightgbm.call(
+            "LGBM_DatasetCreateFromMat",
+            _address(values),
+            ctypes.c_int(_FLOAT64),
+            ctypes.c_int32(values.shape[1]),
+            ctypes.c_int32(values.shape[0]),
+            ctypes.c_int(_COLUMN_MAJOR),
+            parameter_text(params),
+            None if reference is None else reference.handle,
+            ctypes.byref(handle),
+        )
+        return cls(lightgbm, handle)
+
+    @classmethod
+    def from_sample(cls, lightgbm: Lightgbm, sample: Matrix, rows: int, params: Mapping[str, Any]) -> Dataset:
+        """Data of so many rows, which `push` adds, with the bins that LightGBM chooses by `sample`.
+
+        `sample` is (features, sampled rows): the columns of the rows that `sample_indices` names. It is no longer of
+        use afterwards, since LightGBM sorts it in place.
+        """
+        values, places = [], []
+        for column in sample:
+            kept = ~(np.abs(column) <= _ZERO)  # NaN is kept
+            places.append(np.flatnonzero(kept).astype(np.int32))
+            values.append(np.ascontiguousarray(column if kept.all() else column[kept]))
+        counts = np.array([len(column) for column in values], dtype=np.int32)
+        handle = ctypes.c_void_p()
+        lightgbm.call(
+            "LGBM_DatasetCreateFromSampledColumn",
+            (ctypes.c_void_p * len(values))(*map(_address, values)),
+            (ctypes.c_void_p * len(places))(*map(_address, places)),
+            ctypes.c_int32(len(sample)),
+            _address(counts),
+            ctypes.c_int32(sample.shape[1]),
+            ctypes.c_int32(rows),
+            ctypes.c_int64(rows),
+            parameter_text(params),
+            ctypes.byref(handle),
+        )
+        return cls(lightgbm, handle)
+
+    def same_bins(self, rows: int) -> Dataset:
+        """Data of so many other rows, which `push` adds, with the bins of these."""
+        handle = ctypes.c_void_p()
+        self.lightgbm.call("LGBM_DatasetCreateByReference", self.handle, ctypes.c_int64(rows), ctypes.byref(handle))
+        return Dataset(self.lightgbm, handle)
+
+    def push(self, features: Matrix) -> None:
+        """Adds the next rows (rows, features); the data is complete with the last one."""
+        block = np.ascontiguousarray(features, dtype=np.float64)
+        self.lightgbm.call(
+            "LGBM_DatasetPushRows",
+            self.handle,
+            _address(block),
+            ctypes.c_int(_FLOAT64),
+            ctypes.c_int32(block.shape[0]),
+            ctypes.c_int32(block.shape[1]),
+            ctypes.c_int32(self._pushed),
+        )
+        self._pushed += len(block)
+
+    def set_labels(self, labels: Matrix) -> None:
+        """LightGBM keeps them as float32."""
+        self._set_field("label", labels.astype(np.float32), _FLOAT32)
+
+    def set_query_groups(self, sizes: NDArray[np.int32]) -> None:
+        self._set_field("group", sizes, _INT32)
+
+    def set_feature_names(self, names: Sequence[str]) -> None:
+        encoded = (ctypes.c_char_p * len(names))(*(name.encode("utf-8") for name in names))
+        self.lightgbm.call("LGBM_DatasetSetFeatureNames", self.handle, encoded, ctypes.c_int(len(names)))
+
+    def free(self) -> None:
+        self.lightgbm.call("LGBM_DatasetFree", self.handle)
+
+    def _set_field(self, name: str, values: NDArray[Any], kind: int) -> None:
+        count = ctypes.c_int(len(values))
+        self.lightgbm.call(
+            "LGBM_DatasetSetField", self.handle, name.encode(), _address(values), count, ctypes.c_int(kind)
+        )
+
+
+class Booster:
+    """A model in training."""
+
+    def __init__(self, train: Dataset, validation: Dataset | None, params: Mapping[str, Any]) -> None:
+        self._lightgbm = train.lightgbm
+        self._handle = ctypes.c_void_p()
+        self._lightgbm.call("LGBM_BoosterCreate", train.handle, parameter_text(params), ctypes.byref(self._handle))
+        if validation is not None:
+            self._lightgbm.call("LGBM_BoosterAddValidData", self._handle, validation.handle)
+        self._metrics = self._metric_names()
+
+    def update(self) -> None:
+        """One more iteration."""
+        self._lightgbm.call("LGBM_BoosterUpdateOneIter", self._handle, ctypes.byref(ctypes.c_int(0)))
+
+    def evaluate(self, data: int) -> list[Evaluation]:
+        """Every metric on the training data (0) or on the validation data (1)."""
+        values = np.empty(len(self._metrics))
+        if not self._metrics:
+            return []
+        count = ctypes.c_int(0)
+        self._lightgbm.call(
+            "LGBM_BoosterGetEval", self._handle, ctypes.c_int(data), ctypes.byref(count), _address(values)
+        )
+        return [
+            (name, value, name.startswith(_HIGHER_IS_BETTER))
+            for name, value in zip(self._metrics, values.tolist(), strict=True)
+        ]
+
+    @property
+    def iterations(self) -> int:
+        """The iterations in the model: LightGBM leaves out those in which it found no split."""
+        count = ctypes.c_int(0)
+        self._lightgbm.call("LGBM_BoosterGetCurrentIteration", self._handle, ctypes.byref(count))
+        return count.value
+
+    def model(self, iterations: int, width: int) -> Model:
+        """The model of the first `iterations` (0: of all), for `width` features."""
+        text = self._lightgbm.text_of(
+            "LGBM_BoosterSaveModelToString",
+            self._handle,
+            ctypes.c_int(0),
+            ctypes.c_int(iterations),
+            ctypes.c_int(_SPLIT),
+        )
+        # the package's last line in every model, which its readers look for
+        text += "\npandas_categorical:null\n"
+        splits, gains = (self._importance(iterations, width, kind) for kind in (_SPLIT, _GAIN))
+        return Model(text, [int(split) for split in splits], gains)
+
+    def free(self) -> None:
+        self._lightgbm.call("LGBM_BoosterFree", self._handle)
+
+    def _importance(self, iterations: int, width: int, kind: int) -> list[float]:
+        values = np.empty(width)
+        self._lightgbm.call(
+            "LGBM_BoosterFeatureImportance",
+            self._handle,
+            ctypes.c_int(iterations),
+            ctypes.c_int(kind),
+            _address(values),
+        )
+        listed: list[float] = values.tolist()
+        return listed
+
+    def _metric_names(self) -> list[str]:
+        count, needed = ctypes.c_int(0), ctypes.c_size_t(0)
+        self._lightgbm.call("LGBM_BoosterGetEvalCounts", self._handle, ctypes.byref(count))
+        buffers = [ctypes.create_string_buffer(_NAME_BYTES) for _ in range(count.value)]
+        self._lightgbm.call(
+            "LGBM_BoosterGetEvalNames",
+            self._handle,
+            count,
+            ctypes.byref(count),
+            ctypes.c_size_t(_NAME_BYTES),
+            ctypes.byref(needed),
+            (ctypes.c_void_p * len(buffers))(*map(ctypes.addressof, buffers)),
+        )
+        return [buffer.value.decode("utf-8") for buffer in buffers]
+
+
+def parameter_text(params: Mapping[str, Any]) -> bytes:
+    """The parameters as the package hands them over: `name=value` with blanks between them."""
+    return " ".join(f"{name}={_value_text(value)}" for name, value in params.items()).encode("utf-8")
+
+
+def _value_text(value: Any) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    return ",".join(f"[{','.join(map(str, one))}]" if isinstance(one, list) else str(one) for one in value)
+
+
+def _address(array: NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

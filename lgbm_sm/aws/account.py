@@ -1,0 +1,230 @@
+"""AWS's services as this program needs them: what botocore raises becomes an error of ours here."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from lgbm_sm.aws.events import attach
+from lgbm_sm.aws.refusals import known_remedy, remedy_for
+from lgbm_sm.errors import AwsError
+
+if TYPE_CHECKING:
+    from lgbm_sm.aws.dry_run import Rehearsal
+
+DEFAULT_REGION = "ap-northeast-1"  # the notebook's
+PROJECT_TAG = "lgbm-sm:project"
+# a call that AWS has throttled is made again, later each time: nine times are two minutes at most
+_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class AwsAccount:
+    """Who calls, and where. `session` is boto3's; `caller_arn` is that of the identity, empty where nobody asked."""
+
+    account_id: str
+    region: str
+    session: Any
+    caller_arn: str = ""
+    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def partition(self) -> str:
+        """The first part of the ARNs of the region, such as aws or aws-cn."""
+        return partition_of(self.region)
+
+    def client(self, service: str) -> Any:
+        """boto3's client of a service, in this region; the same at each call."""
+        if service not in self._clients:
+            self._clients[service] = self.session.client(service, region_name=self.region)
+        return self._clients[service]
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource in this region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+
+def find_partition(region: str) -> str | None:
+    """The partition of a region, such as aws or aws-cn, as botocore knows it; None if it does not know the region."""
+    from botocore.exceptions import UnknownRegionError
+
+    try:
+        partition: str = _regions().get_partition_for_region(region)
+    except UnknownRegionError:
+        return None
+    return partition
+
+
+def partition_of(region: str) -> str:
+    """The partition that ARNs of a region begin with; aws if botocore does not know the region, as in its own rules."""
+    return find_partition(region) or "aws"
+
+
+def dns_suffix_of(region: str) -> str:
+    """The domain that the names of AWS's hosts in a region end with, such as amazonaws.com."""
+    suffix: str = _regions().get_partition_dns_suffix(partition_of(region))
+    return suffix
+
+
+@cache
+def _regions() -> Any:
+    # not of a session, which would need a profile that exists
+    from botocore.loaders import Loader
+    from botocore.regions import EndpointResolver
+
+    return EndpointResolver(Loader().load_data("endpoints"))
+
+
+class Accounts:
+    """The caller's account in each region that is asked for; nobody is called before that.
+
+    `announce` is told of each of them once, before anything is done there, and `tell_retry` of each wait before a call
+    is made again. With a `rehearsal` nothing is changed.
+    """
+
+    def __init__(
+        self,
+        announce: Callable[[str], None] = lambda _: None,
+        rehearsal: "Rehearsal | None" = None,
+        tell_retry: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.rehearsal = rehearsal
+        self._tell_retry = tell_retry
+        self._known: dict[str | None, AwsAccount] = {}
+        self._announce = announce
+
+    def get(self, region: str | None, account_id: str | None = None) -> AwsAccount:
+        """The account in `region`, by default that of the AWS command line.
+
+        Raises:
+            AwsError: see `connect`; or it is not `account_id`.
+        """
+        if region not in self._known:
+            found = connect(region, self.rehearsal, self._tell_retry)
+            if found.region not in self._known:
+                self._announce(f"AWS account {found.account_id}, {found.region}")
+            self._known[region] = self._known.setdefault(found.region, found)
+        account = self._known[region]
+        if account_id not in (None, account.account_id):
+            raise AwsError(
+                f"the credentials belong to account {account.account_id}, and this is in {account_id}",
+                "set AWS_PROFILE to an identity of that account",
+            )
+        return account
+
+    @property
+    def reached(self) -> tuple[AwsAccount, ...]:
+        """Those that have been asked for, a region each."""
+        return tuple({account.region: account for account in self._known.values()}.values())
+
+
+def open_session(
+    region: str | None = None,
+    *,
+    attempts: int = _ATTEMPTS,
+    connect_seconds: float | None = None,
+    read_seconds: float | None = None,
+    tell_retry: Callable[[str], None] = lambda _: None,
+) -> Any:
+    """A boto3 session with the account that the AWS command line would use, and its region unless one is given.
+
+    Its clients make each call up to `attempts` times, and wait as long as botocore does unless told otherwise.
+    `tell_retry` gets a line before each wait for another attempt.
+
+    Raises:
+        AwsError: AWS_PROFILE names no profile.
+    """
+    import boto3
+    import botocore.session
+    from botocore.config import Config
+
+    waits = {"connect_timeout": connect_seconds, "read_timeout": read_seconds}
+    settings = Config(
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+        **{name: seconds for name, seconds in waits.items() if seconds is not None},
+    )
+
+    with aws_errors("a session"):
+        below = botocore.session.get_session()
+        below.set_default_client_config(settings)
+        attach(below, tell_retry)
+        return boto3.Session(botocore_session=below, region_name=region)
+
+
+def region_of(session: Any) -> str:
+    """The region of a session; the notebook's where none is set."""
+    return session.region_name or DEFAULT_REGION
+
+
+def connect(
+    region: str | None = None,
+    rehearsal: "Rehearsal | None" = None,
+    tell_retry: Callable[[str], None] = lambda _: None,
+) -> AwsAccount:
+    """The account that the credentials belong to.
+
+    Raises:
+        AwsError: there are no credentials, or they are refused, or AWS does not answer.
+    """
+    session = open_session(region, tell_retry=tell_retry)
+    if rehearsal:
+        rehearsal.attach(session)
+    with aws_errors("who calls AWS", "is not known"):
+        identity = session.client("sts", region_name=region_of(session)).get_caller_identity()
+    return AwsAccount(identity["Account"], region_of(session), session, identity["Arn"])
+
+
+def registry_login(session: Any, registry_id: str, region: str) -> dict[str, str]:
+    """`username` and `password` for an account's container registry (ECR) in a region; good for 12 hours.
+
+    Raises:
+        AwsError: there are no credentials, or they do not allow it, or AWS does not answer.
+    """
+    import base64
+
+    with aws_errors(f"a token for the container registry of account {registry_id}"):
+        answer = session.client("ecr", region_name=region).get_authorization_token(registryIds=[registry_id])
+    token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
+    username, _, password = token.partition(":")
+    return {"username": username, "password": password}
+
+
+@contextmanager
+def aws_errors(what: str, failure: str = "cannot be had") -> Iterator[None]:
+    """What botocore raises becomes an AwsError that says `what` cannot be had, or what else has failed.
+
+    Raises:
+        AwsError: with AWS's own code and words.
+    """
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        ProfileNotFound,
+    )
+    from botocore.parsers import ResponseParserError
+
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise AwsError(
+            f"{what} {failure}: {error}",
+            "run `aws configure`, or set AWS_PROFILE; `lgbm-sm explain STEP` shows the calls without an account, and "
+            "with training.instance_type and endpoint.instance_type: local none are made",
+        ) from error
+    except ProfileNotFound as error:
+        raise AwsError(str(error), "`aws configure list-profiles` lists them; set AWS_PROFILE to one") from error
+    except ClientError as error:
+        code, said = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        text = f"{what} {failure}: {code}: {said}"
+        raise AwsError(text, remedy_for(code, error.operation_name, text), code) from error
+    except ResponseParserError as error:
+        said = " ".join(str(error).split())
+        raise AwsError(
+            f"{what} {failure}: {said}", "see whether a proxy answers for AWS, and that AWS_ENDPOINT_URL is right"
+        ) from error
+    except BotoCoreError as error:
+        text = f"{what} {failure}: {error}"
+        raise AwsError(text, known_remedy(text) or "see that AWS can be reached from here") from error

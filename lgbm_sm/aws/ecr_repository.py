@@ -1,0 +1,167 @@
+"""A repository of ECR's: what is in it, by its true manifests, and what is put there and taken away."""
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lgbm_sm.aws.account import PROJECT_TAG, AwsAccount, aws_errors
+from lgbm_sm.aws.image_manifest import ACCEPTED, config_digests, parts_of_index
+from lgbm_sm.aws.tags import Tags, as_list
+from lgbm_sm.errors import AwsError
+from lgbm_sm.names import IMAGE_TAG_LENGTH
+
+_OUR_TAG = re.compile(rf"[0-9a-f]{{{IMAGE_TAG_LENGTH}}}")
+_UNTAGGED_DAYS = 30
+# an image that has lost its tag is one that a newer one has replaced
+_LIFECYCLE_POLICY = {
+    "rules": [
+        {
+            "rulePriority": 1,
+            "description": f"untagged images go after {_UNTAGGED_DAYS} days",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": _UNTAGGED_DAYS,
+            },
+            "action": {"type": "expire"},
+        }
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a tag or a digest names: `text` is what the digest is made of."""
+
+    digest: str
+    media_type: str
+    text: str
+
+
+class EcrRepository:
+    """One repository by its name. Each function raises AwsError when AWS refuses the call, or does not answer."""
+
+    def __init__(self, account: AwsAccount, name: str) -> None:
+        self.name = name
+        self._ecr = account.client("ecr")
+
+    def find_uri(self) -> str | None:
+        """The address for pushes and pulls, as ECR gives it; None where there is no such repository."""
+        answer = self._ask("describe_repositories", repositoryNames=[self.name])
+        return str(answer["repositories"][0]["repositoryUri"]) if answer else None
+
+    def is_tagged(self, project: str) -> bool:
+        """Whether it carries the tag of a project of ours, which tells it from one that was there before."""
+        answer = self._ask("describe_repositories", repositoryNames=[self.name])
+        if not answer:
+            return False
+        arn = answer["repositories"][0]["repositoryArn"]
+        tags = self._ask("list_tags_for_resource", resourceArn=arn) or {"tags": []}
+        return {"Key": PROJECT_TAG, "Value": project} in tags["tags"]
+
+    def create(self, tags: Tags, *, immutable_tags: bool) -> str:
+        """Make it, with these tags; returns its address. Images are scanned, and untagged ones expire."""
+        with aws_errors(f"repository {self.name}"):
+            created = self._ecr.create_repository(
+                repositoryName=self.name,
+                imageTagMutability="IMMUTABLE" if immutable_tags else "MUTABLE",
+                imageScanningConfiguration={"scanOnPush": True},
+                tags=as_list(tags),
+            )
+            self._ecr.put_lifecycle_policy(repositoryName=self.name, lifecyclePolicyText=json.dumps(_LIFECYCLE_POLICY))
+        return str(created["repository"]["repositoryUri"])
+
+    def find_manifest(self, *, tag: str = "", digest: str = "") -> Manifest | None:
+        """What the tag or the digest names; None where there is no such image, or no such repository."""
+        image_id = {"imageTag": tag} if tag else {"imageDigest": digest}
+        answer = self._ask(
+            "batch_get_image", repositoryName=self.name, imageIds=[image_id], acceptedMediaTypes=list(ACCEPTED)
+        )
+        if not answer or not answer["images"]:
+            return None
+        [image] = answer["images"]
+        return Manifest(image["imageId"]["imageDigest"], image["imageManifestMediaType"], image["imageManifest"])
+
+    def find_pushed(self, known: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """Map each tag of the form that `push` gives, unless it is `known`, to the digests of its image.
+
+        An image that hosting does not take as it arrived has two manifests, or more, and a tag on one of them only: the
+        others are known by their configuration. Empty if there is no such repository.
+        """
+        listed = self._list_images()
+        tags = sorted({tag for _, tag in listed if _OUR_TAG.fullmatch(tag) and tag not in known})
+        tagged = {tag: manifest for tag in tags if (manifest := self.find_manifest(tag=tag))}
+        untagged = [self.find_manifest(digest=digest) for digest, tag in listed if not tag] if tagged else []
+        others = [manifest for manifest in untagged if manifest]
+        return {tag: (manifest.digest, *_of_one_image(manifest, others)) for tag, manifest in tagged.items()}
+
+    def _list_images(self) -> list[tuple[str, str]]:
+        """Digest and tag of each image; the tag is empty if it has none."""
+        try:
+            with aws_errors(f"repository {self.name}"):
+                pages = list(self._ecr.get_paginator("list_images").paginate(repositoryName=self.name))
+        except AwsError as error:
+            if error.code != "RepositoryNotFoundException":
+                raise
+            return []
+        return [(one["imageDigest"], one.get("imageTag", "")) for page in pages for one in page["imageIds"]]
+
+    def put_manifest(self, text: str, media_type: str, tag: str) -> str:
+        """Put a manifest of blobs that are there already, and give it the tag; returns its digest.
+
+        Where the tag names another image and is immutable, the manifest is known by its digest only.
+        """
+        described = {"repositoryName": self.name, "imageManifest": text, "imageManifestMediaType": media_type}
+        try:
+            with aws_errors(f"image {self.name}:{tag}"):
+                put = self._ecr.put_image(**described, imageTag=tag)
+        except AwsError as error:
+            if error.code != "ImageTagAlreadyExistsException":
+                raise
+            with aws_errors(f"image {self.name}:{tag}"):
+                put = self._ecr.put_image(**described)
+        return str(put["image"]["imageId"]["imageDigest"])
+
+    def delete_images(self, digests: Collection[str]) -> list[str]:
+        """Delete images with all their tags; harmless when they are gone. Returns why any is left."""
+        if not digests:
+            return []
+        image_ids = [{"imageDigest": digest} for digest in digests]
+        answer = self._ask("batch_delete_image", repositoryName=self.name, imageIds=image_ids)
+        return [
+            f"{failure['imageId']['imageDigest']}: {failure['failureReason']}"
+            for failure in (answer["failures"] if answer else ())
+            if failure["failureCode"] != "ImageNotFound"
+        ]
+
+    def delete(self) -> list[str]:
+        """Delete it when it is empty; harmless when it is gone. Returns why it is left."""
+        try:
+            self._ask("delete_repository", repositoryName=self.name)
+        except AwsError as error:
+            if error.code != "RepositoryNotEmptyException":
+                raise
+            return ["it holds images that lgbm-sm has not pushed"]
+        return []
+
+    def _ask(self, operation: str, **parameters: Any) -> dict[str, Any] | None:
+        """The answer; None where there is no such repository."""
+        try:
+            with aws_errors(f"repository {self.name}"):
+                answer: dict[str, Any] = getattr(self._ecr, operation)(**parameters)
+                return answer
+        except AwsError as error:
+            if error.code != "RepositoryNotFoundException":
+                raise
+            return None
+
+
+def _of_one_image(tagged: Manifest, others: Sequence[Manifest]) -> list[str]:
+    """The digests among `others` that are the tagged image in another form, or a part of its index."""
+    parts = parts_of_index(tagged.text)
+    found = [tagged, *(other for other in others if other.digest in parts)]
+    configs = {digest for manifest in found for digest in config_digests(manifest.text)}
+    return [other.digest for other in others if other.digest in parts or configs & set(config_digests(other.text))]

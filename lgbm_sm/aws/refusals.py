@@ -1,0 +1,85 @@
+"""What to do after AWS has refused a call: the hint of the error, from AWS's code, the operation and AWS's words."""
+
+import re
+
+# AWS's words: IAM user guide, "Troubleshoot access denied error messages"
+_DENIED = re.compile(r"not authorized to perform: (?P<action>[a-z0-9-]+:[A-Za-z]+)")
+_EXPLICIT = re.compile(r"with an explicit deny(?: in (?P<policy>an? [A-Za-z -]+?(?: policy| boundary)))?")
+_BOUND = re.compile(r"because no (?P<policy>service control policy|permissions boundary|session policy|VPC \S+ policy)")
+# S3's answers often do not name an action, and that of an operation may have another name: Service Authorization
+# Reference, Amazon S3; API reference, "Required permissions" of each operation
+S3_ACTIONS = {
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "CompleteMultipartUpload": "s3:PutObject",
+    "CreateBucket": "s3:CreateBucket",
+    "CreateMultipartUpload": "s3:PutObject",
+    "DeleteBucket": "s3:DeleteBucket",
+    "DeleteObjects": "s3:DeleteObjectVersion",
+    "GetBucketTagging": "s3:GetBucketTagging",
+    "GetObject": "s3:GetObject",
+    "HeadBucket": "s3:ListBucket",
+    # without s3:ListBucket an object that does not exist is a 403 too
+    "HeadObject": "s3:GetObject and s3:ListBucket",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListObjectsV2": "s3:ListBucket",
+    "PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "PutBucketTagging": "s3:PutBucketTagging",
+    "PutObject": "s3:PutObject",
+    "PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "UploadPart": "s3:PutObject",
+}
+_THROTTLING = ("RequestLimitExceeded", "SlowDown", "TooManyRequestsException")
+
+
+def remedy_for(code: str, operation: str, text: str) -> str:
+    """The hint for a refusal; `text` is the error's message, which holds AWS's code and words."""
+    known = known_remedy(text)
+    # what looks like expired credentials, or like a permission that is missing
+    if is_about_clock(text) or "tag policy" in text:
+        return known
+    if "Denied" in code or code == "403":
+        return _permission_remedy(operation, text)
+    if "Expired" in code:
+        return "log in again: the credentials have expired"
+    if is_throttling(code):
+        return "AWS limits the rate of calls: try again in a minute"
+    return known or "`lgbm-sm doctor --aws` shows who calls, and what the account lacks"
+
+
+def is_throttling(code: str) -> bool:
+    """Whether AWS limits the rate of calls: not how much there may be of something."""
+    return "Throttl" in code or code in _THROTTLING
+
+
+def is_about_clock(text: str) -> bool:
+    """Whether AWS has refused what was signed with the time of this machine."""
+    from lgbm_sm.known_issues.lookup import find_troubles
+
+    return any(trouble.id == "clock-wrong" for trouble in find_troubles(text))
+
+
+def known_remedy(text: str) -> str:
+    """What fixes a known failure; empty if it is not known."""
+    from lgbm_sm.known_issues.lookup import find_troubles
+
+    known = find_troubles(text)
+    return known[0].remedy if known else ""
+
+
+def denied_remedy(text: str) -> str:
+    """The hint for words of AWS that came by another program, such as Docker; empty if they name no denied action."""
+    return _permission_remedy("", text) if _DENIED.search(text) else ""
+
+
+def _permission_remedy(operation: str, text: str) -> str:
+    denied = _DENIED.search(text)
+    action = denied["action"] if denied else S3_ACTIONS.get(operation, operation)
+    if explicit := _EXPLICIT.search(text):
+        policy = explicit["policy"] or "a policy"
+        return f"{policy} denies {action} explicitly, and an allow elsewhere does not help: ask its owner to change it"
+    if bound := _BOUND.search(text):
+        return f"the {bound['policy']} of the identity does not allow {action}: ask its owner to add it"
+    if action.startswith("kms:"):
+        return f"allow the identity {action}; `lgbm-sm policy` prints it if aws.kms_key names the key"
+    return f"allow the identity {action}; `lgbm-sm policy` prints all that the commands need"

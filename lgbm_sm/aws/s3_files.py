@@ -1,0 +1,113 @@
+"""Files on their way to S3 and from there, and the addresses that S3's objects have."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lgbm_sm.aws.account import AwsAccount, aws_errors
+from lgbm_sm.errors import AwsError, DataError, UsageError
+
+_ADDRESS = "such an address is s3://<bucket>/<key>"
+_AGAIN = "run the command again: what has arrived is not sent twice"
+
+
+class S3Location(NamedTuple):
+    """What a URI names. `key` is empty where it names a bucket."""
+
+    bucket: str
+    key: str
+
+
+def parse_uri(uri: str) -> S3Location:
+    """Bucket and key of `s3://<bucket>/<key>`.
+
+    Raises:
+        UsageError: it is no such URI.
+    """
+    scheme, separator, path = uri.partition("://")
+    bucket, _, key = path.partition("/")
+    if scheme != "s3" or not separator or not bucket:
+        raise UsageError(f"{uri}: no address in S3", _ADDRESS)
+    return S3Location(bucket, key)
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file as it was when its digest was taken: `sha256` in hexadecimal digits, `size` in bytes."""
+
+    path: Path
+    size: int
+    sha256: str
+    identity: tuple[int, ...]
+
+
+def read_file(path: Path) -> LocalFile:
+    """Take a file's digest.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    return LocalFile(path, status.st_size, digest, _identity(status))
+
+
+def download(account: AwsAccount, uri: str, path: Path) -> None:
+    """Fetch an object into a file, which is replaced when all has arrived; its folder is made.
+
+    Raises:
+        UsageError: `uri` is no address of an object.
+        AwsError: there is no such object, or AWS refuses it, or does not answer.
+        DataError: the file cannot be written.
+    """
+    bucket, key = parse_uri(uri)
+    if not key:
+        raise UsageError(f"{uri}: no address of an object", _ADDRESS)
+    s3 = account.client("s3")
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file, transfer(uri) as settings:
+                s3.download_fileobj(bucket, key, file, Config=settings)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error
+    except AwsError as error:
+        if error.code not in ("404", "NoSuchKey", "NoSuchBucket"):
+            raise
+        raise AwsError(f"{uri}: there is no such object", f"`aws s3 ls s3://{bucket}/` lists", error.code) from error
+
+
+@contextmanager
+def transfer(uri: str) -> Iterator[Any]:
+    """How boto3 is to send or fetch; what it raises becomes an AwsError."""
+    from boto3.s3.transfer import TransferConfig
+    from s3transfer.exceptions import RetriesExceededError
+
+    try:
+        with aws_errors(uri):
+            # which of its two ways boto3 takes would else depend on the machine
+            yield TransferConfig(preferred_transfer_client="classic")
+    except RetriesExceededError as error:
+        raise AwsError(f"{uri} has not arrived whole: {error.last_exception}", "run the command again") from error
+
+
+def require_same(file: LocalFile, status: os.stat_result) -> None:
+    """Raises DataError when a file is another than when its digest was taken."""
+    if _identity(status) != file.identity:
+        raise DataError(f"{file.path} has changed while it was uploaded", _AGAIN)
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

@@ -1,0 +1,138 @@
+"""The channels on their way to S3, where training jobs read them."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name, ensure_bucket
+from lgbm_sm.aws.s3_files import LocalFile, read_file
+from lgbm_sm.aws.s3_manifest import ProjectObjects
+from lgbm_sm.config.environment import AwsSection
+from lgbm_sm.errors import AwsError
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record.entries import Place, Upload
+from lgbm_sm.record.record import Record
+
+_CHANNELS = "channels/"
+_DIGITS = 16  # of the SHA-256 over the files' names and contents
+
+
+@dataclass(frozen=True)
+class UploadedChannels:
+    """Channel name to the address that a job is given; how many files were sent, and how many were there already.
+
+    Below `output_uri` a job puts what it has made.
+    """
+
+    uris: Mapping[str, str]
+    output_uri: str
+    sent: int
+    unchanged: int
+
+
+@dataclass(frozen=True)
+class ChannelSet:
+    """The files of channels by their names in S3, below a `folder` that is named by their content.
+
+    So another data set gets other keys, and what a job was started with stays what it trains on.
+    """
+
+    folder: str
+    files: Mapping[str, LocalFile]
+
+    def channel_folder(self, path: Path) -> str:
+        """Where the files of a channel's folder are."""
+        return f"{self.folder}{path.name}/"
+
+
+def channel_set(channels: Mapping[str, Path]) -> ChannelSet:
+    """What the folders (by channel name) become in S3.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    files = {
+        f"{folder.name}/{path.relative_to(folder).as_posix()}": read_file(path)
+        for folder in channels.values()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    content = "".join(f"{name}\0{files[name].sha256}\n" for name in sorted(files))
+    folder = f"{_CHANNELS}{hashlib.sha256(content.encode()).hexdigest()[:_DIGITS]}/"
+    return ChannelSet(folder, {f"{folder}{name}": file for name, file in files.items()})
+
+
+def upload_channels(
+    channels: Mapping[str, Path],
+    section: AwsSection,
+    *,
+    project: str,
+    account: AwsAccount,
+    record: Record,
+    reporter: Reporter,
+    now: datetime,
+) -> UploadedChannels:
+    """Put the folders (by channel name) into the project's part of the bucket; see ChannelSet.
+
+    What is there unchanged is not sent again. Earlier data sets stay until `cleanup`, since jobs may still read them.
+    The default bucket is made where it is missing, another one is not.
+
+    Raises:
+        AwsError: there is no such bucket, or something else lies where the files should, or AWS refuses a call.
+        DataError: a file cannot be read.
+    """
+    objects = open_objects(section, project=project, account=account, record=record, now=now)
+    local = channel_set(channels)
+    reporter.step(f"Upload to {objects.uri(local.folder)}")
+    result = objects.upload(local.files, lambda sent, total: reporter.progress("sent", sent, total))
+    # a job reads all that lies in a channel's folder
+    for foreign in objects.list_foreign(local.folder):
+        if foreign not in result.unchanged:
+            reporter.warn(f"{foreign}: lgbm-sm has not put it there, and jobs would read it too")
+    for uri in result.sent:
+        reporter.detail(f"{uri} (sent)")
+    for uri in result.unchanged:
+        reporter.detail(f"{uri} (unchanged)")
+    sets = {name.split("/")[1] for name in result.held if name.startswith(_CHANNELS)}
+    if earlier := len(sets - {local.folder.split("/")[1]}):
+        reporter.detail(
+            f"data sets uploaded earlier: {earlier}; they stay until `lgbm-sm cleanup`, since jobs may still read them"
+        )
+    uris = {channel: objects.uri(local.channel_folder(folder)) for channel, folder in channels.items()}
+    return UploadedChannels(uris, objects.uri("output/"), len(result.sent), len(result.unchanged))
+
+
+def open_objects(
+    section: AwsSection, *, project: str, account: AwsAccount, record: Record, now: datetime
+) -> ProjectObjects:
+    """The project's objects in its bucket, which are on record from now on. The default bucket is made where missing.
+
+    Raises:
+        AwsError: another bucket is named and there is none, or AWS refuses a call.
+    """
+    name = section.bucket or default_bucket_name(account)
+    bucket = S3Bucket(account, name, section.kms_key or "")
+    objects = ProjectObjects(bucket, section.prefix, project)
+    upload = Upload(
+        name=objects.uri(""),
+        project=project,
+        place=Place.AWS,
+        created_at=now,
+        account=account.account_id,
+        region=account.region,
+        bucket=name,
+        prefix=section.prefix,
+    )
+    record.add(upload)
+    for entry in record.aws_entries():
+        # in the layout before, all projects under a prefix had one name
+        if isinstance(entry, Upload) and entry.names_same(upload) and entry.name != upload.name:
+            record.remove(entry)
+    if section.bucket is None:
+        ensure_bucket(account, name, tags=section.tags, kms_key=section.kms_key or "")
+    elif not bucket.exists():
+        raise AwsError(f"aws.bucket: {name}: there is no such bucket", "make it, or leave aws.bucket out")
+    return objects

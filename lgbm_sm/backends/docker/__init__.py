@@ -1,0 +1,1 @@
+"""The Docker backend: containers on this machine."""

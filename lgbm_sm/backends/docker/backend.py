@@ -1,0 +1,322 @@
+"""The program in a container on this machine, started as the platform starts it.
+
+A container is known by its labels: the project's id, the kind and the name of what runs in it, so that two checkouts
+never see one another's. What carries no such labels is never touched.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lgbm_sm.backends import (
+    STOP_SERVING_SECONDS,
+    STOP_TRAINING_SECONDS,
+    Consumption,
+    Ending,
+    TrainingEnding,
+    TrainingInputs,
+    opt_ml,
+    training_ending,
+)
+from lgbm_sm.backends.docker.engine import KIND_LABEL, NAME_LABEL, Engine, engine_errors
+from lgbm_sm.backends.docker.files import OPT_ML, bind, give_to_caller, with_public_authorities
+from lgbm_sm.backends.docker.names import is_of, is_of_project, labels_of, unique_name
+from lgbm_sm.errors import EndpointError, EngineError, TrainingError
+from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
+from lgbm_sm.record.record import Record, unrecorded_entry
+from lgbm_sm.record.work_folder import leads_through_link
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+    from docker.types import Mount
+
+CA_BUNDLE_NAME = "ca-bundle.pem"
+CA_BUNDLE_PATH = f"/opt/lgbm-sm/{CA_BUNDLE_NAME}"
+_PORT = "8080/tcp"
+_KILLED = 137  # what SIGKILL leaves as an exit code
+_START_HINT = "see that the image has an entry point that takes train and serve, and that the limits can be met"
+
+
+@dataclass(frozen=True)
+class ContainerSettings:
+    """What the configuration says of every container; `memory` is as in 2g, `ca_bundle_path` is mounted read-only."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    memory: str | None = None
+    cpus: float | None = None
+    network: bool = True
+    ca_bundle_path: Path | None = None
+
+
+class ContainerTrainingRun(NamedTuple):
+    """A training container. Its log also goes to the job's file, as it comes."""
+
+    container: "Container"
+    job: TrainingJob
+    backend: "DockerBackend"
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the log as they come, until the container has ended."""
+        rest = b""
+        with (
+            engine_errors(f"the log of training job {self.job.name} cannot be read", TrainingError),
+            self.job.log_path.open("ab", buffering=0) as log,
+        ):
+            for chunk in self.container.logs(stream=True, follow=True):
+                log.write(chunk)
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from (line.decode("utf-8", errors="replace") for line in lines)
+        if rest:
+            yield rest.decode("utf-8", errors="replace")
+
+    def wait(self) -> TrainingEnding:
+        """How the container ended; it is removed, and what it wrote belongs to the caller."""
+        import docker.errors
+
+        with engine_errors(f"the end of training job {self.job.name} cannot be learnt", TrainingError):
+            try:
+                self.container.wait()
+                self.container.reload()
+                ending = self.backend.ending_of(self.container)
+            except docker.errors.NotFound:
+                ending = Ending(_KILLED, "its container was removed")
+        self.backend.stop(self.job)
+        return training_ending(ending, opt_ml.failure_reason(self.job.root_path))
+
+
+class ContainerServer(NamedTuple):
+    """A serving container and where it answers."""
+
+    container: "Container"
+    url: str
+    backend: "DockerBackend"
+
+    def ending(self) -> Ending | None:
+        """None while it runs."""
+        import docker.errors
+
+        with engine_errors("the server's container cannot be looked at", EndpointError):
+            try:
+                self.container.reload()
+            except docker.errors.NotFound:
+                return Ending(_KILLED, "its container was removed")
+        return None if self.container.status in ("created", "running") else self.backend.ending_of(self.container)
+
+
+@dataclass(frozen=True)
+class DockerBackend:
+    """Starts containers from `image`; without one it still finds, reads and stops what others started.
+
+    `project_id` is that of the record whose containers these are; without one they are known by their folders.
+    """
+
+    engine: Engine
+    settings: ContainerSettings
+    image: str = ""
+    project_id: Callable[[], str] = str
+    place: Place = Place.DOCKER
+
+    def describe(self) -> str:
+        """What the program is started as."""
+        return f"a container of {self.image}"
+
+    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> ContainerTrainingRun:
+        """Start `train`; see Backend. The channels are mounted read-only."""
+        job_arn = f"arn:aws:sagemaker:local:000000000000:training-job/{job.name}"
+        opt_ml.lay_out_training(job.root_path, inputs, "eth0" if self.settings.network else "lo")
+        mounts = [bind(job.root_path, OPT_ML)]
+        for link in sorted((job.root_path / "input" / "data").iterdir()):
+            folder = link.resolve()
+            if link.is_symlink():  # leads nowhere inside the container; the folder itself is mounted in its place
+                link.unlink()
+                link.mkdir()
+            mounts.append(bind(folder, f"{OPT_ML}/input/data/{link.name}", read_only=True))
+        options = {
+            "environment": {"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job_arn},
+            "hostname": "algo-1",
+            **({} if self.settings.network else {"network_mode": "none"}),
+        }
+        failure = f"training job {job.name}: its container cannot be started"
+        with engine_errors(failure, TrainingError, _START_HINT):
+            return ContainerTrainingRun(self._start(job, "train", mounts, options), job, self)
+
+    def collect_outputs(self, job: TrainingJob) -> bool:
+        """Pack them as the platform does; see Backend."""
+        return opt_ml.collect_outputs(job)
+
+    def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerServer:
+        """Start `serve`; see Backend. The engine chooses the port, which answers on the loopback interface only.
+
+        A container without a network has no port that could be published: where `network` is false it gets an
+        internal network of its own, which leads nowhere else, and answers at its own address there.
+        """
+        mounts = [
+            bind(endpoint.root_path, OPT_ML),
+            bind(endpoint.root_path / "model", f"{OPT_ML}/model", read_only=True),
+        ]
+        environment = dict(variables)
+        if self.settings.ca_bundle_path:
+            path = endpoint.folder / CA_BUNDLE_NAME
+            path.write_bytes(with_public_authorities(self.settings.ca_bundle_path))
+            mounts.append(bind(path, CA_BUNDLE_PATH, read_only=True))
+            environment["PIP_CERT"] = CA_BUNDLE_PATH
+        options: dict[str, Any] = {"environment": environment}
+        failure = f"endpoint {endpoint.name}: its container cannot be started"
+        with engine_errors(failure, EndpointError, _START_HINT):
+            if self.settings.network:
+                options["ports"] = {_PORT: ("127.0.0.1", None)}
+            else:
+                options["network"] = self._internal_network(endpoint)
+            container = self._start(endpoint, "serve", mounts, options)
+            container.reload()
+            return ContainerServer(container, _url(container), self)
+
+    def _internal_network(self, endpoint: Endpoint) -> str:
+        if not self.engine.shares_network():
+            raise EndpointError(
+                "local.network: false: this machine reaches a container without a network only where the engine "
+                "runs on it directly, not in a virtual machine, elsewhere, or rootless",
+                "set local.network: true",
+            )
+        name = unique_name(endpoint, self.project_id())
+        labels = labels_of(endpoint, self.project_id())
+        self.engine.client.networks.create(name, driver="bridge", internal=True, labels=labels)
+        return name
+
+    def _start(self, entry: Entry, command: str, mounts: list["Mount"], options: dict[str, Any]) -> "Container":
+        from docker.types import LogConfig
+
+        settings = self.settings
+        environment = {**options.pop("environment"), **settings.environment}  # the user has the last word
+        if settings.memory:
+            options |= {"mem_limit": settings.memory, "memswap_limit": settings.memory}  # instances do not swap
+        if settings.cpus:
+            # an engine refuses more than it has
+            options["nano_cpus"] = int(min(settings.cpus, self.engine.cpus) * 1e9)
+        container = self.engine.client.containers.create(
+            self.image,
+            [command],
+            name=unique_name(entry, self.project_id()),
+            labels=labels_of(entry, self.project_id()),
+            mounts=mounts,
+            environment=environment,
+            stop_signal="SIGTERM",
+            log_config=LogConfig(type="json-file"),  # whatever the engine's own is: this one can be read back
+            **options,
+        )
+        container.start()
+        return container
+
+    def ending_of(self, container: "Container") -> Ending:
+        """How a container ended, by the attributes that were last read."""
+        state = container.attrs["State"]
+        remark = state.get("Error") or ""
+        if state.get("OOMKilled"):
+            limit = f"local.memory: {self.settings.memory}" if self.settings.memory else "there is"
+            remark = f"killed, since it needed more memory than {limit}"
+        return Ending(state["ExitCode"], remark)
+
+    def is_running(self, entry: Entry) -> bool:
+        """Whether a container of this job or endpoint runs."""
+        return any(container.status == "running" for container in self.containers_of(entry))
+
+    def stop(self, entry: Entry) -> list[str]:
+        """SIGTERM, SIGKILL after the grace, and the container is removed; see Backend."""
+        import docker.errors
+
+        grace_seconds = STOP_SERVING_SECONDS if isinstance(entry, Endpoint) else STOP_TRAINING_SECONDS
+        with engine_errors(f"{entry.name} cannot be stopped", EngineError):
+            for container in self.containers_of(entry, helpers=True):
+                with suppress(docker.errors.NotFound):  # removed by somebody else meanwhile
+                    container.stop(timeout=int(grace_seconds))
+                    self._keep_log(container, entry)
+                    container.remove(force=True, v=True)
+            project_id = self.project_id()
+            for network in self.engine.client.networks.list(filters={"label": _label_of(entry)}):
+                if is_of(network.attrs["Labels"], entry, project_id):
+                    with suppress(docker.errors.NotFound):
+                        network.remove()
+            labels = {**labels_of(entry, project_id), KIND_LABEL: "ownership"}
+            if not leads_through_link(entry.root_path):
+                give_to_caller(entry.root_path, self.engine.client, (entry.image, self.image), labels)
+            return [f"container {container.short_id}" for container in self.containers_of(entry, helpers=True)]
+
+    def remove(self, entry: Entry) -> list[str]:
+        """As `stop`: the container goes with its end."""
+        return self.stop(entry)
+
+    def _keep_log(self, container: "Container", entry: Entry) -> None:
+        is_program = container.labels.get(KIND_LABEL) == entry.kind
+        is_kept = isinstance(entry, TrainingJob) and entry.folder.is_dir() and not leads_through_link(entry.log_path)
+        if is_program and is_kept:
+            entry.log_path.write_bytes(container.logs())
+
+    def read_log(self, entry: Entry) -> bytes:
+        """The container's log, or what was kept of it."""
+        with engine_errors(f"the log of {entry.name} cannot be read", EngineError):
+            for container in self.containers_of(entry):
+                return bytes(container.logs())
+        return entry.log_path.read_bytes() if entry.log_path.exists() else b""
+
+    def consumption(self, endpoint: Endpoint) -> Consumption | None:
+        """By the engine's statistics; see LocalBackend. Memory is without what the kernel only keeps of files."""
+        with engine_errors(f"the statistics of {endpoint.name} cannot be read", EngineError):
+            for container in self.containers_of(endpoint):
+                before = time.monotonic()
+                stats: Any = container.stats(stream=False, one_shot=True)
+                memory = stats["memory_stats"]
+                if "usage" not in memory:  # has ended
+                    return None
+                details = memory.get("stats", {})
+                files = details.get("inactive_file", details.get("total_inactive_file", 0))  # cgroups v2, v1
+                seconds = stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+                return Consumption((before + time.monotonic()) / 2, seconds, memory["usage"] - files)
+        return None
+
+    def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
+        """Containers and networks of this project that belong to no entry; see Backend."""
+        project_id = record.project_id
+
+        def is_ours(labels: Mapping[str, str]) -> bool:
+            return is_of_project(labels, record.work_path, project_id)
+
+        if not self.engine.may_hold_anything(is_ours):
+            return []
+        known = {entry.folder for entry in record.entries()}
+        label: dict[str, str | list[str] | bool] = {"label": [KIND_LABEL, NAME_LABEL]}
+        with engine_errors("containers cannot be listed", EngineError):
+            client = self.engine.client
+            labels = [found.labels for found in client.containers.list(all=True, filters=label, ignore_removed=True)]
+            labels += [network.attrs["Labels"] for network in client.networks.list(filters=label)]
+        labels = [one for one in labels if is_ours(one)]
+        # endpoints have networks; what else there is was a job's
+        endpoints = {one[NAME_LABEL] for one in labels if one[KIND_LABEL] == "endpoint"}
+        names = dict.fromkeys(one[NAME_LABEL] for one in labels)
+        folders = [(record.endpoints_path if name in endpoints else record.jobs_path) / name for name in names]
+        return [unrecorded_entry(record, folder, self.place) for folder in folders if folder not in known]
+
+    def containers_of(self, entry: Entry, *, helpers: bool = False) -> list["Container"]:
+        """The containers of this job or endpoint; with `helpers` those too that hand over what it wrote."""
+        with engine_errors("containers cannot be listed", EngineError):
+            found = self.engine.client.containers.list(
+                all=True, filters={"label": _label_of(entry)}, ignore_removed=True
+            )
+        project_id = self.project_id()
+        ours = [container for container in found if is_of(container.labels, entry, project_id)]
+        return [container for container in ours if helpers or container.labels.get(KIND_LABEL) == entry.kind]
+
+
+def _label_of(entry: Entry) -> list[str]:
+    return [f"{NAME_LABEL}={entry.name}"]
+
+
+def _url(container: "Container") -> str:
+    """Where the container answers; empty where it has ended already."""
+    settings = container.attrs["NetworkSettings"]
+    if published := (settings["Ports"] or {}).get(_PORT):
+        return f"http://{published[0]['HostIp']}:{published[0]['HostPort']}"
+    addresses = [network["IPAddress"] for network in settings["Networks"].values() if network["IPAddress"]]
+    return f"http://{addresses[0]}:{_PORT.partition('/')[0]}" if addresses else ""

@@ -1,0 +1,70 @@
+"""Files that a container and this machine share, and whose they are in the end."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lgbm_sm.backends.docker.engine import PATTERN_LABEL
+from lgbm_sm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.types import Mount
+
+OPT_ML = "/opt/ml"
+
+
+def bind(source: Path, target: str, *, read_only: bool = False) -> "Mount":
+    """`source`, which must exist, as `target` in a container."""
+    from docker.types import Mount
+
+    return Mount(target=target, source=str(source.resolve()), type="bind", read_only=read_only)
+
+
+def give_to_caller(
+    folder: Path, client: "DockerClient", wanted_images: Iterable[str], labels: Mapping[str, str]
+) -> None:
+    """Make the caller the owner of everything below `folder`; harmless when it is already, or when nothing is there.
+
+    Programs in containers run as root, as on the platform, and so does the short-lived container that hands over what
+    they wrote. It is of one of `wanted_images`, or else of any image of ours that the engine holds.
+    """
+    user, group = os.getuid(), os.getgid()
+    if not _holds_files_of_others(folder, user):
+        return
+    ours = client.images.list(filters={"label": PATTERN_LABEL})
+    names = [name for image in ours for name in (*image.tags, str(image.id))]
+    image = next((name for name in wanted_images if name in names), next(iter(names), None))
+    if image is None:
+        return
+    container = client.containers.create(
+        image,
+        ["-R", "-h", f"{user}:{group}", OPT_ML],
+        entrypoint=["chown"],
+        user="0:0",
+        network_mode="none",
+        labels=dict(labels),
+        mounts=[bind(folder, OPT_ML)],
+    )
+    try:
+        container.start()
+        container.wait()
+    finally:
+        container.remove(force=True, v=True)
+
+
+def _holds_files_of_others(folder: Path, user: int) -> bool:
+    paths = (Path(parent) / name for parent, folders, files in os.walk(folder) for name in (".", *folders, *files))
+    return any(path.lstat().st_uid != user for path in paths)
+
+
+def with_public_authorities(ca_bundle_path: Path) -> bytes:
+    """What pip is to trust: it takes a bundle instead of its own, and a proxy may open some connections only."""
+    import certifi
+
+    try:
+        return Path(certifi.where()).read_bytes() + b"\n" + ca_bundle_path.read_bytes()
+    except OSError as error:
+        said = f"container.ca_bundle: {error.filename} cannot be read: {error.strerror}"
+        raise ConfigError(said, "check the path") from error

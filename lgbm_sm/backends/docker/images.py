@@ -1,0 +1,115 @@
+"""The images that `build` has made: found on record or by label, and deleted."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from lgbm_sm.backends.docker.engine import (
+    CONTEXT_LABEL,
+    ID_LABEL,
+    PATTERN_LABEL,
+    PROJECT_LABEL,
+    STAGE_LABEL,
+    Engine,
+    engine_errors,
+)
+from lgbm_sm.errors import ImageError
+from lgbm_sm.names import IMAGE_TAG_LENGTH, script_mode_repository
+from lgbm_sm.record.entries import Image, Place
+from lgbm_sm.record.record import Record
+
+
+def find_image(image: Image, engine: Engine) -> bool:
+    """Whether the engine holds the image on record: it carries this project's label, or is the one that was pulled."""
+    if not engine.has_image(image.name):
+        return False
+    with engine_errors(f"image {image.name} cannot be looked at", ImageError):
+        found = engine.client.images.get(image.name)
+    return found.labels.get(PROJECT_LABEL) == image.project or found.id == image.image_id
+
+
+def find_unrecorded(project: str, record: Record, engine: Engine) -> list[Image]:
+    """Return the project's images in the engine that are not on record.
+
+    An image of ours is known by its label, and its tag by the digest in another label: further tags are the user's.
+    AWS's XGBoost image has no label of ours, but a name that only the project gives.
+
+    Raises:
+        EngineError: no engine answers.
+    """
+    labelled, named = {"label": [f"{PROJECT_LABEL}={project}"]}, {"reference": [script_mode_repository(project)]}
+    if not engine.may_hold_images(labelled, named):
+        return []
+    with engine_errors("images cannot be listed", ImageError):
+        found = [*engine.client.api.images(filters=labelled), *engine.client.api.images(filters=named)]
+    known = {image.name for image in record.images()}
+    images = {
+        tag: Image(
+            name=tag,
+            project=project,
+            place=Place.DOCKER,
+            created_at=datetime.fromtimestamp(one["Created"], UTC),
+            pattern=_labels(one).get(PATTERN_LABEL, "script_mode"),
+            image_id=one["Id"],
+            adopted=_labels(one).get(ID_LABEL) != record.project_id,
+        )
+        for one in found
+        for tag in one["RepoTags"] or ()
+        if tag not in known and _is_our_tag(tag, project, _labels(one))
+    }
+    return list(images.values())
+
+
+def _is_our_tag(tag: str, project: str, labels: dict[str, str]) -> bool:
+    repository, _, version = tag.rpartition(":")
+    return repository == script_mode_repository(project) or labels.get(CONTEXT_LABEL, "")[:IMAGE_TAG_LENGTH] == version
+
+
+def _labels(listed: dict[str, Any]) -> dict[str, str]:
+    return listed["Labels"] or {}
+
+
+def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
+    """Remove the image from the engine, then its entry; harmless when it is gone, or is another project's by now.
+
+    Returns what keeps it there; the entry then stays on record.
+    """
+    import docker.errors
+
+    if find_image(image, engine):
+        with engine_errors(f"image {image.name} cannot be removed", ImageError):
+            try:
+                engine.client.images.remove(image.name)
+            except docker.errors.APIError as error:
+                if error.status_code != 409:  # a container uses it
+                    raise
+                return [str(error.explanation)]
+    remove_replaced(image, engine)
+    _remove_stages(image, engine)
+    record.remove(image)
+    return []
+
+
+def _remove_stages(image: Image, engine: Engine) -> None:
+    """Remove the stages that the classic builder keeps, without a name, of this project's images of that pattern."""
+    import docker.errors
+
+    labels = [f"{PROJECT_LABEL}={image.project}", f"{STAGE_LABEL}={image.pattern}"]
+    stages: dict[str, str | list[str] | bool] = {"dangling": True, "label": labels}
+    with engine_errors(f"what {image.name} was built from cannot be removed", ImageError):
+        for stage in engine.client.images.list(filters=stages):
+            with suppress(docker.errors.APIError):  # another build is using it
+                engine.client.images.remove(str(stage.id))
+
+
+def remove_replaced(image: Image, engine: Engine) -> None:
+    """Remove what bore the tag before the image was built anew; harmless where it is none, or a container uses it."""
+    import docker.errors
+
+    context = image.name.rpartition(":")[2]
+    ours: dict[str, str | list[str] | bool] = {"dangling": True, "label": f"{PROJECT_LABEL}={image.project}"}
+    with engine_errors(f"what {image.name} has replaced cannot be removed", ImageError):
+        for replaced in engine.client.images.list(filters=ours):
+            if replaced.labels.get(CONTEXT_LABEL, "").startswith(context):
+                with suppress(docker.errors.APIError):
+                    engine.client.images.remove(str(replaced.id))

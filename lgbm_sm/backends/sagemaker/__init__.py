@@ -1,0 +1,1 @@
+"""The SageMaker backend: training jobs and endpoints in the account."""

@@ -1,0 +1,205 @@
+"""Endpoints of the project that this work folder does not know: found in the account by name and tag, put on record.
+
+A fresh clone has no record, and another clone may have updated the endpoint since. What is put on record so is marked
+as adopted: another work folder made it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import structs
+
+from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.origin import DEFAULT_PROJECT, find_origin
+from lgbm_sm.aws.s3 import S3Bucket
+from lgbm_sm.aws.s3_files import download, parse_uri
+from lgbm_sm.aws.s3_manifest import ProjectObjects
+from lgbm_sm.aws.sagemaker_resources import SageMakerResources, find_endpoint_names, find_several_endpoints
+from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
+from lgbm_sm.backends.serving import unpack
+from lgbm_sm.errors import AwsError, DataError, EndpointError
+from lgbm_sm.model.code import ModelCode
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record.entries import Endpoint, EndpointConfig, EndpointStatus, Model, Place, Upload
+from lgbm_sm.record.record import Record
+from lgbm_sm.record.work_folder import remove_tree
+
+ARTIFACTS_FOLDER = "models/"
+# an endpoint that is being updated answers with what it had
+ANSWERING = ("InService", "Updating", "SystemUpdating", "RollingBack")
+Description = Mapping[str, Any]
+Consents = Callable[[str], bool]
+"""Asked a question before something is touched that another project may have created."""
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """Finds and adopts a project's endpoints in `account`. Functions raise AwsError as SageMakerResources does."""
+
+    account: AwsAccount
+    backend: SageMakerBackend
+    record: Record
+    reporter: Reporter
+
+    @property
+    def resources(self) -> SageMakerResources:
+        """Those of the account."""
+        return SageMakerResources(self.account, self.backend.patience)
+
+    def find_named(self) -> Description | None:
+        """The endpoint called `endpoint.name`, if it carries the project's tag."""
+        found = self.resources.find_endpoint(self.backend.endpoint_name)
+        if found and self.resources.carries_tag(found["EndpointArn"], self.backend.project):
+            return found
+        return None
+
+    def require_consent(self, name: str, consents: Consents) -> None:
+        """Ask before an endpoint is updated that may be another project's, since both have the notebook's default name.
+
+        Raises:
+            EndpointError: another work folder created it, and `consents` does not allow its update.
+        """
+        found = self.resources.find_endpoint(name) if self.backend.project == DEFAULT_PROJECT else None
+        origin = find_origin(self.account, found["EndpointArn"]) if found else ""
+        if origin in ("", self.record.project_id):
+            return
+        said = f"endpoint {name} was created by another work folder, and many projects are called {DEFAULT_PROJECT}"
+        if not consents(f"{said}. Update it?"):
+            raise EndpointError(
+                said, "set project.name to a name of your own, or update it with `lgbm-sm deploy --adopted`"
+            )
+
+    def find_tagged(self) -> Description | None:
+        """The newest of the endpoints that answer and carry the project's tag, such as those of earlier versions."""
+        names = find_endpoint_names(self.account, self.backend.project)
+        found = [described for name in names if (described := self.resources.find_endpoint(name))]
+        answering = [endpoint for endpoint in found if endpoint["EndpointStatus"] in ANSWERING]
+        return max(answering, key=lambda endpoint: endpoint["CreationTime"], default=None)
+
+    def find_recorded(self, name: str) -> Endpoint | None:
+        """The entry of the endpoint of this name, in this account and region."""
+        for endpoint in self.record.endpoints(self.backend.project):
+            where = (endpoint.account, endpoint.region)
+            if endpoint.name == name and where == (self.account.account_id, self.account.region):
+                return endpoint
+        return None
+
+    def adopt(self, found: Description, recorded: Endpoint | None) -> Endpoint:
+        """The entry of an endpoint as it is now; put on record with its parts unless they are there.
+
+        A part without the project's tag is not adopted.
+        """
+        name, config_name = str(found["EndpointName"]), str(found["EndpointConfigName"])
+        folder = self.record.endpoints_path / config_name
+        known = {part.name for part in self.record.endpoint_parts(name) if isinstance(part, EndpointConfig)}
+        if recorded and config_name in known:
+            return structs.replace(recorded, status=EndpointStatus.IN_SERVICE, folder=folder)
+        config = self.resources.find_config(config_name) or {}
+        endpoint = Endpoint(
+            name=name,
+            created_at=found["CreationTime"],
+            folder=folder,
+            status=EndpointStatus.IN_SERVICE,
+            training_job=config_name,
+            deployed_at=config.get("CreationTime"),
+            adopted=recorded.adopted if recorded else True,
+            **self._where(),
+        )
+        adopted = [f"endpoint {name}"]
+        self.record.add(endpoint)
+        if config and self._is_ours(config["EndpointConfigArn"]):
+            self.record.add(EndpointConfig(name=config_name, created_at=config["CreationTime"], **self._of(name)))
+            adopted.append(f"endpoint config {config_name}")
+        for variant in config.get("ProductionVariants", ()):
+            adopted += self._adopt_model(name, str(variant.get("ModelName", "")))
+        self.reporter.step(f"Found in the account and adopted: {', '.join(adopted)}")
+        if recorded and recorded.folder != folder and not self.backend.accounts.rehearsal:
+            self.record.remove_folder(recorded.folder)
+        return endpoint
+
+    def _adopt_model(self, endpoint: str, name: str) -> list[str]:
+        model = self.resources.find_model(name) if name else None
+        if model is None or not self._is_ours(model["ModelArn"]):
+            return []
+        self.record.add(Model(name=name, created_at=model["CreationTime"], **self._of(endpoint)))
+        uri = _artifact_uri(model)
+        if not uri.endswith(f"/{ARTIFACTS_FOLDER}{name}/model.tar.gz"):
+            return [f"model {name}"]
+        location = parse_uri(uri)
+        below = location.key.removesuffix(f"/{ARTIFACTS_FOLDER}{name}/model.tar.gz")
+        prefix = below.removesuffix(f"/{self.backend.project}")  # not in it in the layout before
+        objects = ProjectObjects(S3Bucket(self.account, location.bucket), prefix, self.backend.project)
+        upload = Upload(
+            name=objects.uri(""),
+            created_at=datetime.now(UTC),
+            bucket=location.bucket,
+            prefix=prefix,
+            adopted=True,
+            **self._where(),
+        )
+        if upload.name not in {entry.name for entry in self.record.aws_entries()}:
+            self.record.add(upload)
+        return [f"model {name}", f"artifact {uri}"]
+
+    def fetch_model(self, endpoint: Endpoint) -> None:
+        """Fetch the artifact that the endpoint serves, which knows its columns, unless it is here."""
+        if (endpoint.root_path / "model").exists():
+            return
+        uris = self._artifact_uris(endpoint)
+        arriving = endpoint.folder / "arriving"
+        try:
+            for uri in uris[:1]:
+                self.reporter.detail(f"schema and metadata of the model come from {uri}")
+                archive = endpoint.folder / "fetched.tar.gz"
+                self.record.make_folder(endpoint.folder)
+                remove_tree(arriving)
+                download(self.account, uri, archive)
+                # it is served already, and perhaps unchecked
+                unpack(arriving, archive, ModelCode().unchecked())
+                archive.unlink()
+                arriving.rename(endpoint.root_path)
+        except (AwsError, DataError, EndpointError) as error:
+            self.reporter.warn(f"the names of the model's columns are not known here: {error.message}")
+
+    def _artifact_uris(self, endpoint: Endpoint) -> list[str]:
+        found = self.resources.find_endpoint(endpoint.name)
+        config = self.resources.find_config(found["EndpointConfigName"]) if found else None
+        names = [str(variant.get("ModelName", "")) for variant in (config or {}).get("ProductionVariants", ())]
+        models = [self.resources.find_model(name) for name in names if name]
+        return [uri for model in models if model and (uri := _artifact_uri(model))]
+
+    def warn_of_several(self) -> None:
+        """Warn of endpoints beside the one that `deploy` updates."""
+        here = (self.account.account_id, self.account.region)
+        recorded = self.record.endpoints(self.backend.project)
+        known = [endpoint.name for endpoint in recorded if (endpoint.account, endpoint.region) == here]
+        names = find_several_endpoints(self.account, self.backend.project, known)
+        if not names:
+            return
+        kept = next((name for name in names if name.lower() == self.backend.endpoint_name.lower()), names[-1])
+        self.reporter.warn(
+            f"project {self.backend.project} has {len(names)} endpoints in {self.account.region}, and each is billed: "
+            f"{', '.join(names)}"
+        )
+        for name in names:
+            if name != kept:
+                command = f"aws sagemaker delete-endpoint --endpoint-name {name} --region {self.account.region}"
+                self.reporter.warn(f"endpoint {name} is still there beside {kept}: `{command}` deletes it")
+
+    def _is_ours(self, arn: str) -> bool:
+        return self.resources.carries_tag(arn, self.backend.project)
+
+    def _where(self) -> dict[str, Any]:
+        where = {"account": self.account.account_id, "region": self.account.region}
+        return {"project": self.backend.project, "place": Place.AWS, **where}
+
+    def _of(self, endpoint: str) -> dict[str, Any]:
+        return {**self._where(), "endpoint": endpoint, "adopted": True}
+
+
+def _artifact_uri(model: Description) -> str:
+    """Where a model's artifact is; empty if it has none."""
+    containers = [model.get("PrimaryContainer") or {}, *model.get("Containers", ())]
+    return next((str(one["ModelDataUrl"]) for one in containers if one.get("ModelDataUrl")), "")

@@ -1,0 +1,102 @@
+"""Creating something on SageMaker: a create and the describe that follows it are two calls, and fail apart.
+
+SageMaker's reads follow its writes late, and so do the tags that a policy may ask for. So a Describe that is denied or
+finds nothing just after a create says nothing about the create; and a create may be refused because what it names,
+created a moment ago, is not visible yet.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from lgbm_sm.aws.account import aws_errors
+from lgbm_sm.aws.waiting import Patience
+from lgbm_sm.errors import AwsError
+
+# how long a Describe is asked again
+VISIBLE_SECONDS = 60.0
+# how long a create is tried again while what it names is not visible
+DEPENDENCY_SECONDS = 20.0
+# SageMaker has no code of its own for a name that is taken, but for jobs
+_TAKEN_CODE, _TAKEN_WORDS = "ResourceInUse", "already existing"
+
+
+class CreatedError(AwsError):
+    """The resource was created and exists; what failed came after."""
+
+
+def create(
+    what: str,
+    call: Callable[[], object],
+    patience: Patience,
+    *,
+    needs: Collection[str] = (),
+    failure: str = "cannot be created",
+) -> bool:
+    """Make a call of SageMaker's SDK that creates or updates `what`; False if its name is taken.
+
+    The SDK describes what it has created. If only that fails, the call counts as done: see `describe_created`.
+    `needs` are the names of what the caller created a moment ago: a refusal that names one of them is tried again.
+
+    Raises:
+        AwsError: SageMaker refuses the call, or does not answer.
+    """
+    for seconds in patience.rounds(DEPENDENCY_SECONDS):
+        try:
+            with aws_errors(what, failure):
+                call()
+        except AwsError as error:
+            if refused_operation(error).startswith("Describe"):
+                return True
+            if error.code == _TAKEN_CODE or _TAKEN_WORDS in error.message:
+                return False
+            if not _names_one_of(needs, error) or seconds >= DEPENDENCY_SECONDS:
+                raise
+        else:
+            return True
+    raise AssertionError  # the last round returns or raises
+
+
+def describe_created(
+    what: str, find: Callable[[], Mapping[str, Any] | None], patience: Patience, *, follow: str
+) -> Mapping[str, Any]:
+    """Describe `what`, which was created just now; asked again for a minute while that is denied or finds nothing.
+
+    `find` gives None if there is no such resource. `follow` is the hint if it stays so: how to follow or delete it.
+
+    Raises:
+        CreatedError: it cannot be described.
+    """
+    refusal = AwsError("SageMaker does not find it")
+    for _ in patience.rounds(VISIBLE_SECONDS):
+        try:
+            found = find()
+        except AwsError as error:
+            if not is_denied(error):
+                raise created_error(what, error, follow) from error
+            refusal = error
+        else:
+            if found is not None:
+                return found
+    raise created_error(what, refusal, follow) from refusal
+
+
+def refused_operation(error: AwsError) -> str:
+    """The operation that AWS refused, such as DescribeEndpoint; empty if there was no answer."""
+    return str(getattr(error.__cause__, "operation_name", ""))
+
+
+def is_denied(error: AwsError) -> bool:
+    """Whether a permission is missing, or was not seen yet."""
+    return "AccessDenied" in error.code
+
+
+def created_error(what: str, error: AwsError, follow: str) -> CreatedError:
+    """The error for a call that failed after `what` was created; `follow` says how to follow or delete it."""
+    message = f"{what} exists and is billed, but it cannot be followed: {error.message}"
+    return CreatedError(message, "; ".join(filter(None, (error.hint, follow))), error.code)
+
+
+def _names_one_of(names: Collection[str], error: AwsError) -> bool:
+    # SageMaker writes names in ARNs in lower case
+    said = error.message.lower()
+    return error.code == "ValidationException" and any(f'/{name.lower()}"' in said for name in names)

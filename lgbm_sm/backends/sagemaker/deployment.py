@@ -1,0 +1,329 @@
+"""`deploy` on SageMaker: a model, an endpoint config, and an endpoint that is created, or updated without a gap."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec import structs
+
+from lgbm_sm.aws.entries import delete_from_aws
+from lgbm_sm.aws.s3_files import read_file
+from lgbm_sm.aws.s3_manifest import ProjectObjects
+from lgbm_sm.aws.sagemaker_resources import CHANGING, SageMakerResources, deployed_configs
+from lgbm_sm.backends import opt_ml
+from lgbm_sm.backends.deletion import delete
+from lgbm_sm.backends.sagemaker.adoption import ANSWERING, ARTIFACTS_FOLDER, Adoption, Description
+from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
+from lgbm_sm.backends.sagemaker.creation import created_error, describe_created
+from lgbm_sm.backends.sagemaker.endpoint_claim import Claim, follow_up, require_ours, require_updatable
+from lgbm_sm.backends.sagemaker.endpoints import HostingPlan, create_config, create_model
+from lgbm_sm.backends.serving import last_log_lines, unpack
+from lgbm_sm.errors import AwsError, DataError, EndpointError, LgbmSmError, TimedOutError
+from lgbm_sm.known_issues.lookup import find_troubles
+from lgbm_sm.model.code import ModelCode
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record.entries import Endpoint, EndpointConfig, EndpointStatus, Model, Place
+from lgbm_sm.record.file_lock import FileLock
+from lgbm_sm.record.record import Record
+
+# beyond the container's own start: an instance is found, the image and the model are fetched
+_PROVISION_SECONDS = 1800.0
+_SAID_EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment under `name`, which its model, its config, its artifact and its folder share.
+
+    `endpoint` is the entry of the endpoint if it is created; one that is there already is updated.
+    """
+
+    name: str
+    endpoint: Endpoint
+    plan: HostingPlan
+    record: Record
+    objects: ProjectObjects
+    backend: SageMakerBackend
+    reporter: Reporter
+
+    @property
+    def artifact_key(self) -> str:
+        return f"{ARTIFACTS_FOLDER}{self.name}/model.tar.gz"
+
+    @property
+    def resources(self) -> SageMakerResources:
+        return self.backend.resources(self.endpoint)
+
+    @property
+    def adoption(self) -> Adoption:
+        return Adoption(self.plan.account, self.backend, self.record, self.reporter)
+
+    @property
+    def timeout_seconds(self) -> float:
+        return self.plan.endpoint.startup_timeout_seconds + _PROVISION_SECONDS
+
+
+@dataclass
+class _Taken:
+    """What became of the endpoint so far: its entry `now`, and `before` if the deployment updates it."""
+
+    deployment: Deployment
+    now: Endpoint
+    before: Endpoint | None = None
+    config_before: str | None = None  # empty if the deployment creates the endpoint
+
+    def prepare(self, found: Description | None) -> None:
+        """Put on record what is about to be created, or updated; see Claim."""
+        new, record = self.deployment.endpoint, self.deployment.record
+        if found is None:
+            self.now, self.before = structs.replace(new, deployed_at=self.now.deployed_at), None
+            self.config_before = ""
+        else:
+            recorded = self.deployment.adoption.find_recorded(found["EndpointName"])
+            if recorded and recorded.folder == new.folder:  # of an earlier attempt of this deployment
+                recorded = self.before
+            self.before = self.deployment.adoption.adopt(found, recorded)
+            self.config_before = str(found["EndpointConfigName"])
+            self.now = structs.replace(
+                self.before,
+                status=EndpointStatus.UPDATING,
+                folder=new.folder,
+                image=new.image,
+                training_job=new.training_job,
+                deployed_at=self.now.deployed_at,
+            )
+        record.add(self.now)
+
+
+def find_existing(adoption: Adoption, name: str) -> Description | None:
+    """The endpoint that a deployment under this name would update or wait for; None if it would create one.
+
+    Raises:
+        EndpointError: it is not the project's, or in a state in which SageMaker does not update it.
+        AwsError: AWS refuses a call, or does not answer.
+    """
+    found = adoption.resources.find_endpoint(name)
+    if found is None or found["EndpointStatus"] == EndpointStatus.DELETING:
+        return None
+    require_ours(found, adoption.backend.project, adoption.resources)
+    require_updatable(found)
+    return None if found["EndpointStatus"] == EndpointStatus.FAILED else found
+
+
+def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Endpoint:
+    """Pack the artifact again for the pattern, in a file of its own; put it into S3; create or update the endpoint.
+
+    What is made is on record first. What the endpoint had before is deleted once the new deployment is in service;
+    if that does not come up, the old one goes on serving, and the new parts are deleted.
+
+    Raises:
+        EndpointError: the artifact is damaged, or the endpoint did not come up (with the container's last lines), or it
+            is not the project's, or another command has updated it since.
+        TimedOutError: it is still changing after all the time that it may take. It stays, and is on record.
+        AwsError: AWS refuses a call, or does not answer.
+        KeyboardInterrupt: passed on; an endpoint that changes cannot be stopped, so it stays, and is on record.
+    """
+    if deployment.backend.accounts.rehearsal:
+        _make_parts(deployment, _Taken(deployment, deployment.endpoint), artifact_path, code)
+        deployment.record.remove_folder(deployment.endpoint.folder)
+        return deployment.endpoint
+    # each deployment of a folder may delete what an earlier one has left
+    lock_path = deployment.record.work_path / "deploy.lock"
+    with FileLock(lock_path, say=deployment.reporter.detail, timeout_seconds=deployment.timeout_seconds).held():
+        return _deploy(deployment, artifact_path, code)
+
+
+def _deploy(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Endpoint:
+    taken = _Taken(deployment, deployment.endpoint)
+    try:
+        _make_parts(deployment, taken, artifact_path, code)
+    except (EndpointError, AwsError, DataError, TimedOutError) as error:
+        raise _withdrawn(deployment, taken, error) from error
+    try:
+        _wait_until_in_service(deployment, taken)
+    except EndpointError as error:
+        raise _withdrawn(deployment, taken, error) from error
+    in_service = structs.replace(taken.now, status=EndpointStatus.IN_SERVICE)
+    if not deployment.record.update(in_service):
+        raise EndpointError(f"endpoint {in_service.name} was deleted by another command meanwhile", "deploy again")
+    _delete_replaced(deployment, taken)
+    return in_service
+
+
+def _make_parts(deployment: Deployment, taken: _Taken, artifact_path: Path, code: ModelCode) -> None:
+    name, plan, record = deployment.name, deployment.plan, deployment.record
+    packed_path = _pack(deployment, artifact_path, code)
+    deployment.objects.upload(
+        {deployment.artifact_key: read_file(packed_path)},
+        lambda sent, total: deployment.reporter.progress("sent", sent, total),
+    )
+    packed_path.unlink()
+    parts = _part_fields(deployment)
+    record.add(Model(name=name, **parts))
+    create_model(name, deployment.objects.uri(deployment.artifact_key), plan)
+    record.add(EndpointConfig(name=name, **parts))
+    create_config(name, plan)
+    taken.now = structs.replace(taken.now, deployed_at=_config_time(deployment))
+    claim = Claim(
+        name=deployment.endpoint.name,
+        config=name,
+        plan=plan,
+        resources=deployment.resources,
+        reporter=deployment.reporter,
+        timeout_seconds=deployment.timeout_seconds,
+        prepare=taken.prepare,
+        is_rehearsal=deployment.backend.accounts.rehearsal is not None,
+    )
+    claim.make()
+
+
+def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
+    """The archive of the tree that a server finds; the tree stays, for `predict` to know the model's columns by."""
+    root_path = deployment.endpoint.root_path
+    remark = unpack(root_path, artifact_path, code)
+    if remark:
+        deployment.reporter.detail(remark)
+    path = deployment.endpoint.folder / "model.tar.gz"
+    opt_ml.pack(root_path / "model", path)
+    return path
+
+
+def _config_time(deployment: Deployment) -> datetime:
+    """When the config was created, by AWS's clock, which its logs have too; if it is not visible yet, by ours."""
+    try:
+        found = deployment.resources.find_config(deployment.name) or {}
+    except AwsError:
+        found = {}
+    created_at: datetime = found.get("CreationTime", deployment.endpoint.created_at)
+    return created_at
+
+
+def _part_fields(deployment: Deployment) -> dict[str, Any]:
+    endpoint = deployment.endpoint
+    return {
+        "project": endpoint.project,
+        "place": Place.AWS,
+        "created_at": endpoint.created_at,
+        "account": endpoint.account,
+        "region": endpoint.region,
+        "endpoint": endpoint.name,
+    }
+
+
+def _wait_until_in_service(deployment: Deployment, taken: _Taken) -> None:
+    endpoint, backend, reporter = deployment.endpoint, deployment.backend, deployment.reporter
+    what, resources = f"endpoint {endpoint.name}", deployment.resources
+    description = describe_created(
+        what, lambda: resources.find_endpoint(endpoint.name), backend.patience, follow=follow_up(endpoint.name)
+    )
+    said, said_at = "", 0.0
+    for seconds in backend.patience.rounds(deployment.timeout_seconds):
+        status = description["EndpointStatus"]
+        if status != said or seconds - said_at >= _SAID_EVERY_SECONDS:
+            said, said_at = status, seconds
+            reporter.detail(f"{status} ({seconds:.0f} s)")
+        if _is_in_service(description, deployment.name):
+            return
+        current = description["EndpointConfigName"]
+        if current not in (deployment.name, taken.config_before):
+            raise EndpointError(
+                f"{what} was deployed by another command meanwhile: it has endpoint config {current} now, and not "
+                f"{deployment.name}",
+                "deploy again if this model is to serve",
+            )
+        if status not in CHANGING:
+            raise _not_come_up(deployment, description)
+        try:
+            found = resources.find_endpoint(endpoint.name)
+        except AwsError as error:
+            raise created_error(what, error, follow_up(endpoint.name)) from error
+        if found is None:
+            raise EndpointError(f"{what} was deleted while it came up", "run `lgbm-sm deploy` again")
+        description = found
+    raise TimedOutError(
+        f"{what} is still {said} after {deployment.timeout_seconds:.0f} s, and is billed",
+        "`lgbm-sm status` shows it, `lgbm-sm logs` its container's log, `lgbm-sm cleanup` deletes it",
+    )
+
+
+def _is_in_service(description: Description, config: str) -> bool:
+    """Whether the endpoint answers with this config; another command may be updating it from that already."""
+    if description["EndpointConfigName"] != config or description["EndpointStatus"] not in ("InService", "Updating"):
+        return False
+    return description["EndpointStatus"] == "InService" or deployed_configs(description)[1] != config
+
+
+def _not_come_up(deployment: Deployment, description: Description) -> EndpointError:
+    endpoint = structs.replace(deployment.endpoint, deployed_at=_config_time(deployment))
+    # an update that failed leaves the endpoint in service, with the config that it had
+    reason = str(description.get("FailureReason") or f"it is {description['EndpointStatus']}")
+    lines = last_log_lines(endpoint, deployment.backend)
+    log = f"; its log ends:{lines}" if lines else "; its container has written no log"
+    known = find_troubles(reason + lines)
+    hint = f"{known[0].cause} {known[0].remedy}" if known else "mend what the log names"
+    return EndpointError(f"endpoint {endpoint.name} did not come up: {reason}{log}", hint)
+
+
+def _withdrawn(deployment: Deployment, taken: _Taken, error: LgbmSmError) -> LgbmSmError:
+    """Delete what the deployment has made, unless the endpoint has it; returns the error, with what serves now."""
+    endpoint, resources = deployment.endpoint, deployment.resources
+    try:
+        found = resources.find_endpoint(endpoint.name)
+        if found and deployment.name in deployed_configs(found) and found["EndpointStatus"] != EndpointStatus.FAILED:
+            # a call whose answer was lost may have been carried out
+            state = f"is {found['EndpointStatus']} with what this command has made, and is billed"
+            return _adding(error, f"endpoint {endpoint.name} {state}", follow_up(endpoint.name))
+        if left := resources.delete_endpoint(endpoint.name, deployment.name):
+            return _adding(error, f"endpoint {endpoint.name}: {', '.join(left)}", follow_up(endpoint.name))
+        _forget(deployment, taken)
+        _delete_parts(deployment, {deployment.name})
+    except AwsError as other:
+        if other.code != getattr(error, "code", None):
+            deployment.reporter.warn(f"{other.message}; `lgbm-sm cleanup` deletes what is left")
+        return error
+    is_old = found is not None and taken.config_before in (None, found["EndpointConfigName"])
+    if found and is_old and found["EndpointStatus"] in ANSWERING:
+        return _adding(error, f"endpoint {endpoint.name} still serves its old model")
+    return error
+
+
+def _forget(deployment: Deployment, taken: _Taken) -> None:
+    deployment.record.remove_folder(deployment.endpoint.folder)
+    recorded = deployment.adoption.find_recorded(deployment.endpoint.name)
+    if taken.before:
+        deployment.record.update(taken.before)
+    elif recorded and recorded.folder == deployment.endpoint.folder:
+        deployment.record.remove(recorded)
+
+
+def _adding(error: LgbmSmError, said: str, hint: str = "") -> LgbmSmError:
+    message, hint = f"{error.message}; {said}", "; ".join(filter(None, (error.hint, hint)))
+    return AwsError(message, hint, error.code) if isinstance(error, AwsError) else type(error)(message, hint)
+
+
+def _delete_replaced(deployment: Deployment, taken: _Taken) -> None:
+    names = {part.name for part in deployment.record.endpoint_parts(deployment.endpoint.name)} - {deployment.name}
+    _delete_parts(deployment, names)
+    if taken.before and taken.before.folder != deployment.endpoint.folder:
+        deployment.record.remove_folder(taken.before.folder)
+
+
+def _delete_parts(deployment: Deployment, names: set[str]) -> None:
+    """Artifacts first: they are known by the models and configs on record, and so to the next deployment too."""
+    for left in deployment.objects.delete_folders([f"{ARTIFACTS_FOLDER}{name}/" for name in names]):
+        deployment.reporter.warn(f"{left} is left")
+    for part in deployment.record.endpoint_parts(deployment.endpoint.name):
+        if part.name in names:
+            delete_from_aws(part, deployment.record, deployment.backend.accounts)
+
+
+def delete_endpoint(
+    endpoint: Endpoint, record: Record, backend: SageMakerBackend, objects: ProjectObjects
+) -> list[str]:
+    """Delete an endpoint with its configs, its models and their artifacts. Returns why it is left."""
+    names = {part.name for part in record.endpoint_parts(endpoint.name)}
+    left = delete(endpoint, record, backend)
+    for part in record.endpoint_parts(endpoint.name):
+        left += delete_from_aws(part, record, backend.accounts)
+    return [*left, *objects.delete_folders([f"{ARTIFACTS_FOLDER}{name}/" for name in names])]

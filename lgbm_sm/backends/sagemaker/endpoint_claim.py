@@ -1,0 +1,109 @@
+"""One endpoint per project: its name is fixed, so CreateEndpoint itself decides which of several commands creates it.
+
+The others wait until it is in service, and then update it. After an answer that was lost, the call was ours only if
+DescribeEndpoint names our endpoint config.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lgbm_sm.aws.account import PROJECT_TAG
+from lgbm_sm.aws.sagemaker_resources import CHANGING, SageMakerResources, deployed_configs
+from lgbm_sm.backends.sagemaker.endpoints import HostingPlan, create_endpoint, update_endpoint
+from lgbm_sm.errors import EndpointError, TimedOutError
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record.entries import EndpointStatus
+
+Description = Mapping[str, Any]
+"""DescribeEndpoint's answer."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`name` is to be an endpoint of the endpoint config `config`, `timeout_seconds` after others began with it.
+
+    `prepare` is called before each create (with None) and each update (with what is updated).
+    """
+
+    name: str
+    config: str
+    plan: HostingPlan
+    resources: SageMakerResources
+    reporter: Reporter
+    timeout_seconds: float
+    prepare: Callable[[Description | None], None]
+    is_rehearsal: bool = False
+
+    def make(self) -> None:
+        """Create the endpoint or update it. It is changing then, for this config.
+
+        Raises:
+            EndpointError: it is not the project's, or in a state in which SageMaker does not update it.
+            TimedOutError: another command has changed it for too long.
+            AwsError: AWS refuses a call, or does not answer.
+        """
+        said = ""
+        for _ in self.resources.patience.rounds(self.timeout_seconds):
+            found = self.resources.find_endpoint(self.name)
+            if found is None:
+                self.prepare(None)
+                if create_endpoint(self.name, self.config, self.plan):
+                    return
+                continue  # who has created it, its config tells
+            if self.config in deployed_configs(found):
+                return
+            status = str(found["EndpointStatus"])
+            if status != EndpointStatus.DELETING:
+                require_ours(found, self.plan.tags()[PROJECT_TAG], self.resources)
+            if status in CHANGING and not self.is_rehearsal:
+                if status != said:
+                    said = status
+                    self.reporter.detail(f"endpoint {self.name} is {status}: waiting until that ends")
+            elif status == EndpointStatus.FAILED:
+                self._delete_failed(found)
+            else:
+                require_updatable(found)
+                self.prepare(found)
+                if update_endpoint(self.name, self.config, self.plan):
+                    return
+        raise TimedOutError(
+            f"another command has been changing endpoint {self.name} for {self.timeout_seconds:.0f} s",
+            "`lgbm-sm status` shows its state; deploy again when it is InService",
+        )
+
+    def _delete_failed(self, found: Description) -> None:
+        self.reporter.detail(f"endpoint {self.name} is Failed: deleted, to be created again")
+        for left in self.resources.delete_endpoint(self.name, found["EndpointConfigName"]):
+            raise EndpointError(f"endpoint {self.name} is Failed, and {left}", "deploy again when it is gone")
+
+
+def require_updatable(found: Description) -> None:
+    """Raises EndpointError if SageMaker does not update an endpoint in this state, nor ever will."""
+    name, status = found["EndpointName"], found["EndpointStatus"]
+    if status not in (EndpointStatus.IN_SERVICE, EndpointStatus.FAILED, *CHANGING):
+        region = found["EndpointArn"].split(":")[3]
+        raise EndpointError(
+            f"endpoint {name} is {status}: SageMaker does not update it",
+            f"`aws sagemaker delete-endpoint --endpoint-name {name} --region {region}` deletes it; then deploy again",
+        )
+
+
+def require_ours(found: Description, project: str, resources: SageMakerResources) -> None:
+    """Raises EndpointError unless the endpoint carries the project's tag, which is read late after its creation."""
+    arn, name = found["EndpointArn"], found["EndpointName"]
+    grace_seconds = 60.0 if found["EndpointStatus"] == EndpointStatus.CREATING else 0.0
+    for _ in resources.patience.rounds(grace_seconds):
+        if resources.carries_tag(arn, project):
+            return
+    _, _, _, region, account, _ = arn.split(":", 5)
+    raise EndpointError(
+        f"endpoint {name} in account {account}, {region}, does not carry the tag {PROJECT_TAG}={project}: "
+        "it is not this project's, and stays as it is",
+        "set endpoint.name to a name that nothing else uses",
+    )
+
+
+def follow_up(name: str) -> str:
+    """The hint after an endpoint was created or updated, and something failed that came after."""
+    return f"`lgbm-sm status` shows the state of endpoint {name}, `lgbm-sm logs` its log, `lgbm-sm cleanup` deletes it"

@@ -1,0 +1,146 @@
+"""`bench`: load on an endpoint, step by step, and what it says of one's own traffic."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lgbm_sm import deploy
+from lgbm_sm.bench.advice import Advice, Traffic, advise
+from lgbm_sm.bench.figures import Step
+from lgbm_sm.bench.requests import Load, cut_requests
+from lgbm_sm.bench.steps import Schedule, check_first_answer, run_steps
+from lgbm_sm.bench.target import Target, http_target, local_target, sagemaker_target
+from lgbm_sm.errors import DataError, UsageError
+from lgbm_sm.invocation import invoke
+from lgbm_sm.preparation.schema import Split, load_schema, verify_split
+from lgbm_sm.record.entries import Endpoint, Place
+from lgbm_sm.workspace import Workspace
+
+_MOST_CLIENTS = 1000
+_FEWEST_REQUESTS_A_STEP = 20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What `bench` was asked for: without `url` and `endpoint` the project's own, without `file` the test rows."""
+
+    url: str | None
+    endpoint: str | None
+    file: str | None
+    content_type: str | None
+    accept: str
+    rows: int
+    schedule: Schedule
+    traffic: Traffic
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was loaded, with what, and what came of it. `requests` are all that were made, warm-up included."""
+
+    target: Target
+    load: Load
+    steps: Sequence[Step]
+    requests: int
+    advice: Advice | None
+
+
+def parse_concurrency(text: str) -> tuple[int, ...]:
+    """The steps of `1,2,4`.
+
+    Raises:
+        UsageError: they are none.
+    """
+    try:
+        steps = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        steps = ()
+    if not steps or not all(1 <= step <= _MOST_CLIENTS for step in steps):
+        raise UsageError(
+            f"--concurrency {text}: not numbers of clients from 1 to {_MOST_CLIENTS:,}", "pass such as 1,2,4,8,16"
+        )
+    return steps
+
+
+def prepare(workspace: Workspace, wanted: Wanted) -> tuple[Target, Load]:
+    """Find what is to be loaded, and cut the rows; nothing has been sent yet.
+
+    Raises:
+        UsageError: options that do not go together.
+        DataError: there are no rows to send.
+        EndpointError: there is no such endpoint in service.
+        AwsError: AWS refuses a call.
+    """
+    if wanted.url and wanted.endpoint:
+        raise UsageError("--url and --endpoint each name what to load", "leave one of them out")
+    if wanted.content_type and wanted.file is None:
+        raise UsageError("--content-type goes with a FILE", "the test rows are text/csv")
+    if wanted.schedule.most_requests < _FEWEST_REQUESTS_A_STEP * len(wanted.schedule.concurrency):
+        raise UsageError(
+            f"--most-requests {wanted.schedule.most_requests}: fewer than {_FEWEST_REQUESTS_A_STEP} for each step",
+            "allow more, or ask for fewer steps",
+        )
+    if wanted.url:
+        return http_target(wanted.url), _rows(workspace, wanted)
+    if wanted.endpoint:
+        account = workspace.accounts.get(workspace.config.aws.region)
+        return sagemaker_target(wanted.endpoint, account), _rows(workspace, wanted)
+    endpoint = deploy.get_endpoint(workspace)
+    return _target_of(workspace, endpoint), _rows(workspace, wanted, invoke.feature_names(endpoint))
+
+
+def _target_of(workspace: Workspace, endpoint: Endpoint) -> Target:
+    if endpoint.place is Place.AWS:
+        return sagemaker_target(endpoint.name, workspace.accounts.get(endpoint.region, endpoint.account))
+    return local_target(endpoint, workspace.docker if endpoint.place is Place.DOCKER else workspace.process)
+
+
+def _rows(workspace: Workspace, wanted: Wanted, names: Sequence[str] = ()) -> Load:
+    if wanted.file is None:
+        schema = load_schema(workspace.data_path)
+        path, content_type = verify_split(workspace.data_path, schema, Split.TEST), "text/csv"
+        # the first test row is never a header
+        names = ()
+    else:
+        path = Path(wanted.file)
+        content_type = wanted.content_type or invoke.content_type_of(wanted.file)
+    try:
+        with path.open("rb") as stream:
+            return cut_requests(stream, content_type, wanted.rows, names)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}", "check the path") from error
+
+
+def question(target: Target, wanted: Wanted) -> str:
+    """What is asked before an endpoint is loaded that has a price."""
+    schedule = wanted.schedule
+    return (
+        f"Load {target.name} with up to {schedule.most_requests:,} requests, in {len(schedule.concurrency)} steps of "
+        f"{schedule.seconds:g} s? {target.price}"
+    )
+
+
+def bench(workspace: Workspace, target: Target, load: Load, wanted: Wanted) -> Result:
+    """Load it.
+
+    Raises:
+        InvocationError: it does not answer as it should from the first.
+    """
+    reporter, schedule = workspace.reporter, wanted.schedule
+    rows = "1 row" if load.rows == 1 else f"{load.rows:,} rows"
+    reporter.step(f"Load on {target.name}: {rows} a request, {load.distinct_rows:,} different rows")
+    client = target.open_client(load, wanted.accept, schedule)
+    steps = []
+    try:
+        made = requests = check_first_answer(client, schedule)
+        for step in run_steps(client, schedule, target.consumption, made):
+            steps.append(step)
+            requests += step.warm_up + step.good + step.failed
+            times = f"p99 {step.latency.p99:.3g} ms" if step.latency else "no good answer"
+            clients = "1 client" if step.concurrency == 1 else f"{step.concurrency} clients"
+            reporter.detail(f"{clients}: {step.requests_per_second:,.0f} requests/s, {times}")
+    finally:
+        client.close()
+    asked = wanted.traffic.rate is not None or wanted.traffic.p99_ms is not None
+    advice = advise(steps, wanted.traffic, instances=target.instances, instance=target.instance) if asked else None
+    return Result(target, load, steps, requests, advice)

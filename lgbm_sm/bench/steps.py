@@ -1,0 +1,72 @@
+"""The load itself: step by step, each after a warm-up that does not count, within its share of the requests."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from lgbm_sm.backends import Consumption
+from lgbm_sm.bench.figures import Step, latency_of, usage_between
+from lgbm_sm.bench.samples import Client
+from lgbm_sm.errors import InvocationError
+
+_TRIES = 3
+_WARM_UP_PART = 5  # of a step's time and of its requests, one part of so many
+_LONGEST_WARM_UP_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How hard and how long: `seconds` a step, `most_requests` in all, `timeout_seconds` for one answer."""
+
+    concurrency: Sequence[int]
+    seconds: float
+    most_requests: int
+    timeout_seconds: float
+
+
+def check_first_answer(client: Client, schedule: Schedule) -> int:
+    """Make a request, and a few more where it fails; the number of them.
+
+    Raises:
+        InvocationError: none is answered as it should be: there is nothing to load.
+    """
+    kind = said = ""
+    for tries in range(1, _TRIES + 1):
+        samples = client.run(1, schedule.timeout_seconds, 1)
+        if samples.latencies_ns:
+            return tries
+        [(kind, failure)] = samples.failures.items()
+        said = failure.example
+    raise InvocationError(
+        f"the first {_TRIES} requests failed: {kind}: {said}",
+        "see that it serves, and takes rows such as these (FILE, --content-type, --accept)",
+    )
+
+
+def run_steps(
+    client: Client, schedule: Schedule, consumption: Callable[[], Consumption | None], made: int
+) -> Iterator[Step]:
+    """Load one step after the other; `made` requests count as made already.
+
+    Each step may make the same share of the requests, and what the steps before it have left.
+    """
+    left = schedule.most_requests - made
+    for index, concurrency in enumerate(schedule.concurrency):
+        share = left // (len(schedule.concurrency) - index)
+        warm_up_seconds = min(_LONGEST_WARM_UP_SECONDS, schedule.seconds / _WARM_UP_PART)
+        warm_up = client.run(concurrency, warm_up_seconds, share // _WARM_UP_PART).requests
+        before = consumption()
+        samples = client.run(concurrency, schedule.seconds, share - warm_up)
+        usage = usage_between(before, consumption())
+        left -= warm_up + samples.requests
+        yield Step(
+            concurrency=concurrency,
+            good=len(samples.latencies_ns),
+            failures=samples.failures,
+            seconds=samples.seconds,
+            latency=latency_of(samples),
+            usage=usage,
+            client_cpus=samples.client_cpus,
+            client_waited=samples.client_waited,
+            warm_up=warm_up,
+            is_cut=warm_up + samples.requests >= share,
+        )

@@ -1,0 +1,123 @@
+"""What is loaded: an endpoint of the project's, one of SageMaker's by its name, or any HTTP server."""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.sagemaker_resources import SageMakerResources
+from lgbm_sm.backends import Consumption, LocalBackend
+from lgbm_sm.bench.requests import Load
+from lgbm_sm.bench.samples import Client
+from lgbm_sm.bench.steps import Schedule
+from lgbm_sm.errors import EndpointError
+from lgbm_sm.invocation.transport import RuntimeSender
+from lgbm_sm.record.entries import Endpoint
+
+_THIS_MACHINE = "machine like this one"
+
+
+@dataclass(frozen=True)
+class Target:
+    """`instances` of what `instance` names answer there. `price` says why one would ask first; empty where none does.
+
+    `open_client` takes the load, the form of the answer, and the schedule. `unseen` says why `consumption` gives None,
+    empty where it does not.
+    """
+
+    name: str
+    instance: str
+    open_client: Callable[[Load, str, Schedule], Client]
+    instances: int = 1
+    price: str = ""
+    is_on_this_machine: bool = False
+    consumption: Callable[[], Consumption | None] = lambda: None
+    unseen: str = ""
+
+
+def local_target(endpoint: Endpoint, backend: LocalBackend) -> Target:
+    """An endpoint of the project's on this machine."""
+    return Target(
+        name=endpoint.name,
+        instance=_THIS_MACHINE,
+        open_client=_http(f"{endpoint.url}/invocations"),
+        is_on_this_machine=True,
+        consumption=lambda: backend.consumption(endpoint),
+    )
+
+
+def http_target(url: str) -> Target:
+    """Any server that takes POST requests.
+
+    Raises:
+        UsageError: the URL is none.
+    """
+    from lgbm_sm.bench.http_client import parse_url
+
+    is_here = _is_loopback(parse_url(url).host)
+    return Target(
+        name=url,
+        instance=_THIS_MACHINE if is_here else "what answers there",
+        open_client=_http(url),
+        price="" if is_here else "It is not on this machine: it may cost its owner money, or hold up its other users.",
+        is_on_this_machine=is_here,
+        unseen="the CPU and the memory of a server that is known by its address only are not seen from here",
+    )
+
+
+def sagemaker_target(name: str, account: AwsAccount) -> Target:
+    """An endpoint of SageMaker's, by its name.
+
+    Raises:
+        EndpointError: there is none, or it is not in service.
+        AwsError: AWS refuses a call.
+    """
+    resources = SageMakerResources(account)
+    endpoint = resources.find_endpoint(name)
+    if endpoint is None:
+        raise EndpointError(f"there is no endpoint {name} in {account.region}", "set aws.region, or check the name")
+    if endpoint["EndpointStatus"] not in ("InService", "Updating"):
+        raise EndpointError(
+            f"endpoint {name} is {endpoint['EndpointStatus']}", f"see its log group /aws/sagemaker/Endpoints/{name}"
+        )
+    config = resources.find_config(endpoint["EndpointConfigName"]) or {"ProductionVariants": []}
+    types = {str(variant.get("InstanceType", "serverless")) for variant in config["ProductionVariants"]}
+    instances = sum(variant.get("CurrentInstanceCount", 0) for variant in endpoint.get("ProductionVariants", ()))
+    instance = " and ".join(sorted(types)) or "instances"
+
+    def open_client(load: Load, accept: str, schedule: Schedule) -> Client:
+        from lgbm_sm.bench.runtime_client import RuntimeClient
+
+        def open_sender(parallel: int) -> RuntimeSender:
+            headers = {"Content-Type": load.content_type, "Accept": accept}
+            # each request is sent once: what is throttled is part of the figures
+            return RuntimeSender(name, account, headers, parallel, read_seconds=schedule.timeout_seconds)
+
+        return RuntimeClient(open_sender, load, max(schedule.concurrency))
+
+    return Target(
+        name=name,
+        instance=instance,
+        open_client=open_client,
+        instances=max(1, instances),
+        price=f"{max(1, instances)} x {instance} in {account.region} are billed as long as the endpoint is there, and "
+        "so is the data that goes through it.",
+        unseen=f"CPU and memory are not seen from here: CloudWatch has them minutes later (/aws/sagemaker/Endpoints, "
+        f"EndpointName {name})",
+    )
+
+
+def _http(url: str) -> Callable[[Load, str, Schedule], Client]:
+    def open_client(load: Load, accept: str, schedule: Schedule) -> Client:
+        from lgbm_sm.bench.http_client import HttpClient, parse_url
+
+        return HttpClient(parse_url(url), load, accept, schedule.timeout_seconds)
+
+    return open_client
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

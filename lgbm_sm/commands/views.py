@@ -1,0 +1,296 @@
+"""How each command's result looks, as text and as JSON."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from lgbm_sm.console import Console, OutputFormat, table
+from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
+
+if TYPE_CHECKING:
+    from lgbm_sm.aws.dry_run import Rehearsal
+    from lgbm_sm.aws.upload import UploadedChannels
+    from lgbm_sm.backends.training import TrainedModel
+    from lgbm_sm.cleanup import CleanupResult
+    from lgbm_sm.commands.output import Answer
+    from lgbm_sm.config.loading import EffectiveValue
+    from lgbm_sm.data import PreparedData
+    from lgbm_sm.ecr import PushResult
+    from lgbm_sm.explain.sections import Section
+    from lgbm_sm.images.build import BuiltImage
+    from lgbm_sm.inventory import Inventory, Item
+    from lgbm_sm.invocation.invoke import InvocationSummary
+    from lgbm_sm.lifecycle import RunSummary
+    from lgbm_sm.train import StartedJob
+
+
+def show_run(console: Console, summary: "RunSummary", answer: "Answer", *, kept: bool) -> None:
+    """The summary of `run`; with text output on stderr, since the predictions are the result."""
+    console.step("Summary")
+    for line in table(
+        ("step", "seconds"), [(step, f"{value:.1f}") for step, value in summary.seconds.items()]
+    ).splitlines():
+        console.detail(line)
+    splits = list(summary.metrics)
+    names = sorted({name for values in summary.metrics.values() for name in values})
+    rows = [(name, *(_number(summary.metrics[split].get(name)) for split in splits)) for name in names]
+    for line in table(("metric", *splits), rows).splitlines():
+        console.detail(line)
+    console.detail(f"model artifact: {summary.model.model_artifact_path}")
+    if kept:
+        console.detail(f"endpoint in service: {summary.endpoint.url}/invocations; `lgbm-sm cleanup` stops it")
+    if console.output is OutputFormat.JSON:
+        console.json(
+            {
+                "training_job": summary.model.job_name,
+                "model_artifact": summary.model.model_artifact_path,
+                "endpoint": _endpoint(summary.endpoint) if kept else None,
+                "rows": summary.rows,
+                "seconds": summary.seconds,
+                "metrics": summary.metrics,
+                "predictions": answer.predictions(),
+            }
+        )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def show_images(console: Console, images: Sequence["BuiltImage"]) -> None:
+    """The tags, a line each."""
+    payload = [
+        {
+            "tag": image.tag,
+            "id": image.image_id,
+            "pattern": image.pattern,
+            "platform": image.platform,
+            "context": image.context,
+            "size_bytes": image.size_bytes,
+            "seconds": image.seconds,
+            "unchanged": image.unchanged,
+        }
+        for image in images
+    ]
+    console.result({"images": payload}, "\n".join(image.tag for image in images))
+
+
+def show_pushed(console: Console, results: Sequence["PushResult"]) -> None:
+    """The addresses by digest, a line each."""
+    payload = [
+        {
+            "uri": result.uri,
+            "tag_uri": result.tag_uri,
+            "digest": result.digest,
+            "media_type": result.media_type,
+            "platform": result.platform,
+            "seconds": result.seconds,
+            "unchanged": result.unchanged,
+        }
+        for result in results
+    ]
+    console.result({"images": payload}, "\n".join(result.uri for result in results))
+
+
+def show_trained_model(console: Console, model: "TrainedModel") -> None:
+    """Where the artifact lies, and how good the model is."""
+    payload = {
+        "training_job": model.job_name,
+        "status": "Completed",
+        "model_artifact": model.model_artifact_path,
+        "best_iteration": model.best_iteration,
+        "metrics": model.metrics,
+        "billable_seconds": model.billable_seconds,
+    }
+    if model.billable_seconds is not None:
+        console.detail(f"{model.billable_seconds} s of each instance are billed")
+    for split, values in model.metrics.items():
+        console.detail(f"{split}: " + ", ".join(f"{name} {_number(value)}" for name, value in values.items()))
+    console.result(payload, str(model.model_artifact_path))
+
+
+def show_calls(console: Console, rehearsal: "Rehearsal") -> None:
+    """The calls that would change something, in order, with their parameters."""
+    payload = [
+        {"service": call.service, "operation": call.operation, "parameters": call.parameters}
+        for call in rehearsal.calls
+    ]
+    lines = [f"{call.service}:{call.operation} {json.dumps(call.parameters, default=str)}" for call in rehearsal.calls]
+    console.result({"calls": payload}, "\n".join(lines) or "no call would change anything at AWS")
+
+
+def show_started_job(console: Console, job: "StartedJob") -> None:
+    """The name of a job that goes on without the command."""
+    console.detail(f"`lgbm-sm train --attach {job.name}` follows it, `lgbm-sm cleanup` stops it")
+    console.result({"training_job": job.name, "status": "InProgress"}, job.name)
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "name": endpoint.name,
+        "status": endpoint.status,
+        "url": endpoint.url or None,
+        "place": endpoint.place,
+        "region": endpoint.region or None,
+        "training_job": endpoint.training_job,
+        "log": endpoint.log_path if endpoint.place is not Place.AWS else None,
+    }
+
+
+def show_endpoint(console: Console, endpoint: Endpoint) -> None:
+    """Where the endpoint answers."""
+    if endpoint.place is Place.AWS:
+        console.detail(
+            f"aws sagemaker-runtime invoke-endpoint --endpoint-name {endpoint.name} --region {endpoint.region} "
+            "--content-type text/csv --body fileb://rows.csv answer.csv"
+        )
+        console.detail("it is billed until `lgbm-sm cleanup` has deleted it")
+        console.result({"endpoint": _endpoint(endpoint)}, endpoint.name)
+        return
+    console.detail(f"curl --data-binary @rows.csv -H 'Content-Type: text/csv' {endpoint.url}/invocations")
+    console.result({"endpoint": _endpoint(endpoint)}, endpoint.url)
+
+
+def show_invocation(
+    console: Console, summary: "InvocationSummary", metrics: dict[str, float], answer: "Answer"
+) -> None:
+    """How much went through, and how well; the predictions themselves have been written already."""
+    for name, value in metrics.items():
+        console.detail(f"{name} {_number(value)}")
+    if answer.path:
+        console.detail(f"{summary.rows:,} predictions in {answer.path}")
+    if console.output is OutputFormat.JSON:
+        console.json(
+            {
+                "rows": summary.rows,
+                "requests": summary.requests,
+                "seconds": summary.seconds,
+                "metrics": metrics,
+                "file": answer.path,
+                "predictions": answer.predictions(),
+            }
+        )
+
+
+def _item(item: "Item") -> dict[str, Any]:
+    entry = item.entry
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "project": entry.project,
+        "place": entry.place,
+        "created_at": entry.created_at,
+        "state": item.state,
+        "remark": item.remark,
+        "folder": entry.folder if isinstance(entry, TrainingJob | Endpoint) else None,
+        "image": (entry.image or None) if isinstance(entry, TrainingJob | Endpoint) else entry.name,
+        "arn": _arn(entry),
+    }
+
+
+def _arn(entry: RecordedEntry) -> str | None:
+    if entry.place is not Place.AWS:
+        return None
+    from lgbm_sm.aws.arns import arn_of
+
+    return arn_of(entry)
+
+
+def show_status(console: Console, inventory: "Inventory") -> None:
+    """A line for each thing."""
+    items = inventory.items
+    for problem in inventory.problems:
+        console.warn(f"{problem.message} ({problem.hint})")
+    rows = [
+        (item.entry.kind, item.entry.name, item.entry.place, item.state, _age(item.entry), item.remark)
+        for item in items
+    ]
+    text = table(("kind", "name", "place", "state", "age", ""), rows) if rows else "nothing on record"
+    payload = {
+        "items": [_item(item) for item in items],
+        "problems": [{"message": problem.message, "hint": problem.hint} for problem in inventory.problems],
+    }
+    console.result(payload, text)
+
+
+def _age(entry: RecordedEntry) -> str:
+    seconds = int((datetime.now(UTC) - entry.created_at).total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{max(seconds, 0)} s"
+
+
+def show_log(console: Console, entry: Entry, chunks: Iterable[bytes]) -> None:
+    """The log itself on stdout."""
+    if console.output is OutputFormat.JSON:
+        text = b"".join(chunks).decode("utf-8", errors="replace")
+        console.json({"kind": entry.kind, "name": entry.name, "path": entry.log_path, "lines": text.splitlines()})
+        return
+    console.trace(str(entry.log_path))
+    for chunk in chunks:
+        console.write(chunk)
+
+
+def show_cleanup(console: Console, result: "CleanupResult") -> None:
+    """What was deleted and what stayed; a left-over is shown by the error that the command ends with."""
+    for item in result.kept:
+        console.detail(f"kept: {item.entry.name}")
+    payload = {
+        "deleted": [_item(item) for item in result.deleted],
+        "kept": [_item(item) for item in result.kept],
+        "left": [],
+    }
+    if result.left:
+        return
+    console.result(payload, f"{len(result.kept)} kept, nothing else left" if result.kept else "nothing left")
+
+
+def show_config(console: Console, values: Sequence["EffectiveValue"]) -> None:
+    """Every key, its value and its source."""
+    rows = [
+        (value.key, value.value if isinstance(value.value, str) else json.dumps(value.value), value.source)
+        for value in values
+    ]
+    payload = {value.key: {"value": value.value, "source": value.source} for value in values}
+    console.result({"config": payload}, table(("key", "value", "source"), rows))
+
+
+def show_prepared_data(console: Console, prepared: "PreparedData", uploaded: "UploadedChannels | None") -> None:
+    """Shapes and first rows, as the notebook shows them; and where in S3 the channels are."""
+    features, target = prepared.schema.feature_names, prepared.schema.target.name
+    columns = {"test": features, "test_target": (target,)}
+    blocks = [
+        f"{file.path}: {file.rows} rows x {file.columns} columns\n"
+        + table(columns.get(file.split, (*features, target)), file.preview)
+        for file in prepared.files
+    ]
+    payload = {
+        "folder": prepared.folder,
+        "changed": prepared.changed,
+        "files": [
+            {
+                "split": file.split,
+                "path": file.path,
+                "rows": file.rows,
+                "columns": file.columns,
+                "changed": file.changed,
+                "first_rows": file.preview,
+            }
+            for file in prepared.files
+        ],
+        "uploaded": uploaded
+        and {"channels": dict(uploaded.uris), "sent": uploaded.sent, "unchanged": uploaded.unchanged},
+        "removed": prepared.removed,
+        "notes": prepared.notes,
+        "schema": prepared.schema.document,
+    }
+    console.result(payload, "\n\n".join(blocks))
+
+
+def show_explanation(console: Console, sections: Sequence["Section"]) -> None:
+    """Each section's title, and its lines below it."""
+    blocks = ["\n".join((found.title, *(f"  {line}".rstrip() for line in found.lines))) for found in sections]
+    payload = {"sections": [{"title": found.title, "lines": found.lines} for found in sections]}
+    console.result(payload, "\n\n".join(blocks))

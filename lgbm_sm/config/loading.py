@@ -1,0 +1,242 @@
+"""The configuration that every command runs with: `--set`, then environment, then config.yaml, then defaults."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from lgbm_sm.config.environment import AwsSection, LocalBackend, LocalSection
+from lgbm_sm.config.instance_types import LOCAL, InstancePurpose, unknown_instance_type
+from lgbm_sm.config.keys import known_keys, plain, read
+from lgbm_sm.config.problems import (
+    DEFAULT_ORIGIN,
+    KeyPath,
+    KnownKeys,
+    Location,
+    Origin,
+    Problem,
+    RefusedPartsError,
+    known_below,
+    refused_value,
+)
+from lgbm_sm.config.sections import (
+    DEFAULT_HYPERPARAMETERS,
+    Config,
+    ContainerSection,
+    DataFiles,
+    DataSection,
+    EndpointSection,
+    Pattern,
+    ProjectSection,
+    TrainingSection,
+)
+from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, Reading, Setting
+from lgbm_sm.config.values import HyperparameterValue
+from lgbm_sm.errors import ConfigError
+
+__all__ = [
+    "DEFAULT_FILE_NAME",
+    "LOCAL",
+    "AwsSection",
+    "Config",
+    "ContainerSection",
+    "DataFiles",
+    "DataSection",
+    "EffectiveValue",
+    "EndpointSection",
+    "HyperparameterValue",
+    "LoadedConfig",
+    "LocalBackend",
+    "LocalSection",
+    "Pattern",
+    "ProjectSection",
+    "TrainingSection",
+    "as_plain",
+    "effective",
+    "load_config",
+]
+
+DEFAULT_FILE_NAME = "config.yaml"
+
+_HYPERPARAMETERS = ("training", "hyperparameters")
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """A configuration and where its values came from.
+
+    `sources` maps each dotted key to "config.yaml:14", an environment variable's name, "--set" or "default"; `path`
+    is the file that was read, if any; `folder` is absolute, and relative paths of the configuration start there.
+    """
+
+    config: Config
+    sources: Mapping[str, str]
+    path: Path | None
+    folder: Path
+    warnings: tuple[str, ...] = ()
+
+
+class EffectiveValue(NamedTuple):
+    """One dotted key, its value in YAML's and JSON's types, and where the value came from."""
+
+    key: str
+    value: object
+    source: str
+
+
+def load_config(
+    path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str, str] = MappingProxyType({})
+) -> LoadedConfig:
+    """Reads and checks the configuration.
+
+    Without a `path` ./config.yaml is read when it exists. `overrides` are `section.key=value` with YAML values, and so
+    are the variables in `environ` (LGBM_SM_SECTION__KEY); the process's own environment is not looked at.
+    Raises ConfigError with every problem at once, one a line: the file's by line, then the environment's, then --set's.
+    """
+    if path is None and Path(DEFAULT_FILE_NAME).exists():
+        path = Path(DEFAULT_FILE_NAME)
+    known = known_keys(Config)
+    reading = _read(path, overrides, environ, known)
+    merged = _Merged(reading.settings, known)
+    try:
+        config = read(Config, merged.nested())
+    except RefusedPartsError as error:
+        reading.problems.extend(merged.problem(*refused) for refused in error.refused())
+        raise _refusal(reading.problems) from error
+    if reading.problems:
+        raise _refusal(reading.problems)
+    warnings = [*reading.warnings, *_instance_type_warnings(config, merged)]
+    sources = {key: merged.origin(tuple(key.split(".", 2))).source for key, _ in _values(config)}
+    folder = path.absolute().parent if path else Path.cwd()
+    return LoadedConfig(config=config, sources=sources, path=path, folder=folder, warnings=tuple(warnings))
+
+
+def effective(loaded: LoadedConfig) -> list[EffectiveValue]:
+    """Every setting, in the order of the sections."""
+    return [EffectiveValue(key, value, loaded.sources[key]) for key, value in _values(loaded.config)]
+
+
+def as_plain(config: Config) -> dict[str, dict[str, object]]:
+    """The configuration as nested mappings, lists and scalars, as YAML and JSON write them."""
+    nested: dict[str, dict[str, object]] = plain(config)
+    return nested
+
+
+def _values(config: Config) -> list[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
+    for section, keys in as_plain(config).items():
+        for key, value in keys.items():
+            if isinstance(value, dict) and value:
+                found.extend((f"{section}.{key}.{name}", single) for name, single in value.items())
+            else:
+                found.append((f"{section}.{key}", value))
+    return found
+
+
+def _read(path: Path | None, overrides: Sequence[str], environ: Mapping[str, str], known: KnownKeys) -> Reading:
+    """All that is given; YAML's reader is loaded only where something is."""
+    reading = Reading()
+    if path is None and not overrides and not any(name.startswith(ENVIRONMENT_PREFIX) for name in environ):
+        return reading
+    from lgbm_sm.config.source import read_environment, read_overrides, read_yaml
+
+    if path is not None:
+        read_yaml(_file_text(path), str(path), known, reading)
+    read_environment(environ, known, reading)
+    read_overrides(overrides, known, reading)
+    return reading
+
+
+def _file_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        hint = f"name your file with --config, or leave it out to read ./{DEFAULT_FILE_NAME}"
+        raise ConfigError(f"{path}: there is no such file", hint) from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}:{line}: not UTF-8 text (byte 0x{content[error.start]:02x})",
+            "save the file with the encoding UTF-8",
+        ) from error
+
+
+def _refusal(problems: list[Problem]) -> ConfigError:
+    return ConfigError("\n".join(problem.message for problem in sorted(set(problems))))
+
+
+def _instance_type_warnings(config: Config, merged: "_Merged") -> list[str]:
+    warnings = []
+    for section, instance_type, purpose in (
+        ("training", config.training.instance_type, InstancePurpose.TRAINING),
+        ("endpoint", config.endpoint.instance_type, InstancePurpose.ENDPOINT),
+    ):
+        if sentence := unknown_instance_type(purpose, instance_type):
+            origin = merged.origin((section, "instance_type"))
+            warnings.append(Problem.at(origin, f"{section}.instance_type: {sentence}").message)
+    return warnings
+
+
+class _Merged:
+    """Settings laid over one another, each key with the setting that holds."""
+
+    def __init__(self, settings: Sequence[Setting], known: KnownKeys) -> None:
+        self._known = known
+        self._holding: dict[KeyPath, Setting] = {}
+        self._seed_hyperparameters()
+        for setting in settings:
+            self._lay(setting)
+
+    def _seed_hyperparameters(self) -> None:
+        for name, value in DEFAULT_HYPERPARAMETERS.items():
+            path = (*_HYPERPARAMETERS, name)
+            self._holding[path] = Setting(path, value, DEFAULT_ORIGIN)
+
+    def _lay(self, setting: Setting) -> None:
+        path = setting.path
+        if known_below(self._known, path):
+            for below in [key for key in self._holding if key[: len(path)] == path]:
+                del self._holding[below]
+            if setting.value is None and path == _HYPERPARAMETERS:
+                self._seed_hyperparameters()
+                return
+        if setting.value is None and "*" in (known_below(self._known, path[:2]) or ()):
+            self._holding.pop(path, None)
+        else:
+            self._holding[path] = setting
+
+    def nested(self) -> dict[str, dict[str, object]]:
+        """Sections, keys, and for mappings the keys below them."""
+        sections: dict[str, dict[str, object]] = {_HYPERPARAMETERS[0]: {_HYPERPARAMETERS[1]: {}}}
+        for path in sorted(self._holding, key=len):
+            section = sections.setdefault(path[0], {})
+            value = self._holding[path].value
+            if len(path) == 2:
+                section[path[1]] = value
+            else:
+                below = section.get(path[1])
+                section[path[1]] = {**(below if isinstance(below, dict) else {}), path[2]: value}
+        return sections
+
+    def origin(self, path: KeyPath) -> Origin:
+        """Where the key stands, or else the mapping that holds it, or else a key beside it."""
+        for candidate in (path, path[:2]):
+            if candidate in self._holding:
+                return self._holding[candidate].origin
+        beside = (setting.origin for key, setting in self._holding.items() if key[:2] == path[:2])
+        return max(beside, key=lambda origin: origin.order, default=DEFAULT_ORIGIN)
+
+    def problem(self, location: Location, error: ValueError) -> Problem:
+        """The message for one refused value."""
+        names = tuple(part for part in location if isinstance(part, str))
+        origin = self.origin(names)
+        indexes = [part for part in location if isinstance(part, int)]
+        setting = self._holding.get(names)
+        if setting and indexes and indexes[0] < len(setting.items):
+            origin = setting.items[indexes[0]]
+        return Problem.at(origin, refused_value(location, error, origin))

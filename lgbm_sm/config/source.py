@@ -1,0 +1,251 @@
+"""Reads settings and where they stand: in a YAML file, in environment variables, in `--set` options.
+
+Each reader gives flat settings and every problem that it saw; which values a key takes is not decided here.
+YAML is read as its version 1.2 reads numbers (`1e-3` is a number; `010`, `1_000`, `12:30` and dates are text), and as
+version 1.1 reads `yes`, `no`, `on` and `off`, which people write for true and false.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import cast
+
+import yaml
+
+from lgbm_sm.config.problems import KeyPath, KnownKeys, Origin, Problem, key_paths, known_below, unknown_key
+from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, Reading, Setting
+
+_TAG = "tag:yaml.org,2002:"
+_NULL, _BOOL, _INT, _FLOAT, _STR = (_TAG + name for name in ("null", "bool", "int", "float", "str"))
+_DEEPEST_VALUE = 3  # a value is at most a list of scalars; the bound also ends a YAML alias that holds itself
+# from the escapes of double quotes, or from bytes of the command line that are not UTF-8, which no file can hold
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader used for its node tree only, with the scalar rules of the module's docstring."""
+
+    # empty instead of inherited: SafeLoader's own rules for octal, base 60, dates and merge keys are the traps
+    yaml_implicit_resolvers = {}  # noqa: RUF012  the name and kind of attribute are PyYAML's
+
+
+_Loader.add_implicit_resolver(_NULL, re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver(
+    _BOOL,
+    re.compile(r"(?:true|True|TRUE|yes|Yes|YES|on|On|ON|false|False|FALSE|no|No|NO|off|Off|OFF)\Z"),
+    list("tTyYoOfFnN"),
+)
+# 300 digits are more than any setting needs and fewer than Python refuses to convert
+_Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?(?:0|[1-9][0-9]{0,299})\Z"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    _FLOAT,
+    re.compile(
+        r"(?:[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
+    ),
+    list("-+.0123456789"),
+)
+
+
+def read_yaml(text: str, file_name: str, known: KnownKeys, reading: Reading) -> None:
+    """Adds the settings of a whole file; `file_name` stands in messages as `file_name:line`."""
+
+    def origin_at(line: int) -> Origin:
+        place = f"{file_name}:{line}"
+        return Origin(source=place, where=place, order=(0, line))
+
+    try:
+        root = _Loader(text).get_single_node()
+    except yaml.YAMLError as error:
+        line, sentence = _syntax_problem(error, text)
+        reading.problems.append(Problem.at(origin_at(line), sentence))
+        return
+    if root is None or root.tag == _NULL:
+        return
+    if not isinstance(root, yaml.MappingNode):
+        sentence = f"a mapping is wanted with the sections {', '.join(known)}"
+        reading.problems.append(Problem.at(origin_at(_line(root)), sentence))
+        return
+    _Walk(known, reading, lambda node: origin_at(_line(node))).mapping(root, ())
+
+
+def read_environment(environ: Mapping[str, str], known: KnownKeys, reading: Reading) -> None:
+    """Adds the settings of variables such as LGBM_SM_TRAINING__INSTANCE_TYPE.
+
+    A name without the two underscores is none of ours; one that looks like a setting all the same gets a warning.
+    """
+    joined_by_one = {"_".join(path): path for path in key_paths(known)}
+    ours: list[tuple[KeyPath, str]] = []
+    for name in environ:
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        written = name.removeprefix(ENVIRONMENT_PREFIX)
+        rest = written.lower()
+        if "__" in rest:
+            ours.append((_path_of(written, known), name))
+        elif rest in joined_by_one:
+            meant = ENVIRONMENT_PREFIX + "__".join(joined_by_one[rest]).upper()
+            reading.warnings.append(f"{name} is ignored: two underscores part section and key, as in {meant}")
+    # a variable for a whole mapping goes before those that set single keys of it
+    for number, (path, name) in enumerate(sorted(ours, key=lambda found: (len(found[0]), found[1]))):
+        _read_value(path, environ[name], Origin(source=name, where=name, order=(1, number)), known, reading)
+
+
+def _path_of(written: str, known: KnownKeys) -> KeyPath:
+    """SECTION__KEY or SECTION__KEY__NAME as a path; below a key that takes any name, the name stays as it is written.
+
+    LightGBM's parameters have lower-case names, which are known; environment variables and build arguments are told
+    apart by case.
+    """
+    path = tuple(written.lower().split("__"))
+    if len(path) > 2 and list(known_below(known, path[:2]) or ()) == ["*"]:
+        return (*path[:2], written.split("__", 2)[2])
+    return path
+
+
+def read_overrides(overrides: Iterable[str], known: KnownKeys, reading: Reading) -> None:
+    """Adds the settings of `--set section.key=value` options; of two for one key the later one holds."""
+    for number, override in enumerate(overrides):
+        key, equals, text = override.partition("=")
+        key = key.strip()
+        origin = Origin(source="--set", where=f"--set {key}" if equals else f"--set {override}", order=(2, number))
+        if not equals or not key:
+            sentence = "section.key=value is wanted, as in --set training.instance_type=ml.m4.2xlarge"
+            reading.problems.append(Problem.at(origin, sentence))
+        else:
+            _read_value(tuple(key.split(".")), text, origin, known, reading)
+
+
+def _read_value(path: KeyPath, text: str, origin: Origin, known: KnownKeys, reading: Reading) -> None:
+    """Adds the one setting of an environment variable or of a `--set` option; `text` is a YAML value."""
+
+    def refuse(sentence: str) -> None:
+        reading.problems.append(Problem.at(origin, sentence))
+
+    for depth in range(1, len(path) + 1):
+        if known_below(known, path[:depth]) is None:
+            refuse(unknown_key(path[:depth], known))
+            return
+    if len(path) == 1:
+        refuse(f"{path[0]} is a section: set one of its keys, such as {path[0]}.{next(iter(known[path[0]]))}")
+        return
+    try:
+        node = _Loader(text).get_single_node()
+    except yaml.YAMLError as error:
+        refuse(f"{_syntax_problem(error, text)[1]} (text with special characters is put in quotes)")
+        return
+    if text[node.end_mark.index if node else 0 :].strip():
+        # otherwise `--set data.target=#id` would quietly set nothing
+        refuse(f"{text} holds a comment of YAML: put the value in quotes")
+        return
+    _Walk(known, reading, lambda _: origin).setting(path, node or yaml.ScalarNode(_NULL, ""), origin)
+
+
+class _Walk:
+    """Goes down a node tree along the known keys, collecting settings and problems."""
+
+    def __init__(self, known: KnownKeys, reading: Reading, origin_of: Callable[[yaml.Node], Origin]) -> None:
+        self._known = known
+        self._reading = reading
+        self._origin_of = origin_of
+
+    def mapping(self, node: yaml.MappingNode, prefix: KeyPath) -> None:
+        first_lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            origin = self._origin_of(key_node)
+            if not isinstance(key_node, yaml.ScalarNode) or not key_node.value:
+                self._refuse(origin, "a key is wanted before the colon")
+                continue
+            path = (*prefix, key_node.value)
+            if key_node.value in first_lines:
+                first = first_lines[key_node.value]
+                self._refuse(origin, f"{'.'.join(path)} stands here a second time (first in line {first})")
+                continue
+            first_lines[key_node.value] = _line(key_node)
+            self.setting(path, value_node, origin)
+
+    def setting(self, path: KeyPath, node: yaml.Node, origin: Origin) -> None:
+        below = known_below(self._known, path)
+        is_section = len(path) == 1
+        if below is None:
+            self._refuse(origin, unknown_key(path, self._known))
+        elif not below:
+            self._value(path, node, origin)
+        elif node.tag == _NULL:
+            if not is_section:
+                self._reading.settings.append(Setting(path, None, origin))
+        elif not isinstance(node, yaml.MappingNode):
+            kind = "section" if is_section else "mapping"
+            self._refuse(origin, f"{'.'.join(path)} is a {kind}: its keys are wanted below it, indented")
+        else:
+            if not is_section:
+                self._reading.settings.append(Setting(path, {}, origin))
+            self.mapping(node, path)
+
+    def _value(self, path: KeyPath, node: yaml.Node, origin: Origin) -> None:
+        try:
+            _characters(path[-1])
+            value = _value(node)
+        except _UnreadableValueError as error:
+            self._refuse(origin, f"{'.'.join(path)}: {error}")
+            return
+        items = node.value if isinstance(node, yaml.SequenceNode) else ()
+        self._reading.settings.append(
+            Setting(
+                path,
+                value,
+                origin._replace(text=_text(node)),
+                tuple(self._origin_of(item)._replace(text=_text(item)) for item in items),
+            )
+        )
+
+    def _refuse(self, origin: Origin, sentence: str) -> None:
+        self._reading.problems.append(Problem.at(origin, sentence))
+
+
+class _UnreadableValueError(ValueError):
+    """A node that no setting can hold."""
+
+
+def _value(node: yaml.Node, depth: int = 1) -> object:
+    if depth > _DEEPEST_VALUE:
+        raise _UnreadableValueError("the value is nested too deeply")
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, depth + 1) for item in node.value]
+    if isinstance(node, yaml.MappingNode):
+        return {str(_value(key, depth + 1)): _value(value, depth + 1) for key, value in node.value}
+    if node.tag == _STR:
+        return _characters(str(node.value))
+    # an explicit tag could promise what the text does not hold, as `!!int abc` does
+    if node.tag != _Loader("").resolve(yaml.ScalarNode, node.value, (True, False)):  # type: ignore[no-untyped-call]
+        raise _UnreadableValueError(f"the tag {node.tag.replace(_TAG, '!!')} is not supported")
+    if node.tag == _NULL:
+        return None
+    if node.tag == _BOOL:
+        return node.value.lower() in {"true", "yes", "on"}
+    return int(node.value) if node.tag == _INT else float(re.sub(r"\.(?=[a-zA-Z])", "", node.value))
+
+
+def _characters(text: str) -> str:
+    if _SURROGATE.search(text):
+        raise _UnreadableValueError("the text holds half of a surrogate pair, which is not a character")
+    return text
+
+
+def _text(node: yaml.Node) -> str:
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _syntax_problem(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    """The line (from 1) and a sentence for an error of PyYAML's reader, scanner, parser or composer."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return text.count("\n", 0, error.position) + 1, f"the character U+{error.character:04X} is not allowed"
+    marked = cast("yaml.MarkedYAMLError", error)
+    mark = marked.problem_mark or marked.context_mark
+    line = mark.line + 1 if mark else 1
+    if "'\\t'" in str(marked.problem):
+        return line, "a tab stands here: YAML is indented with spaces"
+    return line, f"not valid YAML: {marked.problem or marked.context}"

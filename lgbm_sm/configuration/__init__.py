@@ -1,1 +1,0 @@
-"""What `lgbm_sm.config` is made of: the sections, how they are read, and how a problem is put into words."""

@@ -1,0 +1,78 @@
+"""The execution role: what SageMaker becomes when it runs our job, and serves our model."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from lgbm_sm.aws.account import AwsAccount, aws_errors
+from lgbm_sm.aws.execution_role import NOTEBOOK_ARN
+from lgbm_sm.aws.policies import ROLE_ARN, SAGEMAKER_SERVICE, SUGGESTED_ROLE, TRUST_POLICY
+from lgbm_sm.doctor.findings import Area, Check, Finding
+from lgbm_sm.errors import AwsError
+
+ROLE = Check("execution role", Area.AWS)
+
+_ASSUME = "sts:AssumeRole"
+
+
+def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | None) -> Finding:
+    """Whether SageMaker may assume `execution_role`, a name or an ARN; by default the notebook's that we run on.
+
+    Raises:
+        AwsError: AWS refuses the call for another reason than a missing permission, or does not answer.
+    """
+    on_notebook = NOTEBOOK_ARN.fullmatch(caller_arn)
+    if execution_role is None and on_notebook is None:
+        return ROLE.problem("none is given, and this is no SageMaker notebook", _creation(SUGGESTED_ROLE))
+    name = execution_role or (on_notebook["name"] if on_notebook else "")
+    if match := ROLE_ARN.fullmatch(name):
+        if match["account"] != account.account_id:
+            said = f"{name} is in account {match['account']}, and the caller in {account.account_id}"
+            return ROLE.problem(said, "name a role of the caller's account: SageMaker takes no other")
+        name = match["name"]
+    try:
+        with aws_errors(f"role {name}"):
+            role = account.client("iam").get_role(RoleName=name)["Role"]
+    except AwsError as error:
+        if error.code == "NoSuchEntity":
+            return ROLE.problem(f"account {account.account_id} has no role {name}", _creation(name))
+        if "Denied" in error.code:
+            return ROLE.warning(error.message, "allow the identity iam:GetRole")
+        raise
+    if trusts_sagemaker(role["AssumeRolePolicyDocument"]):
+        return ROLE.ok(f"{role['Arn']} trusts {SAGEMAKER_SERVICE}")
+    return ROLE.problem(
+        f"{role['Arn']} does not trust {SAGEMAKER_SERVICE}: jobs and endpoints will be refused",
+        f"aws iam update-assume-role-policy --role-name {name} --policy-document {_quoted_policy()}",
+    )
+
+
+def trusts_sagemaker(document: Mapping[str, Any]) -> bool:
+    """Whether a trust policy lets SageMaker assume the role; what its conditions ask is not looked at."""
+    concerned = [
+        statement["Effect"]
+        for statement in _as_list(document.get("Statement", []))
+        if SAGEMAKER_SERVICE in _services(statement.get("Principal", {}))
+        and {_ASSUME.lower(), "sts:*", "*"} & {str(action).lower() for action in _as_list(statement.get("Action", []))}
+    ]
+    return "Allow" in concerned and "Deny" not in concerned
+
+
+def _services(principal: Any) -> list[Any]:
+    return _as_list(principal.get("Service", [])) if isinstance(principal, Mapping) else []
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _creation(name: str) -> str:
+    return (
+        f"aws iam create-role --role-name {name} --assume-role-policy-document {_quoted_policy()}, "
+        "and give it what `lgbm-sm policy --role` prints"
+    )
+
+
+def _quoted_policy() -> str:
+    return shlex.quote(json.dumps(TRUST_POLICY))

@@ -1,0 +1,1 @@
+"""Container images: their build context, the build, and the XGBoost image of AWS."""

@@ -1,0 +1,162 @@
+"""What an image is built from: its files, its tag, and the archive that the engine is sent.
+
+The tag is made of the content, so that what has not changed is found by its name and not built again.
+"""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lgbm_sm.config.instance_types import platform_of
+from lgbm_sm.config.sections import Config, Pattern
+from lgbm_sm.errors import ConfigError
+from lgbm_sm.names import IMAGE_TAG_LENGTH
+
+CA_BUNDLE_NAME = "ca-bundle.pem"
+BASE_IMAGE_ARGUMENT = "BASE_IMAGE"
+# what tools leave behind, wherever it lies; .dockerignore names the rest
+_LEFT_BEHIND = ("**/__pycache__", "**/*.py[cod]", "**/.*_cache", "**/.DS_Store")
+# 2 January 1980: the archives that pip makes cannot hold a time before
+_MODIFIED_AT = 315_619_200
+
+
+@dataclass(frozen=True)
+class ImageRecipe:
+    """What decides on an image: the files below `context_path` as far as they are the pattern's, and the rest.
+
+    `platform` is such as linux/amd64; without a `base_image` it is the Dockerfile's.
+    """
+
+    context_path: Path
+    pattern: Pattern
+    repository: str
+    platform: str
+    base_image: str | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def dockerfile(self) -> str:
+        return f"{self.pattern}/Dockerfile"
+
+    @property
+    def all_arguments(self) -> dict[str, str]:
+        """The build arguments, the base image among them."""
+        base = {BASE_IMAGE_ARGUMENT: self.base_image} if self.base_image else {}
+        return {**self.build_args, **base}
+
+
+def image_recipe(config: Config, pattern: Pattern, context_path: Path, engine_platform: str) -> ImageRecipe:
+    """The recipe of a pattern's image under `config`.
+
+    The platform is that of the instance types that it runs on; where they are all local, the engine's own.
+
+    Raises:
+        ConfigError: the pattern has no image in this version, or one image would have to run on two platforms.
+    """
+    repository = config.repository_of(pattern)
+    if repository is None or not (context_path / pattern / "Dockerfile").is_file():
+        raise ConfigError(
+            f"container.pattern: {pattern}: its image is not in this version yet",
+            f"set container.pattern: {Pattern.BYOC}, or local.backend: process",
+        )
+    serves = pattern is config.container.pattern
+    types = {"training": config.training.instance_type} if pattern is Pattern.BYOC else {}
+    types |= {"endpoint": config.endpoint.instance_type} if serves else {}
+    platforms = {section: platform for section, name in types.items() if (platform := platform_of(name))}
+    if len(set(platforms.values())) > 1:
+        described = " and ".join(
+            f"{section}.instance_type: {types[section]} ({platform})" for section, platform in platforms.items()
+        )
+        raise ConfigError(f"{described} need two images", "choose instance types of one platform")
+    platform = next(iter(platforms.values()), engine_platform)
+    container = config.container
+    return ImageRecipe(context_path, pattern, repository, platform, container.base_image, container.build_args)
+
+
+def context_digest(recipe: ImageRecipe) -> str:
+    """SHA-256 over everything that decides on the image: files with their modes, arguments, platform, base image.
+
+    The CA bundle is not among them: it is a means of the build and no part of the image.
+    """
+    document = {
+        "dockerfile": recipe.dockerfile,
+        "files": [_described(path, name) for name, path in image_files(recipe)],
+        "build_args": dict(recipe.build_args),
+        "base_image": recipe.base_image,
+        "platform": recipe.platform,
+    }
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def image_tag(recipe: ImageRecipe) -> str:
+    """`<repository>:<the digest's first 12 characters>`."""
+    return f"{recipe.repository}:{context_digest(recipe)[:IMAGE_TAG_LENGTH]}"
+
+
+def context_archive(recipe: ImageRecipe, ca_bundle: bytes) -> io.BytesIO:
+    """The files of the image as an uncompressed tar, and the CA bundle (empty where there is none) as one more.
+
+    The same content gives the same bytes: owners and times are fixed, modes are 0644 or 0755.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        folders: set[str] = set()
+        for name, path in image_files(recipe):
+            for folder in reversed(Path(name).parents[:-1]):
+                if str(folder) not in folders:
+                    folders.add(str(folder))
+                    archive.addfile(_member(str(folder), tarfile.DIRTYPE, mode=0o755))
+            if path.is_symlink():
+                link = _member(name, tarfile.SYMTYPE)
+                link.linkname = str(path.readlink())
+                archive.addfile(link)
+            else:
+                _add_file(archive, name, path.read_bytes(), _mode(path))
+        _add_file(archive, CA_BUNDLE_NAME, ca_bundle, 0o644)
+    buffer.seek(0)
+    return buffer
+
+
+def _add_file(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
+    member = _member(name, tarfile.REGTYPE, mode=mode)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
+def _member(name: str, kind: bytes, mode: int = 0o644) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.mode, member.mtime = kind, mode, _MODIFIED_AT
+    return member
+
+
+def _described(path: Path, name: str) -> list[str]:
+    if path.is_symlink():
+        return [name, "link", str(path.readlink())]
+    return [name, f"{_mode(path):o}", hashlib.sha256(path.read_bytes()).hexdigest()]
+
+
+def _mode(path: Path) -> int:
+    # what git keeps of a mode; the rest depends on the umask of whoever checked it out
+    return 0o755 if path.stat().st_mode & 0o100 else 0o644
+
+
+def image_files(recipe: ImageRecipe) -> list[tuple[str, Path]]:
+    """The files that go into a pattern's image, by their name in the context: not the other patterns' folders."""
+    from docker.utils.build import PatternMatcher  # reads .dockerignore as the Docker client does
+
+    context_path = recipe.context_path
+    others = [str(other) for other in Pattern if other is not recipe.pattern]
+    matcher = PatternMatcher([*_LEFT_BEHIND, *_ignored(context_path), *others, ".dockerignore", CA_BUNDLE_NAME])
+    names = sorted(name for name in matcher.walk(str(context_path)) if name != ".dockerignore")
+    found = ((name, context_path / name) for name in names)
+    return [(name, path) for name, path in found if path.is_symlink() or path.is_file()]
+
+
+def _ignored(context_path: Path) -> list[str]:
+    path = context_path / ".dockerignore"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]

@@ -1,0 +1,1 @@
+"""Requests to an endpoint: batches, transport, retries, metrics."""

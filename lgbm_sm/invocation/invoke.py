@@ -1,0 +1,270 @@
+"""`predict`: a file through an endpoint, in batches, in order."""
+
+import json
+import time
+import urllib.parse
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import IO, Any
+
+from lgbm_sm.errors import AwsError, DataError, InvocationError
+from lgbm_sm.invocation.batches import Batch, csv_batches, json_batches, json_lines_batches
+from lgbm_sm.invocation.retries import Retries
+from lgbm_sm.invocation.transport import ATTRIBUTES_HEADER
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record.entries import Endpoint
+
+PARALLEL_REQUESTS = 4
+# Batches, a megabyte each, that are sent before the oldest is answered: one that takes long holds nothing up.
+_READ_AHEAD = 16
+_BAD_REQUEST = 400
+_SHOWN_NAMES = 30
+_CONTENT_TYPES = {
+    ".csv": "text/csv",
+    ".txt": "text/csv",
+    ".json": "application/json",
+    ".jsonl": "application/jsonlines",
+    ".jsonlines": "application/jsonlines",
+}
+_JSON_LINES_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
+
+
+class PredictionOutput(StrEnum):
+    """What the program answers for each row; passed on as the custom attribute `output=…`."""
+
+    PREDICTION = "prediction"
+    RAW_SCORE = "raw_score"
+    PROBABILITIES = "probabilities"
+    LABEL = "label"
+    LEAF_INDEX = "leaf_index"
+    CONTRIBUTIONS = "contributions"
+
+
+@dataclass(frozen=True)
+class InvocationRequest:
+    """How an input is sent: `content_type` says how it is cut, `accept` in which form answers come."""
+
+    content_type: str
+    accept: str
+    output: PredictionOutput = PredictionOutput.PREDICTION
+
+
+@dataclass(frozen=True)
+class InvocationSummary:
+    """What went through the endpoint."""
+
+    rows: int
+    requests: int
+    seconds: float
+
+
+def content_type_of(file_name: str) -> str:
+    """The content type of a file by its suffix.
+
+    Raises:
+        DataError: the suffix says nothing.
+    """
+    suffix = file_name[file_name.rfind(".") :].lower() if "." in file_name else ""
+    if suffix not in _CONTENT_TYPES:
+        known = ", ".join(sorted(_CONTENT_TYPES))
+        raise DataError(f"{file_name}: its content type cannot be known by its name ({known})", "pass --content-type")
+    return _CONTENT_TYPES[suffix]
+
+
+def feature_names(endpoint: Endpoint) -> tuple[str, ...]:
+    """The names of the features of the endpoint's model; empty where the model has no schema."""
+    metadata = read_model_metadata(endpoint)
+    schema = metadata.get("schema")
+    return tuple(feature["name"] for feature in schema["features"]) if schema else ()
+
+
+def read_model_metadata(endpoint: Endpoint) -> dict[str, Any]:
+    """The metadata.json of the model that the endpoint serves; empty where another program has made the artifact."""
+    path = endpoint.root_path / "model" / "metadata.json"
+    try:
+        metadata: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return metadata
+
+
+def invoke(
+    endpoint: Endpoint,
+    sender: Retries,
+    stream: IO[bytes],
+    request: InvocationRequest,
+    *,
+    write: Callable[[bytes], None],
+    reporter: Reporter,
+) -> InvocationSummary:
+    """Send `stream` through the endpoint, by a `sender` of such requests.
+
+    The answers are given to `write`, each as soon as all before it are written. CSV and JSON Lines answers are written
+    one prediction a line, JSON answers as one document.
+
+    Raises:
+        DataError: the input holds no row, or cannot be cut into batches.
+        InvocationError: the endpoint refused a batch, did not answer, or answered another number of rows.
+        AwsError: AWS refused a call.
+    """
+    started_at = time.monotonic()
+    accept = request.accept.partition(";")[0].strip().lower()
+    joined = _JsonDocument(write) if accept == "application/json" else None
+    rows = requests = 0
+    unseen: set[str] = set()
+    batches = _batches(stream, request.content_type, feature_names(endpoint))
+    for batch, answer, attributes in _answers(endpoint, sender, batches):
+        predictions = _parsed(answer) if joined else []
+        count = len(predictions) if joined else _rows_in(answer, batch.rows)
+        unseen |= _unseen_levels(attributes)
+        if count != batch.rows:
+            raise InvocationError(
+                f"endpoint {endpoint.name} answered {count} predictions for the {batch.rows} rows "
+                f"from row {batch.first_row} on",
+                "see `lgbm-sm logs`",
+            )
+        rows += batch.rows
+        requests += 1
+        if joined:
+            joined.add(predictions)
+        else:
+            write(answer if answer.endswith(b"\n") else answer + b"\n")
+    if not rows:
+        raise DataError("the input holds no row", "pass a file with at least one row of features")
+    if joined:
+        joined.close()
+    if unseen:
+        reporter.warn(
+            f"levels that the model has not seen in training are taken as missing: {', '.join(sorted(unseen))}"
+        )
+    summary = InvocationSummary(rows, requests, time.monotonic() - started_at)
+    reporter.trace(f"{summary.rows:,} rows in {summary.requests} requests, {summary.seconds:.2f} s")
+    return summary
+
+
+def _batches(stream: IO[bytes], content_type: str, names: tuple[str, ...]) -> Iterator[Batch]:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "text/csv":
+        return csv_batches(stream, names)
+    if media_type in _JSON_LINES_TYPES:
+        return json_lines_batches(stream)
+    if media_type == "application/json":
+        return json_batches(stream)
+    raise DataError(
+        f"content type {content_type} cannot be cut into batches",
+        "use text/csv, application/json or application/jsonlines",
+    )
+
+
+def _unseen_levels(attributes: str) -> set[str]:
+    """The levels in the custom attribute `unseen_levels=colour:purple|size:XXL`, whose parts are percent-encoded."""
+    for attribute in attributes.split(","):
+        name, _, value = attribute.strip().partition("=")
+        if name == "unseen_levels":
+            return {urllib.parse.unquote(level) for level in value.split("|")}
+    return set()
+
+
+def headers_of(request: InvocationRequest) -> dict[str, str]:
+    """What a request says of itself."""
+    headers = {"Content-Type": request.content_type, "Accept": request.accept}
+    if request.output is not PredictionOutput.PREDICTION:  # what every server gives unasked
+        headers[ATTRIBUTES_HEADER] = f"output={request.output}"
+    return headers
+
+
+def _answers(endpoint: Endpoint, sender: Retries, batches: Iterator[Batch]) -> Iterator[tuple[Batch, bytes, str]]:
+    """Batches, their answers and the custom attributes of these in order, a few requests at a time."""
+    pending: deque[tuple[Batch, Future[tuple[bytes, str]]]] = deque()
+    with ThreadPoolExecutor(PARALLEL_REQUESTS) as executor:
+        try:
+            for batch in batches:
+                pending.append((batch, executor.submit(_send, sender, endpoint, batch)))
+                if len(pending) > _READ_AHEAD:
+                    sent, answer = pending.popleft()
+                    yield sent, *answer.result()
+            while pending:
+                sent, answer = pending.popleft()
+                yield sent, *answer.result()
+        finally:
+            sender.give_up()
+            executor.shutdown(wait=True, cancel_futures=True)
+            sender.close()
+
+
+def _send(sender: Retries, endpoint: Endpoint, batch: Batch) -> tuple[bytes, str]:
+    rows = f"the rows from row {batch.first_row} on"
+    try:
+        response = sender.send(batch.body, rows)
+    except InvocationError as error:
+        raise InvocationError(
+            f"endpoint {endpoint.name} did not answer for {rows}: {error.message}", error.hint
+        ) from error
+    except AwsError as error:
+        said = f"endpoint {endpoint.name} could not be asked for {rows}: {error.message}"
+        raise AwsError(said, error.hint, error.code) from error
+    if response.status != 200:
+        said = _refusal(endpoint, batch, response.status, response.body)
+        raise InvocationError(said, _remedy(endpoint, response.status))
+    return response.body, response.attributes
+
+
+def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
+    """The server's own words, with the row counted from the start of the input instead of the batch."""
+    what = f"endpoint {endpoint.name} answered {status}"
+    try:
+        error = json.loads(body)["error"]
+        message, row = error["message"], error.get("row")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return f"{what}: {body[:500].decode('utf-8', errors='replace')}"
+    if row is not None and batch.first_row > 1:
+        return f"{what}: {message} (row {batch.first_row + row - 1} of the whole input)"
+    return f"{what}: {message}"
+
+
+def _remedy(endpoint: Endpoint, status: int) -> str:
+    """What a log does not tell: how the rows are to be."""
+    names = feature_names(endpoint)
+    if status != _BAD_REQUEST or not names:
+        return "see `lgbm-sm logs`"
+    shown = ", ".join(names[:_SHOWN_NAMES]) + (f" … ({len(names)} in all)" if len(names) > _SHOWN_NAMES else "")
+    return (
+        f"the model takes these columns, with commas between, and no others: {shown}; with a header in any order, "
+        "without one in this"
+    )
+
+
+def _rows_in(answer: bytes, expected: int) -> int:
+    """How many lines the answer has; those that are blank count where that gives the expected number."""
+    lines = answer.count(b"\n") + (not answer.endswith(b"\n") and bool(answer))
+    return lines if lines == expected else sum(1 for line in answer.split(b"\n") if line.strip())
+
+
+def _parsed(answer: bytes) -> list[Any]:
+    """The predictions in a JSON answer."""
+    try:
+        predictions = json.loads(answer)["predictions"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise InvocationError(
+            f"the endpoint's answer is not JSON with predictions: {answer[:200]!r}", "pass another --accept"
+        ) from error
+    return list(predictions)
+
+
+class _JsonDocument:
+    """Joins the answers of several batches to one `{"predictions": […]}`, a prediction a line."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._separator = b'{"predictions": [\n'
+
+    def add(self, predictions: list[Any]) -> None:
+        for prediction in predictions:
+            self._write(self._separator + json.dumps(prediction).encode())
+            self._separator = b",\n"
+
+    def close(self) -> None:
+        self._write(b"\n]}\n")

@@ -1,0 +1,145 @@
+"""A model artifact: model.tar.gz, and the manifest in it, which has the SHA-256 of each file that lgbm-sm wrote.
+
+The training program writes the manifest, each server checks it before it answers (lgbm_runtime/core/manifest.py), and
+`deploy` checks it before anything is started, and names in it the code that it adds.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lgbm_sm.model.archive import BOUNDS, ArchiveError, Bounds, Kind, Member, read_archive
+
+MANIFEST_FILE = "lgbm-sm-manifest.json"
+METADATA_FILE = "metadata.json"
+FORMAT_VERSION = 1
+UNCHECKED_VARIABLE = "LGBM_RUNTIME_UNCHECKED"
+_TEXT_BYTES = 64 << 20  # of the two files that are kept in memory
+_NAMED = 5
+
+
+class ManifestError(ArchiveError):
+    """A file is not the one that the manifest names: the archive can still be served unchecked."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What an artifact holds: `digests` are the SHA-256 of its files, `manifest` those that it should have.
+
+    `manifest` is None if there is none that can be read. `texts` has the bytes of metadata.json and of the manifest, if
+    they exist. `problem` is why the two do not agree, in an artifact that was read unchecked.
+    """
+
+    digests: Mapping[str, str] = field(default_factory=dict)
+    manifest: Mapping[str, str] | None = None
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def remark(self) -> str:
+        """What was not checked, in a line; empty if everything was."""
+        if self.problem:
+            return f"unchecked: the model artifact {self.problem}"
+        if self.manifest is None:
+            return f"the model artifact could not be checked: it has no {MANIFEST_FILE}"
+        others = sorted(set(self.digests) - {MANIFEST_FILE, *self.manifest})
+        if not others:
+            return ""
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        return f"not checked, since {MANIFEST_FILE} does not name them: {', '.join(others[:_NAMED])}{more}"
+
+
+def read_artifact(
+    path: Path, folder: Path | None = None, *, unchecked: bool = False, bounds: Bounds = BOUNDS
+) -> Contents:
+    """Read an artifact to its end, unpack it into the empty `folder` if one is given, and compare the manifest.
+
+    What is unpacked before an error stays for the caller to remove.
+
+    Raises:
+        ArchiveError: the archive is damaged, or holds what it must not; see `read_archive`.
+        ManifestError: a file is changed or missing, or the manifest is unreadable; not if `unchecked`.
+        OSError: a file cannot be written.
+    """
+    digests: dict[str, str] = {}
+    texts: dict[str, bytes] = {}
+    for member in read_archive(path, bounds):
+        if member.kind is Kind.FOLDER:
+            if folder is not None:
+                (folder / member.name).mkdir(parents=True, exist_ok=True)
+            continue
+        content = _kept(member, texts) if member.name in (MANIFEST_FILE, METADATA_FILE) else member.chunks()
+        digests[member.name] = _written(content, None if folder is None else folder / member.name)
+    manifest, problem = None, ""
+    try:
+        manifest = _manifest(texts.get(MANIFEST_FILE))
+        _compare(manifest or {}, digests)
+    except ManifestError as error:
+        if not unchecked:
+            raise
+        problem = str(error)
+    return Contents(digests, manifest, texts, problem)
+
+
+def manifest_text(digests: Mapping[str, str]) -> str:
+    """Return a manifest's content; as the training program writes it."""
+    return json.dumps({"format_version": FORMAT_VERSION, "members": dict(sorted(digests.items()))}, indent=1) + "\n"
+
+
+def digest_of(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal digits. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _kept(member: Member, texts: dict[str, bytes]) -> Iterator[bytes]:
+    if member.size > _TEXT_BYTES:
+        raise ArchiveError(f"holds {member.name} of {member.size} bytes, more than {_TEXT_BYTES}")
+    texts[member.name] = b"".join(member.chunks())
+    yield texts[member.name]
+
+
+def _written(chunks: Iterator[bytes], path: Path | None) -> str:
+    """Write a file, if there is a path, and return its SHA-256."""
+    digest = hashlib.sha256()
+    if path is None:
+        for chunk in chunks:
+            digest.update(chunk)
+        return digest.hexdigest()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # "x": on a file system that does not tell A from a, one must not replace the other
+    with path.open("xb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _manifest(content: bytes | None) -> dict[str, str] | None:
+    if content is None:
+        return None
+    try:
+        document: Any = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"holds a damaged {MANIFEST_FILE}: {error}") from error
+    members = document.get("members") if isinstance(document, dict) else None
+    if not isinstance(members, dict) or not all(isinstance(digest, str) for digest in members.values()):
+        raise ManifestError(f"holds a damaged {MANIFEST_FILE}: it does not give the SHA-256 of each member")
+    if document.get("format_version") != FORMAT_VERSION:
+        raise ManifestError(f"holds a {MANIFEST_FILE} that is not of format {FORMAT_VERSION}")
+    return members
+
+
+def _compare(manifest: Mapping[str, str], digests: Mapping[str, str]) -> None:
+    problems = [
+        f"lacks {name!a}, which {MANIFEST_FILE} names"
+        if name not in digests
+        else f"holds a changed {name!a}: its SHA-256 is not the one in {MANIFEST_FILE}"
+        for name, digest in manifest.items()
+        if digests.get(name) != digest
+    ]
+    if problems:
+        raise ManifestError(problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))

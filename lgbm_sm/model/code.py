@@ -1,0 +1,144 @@
+"""The folder `code` of a model artifact: what each pattern's server wants to find there, and how it is told."""
+
+import filecmp
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lgbm_sm.config.sections import Config, Pattern
+from lgbm_sm.config.values import XGBOOST_PYTHON_VERSIONS
+from lgbm_sm.model.artifact import UNCHECKED_VARIABLE
+from lgbm_sm.model.inference_source import (
+    DEFAULT_ENTRY_POINT,
+    REQUIREMENTS,
+    InferenceSource,
+    check_as_process,
+    check_free_names,
+    check_in_byoc_image,
+    check_syntax,
+    find_source,
+    merged_requirements,
+    pinned_versions,
+)
+from lgbm_sm.record.entries import Place
+from lgbm_sm.shipped import containers_path as shipped_containers_path
+
+CODE_PATH = "/opt/ml/model/code"
+MODEL_FILE = "lightgbm-regression-model.txt"
+_PROGRAM = "lgbm_runtime"
+_CORE = f"{_PROGRAM}/core"  # all of the program that travels with a model
+# where the user's file has the name that ours has otherwise
+_OUR_ENTRY_POINT_BESIDE_THE_USERS = "lgbm_sm_inference.py"
+# The image makes a package of the folder and installs it: files of these names would take the place of its own.
+_IMAGES_OWN = ("setup.py", "setup.cfg", "MANIFEST.in", "pyproject.toml")
+_BAKE_LIGHTGBM = "BAKE_LIGHTGBM"
+# Their workers each install the code at their first request, in one folder: side by side they break one another.
+_INSTALL_IN_WORKERS = ("1.5-1", "1.7-1")
+
+
+@dataclass(frozen=True)
+class ModelCode:
+    """`files` by their name below `code`: a file to copy, or a text; `environment`: the server's variables."""
+
+    files: Mapping[str, Path | str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether the model is served although its files are not those that its manifest names."""
+        return self.environment.get(UNCHECKED_VARIABLE) == "1"
+
+    def unchecked(self) -> "ModelCode":
+        """The same, for a model that is to be served without the check."""
+        return replace(self, environment={**self.environment, UNCHECKED_VARIABLE: "1"})
+
+
+def model_code(config: Config, place: Place, folder: Path, containers_path: Path) -> ModelCode:
+    """What a model is deployed with at `place`, under the pattern of `config`; relative paths start at `folder`.
+
+    Raises:
+        ConfigError: the user's code is not there, or cannot work at that place.
+    """
+    source = find_source(config.endpoint, folder)
+    if source:
+        check_free_names(source, (_PROGRAM,), "the program")
+    if place is Place.PROCESS:
+        if source:
+            check_as_process(source)
+        return _users_code(source)
+    match config.container.pattern:
+        case Pattern.BYOC:
+            if source:
+                check_in_byoc_image(source, pinned_versions(_text(containers_path / "byoc" / REQUIREMENTS)))
+            return _users_code(source)
+        case Pattern.INFERENCE_TOOLKIT:
+            if config.container.build_args.get(_BAKE_LIGHTGBM) != "0":
+                return _users_code(source)
+            lightgbm = _text(containers_path / "inference_toolkit" / "requirements-lightgbm.in")
+            code = _users_code(source)
+            return ModelCode({**code.files, REQUIREMENTS: merged_requirements(lightgbm, source)}, code.environment)
+        case Pattern.SCRIPT_MODE:
+            return _script_mode(config.container.xgboost_version, source, containers_path)
+
+
+def is_our_code(model_path: Path, containers_path: Path) -> bool:
+    """Whether requests to what was deployed with the tree at `model_path` reach no code but lgbm-sm's own.
+
+    False wherever that is not proved: if the model is not in the tree, if its folder `code` holds a file that is not
+    a shipped one, byte for byte, and if the folder that images are built from was changed.
+    """
+    shipped = shipped_containers_path()
+    ours = {DEFAULT_ENTRY_POINT: shipped / "script_mode" / DEFAULT_ENTRY_POINT}
+    ours |= {f"{_CORE}/{path.name}": path for path in (shipped / "runtime" / _CORE).glob("*.py")}
+    code = {name: path for name, path in _files(model_path / "code").items() if name != REQUIREMENTS}
+    return (
+        (model_path / MODEL_FILE).is_file()
+        and all(name in ours and filecmp.cmp(path, ours[name], shallow=False) for name, path in code.items())
+        and (
+            containers_path == shipped
+            or all(
+                (shipped / name).is_file() and filecmp.cmp(path, shipped / name, shallow=False)
+                for name, path in _files(containers_path).items()
+            )
+        )
+    )
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """The files below a folder by their path in it; none if there is no such folder."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    return {path.relative_to(folder).as_posix(): path for path in paths}
+
+
+def _users_code(source: InferenceSource | None) -> ModelCode:
+    if source is None:
+        return ModelCode()
+    return ModelCode(dict(source.files), {"SAGEMAKER_PROGRAM": source.entry_point})
+
+
+def _script_mode(version: str, source: InferenceSource | None, containers_path: Path) -> ModelCode:
+    """Our file is the one that AWS's image runs, so that statuses survive; it runs the user's."""
+    entry_point = _OUR_ENTRY_POINT_BESIDE_THE_USERS if source else DEFAULT_ENTRY_POINT
+    environment = {"SAGEMAKER_PROGRAM": entry_point, "SAGEMAKER_SUBMIT_DIRECTORY": CODE_PATH}
+    if version in _INSTALL_IN_WORKERS:
+        environment["SAGEMAKER_MODEL_SERVER_WORKERS"] = "1"
+    if source:
+        image = f"AWS's XGBoost image {version}"
+        check_free_names(source, (entry_point, *_IMAGES_OWN), image)
+        check_syntax(source, XGBOOST_PYTHON_VERSIONS[version], image)
+        environment["LGBM_RUNTIME_PROGRAM"] = source.entry_point
+    folder = containers_path / "script_mode"
+    requirements = merged_requirements(_text(folder / f"requirements-{version}.txt"), source)
+    return ModelCode(
+        {
+            **(source.files if source else {}),
+            entry_point: folder / "inference.py",
+            REQUIREMENTS: requirements,
+            **{f"{_CORE}/{path.name}": path for path in sorted((containers_path / "runtime" / _CORE).glob("*.py"))},
+        },
+        environment,
+    )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

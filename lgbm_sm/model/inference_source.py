@@ -1,0 +1,290 @@
+"""The user's own inference code: found, and refused where it is known before any server is started that it must fail.
+
+What the functions are called and when stands in AWS's developer guide, "Custom Inference Code with Hosting Services",
+and in the README of SageMaker's inference toolkit.
+"""
+
+import ast
+import difflib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from lgbm_sm.config.sections import EndpointSection
+from lgbm_sm.errors import ConfigError
+
+REQUIREMENTS = "requirements.txt"
+DEFAULT_ENTRY_POINT = "inference.py"
+FUNCTIONS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
+_TAKES_THE_PLACE_OF = ("input_fn", "predict_fn", "output_fn")
+_ROOT = "/opt/ml"
+# what editors, version control and Python leave in a folder
+_LEFT_BEHIND = {"__pycache__", "node_modules"}
+
+
+@dataclass(frozen=True)
+class InferenceSource:
+    """The user's files by their name below `code`, one of which, `entry_point`, has the functions."""
+
+    entry_point: str
+    files: Mapping[str, Path]
+
+    @property
+    def requirements_path(self) -> Path | None:
+        """The user's requirements.txt; None where there is none."""
+        return self.files.get(REQUIREMENTS)
+
+
+def find_source(endpoint: EndpointSection, folder: Path) -> InferenceSource | None:
+    """The code that `endpoint.source_dir` and `endpoint.entry_point` name; None where they name none.
+
+    Relative paths start at `folder`.
+
+    Raises:
+        ConfigError: a file or folder is not there, is no Python, or has none of the functions.
+    """
+    if endpoint.source_dir is None and endpoint.entry_point is None:
+        return None
+    if endpoint.source_dir is None:
+        path = folder / str(endpoint.entry_point)
+        source = InferenceSource(path.name, {path.name: path})
+        if not path.is_file():
+            raise ConfigError(f"endpoint.entry_point: {path} is no file", "check the path, or set endpoint.source_dir")
+    else:
+        source = _in_folder(folder / endpoint.source_dir, endpoint.entry_point)
+    _check_functions(source)
+    for number, text in _requirement_lines(source.requirements_path):
+        _requirement(text, f"{source.requirements_path}:{number}")
+    return source
+
+
+def _in_folder(source_path: Path, entry_point: Path | None) -> InferenceSource:
+    if not source_path.is_dir():
+        what = "is no folder" if source_path.exists() else "does not exist"
+        raise ConfigError(f"endpoint.source_dir: {source_path} {what}", "check the path")
+    files = dict(_files(source_path))
+    name = (entry_point or Path(DEFAULT_ENTRY_POINT)).as_posix()
+    if name not in files:
+        known = sorted(other for other in files if other.endswith(".py"))
+        there = f"it has {', '.join(known[:10])}" if known else "it has no Python file"
+        key = "endpoint.entry_point" if entry_point else "endpoint.source_dir"
+        remedy = "set endpoint.entry_point to the file that has the functions" if known else "check the path"
+        raise ConfigError(f"{key}: {source_path} has no {name} ({there})", remedy)
+    return InferenceSource(name, files)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if any(part.startswith(".") or part in _LEFT_BEHIND for part in parts):
+            continue
+        if path.is_file():
+            yield "/".join(parts), path
+        elif path.is_symlink():
+            raise ConfigError(f"endpoint.source_dir: {path} leads nowhere", "remove the link, or mend it")
+
+
+def functions_of(source: InferenceSource) -> tuple[str, ...]:
+    """Which of the functions the entry point defines, as far as can be seen without running it."""
+    names = set(_names(_parsed(source.files[source.entry_point]).body))
+    return tuple(name for name in FUNCTIONS if name in names)
+
+
+def _check_functions(source: InferenceSource) -> None:
+    path = source.files[source.entry_point]
+    names = set(_names(_parsed(path).body))
+    found = [name for name in FUNCTIONS if name in names]
+    if "*" in names:  # whatever it brings is seen when the file runs
+        return
+    if not found:
+        close = [match for name in names for match in difflib.get_close_matches(name, FUNCTIONS, n=1, cutoff=0.7)]
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        raise ConfigError(
+            f"endpoint.entry_point: {path} has none of the functions {', '.join(FUNCTIONS)}{meant}",
+            "define those that you want to be your own: each that is missing is lgbm-sm's",
+        )
+    others = [name for name in _TAKES_THE_PLACE_OF if name in found]
+    if "transform_fn" in found and others:
+        raise ConfigError(
+            f"endpoint.entry_point: {path} has transform_fn and {', '.join(others)}: transform_fn takes their place",
+            f"remove transform_fn, or {' and '.join(others)}",
+        )
+
+
+def check_syntax(source: InferenceSource, python_version: tuple[int, int], where: str) -> None:
+    """Raises ConfigError where a file needs a newer Python than `where` has, as far as its syntax tells."""
+    for name, path in source.files.items():
+        if name.endswith(".py"):
+            _parsed(path, python_version, where)
+
+
+def _parsed(path: Path, python_version: tuple[int, int] | None = None, where: str = "") -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path), feature_version=python_version)
+    except (SyntaxError, ValueError) as error:  # ValueError: bytes that are no text
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        version = ".".join(map(str, python_version)) if python_version else ""
+        known = f" that {where} runs, {version}" if version else ""
+        raise ConfigError(f"{path}{line}: not the Python{known}: {reason}", "mend the file") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from error
+
+
+def _names(body: list[ast.stmt]) -> Iterator[str]:
+    """What the statements bind in their own scope, as far as can be seen; `*` for an import of all names."""
+    for statement in body:
+        match statement:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Assign(targets=targets):
+                yield from (node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                yield from (alias.asname or alias.name for alias in aliases)
+            case ast.If() | ast.Try() | ast.With() | ast.For() | ast.While():
+                for inner in ("body", "orelse", "finalbody"):
+                    yield from _names(getattr(statement, inner, []))
+                for handler in getattr(statement, "handlers", []):
+                    yield from _names(handler.body)
+
+
+def check_as_process(source: InferenceSource) -> None:
+    """Refuse what cannot work in a process on this machine, which has neither a /opt/ml nor packages of its own.
+
+    Raises:
+        ConfigError: the code names /opt/ml, or wants a package that this Python does not have.
+    """
+    remedy = "run `lgbm-sm build`, and set local.backend: docker"
+    for name, path in source.files.items():
+        for node in ast.walk(_parsed(path)) if name.endswith(".py") else ():
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(_ROOT):
+                raise ConfigError(
+                    f'{path}:{node.lineno}: "{node.value}" is there in a container only, and local.backend takes a '
+                    "process here",
+                    f"take the path from model_dir, the argument of model_fn; or {remedy}",
+                )
+    _check_requirements(source, _installed_versions, "a process installs nothing when it starts", remedy)
+    _check_imports(source, lambda module: importlib.util.find_spec(module) is not None, f"this Python, and {remedy}")
+
+
+def check_in_byoc_image(source: InferenceSource, pins: Mapping[str, Collection[str]]) -> None:
+    """Refuse what pattern A's image lacks: it installs nothing when it starts. `pins` are as from `pinned_versions`.
+
+    Raises:
+        ConfigError: the code wants another package, or another version.
+    """
+    remedy = "set container.pattern: inference_toolkit, which installs requirements.txt when it starts"
+    _check_requirements(
+        source, lambda name: pins.get(name, ()), "the image of pattern byoc installs nothing when it starts", remedy
+    )
+    modules = {name.replace("-", "_") for name in pins}
+    _check_imports(source, lambda module: module in modules, f"the image of pattern byoc; {remedy}")
+
+
+def _check_requirements(
+    source: InferenceSource, versions_of: Callable[[str], Collection[str]], because: str, remedy: str
+) -> None:
+    for number, text in _requirement_lines(source.requirements_path):
+        where = f"{source.requirements_path}:{number}"
+        requirement = _requirement(text, where)
+        if requirement is not None and requirement.marker is not None and not requirement.marker.evaluate():
+            continue
+        versions = versions_of(requirement.name.lower()) if requirement else ()
+        if requirement is None or not any(requirement.specifier.contains(one, prereleases=True) for one in versions):
+            there = f", and has {requirement.name} {' or '.join(versions)}" if requirement and versions else ""
+            raise ConfigError(f"{where}: {text} cannot be had: {because}{there}", remedy)
+
+
+def _installed_versions(name: str) -> tuple[str, ...]:
+    try:
+        return (importlib.metadata.version(name),)
+    except importlib.metadata.PackageNotFoundError:
+        return ()
+
+
+def _check_imports(source: InferenceSource, is_there: Callable[[str], bool], remedy: str) -> None:
+    own = {Path(name).parts[0].removesuffix(".py") for name in source.files}
+    path = source.files[source.entry_point]
+    for line, module in _imports(_parsed(path).body):
+        if module not in own and module not in sys.stdlib_module_names and not is_there(module):
+            raise ConfigError(f"{path}:{line}: there is no package {module}", f"it is not in {remedy}")
+
+
+def _imports(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
+    """Line and top-level module of the imports that are made whenever the file runs."""
+    for statement in body:
+        match statement:
+            case ast.Import(names=aliases):
+                yield from ((statement.lineno, alias.name.partition(".")[0]) for alias in aliases)
+            case ast.ImportFrom(module=str(module), level=0):
+                yield statement.lineno, module.partition(".")[0]
+
+
+def merged_requirements(ours: str, source: InferenceSource | None) -> str:
+    """The user's requirements, and those lines of `ours` (one requirement each) whose package they do not name.
+
+    Where the user names a package without a version, ours is taken: it is the newest that works in that image.
+    """
+    path = source.requirements_path if source else None
+    users = path.read_text(encoding="utf-8").splitlines() if path else []
+    added = {Requirement(line).name.lower(): line for line in ours.splitlines() if line and not line.startswith("#")}
+    for number, text in _requirement_lines(path):
+        requirement = _requirement(text, str(path))
+        if requirement and requirement.name.lower() in added:
+            if requirement.specifier or requirement.url:
+                del added[requirement.name.lower()]
+            else:
+                users[number - 1] = f"# {text}: as below"
+    return "".join(f"{line}\n" for line in [*users, *added.values()])
+
+
+def pinned_versions(text: str) -> dict[str, list[str]]:
+    """Package to versions of the lines `name==version` in a requirements file; several where Python decides."""
+    versions: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, separator, rest = line.partition("==")
+        if separator and line[0].isalnum():
+            versions.setdefault(name.lower(), []).append(rest.split()[0])
+    return versions
+
+
+def _requirement_lines(path: Path | None) -> Iterator[tuple[int, str]]:
+    """Number and text of the lines of a requirements file; its own options (-r, --index-url) and comments left out."""
+    if path is None:
+        return
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "write it as UTF-8 text") from error
+    continued = False
+    for number, line in enumerate(lines, start=1):
+        text = line.partition(" #")[0].strip().removesuffix("\\").strip()
+        if text and not continued and not text.startswith(("#", "-")):
+            yield number, text
+        continued = line.rstrip().endswith("\\")
+
+
+def _requirement(text: str, where: str) -> Requirement | None:
+    """None for a path or an address, which pip takes too."""
+    without_options = text.partition(" --")[0]
+    try:
+        return Requirement(without_options)
+    except InvalidRequirement as error:
+        if "/" in without_options or without_options.endswith((".whl", ".tar.gz", ".zip")):
+            return None
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{where}: {text} is no requirement: {reason}", "write it as name==version") from error
+
+
+def check_free_names(source: InferenceSource, taken: Collection[str], where: str) -> None:
+    """Raises ConfigError where a file of the user's stands in the way of one of ours."""
+    for name, path in source.files.items():
+        if Path(name).parts[0] in taken:
+            raise ConfigError(f"{path}: {where} has a {Path(name).parts[0]} of its own", "choose another name")

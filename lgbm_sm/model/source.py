@@ -1,0 +1,103 @@
+"""Which model is deployed: that of a training job on record, or an artifact by its path or its address in S3."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lgbm_sm.aws.account import Accounts
+from lgbm_sm.aws.s3_files import download
+from lgbm_sm.errors import EndpointError, TrainingError
+from lgbm_sm.model.artifact import digest_of
+from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus
+from lgbm_sm.record.record import Record
+
+_FETCHED_FILE = "fetched.tar.gz"
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model artifact: `name` is the job's name, the path or the address; `path` is None where it lies in S3.
+
+    `sha256` is the digest that a job's artifact had when it was recorded; empty if it is not known.
+    """
+
+    name: str
+    path: Path | None
+    sha256: str = ""
+
+    @staticmethod
+    def of(job: TrainingJob) -> "ModelSource":
+        """The artifact of a training job on record."""
+        return ModelSource(job.name, job.model_artifact_path, job.model_sha256)
+
+    def require_unchanged(self) -> None:
+        """Compare a job's artifact with the record.
+
+        Raises:
+            EndpointError: it is another file by now, or cannot be read.
+        """
+        if self.path is None or not self.sha256:
+            return
+        try:
+            found = digest_of(self.path)
+        except OSError as error:
+            raise EndpointError(f"{self.path} cannot be read: {error.strerror}") from error
+        if found != self.sha256:
+            raise EndpointError(
+                f"{self.path} has changed since training job {self.name} made it: its SHA-256 is {found}, on record is "
+                f"{self.sha256}",
+                f"run `lgbm-sm train` again, or serve it as it is: `lgbm-sm deploy --model {self.name} --unchecked`",
+            )
+
+    def fetch(self, folder: Path, accounts: Accounts, region: str | None) -> Path:
+        """Where it lies on this machine, in `folder` where it has to be fetched.
+
+        Raises:
+            AwsError: there is no such object, or AWS refuses it.
+        """
+        if self.path is not None:
+            return self.path
+        path = folder / _FETCHED_FILE
+        download(accounts.get(region), self.name, path)
+        return path
+
+
+def find_model(given: str | None, record: Record, project: str) -> ModelSource:
+    """The model that `--model` names; without one that of the project's last completed job, wherever it ran.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    if given is None:
+        job = find_completed_job(record, project)
+        if job is None:
+            raise TrainingError(f"project {project} has no completed training job on record", _advice(record, project))
+        return ModelSource.of(job)
+    if given.startswith("s3://"):
+        return ModelSource(given, None)
+    for job in record.training_jobs():
+        if job.name == given:
+            if not job.model_artifact_path.exists():
+                raise TrainingError(f"training job {given} has left no model here", _advice(record, project))
+            return ModelSource.of(job)
+    path = Path(given)
+    if not path.is_file():
+        raise TrainingError(
+            f"--model {given}: neither a training job on record, nor a file, nor an address in S3",
+            "`lgbm-sm status` shows the jobs",
+        )
+    return ModelSource(str(path.absolute()), path.absolute())
+
+
+def find_completed_job(record: Record, project: str) -> TrainingJob | None:
+    """The project's last training job that completed, wherever it ran, and whose artifact is here."""
+    for job in reversed(record.training_jobs(project)):
+        if job.status is TrainingJobStatus.COMPLETED and job.model_artifact_path.exists():
+            return job
+    return None
+
+
+def _advice(record: Record, project: str) -> str:
+    running = [job.name for job in record.training_jobs(project) if job.status is TrainingJobStatus.IN_PROGRESS]
+    if running:
+        return f"`lgbm-sm train --attach {running[-1]}` waits for that one"
+    return "run `lgbm-sm train` first"

@@ -1,0 +1,159 @@
+"""`predict`: rows through an endpoint, and metrics where the labels are known."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from lgbm_sm import deploy
+from lgbm_sm.errors import DataError, UsageError
+from lgbm_sm.invocation import invoke, metrics
+from lgbm_sm.invocation.invoke import InvocationRequest, InvocationSummary, PredictionOutput
+from lgbm_sm.invocation.retries import Retries
+from lgbm_sm.invocation.transport import HttpSender, RuntimeSender, Sender
+from lgbm_sm.model.code import is_our_code
+from lgbm_sm.preparation.schema import Split, load_schema, verify_split
+from lgbm_sm.record.entries import Endpoint, Place
+from lgbm_sm.workspace import Workspace
+
+
+def predict_test_split(
+    workspace: Workspace,
+    endpoint: Endpoint,
+    *,
+    accept: str,
+    output: PredictionOutput,
+    write: Callable[[bytes], None],
+) -> tuple[InvocationSummary, dict[str, float]]:
+    """Send the test file that prepare-data wrote; also gives the metrics where predictions meet the labels.
+
+    Raises:
+        DataError: the test file is missing or changed, or its schema is not the one that the model was trained on.
+    """
+    schema = load_schema(workspace.data_path)
+    test_path = verify_split(workspace.data_path, schema, Split.TEST)
+    metadata = invoke.read_model_metadata(endpoint)
+    trained_on = metadata.get("schema")
+    if trained_on and trained_on["features"] != schema.document["features"]:
+        raise DataError(
+            f"the data in {workspace.data_path} has other features than the model of {endpoint.training_job}",
+            "run `lgbm-sm train` and `lgbm-sm deploy` again, or pass a file",
+        )
+    scored = output is PredictionOutput.PREDICTION and accept in ("text/csv", "application/json")
+    answers: list[bytes] = []
+
+    def keep_and_write(chunk: bytes) -> None:
+        if scored:
+            answers.append(chunk)
+        write(chunk)
+
+    request = InvocationRequest("text/csv", accept, output)
+    with test_path.open("rb") as stream:
+        summary = _invoke(workspace, endpoint, stream, request, keep_and_write)
+    if not scored:
+        return summary, {}
+    labels_path = verify_split(workspace.data_path, schema, Split.TEST_TARGET)
+    with labels_path.open(encoding="utf-8", newline="") as file:
+        labels = [row[0] for row in csv.reader(file)]
+    return summary, metrics.prediction_metrics(metadata, _numbers(b"".join(answers), accept), labels)
+
+
+def _numbers(answer: bytes, accept: str) -> list[list[float]]:
+    """Predictions as rows of numbers: one a row, or one for each class."""
+    if accept == "text/csv":
+        return [[float(cell) for cell in line.split(b",")] for line in answer.splitlines()]
+    predictions = json.loads(answer)["predictions"]
+    return [row if isinstance(row, list) else [row] for row in predictions]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What `predict` was asked for: `file` is a path, `-` for stdin, or None for the test rows."""
+
+    file: str | None
+    content_type: str | None
+    accept: str
+    output: str
+
+
+def predict(
+    workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes], None]
+) -> tuple[InvocationSummary, dict[str, float]]:
+    """Send a file or the test rows through the project's endpoint; metrics where the labels are known.
+
+    Raises:
+        UsageError: no such output.
+        DataError: the file cannot be read or cut into rows.
+        EndpointError: there is no endpoint in service.
+        InvocationError: the endpoint refused rows, or did not answer.
+    """
+    if wanted.output not in set(PredictionOutput):
+        raise UsageError(f"--give {wanted.output}: no such output", f"the outputs are {', '.join(PredictionOutput)}")
+    output = PredictionOutput(wanted.output)
+    endpoint = deploy.get_endpoint(workspace)
+    if wanted.file is None:
+        if wanted.content_type:
+            raise UsageError("--content-type goes with a FILE", "the test rows are text/csv")
+        return predict_test_split(workspace, endpoint, accept=wanted.accept, output=output, write=write)
+    from_stdin = wanted.file == "-"
+    content_type = wanted.content_type or ("text/csv" if from_stdin else invoke.content_type_of(wanted.file))
+    request = InvocationRequest(content_type, wanted.accept, output)
+    with _open_input(wanted.file) as stream:
+        return _invoke(workspace, endpoint, stream, request, write), {}
+
+
+def _invoke(
+    workspace: Workspace,
+    endpoint: Endpoint,
+    stream: IO[bytes],
+    request: InvocationRequest,
+    write: Callable[[bytes], None],
+) -> InvocationSummary:
+    headers = invoke.headers_of(request)
+    sender: Sender
+    if endpoint.place is Place.AWS:
+        account = workspace.accounts.get(endpoint.region, endpoint.account)
+        sender = RuntimeSender(endpoint.name, account, headers, invoke.PARALLEL_REQUESTS)
+    else:
+        sender = HttpSender(endpoint, headers)
+    model_path = endpoint.root_path / "model"
+
+    def answers_our_code() -> bool:
+        # another folder's image may be built from other files than those here
+        return not endpoint.adopted and is_our_code(model_path, workspace.containers_path)
+
+    retries = Retries(sender, answers_our_code, workspace.reporter.detail)
+    summary = invoke.invoke(endpoint, retries, stream, request, write=write, reporter=workspace.reporter)
+    if request.output is PredictionOutput.PREDICTION and (meaning := _meaning(endpoint)):
+        workspace.reporter.detail(meaning)
+    return summary
+
+
+def _meaning(endpoint: Endpoint) -> str:
+    """What the numbers of a prediction are; empty for regression, and where the user's code may have answered."""
+    schema = invoke.read_model_metadata(endpoint).get("schema")
+    classes = schema["target"]["classes"] if schema else None
+    if classes is None or (endpoint.root_path / "model" / "code").exists():
+        return ""
+    if len(classes) == 2:
+        return f"a row's number is the probability of {classes[1]}; `--give label` gives the class"
+    names = ", ".join(map(str, classes))
+    return f"a row's numbers are the probabilities of {names}, in this order; `--give label` gives the class"
+
+
+@contextmanager
+def _open_input(file: str) -> Iterator[IO[bytes]]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(file).open("rb") as stream:
+            yield stream
+    except OSError as error:
+        if error.filename != file:  # not about the input
+            raise
+        raise DataError(f"{file} cannot be read: {error.strerror}", "check the path") from error

@@ -1,0 +1,1 @@
+"""The record of what a work folder has created, and the work folder itself."""

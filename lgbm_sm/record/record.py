@@ -1,0 +1,301 @@
+"""What was made, where and when: the file by which later commands find it again.
+
+An entry is written before the thing that it names is made and removed after the thing is gone, so that
+whatever a killed command leaves behind is on record. Each write replaces the whole file atomically, under
+a lock that commands running side by side share.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec import structs
+
+from lgbm_sm.errors import RecordError, WorkFolderError
+from lgbm_sm.record.entries import (
+    UNKNOWN_PROJECT,
+    AwsEntry,
+    Endpoint,
+    EndpointConfig,
+    EndpointPart,
+    Entry,
+    Image,
+    Model,
+    Place,
+    PushedImage,
+    RecordedEntry,
+    TrainingJob,
+    in_order_of_deletion,
+)
+from lgbm_sm.record.file_lock import FileLock
+from lgbm_sm.record.record_file import RecordContents, parse, remedy, text_of
+from lgbm_sm.record.work_folder import ENDPOINTS, JOBS, make_folder, mark_former_folders, remove_folder, remove_root
+
+_ID_BYTES = 8
+
+
+class Record:
+    """The record in a work folder, which is made when the first entry is written."""
+
+    def __init__(self, work_path: Path, lock: FileLock | None = None) -> None:
+        self.work_path = work_path
+        self.path = work_path / "record.json"
+        self._lock = lock or FileLock(work_path / "record.lock")
+
+    @property
+    def is_others(self) -> bool:
+        """Whether it is looked at from a copy of its project, where nothing may be started."""
+        return False
+
+    @property
+    def jobs_path(self) -> Path:
+        return self.work_path / JOBS
+
+    @property
+    def endpoints_path(self) -> Path:
+        return self.work_path / ENDPOINTS
+
+    @property
+    def project_id(self) -> str:
+        """The random id of this work folder, 16 hexadecimal digits; empty before the first change."""
+        return self.contents().project_id
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Every job and endpoint on record, oldest first."""
+        return tuple(entry for entry in self._recorded() if isinstance(entry, TrainingJob | Endpoint))
+
+    def _recorded(self) -> tuple[RecordedEntry, ...]:
+        """Everything on record, oldest first; raises as `contents` does."""
+        return self.contents().entries
+
+    def contents(self) -> RecordContents:
+        """All that the file holds; empty where there is none.
+
+        Raises:
+            RecordError: the file cannot be read, another version of lgbm-sm wrote it, or it names foreign folders.
+        """
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return RecordContents()
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecordError(f"{self.path} cannot be read: {error}", remedy(self.path)) from error
+        return parse(text, self.path)
+
+    def training_jobs(self, project: str | None = None) -> tuple[TrainingJob, ...]:
+        """The training jobs on record, oldest first; of one project, or of all."""
+        jobs = (entry for entry in self.entries() if isinstance(entry, TrainingJob))
+        return tuple(job for job in jobs if project in (None, job.project))
+
+    def endpoints(self, project: str | None = None) -> tuple[Endpoint, ...]:
+        """The endpoints on record, oldest first; of one project, or of all."""
+        endpoints = (entry for entry in self.entries() if isinstance(entry, Endpoint))
+        return tuple(endpoint for endpoint in endpoints if project in (None, endpoint.project))
+
+    def images(self, project: str | None = None) -> tuple[Image, ...]:
+        """The images on record, oldest first; of one project, or of all."""
+        images = (entry for entry in self._recorded() if isinstance(entry, Image))
+        return tuple(image for image in images if project in (None, image.project))
+
+    def aws_entries(self) -> tuple[AwsEntry, ...]:
+        """What is on record of AWS besides jobs and endpoints, each before what it is made of."""
+        return in_order_of_deletion(self._recorded())
+
+    def pushed_images(self) -> tuple[PushedImage, ...]:
+        """The images on record in ECR, oldest first."""
+        return tuple(entry for entry in self._recorded() if isinstance(entry, PushedImage))
+
+    def endpoint_parts(self, endpoint: str) -> tuple[EndpointPart, ...]:
+        """The configs on record of an endpoint, by its name, then the models in them."""
+        parts = (entry for entry in self.aws_entries() if isinstance(entry, EndpointConfig | Model))
+        return tuple(part for part in parts if part.endpoint == endpoint)
+
+    def add(self, entry: RecordedEntry) -> None:
+        """Put `entry` on record, before the thing that it names is made; a job or an endpoint gets its folder."""
+
+        def put(entries: list[RecordedEntry]) -> list[RecordedEntry]:
+            return [*_without(entries, entry), entry]
+
+        self._change(put, entry.folder if isinstance(entry, TrainingJob | Endpoint) else None)
+
+    def update(self, entry: RecordedEntry) -> bool:
+        """Replace the entry of that kind and name; False where another command has removed it meanwhile."""
+        found = False
+
+        def replace(entries: list[RecordedEntry]) -> list[RecordedEntry]:
+            nonlocal found
+            found = any(_same(entry, other) for other in entries)
+            return [entry if _same(entry, other) else other for other in entries]
+
+        self._change(replace)
+        return found
+
+    def remove(self, entry: RecordedEntry) -> None:
+        """Take `entry` off the record, after the thing that it names is gone; harmless when it was off already."""
+        self._change(lambda entries: _without(entries, entry))
+
+    def make_folder(self, folder: Path) -> None:
+        """Make the folder of a job or an endpoint that is not on record yet.
+
+        Raises:
+            WorkFolderError: it cannot be made.
+        """
+        self._change(lambda entries: entries, folder)
+
+    def remove_folder(self, folder: Path) -> None:
+        """Remove the folder of a job or an endpoint; see `work_folder.remove_folder`."""
+        remove_folder(folder, self.work_path)
+
+    def remove_root(self, job: TrainingJob) -> None:
+        """Remove what the program of a job saw as /opt/ml; see `work_folder.remove_folder`."""
+        remove_root(job.root_path, self.work_path)
+
+    @property
+    def inode(self) -> int:
+        """That of the work folder, which exists."""
+        return self.work_path.stat().st_ino
+
+    def settle(self, *, adopts: bool = False) -> None:
+        """Write the record in today's format, as that of the folder that it is in now.
+
+        For a project that is where it was made, or was moved. Folders that an older lgbm-sm made get their markers.
+        If it `adopts`, what the record has at AWS counts as another work folder's from now on.
+
+        Raises:
+            WorkFolderError: it cannot be written.
+        """
+        with self._lock.held():
+            before = self.contents()
+            project_id = before.project_id or secrets.token_hex(_ID_BYTES)
+            if before.format_version == 1:
+                mark_former_folders(self.work_path, project_id)
+            entries = tuple(
+                structs.replace(entry, adopted=True) if adopts and entry.place is Place.AWS else entry
+                for entry in before.entries
+            )
+            self._write(RecordContents(project_id, self.work_path.parent, entries, inode=self.inode))
+
+    def start_again(self) -> str:
+        """Write a record that holds nothing, with a new id, which is returned; the old one stays as record.json.old."""
+        project_id = secrets.token_hex(_ID_BYTES)
+        with self._lock.held():
+            if self.path.exists():
+                shutil.copyfile(self.path, self.path.with_suffix(".json.old"))
+            self._write(RecordContents(project_id, self.work_path.parent, inode=self.inode))
+        return project_id
+
+    def discard_unfinished_write(self) -> None:
+        """Remove what a command that was killed while it wrote has left; the record itself is whole without it."""
+        if self.work_path.exists():
+            with self._lock.held():
+                self._temporary_path.unlink(missing_ok=True)
+
+    @property
+    def _temporary_path(self) -> Path:
+        # one fixed name: the lock keeps others away
+        return self.path.with_suffix(".json.tmp")
+
+    def _change(
+        self, change: Callable[[list[RecordedEntry]], list[RecordedEntry]], new_folder: Path | None = None
+    ) -> None:
+        """Write what `change` makes of the entries, if it differs, once `new_folder` is made."""
+        with self._lock.held():
+            before = self.contents()
+            after = tuple(change(list(before.entries)))
+            project_id = before.project_id or secrets.token_hex(_ID_BYTES)
+            if before.format_version == 1:
+                mark_former_folders(self.work_path, project_id)
+            is_new = new_folder is not None and not new_folder.exists()
+            try:
+                if new_folder is not None:
+                    make_folder(new_folder, project_id)
+                if after != before.entries or (is_new and not before.project_id):
+                    folder, inode = before.folder or self.work_path.parent, before.inode or self.inode
+                    self._write(RecordContents(project_id, folder, after, inode=inode))
+            except WorkFolderError:
+                if new_folder is not None and is_new:
+                    with suppress(WorkFolderError):
+                        remove_folder(new_folder, self.work_path)
+                raise
+
+    def _write(self, contents: RecordContents) -> None:
+        text = text_of(contents, self.work_path)
+        try:
+            with self._temporary_path.open("wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            self._temporary_path.replace(self.path)
+            _sync_folder(self.work_path)
+        except OSError as error:
+            with suppress(OSError):
+                self._temporary_path.unlink(missing_ok=True)
+            raise WorkFolderError.of(error, self.path) from error
+
+
+class RehearsedRecord(Record):
+    """What the record would become: nothing is written."""
+
+    def __init__(self, work_path: Path, *, is_others: bool = False) -> None:
+        super().__init__(work_path)
+        self._contents = super().contents()
+        self._is_others = is_others
+
+    @property
+    def is_others(self) -> bool:
+        """See Record."""
+        return self._is_others
+
+    def contents(self) -> RecordContents:
+        """What it would hold."""
+        return self._contents
+
+    def _change(
+        self,
+        change: Callable[[list[RecordedEntry]], list[RecordedEntry]],
+        new_folder: Path | None = None,  # noqa: ARG002 - made only by make_folder
+    ) -> None:
+        before = self._contents
+        project_id = before.project_id or secrets.token_hex(_ID_BYTES)
+        self._contents = RecordContents(project_id, self.work_path.parent, tuple(change(list(before.entries))))
+
+    def make_folder(self, folder: Path) -> None:
+        """For what is fetched before the first call; the caller removes it."""
+        super().make_folder(folder)
+        make_folder(folder, self.project_id)
+
+    def settle(self, *, adopts: bool = False) -> None:
+        """Nothing is written."""
+
+    def discard_unfinished_write(self) -> None:
+        """Nothing is removed either."""
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unrecorded_entry(record: Record, folder: Path, place: Place) -> Entry:
+    """An entry for something found without one, by the folder that it lies in or was started on."""
+    created_at = datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.exists() else datetime.now(UTC)
+    found: dict[str, Any] = {"name": folder.name, "project": UNKNOWN_PROJECT, "place": place, "created_at": created_at}
+    if folder.parent == record.endpoints_path:
+        return Endpoint(**found, folder=folder, training_job="")
+    return TrainingJob(**found, folder=folder)
+
+
+def _same(one: RecordedEntry, other: RecordedEntry) -> bool:
+    return (one.kind, one.name) == (other.kind, other.name)
+
+
+def _without(entries: list[RecordedEntry], entry: RecordedEntry) -> list[RecordedEntry]:
+    return [other for other in entries if not _same(entry, other)]

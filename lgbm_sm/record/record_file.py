@@ -1,0 +1,154 @@
+"""The text of the record: format 2, and format 1, which lgbm-sm wrote until November 2026.
+
+Format 2 holds names. The only path in it is `folder`, the project's own when the record was written. Format 1 held each
+job's and endpoint's absolute folder, and no id.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import structs
+
+from lgbm_sm.errors import RecordError
+from lgbm_sm.record.entries import Endpoint, Entry, RecordedEntry, TrainingJob
+from lgbm_sm.record.work_folder import ENDPOINTS, JOBS
+
+FORMAT_VERSION: Literal[2] = 2
+WORK_FOLDER = ".lgbm-sm"
+
+
+class _FileOne(msgspec.Struct, forbid_unknown_fields=True, tag_field="format_version", tag=1):
+    entries: list[RecordedEntry] = []
+
+
+class _FileTwo(msgspec.Struct, forbid_unknown_fields=True, tag_field="format_version", tag=2):
+    id: str
+    folder: str
+    entries: list[RecordedEntry]
+    inode: int = 0  # of the work folder: it stays when a project is renamed, and not when it is copied
+
+
+class RecordContents(NamedTuple):
+    """What a record holds. The folders of its entries are below the work folder that it was read in.
+
+    `project_id` is empty before the first change, and in format 1. `folder` is the project's when the record was
+    written; None if the record does not tell. `inode` is its work folder's; 0 if the record does not tell.
+    """
+
+    project_id: str = ""
+    folder: Path | None = None
+    entries: tuple[RecordedEntry, ...] = ()
+    format_version: int = FORMAT_VERSION
+    inode: int = 0
+
+
+def folder_of_kind(kind: str) -> str:
+    """The name of the folder that holds those of all entries of a kind."""
+    return ENDPOINTS if kind == "endpoint" else JOBS
+
+
+def parent_of(entry: Entry, work_path: Path) -> Path:
+    """The folder that holds the entry's own."""
+    return work_path / folder_of_kind(entry.kind)
+
+
+def parse(text: str, path: Path) -> RecordContents:
+    """What the text of the record at `path` holds.
+
+    Raises:
+        RecordError: it is damaged, another version of lgbm-sm wrote it, or it names a folder that is not its own.
+    """
+    try:
+        file = msgspec.json.decode(text, type=_FileOne | _FileTwo, dec_hook=lambda kind, value: kind(value))
+    except msgspec.DecodeError as error:
+        version = _format_version(text)
+        if version is not None and version not in (1, 2):
+            message = f"{path} has format version {version}, but this lgbm-sm reads versions 1 and 2 only"
+            raise RecordError(message, "use the lgbm-sm that wrote it") from error
+        raise RecordError(f"{path} is damaged: {error}", remedy(path)) from error
+    if isinstance(file, _FileTwo):
+        _require_id(file.id, path)
+        entries = tuple(_from_name(entry, path) for entry in file.entries)
+        return RecordContents(file.id, Path(file.folder), entries, inode=file.inode)
+    return _contents_of_one(file.entries, path)
+
+
+def text_of(contents: RecordContents, work_path: Path) -> bytes:
+    """Format 2, which has a name in the place of each folder. Raises ValueError for a folder below another's."""
+
+    def name_of(value: Any) -> str:
+        if not isinstance(value, Path):
+            raise TypeError(f"{type(value).__name__} is not a part of the record")
+        return value.name
+
+    for entry in contents.entries:
+        if isinstance(entry, TrainingJob | Endpoint) and entry.folder.parent != parent_of(entry, work_path):
+            raise ValueError(f"{entry.folder} is not a folder of {work_path}")
+    file = _FileTwo(contents.project_id, str(contents.folder), list(contents.entries), contents.inode)
+    return msgspec.json.format(msgspec.json.encode(file, enc_hook=name_of), indent=2) + b"\n"
+
+
+def remedy(path: Path) -> str:
+    """What to do with a record that cannot be read."""
+    return f"move the file away; `lgbm-sm cleanup` finds what is in {path.parent} without it"
+
+
+def _from_name(entry: RecordedEntry, path: Path) -> RecordedEntry:
+    if not isinstance(entry, TrainingJob | Endpoint):
+        return entry
+    name = str(entry.folder)
+    if not _is_plain(name):
+        raise _not_ours(path, entry)
+    return structs.replace(entry, folder=parent_of(entry, path.parent) / name)
+
+
+def _contents_of_one(entries: Iterable[RecordedEntry], path: Path) -> RecordContents:
+    """Format 1: its folders are below this work folder, or below that of the project that it was moved or copied from.
+
+    The caller checks which of these it is; `folder` is the other project's if there is one.
+    """
+    folder: Path | None = None
+    own: list[RecordedEntry] = []
+    for entry in entries:
+        if isinstance(entry, TrainingJob | Endpoint):
+            root = entry.folder.parent.parent
+            is_of_a_project = root.is_absolute() and root.name == WORK_FOLDER and ".." not in root.parts
+            if entry.folder.parent != parent_of(entry, root) or not is_of_a_project:
+                raise _not_ours(path, entry)
+            if root != path.parent and folder not in (None, path.parent.parent, root.parent):
+                raise _not_ours(path, entry)
+            if folder is None or root != path.parent:
+                folder = root.parent
+            own.append(structs.replace(entry, folder=parent_of(entry, path.parent) / entry.folder.name))
+        else:
+            own.append(entry)
+    return RecordContents("", folder, tuple(own), 1)
+
+
+def _not_ours(path: Path, entry: Entry) -> RecordError:
+    return RecordError(
+        f"{path} names {entry.folder} as the folder of {entry.kind.replace('_', ' ')} {entry.name}, which is not "
+        f"one of the folders in {path.parent}",
+        "run `lgbm-sm new-identity` to start a record without it",
+    )
+
+
+def _is_plain(name: str) -> bool:
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name
+
+
+def _require_id(project_id: str, path: Path) -> None:
+    if not (len(project_id) == 16 and set(project_id) <= set("0123456789abcdef")):
+        raise RecordError(f"{path} is damaged: expected an id of 16 hexadecimal digits, got {project_id}", remedy(path))
+
+
+def _format_version(text: str) -> int | None:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    version = content.get("format_version") if isinstance(content, dict) else None
+    return version if isinstance(version, int) else None

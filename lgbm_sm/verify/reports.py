@@ -1,0 +1,132 @@
+"""The report as text, as JSON and as JUnit's XML."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from lgbm_sm.verify.checks import Area, Binding, Report, Result, Verdict
+
+_VERDICT_WIDTH = max(len(verdict) for verdict in Verdict)
+_NAME_WIDTH = len("serve-content-type-parameters")
+_INDENT = " " * (_VERDICT_WIDTH + 2)
+_BINDINGS = {Binding.RULE: "a rule of the platform", Binding.ADVICE: "advice"}
+
+
+def text_of(result: Result) -> str:
+    """A line; where something is to be mended also why it matters, how, and who says so."""
+    check = result.check
+    line = _line(result.verdict, check.name, result.seen)
+    if result.is_met:
+        return line
+    return "\n".join(
+        (
+            line,
+            f"{_INDENT}why: {check.why}",
+            f"{_INDENT}mend: {check.mend}",
+            f"{_INDENT}source: {check.source} ({_BINDINGS[check.binding]})",
+        )
+    )
+
+
+class Lines:
+    """Writes results as they come; those that are skipped for one reason, one after another, in one line."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._skipped: list[Result] = []
+
+    def tell(self, result: Result) -> None:
+        """Take the next result."""
+        if self._skipped and (result.verdict, result.seen) != (Verdict.SKIPPED, self._skipped[0].seen):
+            self.flush()
+        if result.verdict is Verdict.SKIPPED:
+            self._skipped.append(result)
+        else:
+            self._write(text_of(result))
+
+    def flush(self) -> None:
+        """Write what was kept back."""
+        if self._skipped:
+            first, *others = self._skipped
+            more = f" and {len(others)} more" if others else ""
+            self._write(_line(first.verdict, f"{first.check.name}{more}", first.seen))
+            self._skipped = []
+
+
+def summary_of(report: Report) -> str:
+    """How many checks said what, and which ask for something to be mended."""
+    told = []
+    for verdict in Verdict:
+        results = report.of(verdict)
+        names = f" ({', '.join(result.check.name for result in results)})" if not all(r.is_met for r in results) else ""
+        told += [f"{len(results)} {verdict}{names}"] if results else []
+    return f"{report.image}: {', '.join(told)}, {report.seconds:.1f} s"
+
+
+def _line(verdict: Verdict, name: str, seen: str) -> str:
+    return f"{verdict:{_VERDICT_WIDTH}}  {name:{_NAME_WIDTH}}  {' '.join(seen.split())}"
+
+
+def document_of(report: Report) -> dict[str, Any]:
+    """The report as a JSON object."""
+    return {
+        "image": report.image,
+        "seconds": round(report.seconds, 3),
+        "checks": [
+            {
+                "name": result.check.name,
+                "area": result.check.area,
+                "verdict": result.verdict,
+                "binding": result.check.binding,
+                "seen": result.seen,
+                "why": result.check.why,
+                "mend": result.check.mend,
+                "source": result.check.source,
+            }
+            for result in report.results
+        ],
+    }
+
+
+def junit_of(reports: Sequence[Report], *, strict: bool) -> bytes:
+    """A test suite for each area of each image. A warning is a failure with `strict`, else it is in the output."""
+    root = ET.Element("testsuites", name="lgbm-sm verify")
+    for report in reports:
+        for area in Area:
+            results = [result for result in report.results if result.check.area is area]
+            failures = sum(_fails(result, strict=strict) for result in results)
+            suite = ET.SubElement(
+                root,
+                "testsuite",
+                name=f"{report.image} {area}",
+                tests=str(len(results)),
+                failures=str(failures),
+                errors="0",
+                skipped=str(sum(result.verdict is Verdict.SKIPPED for result in results)),
+            )
+            for result in results:
+                _add_case(suite, report.image, result, strict=strict)
+    ET.indent(root)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _fails(result: Result, *, strict: bool) -> bool:
+    return result.verdict is Verdict.FAIL or (strict and result.verdict is Verdict.WARNING)
+
+
+def _add_case(suite: ET.Element, image: str, result: Result, *, strict: bool) -> None:
+    check = result.check
+    case = ET.SubElement(suite, "testcase", classname=f"{image}.{check.area}", name=check.name)
+    seen = _printable(result.seen)
+    if _fails(result, strict=strict):
+        failure = ET.SubElement(case, "failure", message=seen, type=str(check.binding))
+        failure.text = f"why: {check.why}\nmend: {check.mend}\nsource: {check.source}"
+    elif result.verdict is Verdict.SKIPPED:
+        ET.SubElement(case, "skipped", message=seen)
+    else:
+        ET.SubElement(case, "system-out").text = f"{result.verdict}: {seen}"
+
+
+def _printable(text: str) -> str:
+    """XML has no control characters, and what a container said may hold some."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)

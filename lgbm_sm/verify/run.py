@@ -1,0 +1,248 @@
+"""`verify`: whether images keep the SageMaker container contract, found out by running them."""
+
+import itertools
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from msgspec import structs
+
+from lgbm_sm.backends import TrainingInputs
+from lgbm_sm.backends.docker.engine import PATTERN_LABEL, Engine, engine_errors
+from lgbm_sm.config.instance_types import platform_of
+from lgbm_sm.config.sections import Pattern
+from lgbm_sm.data import prepare_data
+from lgbm_sm.errors import DataError, ImageError, UsageError
+from lgbm_sm.images.build_context import image_recipe, image_tag
+from lgbm_sm.images.xgboost import xgboost_tag
+from lgbm_sm.invocation.invoke import content_type_of
+from lgbm_sm.model.code import ModelCode, model_code
+from lgbm_sm.preparation.schema import Split, load_schema, schema_path, training_channels, verify_split
+from lgbm_sm.record.entries import Place
+from lgbm_sm.verify.checks import Report, Result, Verdict
+from lgbm_sm.verify.image import COMMANDS
+from lgbm_sm.verify.limits import Limits
+from lgbm_sm.verify.subject import SampleRequest, Subject
+from lgbm_sm.verify.verifier import Verification
+from lgbm_sm.workspace import Workspace
+
+_ROWS = 100  # of the test split, in a request
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command was asked for; without an `image` the project's own are verified."""
+
+    image: str | None = None
+    model_path: Path | None = None
+    request_path: Path | None = None
+    content_type: str | None = None
+    channels_path: Path | None = None
+    only: str = ""
+    network: bool = False
+    full: bool = False
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What images are given to work on."""
+
+    inputs: TrainingInputs
+    request: SampleRequest | None
+
+
+def verify_images(workspace: Workspace, wanted: Wanted, tell: Callable[[Result], None]) -> list[Report]:
+    """A report for each image; `tell` hears of each result as it is found.
+
+    Where no data has been prepared, the configured data set is, in a folder that is gone in the end.
+
+    Raises:
+        UsageError: what is wanted contradicts itself, or names files that are not there.
+        EngineError: no engine answers.
+        ImageError: an image is not there.
+        DataError: there is no data to train on, or the request's content type cannot be known.
+    """
+    _refuse(wanted)
+    limits = Limits(startup=float(workspace.config.endpoint.startup_timeout_seconds))
+    with tempfile.TemporaryDirectory(prefix="lgbm-sm-verify-") as folder:
+        subjects = _subjects(workspace, wanted, Path(folder))
+        if wanted.model_path is None and subjects and subjects[0].only == "serve":
+            raise UsageError(
+                f"image {subjects[0].image} is only to serve, and there is no model for it",
+                "pass --model FILE; `lgbm-sm status` names those of this project's jobs",
+            )
+        models_path = Path(folder) / "models"
+        models_path.mkdir()
+        verification = Verification(workspace.engine, limits, wanted.full, models_path, tell)
+        reports = []
+        for subject in subjects:
+            workspace.reporter.step(f"Image {subject.image}")
+            if subject.only != "train":
+                workspace.reporter.detail(
+                    f"a server that does not answer is waited for as SageMaker does it: {limits.startup:.0f} s "
+                    "(endpoint.startup_timeout_seconds, at least 60)"
+                )
+            reports.append(verification.verify(subject))
+        return reports
+
+
+def verify_before_deploy(
+    image: str,
+    model_path: Path,
+    code: ModelCode,
+    *,
+    engine: Engine,
+    request: SampleRequest | None,
+    platform: str | None,
+    limits: Limits,
+    tell: Callable[[Result], None],
+) -> Report:
+    """The quick part for what is about to be deployed: the image, the archive with its `code`, and how it serves.
+
+    `platform` is the instance type's, such as linux/amd64. Takes 10 to 20 seconds.
+
+    Raises:
+        EngineError: no engine answers.
+        ImageError: the engine does not hold the image, or a rule is broken; with what was seen and how to mend it.
+    """
+    with tempfile.TemporaryDirectory(prefix="lgbm-sm-verify-") as folder:
+        subject = Subject(
+            image,
+            model_path=model_path,
+            request=request,
+            environment=code.environment,
+            code=code.files,
+            platform=platform,
+            needs_network=installs_at_start(code, {}),
+            only="serve",
+        )
+        report = Verification(engine, limits, False, Path(folder), tell).verify(subject)  # noqa: FBT003
+    failed = report.of(Verdict.FAIL)
+    if failed:
+        said = "".join(f"\n  {result.check.name}: {result.seen}" for result in failed)
+        raise ImageError(
+            f"image {image} breaks the SageMaker container contract, and its endpoint would fail:{said}",
+            failed[0].check.mend,
+        )
+    return report
+
+
+def installs_at_start(code: ModelCode, environment: Mapping[str, str]) -> bool:
+    """Whether the container fetches packages when it starts, and so needs a network."""
+    return "requirements.txt" in code.files and "PIP_NO_INDEX" not in {**code.environment, **environment}
+
+
+def sample_of(data_path: Path) -> SampleRequest:
+    """The first rows of the test split, as CSV.
+
+    Raises:
+        DataError: nothing is prepared, or it has changed since.
+    """
+    path = verify_split(data_path, load_schema(data_path), Split.TEST)
+    with path.open("rb") as file:
+        return SampleRequest(b"".join(itertools.islice(file, _ROWS)), "text/csv")
+
+
+def _refuse(wanted: Wanted) -> None:
+    if wanted.only and wanted.only not in COMMANDS:
+        raise UsageError(f"--only {wanted.only}: no such command of an image", f"one of {', '.join(COMMANDS)}")
+    for option, path in (("--model", wanted.model_path), ("--request", wanted.request_path)):
+        if path and not path.is_file():
+            raise UsageError(f"{option} {path}: there is no such file", "check the path")
+    if wanted.channels_path and not wanted.channels_path.is_dir():
+        raise UsageError(f"--channels {wanted.channels_path}: there is no such folder", "check the path")
+
+
+def _subjects(workspace: Workspace, wanted: Wanted, folder: Path) -> list[Subject]:
+    if wanted.image:
+        return [_foreign(workspace, wanted, wanted.image, _material(workspace, wanted, folder))]
+    found = _own(workspace, wanted, _material(workspace, wanted, folder))
+    return [subject for subject in found if wanted.only in ("", subject.only or wanted.only)]
+
+
+def _foreign(workspace: Workspace, wanted: Wanted, image: str, material: _Material) -> Subject:
+    config = workspace.config
+    types = (config.training.instance_type, config.endpoint.instance_type)
+    return Subject(
+        image,
+        material.inputs,
+        wanted.model_path,
+        material.request,
+        config.local.environment,
+        platform=next(filter(None, map(platform_of, types)), None),
+        needs_network=wanted.network,
+        only=wanted.only or _only_command(workspace.engine, image),
+    )
+
+
+def _only_command(engine: Engine, image: str) -> str:
+    """The one command of an image of ours that has one."""
+    if not engine.has_image(image):
+        raise ImageError(f"the engine holds no image {image}", "build it (`lgbm-sm build`), pull it, or check the name")
+    with engine_errors(f"image {image} cannot be looked at", ImageError):
+        pattern = engine.client.images.get(image).labels.get(PATTERN_LABEL)
+    return "serve" if pattern == Pattern.INFERENCE_TOOLKIT else ""
+
+
+def _own(workspace: Workspace, wanted: Wanted, material: _Material) -> list[Subject]:
+    """The image that trains, and the one that serves where that is another."""
+    config, engine = workspace.config, workspace.engine
+    pattern = config.container.pattern
+    code = model_code(config, Place.DOCKER, workspace.folder, workspace.containers_path)
+    environment = {**code.environment, **config.local.environment}
+    training_platform, serving_platform = map(
+        platform_of, (config.training.instance_type, config.endpoint.instance_type)
+    )
+
+    def tag_of(one: Pattern) -> str:
+        return image_tag(image_recipe(config, one, workspace.containers_path, engine.platform))
+
+    serving = Subject(
+        xgboost_tag(config) if pattern is Pattern.SCRIPT_MODE else tag_of(pattern),
+        material.inputs,
+        wanted.model_path,
+        material.request,
+        environment,
+        code.files,
+        serving_platform,
+        wanted.network or installs_at_start(code, config.local.environment),
+        "serve",
+    )
+    if pattern is Pattern.BYOC:
+        return [replace(serving, only=wanted.only, platform=serving_platform or training_platform)]
+    training = Subject(
+        tag_of(Pattern.BYOC),
+        material.inputs,
+        environment=config.local.environment,
+        platform=training_platform,
+        needs_network=wanted.network,
+        only="train",
+    )
+    return [training, serving]
+
+
+def _material(workspace: Workspace, wanted: Wanted, folder: Path) -> _Material:
+    hyperparameters = workspace.config.training.hyperparameters
+    if wanted.channels_path:
+        channels = {path.name: path for path in sorted(wanted.channels_path.iterdir()) if path.is_dir()}
+        if not channels:
+            raise DataError(
+                f"--channels {wanted.channels_path}: there is no folder in it", "one folder for each channel is wanted"
+            )
+        return _Material(TrainingInputs(channels, hyperparameters), _given_request(wanted))
+    data_path = workspace.data_path
+    if not schema_path(data_path).exists():
+        data_path = folder / "data"
+        section = structs.replace(workspace.config.data, folder=data_path)
+        objective = str(hyperparameters.get("objective", "regression"))
+        prepare_data(section, objective, base=workspace.folder, reporter=workspace.reporter)
+    request = _given_request(wanted) or sample_of(data_path)
+    return _Material(TrainingInputs(training_channels(data_path), hyperparameters), request)
+
+
+def _given_request(wanted: Wanted) -> SampleRequest | None:
+    path = wanted.request_path
+    if path is None:
+        return None
+    return SampleRequest(path.read_bytes(), wanted.content_type or content_type_of(path.name))

@@ -1,0 +1,196 @@
+"""Where a verification makes its containers and volumes: known by their labels, and removed whatever happens."""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from lgbm_sm.backends.docker.engine import Engine, engine_errors
+from lgbm_sm.errors import EngineError, ImageError
+from lgbm_sm.verify.containers import SERVING_PORT, Started, Volume
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+VERIFICATION_LABEL = "lgbm-sm.verification"  # whose: machine, process and its start
+_FILL_PATH = "/lgbm-sm-verification"
+_REMOVAL_SECONDS = 30.0
+_REMOVAL_PAUSE_SECONDS = 0.2
+_IN_FLIGHT_SECONDS = 0.5
+
+
+@dataclass
+class Sandbox:
+    """Makes containers of one image, and takes away all that it has made when it is left."""
+
+    engine: Engine
+    image: str
+    as_root: bool = False  # whatever user the image names
+    _network: str = field(default="", init=False)
+    _shared: dict[bytes | Path, str] = field(default_factory=dict, init=False)
+
+    def __enter__(self) -> Self:
+        remove_abandoned(self.engine)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            time.sleep(_IN_FLIGHT_SECONDS)  # what was asked for last may be there only then
+        _remove_all(self.engine, _owner())
+
+    def _new_volume(self) -> str:
+        with engine_errors("a volume cannot be made", EngineError):
+            return str(self.engine.client.volumes.create(labels=_labels()).name)
+
+    def _shared_volume(self, content: bytes | Path) -> str:
+        """The name of the read-only volume of that content, which a container fills that never runs."""
+        if content not in self._shared:
+            name = self._new_volume()
+            filling = self._create(["fill"], {"mounts": [Volume(_FILL_PATH, content).mount(name)]})
+            filling.put(_FILL_PATH, content)
+            filling.remove()
+            self._shared[content] = name
+        return self._shared[content]
+
+    def create(
+        self,
+        command: Sequence[str],
+        volumes: Sequence[Volume] = (),
+        *,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        **options: Any,
+    ) -> Started:
+        """A container that has not been started; `options` are docker-py's."""
+        names = [self._shared_volume(one.content) if one.read_only else self._new_volume() for one in volumes]
+        mounts = [volume.mount(name) for volume, name in zip(volumes, names, strict=True)]
+        created = self._create(command, {"mounts": mounts, "environment": dict(environment), **options})
+        for volume in volumes:
+            if not volume.read_only:
+                created.put(volume.path, volume.content)
+        return created
+
+    def _create(self, command: Sequence[str], options: dict[str, Any]) -> Started:
+        from docker.types import LogConfig
+
+        if self.as_root:
+            options["user"] = "0:0"
+        hint = "see that the image is whole, and for a platform that this engine runs"
+        with engine_errors(f"a container of {self.image} cannot be made", ImageError, hint):
+            container = self.engine.client.containers.create(
+                self.image,
+                list(command),
+                labels=_labels(),
+                stop_signal="SIGTERM",
+                log_config=LogConfig(type="json-file"),
+                **options,
+            )
+        return Started(container, time.monotonic())
+
+    def start(self, started: Started) -> Started:
+        """Start it; what the engine has against it becomes its `refusal`."""
+        import docker.errors
+
+        started.started_at = time.monotonic()
+        with engine_errors("a container cannot be started", EngineError):
+            try:
+                started.container.start()
+            except docker.errors.APIError as error:
+                started.refusal = str(error.explanation or error)
+        return started
+
+    def serving_options(self, *, network: bool) -> dict[str, Any]:
+        """How a server is reached: with a network on a loopback port, without one at its own address."""
+        if network:
+            return {"ports": {f"{SERVING_PORT}/tcp": ("127.0.0.1", None)}}
+        if not self._network:
+            name = f"lgbm-sm-verification-{os.getpid()}-{time.monotonic_ns()}"
+            with engine_errors("a network cannot be made", EngineError):
+                self.engine.client.networks.create(name, driver="bridge", internal=True, labels=_labels())
+            self._network = name
+        return {"network": self._network}
+
+
+def remove_abandoned(engine: Engine) -> None:
+    """Take away what verifications have left that were killed on this machine."""
+    client = engine.client
+    with engine_errors("containers cannot be listed", EngineError):
+        filters: dict[str, str | list[str] | bool] = {"label": VERIFICATION_LABEL}
+        found = [one.get("Labels") or {} for one in client.api.containers(all=True, filters=filters)]
+        found += [one.get("Labels") or {} for one in client.api.networks(filters=filters)]
+        found += [one.get("Labels") or {} for one in client.api.volumes(filters=filters)["Volumes"] or ()]
+    owners = {labels[VERIFICATION_LABEL] for labels in found if VERIFICATION_LABEL in labels}
+    for owner in owners:
+        if _is_gone(owner):
+            _remove_all(engine, owner)
+
+
+def _remove_all(engine: Engine, owner: str) -> None:
+    """Everything with the owner's label, however often that has to be tried: an engine may be about to remove it.
+
+    Raises:
+        EngineError: something is still there after a while.
+    """
+    until = time.monotonic() + _REMOVAL_SECONDS
+    while left := _try_to_remove(engine, owner):
+        if time.monotonic() > until:
+            hint = f"docker rm --force and docker volume rm remove what has the label {VERIFICATION_LABEL}"
+            raise EngineError(f"what the verification has made cannot be removed: {left}", hint)
+        time.sleep(_REMOVAL_PAUSE_SECONDS)
+
+
+def _try_to_remove(engine: Engine, owner: str) -> str:
+    """What the engine says of the last thing that could not be removed; empty where nothing is left."""
+    import docker.errors
+
+    client = engine.client
+    filters: dict[str, str | list[str] | bool] = {"label": f"{VERIFICATION_LABEL}={owner}"}
+    left = ""
+    with engine_errors("what the verification has made cannot be listed", EngineError):
+        removals: list[Callable[[], None]] = [
+            *(partial(one.remove, force=True, v=True) for one in _containers(client, filters)),
+            *(one.remove for one in client.networks.list(filters=filters)),
+            *(partial(one.remove, force=True) for one in client.volumes.list(filters=filters)),
+        ]
+        for remove in removals:
+            try:
+                remove()
+            except docker.errors.NotFound:
+                continue
+            except docker.errors.APIError as error:
+                left = str(error.explanation or error)
+    return left
+
+
+def _containers(client: "docker.DockerClient", filters: dict[str, str | list[str] | bool]) -> "list[Container]":
+    return client.containers.list(all=True, filters=filters, ignore_removed=True)
+
+
+def _labels() -> dict[str, str]:
+    return {VERIFICATION_LABEL: _owner()}
+
+
+def _owner() -> str:
+    import psutil
+
+    return f"{platform.node()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
+
+
+def _is_gone(owner: str) -> bool:
+    """Whether the process was one of this machine, and has ended."""
+    import psutil
+
+    node, process_id, created = owner.rsplit("/", 2)
+    if node != platform.node():
+        return False
+    try:
+        return f"{psutil.Process(int(process_id)).create_time():.2f}" != created
+    except psutil.Error:
+        return True
