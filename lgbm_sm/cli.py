@@ -8,18 +8,18 @@ from typing import Any, NoReturn
 
 from typer.exceptions import TyperException
 
-from lgbm_sm.commands import (  # noqa: F401 - in this order the commands are listed
-    beginning,
-    life,
-    load,
-    overview,
-    permissions,
-    removal,
-    trouble,
-    understanding,
-    verification,
+from lgbm_sm.commands import (  # noqa: F401 - each registers its commands
+    bench,
+    cleanup,
+    doctor,
+    explain,
+    lifecycle,
+    policy,
+    projects,
+    status,
+    verify,
 )
-from lgbm_sm.commands.program import app
+from lgbm_sm.commands.app import app
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import ExitCode, LgbmSmError, OutputClosedError
 

@@ -94,7 +94,7 @@ def commands() -> str:
     from typer.main import get_command
 
     import lgbm_sm.cli  # noqa: F401 - gathers the commands
-    from lgbm_sm.commands.program import app
+    from lgbm_sm.commands.app import app
 
     program = get_command(app)
     context = Context(program, info_name="lgbm-sm", terminal_width=100, max_content_width=100)

@@ -13,7 +13,7 @@ import yaml
 from typer.main import get_command
 
 import lgbm_sm.cli  # noqa: F401 - gathers the commands
-from lgbm_sm.commands.program import app
+from lgbm_sm.commands.app import app
 from lgbm_sm.config.keys import known_keys
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.config.problems import known_below

@@ -10,7 +10,7 @@ import typer
 import yaml
 
 from lgbm_sm import cli  # noqa: F401 - the commands
-from lgbm_sm.commands.program import app
+from lgbm_sm.commands.app import app
 from lgbm_sm.config.loading import load_config
 
 TARGETS = {

@@ -34,7 +34,7 @@ from lgbm_sm.doctor.run import examine_configuration, exit_code_of
 from lgbm_sm.errors import AwsError, ConfigError, ExitCode, TimedOutError
 
 NO_ENGINE = "unix:///nonexistent/docker.sock"
-PROGRAM = "from lgbm_sm.commands import trouble\nfrom lgbm_sm import cli\ncli.main()\n"
+PROGRAM = "from lgbm_sm.commands import doctor\nfrom lgbm_sm import cli\ncli.main()\n"
 # every connection but one to a file, and every look-up of a name, ends the program at once
 WITHOUT_NETWORK = """
 import os, socket, sys

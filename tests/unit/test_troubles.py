@@ -17,7 +17,7 @@ from lightgbm import train as train_lightgbm
 from lightgbm.basic import LightGBMError
 
 from lgbm_sm import cli  # noqa: F401 - the commands
-from lgbm_sm.commands.program import app
+from lgbm_sm.commands.app import app
 from lgbm_sm.config.keys import known_keys
 from lgbm_sm.config.sections import Config
 from lgbm_sm.known_issues.lookup import TROUBLES, find_troubles

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm.commands.app import app, help_text, opened_workspace
 from lgbm_sm.commands.options import SharedOptionsCommand
-from lgbm_sm.commands.program import app, help_text, opened_workspace
 from lgbm_sm.console import can_ask
 from lgbm_sm.errors import UsageError
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm.commands.app import DryRunOption, app, help_text, opened_workspace, stops_at_interrupt
 from lgbm_sm.commands.options import SharedOptionsCommand
-from lgbm_sm.commands.program import DryRunOption, app, help_text, opened_workspace, stops_at_interrupt
 from lgbm_sm.console import can_ask
 from lgbm_sm.errors import UsageError
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm.commands.app import app, help_text, load, opened_workspace, warn_of_copy
 from lgbm_sm.commands.options import SharedOptionsCommand
-from lgbm_sm.commands.program import app, help_text, load, opened_workspace, warn_of_copy
 from lgbm_sm.errors import ExitCode
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lgbm_sm.commands.app import app, help_text, warn_of_copy
 from lgbm_sm.commands.options import SharedOptionsCommand
-from lgbm_sm.commands.program import app, help_text, warn_of_copy
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import ConfigError
 

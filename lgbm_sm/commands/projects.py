@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lgbm_sm.commands.app import app, help_text, load
 from lgbm_sm.commands.options import SharedOptionsCommand
-from lgbm_sm.commands.program import app, help_text, load
 from lgbm_sm.console import Console, can_ask, table
 from lgbm_sm.errors import UsageError
 
