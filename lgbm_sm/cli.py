@@ -20,14 +20,9 @@ from lgbm_sm.commands import (  # noqa: F401 - each registers its commands
     verify,
 )
 from lgbm_sm.commands.app import app
-from lgbm_sm.console import Console, OutputFormat
+from lgbm_sm.commands.options import output_format
+from lgbm_sm.console import Console, is_closed
 from lgbm_sm.errors import ExitCode, LgbmSmError, OutputClosedError
-
-
-def _output_format(arguments: list[str]) -> OutputFormat:
-    """The wanted form, known before the arguments are parsed, since errors in them are shown in it too."""
-    joined = "\n".join(arguments)
-    return OutputFormat.JSON if "--output=json" in arguments or "--output\njson" in joined else OutputFormat.TEXT
 
 
 def _interrupt(*_: Any) -> NoReturn:
@@ -35,9 +30,9 @@ def _interrupt(*_: Any) -> NoReturn:
 
 
 def main() -> NoReturn:
-    """The console script: one boundary for every error of ours; anything else is a bug and keeps its traceback."""
-    signal.signal(signal.SIGTERM, _interrupt)  # what Ctrl-C stops and says, a CI system's stop should too
-    console = Console(output=_output_format(sys.argv[1:]), verbose=False, environment=os.environ)
+    """Run a command: one boundary for every LgbmSmError; anything else is a bug and keeps its traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)  # a CI system's stop should do what Ctrl-C does
+    console = Console(output=output_format(sys.argv[1:]), verbose=False, environment=os.environ)
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="lgbm-sm")
     except OutputClosedError as error:
@@ -48,9 +43,14 @@ def main() -> NoReturn:
     except TyperException as error:
         console.failure(error.format_message(), "`lgbm-sm --help`, or `lgbm-sm COMMAND --help`", ExitCode.USAGE)
         code = ExitCode.USAGE
+    except SystemExit as left:
+        # Typer ends the program so at any broken pipe, with the exit code of a bug
+        if not is_closed(sys.stdout):
+            raise left.__context__ or left from None
+        code = ExitCode.BROKEN_PIPE
     except KeyboardInterrupt:
         console.failure("interrupted", "", ExitCode.INTERRUPTED)
         code = ExitCode.INTERRUPTED
-    # at its end Python looks through all that was imported for garbage: half a second, where that is SageMaker's SDK
+    # At exit Python searches everything that was imported for garbage: half a second if that is the SageMaker SDK.
     gc.freeze()
     sys.exit(code or ExitCode.OK)

@@ -1,13 +1,14 @@
-"""Results on stdout, the conversation on stderr; rich on a terminal, plain lines elsewhere."""
+"""Results on stdout, messages on stderr; rich on a terminal, plain lines elsewhere."""
 
 import json
 import os
+import select
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from lgbm_sm.errors import ExitCode, LgbmSmError, OutputClosedError, UsageError
 
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class OutputFormat(StrEnum):
-    """The form of the result on stdout."""
+    """The format of the result on stdout."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class Console:
-    """What a command says and gives. It implements `Reporter`.
+    """The messages and the result of a command. It implements `Reporter`.
 
-    `is_silent` where what the domain reports has not happened: warnings and errors are said all the same.
+    `is_silent` during a dry run, since the steps that are reported do not happen; warnings and errors are still shown.
     """
 
     def __init__(self, *, output: OutputFormat, verbose: bool, environment: Mapping[str, str]) -> None:
@@ -50,7 +51,7 @@ class Console:
         self._say(f"  | {line}", "dim")
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """A bar on a terminal; elsewhere nothing, since the step's result tells."""
+        """Show a bar on a terminal; elsewhere nothing, since the step reports its result."""
         if self.is_silent or not self._styled or not total:
             return
         if self._bar is None:
@@ -71,11 +72,11 @@ class Console:
             self._say(f"    {text}", "dim")
 
     def error(self, error: LgbmSmError) -> None:
-        """`error:` and `hint:` on stderr; with JSON output, the same as an object on stdout."""
+        """Write `error:` and `hint:` on stderr; with JSON output also as an object on stdout."""
         self.failure(error.message, error.hint, error.exit_code)
 
     def failure(self, message: str, hint: str, exit_code: ExitCode) -> None:
-        """As `error`, for what is no LgbmSmError: wrong usage and interrupts."""
+        """Report what is not an LgbmSmError, as `error` does: wrong usage and interrupts."""
         self._say(f"error: {message}", "bold red")
         if hint:
             self._say(f"hint: {hint}", "cyan")
@@ -83,38 +84,37 @@ class Console:
             self.json({"error": {"message": message, "hint": hint, "exit_code": int(exit_code)}})
 
     def json(self, payload: Mapping[str, Any]) -> None:
-        """A result as one JSON document on stdout."""
+        """Write a result as one JSON document on stdout."""
         self.write((json.dumps(payload, indent=2, default=_json_value) + "\n").encode())
 
     def result(self, payload: Mapping[str, Any], text: str) -> None:
-        """A result on stdout: the payload with JSON output, else the text."""
+        """Write a result on stdout: the payload with JSON output, else the text."""
         if self.output is OutputFormat.JSON:
             self.json(payload)
         elif text:
             self.write((text.rstrip("\n") + "\n").encode())
 
     def write(self, chunk: bytes) -> None:
-        """A part of a result, as it is, on stdout.
+        """Write a part of a result on stdout, unchanged.
 
         Raises:
-            OutputClosedError: nobody reads it any more.
+            OutputClosedError: the reader of stdout is gone.
         """
         try:
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
         except BrokenPipeError as error:
-            # Python flushes stdout once more when it ends, and would complain there.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard(sys.stdout)
             raise OutputClosedError("stdout was closed") from error
 
     def confirm(self, question: str) -> bool:
-        """Ask on the terminal, default No. Whoever calls makes sure that somebody can answer."""
+        """Ask on the terminal, default No. The caller checks `can_ask` first."""
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def ask(self, question: str, proposed: str) -> str:
-        """Ask on the terminal for a text; an empty answer takes what is proposed. See `confirm`.
+        """Ask on the terminal for a text; an empty answer means the proposed one. See `confirm`.
 
         Raises:
             UsageError: stdin has ended.
@@ -123,19 +123,22 @@ class Console:
         sys.stderr.flush()
         line = sys.stdin.readline()
         if not line:
-            raise UsageError("nobody has answered", "give the answers as options: see --help")
+            raise UsageError("no answer: stdin has ended", "give the answers as options: see --help")
         return line.strip() or proposed
 
     def _say(self, text: str, style: str | None = None) -> None:
-        self._end_bar()  # what is said while bytes are on their way, such as an error
+        self._end_bar()  # a message that comes during a transfer, such as an error
         if not self._styled:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+            try:
+                sys.stderr.write(text + "\n")
+                sys.stderr.flush()
+            except BrokenPipeError:  # the command's work does not depend on a reader of its messages
+                _discard(sys.stderr)
             return
         import rich.console
         import rich.text
 
-        # Text, not markup: brackets in what a program logs are no styles.
+        # Text, not markup: brackets in a program's log are not styles.
         rich.console.Console(stderr=True, highlight=False, soft_wrap=True).print(rich.text.Text(text, style or ""))
 
 
@@ -147,8 +150,20 @@ def _bytes_bar() -> "rich.progress.Progress":
     return Progress(*columns, console=rich.console.Console(stderr=True))
 
 
+def is_closed(stream: TextIO) -> bool:
+    """Whether `stream` is a pipe whose reader is gone."""
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _discard(stream: TextIO) -> None:
+    """Send the rest to the null device: Python flushes each stream once more at exit, which would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def is_terminal(environment: Mapping[str, str]) -> bool:
-    """Whether a person reads stderr; CI systems that pretend a terminal say `CI=true`."""
+    """Whether a person reads stderr; CI systems that emulate a terminal set `CI=true`."""
     return sys.stderr.isatty() and not environment.get("CI") and environment.get("TERM") != "dumb"
 
 
@@ -158,7 +173,7 @@ def can_ask() -> bool:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows as aligned text, a line each, headed by the column names."""
+    """Align rows as text, one line each, below the column names."""
     lines = [tuple(columns), *(tuple(row) for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     return "\n".join(
@@ -171,4 +186,4 @@ def _json_value(value: object) -> str:
         return str(value)
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

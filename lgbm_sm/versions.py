@@ -1,4 +1,4 @@
-"""The versions that matter when something is to be reproduced."""
+"""The versions that are needed to reproduce a result."""
 
 import platform
 from importlib import metadata
@@ -8,7 +8,10 @@ from lgbm_sm import __version__
 _PACKAGES = ("lightgbm", "sagemaker-core")
 
 
-def version_lines() -> list[str]:
-    """One `name version` a line, without importing what is asked."""
-    found = [f"{name} {metadata.version(name)}" for name in _PACKAGES]
-    return [f"lgbm-sm {__version__}", f"python {platform.python_version()} ({platform.platform()})", *found]
+def versions() -> dict[str, str]:
+    """Return the version of each program by name; packages are not imported for it."""
+    return {
+        "lgbm-sm": __version__,
+        "python": f"{platform.python_version()} ({platform.platform()})",
+        **{name: metadata.version(name) for name in _PACKAGES},
+    }

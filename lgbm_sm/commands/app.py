@@ -1,13 +1,16 @@
-"""The program that the commands belong to: its options, and what a command works with."""
+"""The Typer application: its options, its groups of commands, and the workspace that a command opens."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer._completion_classes import completion_init
+from typer._completion_shared import Shells, get_completion_script, install
+from typer.core import TyperGroup
 
-from lgbm_sm.commands.options import ConfigOption, OutputOption, SetOption, VerboseOption
+from lgbm_sm.commands.options import ConfigOption, OutputOption, SetOption, VerboseOption, output_format
 from lgbm_sm.console import Console, can_ask, is_terminal
 from lgbm_sm.errors import ExitCode
 
@@ -18,20 +21,81 @@ if TYPE_CHECKING:
     from lgbm_sm.record.entries import TrainingJob
     from lgbm_sm.workspace import Workspace
 
+# The panels of `--help`, and the commands of each in the order in which they are listed.
+GROUPS = {
+    "Lifecycle": ("run", "prepare-data", "build", "push", "train", "deploy", "predict", "cleanup"),
+    "Models": ("init", "new-identity", "status", "logs", "bench"),
+    "AWS": ("policy",),
+    "Diagnose": ("config", "doctor", "explain", "verify"),
+}
+_PROGRAM = "lgbm-sm"
+_ARGUMENTS = "lgbm_sm.arguments"
+_COMPLETE_VARIABLE = "_LGBM_SM_COMPLETE"
+_SHELLS = ", ".join(Shells)
+
+
+class CommandGroups(TyperGroup):
+    """The program, whose help lists its commands in groups."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for group, names in GROUPS.items():
+            for name in names:
+                self.commands[name].rich_help_panel = group  # type: ignore[attr-defined] # each is a TyperCommand
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
+        grouped = [name for names in GROUPS.values() for name in names]
+        return [*grouped, *sorted(set(self.commands) - set(grouped))]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta[_ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
+        """Plain text; on a terminal, rich draws the panels."""
+        width = max(len(name) for names in GROUPS.values() for name in names)
+        for group, names in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl(
+                    [
+                        (name.ljust(width), self.commands[name].get_short_help_str(formatter.width - 6 - width))
+                        for name in names
+                    ]
+                )
+
+
 # Modules that a command needs are imported inside it: `--help` should not wait for pandas.
 app = typer.Typer(
-    name="lgbm-sm",
+    name=_PROGRAM,
+    cls=CommandGroups,
+    add_completion=False,  # the options below take the shell's name; Typer's own guess it and ignore a given one
     rich_markup_mode="rich" if is_terminal(os.environ) else None,
     pretty_exceptions_enable=False,  # a bug keeps its plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+completion_init()
 
 
-def _show_versions(wanted: bool) -> None:
+def _show_versions(ctx: typer.Context, wanted: bool) -> None:
     if wanted:
-        from lgbm_sm.versions import version_lines
+        from lgbm_sm.versions import versions
 
-        typer.echo("\n".join(version_lines()))
+        found = versions()
+        console = Console(output=output_format(ctx.meta[_ARGUMENTS]), verbose=False, environment=os.environ)
+        console.result(found, "\n".join(f"{name} {version}" for name, version in found.items()))
+        raise typer.Exit
+
+
+def _show_completion(ctx: typer.Context, shell: Shells | None) -> None:
+    if shell and not ctx.resilient_parsing:
+        typer.echo(get_completion_script(prog_name=_PROGRAM, complete_var=_COMPLETE_VARIABLE, shell=shell.value))
+        raise typer.Exit
+
+
+def _install_completion(ctx: typer.Context, shell: Shells | None) -> None:
+    if shell and not ctx.resilient_parsing:
+        _, path = install(shell.value, _PROGRAM, _COMPLETE_VARIABLE)
+        typer.echo(f"installed in {path}; start a new shell to use it", err=True)
         raise typer.Exit
 
 
@@ -43,17 +107,39 @@ def _program(
     verbose: VerboseOption = False,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_versions, is_eager=True, help="Show the versions that matter."),
+        typer.Option(
+            "--version", callback=_show_versions, is_eager=True, help="The versions needed to reproduce a result."
+        ),
     ] = False,
+    show_completion: Annotated[
+        Shells | None,
+        typer.Option(
+            "--show-completion",
+            metavar="SHELL",
+            callback=_show_completion,
+            is_eager=True,
+            help=f"The completion script for a shell: {_SHELLS}.",
+        ),
+    ] = None,
+    install_completion: Annotated[
+        Shells | None,
+        typer.Option(
+            "--install-completion",
+            metavar="SHELL",
+            callback=_install_completion,
+            is_eager=True,
+            help="Completion, installed for a shell.",
+        ),
+    ] = None,
 ) -> None:
-    """Takes a LightGBM model through its whole life in a custom SageMaker container.
+    """Run the full lifecycle of a LightGBM model in a custom SageMaker container.
 
     Start with `lgbm-sm run`: it needs no account, no Docker and no configuration.
     """
 
 
 def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
-    """The configuration of a command, and the console that it speaks through."""
+    """Load the configuration of a command and make its console."""
     from lgbm_sm.config.loading import load_config
 
     shared = ctx.obj
@@ -65,7 +151,7 @@ def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
 
 
 def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:
-    """Say in a copy of a project that it is one; for commands that need no workspace."""
+    """Warn that this folder is a copy of a project; for commands that need no workspace."""
     from lgbm_sm.record.identity import copy_warning
 
     if warning := copy_warning(loaded.folder.resolve()):
@@ -76,10 +162,7 @@ def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:
 def opened_workspace(
     ctx: typer.Context, *, changes: bool, ask_aws: bool = False, finds_logs: bool = False, dry_run: bool = False
 ) -> "Iterator[tuple[Workspace, Console]]":
-    """The parts of a command, which `changes` something or only reads; an interrupt says what still runs.
-
-    See `open_workspace`.
-    """
+    """Open the workspace of a command, as `open_workspace` does; after an interrupt, report what is still running."""
     from lgbm_sm.record.work_folder import storage_errors
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
@@ -105,7 +188,7 @@ def opened_workspace(
 
         items = take_inventory(workspace.holdings).items
         names = [item.entry.name for item in items if item.running is not False]
-        still = f"still running: {', '.join(names)}" if names else "nothing of ours is still running"
+        still = f"still running: {', '.join(names)}" if names else "nothing is still running"
         hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""
         billed = [f"endpoint {item.entry.name} ({item.state})" for item in items if _is_billed_endpoint(item)]
         if billed:
@@ -115,7 +198,7 @@ def opened_workspace(
 
 
 def _warn_of_several_endpoints(workspace: "Workspace") -> None:
-    """After each command that called AWS: each endpoint of the project is billed, and one is enough."""
+    """Warn, after a command that called AWS, that the project has several endpoints: each of them is billed."""
     if workspace.rehearsal or not workspace.accounts.reached:
         return
     from lgbm_sm.backends.sagemaker.adoption import Adoption
@@ -125,7 +208,7 @@ def _warn_of_several_endpoints(workspace: "Workspace") -> None:
         try:
             Adoption(account, workspace.sagemaker, workspace.record, workspace.reporter).warn_of_several()
         except AwsError as error:
-            workspace.reporter.trace(f"the project's other endpoints are not known: {error.message}")
+            workspace.reporter.trace(f"could not look for other endpoints of the project: {error.message}")
 
 
 def _is_billed_endpoint(item: "Item") -> bool:
@@ -145,20 +228,20 @@ def help_text(example: str, text: str, following: str) -> str:
 
 
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show the calls that would change something, in order; do nothing.")
+    bool, typer.Option("--dry-run", help="The AWS calls that would change something, in order; none of them is made.")
 ]
 
 
 def stops_at_interrupt(console: Console) -> "Callable[[TrainingJob], bool]":
-    """Whether a job on SageMaker is to end with the command that followed it: asked, where a person can answer.
+    """Ask whether to stop a SageMaker job when the command that follows it is interrupted.
 
-    If nobody can, it ends: a person who stops a script does not expect its job to go on and cost money. A job that
-    another work folder created goes on.
+    If nobody can answer, the job is stopped: a person who stops a script does not expect its job to continue and cost
+    money. A job that another work folder created continues.
     """
 
     def ask(job: "TrainingJob") -> bool:
         if not can_ask():
             return not job.adopted
-        return console.confirm(f"Stop training job {job.name}? Otherwise it goes on, and is billed.")
+        return console.confirm(f"Stop training job {job.name}? Otherwise it continues and is billed.")
 
     return ask

@@ -25,7 +25,10 @@ from lgbm_sm.errors import UsageError
 )
 def bench(
     ctx: typer.Context,
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", show_default=False)] = None,
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", show_default=False, help="The rows to send (default: the test rows)."),
+    ] = None,
     url: Annotated[
         str | None, typer.Option(metavar="URL", help="Load this server, such as http://127.0.0.1:8080/invocations.")
     ] = None,

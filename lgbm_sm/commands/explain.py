@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lgbm_sm.commands.app import app, help_text, opened_workspace
+from lgbm_sm.commands.completion import explained_steps, jobs_and_endpoints
 from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.console import Console
 from lgbm_sm.errors import UsageError
@@ -27,9 +28,23 @@ from lgbm_sm.errors import UsageError
 )
 def explain(
     ctx: typer.Context,
-    step: Annotated[str | None, typer.Argument(metavar="[STEP|ERROR]", show_default=False)] = None,
+    step: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STEP|ERROR]",
+            show_default=False,
+            help="A step of the lifecycle, or the text of an error (default: an overview of the steps).",
+            autocompletion=explained_steps,
+        ),
+    ] = None,
     job: Annotated[
-        str | None, typer.Option("--job", metavar="NAME", help="What happened to this training job or endpoint.")
+        str | None,
+        typer.Option(
+            "--job",
+            metavar="NAME",
+            help="What happened to this training job or endpoint.",
+            autocompletion=jobs_and_endpoints,
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="deploy: the model, as `lgbm-sm deploy --model` takes it.")

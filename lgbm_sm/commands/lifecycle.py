@@ -1,4 +1,4 @@
-"""A model's life: prepare-data, build, train, deploy, predict, and `run` for most of it at once."""
+"""The steps of the lifecycle: prepare-data, build, push, train, deploy, predict, and `run`, which runs several."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lgbm_sm.commands.app import DryRunOption, app, help_text, opened_workspace, stops_at_interrupt
+from lgbm_sm.commands.completion import prediction_outputs, training_jobs
 from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.console import can_ask
 from lgbm_sm.errors import UsageError
@@ -13,16 +14,16 @@ from lgbm_sm.errors import UsageError
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="The whole life at once: prepare-data, train, deploy, predict.",
+    short_help="Run prepare-data, train, deploy and predict in order.",
     help=help_text(
         "lgbm-sm run",
-        "Prepares the data, trains, deploys, predicts the test rows (stdout), and says how well. The endpoint is "
-        "taken down again unless --keep.",
-        "`lgbm-sm config` shows what can be changed.",
+        "Prepare the data, train a model, deploy it, predict the test rows on stdout, and report the metrics. The "
+        "endpoint is then deleted, unless --keep is given.",
+        "`lgbm-sm config` shows the settings that you can change.",
     ),
 )
 def run(
-    ctx: typer.Context, keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoint in service.")] = False
+    ctx: typer.Context, keep: Annotated[bool, typer.Option("--keep", help="Keep the endpoint in service.")] = False
 ) -> None:
     from lgbm_sm import lifecycle
     from lgbm_sm.commands import views
@@ -36,17 +37,19 @@ def run(
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="Split a dataset into channel files and a schema.",
+    short_help="Split a table into channel files and write their schema.",
     help=help_text(
         "lgbm-sm prepare-data --set data.file=houses.parquet --set data.target=price",
-        "Splits a shipped dataset (boston, diabetes, breast-cancer, iris) or a table of your own 60/20/20 into "
-        "header-less CSV files, target last, and writes the schema that travels with data, model and endpoint.",
+        "Split a built-in dataset (boston, diabetes, breast-cancer, iris) or your own table 60/20/20 into CSV files "
+        "without a header, target last, and write the schema that the model and the endpoint use too.",
         "`lgbm-sm train`.",
     ),
 )
 def prepare_data(
     ctx: typer.Context,
-    upload: Annotated[bool, typer.Option("--upload", help="Also put the channels into S3, for training jobs.")] = False,
+    upload: Annotated[
+        bool, typer.Option("--upload", help="Also upload the channels to S3, for training jobs.")
+    ] = False,
 ) -> None:
     from lgbm_sm import lifecycle, train
     from lgbm_sm.commands import views
@@ -61,8 +64,8 @@ def prepare_data(
     short_help="Build the image that trains and serves.",
     help=help_text(
         "lgbm-sm build --set container.ca_bundle=proxy.pem",
-        "Builds the image through the Docker engine, for the platform of the instance type. Its tag is made of its "
-        "content: what has not changed is not built again. From then on `local.backend: auto` takes containers.",
+        "Build the image with Docker, for the platform of the instance type. The tag is a digest of the content, so an "
+        "unchanged image is not built again. Once the image exists, `local.backend: auto` uses containers.",
         "`lgbm-sm train`.",
     ),
 )
@@ -70,13 +73,13 @@ def build(
     ctx: typer.Context,
     base_image: Annotated[
         str | None,
-        typer.Option(metavar="IMAGE", help="Build on this image, once (container.base_image sets it for good)."),
+        typer.Option(metavar="IMAGE", help="The base image for this build (default: container.base_image)."),
     ] = None,
     image: Annotated[
         str | None,
-        typer.Option(metavar="IMAGE", help="script_mode: take this image of the engine's, instead of pulling AWS's."),
+        typer.Option(metavar="IMAGE", help="For script_mode: a local image to use instead of pulling the AWS one."),
     ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do every step anew, though nothing changed.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="A rebuild without Docker's cache.")] = False,
 ) -> None:
     from lgbm_sm import lifecycle
     from lgbm_sm.commands import views
@@ -91,9 +94,9 @@ def build(
     short_help="Push the image to ECR.",
     help=help_text(
         "lgbm-sm push --set aws.region=eu-central-1",
-        "Pushes what `lgbm-sm build` has built to ECR, makes the repository where it is missing, and reads back what "
-        "arrived: SageMaker refuses some forms of an image. What ECR holds already is not sent again.",
-        "`lgbm-sm cleanup` deletes it again.",
+        "Push the image to ECR, create the repository if it is missing, and check the manifest that arrived, since "
+        "SageMaker refuses some image formats. Layers that ECR already has are not sent again.",
+        "`lgbm-sm train`; `lgbm-sm cleanup` deletes the image.",
     ),
 )
 def push(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
@@ -110,30 +113,38 @@ def push(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="Run a training job on the prepared data.",
+    short_help="Train a model on the prepared data.",
     help=help_text(
         "lgbm-sm train --set training.instance_type=ml.m4.2xlarge",
-        "Runs the training program under the SageMaker contract, here or on SageMaker, and brings its outputs as "
-        "model.tar.gz and output.tar.gz. Ctrl-C stops the job and keeps the best model so far; on SageMaker it asks.",
+        "Run a training job on this machine or on SageMaker, and fetch its model.tar.gz and output.tar.gz. Ctrl-C "
+        "stops the job and keeps the best model so far; for a job on SageMaker it asks first.",
         "`lgbm-sm deploy`.",
     ),
 )
 def train(
     ctx: typer.Context,
-    job: Annotated[str | None, typer.Argument(metavar="[JOB]", show_default=False)] = None,
-    attach: Annotated[
-        bool, typer.Option("--attach", help="Follow JOB on SageMaker to its end (default: the project's last).")
+    job: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[JOB]",
+            show_default=False,
+            help="With --attach: the training job to follow (default: the last one).",
+            autocompletion=training_jobs,
+        ),
+    ] = None,
+    attach: Annotated[bool, typer.Option("--attach", help="A running job on SageMaker, followed to its end.")] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="On SageMaker: the job starts, and the command ends.")
     ] = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="On SageMaker: leave the job running.")] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm import train
     from lgbm_sm.commands import views
 
     if job and not attach:
-        raise UsageError(f"train {job}: a job is named only to be followed", "add --attach")
+        raise UsageError(f"train {job}: a job name needs --attach", f"lgbm-sm train --attach {job}")
     if attach and no_wait:
-        raise UsageError("--attach waits, and --no-wait does not", "leave one of them out")
+        raise UsageError("--attach and --no-wait exclude each other", "remove one of them")
     with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
         if workspace.rehearsal:
             train.rehearse(workspace)
@@ -149,11 +160,12 @@ def train(
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="Bring up an endpoint for the last trained model.",
+    short_help="Deploy a trained model to an endpoint.",
     help=help_text(
         "lgbm-sm deploy --model s3://bucket/model.tar.gz",
-        "Starts a server that answers /ping and /invocations, here or on SageMaker, and waits until it does. Here the "
-        "project's older endpoint is then deleted; on SageMaker it is updated in place. It outlives the command.",
+        "Start a server that answers /ping and /invocations, on this machine or on SageMaker, and wait until it is in "
+        "service. It replaces the project's previous endpoint: on SageMaker by an update without downtime. It keeps "
+        "running after the command ends.",
         "`lgbm-sm predict`; `lgbm-sm cleanup` when you are done.",
     ),
 )
@@ -162,15 +174,17 @@ def deploy(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="MODEL", help="A training job, an artifact's path or s3:// address (default: the last job's)."
+            metavar="MODEL",
+            help="A training job, or the path or s3:// address of a model.tar.gz (default: the last job).",
+            autocompletion=training_jobs,
         ),
     ] = None,
     unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Serve the model even if its files have changed since it was trained.")
+        bool, typer.Option("--unchecked", help="No check that the model's files are unchanged since training.")
     ] = False,
     adopted: Annotated[
         bool,
-        typer.Option("--adopted", help="Update an endpoint that another project may have created."),
+        typer.Option("--adopted", help="Permission to update an endpoint that this folder did not create."),
     ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -191,32 +205,39 @@ def deploy(
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="Send rows to the endpoint, by default the test rows.",
+    short_help="Send rows to the endpoint and write the predictions.",
     help=help_text(
         "lgbm-sm predict houses.csv --to prices.csv",
-        "Sends FILE (- is stdin; default the test rows, whose metrics are then shown) to the project's endpoint in "
-        "batches, and writes one prediction a line in the order of the rows.",
+        "Send the rows of FILE to the project's endpoint in batches and write one prediction per line, in the order of "
+        "the rows. Without FILE, send the test rows and report the metrics.",
         "`lgbm-sm cleanup` stops the endpoint.",
     ),
 )
 def predict(
     ctx: typer.Context,
-    file: Annotated[str | None, typer.Argument(metavar="[FILE|-]", show_default=False)] = None,
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE|-]", show_default=False, help="CSV or JSON rows; - is stdin (default: the test rows)."
+        ),
+    ] = None,
     content_type: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="What FILE holds (default: by its suffix; text/csv for stdin).")
+        str | None,
+        typer.Option(metavar="TYPE", help="The content type of FILE (default: from its suffix; text/csv for stdin)."),
     ] = None,
     accept: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="The form of the answer (default: text/csv).")
+        str | None, typer.Option(metavar="TYPE", help="The format of the predictions (default: text/csv).")
     ] = None,
     give: Annotated[
         str,
         typer.Option(
             metavar="OUTPUT",
-            help="prediction, raw_score, probabilities, label, leaf_index or contributions of each row.",
+            help="The output for each row: prediction, raw_score, probabilities, label, leaf_index or contributions.",
+            autocompletion=prediction_outputs,
         ),
     ] = "prediction",
     to: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Write the predictions there (default: stdout).")
+        Path | None, typer.Option(metavar="PATH", help="The file for the predictions (default: stdout).")
     ] = None,
 ) -> None:
     from lgbm_sm import predict

@@ -1,11 +1,13 @@
-"""Options that every command takes, before and after its name."""
+"""Options that every command takes, before or after its name."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from lgbm_sm.commands.completion import configuration_keys
 from lgbm_sm.console import OutputFormat
 
 _PANEL = "Options of every command"
@@ -14,37 +16,47 @@ SHARED = ("config", "overrides", "output", "verbose")
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="The configuration (default: ./config.yaml).", rich_help_panel=_PANEL
+        "--config", metavar="FILE", help="The configuration file (default: ./config.yaml).", rich_help_panel=_PANEL
     ),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override one key of the configuration; repeatable.", rich_help_panel=_PANEL
+        "--set",
+        metavar="KEY=VALUE",
+        help="A value for one key of the configuration; repeatable.",
+        autocompletion=configuration_keys,
+        rich_help_panel=_PANEL,
     ),
 ]
 OutputOption = Annotated[
     OutputFormat | None,
-    typer.Option("--output", help="The form of the result (default: text).", rich_help_panel=_PANEL),
+    typer.Option("--output", help="The format of the result (default: text).", rich_help_panel=_PANEL),
 ]
 VerboseOption = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Also say what helps to find a cause.", rich_help_panel=_PANEL)
+    bool, typer.Option("--verbose", "-v", help="Diagnostic detail, on stderr.", rich_help_panel=_PANEL)
 ]
+
+
+def output_format(arguments: Sequence[str]) -> OutputFormat:
+    """Find `--output` in arguments that are not parsed yet, since errors in them are shown in that format too."""
+    joined = "\n".join(arguments)
+    return OutputFormat.JSON if "--output=json" in arguments or "--output\njson" in joined else OutputFormat.TEXT
 
 
 class SharedOptionsCommand(TyperCommand):
-    """A command that takes the options of the program itself too, and hands them to the context."""
+    """A command that also takes the options of the program itself, and passes them on in the context."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         shared = [param for param in ctx.find_root().command.params if param.name in SHARED]
         own = super().get_params(ctx)
-        return [*own[:-1], *shared, own[-1]]  # --help stays the last
+        return [*own[:-1], *shared, own[-1]]  # --help stays last
 
     def invoke(self, ctx: Any) -> Any:
         before: dict[str, Any] = ctx.find_root().params
         after = {name: ctx.params.pop(name) for name in SHARED}
         config = after["config"] or before["config"]
-        # as written: Typer gives them their types on the way to a command's own function only
+        # Typer converts the values of a command's own function only: these are still text.
         ctx.obj = {
             "config": Path(config) if config else None,
             "overrides": [*(before["overrides"] or ()), *(after["overrides"] or ())],

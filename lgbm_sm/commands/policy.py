@@ -1,4 +1,4 @@
-"""What the identity that calls may do, and the role that SageMaker runs as: policy."""
+"""The IAM policies of the caller and of the execution role: policy."""
 
 import re
 from typing import Annotated
@@ -12,21 +12,21 @@ from lgbm_sm.errors import ConfigError, UsageError
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="The IAM policy that these commands need.",
+    short_help="Print the IAM policy needed to run these commands.",
     help=help_text(
         "lgbm-sm policy > policy.json",
-        "Prints the IAM policy that the identity needs which calls these commands, with --role that of the execution "
-        "role, with --trust what lets SageMaker assume that role. It names what the configuration names, and no more. "
-        "Changes nothing; with --account nothing is called.",
+        "Print the IAM policy needed to run these commands; with --role the policy of the execution role, and with "
+        "--trust the policy that lets SageMaker assume that role. The policy covers the configured names only. Nothing "
+        "is changed; with --account, AWS is not called.",
         "`aws iam put-user-policy` or `aws iam put-role-policy`, then `lgbm-sm doctor --aws`.",
     ),
 )
 def policy(
     ctx: typer.Context,
-    role: Annotated[bool, typer.Option("--role", help="The permissions of the execution role.")] = False,
+    role: Annotated[bool, typer.Option("--role", help="The permission policy of the execution role.")] = False,
     trust: Annotated[bool, typer.Option("--trust", help="The trust policy of the execution role.")] = False,
     account: Annotated[
-        str | None, typer.Option(metavar="ID", help="The account, 12 digits (default: that of the credentials).")
+        str | None, typer.Option(metavar="ID", help="The account, 12 digits (default: the account of the credentials).")
     ] = None,
     execution_role: Annotated[
         str | None, typer.Option(metavar="ROLE", help="The role by name or ARN (default: aws.execution_role).")
@@ -37,7 +37,7 @@ def policy(
     from lgbm_sm.config.sections import Pattern
 
     if role and trust:
-        raise UsageError("--role and --trust are two policies", "ask for one at a time")
+        raise UsageError("--role and --trust print two policies", "use one at a time")
     if account is not None and not re.fullmatch(r"[0-9]{12}", account):
         raise UsageError(f"--account {account}: an account has 12 digits", "`lgbm-sm doctor --aws` shows it")
     loaded, console = load(ctx)

@@ -1,4 +1,4 @@
-"""A project of your own: init, new-identity."""
+"""Projects: init creates one, new-identity separates a copy from its original."""
 
 import os
 import shlex
@@ -22,43 +22,44 @@ if TYPE_CHECKING:
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="A project of your own: configuration, containers, Makefile, workflow.",
+    short_help="Create a project for your own table.",
     help=help_text(
         "lgbm-sm init houses --data houses.csv --target price",
-        "Looks at your table, proposes the objective, the columns to leave out and the categorical ones, each with its "
-        "reason, asks where somebody can answer, and writes config.yaml (also with what --set says), containers/, an "
-        "inference.py to begin with, a Makefile and a workflow for GitHub to DIR. Nothing that exists is overwritten.",
+        "Read your table and propose the objective, the columns to leave out and the categorical columns, each with a "
+        "reason. At a terminal, ask for your choices. Then write config.yaml (with the values of --set), containers/, "
+        "a first inference.py, a Makefile and a GitHub workflow to DIR. Existing files are never overwritten.",
         "`make run`.",
     ),
 )
 def init(
     ctx: typer.Context,
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", show_default=False, help="The project's folder (default: this one).")
+        Path,
+        typer.Argument(metavar="DIR", show_default=False, help="The folder of the project (default: the current one)."),
     ] = Path(),
     *,
     data: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Your table, CSV or Parquet (default: the shipped boston).")
+        str | None, typer.Option(metavar="FILE", help="Your table, CSV or Parquet (default: the built-in boston).")
     ] = None,
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = None,
-    drop: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave it out, too; repeatable.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column to leave out; repeatable.")] = None,
     categorical: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Its numbers stand for categories; repeatable.")
+        list[str] | None, typer.Option(metavar="COLUMN", help="A column whose numbers are categories; repeatable.")
     ] = None,
     objective: Annotated[
-        str | None, typer.Option(metavar="NAME", help="LightGBM's objective (default: as the target suggests).")
+        str | None, typer.Option(metavar="NAME", help="The LightGBM objective (default: chosen from the target).")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The project's name (default: the table's, and five letters).")
+        str | None, typer.Option(metavar="NAME", help="The project name (default: the table's name and five letters).")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: take what is proposed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="No questions: every proposal is accepted.")] = False,
 ) -> None:
     from lgbm_sm.scaffold.decisions import Interview, TakenProposals
     from lgbm_sm.scaffold.new_project import Wishes, make_project
 
     shared = ctx.obj
     if shared["config"]:
-        raise UsageError("init writes a config.yaml of its own, and reads none", "leave --config out")
+        raise UsageError("init writes a new config.yaml and reads none", "remove --config")
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
     wishes = Wishes(shared["overrides"], data, target, drop or (), categorical or (), objective, name)
     decisions = Interview(console.ask, console) if can_ask() and not yes else TakenProposals()
@@ -68,19 +69,19 @@ def init(
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="Make a copy of a project a project of its own.",
+    short_help="Turn a copy of a project into a separate project.",
     help=help_text(
         "lgbm-sm new-identity --name houses-two",
-        "For a copy of a project's folder (`cp -a`): writes another project.name into config.yaml and starts an empty "
-        "record, so that nothing that is done here touches the original's models, jobs and endpoints. Removes the "
-        "copies of the original's jobs and endpoints from .lgbm-sm. A project that was moved does not need it.",
+        "Use this in a copy of a project's folder (`cp -a`). Write a new project.name into config.yaml and start an "
+        "empty record, so that no command here touches the original's models, jobs and endpoints. Remove the copies of "
+        "the original's jobs and endpoints from .lgbm-sm. A project that was moved does not need this.",
         "`lgbm-sm run`.",
     ),
 )
 def new_identity(
     ctx: typer.Context,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The copy's name (default: the old one and five letters).")
+        str | None, typer.Option(metavar="NAME", help="The name of the copy (default: the old name and five letters).")
     ] = None,
 ) -> None:
     from lgbm_sm.scaffold.new_identity import give_identity
@@ -121,7 +122,7 @@ def _show(console: Console, project: "NewProject") -> None:
             "choices": [asdict(choice) for choice in project.choices],
             "next": following,
         },
-        f"{table(('setting', 'value', 'why'), rows)}\n\nmade in {project.folder}:\n{made}\n\nnext: {following}",
+        f"{table(('setting', 'value', 'why'), rows)}\n\ncreated in {project.folder}:\n{made}\n\nnext: {following}",
     )
 
 
@@ -130,9 +131,9 @@ def _value_text(value: object) -> str:
 
 
 def _next_command(folder: Path) -> str:
-    """`make run` from where the user is, with the command's place where PATH does not lead to it.
+    """Return `make run` for the user's current folder, with the path of lgbm-sm if PATH does not find it.
 
-    Not `make -C`, which says among the predictions where it goes.
+    `make -C` would print its folder among the predictions.
     """
     where = "" if folder == Path.cwd() else f"cd {shlex.quote(os.path.relpath(folder))} && "
     if shutil.which("lgbm-sm") or (folder / ".venv/bin/lgbm-sm").exists():

@@ -1,4 +1,4 @@
-"""What is there, what it says, and what holds: status, logs, config."""
+"""What exists, its logs, and the configuration: status, logs, config."""
 
 from typing import Annotated
 
@@ -11,16 +11,17 @@ from lgbm_sm.errors import ExitCode
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="What exists, since when, and in which state.",
+    short_help="Show what exists, its age and its state.",
     help=help_text(
         "lgbm-sm status",
-        "Shows what is on record or carries the project's tag, here and at AWS, and what is seen of it now.",
+        "Show every job, endpoint, image and upload that is on record or has the project's tag, on this machine and in "
+        "AWS, with its current state.",
         "`lgbm-sm logs`, or `lgbm-sm cleanup`.",
     ),
 )
 def status(
     ctx: typer.Context,
-    aws: Annotated[bool, typer.Option("--aws", help="Ask AWS too, though both instance types are local.")] = False,
+    aws: Annotated[bool, typer.Option("--aws", help="AWS too, even if both instance types are local.")] = False,
 ) -> None:
     from lgbm_sm.commands import views
     from lgbm_sm.inventory import take_inventory
@@ -34,17 +35,17 @@ def status(
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="The endpoint's log, or the last training job's.",
+    short_help="Show the log of the endpoint or of a training job.",
     help=help_text(
         "lgbm-sm logs --follow",
-        "Shows the log of the project's endpoint, or with --training that of its last training job.",
+        "Show the log of the project's endpoint, or with --training the log of its last training job.",
         "`lgbm-sm status`.",
     ),
 )
 def logs(
     ctx: typer.Context,
-    training: Annotated[bool, typer.Option("--training", help="The last training job's log.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the program ends.")] = False,
+    training: Annotated[bool, typer.Option("--training", help="The log of the last training job.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="New lines too, until the program ends.")] = False,
 ) -> None:
     from lgbm_sm import deploy
     from lgbm_sm.commands import views
@@ -59,11 +60,11 @@ def logs(
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="The effective configuration, and where each value comes from.",
+    short_help="Show every setting and where its value comes from.",
     help=help_text(
         "lgbm-sm config --set training.instance_type=ml.m4.2xlarge",
-        "Shows every key with its value and its source: --set before environment (LGBM_SM_TRAINING__INSTANCE_TYPE) "
-        "before file before default.",
+        "Show every key with its value and its source. --set overrides the environment "
+        "(LGBM_SM_TRAINING__INSTANCE_TYPE), which overrides the file, which overrides the default.",
         "`lgbm-sm prepare-data`.",
     ),
 )

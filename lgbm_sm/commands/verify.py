@@ -25,7 +25,10 @@ from lgbm_sm.console import OutputFormat
 )
 def verify(
     ctx: typer.Context,
-    image: Annotated[str | None, typer.Argument(metavar="IMAGE", show_default=False)] = None,
+    image: Annotated[
+        str | None,
+        typer.Argument(metavar="[IMAGE]", show_default=False, help="The image (default: the project's own images)."),
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The model.tar.gz to serve (default: what the image trains).")
     ] = None,

@@ -3,30 +3,25 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+import lgbm_sm.cli  # noqa: F401 - gathers the commands
+from lgbm_sm.commands.app import app
 from tests.cli.conftest import CommandLine
+from tests.cli.terminal import Terminal
 
-LIFECYCLE = [
-    "init",
-    "run",
-    "prepare-data",
-    "build",
-    "train",
-    "deploy",
-    "predict",
-    "bench",
-    "status",
-    "logs",
-    "config",
-    "policy",
-    "cleanup",
-    "doctor",
-    "explain",
-    "verify",
-]
+COMMANDS = {
+    "Lifecycle": ["run", "prepare-data", "build", "push", "train", "deploy", "predict", "cleanup"],
+    "Models": ["init", "new-identity", "status", "logs", "bench"],
+    "AWS": ["policy"],
+    "Diagnose": ["config", "doctor", "explain", "verify"],
+}
 HEAVY = {
     "pydantic",
     "psutil",
@@ -43,16 +38,43 @@ HEAVY = {
 }
 
 
-def test_commands_stand_in_lifecycle_order_when_help_is_shown(lgbm_sm: CommandLine) -> None:
-    lines = [line.split() for line in lgbm_sm("--help").stdout.splitlines()]
-    assert [words[0] for words in lines if words and words[0] in LIFECYCLE] == LIFECYCLE
+def test_the_help_lists_the_commands_in_groups(lgbm_sm: CommandLine) -> None:
+    groups: dict[str, list[str]] = {}
+    for line in lgbm_sm("--help").stdout.partition("Options:")[2].splitlines():
+        if line.endswith(":") and not line.startswith(" "):
+            groups[line[:-1]] = []
+        elif groups and line.startswith("  ") and line[2] != " ":
+            groups[list(groups)[-1]].append(line.split()[0])
+    assert groups == COMMANDS
+
+
+def test_a_terminal_shows_a_panel_for_each_group(lgbm_sm: CommandLine) -> None:
+    with Terminal(lgbm_sm.folder, "--help", environment={"TERM": "xterm"}) as terminal:
+        code, shown, _ = terminal.end()
+    assert code == 0
+    order = [shown.index(f"─ {group} ─") for group in COMMANDS]
+    assert order == sorted(order)
+    assert order[0] < shown.index("│ prepare-data") < order[1]
+
+
+def parameters() -> Iterator[tuple[str, Any]]:
+    program = get_command(app)
+    yield from (("lgbm-sm", parameter) for parameter in program.params)
+    for name, command in program.commands.items():  # type: ignore[attr-defined] # a group
+        yield from ((name, parameter) for parameter in command.params)
+
+
+def test_every_option_and_argument_has_help() -> None:
+    listed = list(parameters())
+    assert len(listed) > 60
+    assert [(name, parameter.name) for name, parameter in listed if not (parameter.help or "").strip()] == []
 
 
 def test_the_help_is_shown_when_nothing_is_asked(lgbm_sm: CommandLine) -> None:
     assert lgbm_sm().stdout == lgbm_sm("--help").stdout
 
 
-@pytest.mark.parametrize("command", LIFECYCLE)
+@pytest.mark.parametrize("command", [name for names in COMMANDS.values() for name in names])
 def test_a_commands_help_begins_with_an_example_and_ends_with_what_comes_next(
     lgbm_sm: CommandLine, command: str
 ) -> None:
@@ -132,22 +154,35 @@ def test_cleanup_refuses_when_nobody_can_answer(lgbm_sm: CommandLine) -> None:
     assert not (lgbm_sm.folder / ".lgbm-sm/jobs/left").exists()
 
 
-def test_the_versions_are_told_when_asked(lgbm_sm: CommandLine) -> None:
+def test_the_versions_are_listed(lgbm_sm: CommandLine) -> None:
     names = [line.split()[0] for line in lgbm_sm("--version").stdout.splitlines()]
     assert names == ["lgbm-sm", "python", "lightgbm", "sagemaker-core"]
 
 
-@pytest.mark.parametrize(("typed", "offered"), [("prep", "prepare-data"), ("train --verb", "--verbose")])
-def test_a_command_and_its_options_are_completed_when_a_shell_asks(
-    lgbm_sm: CommandLine, typed: str, offered: str
-) -> None:
-    words = f"lgbm-sm {typed}"
-    lgbm_sm.environment |= {
-        "_LGBM_SM_COMPLETE": "complete_bash",
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(len(words.split()) - 1),
-    }
-    assert lgbm_sm().stdout.split() == [offered]
+@pytest.mark.parametrize("arguments", [["--version", "--output", "json"], ["--output=json", "--version"]])
+def test_the_versions_are_json_when_json_is_asked_for(lgbm_sm: CommandLine, arguments: list[str]) -> None:
+    versions = json.loads(lgbm_sm(*arguments).stdout)
+    assert list(versions) == ["lgbm-sm", "python", "lightgbm", "sagemaker-core"]
+    assert versions["lightgbm"] == metadata.version("lightgbm")
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "config", "status", "run"])
+def test_a_closed_pipe_is_not_reported_as_a_bug(lgbm_sm: CommandLine, command: str) -> None:
+    finished = in_bash(lgbm_sm.folder, f'"$0" -m lgbm_sm {command} 2>&1 | true; echo "${{PIPESTATUS[0]}}"')
+    assert (finished.stdout, finished.stderr) == ("141\n", "")
+
+
+def test_a_command_finishes_its_work_when_only_its_messages_are_not_read(lgbm_sm: CommandLine) -> None:
+    finished = in_bash(lgbm_sm.folder, '"$0" -m lgbm_sm run 2> >(true); echo "$?"')
+    lines = finished.stdout.splitlines()
+    assert (len(lines), lines[-1], finished.stderr) == (103, "0", "")
+
+
+def in_bash(folder: Path, command: str) -> "subprocess.CompletedProcess[str]":
+    """`$0` is Python."""
+    return subprocess.run(
+        ["bash", "-c", command, sys.executable], cwd=folder, capture_output=True, text=True, timeout=60, check=True
+    )
 
 
 def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:

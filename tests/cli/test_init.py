@@ -160,7 +160,7 @@ def test_the_table_that_lies_there_is_proposed_when_it_is_the_only_one(lgbm_sm: 
     with Terminal(lgbm_sm.folder, "init") as terminal:
         terminal.answer("[customers.csv] ", "\x04")
         code, _, said = terminal.end()
-    assert (code, "nobody has answered" in said) == (2, True)
+    assert (code, "no answer: stdin has ended" in said) == (2, True)
     assert [path.name for path in lgbm_sm.folder.iterdir()] == ["customers.csv"]
 
 
@@ -173,7 +173,7 @@ def test_the_table_that_lies_there_is_proposed_when_it_is_the_only_one(lgbm_sm: 
         (["--name", "my houses"], 3, "--name: letters, digits", ""),
         (["--data", "ids.csv", "--target", "y"], 4, "no column is left to learn from:\ncolumn 'id' is a different", ""),
         (["--objective", "binary"], 4, "objective=binary learns classes", ""),
-        (["--config", "other.yaml"], 2, "init writes a config.yaml of its own", "leave --config out"),
+        (["--config", "other.yaml"], 2, "init writes a new config.yaml and reads none", "remove --config"),
         (["customers.csv"], 2, "customers.csv is a file", "name a folder"),
     ],
 )

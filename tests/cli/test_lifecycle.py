@@ -217,7 +217,7 @@ def test_the_best_model_so_far_is_kept_when_training_is_interrupted(lgbm_sm: Com
     command.send_signal(signal.SIGINT)
     _, conversation = command.communicate(timeout=60)
     assert command.returncode == 130
-    assert "nothing of ours is still running" in conversation
+    assert "nothing is still running" in conversation
     assert lgbm_sm.programs() == []
     assert len(list(lgbm_sm.folder.glob(".lgbm-sm/jobs/*/output/model.tar.gz"))) == 1
     [job] = json.loads(lgbm_sm("status", "--output", "json").stdout)["items"]

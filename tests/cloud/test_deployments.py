@@ -200,6 +200,6 @@ def test_run_deletes_an_endpoint_whose_creation_was_interrupted(project: Project
     interrupted_while_creating(project)
     said = project.lgbm_sm("run", exit_code=130).stderr
     assert re.search(r"Interrupted: endpoint \S+ is billed; it is deleted as soon as SageMaker allows that", said)
-    assert "interrupted; nothing of ours is still running" in said
+    assert "interrupted; nothing is still running" in said
     hosting = project.aws.hosting
     assert [*hosting.endpoints, *hosting.configs, *hosting.models] == []

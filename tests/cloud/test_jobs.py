@@ -100,7 +100,7 @@ def test_an_interrupt_without_a_terminal_stops_the_job_and_keeps_its_model(proje
     said = project.lgbm_sm("train", *LONG, exit_code=130).stderr
     assert "==> Stopping training job" in said
     kept = said.partition("the model as it was when it was stopped: ")[2].splitlines()[0]
-    assert "interrupted; nothing of ours is still running" in said
+    assert "interrupted; nothing is still running" in said
     [job] = project.aws.training.jobs.values()
     assert job.description()["TrainingJobStatus"] == "Stopped"
     # Stopped is no success: it is deployed by its name only
@@ -132,7 +132,7 @@ def test_an_interrupt_at_a_terminal_asks_whether_the_job_is_to_end(reply: str, e
     with Terminal(project.lgbm_sm.folder, "train", *LONG, environment=project.lgbm_sm.environment) as terminal:
         terminal.wait_for("iteration=")
         terminal.interrupt()
-        said = terminal.answer("Otherwise it goes on, and is billed. [y/N] ", reply)
+        said = terminal.answer("Otherwise it continues and is billed. [y/N] ", reply)
         assert "Stop training job" in said
         code, _, said = terminal.end()
     assert code == 130

@@ -119,7 +119,7 @@ def test_nothing_runs_on_when_the_command_is_interrupted(
     engine: docker.DockerClient, trained: CommandLine, arguments: tuple[str, ...]
 ) -> None:
     conversation = stop_when_there_is_a_container(engine, trained, signal.SIGINT, *arguments)
-    assert "nothing of ours is still running" in conversation
+    assert "nothing is still running" in conversation
     assert ours(engine, trained) == []
     assert items(trained, "endpoint") == []
 

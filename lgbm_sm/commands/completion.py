@@ -1,0 +1,63 @@
+"""What a shell completes after an option or argument. Each function gets the text typed so far."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def configuration_keys(incomplete: str) -> list[str]:
+    """Every key of the configuration, followed by `=`."""
+    from lgbm_sm.config.keys import known_keys
+    from lgbm_sm.config.sections import Config
+
+    return [key for key in _keys("", known_keys(Config)) if key.startswith(incomplete)]
+
+
+def prediction_outputs(incomplete: str) -> list[str]:
+    """The outputs of `predict --give`."""
+    from lgbm_sm.invocation.invoke import PredictionOutput
+
+    return [output.value for output in PredictionOutput if output.value.startswith(incomplete)]
+
+
+def explained_steps(incomplete: str) -> list[str]:
+    """The steps that `explain` has a page for."""
+    from lgbm_sm.explain.pages import Step
+
+    return [step.value for step in Step if step.value.startswith(incomplete)]
+
+
+def training_jobs(ctx: Any, incomplete: str) -> list[str]:
+    """The training jobs on record, the last one first."""
+    return [name for name in _names_on_record(ctx, "training_jobs") if name.startswith(incomplete)]
+
+
+def jobs_and_endpoints(ctx: Any, incomplete: str) -> list[str]:
+    """The training jobs and endpoints on record."""
+    names = [*_names_on_record(ctx, "training_jobs"), *_names_on_record(ctx, "endpoints")]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _keys(prefix: str, known: Any) -> Iterator[str]:
+    for name, below in known.items():
+        if name == "*":
+            continue
+        if below:
+            yield from _keys(f"{prefix}{name}.", below)
+        else:
+            yield f"{prefix}{name}="
+
+
+def _names_on_record(ctx: Any, kind: str) -> list[str]:
+    """Nothing if there is no readable record: an error message in the middle of a command line helps nobody."""
+    from lgbm_sm.errors import LgbmSmError
+    from lgbm_sm.record.record import Record
+    from lgbm_sm.record.record_file import WORK_FOLDER
+
+    given = ctx.params.get("config") or (ctx.parent and ctx.parent.params.get("config"))
+    folder = Path(given).parent if given else Path()
+    try:
+        entries = getattr(Record(folder / WORK_FOLDER), kind)()
+    except LgbmSmError:
+        return []
+    return [entry.name for entry in reversed(entries)]
