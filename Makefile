@@ -2,11 +2,11 @@
 #
 #   make PYTHON=python3.12 test              uses this Python (default: the newest that works)
 #   make predict ARGS="--output json"        passes options on to the command
-#   make -B train                            does it again though nothing changed
+#   make -B train                            trains again even if nothing changed
 #
-# Without ARGS, `prepare-data` and `train` make what config.yaml says, and only if it, or a table that it names,
-# changed since. With ARGS they run as given, and the next run without ARGS makes what config.yaml says again.
-# Other settings than config.yaml (LGBM_SM_... in the environment) are not seen: use -B.
+# Without ARGS, `prepare-data` and `train` run only if config.yaml or a table that it names has changed. With ARGS they
+# always run, and the next run without ARGS follows config.yaml again. Make does not see settings from the environment
+# (LGBM_SM_...): use -B.
 
 PYTHON =
 ARGS =
@@ -16,40 +16,42 @@ SEED = 1
 python := .venv/bin/python
 lgbm_sm := $(python) -m lgbm_sm
 stamps := .lgbm-sm/make
-# Half the suite waits for servers and containers: four processes keep two processors busy. Those of a module that share
-# a server go together; tests/conftest.py says what comes first.
+# Half of the suite waits for servers and containers: four processes keep two processors busy. Tests that share a server
+# run in one process; tests/conftest.py has the order.
 parallel := -n 4 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help set-up run prepare-data build push train deploy predict status logs cleanup new-identity \
-        config doctor policy explain test quick soak lint format coverage bench docs lock wheel clean FORCE
+.PHONY: help set-up run prepare-data build verify push train deploy predict bench status logs cleanup new-identity \
+        config doctor policy explain test quick soak lint format coverage benchmark docs lock wheel clean FORCE
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-set-up: ## make .venv (each target does it first; instant and without network when it is there)
+set-up: ## create .venv (every target does this first; it takes no time and no network once .venv exists)
 	@sh tools/set-up.sh '$(subst ','\'',$(PYTHON))'
 
-run: set-up ## prepare the data, train, deploy, predict, and take the endpoint down again
+run: set-up ## prepare the data, train, deploy, predict, and delete the endpoint
 	@$(lgbm_sm) run $(ARGS)
 
 prepare-data: ## split the table into data/train, data/valid and data/test
-build: ## build the images, with the Docker engine
+build: ## build the images with Docker
+verify: ## check the images against the SageMaker container contract
 push: ## push the images to ECR
-train: ## train a model; the artifact comes into .lgbm-sm/jobs
-deploy: ## bring up an endpoint for the model
+train: ## train a model; its artifact is in .lgbm-sm/jobs
+deploy: ## deploy the model to an endpoint
 predict: ## send rows to the endpoint
+bench: ## send load to the endpoint and measure it
 status: ## show what exists and what runs
 logs: ## show the endpoint's log
-cleanup: ## delete what was made; asks first
-new-identity: ## make a copy of a project a project of its own
-config: ## show the settings in force, and where each comes from
-doctor: ## say what is wrong here or in the account, and what mends it
-policy: ## print the IAM policy that the commands need
-explain: ## say what SageMaker does at a step: make explain ARGS=deploy
+cleanup: ## delete everything that was created; asks first
+new-identity: ## turn a copy of a project into a separate project
+config: ## show every setting and where its value comes from
+doctor: ## diagnose problems and print the fixes
+policy: ## print the IAM policy needed to run the commands
+explain: ## explain what SageMaker does at a step: make explain ARGS=deploy
 
-build push deploy predict status logs cleanup new-identity config doctor policy explain: set-up
+build verify push deploy predict bench status logs cleanup new-identity config doctor policy explain: set-up
 	@$(lgbm_sm) $@ $(ARGS)
 
 ifeq ($(strip $(ARGS)),)
@@ -73,53 +75,53 @@ $(stamps)/train: $(stamps)/prepare-data $(wildcard config.yaml data/schema/schem
 	@mkdir -p $(stamps)
 	@touch $@
 
-# the user's own tables, once prepare-data has read them
+# the tables that config.yaml names, once prepare-data has read them
 -include $(stamps)/prepare-data.rule
 
-# the tests of containers are left out, and counted, where no Docker engine answers
-test: lint ## every check and every test
+# Without Docker, the tests of containers are skipped and counted.
+test: lint ## run every check and every test
 	$(python) -m pytest $(parallel) $(ARGS)
 
-quick: set-up ## the tests that take no more than a second or two each, without containers
+quick: set-up ## run the tests that take no more than a second or two each, without containers
 	$(python) -m pytest $(parallel) -m 'not slow and not docker' $(ARGS)
 
 # PART=files kills commands and damages files (under 40 minutes); a run that was broken off resumes, tests/soak/README.md
 soak: set-up ## long random tests: make soak PART=files SEED=1
 	$(python) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --soak '$(PART)' --soak-seed '$(SEED)' $(ARGS)
 
-# The program in the image is checked once more against the oldest Python that it runs on.
-# import-linter has no `python -m` of its own, and a script in .venv/bin breaks in a folder with a quote in its name
-lint: set-up ## ruff, mypy and the rules of who imports whom
+# The program in the image is also checked against the oldest Python that it runs on.
+# import-linter cannot be run by `python -m`, and a script in .venv/bin breaks in a folder with a quote in its name.
+lint: set-up ## run ruff, mypy and import-linter
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy
 	$(python) -m mypy --python-version 3.10 -p lgbm_runtime
 	PYTHONPATH=containers/runtime $(python) -c 'from importlinter.cli import import_linter; import_linter()' lint
 
-format: set-up ## put the source into ruff's format
+format: set-up ## format the source with ruff
 	$(python) -m ruff check --fix .
 	$(python) -m ruff format .
 
-coverage: set-up ## the tests, and what they do not reach
+coverage: set-up ## run the tests and report the lines that they do not reach
 	$(python) -m coverage erase
 	$(python) -m coverage run -m pytest $(parallel) $(ARGS)
 	$(python) -m coverage combine --quiet
 	$(python) -m coverage report
 
-# ARGS=--quick sees whether it all works, ARGS=--soak loads our own server alone for ten minutes; benchmarks/README.md
-bench: set-up ## measure the server beside those that people use today (25 minutes; installs them into a cache)
+# ARGS=--quick checks that every server works, ARGS=--soak loads our server alone for ten minutes; benchmarks/README.md
+benchmark: set-up ## compare the server with common ones (25 minutes; installs them into a cache)
 	@$(python) -m benchmarks.serving $(ARGS)
 
-docs: set-up ## build the documentation's site into build/docs
+docs: set-up ## build the documentation into build/docs
 	@$(python) -m mkdocs build $(ARGS)
 
-# ARGS=--upgrade takes the newest versions; without it only what pyproject.toml and the like ask for changes
-lock: ## write requirements.lock and the images' requirements anew (needs network)
+# ARGS=--upgrade takes the newest versions; without it, a version changes only if pyproject.toml or an image asks for it.
+lock: ## write requirements.lock and the requirements of the images (needs network)
 	@sh tools/lock.sh $(ARGS)
 
 wheel: set-up ## build the wheel into dist
 	$(python) -m hatchling build -t wheel -d dist
 
-clean: ## remove .venv, caches and dist (what was made with the commands is for `make cleanup`)
+clean: ## remove .venv, caches and dist (`make cleanup` deletes jobs, endpoints and images)
 	rm -rf .venv dist build .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

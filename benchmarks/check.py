@@ -42,7 +42,7 @@ def main() -> int:
     options = parser.parse_args()
     for path in (options.result, *([] if options.record else [options.bounds])):
         if not path.exists():
-            remedy = "make bench" if path == options.result else "python -m benchmarks.check --record"
+            remedy = "make benchmark" if path == options.result else "python -m benchmarks.check --record"
             print(f"error: {path} is not there: {remedy} writes it", file=sys.stderr)
             return _MISSING
     document = json.loads(options.result.read_text(encoding="utf-8"))

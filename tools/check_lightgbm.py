@@ -1,4 +1,4 @@
-"""Loads LightGBM as the program does and, where a system library is missing, names the remedy.
+"""Load LightGBM as the training program does; if a system library is missing, print how to install it.
 
 Needs `containers/runtime` in PYTHONPATH.
 """

@@ -1,7 +1,4 @@
-"""Prints, as a rule for make, which tables of the user's own the target given as the only argument is made from.
-
-config.yaml names them, so make cannot know them otherwise.
-"""
+"""Print a make rule: the target given as the only argument depends on the tables that config.yaml names."""
 
 import os
 import sys
@@ -10,12 +7,12 @@ from lgbm_sm.config.loading import load_config
 
 
 def escaped(path: str) -> str:
-    """The path as make reads it in a rule: blanks and # with a backslash, $ doubled."""
+    """Escape a path for a make rule: a backslash before blanks and #, $ doubled."""
     return path.replace("$", "$$").replace("#", "\\#").replace(" ", "\\ ")
 
 
 def rule(target: str, paths: list[str]) -> str:
-    """What target depends on; each path also as a target without a rule, so that a table that is gone is no error."""
+    """List the dependencies of target; each path is a target too, so that a missing table is not an error of make."""
     return "".join(f"{target}: {escaped(path)}\n{escaped(path)}:\n" for path in paths)
 
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints the path of a Python that can make this project's virtual environment, and its version, on two lines.
-# $1, if given, is the only one to try: a name on PATH or a path.
-# Each is run before it is taken: a shim on PATH (pyenv's) may stand for a version that is not installed.
+# Prints the path of a Python that can create this project's virtual environment, and its version, on two lines.
+# $1, if given, is the only candidate: a name on PATH or a path.
+# Every candidate is run first, since a shim on PATH (of pyenv) may refer to a version that is not installed.
 set -euf
 
 needed='Python 3.11 or newer'
@@ -15,10 +15,10 @@ try:
 except ImportError:
     sys.exit(4)
 '
-found=''       # what was tried and cannot be taken, one a line
-no_ensurepip='' # the first that is new enough, but cannot make a virtual environment
+found=''       # the candidates that do not fit, one per line
+no_ensurepip='' # the first that is new enough but cannot create a virtual environment
 
-# Ends the script with the answer if $1 can be taken.
+# Prints $1 and ends the script if it fits.
 try_python() {
     if version=$("$1" -c "$probe" 2>/dev/null); then
         printf '%s\n%s\n' "$1" "$version"
@@ -37,7 +37,7 @@ try_python() {
     esac
 }
 
-# Tries each file of the name $1 in the folders of PATH, in their order.
+# Tries every file named $1 in the folders of PATH, in order.
 try_name() {
     old_ifs=$IFS
     IFS=:

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes requirements.lock anew, then the requirements of the images, which take their versions from it. The arguments
-# are uv's: --upgrade takes the newest versions; without it only what the sources ask for changes.
-# Where there is no uv, one is installed for this run alone. Needs network.
+# Writes requirements.lock, then the requirements of the images, which take their versions from it. Arguments are passed
+# to uv: --upgrade takes the newest versions; without it, a version changes only if a source file asks for it.
+# If uv is missing, it is installed for this run only. Needs network.
 set -eu
 
 fail() {
@@ -15,13 +15,13 @@ if ! command -v uv >/dev/null; then
     trap 'exit 130' INT
     trap 'exit 143' TERM
     found=$(sh tools/find-python.sh)
-    printf 'lock: there is no uv: installing one for this run\n' >&2
+    printf 'lock: uv is missing: installing it for this run\n' >&2
     "$(printf '%s\n' "$found" | sed -n 1p)" -m venv "$folder"
-    "$folder/bin/python" -m pip --disable-pip-version-check --no-input --quiet install uv || fail 'uv could not be installed'
+    "$folder/bin/python" -m pip --disable-pip-version-check --no-input --quiet install uv || fail 'could not install uv'
     PATH=$folder/bin:$PATH
 fi
 
-# Compiles "$1", for this Python and the later ones, into "$3"; the rest is for uv.
+# Compiles "$1" for Python "$2" and later into "$3"; the other arguments are for uv.
 compile() {
     source=$1 python=$2 target=$3
     shift 3

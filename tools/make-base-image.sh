@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the images' base, debian:SUITE-slim, with debootstrap where it cannot be pulled, and says so on stderr.
-# $1: the suite (default: trixie). Does nothing when the engine has an image of that name.
-# The certificates that the administrator added to this machine come along, so that the same networks are trusted.
-# Needs root, debootstrap and a Docker engine; LGBM_SM_DEBIAN_MIRROR names another mirror than its default.
+# Makes the base image debian:SUITE-slim with debootstrap, for machines that cannot pull it; reports on stderr.
+# $1: the suite (default: trixie). Does nothing if Docker has an image of that name.
+# Certificates that the administrator added to this machine are copied, so that the image trusts the same networks.
+# Needs root, debootstrap and Docker; LGBM_SM_DEBIAN_MIRROR replaces the default mirror.
 set -eu
 
 suite=${1:-trixie}
@@ -16,9 +16,9 @@ fail() {
     exit 1
 }
 
-docker version >/dev/null 2>&1 || fail 'no Docker engine answers' 'start one: sudo sh tools/ensure-docker.sh'
+docker version >/dev/null 2>&1 || fail 'Docker does not answer' 'start it: sudo sh tools/ensure-docker.sh'
 if docker image inspect "$image" >/dev/null 2>&1; then
-    say "$image is there"
+    say "$image exists"
     exit 0
 fi
 [ "$(id -u)" = 0 ] || fail "$image can only be made by root" "docker pull $image, or: sudo sh tools/make-base-image.sh"
@@ -34,19 +34,19 @@ chmod 755 "$folder"
 say "making $image: about a minute"
 if ! debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" ${mirror:+"$mirror"} >"$folder/log" 2>&1; then
     tail -n 20 "$folder/log" >&2
-    fail "debootstrap could not make $suite; the lines above are what it says" "is a Debian mirror within reach? LGBM_SM_DEBIAN_MIRROR names another"
+    fail "debootstrap could not make $suite; its output is above" "check that the Debian mirror is reachable, or set LGBM_SM_DEBIAN_MIRROR"
 fi
 
 if ls /usr/local/share/ca-certificates/*.crt >/dev/null 2>&1; then
     cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
     chroot "$root" update-ca-certificates >"$folder/log" 2>&1 || {
         cat "$folder/log" >&2
-        fail 'the certificates could not be added; the lines above are what update-ca-certificates says' \
-            'are the files in /usr/local/share/ca-certificates PEM certificates?'
+        fail 'could not add the certificates; the output of update-ca-certificates is above' \
+            'check that the files in /usr/local/share/ca-certificates are PEM certificates'
     }
 fi
 
-# what the slim images on Docker Hub leave out too, and what names this machine
+# remove what the slim images on Docker Hub leave out too, and the name of this machine
 cat >"$root/etc/dpkg/dpkg.cfg.d/slim" <<'SLIM'
 path-exclude /usr/share/doc/*
 path-include /usr/share/doc/*/copyright
@@ -63,4 +63,4 @@ rm -rf "$root"/usr/share/info/* "$root"/usr/share/locale/* "$root"/usr/share/man
 tar --create --file "$folder/root.tar" --numeric-owner --exclude=./dev --exclude=./proc --exclude=./sys \
     --directory "$root" .
 docker import --change 'CMD ["bash"]' "$folder/root.tar" "$image" >/dev/null
-say "$image is made: $(($(docker image inspect --format '{{.Size}}' "$image") / 1000000)) MB"
+say "made $image: $(($(docker image inspect --format '{{.Size}}' "$image") / 1000000)) MB"

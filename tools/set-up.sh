@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes .venv in the current folder from requirements.lock, with the project itself in it, and says so on stderr.
-# What is already done is not done again, so a second run needs no network and next to no time. $1: see find-python.sh.
+# Creates .venv in the current folder from requirements.lock and installs the project in it; reports on stderr.
+# Finished steps are skipped, so a second run needs no network and almost no time. $1: see find-python.sh.
 set -eu
 
 venv=.venv
 python=$venv/bin/python
 pip_log=$venv/pip.log
-# a stamp is written when its step is complete; the step is done again when what the stamp says is no longer true
+# a stamp is written when its step is complete; the step runs again when the stamp no longer matches
 python_stamp=$venv/python.stamp
 packages_stamp=$venv/packages.stamp
 project_stamp=$venv/project.stamp
@@ -14,35 +14,35 @@ lightgbm_stamp=$venv/lightgbm.stamp
 
 say() { printf 'set-up: %s\n' "$*" >&2; }
 
-# the folder belongs to it, since a virtual environment cannot be moved
+# includes the folder, since a virtual environment cannot be moved
 packages_now="$(cksum <requirements.lock) $(pwd -P)"
 project_now=$(cksum <pyproject.toml)
 
-# Runs pip with the given arguments, which say nothing unless they fail.
+# Runs pip with the given arguments; its output is shown only if it fails.
 run_pip() {
     "$python" -m pip --disable-pip-version-check --no-input --quiet install "$@" >"$pip_log" 2>&1 && return
     cat "$pip_log" >&2
     if grep -q 'connection broken by' "$pip_log"; then
         printf 'error: no connection to the package index: the first set-up downloads the packages\n' >&2
-        printf 'hint: run make again when there is one; once set up, nothing needs it\n' >&2
+        printf 'hint: connect to a network and run make again; later runs need no network\n' >&2
     else
-        printf 'error: the packages could not be installed; the lines above are what pip says\n' >&2
+        printf 'error: could not install the packages; the lines above are from pip\n' >&2
     fi
     exit 1
 }
 
 has_packages() {
     [ "$(cat "$packages_stamp" 2>/dev/null)" = "$packages_now" ] || return 1
-    # another Python may be asked for by name
+    # the caller may ask for another Python
     [ -z "${1:-}" ] || [ "$(cat "$python_stamp" 2>/dev/null)" = "$1" ] || return 1
-    # the Python that made it may be gone, or be another version by now
+    # the Python that created it may be gone or have another version now
     "$python" -c 'import hatchling' 2>/dev/null
 }
 
 if ! has_packages "${1:-}"; then
     found=$(sh tools/find-python.sh "${1:-}")
     base_python=$(printf '%s\n' "$found" | sed -n 1p)
-    say "$base_python (Python $(printf '%s\n' "$found" | sed -n 2p)) makes $venv"
+    say "$base_python (Python $(printf '%s\n' "$found" | sed -n 2p)) creates $venv"
     rm -f "$packages_stamp" # first: the rest may be interrupted
     rm -rf "$venv"
     "$base_python" -m venv "$venv"
@@ -54,7 +54,7 @@ fi
 
 if [ "$(cat "$project_stamp" 2>/dev/null)" != "$project_now" ]; then
     run_pip --no-deps --no-build-isolation --no-index --editable .
-    # as pip does it with packages: each command would, where the environment forbids Python to keep what it compiles
+    # pip compiles packages too; without this, every command compiles again if Python may not write bytecode
     "$python" -m compileall -q lgbm_sm containers/runtime/lgbm_runtime
     printf '%s\n' "$project_now" >"$project_stamp"
     say "$venv is ready"

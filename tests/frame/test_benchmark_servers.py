@@ -1,4 +1,4 @@
-"""One short measurement of our own server, as `make bench` does it, and what becomes of servers that fail."""
+"""One short measurement of our own server, as `make benchmark` does it, and what becomes of servers that fail."""
 
 import shutil
 import time

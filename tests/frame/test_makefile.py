@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 VERBS = {
-    *("run", "prepare-data", "build", "push", "train", "deploy", "predict"),
+    *("run", "prepare-data", "build", "verify", "push", "train", "deploy", "predict", "bench"),
     *("status", "logs", "cleanup", "new-identity", "config", "doctor", "policy", "explain"),
 }
 

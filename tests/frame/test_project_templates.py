@@ -14,7 +14,7 @@ from lgbm_sm.commands.app import app
 from lgbm_sm.config.loading import load_config
 
 TARGETS = {
-    *("run", "prepare-data", "build", "verify", "push", "train", "deploy", "predict"),
+    *("run", "prepare-data", "build", "verify", "push", "train", "deploy", "predict", "bench"),
     *("status", "logs", "cleanup", "new-identity", "config", "doctor", "policy", "explain"),
 }
 

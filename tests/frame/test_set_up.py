@@ -119,7 +119,7 @@ def project(set_up: SetUp) -> Clone:
 
 def test_the_project_is_ready_in_any_folder_and_a_second_time_without_a_package_index(set_up: SetUp) -> None:
     clone, first = set_up.clone, set_up.first
-    assert f"set-up: {sys.executable} (Python {sys.version.split()[0]}) makes .venv" in first.stderr
+    assert f"set-up: {sys.executable} (Python {sys.version.split()[0]}) creates .venv" in first.stderr
     assert "training.instance_type" in first.stdout
     assert clone.python("import lgbm_sm; print(lgbm_sm.__file__)") == str(clone.folder / "lgbm_sm" / "__init__.py")
 
@@ -131,7 +131,7 @@ def test_the_project_is_ready_in_any_folder_and_a_second_time_without_a_package_
     with (clone.folder / "pyproject.toml").open("a") as pyproject:
         pyproject.write("# changed\n")
     third = clone.make("set-up", offline=True)
-    assert "makes .venv" not in third.stderr
+    assert "creates .venv" not in third.stderr
     assert ".venv is ready" in third.stderr
 
 
@@ -140,11 +140,11 @@ def test_the_environment_is_made_again_when_the_clone_is_in_another_folder_or_it
 ) -> None:
     folder = shutil.copytree(set_up.clone.folder, tmp_path / "moved", symlinks=True)
     moved = Clone(folder, set_up.clone.packages)
-    assert "makes .venv" in moved.make("set-up").stderr
+    assert "creates .venv" in moved.make("set-up").stderr
     assert moved.python("import lgbm_sm; print(lgbm_sm.__file__)") == str(folder / "lgbm_sm" / "__init__.py")
 
     (folder / ".venv" / "packages.stamp").unlink()  # the last thing that an installation writes
-    assert "makes .venv" in moved.make("set-up").stderr
+    assert "creates .venv" in moved.make("set-up").stderr
 
 
 def test_nothing_counts_as_set_up_when_a_package_has_another_hash(clone: Clone) -> None:
@@ -152,7 +152,7 @@ def test_nothing_counts_as_set_up_when_a_package_has_another_hash(clone: Clone) 
     lock.write_text(f"everything==1.0 --hash=sha256:{'0' * 64}\n")
     finished = clone.make("set-up", exit_code=2)
     assert "THESE PACKAGES DO NOT MATCH THE HASHES" in finished.stderr
-    assert "error: the packages could not be installed" in finished.stderr
+    assert "error: could not install the packages" in finished.stderr
     assert not (clone.folder / ".venv" / "packages.stamp").exists()
 
 
