@@ -86,6 +86,12 @@ GOOD_CSV = [
     Case("blanks round numbers", LINE.replace(b",", b" , "), _typed(CSV), rows=ONE),
     Case("named columns in another order", NAMED, _typed(CSV), rows=ONE),
     Case("named columns, announced", NAMED, _typed("text/csv; header=present"), rows=ONE),
+    Case(
+        "named columns in quotes, announced",
+        b'"' + NAMED.partition(b"\n")[0].replace(b",", b'","') + b'"\n' + NAMED.partition(b"\n")[2],
+        _typed("text/csv; header=present"),
+        rows=ONE,
+    ),
     Case("no names, announced", LINE, _typed("text/csv; header=absent"), rows=ONE),
     Case("NA", _with(b"NA", 3), _typed(CSV), rows=[[*FIRST[:3], nan, *FIRST[4:]]]),
     Case("nan, NaN, null", b"nan,NaN,null," + LINE.split(b",", 3)[3], _typed(CSV), rows=[[nan, nan, nan, *FIRST[3:]]]),
@@ -101,6 +107,7 @@ GOOD_JSON = [
     Case("JSON instances", _json({"instances": [FIRST]}), _typed("application/json; charset=utf-8"), rows=ONE),
     Case("JSON instances, records", _json({"instances": [RECORD]}), _typed(JSON), rows=ONE),
     Case("JSON instances, features", _json({"instances": [{"features": FIRST}]}), _typed(JSON), rows=ONE),
+    Case("JSON, a byte order mark", b"\xef\xbb\xbf" + _json(FIRST), _typed(JSON), rows=ONE),
     Case("JSON lines", _json(FIRST) + b"\n" + _json(RECORD) + b"\n", _typed(JSON_LINES), rows=ONE * 2),
     Case("JSON lines by another name", _json(FIRST), _typed("application/x-jsonlines"), rows=ONE),
 ]
@@ -211,6 +218,14 @@ BAD_TABLES = [
         )
     ),
     Case(
+        "one row with an infinite number",
+        _with(b"1e999", 3),
+        _typed(CSV),
+        status=400,
+        error={"row": 1, "column": "CHAS"},
+    ),
+    Case("one row with a truth value", _with(b"true"), _typed(CSV), status=400, error={"row": 1, "column": "CRIM"}),
+    Case(
         "the row counts from the header",
         NAMED + b"\n" + b"x" + b",1" * 12,
         _typed(CSV),
@@ -290,6 +305,7 @@ REFUSED = [
     Case("no content type at all", LINE, _typed("csv"), status=415),
     Case("unknown charset", LINE, _typed("text/csv; charset=klingon"), status=415, says=["klingon"]),
     Case("a codec that is no charset", b"MQ==", _typed("text/csv; charset=base64"), status=415),
+    Case("a codec for host names", LINE, _typed("text/csv; charset=idna"), status=415, says=["idna"]),
     Case("a strange header parameter", LINE, _typed("text/csv; header=maybe"), status=400),
     Case("gzip", LINE, _typed(CSV, Content_Encoding="gzip"), status=415, says=["gzip"]),
     Case(

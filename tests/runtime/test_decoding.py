@@ -67,9 +67,22 @@ def test_csv_and_json_say_the_same(rows: list[tuple[int | None, str, float]]) ->
     np.testing.assert_array_equal(by_csv.matrix, by_json.matrix)
 
 
-@pytest.mark.parametrize("cell", sorted(MISSING))
-def test_sign_for_missing_becomes_nan(cell: str) -> None:
+# "na_values" in the documentation of pandas.read_csv
+PANDAS_MISSING = [
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
+    *("NULL", "NaN", "None", "n/a", "nan", "null"),
+]
+
+
+@pytest.mark.parametrize("cell", PANDAS_MISSING)
+def test_cell_that_pandas_reads_as_missing_becomes_nan(cell: str) -> None:
     assert_rows(decode(f"1,{cell},3".encode(), None, NUMERIC).matrix, [[1, math.nan, 3]])
+
+
+@pytest.mark.parametrize("cell", ["none", "Null", "#n/a", "N A", "nil", "-", "?"])
+def test_cell_that_pandas_reads_as_text_is_refused(cell: str) -> None:
+    with pytest.raises(InvocationError, match="row 1, column b"):
+        decode(f"1,{cell},3".encode(), None, NUMERIC)
 
 
 def test_level_wins_when_it_looks_like_a_missing_cell() -> None:
@@ -133,6 +146,43 @@ def test_header_is_a_row_of_data_when_a_cell_is_a_number() -> None:
 def test_header_is_expected_when_no_name_fits_but_the_type_announces_it() -> None:
     with pytest.raises(InvocationError, match="unexpected: x, y, z"):
         decode(b"x,y,z\n1,2,3", "text/csv; header=present", NUMERIC)
+
+
+def test_quoted_header_is_read_when_the_type_announces_it() -> None:
+    body = b'"c","a","b"\n3,1,2\n'
+    assert_rows(decode(body, "text/csv; header=present", NUMERIC).matrix, [[1, 2, 3]])
+    assert_rows(decode(body, "text/csv", NUMERIC).matrix, [[1, 2, 3]])
+
+
+def test_byte_order_mark_is_no_part_of_the_text() -> None:
+    mark = b"\xef\xbb\xbf"
+    for content_type, body in (
+        ("text/csv", b"1,2,3"),
+        ("application/json", b"[1,2,3]"),
+        ("application/jsonlines", b"[1,2,3]\n"),
+        ("application/json; charset=utf-8", b'{"c": 3, "a": 1, "b": 2}'),
+    ):
+        assert_rows(decode(mark + body, content_type, NUMERIC).matrix, [[1, 2, 3]])
+        assert_rows(
+            decode(
+                (mark + body).decode().encode("utf-16-le"), f"{content_type.split(';')[0]}; charset=utf-16-le", NUMERIC
+            ).matrix,
+            [[1, 2, 3]],
+        )
+
+
+# Python's codecs that are not charsets of IANA's registry
+@pytest.mark.parametrize(
+    "codec", ["idna", "punycode", "undefined", "unicode-escape", "raw_unicode_escape", "base64", "rot13", "hex"]
+)
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json"])
+def test_codec_that_is_no_charset_is_not_supported(codec: str, content_type: str) -> None:
+    with pytest.raises(InvocationError) as caught:
+        decode(
+            b"[1,2,3]" if content_type == "application/json" else b"1,2,3", f"{content_type}; charset={codec}", NUMERIC
+        )
+    assert caught.value.status == 415
+    assert codec in caught.value.message
 
 
 def test_body_over_the_limit_is_refused() -> None:

@@ -176,6 +176,13 @@ def test_the_number_of_rounds_is_refused_when_it_is_no_positive_whole_number(rou
     assert "num_round=" in refusal({"num_round": rounds})
 
 
+@pytest.mark.parametrize("value", ["maybe", "1", "0", "yes"])
+def test_first_metric_only_is_refused_when_it_is_not_true_or_false(value: str) -> None:
+    assert refusal({"first_metric_only": value}).startswith(f"hyperparameters: first_metric_only={value}: ")
+    assert parse(first_metric_only="true").values == {"first_metric_only": True}
+    assert parse(first_metric_only="False").values == {"first_metric_only": False}
+
+
 @pytest.mark.parametrize(
     ("given", "metrics", "evaluates"),
     [

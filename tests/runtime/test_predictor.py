@@ -8,6 +8,7 @@ import lightgbm
 import numpy as np
 import pytest
 
+from lgbm_runtime.core import csv_rows
 from lgbm_runtime.core.errors import InvocationError, ModelError
 from lgbm_runtime.core.predictor import Predictor
 from tests.runtime.test_schema import DOCUMENT
@@ -38,6 +39,30 @@ def test_model_is_served_with_the_booster_s_names_when_there_is_no_metadata(tmp_
 def test_model_is_served_without_a_schema_when_the_metadata_have_none(tmp_path: Path) -> None:
     make_model(tmp_path, {"objective": "regression"}, schema=None)
     assert Predictor.load(tmp_path).schema.feature_names == NAMES
+
+
+@pytest.mark.usefixtures("code")
+@pytest.mark.parametrize("with_orjson", [True, False])
+@pytest.mark.parametrize(
+    ("line", "column"),
+    [
+        (b"1,1e999,3", "colour"),
+        (b"1e308,1e308,-1e999\n", "size"),
+        (b"true,1,2", "age"),
+        (b"1,false,2", "colour"),
+        (b"1,2,[3]", "size"),
+        (b"1,2,1_0", "size"),
+    ],
+)
+def test_single_row_is_refused_when_a_cell_is_no_finite_number(
+    line: bytes, column: str, with_orjson: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_orjson:
+        monkeypatch.setattr(csv_rows, "orjson", None)
+    make_model(tmp_path, {"objective": "regression"})
+    with pytest.raises(InvocationError) as caught:
+        Predictor.load(tmp_path).invoke(line, "text/csv", None)
+    assert (caught.value.status, caught.value.row, caught.value.column) == (400, 1, column)
 
 
 def test_label_is_the_class_of_the_schema(tmp_path: Path) -> None:

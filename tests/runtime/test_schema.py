@@ -85,6 +85,8 @@ def change(path: str, value: object) -> Callable[[dict[str, Any]], None]:
         ("features.0.type", "date", r"features\[0\] \(age\)\.type is 'date'"),
         ("features.0.levels", [1], r"features\[0\] \(age\) is numeric and has levels"),
         ("features.1.levels", None, r"\(colour\)\.levels must be a list"),
+        ("features.1.levels", "abc", r"\(colour\)\.levels must be a list"),
+        ("features.1.levels", {"a": 0, "b": 1}, r"\(colour\)\.levels must be a list"),
         ("features.1.levels", ["a", 1], "all text or all numbers"),
         ("features.1.levels", [True, False], "all text or all numbers"),
         ("features.1.levels", ["a", "a"], "'a' occurs twice"),
@@ -95,6 +97,7 @@ def change(path: str, value: object) -> Callable[[dict[str, Any]], None]:
         ("target", None, "target is not a JSON object"),
         ("target.name", None, "target.name"),
         ("target.classes", [], "target.classes must be a list"),
+        ("target.classes", "yn", "target.classes must be a list"),
     ],
 )
 def test_broken_document_is_refused_naming_the_place(path: str, value: object, says: str) -> None:
