@@ -28,7 +28,7 @@ from lgbm_sm.record.entries import Endpoint, EndpointStatus, Place
 from lgbm_sm.verify.checks import Verdict
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.run import sample_of, verify_before_deploy
-from lgbm_sm.workspace import Workspace, choose_place
+from lgbm_sm.workspace import Workspace, choose_local_backend
 
 # where no container of the configured pattern can be had
 OTHER_SERVER = "a process runs pattern A's server, with the same answers"
@@ -101,10 +101,10 @@ def check_serving(workspace: Workspace) -> None:
 
 def plan_local_serving(workspace: Workspace) -> ServingPlan:
     """How a model would be served on this machine; refuses what cannot be served there."""
-    choice, backend = choose_place(workspace, workspace.config.container.pattern)
-    code = model_code(workspace.config, choice.place, workspace.folder, workspace.containers_path)
-    is_other = choice.place is Place.PROCESS and workspace.config.container.pattern is not Pattern.BYOC
-    return ServingPlan(backend, f"{choice.because}; {OTHER_SERVER}" if is_other else choice.because, code)
+    backend, because = choose_local_backend(workspace, workspace.config.container.pattern)
+    code = model_code(workspace.config, workspace.folder, workspace.containers_path, in_container=backend.in_container)
+    is_other = not backend.in_container and workspace.config.container.pattern is not Pattern.BYOC
+    return ServingPlan(backend, f"{because}; {OTHER_SERVER}" if is_other else because, code)
 
 
 def get_endpoint(workspace: Workspace) -> Endpoint:
@@ -295,7 +295,7 @@ def _verify(workspace: Workspace, artifact_path: Path, code: ModelCode) -> None:
 
 def _code_for_sagemaker(workspace: Workspace) -> ModelCode:
     config = workspace.config
-    code = model_code(config, Place.AWS, workspace.folder, workspace.containers_path)
+    code = model_code(config, workspace.folder, workspace.containers_path, in_container=True)
     if config.aws.network_isolation and REQUIREMENTS in code.files:
         raise ConfigError(
             f"aws.network_isolation: true: pattern {config.container.pattern} installs {REQUIREMENTS} when it starts, "

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from lgbm_sm import data, deploy, ecr, train
 from lgbm_sm.backends.training import TrainedModel
-from lgbm_sm.config.environment import LocalBackend
+from lgbm_sm.config.environment import BackendChoice
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.ecr import PushResult
@@ -141,7 +141,7 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
     with _timed(seconds, "prepare-data"):
         prepare_data(workspace)
     instance_types = {workspace.config.training.instance_type, workspace.config.endpoint.instance_type}
-    if workspace.config.local.backend is LocalBackend.DOCKER or instance_types != {LOCAL}:
+    if workspace.config.local.backend is BackendChoice.DOCKER or instance_types != {LOCAL}:
         with _timed(seconds, "build"):
             build_images(workspace)
     if instance_types != {LOCAL}:

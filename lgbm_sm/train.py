@@ -21,7 +21,7 @@ from lgbm_sm.images.build_context import image_recipe, image_tag
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.preparation.schema import training_channels
 from lgbm_sm.record.entries import Place, TrainingJob, TrainingJobStatus
-from lgbm_sm.workspace import Workspace, choose_place
+from lgbm_sm.workspace import Workspace, choose_local_backend
 
 Stops = Callable[[TrainingJob], bool]
 """Asked when a command that follows a job on SageMaker is interrupted: whether the job is to end with it."""
@@ -41,10 +41,10 @@ def train(workspace: Workspace, stops: Stops = lambda _: True) -> TrainedModel:
         following = Following(workspace.record, trainer, workspace.reporter, stops)
         return training.train(job, inputs, "", following)
     channels = training_channels(workspace.data_path)
-    choice, backend = choose_place(workspace, Pattern.BYOC)
-    job = _new_job(workspace, choice.place, image=backend.image)
+    backend, because = choose_local_backend(workspace, Pattern.BYOC)
+    job = _new_job(workspace, backend.place, image=backend.image)
     inputs = TrainingInputs(channels, workspace.config.training.hyperparameters)
-    return training.train(job, inputs, choice.because, Following(workspace.record, backend, workspace.reporter))
+    return training.train(job, inputs, because, Following(workspace.record, backend, workspace.reporter))
 
 
 def start(workspace: Workspace) -> StartedJob:
@@ -63,7 +63,7 @@ def rehearse(workspace: Workspace) -> None:
     """Note the calls that create a job; on this machine there are none."""
     if workspace.config.training.instance_type == LOCAL:
         training_channels(workspace.data_path)
-        choose_place(workspace, Pattern.BYOC)
+        choose_local_backend(workspace, Pattern.BYOC)
     else:
         start(workspace)
 

@@ -4,28 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lgbm_sm.aws.account import Accounts
 from lgbm_sm.aws.tags import resource_tags
-from lgbm_sm.backends import LocalBackend
+from lgbm_sm.backends import Backend, LocalBackend
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.config.environment import LocalSection
-from lgbm_sm.config.instance_types import LOCAL, size_of
+from lgbm_sm.config.instance_types import size_of
 from lgbm_sm.config.loading import LoadedConfig
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.inventory import Backends, Holdings
 from lgbm_sm.output_files import Protected
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import Place
+from lgbm_sm.record.entries import Entry, Place
 from lgbm_sm.record.identity import open_record
 from lgbm_sm.record.record import Record
 
 if TYPE_CHECKING:
     from lgbm_sm.aws.dry_run import Rehearsal
-    from lgbm_sm.backends.choice import Choice
     from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 
 
@@ -69,9 +68,13 @@ class Workspace:
         """The places where anything of ours may be, by what the record calls them."""
         here: Backends = {Place.PROCESS: self.process, Place.DOCKER: self.docker}
         recorded = (*self.record.entries(), *self.record.aws_entries())
-        if self.asks_aws or self.accounts.reached or any(entry.place is Place.AWS for entry in recorded):
+        if self.asks_aws or self.accounts.reached or not all(entry.is_local for entry in recorded):
             return {**here, Place.AWS: self.sagemaker}
         return here
+
+    def backend_of(self, entry: Entry) -> Backend:
+        """Return the backend that a job or an endpoint is on."""
+        return self.backends[entry.place]
 
     @property
     def holdings(self) -> Holdings:
@@ -143,7 +146,6 @@ def open_workspace(
     record = open_record(folder, reporter, changes=changes, rehearsed=rehearsal is not None)
     engine = Engine(environment)
     accounts = Accounts(reporter.step, rehearsal, reporter.detail)
-    instance_types = {config.training.instance_type, config.endpoint.instance_type}
     return Workspace(
         config=config,
         config_path=loaded.path,
@@ -157,7 +159,7 @@ def open_workspace(
         engine=engine,
         accounts=accounts,
         reporter=reporter,
-        asks_aws=ask_aws or instance_types != {LOCAL},
+        asks_aws=ask_aws or not config.is_local,
         finds_logs=finds_logs,
     )
 
@@ -168,20 +170,31 @@ def _container_settings(local: LocalSection) -> ContainerSettings:
     return ContainerSettings(local.environment, memory, local.cpus or cpus, local.network)
 
 
-def choose_place(workspace: Workspace, pattern: Pattern) -> "tuple[Choice, LocalBackend]":
-    """Where on this machine a pattern's program is started: that place, with the image that it takes there."""
+class ChosenBackend(NamedTuple):
+    """A backend on this machine, with the image of its pattern, and the reason why it was chosen."""
+
+    backend: LocalBackend
+    because: str
+
+
+def choose_local_backend(workspace: Workspace, pattern: Pattern) -> ChosenBackend:
+    """Choose the backend that runs a pattern's program on this machine.
+
+    Raises:
+        EngineError, ImageError, ConfigError: `local.backend` is docker, and no container can be started.
+    """
     from lgbm_sm.backends.choice import choose
 
     choice = choose(
         workspace.config.local.backend, workspace.engine, lambda platform: tag_of(workspace, pattern, platform)
     )
+    if not choice.image:
+        return ChosenBackend(workspace.process, choice.because)
     docker = workspace.docker
-    if choice.place is not Place.DOCKER:
-        return choice, workspace.process
-    # the other patterns install requirements when their server starts
+    # only the other patterns install requirements when their server starts
     ca_bundle_path = None if pattern is Pattern.BYOC else workspace.ca_bundle_path
     settings = replace(docker.settings, ca_bundle_path=ca_bundle_path)
-    return choice, replace(docker, settings=settings, image=choice.image)
+    return ChosenBackend(replace(docker, settings=settings, image=choice.image), choice.because)
 
 
 def tag_of(workspace: Workspace, pattern: Pattern, engine_platform: str) -> str:

@@ -40,7 +40,7 @@ def measure_sizes(project: Project, tags: dict[str, str], figures: Figures) -> N
         figures.add("size", "MB", subject, size / 1e6)
     workspace = project.workspaces[Pattern.SCRIPT_MODE]
     if (workspace.containers_path / Pattern.SCRIPT_MODE).is_dir():
-        code = model_code(workspace.config, Place.DOCKER, project.folder, workspace.containers_path)
+        code = model_code(workspace.config, project.folder, workspace.containers_path, in_container=True)
         figures.add("code in the model's archive", "kB", "C, script_mode", _packed_size(code.files) / 1e3)
 
 

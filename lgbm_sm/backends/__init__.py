@@ -1,9 +1,10 @@
-"""The places where the program runs: a module for each, with the same few functions."""
+"""The backends that run jobs and endpoints: a process, Docker, SageMaker, with the same methods."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from lgbm_sm.backends.observation import Observation
 from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
@@ -13,7 +14,7 @@ STOP_SERVING_SECONDS = 30.0  # on update and scale-in: SIGTERM, then SIGKILL aft
 
 
 class Ending(NamedTuple):
-    """How a program ended: `exit_code` is negative after a signal; `remark` is what its place knows besides."""
+    """How a program ended: `exit_code` is negative after a signal; `remark` is the backend's explanation."""
 
     exit_code: int
     remark: str = ""
@@ -26,7 +27,7 @@ class Ending(NamedTuple):
 class TrainingEnding(NamedTuple):
     """How a job ended: Completed, Failed or Stopped, and why in SageMaker's words.
 
-    `is_explained` where the program itself gave the reason. `billable_seconds` are of one instance, on SageMaker.
+    `is_explained`: the program itself gave the reason. `billable_seconds` are those of one instance, on SageMaker.
     """
 
     status: TrainingJobStatus
@@ -36,7 +37,7 @@ class TrainingEnding(NamedTuple):
 
 
 def training_ending(ending: Ending, reason: str) -> TrainingEnding:
-    """How a job ended whose program ended so, and gave this reason (empty where it gave none)."""
+    """Return the ending of a job by its program's ending and the reason that it gave, which may be empty."""
     if ending.exit_code == 0:
         return TrainingEnding(TrainingJobStatus.COMPLETED)
     said = f"AlgorithmError: {reason}, {ending}" if reason else f"AlgorithmError: {ending}"
@@ -44,16 +45,16 @@ def training_ending(ending: Ending, reason: str) -> TrainingEnding:
 
 
 class TrainingInputs(NamedTuple):
-    """What a training job works on: `channels` are folders by name."""
+    """The inputs of a training job: `channels` are folders by name."""
 
     channels: Mapping[str, Path]
     hyperparameters: Mapping[str, HyperparameterValue]
 
 
 class Consumption(NamedTuple):
-    """What an endpoint's programs have used until `at`, a time in seconds that only grows: processor seconds so far.
+    """CPU seconds of an endpoint's programs until `at`, in monotonic seconds, and their memory in bytes at that time.
 
-    Memory in bytes is what they hold at that time; what several share counts once.
+    Memory that several programs share is counted once.
     """
 
     at: float
@@ -61,14 +62,22 @@ class Consumption(NamedTuple):
     memory_bytes: int
 
 
+class RunningProgram(NamedTuple):
+    """A process and its command line; `parent` is the id of its parent process."""
+
+    pid: int
+    parent: int
+    command: str
+
+
 class TrainingRun(Protocol):
     """A training program that has been started."""
 
     def lines(self) -> Iterator[str]:
-        """What it writes, as it comes, until it has ended."""
+        """Yield the lines of its log as they come, until it has ended."""
 
     def wait(self) -> TrainingEnding:
-        """How it ended, once it has; what it wrote then belongs to the caller."""
+        """Wait for its end; the files that it wrote then belong to the caller."""
 
 
 class Server(Protocol):
@@ -76,51 +85,77 @@ class Server(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The address at which it answers."""
 
     def ending(self) -> Ending | None:
-        """None while it runs."""
+        """Return how it ended, or None while it runs."""
 
 
 class Backend(Protocol):
-    """A place where jobs and endpoints are.
+    """A backend that runs jobs and endpoints.
 
-    Each function may raise EngineError where the place is an engine that does not answer, and AwsError where it is
-    SageMaker.
+    Each method may raise EngineError if Docker does not answer, and AwsError if AWS refuses a call.
     """
 
     @property
     def place(self) -> Place:
-        """Where it is, as the record says it."""
+        """The record's name for the backend."""
+
+    @property
+    def noun(self) -> str:
+        """A name for messages, such as "a container"."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine, where it costs nothing."""
+
+    @property
+    def in_container(self) -> bool:
+        """Whether programs run in containers of the configured pattern."""
+
+    def observe(self, entry: Entry) -> Observation:
+        """Return the state of a job or an endpoint now."""
+
+    def facts(self, entry: Entry) -> dict[str, str]:
+        """Return details of a job or an endpoint for a person: where it is, its image, state, reason and so on."""
 
     def is_running(self, entry: Entry) -> bool:
-        """Whether the program of this job or endpoint runs."""
+        """Whether the program of this job or endpoint is running."""
+
+    def programs(self, entry: Entry) -> list[RunningProgram]:
+        """Return the processes of a job or an endpoint; none if it has ended, or if the backend hides them."""
 
     def stop(self, entry: Entry) -> list[str]:
-        """SIGTERM to the entry's program, and SIGKILL after the platform's grace; harmless when it has ended.
+        """Send SIGTERM to the entry's program, and SIGKILL after the platform's grace; harmless if it has ended.
 
-        What it wrote then belongs to the caller. Returns names of what could not be ended.
+        The files that it wrote then belong to the caller. Returns the names of what could not be ended.
         """
 
     def remove(self, entry: Entry) -> list[str]:
-        """As `stop`; what the place itself keeps of it goes too. Returns names of what is left, with the reason."""
+        """Stop it, and delete what the backend itself keeps of it. Returns what is left, with the reason."""
 
     def read_log(self, entry: Entry) -> bytes:
-        """All that the entry's program has written so far; empty where it has written nothing."""
+        """Return the whole log of the entry's program so far."""
+
+    def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
+        """Yield the log; with `follow`, also what is added until the program ends."""
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """What is of this work folder, or there of the project, without an entry in the record."""
+        """Return entries for the jobs and endpoints of this work folder or project that are not on record."""
+
+    def consumption(self, endpoint: Endpoint) -> Consumption | None:
+        """Return the CPU time and memory of the endpoint's programs; None if they cannot be seen."""
 
 
 class TrainingBackend(Backend, Protocol):
-    """A place that trains."""
+    """A backend that trains."""
 
     @property
     def image(self) -> str:
-        """What the program is started from, as the record says it; empty where that is no image."""
+        """The image that the program is started from; empty for a process."""
 
     def describe(self) -> str:
-        """What the program is started as, in a few words."""
+        """Describe what the program is started as, in a few words."""
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> TrainingRun:
         """Start `train` on `inputs`.
@@ -130,20 +165,17 @@ class TrainingBackend(Backend, Protocol):
         """
 
     def collect_outputs(self, job: TrainingJob) -> bool:
-        """Put what a job that has ended has made at `job.model_artifact_path`; False where it has made no model."""
+        """Put the outputs of a job that has ended at `job.model_artifact_path`; False if it has made no model."""
 
 
 class LocalBackend(TrainingBackend, Protocol):
-    """A place on this machine; what a program writes there also goes to the log path of its entry."""
+    """A backend on this machine; each program also writes its log to the log path of its entry."""
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> Server:
-        """Start `serve` on the tree below `endpoint.root_path`, on a free port of this machine alone.
+        """Start `serve` on the tree below `endpoint.root_path`, on a free port of the loopback interface.
 
-        `variables` are the environment that the pattern wants.
+        `variables` are the environment variables of the pattern.
 
         Raises:
             EndpointError: it cannot be started.
         """
-
-    def consumption(self, endpoint: Endpoint) -> Consumption | None:
-        """What the endpoint's programs use; None where nothing of it can be seen."""

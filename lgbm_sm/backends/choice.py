@@ -1,62 +1,55 @@
-"""Where on this machine a program is started: in a container, or as a process."""
+"""Choose whether a program on this machine runs in a container or as a process."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from lgbm_sm.config.environment import LocalBackend
+from lgbm_sm.config.environment import BackendChoice
 from lgbm_sm.errors import ConfigError, EngineError, ImageError
-from lgbm_sm.record.entries import Place
 
 
 class EngineView(Protocol):
-    """What the choice asks of an engine; each may raise EngineError."""
+    """The part of a container engine that the choice needs; each member may raise EngineError."""
 
     @property
     def platform(self) -> str:
-        """Which images run on it without emulation, such as linux/amd64."""
+        """The platform whose images run without emulation, such as linux/amd64."""
 
     def has_image(self, tag: str) -> bool:
-        """Whether it holds an image of this name."""
+        """Whether the engine has an image of this name."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A place, why, and the image that a container is started from."""
+class Choice(NamedTuple):
+    """The image of the container to start, empty for a process, and the reason for the choice."""
 
-    place: Place
     because: str
     image: str = ""
 
 
-def choose(wanted: LocalBackend, engine: EngineView, tag_of: Callable[[str], str]) -> Choice:
-    """Where to start; `tag_of` gives the tag of the image that would be started, for the engine's platform.
+def choose(wanted: BackendChoice, engine: EngineView, tag_of: Callable[[str], str]) -> Choice:
+    """Choose a container or a process; `tag_of` returns the tag of the image for the engine's platform.
 
-    `auto` takes a container only where an engine answers and holds that image; `docker` never takes anything else.
+    `auto` chooses a container only if Docker answers and has that image. `docker` accepts nothing else.
 
     Raises:
-        EngineError: `docker` is wanted, and no engine answers.
-        ImageError: `docker` is wanted, and the image is not there.
-        ConfigError: `docker` is wanted, and there can be no such image.
+        EngineError: the choice is `docker`, and Docker does not answer.
+        ImageError: the choice is `docker`, and the image does not exist.
+        ConfigError: the choice is `docker`, and the configuration allows no such image.
     """
-    if wanted is LocalBackend.PROCESS:
-        return Choice(Place.PROCESS, "local.backend is process")
+    if wanted is BackendChoice.PROCESS:
+        return Choice("local.backend is process")
     try:
         tag = tag_of(engine.platform)
         found = engine.has_image(tag)
     except (EngineError, ConfigError) as error:
-        if wanted is LocalBackend.DOCKER:
+        if wanted is BackendChoice.DOCKER:
             raise
-        return Choice(Place.PROCESS, f"local.backend is auto, and {error.message}")
+        return Choice(f"local.backend is auto, and {error.message}")
     if found:
-        because = "local.backend is docker" if wanted is LocalBackend.DOCKER else "local.backend is auto"
-        return Choice(Place.DOCKER, f"{because}, and the image is there: {tag}", tag)
-    if wanted is LocalBackend.DOCKER:
+        because = "local.backend is docker" if wanted is BackendChoice.DOCKER else "local.backend is auto"
+        return Choice(f"{because}, and the image is there: {tag}", tag)
+    if wanted is BackendChoice.DOCKER:
         raise ImageError(
             f"local.backend: docker: the image is not there: {tag}",
             "run `lgbm-sm build` first, with the same container section; or set local.backend: auto",
         )
-    return Choice(
-        Place.PROCESS,
-        f"local.backend is auto, and the image is not there: {tag} (`lgbm-sm build` makes it)",
-    )
+    return Choice(f"local.backend is auto, and the image is not there: {tag} (`lgbm-sm build` makes it)")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import tarfile
 
 FAILURE_REASON_CHARACTERS = 1024
+HOST = "algo-1"
 
 
 def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str) -> None:
@@ -31,7 +32,6 @@ def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str)
         root / "checkpoints",
     ):
         folder.mkdir(parents=True)
-    host = "algo-1"
     documents = {
         "hyperparameters.json": {name: as_string(value) for name, value in inputs.hyperparameters.items()},
         "inputdataconfig.json": {
@@ -44,13 +44,13 @@ def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str)
             for name in inputs.channels
         },
         "resourceconfig.json": {
-            "current_host": host,
-            "hosts": [host],
+            "current_host": HOST,
+            "hosts": [HOST],
             "network_interface_name": network_interface,
             "current_instance_type": "local",
             "current_group_name": "homogeneousCluster",
             "instance_groups": [
-                {"instance_group_name": "homogeneousCluster", "instance_type": "local", "hosts": [host]}
+                {"instance_group_name": "homogeneousCluster", "instance_type": "local", "hosts": [HOST]}
             ],
         },
     }
@@ -58,6 +58,12 @@ def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str)
         (config_path / name).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     for name, folder in inputs.channels.items():
         (root / "input" / "data" / name).symlink_to(folder.resolve(), target_is_directory=True)
+
+
+def training_variables(job_name: str) -> dict[str, str]:
+    """The environment variables that the platform sets for a training job."""
+    job_arn = f"arn:aws:sagemaker:local:000000000000:training-job/{job_name}"
+    return {"TRAINING_JOB_NAME": job_name, "TRAINING_JOB_ARN": job_arn}
 
 
 def content_type_of(channel: str) -> str:

@@ -18,14 +18,17 @@ from lgbm_sm.backends import (
     STOP_TRAINING_SECONDS,
     Consumption,
     Ending,
+    RunningProgram,
     TrainingEnding,
     TrainingInputs,
     opt_ml,
     training_ending,
 )
+from lgbm_sm.backends.log_following import follow_growing
 from lgbm_sm.backends.native_code import VARIABLE as NATIVE_VARIABLE
 from lgbm_sm.backends.native_code import native_code_path
-from lgbm_sm.backends.programs import PROGRAM, labels_of, processes_of, running_programs
+from lgbm_sm.backends.observation import Observation, local_facts, observe_local
+from lgbm_sm.backends.programs import PROGRAM, labels_of, processes_of, running_programs, without_labels
 from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.record.record import Record, unrecorded_entry
 from lgbm_sm.record.work_folder import storage_errors
@@ -97,6 +100,9 @@ class ProcessBackend:
     project_id: Callable[[], str] = str
     place: Place = Place.PROCESS
     image: str = ""
+    noun: str = "a process"
+    is_local: bool = True
+    in_container: bool = False
 
     def describe(self) -> str:
         """What the program is started as."""
@@ -104,10 +110,8 @@ class ProcessBackend:
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> ProcessTrainingRun:
         """Start `train`; see Backend."""
-        job_arn = f"arn:aws:sagemaker:local:000000000000:training-job/{job.name}"
-        variables = {"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job_arn}
         opt_ml.lay_out_training(job.root_path, inputs, "lo")
-        program = self._start(["train", "--root", str(job.root_path)], job, variables)
+        program = self._start(["train", "--root", str(job.root_path)], job, opt_ml.training_variables(job.name))
         return ProcessTrainingRun(program, job)
 
     def collect_outputs(self, job: TrainingJob) -> bool:
@@ -154,18 +158,30 @@ class ProcessBackend:
                 start_new_session=True,  # Ctrl-C in the terminal is ours to pass on; a server outlives the command
             )
 
+    def observe(self, entry: Entry) -> Observation:
+        """Its state now; see Backend."""
+        return observe_local(entry, running=self.is_running(entry))
+
+    def facts(self, entry: Entry) -> dict[str, str]:
+        """Details for a person; see Backend."""
+        return local_facts(entry, self.observe(entry), self.noun)
+
     def is_running(self, entry: Entry) -> bool:
         """Whether a program of this job or endpoint runs."""
-        return bool(self.programs_of(entry))
+        return bool(self._processes_of(entry))
 
-    def programs_of(self, entry: Entry) -> "list[psutil.Process]":
+    def programs(self, entry: Entry) -> list[RunningProgram]:
+        """Its processes, workers included; see Backend."""
+        return [program for process in self._processes_of(entry) for program in _running_program(process)]
+
+    def _processes_of(self, entry: Entry) -> "list[psutil.Process]":
         """The programs of this job or endpoint that run, workers included."""
         project_id = self.project_id()
         return processes_of(program for program in running_programs() if program.is_of(entry, project_id))
 
     def stop(self, entry: Entry) -> list[str]:
         """SIGTERM, and SIGKILL after the grace; see Backend."""
-        processes = self.programs_of(entry)
+        processes = self._processes_of(entry)
         if not processes:
             return []
         import psutil
@@ -179,7 +195,7 @@ class ProcessBackend:
         for process in alive:
             _signal(process.kill)
         psutil.wait_procs(alive, timeout=5)
-        return [f"process {process.pid}" for process in self.programs_of(entry)]
+        return [f"process {process.pid}" for process in self._processes_of(entry)]
 
     def remove(self, entry: Entry) -> list[str]:
         """As `stop`: nothing is kept but files."""
@@ -191,12 +207,16 @@ class ProcessBackend:
             return entry.log_path.read_bytes()
         return b""
 
+    def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
+        """The log as it grows; see Backend."""
+        return follow_growing(lambda: self.read_log(entry), lambda: self.is_running(entry), follow=follow)
+
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
         """By the system's own count for each process; see LocalBackend."""
         import psutil
 
         seconds, memory_bytes, seen = 0.0, 0, False
-        for process in self.programs_of(endpoint):
+        for process in self._processes_of(endpoint):
             with suppress(psutil.Error):  # ended meanwhile, or not to be looked at
                 times, memory = process.cpu_times(), process.memory_full_info()
                 seconds += times.user + times.system
@@ -215,6 +235,16 @@ class ProcessBackend:
         found = (program.folder_in(record.work_path, project_id) for program in running_programs())
         folders.update(dict.fromkeys(folder for folder in found if folder))
         return [unrecorded_entry(record, folder, self.place) for folder in folders if folder not in known]
+
+
+def _running_program(process: "psutil.Process") -> list[RunningProgram]:
+    """The process in a list, which is empty if it has ended meanwhile."""
+    import psutil
+
+    try:
+        return [RunningProgram(process.pid, process.ppid(), " ".join(without_labels(process.cmdline())))]
+    except psutil.Error:
+        return []
 
 
 def _parent_id(process: "psutil.Process") -> int | None:

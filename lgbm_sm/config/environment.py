@@ -10,8 +10,8 @@ from lgbm_sm.config import tag_limits, values
 from lgbm_sm.config.keys import Key, Section, mapping_key
 
 
-class LocalBackend(StrEnum):
-    """What runs the program on this machine."""
+class BackendChoice(StrEnum):
+    """The values of `local.backend`: how the program runs on this machine."""
 
     AUTO = "auto"
     PROCESS = "process"
@@ -90,12 +90,12 @@ class LocalSection(Section, frozen=True):
     """How the program runs when the instance type is local."""
 
     backend: Annotated[
-        LocalBackend,
+        BackendChoice,
         Key(
-            values.choice(LocalBackend),
+            values.choice(BackendChoice),
             "process (a child process), docker (a container), or auto (a container once an image is built).",
         ),
-    ] = LocalBackend.AUTO
+    ] = BackendChoice.AUTO
     environment: Annotated[
         Mapping[str, str],
         mapping_key(

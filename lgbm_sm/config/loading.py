@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from lgbm_sm.config.environment import AwsSection, LocalBackend, LocalSection
+from lgbm_sm.config.environment import AwsSection, BackendChoice, LocalSection
 from lgbm_sm.config.instance_types import LOCAL, InstancePurpose, unknown_instance_type
 from lgbm_sm.config.keys import known_keys, plain, read
 from lgbm_sm.config.problems import (
@@ -39,6 +39,7 @@ __all__ = [
     "DEFAULT_FILE_NAME",
     "LOCAL",
     "AwsSection",
+    "BackendChoice",
     "Config",
     "ContainerSection",
     "DataFiles",
@@ -47,7 +48,6 @@ __all__ = [
     "EndpointSection",
     "HyperparameterValue",
     "LoadedConfig",
-    "LocalBackend",
     "LocalSection",
     "Pattern",
     "ProjectSection",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import field
 
 from lgbm_sm.config import values
-from lgbm_sm.config.environment import AwsSection, LocalSection
+from lgbm_sm.config.environment import AwsSection, BackendChoice, LocalSection
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.keys import Key, Section, mapping_key, section_key
 from lgbm_sm.config.values import HyperparameterValue
@@ -192,6 +192,11 @@ class TrainingSection(Section, frozen=True):
         ),
     ] = field(default_factory=lambda: dict(DEFAULT_HYPERPARAMETERS))
 
+    @property
+    def is_local(self) -> bool:
+        """Whether jobs run on this machine."""
+        return self.instance_type == LOCAL
+
 
 class EndpointSection(Section, frozen=True):
     """Where the model answers."""
@@ -240,6 +245,11 @@ class EndpointSection(Section, frozen=True):
         ),
     ] = True
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the endpoint is on this machine."""
+        return self.instance_type == LOCAL
+
 
 class Config(Section, frozen=True):
     """The whole configuration."""
@@ -267,14 +277,19 @@ class Config(Section, frozen=True):
     )
 
     @property
+    def is_local(self) -> bool:
+        """Whether both jobs and endpoints are on this machine."""
+        return self.training.is_local and self.endpoint.is_local
+
+    @property
+    def requires_images(self) -> bool:
+        """Whether some step runs in a container in any case."""
+        return self.local.backend is BackendChoice.DOCKER or not self.is_local
+
+    @property
     def endpoint_name(self) -> str:
         """The endpoint's name on SageMaker."""
         return self.endpoint.name or self.project.name
-
-    @property
-    def repository_name(self) -> str | None:
-        """The ECR repository of the image that serves; None for script_mode, which has no image of its own."""
-        return self.repository_of(self.container.pattern)
 
     def repository_of(self, pattern: Pattern) -> str | None:
         """The repository of a pattern's image: the one that trains is byoc's, whichever pattern serves."""

@@ -10,7 +10,7 @@ from lgbm_sm.errors import TrainingError
 from lgbm_sm.explain.pages import Step
 from lgbm_sm.explain.sections import Section, aligned, section
 from lgbm_sm.known_issues.lookup import find_troubles
-from lgbm_sm.record.entries import Endpoint, Entry, Place, TrainingJob, TrainingJobStatus
+from lgbm_sm.record.entries import Endpoint, Entry, Place, TrainingJob
 from lgbm_sm.workspace import Workspace
 
 _LAST_LINES = 15
@@ -54,7 +54,7 @@ def explain_entry(workspace: Workspace, name: str) -> list[Section]:
     """
     entry = _find_entry(workspace, name)
     backend = workspace.backends[entry.place]
-    facts = _facts_at_aws(workspace, entry) if entry.place is Place.AWS else _facts_here(workspace, entry)
+    facts = backend.facts(entry)
     log = backend.read_log(entry).decode("utf-8", errors="replace").splitlines()
     last_lines = log[-_LAST_LINES:]
     # a server says why it cannot serve in a line of its own, and may go on after it
@@ -105,43 +105,3 @@ def _find_entry(workspace: Workspace, name: str) -> Entry:
         f"--job {name}: neither on record nor in {account.region} is there such a training job or endpoint",
         "`lgbm-sm status` shows those that are there",
     )
-
-
-def _facts_here(workspace: Workspace, entry: Entry) -> dict[str, str]:
-    running = workspace.backends[entry.place].is_running(entry)
-    state, reason = str(entry.status), entry.failure_reason if isinstance(entry, TrainingJob) else ""
-    ongoing = isinstance(entry, Endpoint) or entry.status is TrainingJobStatus.IN_PROGRESS
-    if ongoing and not running:
-        state = "Failed"
-        reason = "its server has ended" if isinstance(entry, Endpoint) else "the command that started it has ended"
-    where = "a container" if entry.place is Place.DOCKER else "a process"
-    return {
-        "name": entry.name,
-        "kind": entry.kind.replace("_", " "),
-        "where": f"{where} on this machine",
-        "image": entry.image,
-        "since": entry.created_at.isoformat(timespec="seconds"),
-        "state": state,
-        "reason": reason,
-        "log": str(entry.log_path),
-    }
-
-
-def _facts_at_aws(workspace: Workspace, entry: Entry) -> dict[str, str]:
-    resources = workspace.sagemaker.resources(entry)
-    is_job = isinstance(entry, TrainingJob)
-    found: Mapping[str, Any] = (resources.find_job if is_job else resources.find_endpoint)(entry.name) or {}
-    history = [
-        f"{transition['Status']}: {transition.get('StatusMessage', '')}".rstrip(": ")
-        for transition in found.get("SecondaryStatusTransitions", ())
-    ]
-    return {
-        "name": entry.name,
-        "kind": entry.kind.replace("_", " "),
-        "where": f"SageMaker, account {entry.account}, {entry.region}",
-        "image": str(found.get("AlgorithmSpecification", {}).get("TrainingImage", entry.image)),
-        "since": str(found.get("CreationTime", entry.created_at)),
-        "state": str(found.get("TrainingJobStatus" if is_job else "EndpointStatus", "Gone")),
-        "steps": "; ".join(history),
-        "reason": str(found.get("FailureReason", "")),
-    }

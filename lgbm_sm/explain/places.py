@@ -6,9 +6,7 @@ from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import LgbmSmError
 from lgbm_sm.record.entries import Place
-from lgbm_sm.workspace import Workspace, choose_place
-
-_WORDS = {Place.PROCESS: "a process on this machine", Place.DOCKER: "a container on this machine"}
+from lgbm_sm.workspace import Workspace, choose_local_backend
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,8 @@ def find_whereabouts(
         )
     remote = f"`--set {section}.instance_type=ml.m4.xlarge` shows SageMaker"
     try:
-        choice, _ = choose_place(workspace, pattern)
+        chosen = choose_local_backend(workspace, pattern)
     except LgbmSmError as error:
         return Whereabouts(None, [f"a container on this machine, once it can be: {error.message}", error.hint, remote])
-    return Whereabouts(choice.place, [f"{_WORDS[choice.place]}, since {key}, {choice.because}", remote])
+    lines = [f"{chosen.backend.noun} on this machine, since {key}, {chosen.because}", remote]
+    return Whereabouts(chosen.backend.place, lines)

@@ -47,7 +47,7 @@ def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | N
     where = find_serving_place(workspace)
     facts = look_at_image(workspace, pattern)
     source = _find_source(workspace, model)
-    code = model_code(workspace.config, Place.DOCKER, workspace.folder, workspace.containers_path)
+    code = model_code(workspace.config, workspace.folder, workspace.containers_path, in_container=True)
     scene = serving_scene(workspace, facts.tag, source, code, tree_path)
     return [
         section("Where it runs", where.lines, _as_process(workspace) if where.place is Place.PROCESS else []),
@@ -74,7 +74,7 @@ def _as_process(workspace: Workspace) -> list[str]:
     if pattern is not Pattern.BYOC:
         lines.append(deploy.OTHER_SERVER)
     try:
-        model_code(workspace.config, Place.PROCESS, workspace.folder, workspace.containers_path)
+        model_code(workspace.config, workspace.folder, workspace.containers_path, in_container=False)
     except ConfigError as error:
         lines += [f"as a process it is refused: {error.message}", error.hint]
     return lines

@@ -20,7 +20,6 @@ from lgbm_sm.model.inference_source import (
     merged_requirements,
     pinned_versions,
 )
-from lgbm_sm.record.entries import Place
 from lgbm_sm.shipped import containers_path as shipped_containers_path
 
 CODE_PATH = "/opt/ml/model/code"
@@ -53,16 +52,16 @@ class ModelCode:
         return replace(self, environment={**self.environment, UNCHECKED_VARIABLE: "1"})
 
 
-def model_code(config: Config, place: Place, folder: Path, containers_path: Path) -> ModelCode:
-    """What a model is deployed with at `place`, under the pattern of `config`; relative paths start at `folder`.
+def model_code(config: Config, folder: Path, containers_path: Path, *, in_container: bool) -> ModelCode:
+    """Return the code that a model is deployed with, under the pattern of `config`; relative paths start at `folder`.
 
     Raises:
-        ConfigError: the user's code is not there, or cannot work at that place.
+        ConfigError: the user's code is missing, or cannot work in a container (or in a process).
     """
     source = find_source(config.endpoint, folder)
     if source:
         check_free_names(source, (_PROGRAM,), "the program")
-    if place is Place.PROCESS:
+    if not in_container:
         if source:
             check_as_process(source)
         return _users_code(source)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -50,6 +51,11 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
     def kind(self) -> str:
         """What it is, in the word that the record has for it."""
         return str(self.__struct_config__.tag)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine, where it costs nothing."""
+        return self.place is not Place.AWS
 
 
 class _PlacedEntry(_Entry, frozen=True, kw_only=True):
@@ -111,11 +117,13 @@ class Endpoint(_PlacedEntry, frozen=True, kw_only=True, tag="endpoint"):
 class Image(_Entry, frozen=True, kw_only=True, tag="image"):
     """An image that was built here; its `name` is its tag. `image_id` is known once the build has succeeded."""
 
+    place: Place = Place.DOCKER
     pattern: str
     image_id: str = ""
 
 
 class _AwsEntry(_Entry, frozen=True, kw_only=True):
+    place: Place = Place.AWS
     account: str
     region: str
 
@@ -169,6 +177,27 @@ Entry = TrainingJob | Endpoint
 EndpointPart = EndpointConfig | Model
 AwsEntry = EndpointConfig | Model | ContainerLog | Upload | PushedImage | Repository
 RecordedEntry = TrainingJob | Endpoint | Image | AwsEntry
+
+
+class AccountLocation(Protocol):
+    """An AWS account and a region in it."""
+
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+
+
+def aws_fields(account: AccountLocation, project: str, created_at: datetime) -> dict[str, Any]:
+    """Return the fields that the entry of anything in an AWS account has."""
+    return {
+        "project": project,
+        "place": Place.AWS,
+        "created_at": created_at,
+        "account": account.account_id,
+        "region": account.region,
+    }
+
 
 _IN_ORDER_OF_DELETION = (EndpointConfig, Model, ContainerLog, Upload, PushedImage, Repository)
 

@@ -19,7 +19,6 @@ from lgbm_sm.images.xgboost import xgboost_tag
 from lgbm_sm.invocation.invoke import content_type_of
 from lgbm_sm.model.code import ModelCode, model_code
 from lgbm_sm.preparation.schema import Split, load_schema, schema_path, training_channels, verify_split
-from lgbm_sm.record.entries import Place
 from lgbm_sm.verify.checks import Report, Result, Verdict
 from lgbm_sm.verify.image import COMMANDS
 from lgbm_sm.verify.limits import Limits
@@ -189,7 +188,7 @@ def _own(workspace: Workspace, wanted: Wanted, material: _Material) -> list[Subj
     """The image that trains, and the one that serves where that is another."""
     config, engine = workspace.config, workspace.engine
     pattern = config.container.pattern
-    code = model_code(config, Place.DOCKER, workspace.folder, workspace.containers_path)
+    code = model_code(config, workspace.folder, workspace.containers_path, in_container=True)
     environment = {**code.environment, **config.local.environment}
     training_platform, serving_platform = map(
         platform_of, (config.training.instance_type, config.endpoint.instance_type)

@@ -1,4 +1,4 @@
-"""Which place a program is started in, and the reason that is given."""
+"""Which backend is chosen on this machine, and the reason that is given."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,8 @@ import pytest
 
 from lgbm_sm.backends.choice import Choice, choose
 from lgbm_sm.backends.docker.engine import Engine
-from lgbm_sm.config.environment import LocalBackend
+from lgbm_sm.config.environment import BackendChoice
 from lgbm_sm.errors import ConfigError, EngineError, ExitCode, ImageError
-from lgbm_sm.record.entries import Place
 
 NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
 
@@ -33,48 +32,48 @@ def no_tag(platform: str) -> str:
 
 
 def test_a_process_is_taken_when_it_is_wanted_whatever_the_engine_holds() -> None:
-    choice = choose(LocalBackend.PROCESS, HeldImages(("demo:amd64",)), tag_of)
-    assert choice == Choice(Place.PROCESS, "local.backend is process")
+    choice = choose(BackendChoice.PROCESS, HeldImages(("demo:amd64",)), tag_of)
+    assert choice == Choice("local.backend is process")
 
 
-@pytest.mark.parametrize("wanted", [LocalBackend.AUTO, LocalBackend.DOCKER])
-def test_a_container_is_taken_when_the_present_image_is_there(wanted: LocalBackend) -> None:
+@pytest.mark.parametrize("wanted", [BackendChoice.AUTO, BackendChoice.DOCKER])
+def test_a_container_is_taken_when_the_present_image_is_there(wanted: BackendChoice) -> None:
     choice = choose(wanted, HeldImages(("demo:amd64",)), tag_of)
-    assert (choice.place, choice.image) == (Place.DOCKER, "demo:amd64")
+    assert choice.image == "demo:amd64"
     assert choice.because.startswith(f"local.backend is {wanted}, and the image")
 
 
 def test_auto_takes_a_process_when_the_engine_holds_only_other_images() -> None:
-    choice = choose(LocalBackend.AUTO, HeldImages(("demo:arm64", "demo:older")), tag_of)
-    assert choice.place is Place.PROCESS
+    choice = choose(BackendChoice.AUTO, HeldImages(("demo:arm64", "demo:older")), tag_of)
+    assert not choice.image
     assert "(`lgbm-sm build` makes it)" in choice.because
 
 
 def test_auto_takes_a_process_when_no_engine_answers() -> None:
-    choice = choose(LocalBackend.AUTO, NO_ENGINE, tag_of)
-    assert choice.place is Place.PROCESS
+    choice = choose(BackendChoice.AUTO, NO_ENGINE, tag_of)
+    assert not choice.image
     assert "no Docker engine answers" in choice.because
 
 
 def test_auto_takes_a_process_when_the_pattern_has_no_image() -> None:
-    choice = choose(LocalBackend.AUTO, HeldImages(), no_tag)
-    assert choice.place is Place.PROCESS
+    choice = choose(BackendChoice.AUTO, HeldImages(), no_tag)
+    assert not choice.image
     assert "not in this version yet" in choice.because
 
 
 def test_docker_refuses_when_the_image_is_not_there() -> None:
     with pytest.raises(ImageError, match="demo:amd64") as caught:
-        choose(LocalBackend.DOCKER, HeldImages(), tag_of)
+        choose(BackendChoice.DOCKER, HeldImages(), tag_of)
     assert "`lgbm-sm build`" in caught.value.hint
 
 
 def test_docker_refuses_when_no_engine_answers() -> None:
     with pytest.raises(EngineError, match=r"no Docker engine answers: there is no /nonexistent/docker\.sock") as caught:
-        choose(LocalBackend.DOCKER, NO_ENGINE, tag_of)
+        choose(BackendChoice.DOCKER, NO_ENGINE, tag_of)
     assert caught.value.exit_code is ExitCode.IMAGE
     assert "start Docker" in caught.value.hint
 
 
 def test_docker_refuses_when_the_pattern_has_no_image() -> None:
     with pytest.raises(ConfigError, match="not in this version yet"):
-        choose(LocalBackend.DOCKER, HeldImages(), no_tag)
+        choose(BackendChoice.DOCKER, HeldImages(), no_tag)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from lgbm_sm.config.environment import LocalBackend
+from lgbm_sm.config.environment import BackendChoice
 from lgbm_sm.config.keys import read
 from lgbm_sm.config.loading import as_plain, load_config
 from lgbm_sm.config.sections import Config, Pattern
@@ -98,12 +98,13 @@ def test_plain_form_holds_only_what_yaml_and_json_know(tmp_path: Path) -> None:
 def test_repository_follows_from_the_pattern_when_none_is_given(
     tmp_path: Path, text: str, repository: str | None
 ) -> None:
-    assert load(tmp_path, text).config.repository_name == repository
+    config = load(tmp_path, text).config
+    assert config.repository_of(config.container.pattern) == repository
 
 
 def test_choices_are_enumerations(tmp_path: Path) -> None:
     config = load(tmp_path, "local: {backend: docker}", "container.pattern=script_mode").config
-    assert config.local.backend is LocalBackend.DOCKER
+    assert config.local.backend is BackendChoice.DOCKER
     assert config.container.pattern is Pattern.SCRIPT_MODE
 
 

@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 
 from lgbm_runtime.core.decoding import MAX_BODY_BYTES
-from lgbm_sm.backends import TrainingInputs, serving
+from lgbm_sm.backends import RunningProgram, TrainingInputs, serving
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.config.loading import load_config
@@ -23,7 +23,7 @@ from lgbm_sm.explain.call_chain import SERVING, TRAINING, Link, describe_chain, 
 from lgbm_sm.explain.failures import explain_message
 from lgbm_sm.explain.functions import functions_section
 from lgbm_sm.explain.noted_engine import NotedContainer, NotingEngine, docker_run, in_lines
-from lgbm_sm.explain.programs import Program, describe_programs
+from lgbm_sm.explain.programs import describe_programs
 from lgbm_sm.explain.sections import json_lines
 from lgbm_sm.explain.trees import describe_tree
 from lgbm_sm.images.build_context import ImageRecipe, image_files
@@ -216,7 +216,12 @@ def test_a_tree_shows_json_whole_and_of_packages_the_names(tmp_path: Path) -> No
 
 
 def test_a_process_stands_below_the_one_that_started_it() -> None:
-    programs = [Program(7, 5, "worker"), Program(5, 1, "server"), Program(9, 7, "helper"), Program(8, 5, "worker")]
+    programs = [
+        RunningProgram(7, 5, "worker"),
+        RunningProgram(5, 1, "server"),
+        RunningProgram(9, 7, "helper"),
+        RunningProgram(8, 5, "worker"),
+    ]
     assert describe_programs(programs) == ["5  server", "  7  worker", "    9  helper", "  8  worker"]
 
 

@@ -10,15 +10,14 @@ import pytest
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.model.code import ModelCode, model_code
-from lgbm_sm.record.entries import Place
 from lgbm_sm.shipped import containers_path
 
 PREDICT = "def predict_fn(data, model):\n    return model.predict(data)\n"
 
 
-def code_of(folder: Path, *overrides: str, place: Place = Place.DOCKER) -> ModelCode:
+def code_of(folder: Path, *overrides: str, in_container: bool = True) -> ModelCode:
     config = load_config(None, list(overrides), {}).config
-    return model_code(config, place, folder, containers_path())
+    return model_code(config, folder, containers_path(), in_container=in_container)
 
 
 def text_of(content: Any) -> str:
@@ -100,14 +99,14 @@ def test_script_mode_refuses_a_file_in_the_place_of_the_images_own(name: str, so
 
 
 def test_a_process_is_served_as_it_is_whatever_the_pattern(source: Path, tmp_path: Path) -> None:
-    code = code_of(tmp_path, "container.pattern=script_mode", *MINE, place=Place.PROCESS)
+    code = code_of(tmp_path, "container.pattern=script_mode", *MINE, in_container=False)
     assert set(code.files) == {"serve.py", "tables/rates.csv"}
     assert code.environment == {"SAGEMAKER_PROGRAM": "serve.py"}
 
 
-@pytest.mark.parametrize("place", list(Place))
-def test_a_folder_of_the_programs_name_is_refused(place: Place, source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_container", [False, True])
+def test_a_folder_of_the_programs_name_is_refused(in_container: bool, source: Path, tmp_path: Path) -> None:
     (source / "lgbm_runtime").mkdir()
     (source / "lgbm_runtime" / "x.py").write_text("")
     with pytest.raises(ConfigError, match="has a lgbm_runtime of its own"):
-        code_of(tmp_path, *MINE, place=place)
+        code_of(tmp_path, *MINE, in_container=in_container)

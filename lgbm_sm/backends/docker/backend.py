@@ -7,7 +7,7 @@ never see one another's. What carries no such labels is never touched.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +16,7 @@ from lgbm_sm.backends import (
     STOP_TRAINING_SECONDS,
     Consumption,
     Ending,
+    RunningProgram,
     TrainingEnding,
     TrainingInputs,
     opt_ml,
@@ -23,7 +24,11 @@ from lgbm_sm.backends import (
 )
 from lgbm_sm.backends.docker.engine import KIND_LABEL, NAME_LABEL, Engine, engine_errors
 from lgbm_sm.backends.docker.files import OPT_ML, bind, give_to_caller, with_public_authorities
+from lgbm_sm.backends.docker.inspection import address_of, memory_bytes
 from lgbm_sm.backends.docker.names import is_of, is_of_project, labels_of, unique_name
+from lgbm_sm.backends.docker.spec import BindMount, ContainerSpec
+from lgbm_sm.backends.log_following import follow_growing
+from lgbm_sm.backends.observation import Observation, local_facts, observe_local
 from lgbm_sm.errors import EndpointError, EngineError, TrainingError
 from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.record.record import Record, unrecorded_entry
@@ -31,11 +36,9 @@ from lgbm_sm.record.work_folder import leads_through_link
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
-    from docker.types import Mount
 
 CA_BUNDLE_NAME = "ca-bundle.pem"
 CA_BUNDLE_PATH = f"/opt/lgbm-sm/{CA_BUNDLE_NAME}"
-_PORT = "8080/tcp"
 _KILLED = 137  # what SIGKILL leaves as an exit code
 _START_HINT = "see that the image has an entry point that takes train and serve, and that the limits can be met"
 
@@ -118,41 +121,54 @@ class DockerBackend:
     image: str = ""
     project_id: Callable[[], str] = str
     place: Place = Place.DOCKER
+    noun: str = "a container"
+    is_local: bool = True
+    in_container: bool = True
 
     def describe(self) -> str:
         """What the program is started as."""
         return f"a container of {self.image}"
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> ContainerTrainingRun:
-        """Start `train`; see Backend. The channels are mounted read-only."""
-        job_arn = f"arn:aws:sagemaker:local:000000000000:training-job/{job.name}"
+        """Start `train`; see Backend."""
+        failure = f"training job {job.name}: its container cannot be started"
+        with engine_errors(failure, TrainingError, _START_HINT):
+            return ContainerTrainingRun(self._start(job, self.training_spec(job, inputs)), job, self)
+
+    def training_spec(self, job: TrainingJob, inputs: TrainingInputs) -> ContainerSpec:
+        """Write the tree that `train` finds, and return the container that trains on it.
+
+        The channels are mounted read-only.
+        """
         opt_ml.lay_out_training(job.root_path, inputs, "eth0" if self.settings.network else "lo")
         mounts = [bind(job.root_path, OPT_ML)]
         for link in sorted((job.root_path / "input" / "data").iterdir()):
             folder = link.resolve()
-            if link.is_symlink():  # leads nowhere inside the container; the folder itself is mounted in its place
+            if link.is_symlink():  # it leads nowhere inside the container, where the folder itself is mounted
                 link.unlink()
                 link.mkdir()
             mounts.append(bind(folder, f"{OPT_ML}/input/data/{link.name}", read_only=True))
-        options = {
-            "environment": {"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job_arn},
-            "hostname": "algo-1",
-            **({} if self.settings.network else {"network_mode": "none"}),
-        }
-        failure = f"training job {job.name}: its container cannot be started"
-        with engine_errors(failure, TrainingError, _START_HINT):
-            return ContainerTrainingRun(self._start(job, "train", mounts, options), job, self)
+        return self._spec(job, "train", mounts, opt_ml.training_variables(job.name), hostname=opt_ml.HOST)
 
     def collect_outputs(self, job: TrainingJob) -> bool:
         """Pack them as the platform does; see Backend."""
         return opt_ml.collect_outputs(job)
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerServer:
-        """Start `serve`; see Backend. The engine chooses the port, which answers on the loopback interface only.
+        """Start `serve`; see LocalBackend. Docker chooses the port, on the loopback interface only.
 
-        A container without a network has no port that could be published: where `network` is false it gets an
-        internal network of its own, which leads nowhere else, and answers at its own address there.
+        A container without a network has no port that could be published. If `network` is false it gets an
+        internal network, which leads nowhere else, and answers at its own address there.
         """
+        failure = f"endpoint {endpoint.name}: its container cannot be started"
+        with engine_errors(failure, EndpointError, _START_HINT):
+            container = self._start(endpoint, self.serving_spec(endpoint, variables))
+            container.reload()
+            address = address_of(container)
+            return ContainerServer(container, "http://{}:{}".format(*address) if address else "", self)
+
+    def serving_spec(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerSpec:
+        """Return the container that serves the endpoint's tree, which exists; writes the CA bundle beside the tree."""
         mounts = [
             bind(endpoint.root_path, OPT_ML),
             bind(endpoint.root_path / "model", f"{OPT_ML}/model", read_only=True),
@@ -163,52 +179,48 @@ class DockerBackend:
             path.write_bytes(with_public_authorities(self.settings.ca_bundle_path))
             mounts.append(bind(path, CA_BUNDLE_PATH, read_only=True))
             environment["PIP_CERT"] = CA_BUNDLE_PATH
-        options: dict[str, Any] = {"environment": environment}
-        failure = f"endpoint {endpoint.name}: its container cannot be started"
-        with engine_errors(failure, EndpointError, _START_HINT):
-            if self.settings.network:
-                options["ports"] = {_PORT: ("127.0.0.1", None)}
-            else:
-                options["network"] = self._internal_network(endpoint)
-            container = self._start(endpoint, "serve", mounts, options)
-            container.reload()
-            return ContainerServer(container, _url(container), self)
+        return self._spec(endpoint, "serve", mounts, environment)
 
-    def _internal_network(self, endpoint: Endpoint) -> str:
-        if not self.engine.shares_network():
-            raise EndpointError(
-                "local.network: false: this machine reaches a container without a network only where the engine "
-                "runs on it directly, not in a virtual machine, elsewhere, or rootless",
-                "set local.network: true",
-            )
-        name = unique_name(endpoint, self.project_id())
-        labels = labels_of(endpoint, self.project_id())
-        self.engine.client.networks.create(name, driver="bridge", internal=True, labels=labels)
-        return name
-
-    def _start(self, entry: Entry, command: str, mounts: list["Mount"], options: dict[str, Any]) -> "Container":
-        from docker.types import LogConfig
-
-        settings = self.settings
-        environment = {**options.pop("environment"), **settings.environment}  # the user has the last word
-        if settings.memory:
-            options |= {"mem_limit": settings.memory, "memswap_limit": settings.memory}  # instances do not swap
-        if settings.cpus:
-            # an engine refuses more than it has
-            options["nano_cpus"] = int(min(settings.cpus, self.engine.cpus) * 1e9)
-        container = self.engine.client.containers.create(
-            self.image,
-            [command],
-            name=unique_name(entry, self.project_id()),
+    def _spec(
+        self, entry: Entry, command: str, mounts: list[BindMount], environment: Mapping[str, str], hostname: str = ""
+    ) -> ContainerSpec:
+        settings, serves = self.settings, isinstance(entry, Endpoint)
+        return ContainerSpec(
+            image=self.image,
+            command=command,
+            environment={**environment, **settings.environment},  # the user's values take precedence
+            mounts=tuple(mounts),
+            hostname=hostname,
+            is_isolated=not settings.network and not serves,
+            internal_network=unique_name(entry, self.project_id()) if serves and not settings.network else "",
+            publishes=serves and settings.network,
+            memory=settings.memory,
+            cpus=settings.cpus,
             labels=labels_of(entry, self.project_id()),
-            mounts=mounts,
-            environment=environment,
-            stop_signal="SIGTERM",
-            log_config=LogConfig(type="json-file"),  # whatever the engine's own is: this one can be read back
-            **options,
         )
+
+    def _start(self, entry: Entry, spec: ContainerSpec) -> "Container":
+        if spec.cpus:
+            # Docker refuses more processors than it has
+            spec = replace(spec, cpus=min(spec.cpus, self.engine.cpus))
+        if spec.internal_network:
+            self._create_network(spec)
+        name = unique_name(entry, self.project_id())
+        client = self.engine.client
+        container = client.containers.create(spec.image, [spec.command], name=name, **spec.options())
         container.start()
         return container
+
+    def _create_network(self, spec: ContainerSpec) -> None:
+        if not self.engine.shares_network():
+            raise EndpointError(
+                "local.network: false: this machine reaches a container without a network only if Docker "
+                "runs on it directly, not in a virtual machine, on another machine, or rootless",
+                "set local.network: true",
+            )
+        self.engine.client.networks.create(
+            spec.internal_network, driver="bridge", internal=True, labels=dict(spec.labels)
+        )
 
     def ending_of(self, container: "Container") -> Ending:
         """How a container ended, by the attributes that were last read."""
@@ -218,6 +230,18 @@ class DockerBackend:
             limit = f"local.memory: {self.settings.memory}" if self.settings.memory else "there is"
             remark = f"killed, since it needed more memory than {limit}"
         return Ending(state["ExitCode"], remark)
+
+    def observe(self, entry: Entry) -> Observation:
+        """Its state now; see Backend."""
+        return observe_local(entry, running=self.is_running(entry))
+
+    def facts(self, entry: Entry) -> dict[str, str]:
+        """Details for a person; see Backend."""
+        return local_facts(entry, self.observe(entry), self.noun)
+
+    def programs(self, entry: Entry) -> list[RunningProgram]:
+        """The processes in its containers; see Backend."""
+        return [program for container in self.containers_of(entry) for program in _programs_in(container)]
 
     def is_running(self, entry: Entry) -> bool:
         """Whether a container of this job or endpoint runs."""
@@ -261,19 +285,21 @@ class DockerBackend:
                 return bytes(container.logs())
         return entry.log_path.read_bytes() if entry.log_path.exists() else b""
 
+    def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
+        """The log as it grows; see Backend."""
+        return follow_growing(lambda: self.read_log(entry), lambda: self.is_running(entry), follow=follow)
+
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
         """By the engine's statistics; see LocalBackend. Memory is without what the kernel only keeps of files."""
         with engine_errors(f"the statistics of {endpoint.name} cannot be read", EngineError):
             for container in self.containers_of(endpoint):
                 before = time.monotonic()
-                stats: Any = container.stats(stream=False, one_shot=True)
-                memory = stats["memory_stats"]
-                if "usage" not in memory:  # has ended
+                statistics: Any = container.stats(stream=False, one_shot=True)
+                used = memory_bytes(statistics)
+                if used is None:  # it has ended
                     return None
-                details = memory.get("stats", {})
-                files = details.get("inactive_file", details.get("total_inactive_file", 0))  # cgroups v2, v1
-                seconds = stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
-                return Consumption((before + time.monotonic()) / 2, seconds, memory["usage"] - files)
+                seconds = statistics["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+                return Consumption((before + time.monotonic()) / 2, seconds, used)
         return None
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
@@ -313,10 +339,9 @@ def _label_of(entry: Entry) -> list[str]:
     return [f"{NAME_LABEL}={entry.name}"]
 
 
-def _url(container: "Container") -> str:
-    """Where the container answers; empty where it has ended already."""
-    settings = container.attrs["NetworkSettings"]
-    if published := (settings["Ports"] or {}).get(_PORT):
-        return f"http://{published[0]['HostIp']}:{published[0]['HostPort']}"
-    addresses = [network["IPAddress"] for network in settings["Networks"].values() if network["IPAddress"]]
-    return f"http://{addresses[0]}:{_PORT.partition('/')[0]}" if addresses else ""
+def _programs_in(container: "Container") -> list[RunningProgram]:
+    if container.status != "running":
+        return []
+    with engine_errors("the container's processes cannot be listed", EngineError):
+        top: Any = container.top(ps_args="-eo pid,ppid,args")
+    return [RunningProgram(int(pid), int(parent), command) for pid, parent, command in top["Processes"]]

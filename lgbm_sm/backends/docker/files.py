@@ -6,20 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgbm_sm.backends.docker.engine import PATTERN_LABEL
+from lgbm_sm.backends.docker.spec import BindMount
 from lgbm_sm.errors import ConfigError
 
 if TYPE_CHECKING:
     from docker import DockerClient
-    from docker.types import Mount
 
 OPT_ML = "/opt/ml"
 
 
-def bind(source: Path, target: str, *, read_only: bool = False) -> "Mount":
-    """`source`, which must exist, as `target` in a container."""
-    from docker.types import Mount
-
-    return Mount(target=target, source=str(source.resolve()), type="bind", read_only=read_only)
+def bind(source: Path, target: str, *, read_only: bool = False) -> BindMount:
+    """Mount `source`, which must exist, as `target` in a container."""
+    return BindMount(source.resolve(), target, read_only)
 
 
 def give_to_caller(
@@ -45,7 +43,7 @@ def give_to_caller(
         user="0:0",
         network_mode="none",
         labels=dict(labels),
-        mounts=[bind(folder, OPT_ML)],
+        mounts=[bind(folder, OPT_ML).mount()],
     )
     try:
         container.start()

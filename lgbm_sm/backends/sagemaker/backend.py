@@ -1,8 +1,9 @@
-"""SageMaker as the place where jobs and endpoints are: looked at, stopped and taken away.
+"""The SageMaker backend: find, observe, stop and delete jobs and endpoints.
 
-What runs there is known by the name on record, and without a record by the project's tag.
+They are found by the names on record, and without a record by the project's tag.
 """
 
+import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from lgbm_sm.aws.s3_files import parse_uri
 from lgbm_sm.aws.s3_manifest import ProjectObjects
 from lgbm_sm.aws.sagemaker_resources import SageMakerResources, named_arns, tagged_arns
 from lgbm_sm.aws.waiting import Patience
+from lgbm_sm.backends import RunningProgram
+from lgbm_sm.backends.observation import Observation
 from lgbm_sm.backends.sagemaker.creation import is_denied, refused_operation
 from lgbm_sm.config.environment import AwsSection
 from lgbm_sm.errors import AwsError
@@ -38,15 +41,17 @@ from lgbm_sm.record.entries import (
 )
 from lgbm_sm.record.record import Record
 
+_UNFINISHED = ("InProgress", "Stopping")
+_LOG_PAUSE_SECONDS = 2.0
 _TAGGED_TYPES = ("sagemaker", "ecr:repository")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SageMakerBackend:
-    """`project`, `endpoint_name` and `section` say what to look for without a record, if `is_wanted`.
+    """Jobs and endpoints in the account. Each method raises AwsError if AWS refuses a call, or does not answer.
 
-    With `finds_logs` the logs of what has been there are among it. Each function raises AwsError when AWS refuses a
-    call, or does not answer.
+    If `is_wanted`, the account is also searched for resources of `project`, `endpoint_name` and `section` that are not
+    on record; with `finds_logs` for their logs too.
     """
 
     accounts: Accounts
@@ -57,24 +62,71 @@ class SageMakerBackend:
     finds_logs: bool = False
     patience: Patience = field(default_factory=Patience)
     place: Place = Place.AWS
+    noun: str = "SageMaker"
+    is_local: bool = False
+    in_container: bool = True
 
     def resources(self, entry: Entry) -> SageMakerResources:
-        """Those of the account and the region that the entry is in."""
+        """The resources of the account and region that the entry is in."""
         return SageMakerResources(self._account(entry), self.patience)
 
+    def observe(self, entry: Entry) -> Observation:
+        """Its state now, by DescribeEndpoint or DescribeTrainingJob; see Backend."""
+        where = f"account {entry.account}, {entry.region}"
+        if isinstance(entry, Endpoint):
+            endpoint = self.resources(entry).find_endpoint(entry.name)
+            if endpoint is None:
+                return Observation("Gone", where, running=False)
+            variants = endpoint.get("ProductionVariants", ())
+            count = sum(variant.get("CurrentInstanceCount", 0) for variant in variants)
+            said = f"{count} instance{'' if count == 1 else 's'}, {where}" if variants else where
+            return Observation(str(endpoint["EndpointStatus"]), said, running=True)
+        job = self.resources(entry).find_job(entry.name)
+        if job is None:
+            return Observation("Gone", where, running=False)
+        status = str(job["TrainingJobStatus"])
+        said = str(job.get("FailureReason") or job["SecondaryStatus"]).splitlines()[0]
+        return Observation(status, f"{said}, {where}", running=status in _UNFINISHED)
+
+    def facts(self, entry: Entry) -> dict[str, str]:
+        """Details for a person, its steps included; see Backend."""
+        resources, is_job = self.resources(entry), isinstance(entry, TrainingJob)
+        found = (resources.find_job if is_job else resources.find_endpoint)(entry.name) or {}
+        steps = [
+            f"{transition['Status']}: {transition.get('StatusMessage', '')}".rstrip(": ")
+            for transition in found.get("SecondaryStatusTransitions", ())
+        ]
+        return {
+            "name": entry.name,
+            "kind": entry.kind.replace("_", " "),
+            "where": f"SageMaker, account {entry.account}, {entry.region}",
+            "image": str(found.get("AlgorithmSpecification", {}).get("TrainingImage", entry.image)),
+            "since": str(found.get("CreationTime", entry.created_at)),
+            "state": str(found.get("TrainingJobStatus" if is_job else "EndpointStatus", "Gone")),
+            "steps": "; ".join(steps),
+            "reason": str(found.get("FailureReason", "")),
+        }
+
+    def programs(self, entry: Entry) -> list[RunningProgram]:  # noqa: ARG002 - see Backend
+        """None: SageMaker does not show the processes of its instances."""
+        return []
+
+    def consumption(self, endpoint: Endpoint) -> None:
+        """None: CloudWatch shows CPU and memory only minutes later."""
+
     def is_running(self, entry: Entry) -> bool:
-        """Whether it costs money: an endpoint as long as it is there, a job until it has ended."""
+        """Whether it costs money: an endpoint as long as it exists, a job until it has ended."""
         if isinstance(entry, Endpoint):
             return self.resources(entry).find_endpoint(entry.name) is not None
         job = self.resources(entry).find_job(entry.name)
-        return job is not None and job["TrainingJobStatus"] in ("InProgress", "Stopping")
+        return job is not None and job["TrainingJobStatus"] in _UNFINISHED
 
     def stop(self, entry: Entry) -> list[str]:
         """Stop a job and wait for its end, or delete an endpoint; see Backend."""
         if isinstance(entry, Endpoint):
             return _named(entry, self.resources(entry).delete_endpoint(entry.name))
         status = self.resources(entry).stop_job(entry.name)
-        return [f"{entry.name}, which is still {status}"] if status in ("InProgress", "Stopping") else []
+        return [f"{entry.name}, which is still {status}"] if status in _UNFINISHED else []
 
     def remove(self, entry: Entry) -> list[str]:
         """Stop it, and delete its outputs and SageMaker's record of it; see Backend."""
@@ -102,6 +154,16 @@ class SageMakerBackend:
                 raise
             lines = [f"(the log cannot be read: logs:{refused_operation(error)} is not allowed)"]
         return "".join(f"{line}\n" for line in lines).encode()
+
+    def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
+        """The log in CloudWatch as it grows; see Backend."""
+        log = self.log(entry)
+        while True:
+            running = follow and self.is_running(entry)
+            yield "".join(f"{line}\n" for line in log.new_lines()).encode()
+            if not running:
+                return
+            time.sleep(_LOG_PAUSE_SECONDS)
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
         """What carries the project's tag, and what its manifest in S3 names; see Backend.

@@ -1,0 +1,77 @@
+"""A container before it exists: everything that decides what a program in it sees."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from docker.types import Mount
+
+SERVING_PORT = 8080
+PUBLISHED_ON = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class BindMount:
+    """A file or folder of this machine as `target` in a container."""
+
+    source: Path
+    target: str
+    read_only: bool = False
+
+    def mount(self) -> "Mount":
+        """Return it as docker-py takes it."""
+        from docker.types import Mount
+
+        return Mount(target=self.target, source=str(self.source), type="bind", read_only=self.read_only)
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """A container that Docker can start, and that `explain` can print as a `docker run` command.
+
+    `hostname` is Docker's choice if it is empty. `internal_network` is the name of a network that leads nowhere else.
+    `publishes` makes the serving port reachable on the loopback interface. `memory` is as in 2g.
+    """
+
+    image: str
+    command: str
+    environment: Mapping[str, str]
+    mounts: tuple[BindMount, ...]
+    hostname: str = ""
+    is_isolated: bool = False
+    internal_network: str = ""
+    publishes: bool = False
+    memory: str | None = None
+    cpus: float | None = None
+    stop_signal: str = "SIGTERM"
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def options(self) -> dict[str, Any]:
+        """Return docker-py's arguments for creating it, apart from the image, the command and its name."""
+        from docker.types import LogConfig
+
+        optional: dict[str, Any] = {}
+        if self.hostname:
+            optional["hostname"] = self.hostname
+        if self.is_isolated:
+            optional["network_mode"] = "none"
+        if self.internal_network:
+            optional["network"] = self.internal_network
+        if self.publishes:
+            optional["ports"] = {f"{SERVING_PORT}/tcp": (PUBLISHED_ON, None)}
+        if self.memory:
+            # instances have no swap
+            optional |= {"mem_limit": self.memory, "memswap_limit": self.memory}
+        if self.cpus:
+            optional["nano_cpus"] = int(self.cpus * 1e9)
+        return {
+            **optional,
+            "mounts": [mount.mount() for mount in self.mounts],
+            "environment": dict(self.environment),
+            "stop_signal": self.stop_signal,
+            "labels": dict(self.labels),
+            # Docker's default driver may be one whose logs cannot be read back
+            "log_config": LogConfig(type="json-file"),
+        }

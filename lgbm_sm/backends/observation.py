@@ -1,0 +1,64 @@
+"""The state of a job or an endpoint, as a backend sees it now."""
+
+from typing import NamedTuple
+
+from lgbm_sm.record.entries import (
+    UNKNOWN_PROJECT,
+    Endpoint,
+    EndpointStatus,
+    Entry,
+    TrainingJob,
+    TrainingJobStatus,
+)
+
+
+class Observation(NamedTuple):
+    """The current state, which a killed or crashed program may have changed since it was recorded.
+
+    `running` is None if it could not be determined.
+    """
+
+    state: str
+    remark: str
+    running: bool | None
+
+
+def observe_local(entry: Entry, *, running: bool) -> Observation:
+    """The state of a job or an endpoint on this machine, by its entry and by whether its program is running."""
+    if entry.project == UNKNOWN_PROJECT:
+        return Observation("Running" if running else "Ended", "without an entry in the record", running)
+    if isinstance(entry, Endpoint):
+        return _observe_endpoint(entry, running=running)
+    return _observe_job(entry, running=running)
+
+
+def _observe_endpoint(endpoint: Endpoint, *, running: bool) -> Observation:
+    if endpoint.status is EndpointStatus.IN_SERVICE and not running:
+        return Observation(EndpointStatus.FAILED, "its server has ended; `lgbm-sm deploy` replaces it", running)
+    if endpoint.status is EndpointStatus.CREATING and not running:
+        return Observation(EndpointStatus.FAILED, "the command that created it has ended", running)
+    return Observation(endpoint.status, endpoint.url, running)
+
+
+def _observe_job(job: TrainingJob, *, running: bool) -> Observation:
+    if job.status is TrainingJobStatus.IN_PROGRESS and not running:
+        return Observation(TrainingJobStatus.FAILED, "the command that started it has ended", running)
+    if job.status is TrainingJobStatus.COMPLETED:
+        return Observation(job.status, str(job.model_artifact_path), running)
+    return Observation(job.status, job.failure_reason, running)
+
+
+def local_facts(entry: Entry, observation: Observation, noun: str) -> dict[str, str]:
+    """Details of a job or an endpoint on this machine; see Backend.facts."""
+    failed = observation.state == EndpointStatus.FAILED
+    recorded = entry.failure_reason if isinstance(entry, TrainingJob) else ""
+    return {
+        "name": entry.name,
+        "kind": entry.kind.replace("_", " "),
+        "where": f"{noun} on this machine",
+        "image": entry.image,
+        "since": entry.created_at.isoformat(timespec="seconds"),
+        "state": observation.state,
+        "reason": observation.remark if failed and observation.state != entry.status else recorded,
+        "log": str(entry.log_path),
+    }
