@@ -1,0 +1,97 @@
+"""SageMaker's container and API contract as constants, each with its source.
+
+No other module of lgbm_sm holds one of these numbers. The program in the image has its own copy, since the two share no
+import; a test compares them. Sources:
+
+- training guide: AWS's developer guide, "Containers with custom training algorithms" and its pages
+- hosting guide: AWS's developer guide, "Custom Inference Code with Hosting Services"
+- hosting FAQ: AWS's developer guide, "Model Hosting FAQs"
+- API: the service model that botocore ships; the shape or operation is named
+"""
+
+# The two commands: `docker run IMAGE train` and `docker run IMAGE serve` (training guide, hosting guide).
+TRAIN_COMMAND = "train"
+SERVE_COMMAND = "serve"
+
+# Folders and files of a container, below OPT_ML (training guide, hosting guide).
+OPT_ML = "/opt/ml"
+CONFIG_FOLDER = "input/config"
+DATA_FOLDER = "input/data"
+MODEL_FOLDER = "model"
+OUTPUT_FOLDER = "output"
+OUTPUT_DATA_FOLDER = "output/data"
+FAILURE_FILE = "output/failure"
+CHECKPOINTS_FOLDER = "checkpoints"
+HYPERPARAMETERS_FILE = "hyperparameters.json"
+CHANNELS_FILE = "inputdataconfig.json"
+HOSTS_FILE = "resourceconfig.json"
+DATA_PATH = f"{OPT_ML}/{DATA_FOLDER}"
+MODEL_PATH = f"{OPT_ML}/{MODEL_FOLDER}"
+CODE_PATH = f"{MODEL_PATH}/code"
+FAILURE_PATH = f"{OPT_ML}/{FAILURE_FILE}"
+
+# The environment variables and the host name of a training (training guide).
+JOB_NAME_VARIABLE = "TRAINING_JOB_NAME"
+JOB_ARN_VARIABLE = "TRAINING_JOB_ARN"
+FIRST_HOST = "algo-1"
+
+# The archives of MODEL_FOLDER and OUTPUT_DATA_FOLDER, which the platform makes when a training ends (training guide).
+MODEL_ARCHIVE = "model.tar.gz"
+OUTPUT_ARCHIVE = "output.tar.gz"
+
+# The server's address (hosting guide).
+SERVING_PORT = 8080
+PING_PATH = "/ping"
+INVOCATIONS_PATH = "/invocations"
+ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"  # API: InvokeEndpoint
+
+# Times of a training.
+STOP_TRAINING_SECONDS = 120.0  # from SIGTERM to SIGKILL (API: StopTrainingJob)
+LONGEST_RUNTIME_SECONDS = 28 * 24 * 60 * 60  # API: StoppingCondition, MaxRuntimeInSeconds
+
+# Times of a server.
+ACCEPT_SECONDS = 0.25  # until a connection is accepted (hosting guide)
+PING_SECONDS = 2.0  # until GET /ping is answered (hosting guide)
+ANSWER_SECONDS = 60.0  # until POST /invocations is answered (hosting guide)
+STOP_SERVING_SECONDS = 30.0  # from SIGTERM to SIGKILL, on update and scale-in (hosting FAQ)
+# From the start to the first 200 of /ping: 8 minutes (hosting guide), or the endpoint config's
+# ContainerStartupHealthCheckTimeoutInSeconds (API: ProductionVariant).
+STARTUP_SECONDS = 480
+SHORTEST_STARTUP_SECONDS = 60
+LONGEST_STARTUP_SECONDS = 3600
+
+# Sizes of request bodies. A megabyte of AWS has 1024 * 1024 bytes: the 6 MB of its older pages are 6,291,456 bytes in
+# botocore's model. The FAQ's 25 MB are read the same way.
+MEGABYTE = 1024 * 1024
+REQUEST_BYTES = 25 * MEGABYTE  # hosting FAQ
+OLDER_REQUEST_BYTES = 6_291_456  # API: InvokeEndpoint, BodyBlob
+SERVERLESS_REQUEST_BYTES = 4 * MEGABYTE  # developer guide, "Invoke a serverless endpoint"
+ATTRIBUTES_CHARACTERS = 1024  # API: InvokeEndpoint, CustomAttributesHeader
+
+# Images and disks.
+SERVERLESS_IMAGE_BYTES = 10 * 1000**3  # developer guide, "Deploy models with Amazon SageMaker Serverless Inference"
+LARGEST_VOLUME_GB = 16_384  # API: ResourceConfig, VolumeSizeInGB
+
+# Hyperparameters: how many, and the characters of each (API: HyperParameters, HyperParameterKey, HyperParameterValue).
+MOST_HYPERPARAMETERS = 100
+HYPERPARAMETER_KEY_CHARACTERS = 256
+HYPERPARAMETER_VALUE_CHARACTERS = 2500
+
+FAILURE_REASON_CHARACTERS = 1024  # of FAILURE_FILE, the first ones (API: FailureReason)
+
+# Names of jobs, models, endpoint configs and endpoints (API: TrainingJobName, ModelName, EndpointConfigName,
+# EndpointName). The patterns below leave the lengths out.
+NAME_CHARACTERS = 63
+NAME_PATTERN = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
+REPOSITORY_CHARACTERS = (2, 256)  # ECR's API: RepositoryName
+REPOSITORY_PATTERN = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
+BUCKET_CHARACTERS = (3, 63)  # S3's user guide, "General purpose bucket naming rules"
+BUCKET_PATTERN = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]*[a-z0-9]"
+ROLE_CHARACTERS = (1, 64)  # IAM's API: roleNameType
+ROLE_PATTERN = r"[A-Za-z0-9+=,.@_-]+"
+
+# Tags: how many of a resource, and the characters of each (API: TagList, TagKey, TagValue).
+MOST_TAGS = 50
+TAG_KEY_CHARACTERS = 128
+TAG_VALUE_CHARACTERS = 256
+TAG_SIGNS = "_.:/=+-@"  # allowed in addition to letters, digits and spaces
