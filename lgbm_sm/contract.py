@@ -80,15 +80,15 @@ HYPERPARAMETER_VALUE_CHARACTERS = 2500
 FAILURE_REASON_CHARACTERS = 1024  # of FAILURE_FILE, the first ones (API: FailureReason)
 
 # Names of jobs, models, endpoint configs and endpoints (API: TrainingJobName, ModelName, EndpointConfigName,
-# EndpointName). The patterns below leave the lengths out.
+# EndpointName).
 NAME_CHARACTERS = 63
 NAME_PATTERN = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 REPOSITORY_CHARACTERS = (2, 256)  # ECR's API: RepositoryName
 REPOSITORY_PATTERN = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
 BUCKET_CHARACTERS = (3, 63)  # S3's user guide, "General purpose bucket naming rules"
 BUCKET_PATTERN = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]*[a-z0-9]"
-ROLE_CHARACTERS = (1, 64)  # IAM's API: roleNameType
-ROLE_PATTERN = r"[A-Za-z0-9+=,.@_-]+"
+ROLE_CHARACTERS = 64  # IAM's API: roleNameType
+ROLE_PATTERN = rf"[A-Za-z0-9+=,.@_-]{{1,{ROLE_CHARACTERS}}}"
 
 # Tags: how many of a resource, and the characters of each (API: TagList, TagKey, TagValue).
 MOST_TAGS = 50

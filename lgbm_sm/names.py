@@ -5,11 +5,12 @@ import secrets
 import string
 from datetime import datetime
 
-MAXIMUM_LENGTH = 63  # of every SageMaker resource name: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}
+from lgbm_sm import contract
+
 _ENDING_LENGTH = 3
 _ENDINGS = string.digits + string.ascii_lowercase
 IMAGE_TAG_LENGTH = 12  # of an image that lgbm-sm built: the start of the digest of its build context
-LONGEST_PROJECT_NAME = MAXIMUM_LENGTH - 24  # "-YYYY-MM-DD-HH-MM-SS-xxx" follows it: see `timestamped_name`
+LONGEST_PROJECT_NAME = contract.NAME_CHARACTERS - 24  # "-YYYY-MM-DD-HH-MM-SS-xxx" follows it: see `timestamped_name`
 _LETTERS = "abcdefghjkmnpqrstuvwxyz"  # without those that look like others
 _LETTERS_LENGTH = 5
 
@@ -32,8 +33,8 @@ def timestamped_name(project_name: str, now: datetime) -> str:
     """
     ending = "".join(secrets.choice(_ENDINGS) for _ in range(_ENDING_LENGTH))
     name = f"{project_name}-{now:%Y-%m-%d-%H-%M-%S}-{ending}"
-    if len(name) > MAXIMUM_LENGTH:
-        raise ValueError(f"{name} has {len(name)} characters, more than {MAXIMUM_LENGTH}")
+    if len(name) > contract.NAME_CHARACTERS:
+        raise ValueError(f"{name} has {len(name)} characters, more than {contract.NAME_CHARACTERS}")
     return name
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import field
 
+from lgbm_sm import contract
 from lgbm_sm.config import values
 from lgbm_sm.config.environment import AwsSection, BackendChoice, LocalSection
 from lgbm_sm.config.instance_types import LOCAL
@@ -166,18 +167,17 @@ class TrainingSection(Section, frozen=True):
         str, Key(values.instance_type, "local for this machine, or a SageMaker instance type such as ml.m4.2xlarge.")
     ] = LOCAL
     instance_count: Annotated[int, Key(values.one_host, "How many hosts train: 1.")] = 1
-    # the range of SageMaker's MaxRuntimeInSeconds: 28 days
     max_runtime_seconds: Annotated[
         int,
         Key(
-            values.whole_number(1, 2_419_200),
+            values.whole_number(1, contract.LONGEST_RUNTIME_SECONDS),
             "On SageMaker: a job that runs longer is stopped, and what its model is then is kept, in seconds.",
         ),
     ] = 3600
     volume_size_gb: Annotated[
         int,
         Key(
-            values.whole_number(1, 16_384),
+            values.whole_number(1, contract.LARGEST_VOLUME_GB),
             "On SageMaker: the disk of the job's instance, in GB; data and model have to fit.",
         ),
     ] = 10
@@ -232,11 +232,14 @@ class EndpointSection(Section, frozen=True):
             "folder.",
         ),
     ] = None
-    # the range of SageMaker's ContainerStartupHealthCheckTimeoutInSeconds; 480 s is what it waits when not told
     startup_timeout_seconds: Annotated[
         int,
-        Key(values.whole_number(60, 3600), "How long the server may take until it answers, in seconds: 60 to 3600."),
-    ] = 480
+        Key(
+            values.whole_number(contract.SHORTEST_STARTUP_SECONDS, contract.LONGEST_STARTUP_SECONDS),
+            f"How long the server may take until it answers, in seconds: {contract.SHORTEST_STARTUP_SECONDS} to "
+            f"{contract.LONGEST_STARTUP_SECONDS}.",
+        ),
+    ] = contract.STARTUP_SECONDS
     verify: Annotated[
         bool,
         Key(

@@ -3,28 +3,29 @@
 import unicodedata
 from collections.abc import Mapping
 
+from lgbm_sm import contract
 from lgbm_sm.config import values
 from lgbm_sm.config.problems import RefusedPartsError
 
 OURS = "lgbm-sm:"
-_LONGEST_KEY = 128
-_LONGEST_VALUE = 256
-# AWS takes 50 on a resource, of which lgbm-sm sets two
-_MOST_TAGS = 48
-_SIGNS = "_.:/=+-@"
+_OUR_TAGS = 2
+_MOST_TAGS_OF_USERS = contract.MOST_TAGS - _OUR_TAGS
 
 
 def value(given: object) -> str:
     """Return a tag's value as text, or raise ValueError: AWS does not take it."""
     text = values.variable(given)
-    _check(text, "a tag's value", _LONGEST_VALUE)
+    _check(text, "a tag's value", contract.TAG_VALUE_CHARACTERS)
     return text
 
 
 def keys(tags: Mapping[str, str]) -> Mapping[str, str]:
     """Return the tags, or raise ValueError: AWS does not take one of the keys, or that many."""
-    if len(tags) > _MOST_TAGS:
-        raise ValueError(f"at most {_MOST_TAGS} tags, since AWS takes 50 and lgbm-sm sets two; got {len(tags)}")
+    if len(tags) > _MOST_TAGS_OF_USERS:
+        raise ValueError(
+            f"at most {_MOST_TAGS_OF_USERS} tags, since AWS takes {contract.MOST_TAGS} and lgbm-sm sets two; "
+            f"got {len(tags)}"
+        )
     refused: dict[str | int, ValueError] = {}
     for key in tags:
         try:
@@ -43,12 +44,12 @@ def _check_key(key: str) -> None:
         raise ValueError('keys that begin with "aws:" are AWS\'s own')
     if key.lower().startswith(OURS):
         raise ValueError(f'keys that begin with "{OURS}" are lgbm-sm\'s own')
-    _check(key, "a tag's key", _LONGEST_KEY)
+    _check(key, "a tag's key", contract.TAG_KEY_CHARACTERS)
 
 
 def _check(text: str, what: str, longest: int) -> None:
     if len(text) > longest:
         raise ValueError(f"{what} must have at most {longest} characters, got {len(text)}")
     # L, N and Z are Unicode's letters, numbers and separators
-    if any(sign not in _SIGNS and unicodedata.category(sign)[0] not in "LNZ" for sign in text):
-        raise ValueError(f'{what} may have letters, digits, spaces and {" ".join(_SIGNS)}, got "{text}"')
+    if any(sign not in contract.TAG_SIGNS and unicodedata.category(sign)[0] not in "LNZ" for sign in text):
+        raise ValueError(f'{what} may have letters, digits, spaces and {" ".join(contract.TAG_SIGNS)}, got "{text}"')

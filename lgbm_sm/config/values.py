@@ -8,10 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from lgbm_sm import contract
 from lgbm_sm.config.instance_types import check_instance_type, check_known_size
 from lgbm_sm.config.keys import Check
 from lgbm_sm.config.problems import RefusedPartsError, UnfitValueError
-from lgbm_sm.names import LONGEST_PROJECT_NAME, MAXIMUM_LENGTH
+from lgbm_sm.names import LONGEST_PROJECT_NAME
 
 Scalar: TypeAlias = str | int | float | bool
 HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -19,10 +20,6 @@ HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
 # of AWS's XGBoost images: the Python that each of them runs user code with
 XGBOOST_PYTHON_VERSIONS: Mapping[str, tuple[int, int]] = {"1.5-1": (3, 8), "1.7-1": (3, 9), "3.0-5": (3, 10)}
 
-# SageMaker's limits for CreateTrainingJob's HyperParameters, the lengths in characters
-_MOST_HYPERPARAMETERS = 100
-_LONGEST_HYPERPARAMETER_KEY = 256
-_LONGEST_HYPERPARAMETER_VALUE = 2500
 _LEAST_MEMORY_BYTES = 6 * 1024**2  # of the Docker engine
 _LEAST_CPUS = 0.01  # of the Docker engine
 LARGEST_RANDOM_STATE = 2**32 - 1  # of numpy.random.RandomState, which scikit-learn seeds
@@ -123,21 +120,21 @@ def project_name(value: object) -> str:
     if len(name) > LONGEST_PROJECT_NAME:
         raise ValueError(
             f"at most {LONGEST_PROJECT_NAME} characters are wanted, since jobs and endpoints add the time and "
-            f'SageMaker\'s names end at 63: "{name}" has {len(name)}'
+            f'SageMaker\'s names end at {contract.NAME_CHARACTERS}: "{name}" has {len(name)}'
         )
     return _resource_name(name)
 
 
 def endpoint_name(value: object) -> str:
     name = text(value)
-    if len(name) > MAXIMUM_LENGTH:
-        raise ValueError(f'must have at most {MAXIMUM_LENGTH} characters, got {len(name)}: "{name}"')
+    if len(name) > contract.NAME_CHARACTERS:
+        raise ValueError(f'must have at most {contract.NAME_CHARACTERS} characters, got {len(name)}: "{name}"')
     return _resource_name(name)
 
 
 def _resource_name(name: str) -> str:
     """The pattern of every SageMaker resource name."""
-    if re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", name):
+    if re.fullmatch(contract.NAME_PATTERN, name):
         return name
     mended = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")
     meant = f" (did you mean {mended}?)" if mended else ""
@@ -150,10 +147,9 @@ def data_name(value: object) -> str:
 
 
 def repository(value: object) -> str:
-    # the pattern and the lengths of ECR's RepositoryName
-    part = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
-    wanted = "2 to 256 lower-case letters and digits are wanted, parted by single signs of . _ - /"
-    return _full_match(rf"(?=.{{2,256}}\Z){part}(/{part})*", wanted, value)
+    least, most = contract.REPOSITORY_CHARACTERS
+    wanted = f"{least} to {most} lower-case letters and digits are wanted, parted by single signs of . _ - /"
+    return _full_match(rf"(?=.{{{least},{most}}}\Z){contract.REPOSITORY_PATTERN}", wanted, value)
 
 
 def prefix(value: object) -> str:
@@ -186,8 +182,10 @@ def hyperparameter(value: object) -> HyperparameterValue:
         if isinstance(scalar, float) and not math.isfinite(scalar):
             raise UnfitValueError("a finite number", value)
     length = len(plain if isinstance(plain, str) else json.dumps(plain))
-    if length > _LONGEST_HYPERPARAMETER_VALUE:
-        raise ValueError(f"the value has {length} characters; SageMaker takes at most {_LONGEST_HYPERPARAMETER_VALUE}")
+    if length > contract.HYPERPARAMETER_VALUE_CHARACTERS:
+        raise ValueError(
+            f"the value has {length} characters; SageMaker takes at most {contract.HYPERPARAMETER_VALUE_CHARACTERS}"
+        )
     return plain  # type: ignore[return-value]  # the loop above has looked at every scalar
 
 
@@ -212,9 +210,9 @@ def entry_point(value: object) -> Path:
 
 
 def bucket(value: object) -> str:
-    # S3's rules for names of general purpose buckets
-    wanted = "3 to 63 lower-case letters, digits, dots and hyphens are wanted, as in a bucket's name"
-    return _full_match(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", wanted, value)
+    least, most = contract.BUCKET_CHARACTERS
+    wanted = f"{least} to {most} lower-case letters, digits, dots and hyphens are wanted, as in a bucket's name"
+    return _full_match(rf"(?=.{{{least},{most}}}\Z){contract.BUCKET_PATTERN}", wanted, value)
 
 
 def region(value: object) -> str:
@@ -223,8 +221,8 @@ def region(value: object) -> str:
 
 def execution_role(value: object) -> str:
     wanted = "a role's name or its ARN is wanted, as in arn:aws:iam::123456789012:role/sagemaker"
-    # IAM's pattern of role names, and of the path that an ARN has before it
-    return _full_match(r"(arn:aws[a-z-]*:iam::[0-9]{12}:role/(\S+/)?)?[A-Za-z0-9+=,.@_-]{1,64}", wanted, value)
+    # an ARN has a path before the name
+    return _full_match(rf"(arn:aws[a-z-]*:iam::[0-9]{{12}}:role/(\S+/)?)?{contract.ROLE_PATTERN}", wanted, value)
 
 
 def kms_key(value: object) -> str:
@@ -276,11 +274,12 @@ def one_host(value: object) -> int:
 
 
 def hyperparameter_limits(values: Mapping[str, HyperparameterValue]) -> Mapping[str, HyperparameterValue]:
-    if len(values) > _MOST_HYPERPARAMETERS:
-        raise ValueError(f"{len(values)} hyperparameters are given; SageMaker takes at most {_MOST_HYPERPARAMETERS}")
+    if len(values) > contract.MOST_HYPERPARAMETERS:
+        raise ValueError(
+            f"{len(values)} hyperparameters are given; SageMaker takes at most {contract.MOST_HYPERPARAMETERS}"
+        )
+    longest = contract.HYPERPARAMETER_KEY_CHARACTERS
     for key in values:
-        if len(key) > _LONGEST_HYPERPARAMETER_KEY:
-            raise ValueError(
-                f"the key {key[:20]}… has {len(key)} characters; SageMaker takes {_LONGEST_HYPERPARAMETER_KEY}"
-            )
+        if len(key) > longest:
+            raise ValueError(f"the key {key[:20]}… has {len(key)} characters; SageMaker takes {longest}")
     return values

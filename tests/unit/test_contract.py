@@ -50,7 +50,7 @@ def model_of(service: str) -> Any:
             contract.LONGEST_STARTUP_SECONDS,
         ),
         ("ecr", "RepositoryName", contract.REPOSITORY_CHARACTERS[1]),
-        ("iam", "roleNameType", contract.ROLE_CHARACTERS[1]),
+        ("iam", "roleNameType", contract.ROLE_CHARACTERS),
     ],
 )
 def test_upper_limits_are_those_of_the_api_model(service: str, name: str, most: int) -> None:
@@ -61,7 +61,6 @@ def test_lower_limits_are_those_of_the_api_model() -> None:
     startup = shape("sagemaker", "ProductionVariantContainerStartupHealthCheckTimeoutInSeconds")
     assert startup.metadata["min"] == contract.SHORTEST_STARTUP_SECONDS
     assert shape("ecr", "RepositoryName").metadata["min"] == contract.REPOSITORY_CHARACTERS[0]
-    assert shape("iam", "roleNameType").metadata["min"] == contract.ROLE_CHARACTERS[0]
 
 
 @pytest.mark.parametrize(
