@@ -20,7 +20,7 @@ from lgbm_sm.invocation.invoke import content_type_of
 from lgbm_sm.model.code import ModelCode, model_code
 from lgbm_sm.preparation.schema import Split, load_schema, schema_path, training_channels, verify_split
 from lgbm_sm.verify.checks import Report, Result, Verdict
-from lgbm_sm.verify.image import COMMANDS
+from lgbm_sm.verify.checks.image import COMMANDS
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.subject import SampleRequest, Subject
 from lgbm_sm.verify.verifier import Verification

@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 
 from lgbm_sm.model.artifact import MANIFEST_FILE
 from lgbm_sm.verify.checks import Result
+from lgbm_sm.verify.checks.requests import Conversation, check_invocations, check_requests
+from lgbm_sm.verify.checks.serving import CHECKS, ENDING, FULL, PING_TRUTH, REQUESTS
+from lgbm_sm.verify.checks.startup import Ready, Serving, check_startup
+from lgbm_sm.verify.checks.stopping import check_memory, check_restart, check_stop
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 from lgbm_sm.verify.server import INVOCATIONS_PATH, Server, ServingConditions
-from lgbm_sm.verify.serving_checks import CHECKS, ENDING, FULL, PING_TRUTH, REQUESTS
-from lgbm_sm.verify.serving_requests import Conversation, check_invocations, check_requests
-from lgbm_sm.verify.serving_startup import Ready, Serving, check_startup
-from lgbm_sm.verify.serving_stop import check_memory, check_restart, check_stop
 from lgbm_sm.verify.subject import Subject
 
 _GARBAGE = b"\x00\xff no model \xfe\n" * 16

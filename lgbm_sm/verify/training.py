@@ -9,10 +9,7 @@ from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.opt_ml import FAILURE_REASON_CHARACTERS
 from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.verify.checks import Check, Result
-from lgbm_sm.verify.limits import Limits
-from lgbm_sm.verify.sandbox import Sandbox
-from lgbm_sm.verify.subject import Subject
-from lgbm_sm.verify.training_checks import (
+from lgbm_sm.verify.checks.training import (
     CHECKS,
     COMPLETES,
     FAILURE_EXIT_CODE,
@@ -25,6 +22,9 @@ from lgbm_sm.verify.training_checks import (
     READ_ONLY_INPUTS,
     SIGTERM,
 )
+from lgbm_sm.verify.limits import Limits
+from lgbm_sm.verify.sandbox import Sandbox
+from lgbm_sm.verify.subject import Subject
 from lgbm_sm.verify.training_outputs import check_artifacts
 from lgbm_sm.verify.training_run import (
     LENIENT,

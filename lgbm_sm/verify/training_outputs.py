@@ -5,8 +5,8 @@ from collections.abc import Generator
 from pathlib import Path, PurePosixPath
 
 from lgbm_sm.verify.checks import Result
+from lgbm_sm.verify.checks.training import ARTIFACTS
 from lgbm_sm.verify.containers import Started
-from lgbm_sm.verify.training_checks import ARTIFACTS
 from lgbm_sm.verify.training_run import MODEL
 
 _TOP = PurePosixPath(MODEL).name

@@ -11,20 +11,20 @@ from typing import Any
 from lgbm_sm.backends.docker.engine import Engine, engine_errors
 from lgbm_sm.errors import ImageError
 from lgbm_sm.model.archive import ArchiveError, read_archive
-from lgbm_sm.verify.archive import CHECKS as ARCHIVE_CHECKS
-from lgbm_sm.verify.archive import check_archive
 from lgbm_sm.verify.checks import Report, Result, Verdict
-from lgbm_sm.verify.image import COMMANDS, ENTRY_POINT, check_image, environment_of
+from lgbm_sm.verify.checks.archive import CHECKS as ARCHIVE_CHECKS
+from lgbm_sm.verify.checks.archive import check_archive
+from lgbm_sm.verify.checks.image import COMMANDS, ENTRY_POINT, check_image, environment_of
+from lgbm_sm.verify.checks.serving import DRAIN as SERVE_DRAIN
+from lgbm_sm.verify.checks.serving import SIGTERM as SERVE_SIGTERM
+from lgbm_sm.verify.checks.serving import STARTS as SERVE_STARTS
+from lgbm_sm.verify.checks.training import COMPLETES as TRAIN_COMPLETES
+from lgbm_sm.verify.checks.training import SIGTERM as TRAIN_SIGTERM
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 from lgbm_sm.verify.serving import check_serving, skip_serving
-from lgbm_sm.verify.serving_checks import DRAIN as SERVE_DRAIN
-from lgbm_sm.verify.serving_checks import SIGTERM as SERVE_SIGTERM
-from lgbm_sm.verify.serving_checks import STARTS as SERVE_STARTS
 from lgbm_sm.verify.subject import Subject
 from lgbm_sm.verify.training import check_training, skip_training
-from lgbm_sm.verify.training_checks import COMPLETES as TRAIN_COMPLETES
-from lgbm_sm.verify.training_checks import SIGTERM as TRAIN_SIGTERM
 
 _CODE = "code"
 # what a shell as process 1 keeps from the program: the platform's word, and its signal

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.verify.archive import check_archive
 from lgbm_sm.verify.checks import Verdict
+from lgbm_sm.verify.checks.archive import check_archive
 
 MODEL = {"model.txt": b"tree"}
 

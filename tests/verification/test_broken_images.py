@@ -10,7 +10,7 @@ import pytest
 
 from lgbm_sm.errors import ExitCode
 from lgbm_sm.verify.checks import Binding, Verdict, exit_code_of
-from lgbm_sm.verify.serving_checks import FULL
+from lgbm_sm.verify.checks.serving import FULL
 from tests.verification.conforming_image import broken_image, image_of_another_platform, needed_server
 from tests.verification.conftest import Verifier
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import docker
 import pytest
 
-from lgbm_sm.verify import archive, image, serving_checks, training_checks
+from lgbm_sm.verify.checks import archive, image, serving, training
 from lgbm_sm.verify.sandbox import VERIFICATION_LABEL
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkServer
@@ -26,9 +26,7 @@ CASES = [
 ]
 # what cannot be seen before a push, and what only --full looks at
 NOT_LOOKED_AT = {"image-manifest", "serve-memory", "serve-restart"}
-EVERY_CHECK = {
-    check.name for check in (*image.CHECKS, *training_checks.CHECKS, *archive.CHECKS, *serving_checks.CHECKS)
-}
+EVERY_CHECK = {check.name for check in (*image.CHECKS, *training.CHECKS, *archive.CHECKS, *serving.CHECKS)}
 
 
 @pytest.fixture(params=CASES)

@@ -8,13 +8,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from lgbm_sm.errors import ExitCode
-from lgbm_sm.verify import archive, image, serving_checks, training_checks
-from lgbm_sm.verify.checks import Binding, Check, Report, Verdict, exit_code_of
-from lgbm_sm.verify.image import PLATFORM, SIZE, USER
+from lgbm_sm.verify.checks import Binding, Check, Report, Verdict, archive, exit_code_of, image, serving, training
+from lgbm_sm.verify.checks.image import PLATFORM, SIZE, USER
+from lgbm_sm.verify.checks.serving import STARTS
 from lgbm_sm.verify.reports import Lines, document_of, junit_of, summary_of, text_of
-from lgbm_sm.verify.serving_checks import STARTS
 
-ALL = [*image.CHECKS, *training_checks.CHECKS, *archive.CHECKS, *serving_checks.CHECKS]
+ALL = [*image.CHECKS, *training.CHECKS, *archive.CHECKS, *serving.CHECKS]
 REPORT = Report(
     "mine:1",
     (
@@ -81,12 +80,12 @@ def test_a_line_has_reason_remedy_and_source_when_something_is_to_be_mended() ->
 def test_what_is_skipped_for_one_reason_is_one_line() -> None:
     written: list[str] = []
     lines = Lines(written.append)
-    excused = [check.skipped("no training ends well") for check in training_checks.CHECKS]
+    excused = [check.skipped("no training ends well") for check in training.CHECKS]
     for result in (*excused, USER.passed("root"), STARTS.skipped("no model"), STARTS.skipped("another reason")):
         lines.tell(result)
     lines.flush()
     assert [line.split("  ")[0] for line in written] == ["skipped", "pass", "skipped", "skipped"]
-    first = f"{training_checks.CHECKS[0].name} and {len(excused) - 1} more"
+    first = f"{training.CHECKS[0].name} and {len(excused) - 1} more"
     assert written[0].split(maxsplit=1)[1].startswith(first)
     assert written[0].endswith("no training ends well")
     assert written[2].endswith("no model")

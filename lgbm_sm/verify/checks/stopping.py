@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 from lgbm_sm.verify.checks import Result, Verdict
+from lgbm_sm.verify.checks.requests import Conversation
+from lgbm_sm.verify.checks.serving import DRAIN, MEMORY, RESTART, SIGTERM
 from lgbm_sm.verify.client import Reply
-from lgbm_sm.verify.serving_checks import DRAIN, MEMORY, RESTART, SIGTERM
-from lgbm_sm.verify.serving_requests import Conversation
 from lgbm_sm.verify.subject import LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY, SampleRequest
 
 _SIZES = (1_000_000, 4_000_000, LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY)

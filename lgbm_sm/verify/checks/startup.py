@@ -5,11 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lgbm_sm.verify.checks import Check, Result
-from lgbm_sm.verify.client import Reply
-from lgbm_sm.verify.limits import Limits
-from lgbm_sm.verify.sandbox import Sandbox
-from lgbm_sm.verify.server import INVOCATIONS_PATH, PATIENCE, Server, ServingConditions, Startup, start_server
-from lgbm_sm.verify.serving_checks import (
+from lgbm_sm.verify.checks.serving import (
     FIRST_PING,
     INTERFACES,
     NETWORK,
@@ -18,6 +14,10 @@ from lgbm_sm.verify.serving_checks import (
     READ_ONLY_MODEL,
     STARTS,
 )
+from lgbm_sm.verify.client import Reply
+from lgbm_sm.verify.limits import Limits
+from lgbm_sm.verify.sandbox import Sandbox
+from lgbm_sm.verify.server import INVOCATIONS_PATH, PATIENCE, Server, ServingConditions, Startup, start_server
 from lgbm_sm.verify.subject import SampleRequest
 
 _Up = tuple[Server, Startup, Reply | None]

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lgbm_sm.verify.checks import Check, Result
-from lgbm_sm.verify.client import Reply
-from lgbm_sm.verify.server import INVOCATIONS_PATH, Server
-from lgbm_sm.verify.serving_checks import (
+from lgbm_sm.verify.checks.serving import (
     CLIENT_ERRORS,
     CONCURRENCY,
     CONTENT_TYPE,
@@ -22,7 +20,9 @@ from lgbm_sm.verify.serving_checks import (
     TODAYS_LIMIT,
     WRONG_METHOD,
 )
-from lgbm_sm.verify.serving_startup import Serving
+from lgbm_sm.verify.checks.startup import Serving
+from lgbm_sm.verify.client import Reply
+from lgbm_sm.verify.server import INVOCATIONS_PATH, Server
 from lgbm_sm.verify.subject import LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY, SampleRequest
 
 _CLIENTS = 8
