@@ -15,9 +15,6 @@ from lgbm_sm.preparation.schema import (
     Schema,
     Split,
     Target,
-    load_schema,
-    training_channels,
-    verify_split,
 )
 from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
 from lgbm_sm.preparation.splits import require_classes_in_train, split_rows
@@ -27,19 +24,7 @@ from lgbm_sm.progress import Reporter
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lgbm_sm.config.loading import DataSection
-
-__all__ = [
-    "PreparedData",
-    "PreparedFile",
-    "Schema",
-    "Split",
-    "check_source",
-    "load_schema",
-    "prepare_data",
-    "training_channels",
-    "verify_split",
-]
+    from lgbm_sm.config.sections import DataSection
 
 
 @dataclass(frozen=True)

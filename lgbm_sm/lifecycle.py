@@ -10,7 +10,7 @@ from msgspec import structs
 
 from lgbm_sm import data, deploy, ecr, train
 from lgbm_sm.backends.training import TrainedModel
-from lgbm_sm.config.environment import BackendChoice
+from lgbm_sm.config.backend_sections import BackendChoice
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.ecr import PushResult

@@ -12,7 +12,7 @@ from lgbm_sm.backends import Backend, LocalBackend
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.backends.process import ProcessBackend
-from lgbm_sm.config.environment import LocalSection
+from lgbm_sm.config.backend_sections import LocalSection
 from lgbm_sm.config.instance_types import size_of
 from lgbm_sm.config.loading import LoadedConfig
 from lgbm_sm.config.sections import Config, Pattern

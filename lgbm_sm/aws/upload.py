@@ -10,7 +10,7 @@ from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name, ensure_bucket
 from lgbm_sm.aws.s3_files import LocalFile, read_file
 from lgbm_sm.aws.s3_manifest import ProjectObjects
-from lgbm_sm.config.environment import AwsSection
+from lgbm_sm.config.backend_sections import AwsSection
 from lgbm_sm.errors import AwsError
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Place, Upload

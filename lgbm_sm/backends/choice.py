@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from lgbm_sm.config.environment import BackendChoice
+from lgbm_sm.config.backend_sections import BackendChoice
 from lgbm_sm.errors import ConfigError, EngineError, ImageError
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from lgbm_sm.config.environment import AwsSection, BackendChoice, LocalSection
-from lgbm_sm.config.instance_types import LOCAL, InstancePurpose, unknown_instance_type
+from lgbm_sm.config.instance_types import InstancePurpose, unknown_instance_type
 from lgbm_sm.config.keys import known_keys, plain, read
 from lgbm_sm.config.problems import (
     DEFAULT_ORIGIN,
@@ -20,42 +19,9 @@ from lgbm_sm.config.problems import (
     known_below,
     refused_value,
 )
-from lgbm_sm.config.sections import (
-    DEFAULT_HYPERPARAMETERS,
-    Config,
-    ContainerSection,
-    DataFiles,
-    DataSection,
-    EndpointSection,
-    Pattern,
-    ProjectSection,
-    TrainingSection,
-)
+from lgbm_sm.config.sections import DEFAULT_HYPERPARAMETERS, Config
 from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, Reading, Setting
-from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.errors import ConfigError
-
-__all__ = [
-    "DEFAULT_FILE_NAME",
-    "LOCAL",
-    "AwsSection",
-    "BackendChoice",
-    "Config",
-    "ContainerSection",
-    "DataFiles",
-    "DataSection",
-    "EffectiveValue",
-    "EndpointSection",
-    "HyperparameterValue",
-    "LoadedConfig",
-    "LocalSection",
-    "Pattern",
-    "ProjectSection",
-    "TrainingSection",
-    "as_plain",
-    "effective",
-    "load_config",
-]
 
 DEFAULT_FILE_NAME = "config.yaml"
 

@@ -9,7 +9,7 @@ from msgspec import field
 
 from lgbm_sm import contract
 from lgbm_sm.config import values
-from lgbm_sm.config.environment import AwsSection, BackendChoice, LocalSection
+from lgbm_sm.config.backend_sections import AwsSection, BackendChoice, LocalSection
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.keys import Key, Section, mapping_key, section_key
 from lgbm_sm.config.values import HyperparameterValue

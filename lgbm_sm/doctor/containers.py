@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lgbm_sm import __version__
 from lgbm_sm.backends.docker.engine import Engine, engine_errors
-from lgbm_sm.config.environment import BackendChoice
+from lgbm_sm.config.backend_sections import BackendChoice
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.doctor.findings import Area, Check, Finding, Status, within

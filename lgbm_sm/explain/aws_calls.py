@@ -14,7 +14,7 @@ from lgbm_sm.aws.policies import ROLE_ARN
 from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name
 from lgbm_sm.aws.s3_manifest import ProjectObjects
 from lgbm_sm.aws.upload import ChannelSet, channel_set
-from lgbm_sm.config.environment import AwsSection
+from lgbm_sm.config.backend_sections import AwsSection
 from lgbm_sm.explain.sections import indented, json_lines
 
 # names of buckets are checked before a call is noted, and <account> would be none

@@ -12,7 +12,7 @@ from lgbm_sm.aws.account import Accounts, AwsAccount
 from lgbm_sm.backends.sagemaker.creation import CreatedError
 from lgbm_sm.backends.sagemaker.training import SageMakerTrainer
 from lgbm_sm.backends.training import Following, follow
-from lgbm_sm.config.environment import AwsSection
+from lgbm_sm.config.backend_sections import AwsSection
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.record.entries import Place, TrainingJob
 from lgbm_sm.record.record import Record

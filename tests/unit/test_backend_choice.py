@@ -6,7 +6,7 @@ import pytest
 
 from lgbm_sm.backends.choice import Choice, choose
 from lgbm_sm.backends.docker.engine import Engine
-from lgbm_sm.config.environment import BackendChoice
+from lgbm_sm.config.backend_sections import BackendChoice
 from lgbm_sm.errors import ConfigError, EngineError, ExitCode, ImageError
 
 NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})

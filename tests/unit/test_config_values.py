@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from lgbm_sm.config.environment import BackendChoice
+from lgbm_sm.config.backend_sections import BackendChoice
 from lgbm_sm.config.keys import read
 from lgbm_sm.config.loading import as_plain, load_config
 from lgbm_sm.config.sections import Config, Pattern

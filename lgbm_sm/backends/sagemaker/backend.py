@@ -23,7 +23,7 @@ from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.backends import RunningProgram
 from lgbm_sm.backends.observation import Observation
 from lgbm_sm.backends.sagemaker.creation import is_denied, refused_operation
-from lgbm_sm.config.environment import AwsSection
+from lgbm_sm.config.backend_sections import AwsSection
 from lgbm_sm.errors import AwsError
 from lgbm_sm.record.entries import (
     ContainerLog,

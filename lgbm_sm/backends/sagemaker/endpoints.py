@@ -14,7 +14,7 @@ from lgbm_sm.aws.tags import MakeTags, sdk_list
 from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.backends.sagemaker.creation import create
 from lgbm_sm.backends.sagemaker.training import vpc_config
-from lgbm_sm.config.environment import AwsSection
+from lgbm_sm.config.backend_sections import AwsSection
 from lgbm_sm.config.instance_types import has_local_storage
 from lgbm_sm.config.sections import EndpointSection
 from lgbm_sm.errors import AwsError

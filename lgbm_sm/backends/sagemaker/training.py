@@ -13,7 +13,7 @@ from lgbm_sm.backends import TrainingEnding, TrainingInputs, opt_ml
 from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 from lgbm_sm.backends.sagemaker.creation import create, describe_created, is_denied, refused_operation
 from lgbm_sm.backends.sagemaker.metric_definitions import METRIC_DEFINITIONS
-from lgbm_sm.config.environment import AwsSection
+from lgbm_sm.config.backend_sections import AwsSection
 from lgbm_sm.config.instance_types import has_local_storage
 from lgbm_sm.config.sections import TrainingSection
 from lgbm_sm.errors import AwsError, TimedOutError, TrainingError

@@ -1,4 +1,4 @@
-"""The sections of what lies around a project: the AWS account, and this machine."""
+"""The sections of the backends: the AWS account, and this machine."""
 
 from collections.abc import Mapping
 from enum import StrEnum
