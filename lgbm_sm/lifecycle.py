@@ -116,8 +116,7 @@ def recipes(workspace: Workspace, config: Config) -> list[ImageRecipe]:
 def prepare_data(workspace: Workspace) -> data.PreparedData:
     """Split the configured dataset into channel files."""
     config = workspace.config
-    objective = str(config.training.hyperparameters.get("objective", "regression"))
-    return data.prepare_data(config.data, objective, base=workspace.folder, reporter=workspace.reporter)
+    return data.prepare_data(config.data, config.training.objective, base=workspace.folder, reporter=workspace.reporter)
 
 
 @dataclass(frozen=True)

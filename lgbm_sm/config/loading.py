@@ -22,6 +22,7 @@ from lgbm_sm.config.problems import (
 from lgbm_sm.config.sections import DEFAULT_HYPERPARAMETERS, Config
 from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, Reading, Setting
 from lgbm_sm.errors import ConfigError
+from lgbm_sm.shipped import containers_path
 
 DEFAULT_FILE_NAME = "config.yaml"
 
@@ -65,6 +66,8 @@ def load_config(
     known = known_keys(Config)
     reading = _read(path, overrides, environ, known)
     merged = _Merged(reading.settings, known)
+    folder = path.absolute().parent if path else Path.cwd()
+    _check_parameter_names(merged, folder, reading)
     try:
         config = read(Config, merged.nested())
     except RefusedPartsError as error:
@@ -74,7 +77,6 @@ def load_config(
         raise _refusal(reading.problems)
     warnings = [*reading.warnings, *_instance_type_warnings(config, merged)]
     sources = {key: merged.origin(tuple(key.split(".", 2))).source for key, _ in _values(config)}
-    folder = path.absolute().parent if path else Path.cwd()
     return LoadedConfig(config=config, sources=sources, path=path, folder=folder, warnings=tuple(warnings))
 
 
@@ -132,6 +134,22 @@ def _file_text(path: Path) -> str:
         ) from error
 
 
+def _check_parameter_names(merged: "_Merged", folder: Path, reading: Reading) -> None:
+    given = merged.hyperparameters()
+    if given.keys() <= DEFAULT_HYPERPARAMETERS.keys():
+        return
+    from lgbm_sm.config.lightgbm_parameters import LightgbmMissingError, problems_of, refused_parameters
+
+    try:
+        problems = problems_of(given, refused_parameters(containers_path(folder)))
+    except LightgbmMissingError as error:
+        reading.warnings.append(f"the names of the hyperparameters are not checked: {error} (run `lgbm-sm doctor`)")
+        return
+    for name, sentence in problems.items():
+        path = (*_HYPERPARAMETERS, name)
+        reading.problems.append(Problem.at(merged.origin(path), f"{'.'.join(path)} {sentence}"))
+
+
 def _refusal(problems: list[Problem]) -> ConfigError:
     return ConfigError("\n".join(problem.message for problem in sorted(set(problems))))
 
@@ -175,6 +193,15 @@ class _Merged:
             self._holding.pop(path, None)
         else:
             self._holding[path] = setting
+
+    def hyperparameters(self) -> dict[str, object]:
+        """The hyperparameters as they were given, by name."""
+        parent = len(_HYPERPARAMETERS)
+        return {
+            path[parent]: setting.value
+            for path, setting in self._holding.items()
+            if path[:parent] == _HYPERPARAMETERS and len(path) > parent
+        }
 
     def nested(self) -> dict[str, dict[str, object]]:
         """Sections, keys, and for mappings the keys below them."""

@@ -197,6 +197,15 @@ class TrainingSection(Section, frozen=True):
         """Whether jobs run on this machine."""
         return self.instance_type == LOCAL
 
+    @property
+    def objective(self) -> str:
+        """The objective, under whichever name of the parameter it is set."""
+        if "objective" in self.hyperparameters:
+            return str(self.hyperparameters["objective"])
+        from lgbm_sm.config.lightgbm_parameters import objective_of
+
+        return objective_of(self.hyperparameters)
+
 
 class EndpointSection(Section, frozen=True):
     """Where the model answers."""

@@ -278,8 +278,4 @@ def hyperparameter_limits(values: Mapping[str, HyperparameterValue]) -> Mapping[
         raise ValueError(
             f"{len(values)} hyperparameters are given; SageMaker takes at most {contract.MOST_HYPERPARAMETERS}"
         )
-    longest = contract.HYPERPARAMETER_KEY_CHARACTERS
-    for key in values:
-        if len(key) > longest:
-            raise ValueError(f"the key {key[:20]}… has {len(key)} characters; SageMaker takes {longest}")
     return values

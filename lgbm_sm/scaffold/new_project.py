@@ -81,7 +81,7 @@ def make_project(folder: Path, wishes: Wishes, *, decisions: Decisions, reporter
             proposed,
             lambda text: draft.having("project.name", text, why if text == proposed else ANSWERED),
         )
-    check_source(source, draft.config.data, _objective(draft))
+    check_source(source, draft.config.data, draft.config.training.objective)
     files = write_project(folder, draft.as_text(config_template()))
     return NewProject(folder, files, draft.choices)
 
@@ -231,7 +231,7 @@ def _with_columns(
         if key == "data.drop" and len(columns) + 1 >= len(names):
             raise DataError("\n".join(("no column is left to learn from:", *why)), "a table needs another column")
         answered = draft.having(key, columns, why) if columns else draft
-        check_source(source, answered.config.data, _objective(answered))
+        check_source(source, answered.config.data, answered.config.training.objective)
         return answered
 
     return decisions.decide(
@@ -245,12 +245,8 @@ def _check_target(source: Source, draft: Draft) -> None:
     position = find_target(names, source.target if target is None else target)
     problems = Problems()
     column = read_column(names[position], source.columns.column(position))
-    describe_target(column, _objective(draft), problems, source.row_name, classes=source.classes)
+    describe_target(column, draft.config.training.objective, problems, source.row_name, classes=source.classes)
     problems.raise_if_any()
-
-
-def _objective(draft: Draft) -> str:
-    return str(draft.config.training.hyperparameters.get("objective", "regression"))
 
 
 def _columns(text: str, names: Sequence[str]) -> list[str | int]:

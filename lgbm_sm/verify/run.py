@@ -234,8 +234,7 @@ def _material(workspace: Workspace, wanted: Wanted, folder: Path) -> _Material:
     if not schema_path(data_path).exists():
         data_path = folder / "data"
         section = structs.replace(workspace.config.data, folder=data_path)
-        objective = str(hyperparameters.get("objective", "regression"))
-        prepare_data(section, objective, base=workspace.folder, reporter=workspace.reporter)
+        prepare_data(section, workspace.config.training.objective, base=workspace.folder, reporter=workspace.reporter)
     request = _given_request(wanted) or sample_of(data_path)
     return _Material(TrainingInputs(training_channels(data_path), hyperparameters), request)
 

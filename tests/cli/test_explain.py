@@ -227,14 +227,14 @@ def test_the_calls_of_predict_and_prepare_data_are_those_of_the_api(lgbm_sm: Com
 def test_a_failed_job_is_explained_with_its_reason_cause_and_remedy(lgbm_sm: CommandLine) -> None:
     lgbm_sm.environment["LGBM_SM_LOCAL__BACKEND"] = "process"
     lgbm_sm("prepare-data")
-    lgbm_sm("train", "--set", "training.hyperparameters.num_leafs=63", exit_code=7)
+    lgbm_sm("train", "--set", "training.hyperparameters.num_leaves=many", exit_code=7)
     [job] = json.loads(lgbm_sm("status", "--output", "json").stdout)["items"]
     found = explained(lgbm_sm, "--job", job["name"])
     happened = "\n".join(found["What happened"])
     assert "Failed" in happened
-    assert "num_leafs" in happened
-    assert any("num_leafs" in line for line in found["The end of its log"])
-    assert found["Known: hyperparameter-unknown"][1].startswith("remedy")
+    assert "num_leaves=many" in happened
+    assert any("num_leaves=many" in line for line in found["The end of its log"])
+    assert found["Known: hyperparameter-is-text"][1].startswith("remedy")
 
 
 def test_a_job_and_an_endpoint_that_are_well_need_no_cause(boston: CommandLine) -> None:

@@ -72,7 +72,7 @@ def test_the_calls_that_are_shown_are_those_that_the_command_makes(aws: Emulator
 
 def test_a_job_of_sagemakers_is_explained_on_record_and_without_one(aws: Emulator, built: ForkedCommandLine) -> None:
     built("push")
-    failed = built("train", "--set", "training.hyperparameters.num_leafs=63", exit_code=7)
+    failed = built("train", "--set", "training.hyperparameters.num_leaves=many", exit_code=7)
     found = re.search(r"training job (\S+) failed", failed.stderr)
     assert found
     name = found[1]
@@ -83,9 +83,9 @@ def test_a_job_of_sagemakers_is_explained_on_record_and_without_one(aws: Emulato
         happened = "\n".join(sections["What happened"])
         assert "SageMaker, account" in happened
         assert "AlgorithmError: " in happened
-        assert "num_leafs" in happened
-        assert any("num_leafs" in line for line in sections["The end of its log"])
-        assert "Known: hyperparameter-unknown" in sections
+        assert "num_leaves=many" in happened
+        assert any("num_leaves=many" in line for line in sections["The end of its log"])
+        assert "Known: hyperparameter-is-text" in sections
 
 
 def test_a_name_that_nobody_knows_is_refused_after_sagemaker_was_asked(aws: Emulator, built: ForkedCommandLine) -> None:

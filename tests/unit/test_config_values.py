@@ -42,7 +42,7 @@ def test_values_are_read_as_yaml_without_the_traps_of_its_old_numbers(
 ) -> None:
     if len(text) == 5000:
         text = text[:2500]  # more digits than Python converts, as many characters as SageMaker takes
-    read = load(tmp_path, "", f"training.hyperparameters.x={text}").config.training.hyperparameters["x"]
+    read = load(tmp_path, "", f"training.hyperparameters.metric={text}").config.training.hyperparameters["metric"]
     assert (read, type(read)) == (value, type(value))
 
 

@@ -155,7 +155,8 @@ def _decoded(text: str) -> Value:
 
 def _unknown(key: str, aliases: Mapping[str, str]) -> str:
     folded = key.strip().lower().replace("-", "_")
-    close = difflib.get_close_matches(folded, aliases, n=1, cutoff=0.6)
+    allowed = [name for name, canonical in aliases.items() if canonical not in REFUSED]
+    close = difflib.get_close_matches(folded, allowed, n=1, cutoff=0.6)
     return f"{key} is not a parameter of LightGBM" + (f" (did you mean {close[0]}?)" if close else "")
 
 

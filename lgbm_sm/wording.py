@@ -1,0 +1,28 @@
+"""Pieces of sentences that many messages share."""
+
+from collections.abc import Iterable, Sequence
+
+
+def closest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the most similar of `names`, or None if none is similar enough; `cutoff` is from 0 to 1."""
+    import difflib  # here, since most commands meet no unknown name
+
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=cutoff)
+    return found[0] if found else None
+
+
+def did_you_mean(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return ` (did you mean X?)` for the most similar of `names`; empty if none is similar enough."""
+    found = closest(name, names, cutoff=cutoff)
+    return f" (did you mean {found}?)" if found else ""
+
+
+def shortened_list(items: Sequence[object], most: int) -> str:
+    """Return the first `most` items, comma-separated, and the total number if there are more."""
+    more = f", … ({len(items):,} in total)" if len(items) > most else ""
+    return ", ".join(map(str, items[:most])) + more
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return `1 row` or `1,200 rows`; `plural` is for nouns that do not end in s."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
