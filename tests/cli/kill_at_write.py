@@ -1,6 +1,4 @@
-"""Runs the command line, and SIGKILLs it before or after its Nth write of the record.
-
-Usage: python kill_at_write.py N before|after ARGUMENT…
+"""Kill a command with SIGKILL before or after its Nth write of the record.
 
 Python's audit events tell of the write: `os.rename` is raised before a file is replaced, and whatever
 event comes next is the first sign of life after it.
@@ -32,11 +30,3 @@ def kill_at_write(wanted: int, moment: str) -> None:
 
     sys.addaudithook(watch)
     atexit.register(kill_after_write)  # no event may come after the last write
-
-
-if __name__ == "__main__":
-    from lgbm_sm.cli import main
-
-    kill_at_write(int(sys.argv[1]), sys.argv[2])
-    sys.argv[1:] = sys.argv[3:]
-    main()

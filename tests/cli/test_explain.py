@@ -15,7 +15,6 @@ from botocore.validate import ParamValidator
 
 from lgbm_sm.backends.programs import without_labels
 from tests.cli.conftest import CommandLine
-from tests.cli.forked import ForkedCommandLine, ForkServer
 
 STEPS = ["prepare-data", "build", "push", "train", "deploy", "predict", "cleanup"]
 ON_SAGEMAKER = ("--set", "training.instance_type=ml.m4.2xlarge", "--set", "endpoint.instance_type=ml.m4.xlarge")
@@ -53,12 +52,6 @@ def json_below(lines: list[str], name: str) -> Any:
     below = lines[lines.index(name) + 1 :]
     end = next((index for index, line in enumerate(below) if not line.startswith("  ")), len(below))
     return json.loads("\n".join(below[:end]))
-
-
-@pytest.fixture
-def lgbm_sm(lgbm_sm: CommandLine, fork_server: ForkServer) -> CommandLine:
-    """Forked from a process that has the imports behind it, since there are so many commands here."""
-    return ForkedCommandLine(lgbm_sm.folder, lgbm_sm.environment, server=fork_server)
 
 
 @pytest.fixture

@@ -38,6 +38,12 @@ HEAVY = {
 }
 
 
+@pytest.fixture
+def lgbm_sm(tmp_path: Path) -> CommandLine:
+    """A new process for each command, as a user starts it."""
+    return CommandLine(tmp_path)
+
+
 def test_the_help_lists_the_commands_in_groups(lgbm_sm: CommandLine) -> None:
     groups: dict[str, list[str]] = {}
     for line in lgbm_sm("--help").stdout.partition("Options:")[2].splitlines():

@@ -14,7 +14,6 @@ import pytest
 
 from lgbm_sm.names import project_name_of
 from tests.cli.conftest import CommandLine
-from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cli.terminal import Terminal
 
 ZIP_CODES = (10115, 10117, 10243, 20095, 80331)
@@ -53,12 +52,6 @@ def make(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
     assert finished.returncode == 0, finished.stderr
     return finished
-
-
-@pytest.fixture
-def lgbm_sm(lgbm_sm: CommandLine, fork_server: ForkServer) -> CommandLine:
-    """Forked from a process that has the imports behind it, since there are so many commands here."""
-    return ForkedCommandLine(lgbm_sm.folder, lgbm_sm.environment, server=fork_server)
 
 
 @pytest.mark.slow

@@ -1,31 +1,19 @@
 """Whatever a killed command leaves behind is found and cleared by the next cleanup."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkedCommandLine
 
-DRIVER = Path(__file__).with_name("kill_at_write.py")
 WRITES_OF_RUN = 6  # training job added, completed; endpoint added, in service, deleting, removed
 
 
 def run_killed(lgbm_sm: CommandLine, write: int, moment: str) -> int:
-    finished = subprocess.run(
-        [sys.executable, str(DRIVER), str(write), moment, "run"],
-        cwd=lgbm_sm.folder,
-        env=os.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=110,
-        check=False,
-    )
-    return finished.returncode
+    assert isinstance(lgbm_sm, ForkedCommandLine)
+    return lgbm_sm.run("run", kill=(write, moment)).returncode
 
 
 def assert_cleanup_leaves_nothing(lgbm_sm: CommandLine) -> None:

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.conftest import CommandLine
-from tests.cli.forked import ForkedCommandLine, ForkServer
 
 COLOURS = ["blue", "grün", "red, dark", 'a "quoted" one']
 Row = dict[str, object]
@@ -58,12 +57,6 @@ def as_matrix(rows: list[Row]) -> "np.ndarray[tuple[int, int], np.dtype[np.float
             for row in rows
         ]
     )
-
-
-@pytest.fixture
-def lgbm_sm(lgbm_sm: CommandLine, fork_server: ForkServer) -> CommandLine:
-    """Forked from a process that has the imports behind it, since there are so many commands here."""
-    return ForkedCommandLine(lgbm_sm.folder, lgbm_sm.environment, server=fork_server)
 
 
 @pytest.mark.slow
