@@ -85,7 +85,6 @@ _LONGEST = (
     "script_mode",
     "cloud test_killed_in_the_cloud",
     "cloud test_lifecycle",
-    "cloud test_emulator_pattern_a",
     "docker_backend",
     "inference_toolkit",
     "cloud test_policy",

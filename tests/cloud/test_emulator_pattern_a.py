@@ -1,4 +1,7 @@
-"""The image of pattern A as a job and as an endpoint of the emulation."""
+"""The image of pattern A as a job and as an endpoint of the emulation, without the command line.
+
+tests/cloud/test_lifecycle.py goes the same way with it, so this one is part of the soak.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from tests.cloud.deployed import channel, ended_job, job_request, log_of, push_i
 from tests.cloud.emulator import Emulator
 from tests.cloud.roles import ROLE_ARN
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.soak("images"), pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_what_a_job_trained_an_endpoint_serves(engine: docker.DockerClient, byoc_image: str, aws: Emulator) -> None:

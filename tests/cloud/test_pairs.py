@@ -1,8 +1,12 @@
-"""Trained here or by a job, served here or by an endpoint: the predictions are the same, in all three patterns."""
+"""Trained here or by a job, served here or by an endpoint: the predictions are the same, in all three patterns.
+
+The suite takes each way once; that of pattern A's image alone is tests/cloud/test_lifecycle.py. The soak takes them all.
+"""
 
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,14 +20,24 @@ from tests.cloud.emulator import REGION, Emulator
 from tests.cloud.emulator.containers import archive
 from tests.cloud.projects import cloud_project, empty, name_of, numbers, result
 from tests.docker.named_images import named_image
-from tests.docker.xgboost_stand_in import WHEELS, build_image
+from tests.docker.xgboost_stand_in import IN_SOAK, WHEELS, build_image
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
-XGBOOST_VERSION = "3.0-5"
 TRAINED_HERE = ("--set", "training.instance_type=local")
 SERVED_HERE = ("--set", "endpoint.instance_type=local")
-PATTERNS = {"byoc": 0.0, "inference_toolkit": 1e-12, "script_mode": 1e-12}
+SUITE = {
+    ("byoc", "here", "endpoint"),
+    ("byoc", "job", "here"),
+    ("inference_toolkit", "job", "endpoint"),
+    ("script_mode 1.5-1", "job", "endpoint"),
+}
+CASES = [
+    pytest.param(*way, marks=() if way in SUITE else IN_SOAK)
+    for way in itertools.product(
+        ("byoc", "inference_toolkit", "script_mode 1.5-1", "script_mode 3.0-5"), ("here", "job"), ("here", "endpoint")
+    )
+]
 
 
 @dataclass(frozen=True)
@@ -35,13 +49,13 @@ class Trained:
     expected: list[float]
 
 
-def offline_stand_in(engine: docker.DockerClient, base_image: str) -> str:
+def offline_stand_in(engine: docker.DockerClient, base_image: str, version: str) -> str:
     """The stand-in for AWS's image, whose pip takes the wheels in it and never asks the network."""
     settings = " ".join(f"{name}={value}" for name, value in WHEELS.items())
     dockerfile = f"ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nENV {settings}\n".encode()
     context = io.BytesIO(archive({"Dockerfile": dockerfile}, at=0))
-    stand_in = {"BASE_IMAGE": build_image(engine, base_image, XGBOOST_VERSION)}
-    return named_image(engine, f"lgbm-sm-test-xgboost-{XGBOOST_VERSION}-offline", context, "Dockerfile", stand_in)
+    stand_in = {"BASE_IMAGE": build_image(engine, base_image, version)}
+    return named_image(engine, f"lgbm-sm-test-xgboost-{version}-offline", context, "Dockerfile", stand_in)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +71,6 @@ def trained(
 ) -> Iterator[Trained]:
     """Pattern A's image trains for all three."""
     aws = empty(emulator_with_engine)
-    aws.images.provided[image_uri(XGBOOST_VERSION, REGION)] = offline_stand_in(engine, base_image)
     folder = tmp_path_factory.mktemp("pairs")
     with cloud_project(aws, engine, base_image, docker_session, folder, server=fork_server) as lgbm_sm:
         lgbm_sm("prepare-data")
@@ -71,31 +84,37 @@ def trained(
         yield Trained(lgbm_sm, artifacts, expected)
 
 
-@pytest.fixture(scope="module", params=PATTERNS)
-def pattern(request: pytest.FixtureRequest, trained: Trained) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def pattern(
+    request: pytest.FixtureRequest,
+    trained: Trained,
+    emulator_with_engine: Emulator,
+    engine: docker.DockerClient,
+    base_image: str,
+) -> Iterator[str]:
     """The pattern that serves from now on, its image in ECR."""
-    name: str = request.param
+    name, _, version = request.param.partition(" ")
     lgbm_sm = trained.lgbm_sm
-    settings = {"LGBM_SM_CONTAINER__PATTERN": name, "LGBM_SM_CONTAINER__XGBOOST_VERSION": XGBOOST_VERSION}
-    if name == "inference_toolkit":
-        settings["LGBM_SM_CONTAINER__REPOSITORY"] = f"{name_of(lgbm_sm)}-toolkit"
     before = dict(lgbm_sm.environment)
-    lgbm_sm.environment.update(settings)
+    lgbm_sm.environment["LGBM_SM_CONTAINER__PATTERN"] = name
+    if version:
+        lgbm_sm.environment["LGBM_SM_CONTAINER__XGBOOST_VERSION"] = version
+        emulator_with_engine.images.provided[image_uri(version, REGION)] = offline_stand_in(engine, base_image, version)
     if name == "inference_toolkit":
+        lgbm_sm.environment["LGBM_SM_CONTAINER__REPOSITORY"] = f"{name_of(lgbm_sm)}-toolkit"
         lgbm_sm("build")
         lgbm_sm("push")
     yield name
     lgbm_sm.environment = before
 
 
-@pytest.mark.parametrize("served", ["here", "endpoint"])
-@pytest.mark.parametrize("artifact", ["here", "job"])
+@pytest.mark.parametrize(("pattern", "artifact", "served"), CASES, indirect=["pattern"], scope="module")
 def test_the_predictions_are_the_same_wherever_a_model_is_trained_and_served(
-    artifact: str, served: str, pattern: str, trained: Trained
+    pattern: str, artifact: str, served: str, trained: Trained
 ) -> None:
     options = SERVED_HERE if served == "here" else ()
     deployed = result(trained.lgbm_sm, "deploy", "--model", trained.artifacts[artifact], *options)
     assert deployed["endpoint"]["place"] == ("process" if served == "here" else "aws")
     predictions = numbers(trained.lgbm_sm("predict", *options).stdout)
     assert len(predictions) == 102
-    assert predictions == pytest.approx(trained.expected, rel=0, abs=PATTERNS[pattern])
+    assert predictions == pytest.approx(trained.expected, rel=0, abs=0 if pattern == "byoc" else 1e-12)

@@ -27,7 +27,7 @@ from tests.docker.explained import (
     wait_for_ping,
 )
 from tests.docker.projects import containers_of, new_project
-from tests.docker.xgboost_stand_in import WHEELS, build_image
+from tests.docker.xgboost_stand_in import IN_SOAK, WHEELS, build_image
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -80,14 +80,15 @@ class Project:
 # a pattern's tests share a project, and so a process
 CASES = [
     pytest.param(name, marks=pytest.mark.xdist_group(f"patterns {name}"))
-    for name in ("byoc", "inference_toolkit", "script_mode 1.5-1", "script_mode 3.0-5")
+    for name in ("byoc", "inference_toolkit", "script_mode 1.5-1")
 ]
+NEWER_IMAGE = pytest.param("script_mode 3.0-5", marks=[pytest.mark.xdist_group("patterns script_mode 3.0-5"), IN_SOAK])
 
 # what tests of one of AWS's images prove of the other too: tests/docker/test_script_mode_user_code.py asks both
-EACH_PATTERN = pytest.mark.parametrize("case", CASES[:3], indirect=True, scope="module")
+EACH_PATTERN = pytest.mark.parametrize("case", CASES, indirect=True, scope="module")
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module", params=[*CASES, NEWER_IMAGE])
 def case(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

@@ -18,11 +18,10 @@ from tests.contract.models import REGRESSION
 from tests.docker import test_inference_toolkit_user_code as pattern_b
 from tests.docker.test_inference_toolkit_user_code import FAILING, TRANSFORM, write_wheel
 from tests.docker.toolkit_image import error_in, models
-from tests.docker.xgboost_stand_in import VERSIONS, StandInStarter, write_model
+from tests.docker.xgboost_stand_in import IN_SOAK, NEW, OLD, VERSIONS, StandInStarter, write_model
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("script_mode"), pytest.mark.timeout(900)]
 
-OLD, NEW = VERSIONS
 # numpy 1.19, which the image 1.5-1 has, knows no `ndmin` here
 FOUR, NOTEBOOK = (
     code.replace(
@@ -43,6 +42,10 @@ RESPONSE = """
         return response
 """
 
+NO_MODEL = "error: the model file /opt/ml/model/lightgbm-regression-model.txt is no LightGBM text model"
+FAILING_LOAD = "def model_fn(d):\n    return 1 / 0"
+LOAD_FAILS = "error: model_fn failed in .*inference.py, line 2: ZeroDivisionError"
+
 
 @pytest.fixture
 def start(engine: docker.DockerClient, base_image: str, docker_session: str) -> Iterator[StandInStarter]:
@@ -62,8 +65,13 @@ def numbers_in(body: bytes) -> list[float]:
 
 @pytest.mark.parametrize(
     ("version", "code"),
-    [(OLD, FOUR), (NEW, FOUR), (OLD, NOTEBOOK), (NEW, TRANSFORM)],
-    ids=["1.5-1-four functions", "3.0-5-four functions", "1.5-1-three", "3.0-5-transform_fn"],
+    [
+        pytest.param(OLD, FOUR, id="1.5-1-four functions"),
+        pytest.param(OLD, NOTEBOOK, id="1.5-1-three"),
+        pytest.param(OLD, TRANSFORM, id="1.5-1-transform_fn"),
+        pytest.param(NEW, FOUR, id="3.0-5-four functions", marks=IN_SOAK),
+        pytest.param(NEW, TRANSFORM, id="3.0-5-transform_fn", marks=IN_SOAK),
+    ],
 )
 def test_functions_of_the_user_answer(code: str, version: str, start: StandInStarter, tmp_path: Path) -> None:
     container = start(version, write_model(tmp_path / "model", version, code={"inference.py": code}))
@@ -93,7 +101,8 @@ def test_response_of_the_users_code_is_answered_as_in_the_image_itself(
     assert (reply.status, error_in(reply.body)["message"]) == (422, "there is nothing to predict")
 
 
-def test_modules_and_files_beside_the_users_code_are_found(start: StandInStarter, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_modules_and_files_beside_the_users_code_are_found(version: str, start: StandInStarter, tmp_path: Path) -> None:
     code = {
         "serving/predicting.py": """
             from pathlib import Path
@@ -108,8 +117,8 @@ def test_modules_and_files_beside_the_users_code_are_found(start: StandInStarter
         "parts/factor.py": "FACTOR = 2",
     }
     code["predicting.py"] = code.pop("serving/predicting.py").replace('"../two.txt"', '"../serving/two.txt"')
-    folder = write_model(tmp_path / "model", NEW, code=code)
-    container = start(NEW, folder, {"LGBM_RUNTIME_PROGRAM": "predicting.py"})
+    folder = write_model(tmp_path / "model", version, code=code)
+    container = start(version, folder, {"LGBM_RUNTIME_PROGRAM": "predicting.py"})
     reply = container.endpoint().ask("POST", "/invocations", TWO_LINES, {"Content-Type": CSV})
     assert numbers_in(reply.body) == [4 * value for value in expected()]
 
@@ -133,16 +142,17 @@ def test_error_of_user_code_reaches_the_log_and_not_the_caller(start: StandInSta
 @pytest.mark.parametrize(
     ("version", "code", "says"),
     [
-        (OLD, None, "error: the model file /opt/ml/model/lightgbm-regression-model.txt is no LightGBM text model"),
-        (NEW, None, "error: the model file /opt/ml/model/lightgbm-regression-model.txt is no LightGBM text model"),
-        (
-            NEW,
-            "def model_fn(d):\n    return 1 / 0",
-            "error: model_fn failed in .*inference.py, line 2: ZeroDivisionError",
+        pytest.param(OLD, None, NO_MODEL, id="1.5-1-no model"),
+        pytest.param(OLD, FAILING_LOAD, LOAD_FAILS, id="1.5-1-model_fn fails"),
+        pytest.param(
+            OLD,
+            "import no_such_module",
+            "error: the inference code failed in .*line 1: ModuleNotFoundError",
+            id="1.5-1-a missing module",
         ),
-        (OLD, "import no_such_module", "error: the inference code failed in .*line 1: ModuleNotFoundError"),
+        pytest.param(NEW, None, NO_MODEL, id="3.0-5-no model", marks=IN_SOAK),
+        pytest.param(NEW, FAILING_LOAD, LOAD_FAILS, id="3.0-5-model_fn fails", marks=IN_SOAK),
     ],
-    ids=["1.5-1-no model", "3.0-5-no model", "3.0-5-model_fn fails", "1.5-1-a missing module"],
 )
 def test_ping_is_500_and_the_log_says_why_when_the_model_cannot_be_served(
     version: str, code: str | None, says: str, start: StandInStarter, tmp_path: Path
@@ -180,11 +190,14 @@ def test_container_ends_with_1_when_a_requirement_is_not_to_be_had(
     assert "No matching distribution found for brought-along==1.0" in container.log
 
 
-def test_requirements_are_installed_from_wheels_in_the_archive(start: StandInStarter, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_requirements_are_installed_from_wheels_in_the_archive(
+    version: str, start: StandInStarter, tmp_path: Path
+) -> None:
     code = "import brought_along\ndef predict_fn(data, model): return [brought_along.VALUE] * len(data)"
-    folder = write_model(tmp_path / "model", NEW, code={"inference.py": code}, requirements="brought-along==1.0\n")
+    folder = write_model(tmp_path / "model", version, code={"inference.py": code}, requirements="brought-along==1.0\n")
     write_wheel(folder / "code" / "wheels", "brought_along", "VALUE = 4.5\n")
-    container = start(NEW, folder, {"PIP_FIND_LINKS": "/wheels /opt/ml/model/code/wheels"})
+    container = start(version, folder, {"PIP_FIND_LINKS": "/wheels /opt/ml/model/code/wheels"})
     assert container.endpoint().ask("POST", "/invocations", LINE).body == b"4.5\n"
 
 
@@ -218,7 +231,7 @@ def test_no_answer_is_lost_when_the_server_is_told_to_end(version: str, start: S
 
 
 # the older image gets one worker from lgbm-sm: more of them run pip in one folder at the same time
-@pytest.mark.parametrize(("version", "workers"), [("1.5-1", "1"), ("3.0-5", "4")])
+@pytest.mark.parametrize(("version", "workers"), [(OLD, "1"), pytest.param(NEW, "4", marks=IN_SOAK)])
 def test_first_requests_that_come_at_the_same_time_are_all_answered(
     version: str, workers: str, start: StandInStarter, tmp_path: Path
 ) -> None:

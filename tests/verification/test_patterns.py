@@ -16,13 +16,18 @@ from lgbm_sm.verify.sandbox import VERIFICATION_LABEL
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkServer
 from tests.docker.projects import new_project
-from tests.docker.xgboost_stand_in import WHEELS, build_image
+from tests.docker.xgboost_stand_in import IN_SOAK, WHEELS, build_image
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 CASES = [
-    pytest.param(name, marks=pytest.mark.xdist_group(f"verified {name}"))
-    for name in ("byoc", "inference_toolkit", "script_mode 1.5-1", "script_mode 3.0-5")
+    pytest.param(name, marks=[pytest.mark.xdist_group(f"verified {name}"), *in_soak])
+    for name, in_soak in {
+        "byoc": [],
+        "inference_toolkit": [],
+        "script_mode 1.5-1": [],
+        "script_mode 3.0-5": [IN_SOAK],
+    }.items()
 ]
 # what cannot be seen before a push, and what only --full looks at
 NOT_LOOKED_AT = {"image-manifest", "serve-memory", "serve-restart"}
