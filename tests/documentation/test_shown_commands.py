@@ -46,6 +46,12 @@ def test_every_command_and_setting_is_taken_when_a_page_shows_it(page: Path, tmp
             load_config(None, parsed(arguments))
 
 
+def test_pages_show_commands_and_settings() -> None:
+    shown = [arguments for page in WITH_README for arguments in shown_calls(page)]
+    assert len(shown) > 40
+    assert sum("--set" in arguments for arguments in shown) > 5
+
+
 @pytest.mark.parametrize("page", WITH_README, ids=lambda page: page.name)
 def test_every_command_and_option_exists_when_a_page_names_it(page: Path) -> None:
     require_known(named_calls(page))

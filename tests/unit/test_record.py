@@ -5,15 +5,19 @@ import json
 import multiprocessing
 import os
 import re
+import sys
+import threading
 from datetime import UTC, datetime
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
 
 from lgbm_sm.errors import ExitCode, RecordError, TimedOutError, WorkFolderError
 from lgbm_sm.names import is_timestamped, timestamped_name
-from lgbm_sm.record.entries import Place, TrainingJob, TrainingJobStatus
+from lgbm_sm.record.entries import EndpointConfig, Model, Place, TrainingJob, TrainingJobStatus, Upload
 from lgbm_sm.record.file_lock import FileLock
 from lgbm_sm.record.record import Record, RehearsedRecord
 
@@ -55,15 +59,70 @@ def test_no_entry_is_lost_when_two_processes_write_at_once(tmp_path: Path) -> No
     assert {entry.name for entry in Record(tmp_path).entries()} == expected
 
 
+def add_slowly(work_path: Path, has_read: Event, may_write: Event) -> None:
+    """Add the job `slow`, and wait between reading the record and replacing it."""
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "os.rename" and str(arguments[1]).endswith("record.json"):
+            has_read.set()
+            may_write.wait(30)
+
+    sys.addaudithook(watch)
+    record = Record(work_path)
+    record.add(job(record, "slow"))
+
+
+def test_a_second_writer_waits_until_the_first_has_written(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    has_read, may_write = context.Event(), context.Event()
+    first = context.Process(target=add_slowly, args=(tmp_path, has_read, may_write))
+    first.start()
+    assert has_read.wait(30)
+    record = Record(tmp_path)
+    second = threading.Thread(target=lambda: record.add(job(record, "fast")))
+    second.start()
+    second.join(0.5)
+    assert second.is_alive()
+    assert record.entries() == ()
+    may_write.set()
+    for writer in (first, second):
+        writer.join(30)
+    assert [entry.name for entry in record.entries()] == ["slow", "fast"]
+
+
 def test_an_update_says_so_when_the_entry_is_gone(tmp_path: Path) -> None:
     record = Record(tmp_path)
     entry = job(record, "a")
     record.add(entry)
     assert record.update(structs.replace(entry, status=TrainingJobStatus.COMPLETED))
+    [updated] = Record(tmp_path).training_jobs()
+    assert (updated.name, updated.status) == ("a", TrainingJobStatus.COMPLETED)
     record.remove(entry)
     record.remove(entry)
     assert not record.update(entry)
     assert record.entries() == ()
+
+
+def test_the_parts_of_an_endpoint_are_its_configs_then_its_models_and_no_others(tmp_path: Path) -> None:
+    record = Record(tmp_path)
+    where: dict[str, Any] = {
+        "project": "demo",
+        "place": Place.AWS,
+        "created_at": datetime.now(UTC),
+        "account": "123456789012",
+        "region": "eu-west-1",
+    }
+    record.add(job(record, "a"))
+    for kind, name, endpoint in (
+        (Model, "model-a", "a"),
+        (EndpointConfig, "config-a", "a"),
+        (Model, "model-b", "b"),
+        (EndpointConfig, "config-b", "b"),
+    ):
+        record.add(kind(name=name, endpoint=endpoint, **where))
+    record.add(Upload(name="s3://bucket/prefix", bucket="bucket", prefix="prefix", **where))
+    assert [part.name for part in record.endpoint_parts("a")] == ["config-a", "model-a"]
+    assert record.endpoint_parts("c") == ()
 
 
 def test_a_half_written_file_is_overwritten_when_a_command_was_killed_while_writing(tmp_path: Path) -> None:
