@@ -100,7 +100,8 @@ def _read_delimited(path: Path, delimiter: str, references: tuple[str | int, ...
     named = detected.present if detected else bool(header)
     try:
         columns = pyarrow.csv.read_csv(
-            path,
+            # Arrow itself only takes a lower-case .gz for a compressed file
+            pa.input_stream(path, compression="gzip" if path.suffix.lower() == ".gz" else None),
             # one thread, so that errors can count lines
             read_options=pyarrow.csv.ReadOptions(
                 use_threads=False, block_size=_BLOCK_BYTES, autogenerate_column_names=not named

@@ -159,6 +159,13 @@ def test_a_set_option_that_does_not_fit_is_refused(override: str, message: str) 
     assert messages("", override) == [expected]
 
 
+@pytest.mark.parametrize("name", ["my-code.py", "1.py", "code.txt", "code"])
+def test_an_entry_point_that_python_cannot_import_is_refused(name: str) -> None:
+    [message] = messages("", f"endpoint.entry_point={name}")
+    assert message.startswith("--set endpoint.entry_point: ")
+    assert message.endswith(f'"{name}"')
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

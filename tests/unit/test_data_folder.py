@@ -1,5 +1,6 @@
 """What prepare-data leaves in the data folder, and what it does with what it finds there."""
 
+import json
 import os
 import subprocess
 import sys
@@ -116,6 +117,53 @@ def test_a_file_is_refused_when_it_is_not_the_one_of_the_schema(project: DataPro
     (project.data / "train/boston_train.csv").unlink()
     with pytest.raises(DataError, match="is missing"):
         training_channels(project.data)
+
+
+def test_a_schema_that_cannot_be_read_is_an_error_of_the_data(project: DataProject) -> None:
+    path = project.data / "schema/schema.json"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match=r"schema\.json: Is a directory") as caught:
+        training_channels(project.data)
+    assert (caught.value.exit_code, caught.value.hint) == (4, "run `lgbm-sm prepare-data`")
+
+
+def test_a_channel_file_that_cannot_be_read_is_an_error_of_the_data(project: DataProject) -> None:
+    path = project.data / "train/boston_train.csv"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match=r"boston_train\.csv: Is a directory") as caught:
+        training_channels(project.data)
+    assert (caught.value.exit_code, caught.value.hint) == (4, "run `lgbm-sm prepare-data`")
+
+
+@pytest.mark.parametrize("file", ["test/boston_test.csv", "training/boston_train.csv"])
+def test_a_schema_that_names_a_file_outside_its_splits_folder_is_refused(file: str, project: DataProject) -> None:
+    path = project.data / "schema/schema.json"
+    path.write_text(path.read_text().replace("train/boston_train.csv", file))
+    with pytest.raises(DataError, match=f"split train: {file} "):
+        load_schema(project.data)
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [('["a", 1]', "text or numbers"), ("[1, 2.5, 1]", "1 occurs twice"), ('["a", "a"]', "'a' occurs twice")],
+)
+def test_a_schema_with_categories_that_cannot_be_told_apart_is_refused(
+    levels: str, said: str, project: DataProject
+) -> None:
+    path = project.data / "schema/schema.json"
+    document = json.loads(path.read_text())
+    document["features"][0] |= {"type": "categorical", "levels": json.loads(levels)}
+    path.write_text(json.dumps(document))
+    with pytest.raises(DataError, match=said):
+        load_schema(project.data)
+
+
+def test_the_data_folder_may_be_several_folders_deep(tmp_path: Path) -> None:
+    DataProject(tmp_path).prepare(folder="work/today/data")
+    assert (tmp_path / "work/today/data/schema/schema.json").is_file()
+    assert set(training_channels(tmp_path / "work/today/data")) == {"train", "validation", "schema"}
 
 
 def test_prepare_data_is_asked_for_when_there_is_no_schema(tmp_path: Path) -> None:

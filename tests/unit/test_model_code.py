@@ -82,12 +82,23 @@ def test_script_mode_runs_the_users_file_from_ours(source: Path, tmp_path: Path)
     assert code.environment["LGBM_RUNTIME_PROGRAM"] == "inference.py"
 
 
-def test_script_mode_refuses_code_that_its_python_cannot_read(source: Path, tmp_path: Path) -> None:
-    (source / "serve.py").write_text(PREDICT + "match 1:\n    case _: pass\n")
-    script_mode = ("container.pattern=script_mode", *MINE)
-    with pytest.raises(ConfigError, match=r"not the Python that AWS's XGBoost image 1\.5-1 runs, 3\.8"):
+@pytest.mark.parametrize(
+    ("version", "taken", "refused", "python"),
+    [
+        ("1.5-1", "(x := 1)", "with (open('a') as a, open('b') as b): pass", r"3\.8"),
+        ("1.7-1", "with (open('a') as a, open('b') as b): pass", "match 1:\n    case _: pass", r"3\.9"),
+        ("3.0-5", "match 1:\n    case _: pass", "try: pass\nexcept* ValueError: pass", r"3\.10"),
+    ],
+)
+def test_script_mode_refuses_code_that_its_python_cannot_read(
+    version: str, taken: str, refused: str, python: str, source: Path, tmp_path: Path
+) -> None:
+    script_mode = ("container.pattern=script_mode", f"container.xgboost_version={version}", *MINE)
+    (source / "serve.py").write_text(f"{PREDICT}\n{refused}\n")
+    with pytest.raises(ConfigError, match=f"AWS's XGBoost image {version.replace('.', '[.]')} runs, {python}"):
         code_of(tmp_path, *script_mode)
-    assert code_of(tmp_path, *script_mode, "container.xgboost_version=3.0-5").files["serve.py"] == source / "serve.py"
+    (source / "serve.py").write_text(f"{PREDICT}\n{taken}\n")
+    assert code_of(tmp_path, *script_mode).files["serve.py"] == source / "serve.py"
 
 
 @pytest.mark.parametrize("name", ["setup.py", "pyproject.toml", "lgbm_sm_inference.py"])

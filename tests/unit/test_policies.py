@@ -185,6 +185,42 @@ def test_keys_and_networks_are_in_it_only_where_they_are_set() -> None:
     assert "ec2:CreateNetworkInterface" in {action for action, _ in permissions(POLICIES["all role_policy"])}
 
 
+KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
+ANY_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/*"
+
+
+@pytest.mark.parametrize(
+    ("key", "arn"),
+    [
+        (KEY_ID, KEY),
+        (KEY, KEY),
+        (f"arn:aws:kms:eu-west-1:999999999999:key/{KEY_ID}", f"arn:aws:kms:eu-west-1:999999999999:key/{KEY_ID}"),
+        # IAM compares with the key behind an alias, which is not known here
+        ("alias/ours", ANY_KEY),
+        (f"arn:aws:kms:eu-west-1:{ACCOUNT}:alias/ours", ANY_KEY),
+    ],
+)
+def test_a_key_may_be_an_id_an_arn_or_an_alias(key: str, arn: str) -> None:
+    found = scope(f"aws.kms_key={key}")
+    for build in (caller_policy, role_policy):
+        assert {resource for action, resource in permissions(build(found)) if "kms:" in action} == {arn}
+
+
+@pytest.mark.parametrize(
+    ("role", "arn"),
+    [
+        ("mine", f"arn:aws:iam::{ACCOUNT}:role/mine"),
+        (f"arn:aws:iam::{ACCOUNT}:role/mine", f"arn:aws:iam::{ACCOUNT}:role/mine"),
+        (f"arn:aws:iam::{ACCOUNT}:role/team/a/mine", f"arn:aws:iam::{ACCOUNT}:role/team/a/mine"),
+    ],
+)
+def test_a_role_may_be_a_name_or_an_arn(role: str, arn: str) -> None:
+    resources = {
+        resource for action, resource in permissions(caller_policy(scope(execution_role=role))) if "iam:" in action
+    }
+    assert resources == {arn}
+
+
 def test_the_role_is_passed_to_sagemaker_alone() -> None:
     [statement] = [one for one in caller_policy(scope())["Statement"] if one["Action"] == "iam:PassRole"]
     assert statement["Resource"] == ROLE

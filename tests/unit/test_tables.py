@@ -62,9 +62,13 @@ def test_tabs_keep_cells_apart_when_the_file_is_tsv(tmp_path: Path) -> None:
     assert read(tmp_path, "a\tb\n1,5\t2\n", "t.tsv", header=True).columns.to_pydict() == {"a": ["1,5"], "b": [2]}
 
 
-def test_a_csv_is_unpacked_when_it_is_gzipped(tmp_path: Path) -> None:
-    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))
-    assert read_table(tmp_path / "t.csv.gz", header=None).columns.to_pydict() == {"a": [1], "b": [2]}
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("t.csv.gz", b"a,b\n1,2\n"), ("T.CSV.GZ", b"a,b\n1,2\n"), ("t.tsv.gz", b"a\tb\n1\t2\n")],
+)
+def test_a_table_is_unpacked_when_it_is_gzipped(name: str, text: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(text))
+    assert read_table(tmp_path / name, header=None).columns.to_pydict() == {"a": [1], "b": [2]}
 
 
 def test_floats_are_the_nearest_ones_when_read_from_csv(tmp_path: Path) -> None:
@@ -123,6 +127,16 @@ def test_the_hints_make_a_table_of_what_a_german_spreadsheet_saves(name: str, tm
     follow(separated.value.hint, "python -c", tmp_path)
     table = read_table(tmp_path / f"commas-utf8-{name}", header=None)
     assert table.columns.to_pydict() == {"Größe": [1.5, None], "Köln": ["ja", "nein"]}
+
+
+@pytest.mark.parametrize(("delimiter", "has_decimal_commas"), [(";", True), ("|", False)])
+def test_the_hint_names_a_decimal_comma_where_a_spreadsheet_writes_one(
+    delimiter: str, has_decimal_commas: bool, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="single column") as caught:
+        read(tmp_path, f"a{delimiter}b\n1{delimiter}2\n")
+    assert f'sep="{delimiter}"' in caught.value.hint
+    assert ('decimal=","' in caught.value.hint) == has_decimal_commas
 
 
 @pytest.mark.parametrize("rows_before", [0, 5000])
