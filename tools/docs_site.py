@@ -62,8 +62,8 @@ def _made(name: str) -> str:
         case "exit_codes":
             readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
             return docs_tables.exit_codes(docs_tables.meanings_of_exit_codes(readme))
-        case "troubles":
-            return docs_tables.troubles()
+        case "known_issues":
+            return docs_tables.issues()
         case "commands":
             return docs_tables.commands()
     raise ValueError(f"docs_tables.py makes no {name}")

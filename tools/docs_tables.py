@@ -1,4 +1,4 @@
-"""The parts of the documentation that are made from the program: keys, commands, exit codes, known failures."""
+"""The parts of the documentation that are made from the program: keys, commands, exit codes, known issues."""
 
 import html
 import re
@@ -12,7 +12,7 @@ from msgspec.structs import fields
 from lgbm_sm import errors
 from lgbm_sm.config.keys import Section, plain
 from lgbm_sm.config.sections import Config
-from lgbm_sm.known_issues.lookup import TROUBLES
+from lgbm_sm.known_issues.lookup import known_issues
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -76,14 +76,14 @@ def meanings_of_exit_codes(readme: str) -> dict[int, str]:
     return {int(code): text for code, text in re.findall(r"^\| (\d+) \| (.*) \|$", readme, re.MULTILINE)}
 
 
-def troubles() -> str:
-    """Every known failure: its cause, what mends it, and where it was seen."""
+def issues() -> str:
+    """Every known issue: its cause, its fix, the patterns that find it, and the source."""
     parts = []
-    for trouble in TROUBLES:
-        patterns = "\n".join(f"    {pattern}" for pattern in trouble.patterns)
+    for issue in known_issues():
+        patterns = "\n".join(f"    {pattern}" for pattern in issue.patterns)
         parts.append(
-            f"## {trouble.id}\n\n{escaped(trouble.cause)}\n\n**What to do:** {escaped(trouble.remedy)}\n\n"
-            f"Known by one of:\n\n{patterns}\n\nSource: {escaped(trouble.source)}"
+            f"## {issue.id}\n\n{escaped(issue.cause)}\n\n**Fix:** {escaped(issue.fix)}\n\n"
+            f"Patterns:\n\n{patterns}\n\nSource: {escaped(issue.source)}"
         )
     return "\n\n".join(parts)
 

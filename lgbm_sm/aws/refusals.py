@@ -54,17 +54,17 @@ def is_throttling(code: str) -> bool:
 
 def is_about_clock(text: str) -> bool:
     """Whether AWS has refused what was signed with the time of this machine."""
-    from lgbm_sm.known_issues.lookup import find_troubles
+    from lgbm_sm.known_issues.lookup import find_issues
 
-    return any(trouble.id == "clock-wrong" for trouble in find_troubles(text))
+    return any(issue.id == "clock-wrong" for issue in find_issues(text))
 
 
 def known_remedy(text: str) -> str:
     """What fixes a known failure; empty if it is not known."""
-    from lgbm_sm.known_issues.lookup import find_troubles
+    from lgbm_sm.known_issues.lookup import find_issues
 
-    known = find_troubles(text)
-    return known[0].remedy if known else ""
+    known = find_issues(text)
+    return known[0].fix if known else ""
 
 
 def denied_remedy(text: str) -> str:

@@ -14,7 +14,7 @@ from lgbm_sm.backends import TrainingBackend, TrainingEnding, TrainingInputs, Tr
 from lgbm_sm.backends.sagemaker.creation import CreatedError, created_error
 from lgbm_sm.backends.sagemaker.training import follow_up
 from lgbm_sm.errors import AwsError, EngineError, TrainingError
-from lgbm_sm.known_issues.lookup import find_troubles
+from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.archive import ArchiveError
 from lgbm_sm.model.artifact import METADATA_FILE, digest_of, read_artifact
 from lgbm_sm.progress import Reporter
@@ -201,9 +201,9 @@ def _not_completed(
         said = ending.failure_reason.splitlines()[0]
         _end(job, following.record, TrainingJobStatus.FAILED, said)
         hint = f"the whole log: {job.log_path}"
-        causes = find_troubles("\n".join((ending.failure_reason, *last_lines)))
+        causes = find_issues("\n".join((ending.failure_reason, *last_lines)))
         if causes and not ending.is_explained:
-            hint = f"{causes[0].cause}: {causes[0].remedy}; {hint}"
+            hint = f"{causes[0].cause} {causes[0].fix}; {hint}"
         return TrainingError(f"training job {job.name} failed: {said}{shown}", hint)
     kept = following.backend.collect_outputs(job)
     _end(job, following.record, TrainingJobStatus.STOPPED, ending.failure_reason)

@@ -1,70 +1,82 @@
-"""`explain "<an error message>"` and `explain --job NAME`: what happened, and what is known of it."""
+"""`explain "ERROR"` and `explain --job NAME`: what happened, and the known issues that match."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from lgbm_sm.aws.sagemaker_resources import SageMakerResources
-from lgbm_sm.errors import TrainingError
+from lgbm_sm.errors import TrainingError, UsageError
 from lgbm_sm.explain.pages import Step
 from lgbm_sm.explain.sections import Section, aligned, section
-from lgbm_sm.known_issues.lookup import find_troubles
+from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.record.entries import Endpoint, Entry, Place, TrainingJob
 from lgbm_sm.workspace import Workspace
 
 _LAST_LINES = 15
+_WORD = re.compile(r"[\w-]+")
 
 
 def explain_message(text: str) -> list[Section]:
-    """The known causes of an error's text, the most specific first; or where to look."""
-    known = _known(text)
+    """Return the known issues that match an error message, the most specific first, or where to look.
+
+    Raises:
+        UsageError: `text` is a single word, so a step was meant, and it is neither a step nor in a known issue.
+    """
+    known = _known_issues(text)
     if known:
         return known
-    close = difflib.get_close_matches(text, list(Step), n=1)
+    if _WORD.fullmatch(text):
+        close = difflib.get_close_matches(text.lower(), list(Step), n=1)
+        raise UsageError(
+            f"{text} is not a step, and no known issue contains it",
+            f"did you mean `lgbm-sm explain {close[0]}`?"
+            if close
+            else f"the steps are {', '.join(Step)}; to look up an error, give its whole message in quotes",
+        )
     return [
         section(
             "Not known",
-            "no known failure has these words",
-            [f"did you mean the step: `lgbm-sm explain {close[0]}`?"] if close else [],
-            "give the whole message, or the last lines of the log, where its cause mostly stands a few lines before",
-            "`lgbm-sm logs` and `lgbm-sm logs --training` show the logs, `lgbm-sm doctor` what is wrong here or in the "
-            "account, `lgbm-sm explain --job NAME` what is known of one job or endpoint",
+            "no known issue matches this message",
+            "give the whole message, or the last lines of the log: the cause is often a few lines above the error",
+            "`lgbm-sm logs` and `lgbm-sm logs --training` show the logs, `lgbm-sm doctor` checks this machine and the "
+            "account, and `lgbm-sm explain --job NAME` looks at one job or endpoint",
         )
     ]
 
 
-def _known(text: str) -> list[Section]:
+def _known_issues(text: str) -> list[Section]:
     return [
         section(
-            f"Known: {trouble.id}",
-            aligned([("cause", trouble.cause), ("remedy", trouble.remedy), ("source", trouble.source)]),
+            f"Known issue: {issue.id}",
+            aligned([("cause", issue.cause), ("fix", issue.fix), ("source", issue.source)]),
         )
-        for trouble in find_troubles(text)
+        for issue in find_issues(text)
     ]
 
 
 def explain_entry(workspace: Workspace, name: str) -> list[Section]:
-    """What happened to a training job or an endpoint, on record or, where AWS may be asked, of SageMaker's.
+    """Return what happened to a training job or an endpoint: one on record, or one that SageMaker finds by its name.
 
     Raises:
-        TrainingError: there is none of that name.
+        TrainingError: no job or endpoint has this name.
         AwsError: AWS refuses a call, or does not answer.
-        EngineError: it is in a container, and the engine does not answer.
+        EngineError: it runs in a container, and Docker does not answer.
     """
     entry = _find_entry(workspace, name)
     backend = workspace.backends[entry.place]
     facts = backend.facts(entry)
     log = backend.read_log(entry).decode("utf-8", errors="replace").splitlines()
     last_lines = log[-_LAST_LINES:]
-    # a server says why it cannot serve in a line of its own, and may go on after it
+    # a server prints its reason on one line, and may print more after it
     errors = [line for line in log[:-_LAST_LINES] if line.startswith("error: ")][-1:]
     reason = facts.get("reason", "")
-    known = _known("\n".join((reason, *errors, *last_lines))) if _has_failed(facts) else []
+    known = _known_issues("\n".join((reason, *errors, *last_lines))) if _has_failed(facts) else []
     return [
         section("What happened", aligned([(key, value) for key, value in facts.items() if value])),
-        section("The end of its log", [*errors, *last_lines] or ["it has written nothing"]),
-        *(known or [section("Known causes", _nothing_known(facts))]),
+        section("The end of its log", [*errors, *last_lines] or ["the log is empty"]),
+        *(known or [section("Known issues", _nothing_known(facts))]),
     ]
 
 
@@ -74,8 +86,8 @@ def _has_failed(facts: Mapping[str, str]) -> bool:
 
 def _nothing_known(facts: Mapping[str, str]) -> list[str]:
     if not _has_failed(facts):
-        return ["none is needed: it has not failed"]
-    return ["none of the known failures has these words", "`lgbm-sm logs` shows all that was written"]
+        return ["none: it has not failed"]
+    return ["none matches", "`lgbm-sm logs` shows the whole log"]
 
 
 def _find_entry(workspace: Workspace, name: str) -> Entry:
@@ -84,8 +96,8 @@ def _find_entry(workspace: Workspace, name: str) -> Entry:
             return entry
     if not workspace.sagemaker.is_wanted:
         raise TrainingError(
-            f"--job {name}: no training job and no endpoint of this name is on record",
-            "`lgbm-sm status` shows those that are; --aws asks SageMaker too",
+            f"--job {name}: no training job or endpoint of this name is on record",
+            "`lgbm-sm status` lists them; add --aws to ask SageMaker too",
         )
     account = workspace.accounts.get(workspace.config.aws.region)
     resources = SageMakerResources(account)
@@ -102,6 +114,6 @@ def _find_entry(workspace: Workspace, name: str) -> Entry:
     if resources.find_endpoint(name):
         return Endpoint(**where, folder=workspace.record.endpoints_path / name, training_job="")
     raise TrainingError(
-        f"--job {name}: neither on record nor in {account.region} is there such a training job or endpoint",
-        "`lgbm-sm status` shows those that are there",
+        f"--job {name}: no training job or endpoint of this name is on record or in {account.region}",
+        "`lgbm-sm status` lists them",
     )

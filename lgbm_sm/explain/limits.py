@@ -6,7 +6,11 @@ from lgbm_sm.config.sections import Config
 from lgbm_sm.explain.sections import Section, aligned, section
 from lgbm_sm.invocation.batches import BATCH_BYTES
 from lgbm_sm.invocation.transport import READ_SECONDS
-from lgbm_sm.known_issues.issue import HOSTING_FAQ, HOSTING_PAGE, TRAINING_PAGE
+
+_GUIDE = "Amazon SageMaker developer guide"
+_TRAINING_PAGE = f"{_GUIDE}, Containers with custom training algorithms"
+_HOSTING_PAGE = f"{_GUIDE}, Custom Inference Code with Hosting Services"
+_HOSTING_FAQ = f"{_GUIDE}, Model Hosting FAQs"
 
 PING_SECONDS = 2
 CONNECT_MILLISECONDS = 250
@@ -51,7 +55,7 @@ def training_limits(config: Config) -> Section:
                 ),
             ]
         ),
-        f"source: {TRAINING_PAGE}; the API model that botocore ships",
+        f"source: {_TRAINING_PAGE}; the API model that botocore ships",
     )
 
 
@@ -90,5 +94,5 @@ def serving_limits(config: Config) -> Section:
                 ("/opt/ml/model", "is read-only"),
             ]
         ),
-        f"sources: {HOSTING_PAGE}; {HOSTING_FAQ}",
+        f"sources: {_HOSTING_PAGE}; {_HOSTING_FAQ}",
     )

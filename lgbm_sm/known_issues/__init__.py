@@ -1,1 +1,1 @@
-"""The failures that are known, a module for each place that they come from."""
+"""Errors that others have met, with their causes and fixes: issues.yaml, and the search in it."""

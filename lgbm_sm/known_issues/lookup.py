@@ -1,28 +1,51 @@
-"""The known failures: from the text of an error or the last lines of a log to its cause and what mends it."""
+"""Search the known issues for an error message or the end of a log."""
 
-from lgbm_sm.known_issues.account import ACCOUNT_TROUBLES
-from lgbm_sm.known_issues.issue import Trouble
-from lgbm_sm.known_issues.machine import MACHINE_TROUBLES
-from lgbm_sm.known_issues.programs import PROGRAM_TROUBLES
-from lgbm_sm.known_issues.stores import STORE_TROUBLES
-from lgbm_sm.known_issues.symptoms import SYMPTOM_TROUBLES
-from lgbm_sm.known_issues.tables import TABLE_TROUBLES
+import re
+from functools import cache
+from pathlib import Path
+from typing import Annotated
 
-# what tells most comes first; within each table too
-TROUBLES: tuple[Trouble, ...] = (
-    *PROGRAM_TROUBLES,
-    *TABLE_TROUBLES,
-    *MACHINE_TROUBLES,
-    *STORE_TROUBLES,
-    *ACCOUNT_TROUBLES,
-    *SYMPTOM_TROUBLES,
-)
+import msgspec
+
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_Texts = Annotated[tuple[_Text, ...], msgspec.Meta(min_length=1)]
+_ISSUES_PATH = Path(__file__).with_name("issues.yaml")
 
 
-def find_troubles(text: str) -> tuple[Trouble, ...]:
-    """The troubles that `text` shows, the most specific first; empty where none is known.
+class KnownIssue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record of issues.yaml, whose first lines describe the fields."""
 
-    `text` is an error's message, a FailureReason, the last lines of a log, or several of these put together: a cause
-    that the log tells then stands before the symptom that AWS reports.
+    id: _Text
+    patterns: _Texts
+    cause: _Text
+    fix: _Text
+    source: _Text
+    samples: _Texts
+
+    def matches(self, text: str) -> bool:
+        """Whether one of the patterns is found in `text`."""
+        return any(re.search(pattern, text, re.IGNORECASE | re.MULTILINE) for pattern in self.patterns)
+
+
+def read_issues(document: bytes) -> tuple[KnownIssue, ...]:
+    """Return the records of a document like issues.yaml.
+
+    Raises:
+        msgspec.ValidationError: a record lacks a field, or has one that does not exist.
     """
-    return tuple(trouble for trouble in TROUBLES if trouble.is_in(text))
+    return msgspec.yaml.decode(document, type=tuple[KnownIssue, ...])
+
+
+@cache
+def known_issues() -> tuple[KnownIssue, ...]:
+    """Return all known issues, from specific to general. The file is read at the first call: only errors need it."""
+    return read_issues(_ISSUES_PATH.read_bytes())
+
+
+def find_issues(text: str) -> tuple[KnownIssue, ...]:
+    """Return the known issues that `text` shows, the most specific first; empty if there are none.
+
+    `text` is an error message, a FailureReason, the end of a log, or several of these joined. A cause in the log
+    comes before the symptom that AWS reports.
+    """
+    return tuple(issue for issue in known_issues() if issue.matches(text))

@@ -217,7 +217,7 @@ def test_the_calls_of_predict_and_prepare_data_are_those_of_the_api(lgbm_sm: Com
 
 
 @pytest.mark.slow
-def test_a_failed_job_is_explained_with_its_reason_cause_and_remedy(lgbm_sm: CommandLine) -> None:
+def test_a_failed_job_is_explained_with_its_reason_cause_and_fix(lgbm_sm: CommandLine) -> None:
     lgbm_sm.environment["LGBM_SM_LOCAL__BACKEND"] = "process"
     lgbm_sm("prepare-data")
     lgbm_sm("train", "--set", "training.hyperparameters.num_leaves=many", exit_code=7)
@@ -227,22 +227,24 @@ def test_a_failed_job_is_explained_with_its_reason_cause_and_remedy(lgbm_sm: Com
     assert "Failed" in happened
     assert "num_leaves=many" in happened
     assert any("num_leaves=many" in line for line in found["The end of its log"])
-    assert found["Known: hyperparameter-is-text"][1].startswith("remedy")
+    assert found["Known issue: hyperparameter-is-text"][1].startswith("fix ")
 
 
 def test_a_job_and_an_endpoint_that_are_well_need_no_cause(boston: CommandLine) -> None:
     for item in json.loads(boston("status", "--output", "json").stdout)["items"]:
         if item["kind"] in ("training_job", "endpoint"):
             found = explained(boston, "--job", item["name"])
-            assert found["Known causes"] == ["none is needed: it has not failed"]
+            assert found["Known issues"] == ["none: it has not failed"]
             assert found["The end of its log"] != []
 
 
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
-        (["--job", "no-such-job"], 7, "--aws asks SageMaker too"),
+        (["--job", "no-such-job"], 7, "add --aws to ask SageMaker too"),
         (["train", "--job", "x"], 2, "two questions"),
+        (["trian"], 2, "did you mean `lgbm-sm explain train`?"),
+        (["no-such-step"], 2, "the steps are prepare-data"),
         (["push", "--tree", "t"], 2, "--tree is for"),
         (["train", "--model", "m"], 2, "--model is for"),
         (["deploy", "--model", "no-such-model"], 7, "neither a training job"),
@@ -281,5 +283,5 @@ def test_a_tree_is_never_made_where_something_lies(alone: CommandLine) -> None:
 def test_an_error_is_explained_though_the_configuration_cannot_be_loaded(alone: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("training: {nonsense: 1}\n")
     said = alone("explain", "The primary container did not pass the ping health check.").stdout
-    assert "Known: ping" in said
+    assert "Known issue: ping" in said
     assert "GET /ping on port 8080" in said

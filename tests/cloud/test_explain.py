@@ -85,11 +85,11 @@ def test_a_job_of_sagemakers_is_explained_on_record_and_without_one(aws: Emulato
         assert "AlgorithmError: " in happened
         assert "num_leaves=many" in happened
         assert any("num_leaves=many" in line for line in sections["The end of its log"])
-        assert "Known: hyperparameter-is-text" in sections
+        assert "Known issue: hyperparameter-is-text" in sections
 
 
 def test_a_name_that_nobody_knows_is_refused_after_sagemaker_was_asked(aws: Emulator, built: ForkedCommandLine) -> None:
     aws.faults.calls.clear()
     refused = built("explain", "--job", "no-such-thing", exit_code=7)
-    assert "neither on record nor in" in refused.stderr
+    assert "is on record or in" in refused.stderr
     assert aws.faults.operations()

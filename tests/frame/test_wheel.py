@@ -61,6 +61,8 @@ def test_the_wheel_carries_the_program_the_example_and_the_data(installed: Insta
         carried = {name: wheel.read(name) for name in names if name.startswith("lgbm_sm/")}
     assert carried["lgbm_sm/config.yaml"] == (checkout / "config.yaml").read_bytes()
     assert carried["lgbm_sm/datasets/boston.csv"] == (checkout / "lgbm_sm" / "datasets" / "boston.csv").read_bytes()
+    issues = "lgbm_sm/known_issues/issues.yaml"
+    assert carried[issues] == (checkout / issues).read_bytes()
     program = sorted(path for name in ("containers", "examples") for path in (checkout / name).rglob("*.py"))
     assert program
     assert [path for path in program if f"lgbm_sm/{path.relative_to(checkout).as_posix()}" not in carried] == []

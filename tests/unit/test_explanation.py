@@ -18,6 +18,7 @@ from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.config.sections import Pattern
+from lgbm_sm.errors import UsageError
 from lgbm_sm.explain import limits
 from lgbm_sm.explain.call_chain import SERVING, TRAINING, Link, describe_chain, line_number
 from lgbm_sm.explain.failures import explain_message
@@ -29,7 +30,7 @@ from lgbm_sm.explain.trees import describe_tree
 from lgbm_sm.images.build_context import ImageRecipe, image_files
 from lgbm_sm.record.entries import Endpoint, Place, TrainingJob
 from lgbm_sm.shipped import containers_path
-from tests.unit.test_troubles import SEEN
+from tests.unit.test_known_issues import SAMPLES
 
 CONTAINERS = containers_path()
 NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
@@ -243,17 +244,28 @@ def test_each_function_is_the_users_or_ours(code: str, owners: list[str], tmp_pa
     assert all(said.startswith(owner) for (_, said), owner in zip(rows, owners, strict=True)), rows
 
 
-@pytest.mark.parametrize(("trouble", "text"), SEEN)
-def test_an_error_that_was_seen_is_explained_with_its_source(trouble: str, text: str) -> None:
+@pytest.mark.parametrize(("issue", "text"), SAMPLES)
+def test_an_error_that_was_seen_is_explained_with_its_source(issue: str, text: str) -> None:
     first = explain_message(text)[0]
-    assert first.title == f"Known: {trouble}"
-    assert [line.split()[0] for line in first.lines] == ["cause", "remedy", "source"]
+    assert first.title == f"Known issue: {issue}"
+    assert [line.split()[0] for line in first.lines] == ["cause", "fix", "source"]
+
+
+def test_a_message_that_is_not_known_is_answered_with_where_to_look() -> None:
+    [found] = explain_message("the moon is blue")
+    assert found.title == "Not known"
+    assert "lgbm-sm doctor" in "\n".join(found.lines)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("the moon is blue", "lgbm-sm doctor"), ("trian", "`lgbm-sm explain train`")]
-)
-def test_what_is_not_known_says_so_and_where_to_look(text: str, said: str) -> None:
-    [found] = explain_message(text)
-    assert found.title == "Not known"
-    assert said in "\n".join(found.lines)
+    ("word", "hint"),
+    [("trian", "did you mean `lgbm-sm explain train`?"), ("Deploi", "explain deploy`?"), ("moon", "the steps are prepare-data, build,")],
+)  # fmt: skip
+def test_a_word_that_is_not_a_step_is_a_usage_error_with_a_suggestion(word: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=f"{word} is not a step") as refused:
+        explain_message(word)
+    assert hint in refused.value.hint
+
+
+def test_an_error_code_is_explained_though_it_is_one_word() -> None:
+    assert explain_message("ResourceLimitExceeded")[0].title == "Known issue: quota"

@@ -20,7 +20,7 @@ from lgbm_sm.backends.sagemaker.endpoint_claim import Claim, follow_up, require_
 from lgbm_sm.backends.sagemaker.endpoints import HostingPlan, create_config, create_model
 from lgbm_sm.backends.serving import last_log_lines, unpack
 from lgbm_sm.errors import AwsError, DataError, EndpointError, LgbmSmError, TimedOutError
-from lgbm_sm.known_issues.lookup import find_troubles
+from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.code import ModelCode
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Endpoint, EndpointConfig, EndpointStatus, Model, Place
@@ -260,8 +260,8 @@ def _not_come_up(deployment: Deployment, description: Description) -> EndpointEr
     reason = str(description.get("FailureReason") or f"it is {description['EndpointStatus']}")
     lines = last_log_lines(endpoint, deployment.backend)
     log = f"; its log ends:{lines}" if lines else "; its container has written no log"
-    known = find_troubles(reason + lines)
-    hint = f"{known[0].cause} {known[0].remedy}" if known else "mend what the log names"
+    known = find_issues(reason + lines)
+    hint = f"{known[0].cause} {known[0].fix}" if known else "fix the error shown in the log"
     return EndpointError(f"endpoint {endpoint.name} did not come up: {reason}{log}", hint)
 
 

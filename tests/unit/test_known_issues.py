@@ -1,4 +1,4 @@
-"""The table of known failures: each is known by its own words, and a log in which all goes well shows none."""
+"""The known issues: each is found in real messages, before more general ones, and a log without errors shows none."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import typer
@@ -20,33 +21,26 @@ from lgbm_sm import cli  # noqa: F401 - the commands
 from lgbm_sm.commands.app import app
 from lgbm_sm.config.keys import known_keys
 from lgbm_sm.config.sections import Config
-from lgbm_sm.known_issues.lookup import TROUBLES, find_troubles
+from lgbm_sm.known_issues.lookup import find_issues, known_issues, read_issues
 from tests.runtime.training_jobs import csv_text, make_job
 
-
-def read_seen() -> list[tuple[str, str]]:
-    """The id of a trouble, and a text in which it was seen."""
-    blocks = (Path(__file__).parent / "troubles_seen.txt").read_text(encoding="utf-8").split("\n== ")[1:]
-    return [(name, text.strip()) for name, _, text in (block.partition("\n") for block in blocks)]
-
-
-SEEN = read_seen()
+SAMPLES = [(issue.id, sample) for issue in known_issues() for sample in issue.samples]
 
 
 def first(text: str) -> str:
-    found = find_troubles(text)
+    found = find_issues(text)
     return found[0].id if found else ""
 
 
-@pytest.mark.parametrize(("trouble", "text"), SEEN)
-def test_a_failure_is_known_by_its_own_words(trouble: str, text: str) -> None:
-    assert first(text) == trouble
+@pytest.mark.parametrize(("issue", "text"), SAMPLES)
+def test_an_issue_is_the_first_found_in_each_of_its_samples(issue: str, text: str) -> None:
+    assert first(text) == issue
 
 
-@pytest.mark.parametrize(("trouble", "text"), SEEN)
-def test_a_failure_is_known_among_other_lines_and_in_capitals(trouble: str, text: str) -> None:
-    assert first(f"one line\n{text}\nanother") == trouble
-    assert first(text.upper()) == trouble
+@pytest.mark.parametrize(("issue", "text"), SAMPLES)
+def test_an_issue_is_found_between_other_lines_and_in_capitals(issue: str, text: str) -> None:
+    assert first(f"one line\n{text}\nanother") == issue
+    assert first(text.upper()) == issue
 
 
 def trained() -> Booster:
@@ -98,26 +92,26 @@ CHANNELS = {"train": {"a.csv": rows(1)}, "validation": {"b.csv": rows(2)}}
 
 
 @pytest.mark.slow
-def test_the_log_of_a_job_that_succeeds_shows_no_trouble(tmp_path: Path) -> None:
+def test_the_log_of_a_job_that_succeeds_shows_no_issue(tmp_path: Path) -> None:
     job = make_job(tmp_path, {"objective": "regression", "num_boost_round": 5, "early_stopping_round": 2}, CHANNELS)
     finished = job.run()
     assert finished.returncode == 0
     log = finished.stdout + finished.stderr
     assert "iteration=1" in log
-    assert find_troubles(log) == ()
+    assert find_issues(log) == ()
 
 
 @pytest.mark.slow
-def test_what_all_steps_say_when_they_succeed_shows_no_trouble(tmp_path: Path) -> None:
+def test_what_all_steps_say_when_they_succeed_shows_no_issue(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lgbm_sm", "run", "--verbose", "--set", "local.backend=process"]
     finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=True)
     assert "in service at" in finished.stderr
-    assert find_troubles(finished.stderr + finished.stdout) == ()
+    assert find_issues(finished.stderr + finished.stdout) == ()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("hyperparameters", "files", "trouble"),
+    ("hyperparameters", "files", "issue"),
     [
         ({"num_leafs": 31}, {"a.csv": rows(1)}, "hyperparameter-unknown"),
         ({}, {"a.csv": "CRIM,age,rad,target\n" + rows(1) + "x,y,z,1\n"}, "text-cell"),
@@ -125,14 +119,14 @@ def test_what_all_steps_say_when_they_succeed_shows_no_trouble(tmp_path: Path) -
     ],
 )
 def test_the_log_of_a_job_that_fails_shows_why_before_that_it_failed(
-    tmp_path: Path, hyperparameters: dict[str, object], files: dict[str, str], trouble: str
+    tmp_path: Path, hyperparameters: dict[str, object], files: dict[str, str], issue: str
 ) -> None:
     (tmp_path / "input" / "data" / "train").mkdir(parents=True)
     job = make_job(tmp_path, hyperparameters, {"train": files})
     finished = job.run()
     assert finished.returncode == 1
     reason = f"AlgorithmError: {job.failure}, exit code: 1"
-    assert [found.id for found in find_troubles(f"{reason}\n{finished.stdout}")] == [trouble, "algorithm-error"]
+    assert [found.id for found in find_issues(f"{reason}\n{finished.stdout}")] == [issue, "algorithm-error"]
 
 
 # the beginnings of logs in which all went well, of other people's servers too
@@ -154,38 +148,70 @@ WELL = [
 
 
 @pytest.mark.parametrize("log", WELL)
-def test_a_log_in_which_all_goes_well_shows_no_trouble(log: str) -> None:
-    assert find_troubles(log) == ()
+def test_a_log_in_which_all_goes_well_shows_no_issue(log: str) -> None:
+    assert find_issues(log) == ()
 
 
 def test_a_cause_that_the_log_tells_stands_before_what_aws_reports() -> None:
     log = "exec /opt/program/serve: exec format error"
     reported = "The primary container for production variant AllTraffic did not pass the ping health check."
-    assert [found.id for found in find_troubles(f"{reported}\n{log}")] == ["wrong-platform", "ping"]
+    assert [found.id for found in find_issues(f"{reported}\n{log}")] == ["wrong-platform", "ping"]
 
 
-def test_each_trouble_has_been_seen_and_says_all_that_it_must() -> None:
-    ids = [trouble.id for trouble in TROUBLES]
-    assert len(ids) == len(set(ids))
-    proved_by_lightgbm = {"feature-name-refused", "categories-differ"}
-    assert set(ids) == {name for name, _ in SEEN} | proved_by_lightgbm
-    for trouble in TROUBLES:
-        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", trouble.id)
-        assert trouble.cause.endswith((".", "]", "}")), trouble.id
-        assert trouble.remedy, trouble.id
-        assert trouble.source, trouble.id
+RECORD = """
+- id: moon-blue
+  patterns: ['the moon is blue']
+  cause: The moon is blue.
+  fix: wait
+  source: an almanac
+  samples: ['error: the moon is blue']
+"""
 
 
-def test_remedies_name_keys_that_the_configuration_has() -> None:
+def test_a_record_has_every_field() -> None:
+    [issue] = read_issues(RECORD.encode())
+    assert (issue.id, issue.fix, issue.matches("Error: THE MOON IS BLUE")) == ("moon-blue", "wait", True)
+
+
+@pytest.mark.parametrize(
+    ("line", "other"),
+    [
+        ("  fix: wait\n", ""),
+        ("  fix: wait\n", "  fix: wait\n  remedy: wait\n"),
+        ("  fix: wait\n", "  fix: ''\n"),
+        ("['error: the moon is blue']", "[]"),
+        ("['the moon is blue']", "the moon is blue"),
+    ],
+)
+def test_a_record_that_lacks_a_field_or_has_another_is_refused(line: str, other: str) -> None:
+    assert line in RECORD
+    with pytest.raises(msgspec.ValidationError):
+        read_issues(RECORD.replace(line, other).encode())
+
+
+def test_each_issue_reads_as_a_cause_and_a_next_step() -> None:
+    issues = known_issues()
+    ids = [issue.id for issue in issues]
+    assert len(ids) == len(set(ids)) > 60
+    for issue in issues:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", issue.id)
+        assert issue.cause.endswith((".", "]", "}")), issue.id
+        assert not issue.fix.endswith("."), issue.id
+        assert issue.fix[:1].islower(), issue.id
+        for pattern in issue.patterns:
+            re.compile(pattern)
+
+
+def test_fixes_name_keys_that_the_configuration_has() -> None:
     sections = known_keys(Config)
     known = {f"{section}.{key}" for section, keys in sections.items() for key in keys}
-    named = {key for trouble in TROUBLES for key in re.findall(rf"\b(?:{'|'.join(sections)})\.[a-z_]+", trouble.remedy)}
+    named = {key for issue in known_issues() for key in re.findall(rf"\b(?:{'|'.join(sections)})\.[a-z_]+", issue.fix)}
     assert named <= known | {"training.hyperparameters.early_stopping_round"}
 
 
-def test_remedies_name_commands_and_options_that_there_are() -> None:
+def test_fixes_name_commands_and_options_that_there_are() -> None:
     commands: Any = typer.main.get_command(app)
-    named = {shown for trouble in TROUBLES for shown in re.findall(r"`lgbm-sm ([^`]+)`", trouble.remedy)}
+    named = {shown for issue in known_issues() for shown in re.findall(r"`lgbm-sm ([^`]+)`", issue.fix)}
     assert {"push", "policy --role"} <= named
     for shown in named:
         command, *words = shown.split()
