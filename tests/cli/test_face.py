@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-import lgbm_sm.cli
+from lgbm_sm import cli  # noqa: F401 - registers the commands
 from lgbm_sm.commands.app import app
 from tests.cli.conftest import CommandLine
 from tests.cli.terminal import Terminal
