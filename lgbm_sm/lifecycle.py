@@ -9,9 +9,6 @@ from datetime import UTC, datetime
 from msgspec import structs
 
 from lgbm_sm import data, deploy, ecr, train
-from lgbm_sm.backends.training import TrainedModel
-from lgbm_sm.config.backend_sections import BackendChoice
-from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.ecr import PushResult
 from lgbm_sm.errors import UsageError
@@ -21,7 +18,7 @@ from lgbm_sm.images.build_context import ImageRecipe, image_recipe, image_tag
 from lgbm_sm.invocation import metrics
 from lgbm_sm.invocation.invoke import PredictionOutput
 from lgbm_sm.predict import predict_test_split
-from lgbm_sm.record.entries import Endpoint, Place
+from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.workspace import Workspace
 
 
@@ -88,7 +85,7 @@ def push_images(workspace: Workspace) -> list[PushResult]:
     config = workspace.config
     if config.container.pattern is Pattern.SCRIPT_MODE:
         workspace.reporter.step("Pattern script_mode: AWS's own image serves, and there is nothing to push for it")
-        if config.training.instance_type == LOCAL:
+        if config.training.is_local:
             return []
     account = workspace.accounts.get(config.aws.region)
     return [
@@ -123,7 +120,7 @@ def prepare_data(workspace: Workspace) -> data.PreparedData:
 class RunSummary:
     """What `run` did: `seconds` by step, `metrics` by split."""
 
-    model: TrainedModel
+    model: train.TrainedModel
     endpoint: Endpoint
     rows: int
     seconds: dict[str, float]
@@ -139,11 +136,10 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
     seconds: dict[str, float] = {}
     with _timed(seconds, "prepare-data"):
         prepare_data(workspace)
-    instance_types = {workspace.config.training.instance_type, workspace.config.endpoint.instance_type}
-    if workspace.config.local.backend is BackendChoice.DOCKER or instance_types != {LOCAL}:
+    if workspace.config.requires_images:
         with _timed(seconds, "build"):
             build_images(workspace)
-    if instance_types != {LOCAL}:
+    if not workspace.config.is_local:
         with _timed(seconds, "push"):
             push_images(workspace)
     deploy.check_serving(workspace)  # what is refused, is refused before there is a model to serve
@@ -175,7 +171,7 @@ def _deploy(workspace: Workspace, job_name: str, *, keep: bool) -> Endpoint:
         return deploy.deploy_model(workspace, job_name, replace=keep)
     except KeyboardInterrupt:
         for endpoint in workspace.record.endpoints():
-            if not keep and endpoint.place is Place.AWS and endpoint.name not in before:
+            if not keep and not endpoint.is_local and endpoint.name not in before:
                 workspace.reporter.step(
                     f"Interrupted: endpoint {endpoint.name} is billed; it is deleted as soon as SageMaker allows that"
                 )

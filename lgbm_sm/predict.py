@@ -14,10 +14,9 @@ from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import invoke, metrics
 from lgbm_sm.invocation.invoke import InvocationRequest, InvocationSummary, PredictionOutput
 from lgbm_sm.invocation.retries import Retries
-from lgbm_sm.invocation.transport import HttpSender, RuntimeSender, Sender
 from lgbm_sm.model.code import is_our_code
 from lgbm_sm.preparation.schema import Split, load_schema, verify_split
-from lgbm_sm.record.entries import Endpoint, Place
+from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.workspace import Workspace
 
 
@@ -114,12 +113,7 @@ def _invoke(
     write: Callable[[bytes], None],
 ) -> InvocationSummary:
     headers = invoke.headers_of(request)
-    sender: Sender
-    if endpoint.place is Place.AWS:
-        account = workspace.accounts.get(endpoint.region, endpoint.account)
-        sender = RuntimeSender(endpoint.name, account, headers, invoke.PARALLEL_REQUESTS)
-    else:
-        sender = HttpSender(endpoint, headers)
+    sender = workspace.backend_of(endpoint).open_sender(endpoint, headers, invoke.PARALLEL_REQUESTS)
     model_path = endpoint.root_path / "model"
 
     def answers_our_code() -> bool:

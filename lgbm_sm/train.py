@@ -1,67 +1,99 @@
-"""Training jobs as the configuration wants them: on this machine, or on SageMaker."""
+"""Train: start a job on the backend that the configuration chooses, follow it, keep its model."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+
+from msgspec import structs
 
 from lgbm_sm import ecr
-from lgbm_sm.aws.execution_role import get_execution_role
-from lgbm_sm.aws.origin import is_own
-from lgbm_sm.aws.sagemaker_resources import SageMakerResources
 from lgbm_sm.aws.upload import UploadedChannels, upload_channels
-from lgbm_sm.backends import TrainingInputs, training
-from lgbm_sm.backends.sagemaker.training import JobPlan, SageMakerTrainer
-from lgbm_sm.backends.training import Following, TrainedModel
-from lgbm_sm.config.instance_types import LOCAL, InstancePurpose, platform_of
+from lgbm_sm.backends import TrainingBackend, TrainingEnding, TrainingInputs, TrainingRun
+from lgbm_sm.backends.sagemaker.creation import CreatedError, created_error
+from lgbm_sm.backends.sagemaker.training import SageMakerTrainer, find_job, follow_up, prepare_training
+from lgbm_sm.config.instance_types import InstancePurpose, platform_of
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.doctor.quotas import WantedInstances, require_quota
-from lgbm_sm.errors import TrainingError
-from lgbm_sm.images.build_context import image_recipe, image_tag
+from lgbm_sm.errors import AwsError, EngineError, TrainingError
+from lgbm_sm.known_issues.lookup import find_issues
+from lgbm_sm.model.artifact import digest_of, read_metadata
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.preparation.schema import training_channels
-from lgbm_sm.record.entries import Place, TrainingJob, TrainingJobStatus
-from lgbm_sm.workspace import Workspace, choose_local_backend
+from lgbm_sm.progress import Reporter
+from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus
+from lgbm_sm.record.record import Record
+from lgbm_sm.workspace import Workspace, choose_local_backend, tag_of
+
+_LAST_LINES = 10
+_WARNING = "[LightGBM] [Warning]"  # repeated for every tree if the table has few rows
+_TOO_LONG = "MaxRuntimeExceeded"  # SageMaker's secondary status
 
 Stops = Callable[[TrainingJob], bool]
-"""Asked when a command that follows a job on SageMaker is interrupted: whether the job is to end with it."""
+"""Asked when a command that follows a job on SageMaker is interrupted: whether to stop the job too."""
 
 
 @dataclass(frozen=True)
-class StartedJob:
-    """A job that goes on without the command."""
+class TrainedModel:
+    """A completed job. `metrics` maps split (`train`, `validation`) to metric name to value at the best iteration.
 
-    name: str
+    `billable_seconds` are those of one instance, on SageMaker.
+    """
+
+    job_name: str
+    model_artifact_path: Path
+    metrics: dict[str, dict[str, float]]
+    best_iteration: int
+    billable_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class Following:
+    """How a job is followed. `stops` is asked when the command is interrupted: whether to stop the job too."""
+
+    record: Record
+    backend: TrainingBackend
+    reporter: Reporter
+    stops: Stops = lambda _: True
 
 
 def train(workspace: Workspace, stops: Stops = lambda _: True) -> TrainedModel:
-    """Run a training job on the prepared channels, and wait for its end; see `training.train`."""
-    if workspace.config.training.instance_type != LOCAL:
-        job, inputs, trainer = _on_sagemaker(workspace)
-        following = Following(workspace.record, trainer, workspace.reporter, stops)
-        return training.train(job, inputs, "", following)
-    channels = training_channels(workspace.data_path)
-    backend, because = choose_local_backend(workspace, Pattern.BYOC)
-    job = _new_job(workspace, backend.place, image=backend.image)
-    inputs = TrainingInputs(channels, workspace.config.training.hyperparameters)
-    return training.train(job, inputs, because, Following(workspace.record, backend, workspace.reporter))
+    """Run a training job on the prepared channels, and wait for its end.
+
+    An interrupt sends SIGTERM to the program, which saves its best model so far; the job is then Stopped.
+
+    Raises:
+        TrainingError: the job failed; carries the reason that the program gave, or the last lines of its log.
+        AwsError: SageMaker refuses the job, or does not answer.
+        CreatedError: the job exists and is billed, but it cannot be followed.
+        KeyboardInterrupt: passed on, after the program has ended, or if the job is to continue.
+    """
+    job, run, backend = _start(workspace)
+    return follow(job, run, Following(workspace.record, backend, workspace.reporter, stops))
 
 
-def start(workspace: Workspace) -> StartedJob:
+def start(workspace: Workspace) -> TrainingJob:
     """Start a job on SageMaker, and leave it running.
 
     Raises:
         TrainingError: the configuration trains on this machine, where a job ends with its command.
     """
-    _require_instances(workspace)
-    job, inputs, trainer = _on_sagemaker(workspace)
-    training.start(job, inputs, "", Following(workspace.record, trainer, workspace.reporter))
-    return StartedJob(job.name)
+    section = workspace.config.training
+    if section.is_local:
+        raise TrainingError(
+            f"training.instance_type: {section.instance_type}: on this machine a job ends with the command that "
+            "runs it",
+            "set training.instance_type to a SageMaker instance type, or omit --no-wait",
+        )
+    job, _, _ = _start(workspace)
+    return job
 
 
 def rehearse(workspace: Workspace) -> None:
-    """Note the calls that create a job; on this machine there are none."""
-    if workspace.config.training.instance_type == LOCAL:
+    """Record the AWS calls that would create a job; a job on this machine makes none."""
+    if workspace.config.training.is_local:
         training_channels(workspace.data_path)
         choose_local_backend(workspace, Pattern.BYOC)
     else:
@@ -72,17 +104,16 @@ def attach(workspace: Workspace, name: str | None, stops: Stops) -> TrainedModel
     """Follow a job on SageMaker to its end, by default the project's last.
 
     Raises:
-        TrainingError: there is no such job; else as `training.follow`.
+        TrainingError: the job does not exist, or it failed; see `train`.
     """
-    job = _find_job(workspace, name)
-    trainer = _trainer(workspace)
+    backend = SageMakerTrainer.of(workspace.sagemaker)
+    job = find_job(backend, name)
     workspace.reporter.step(f"Training job {job.name}: SageMaker")
-    following = Following(workspace.record, trainer, workspace.reporter, stops)
-    return training.follow(job, trainer.follow(job, workspace.config.training.max_runtime_seconds), following)
+    return follow(job, backend.follow(job), Following(workspace.record, backend, workspace.reporter, stops))
 
 
 def upload_data(workspace: Workspace) -> UploadedChannels:
-    """Put the prepared channels into S3, where training jobs read them."""
+    """Upload the prepared channels to S3, where training jobs read them."""
     config = workspace.config
     return upload_channels(
         training_channels(workspace.data_path),
@@ -95,85 +126,192 @@ def upload_data(workspace: Workspace) -> UploadedChannels:
     )
 
 
-def _require_instances(workspace: Workspace) -> None:
-    if workspace.config.training.instance_type == LOCAL:
-        raise TrainingError(
-            f"training.instance_type: {LOCAL}: on this machine a job ends with the command that runs it",
-            "set training.instance_type to one of SageMaker's, or leave --no-wait out",
-        )
-
-
-def _on_sagemaker(workspace: Workspace) -> tuple[TrainingJob, TrainingInputs, SageMakerTrainer]:
-    """All that a job needs, its channels in S3; what can be refused is refused before they are sent."""
-    config = workspace.config
-    channels = training_channels(workspace.data_path)
-    account = workspace.accounts.get(config.aws.region)
-    role_arn = get_execution_role(account, config)
-    image = ecr.get_deployed_uri(_training_tag(workspace), account, workspace.record)
-    wanted = WantedInstances(InstancePurpose.TRAINING, config.training.instance_type, config.training.instance_count)
-    require_quota(account, wanted, workspace.reporter)
-    uploaded = upload_data(workspace)
-    plan = JobPlan(account, role_arn, image, config.training, uploaded.uris, workspace.tags)
-    job = _new_job(
-        workspace,
-        Place.AWS,
-        image=image,
-        output_uri=uploaded.output_uri,
-        account=account.account_id,
-        region=account.region,
-    )
-    return job, TrainingInputs(channels, config.training.hyperparameters), _trainer(workspace, plan)
-
-
-def _training_tag(workspace: Workspace) -> str:
-    platform = platform_of(workspace.config.training.instance_type)
-    return image_tag(image_recipe(workspace.config, Pattern.BYOC, workspace.containers_path, platform or ""))
-
-
-def _trainer(workspace: Workspace, plan: JobPlan | None = None) -> SageMakerTrainer:
-    return SageMakerTrainer(**vars(workspace.sagemaker), reporter=workspace.reporter, plan=plan)
-
-
-def _new_job(workspace: Workspace, place: Place, **fields: Any) -> TrainingJob:
-    now = datetime.now(UTC)
-    project = workspace.config.project.name
-    name = timestamped_name(project, now)
-    folder = workspace.record.jobs_path / name
-    return TrainingJob(name=name, project=project, place=place, created_at=now, folder=folder, **fields)
-
-
-def _find_job(workspace: Workspace, name: str | None) -> TrainingJob:
-    project = workspace.config.project.name
-    jobs = [job for job in workspace.record.training_jobs(project) if job.place is Place.AWS]
-    if name is None:
-        if not jobs:
-            raise TrainingError(
-                f"project {project} has no SageMaker training job on record",
-                "name one, as in `lgbm-sm train --attach JOB`; `lgbm-sm status --aws` shows those in the account",
-            )
-        return jobs[-1]
-    for job in jobs:
-        if job.name == name:
-            return job
-    # of another machine, or without its record
-    account = workspace.accounts.get(workspace.config.aws.region)
-    described = SageMakerResources(account).find_job(name)
-    if described is None:
-        raise TrainingError(
-            f"there is no training job {name} in {account.region}", "`lgbm-sm status --aws` shows those there"
-        )
+def _start(workspace: Workspace) -> tuple[TrainingJob, TrainingRun, TrainingBackend]:
+    """Choose the backend, put a new job on record, and start it."""
+    config, record, reporter = workspace.config, workspace.record, workspace.reporter
+    inputs = TrainingInputs(training_channels(workspace.data_path), config.training.hyperparameters)
+    backend, because = _choose_backend(workspace, inputs)
+    created_at = datetime.now(UTC)
+    name = timestamped_name(config.project.name, created_at)
     job = TrainingJob(
         name=name,
-        project=project,
-        place=Place.AWS,
-        created_at=described["CreationTime"],
-        folder=workspace.record.jobs_path / name,
-        image=described["AlgorithmSpecification"]["TrainingImage"],
-        output_uri=described["OutputDataConfig"]["S3OutputPath"],
-        status=TrainingJobStatus.IN_PROGRESS,
-        account=account.account_id,
-        region=account.region,
-        adopted=not is_own(account, described["TrainingJobArn"], workspace.record.project_id),
+        project=config.project.name,
+        place=backend.place,
+        created_at=created_at,
+        folder=record.jobs_path / name,
+        **backend.entry_fields(),
     )
-    workspace.record.add(job)
-    return job
+    reporter.step(f"Training job {job.name}: {backend.describe()}")
+    if because:
+        reporter.detail(because)
+    return job, start_recorded(job, inputs, Following(record, backend, reporter)), backend
+
+
+def _choose_backend(workspace: Workspace, inputs: TrainingInputs) -> tuple[TrainingBackend, str]:
+    """The backend that trains, with all that it requires, and the reason why it was chosen."""
+    training = workspace.config.training
+    if training.is_local:
+        return choose_local_backend(workspace, Pattern.BYOC)
+    tag = tag_of(workspace, Pattern.BYOC, platform_of(training.instance_type) or "")
+    wanted = WantedInstances(InstancePurpose.TRAINING, training.instance_type, training.instance_count)
+    trainer = prepare_training(
+        workspace.sagemaker,
+        inputs,
+        find_image=lambda account: ecr.get_deployed_uri(tag, account, workspace.record),
+        check_quota=lambda account: require_quota(account, wanted, workspace.reporter),
+    )
+    return trainer, ""
+
+
+def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Following) -> TrainingRun:
+    """Put the job on record, then start it.
+
+    Raises:
+        TrainingError, AwsError: it cannot be started; the job is then Failed.
+    """
+    backend, record = following.backend, following.record
+    record.add(job)
+    try:
+        run = backend.start_training(job, inputs)
+    except KeyboardInterrupt:
+        _stop(job, following)
+        raise
+    except (TrainingError, AwsError) as error:  # the backend's, not the program's
+        _require_on_record(job, record)
+        with suppress(AwsError):  # without the permission to ask, it stays on record as it is
+            backend.stop(job)
+            _end(job, record, TrainingJobStatus.FAILED, error.message.splitlines()[0])
+        raise
+    following.reporter.trace(f"log: {job.log_path}")
+    return run
+
+
+def follow(job: TrainingJob, run: TrainingRun, following: Following) -> TrainedModel:
+    """Show the log until the job has ended, then collect its outputs; see `train`."""
+    last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+    warnings: set[str] = set()
+    try:
+        for line in run.lines():
+            last_lines.append(line)
+            if not line.startswith(_WARNING):
+                following.reporter.log(line)
+            elif line not in warnings:
+                warnings.add(line)
+                following.reporter.log(f"{line} (shown once here; `lgbm-sm logs --training` shows each)")
+        ending = run.wait()
+    except KeyboardInterrupt:
+        _interrupted(job, run, following)
+        raise
+    except CreatedError:
+        raise
+    except AwsError as error:
+        raise created_error(f"training job {job.name}", error, follow_up(job.name)) from error
+    except TrainingError as error:  # the backend's, not the program's
+        _require_on_record(job, following.record)
+        following.backend.stop(job)
+        _end(job, following.record, TrainingJobStatus.FAILED, error.message.splitlines()[0])
+        raise
+    _require_on_record(job, following.record)
+    if ending.status is not TrainingJobStatus.COMPLETED:
+        raise _not_completed(job, ending, last_lines, following)
+    try:
+        return _completed(job, ending, following)
+    except KeyboardInterrupt:
+        _keep_completed(job, ending, following)
+        raise
+
+
+def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -> TrainedModel:
+    """Collect the outputs of a completed job."""
+    try:
+        following.backend.collect_outputs(job)
+    except AwsError as error:
+        hint = "; ".join(filter(None, (error.hint, f"`lgbm-sm train --attach {job.name}` fetches it")))
+        message = f"training job {job.name} is Completed, but its model could not be fetched: {error.message}"
+        raise AwsError(message, hint, error.code) from error
+    try:
+        metadata = read_metadata(job.model_artifact_path)
+    except TrainingError as error:
+        _end(job, following.record, TrainingJobStatus.FAILED, error.message)
+        raise
+    _end(job, following.record, TrainingJobStatus.COMPLETED)
+    return TrainedModel(
+        job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"], ending.billable_seconds
+    )
+
+
+def _interrupted(job: TrainingJob, run: TrainingRun, following: Following) -> None:
+    """Stop the job, or leave it, as `following` decides; one that has completed is kept."""
+    backend = following.backend
+    ending = None
+    with suppress(AwsError, EngineError, TrainingError):  # then it is stopped, or left
+        ending = None if backend.is_running(job) else run.wait()
+    if ending is None and following.stops(job):
+        following.reporter.step(f"Stopping training job {job.name}")
+        backend.stop(job)
+        ending = backend.ending_after_stop(run)
+    if ending is None:
+        return
+    if ending.status is TrainingJobStatus.COMPLETED:
+        _keep_completed(job, ending, following)
+    else:
+        _stopped(job, following)
+
+
+def _keep_completed(job: TrainingJob, ending: TrainingEnding, following: Following) -> None:
+    """Finish a completed job after an interrupt; if that is interrupted too, SageMaker still has its model."""
+    following.reporter.step(f"Training job {job.name} is Completed: its model is kept")
+    try:
+        model = _completed(job, ending, following)
+    except KeyboardInterrupt:
+        if not job.is_local:
+            following.reporter.detail(f"`lgbm-sm train --attach {job.name}` fetches it")
+        raise
+    following.reporter.detail(str(model.model_artifact_path))
+
+
+def _stop(job: TrainingJob, following: Following) -> None:
+    following.reporter.step(f"Stopping training job {job.name}")
+    following.backend.stop(job)
+    _stopped(job, following)
+
+
+def _stopped(job: TrainingJob, following: Following) -> None:
+    if following.backend.collect_outputs(job):
+        following.reporter.detail(f"the model at the time of the stop: {job.model_artifact_path}")
+    _end(job, following.record, TrainingJobStatus.STOPPED)
+
+
+def _require_on_record(job: TrainingJob, record: Record) -> None:
+    if job not in record.training_jobs():
+        raise TrainingError(f"training job {job.name} was stopped by another command", "run `lgbm-sm train` again")
+
+
+def _not_completed(
+    job: TrainingJob, ending: TrainingEnding, last_lines: Iterable[str], following: Following
+) -> TrainingError:
+    """The error for a job that failed or was stopped; the model of a stopped job is kept, and deployed only by name."""
+    shown = "" if ending.is_explained else "".join(f"\n  {line}" for line in last_lines)
+    if ending.status is TrainingJobStatus.FAILED:
+        said = ending.failure_reason.splitlines()[0]
+        _end(job, following.record, TrainingJobStatus.FAILED, said)
+        hint = f"the whole log: {job.log_path}"
+        causes = find_issues("\n".join((ending.failure_reason, *last_lines)))
+        if causes and not ending.is_explained:
+            hint = f"{causes[0].cause} {causes[0].fix}; {hint}"
+        return TrainingError(f"training job {job.name} failed: {said}{shown}", hint)
+    kept = following.backend.collect_outputs(job)
+    _end(job, following.record, TrainingJobStatus.STOPPED, ending.failure_reason)
+    model = f"; the model at the time of the stop: {job.model_artifact_path}" if kept else ""
+    hint = "run `lgbm-sm train` again"
+    if ending.failure_reason == _TOO_LONG:
+        hint = "raise training.max_runtime_seconds, and run `lgbm-sm train` again"
+    return TrainingError(f"training job {job.name} was stopped ({ending.failure_reason}){model}", hint)
+
+
+def _end(job: TrainingJob, record: Record, status: TrainingJobStatus, failure_reason: str = "") -> None:
+    record.remove_root(job)
+    digest = ""
+    with suppress(OSError):  # a job that failed has no artifact
+        digest = digest_of(job.model_artifact_path)
+    record.update(structs.replace(job, status=status, failure_reason=failure_reason, model_sha256=digest))

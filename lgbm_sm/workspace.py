@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lgbm_sm.aws.account import Accounts
 from lgbm_sm.aws.tags import resource_tags
-from lgbm_sm.backends import Backend, LocalBackend
+from lgbm_sm.backends import ServingBackend
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.backends.local import LocalBackend
 from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.config.backend_sections import LocalSection
 from lgbm_sm.config.instance_types import size_of
 from lgbm_sm.config.loading import LoadedConfig
 from lgbm_sm.config.sections import Config, Pattern
-from lgbm_sm.inventory import Backends, Holdings
+from lgbm_sm.inventory import Holdings
 from lgbm_sm.output_files import Protected
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Entry, Place
@@ -25,7 +26,7 @@ from lgbm_sm.record.record import Record
 
 if TYPE_CHECKING:
     from lgbm_sm.aws.dry_run import Rehearsal
-    from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
+    from lgbm_sm.backends.sagemaker.hosting import SageMakerHosting
 
 
 @dataclass(frozen=True)
@@ -50,29 +51,30 @@ class Workspace:
     finds_logs: bool
 
     @cached_property
-    def sagemaker(self) -> "SageMakerBackend":
-        """SageMaker, which most commands have nothing to do with."""
-        from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
+    def sagemaker(self) -> "SageMakerHosting":
+        """The SageMaker backend, which is imported by the first command that uses it."""
+        from lgbm_sm.backends.sagemaker.hosting import SageMakerHosting
 
-        return SageMakerBackend(
+        return SageMakerHosting(
             accounts=self.accounts,
-            project=self.config.project.name,
-            endpoint_name=self.config.endpoint_name,
-            section=self.config.aws,
+            config=self.config,
+            record=self.record,
+            reporter=self.reporter,
+            make_tags=self.tags,
             is_wanted=self.asks_aws,
             finds_logs=self.finds_logs,
         )
 
     @property
-    def backends(self) -> Backends:
-        """The places where anything of ours may be, by what the record calls them."""
-        here: Backends = {Place.PROCESS: self.process, Place.DOCKER: self.docker}
+    def backends(self) -> Mapping[Place, ServingBackend]:
+        """The backends that may have jobs or endpoints of the project, by their names in the record."""
+        known: list[ServingBackend] = [self.process, self.docker]
         recorded = (*self.record.entries(), *self.record.aws_entries())
         if self.asks_aws or self.accounts.reached or not all(entry.is_local for entry in recorded):
-            return {**here, Place.AWS: self.sagemaker}
-        return here
+            known.append(self.sagemaker)
+        return {backend.place: backend for backend in known}
 
-    def backend_of(self, entry: Entry) -> Backend:
+    def backend_of(self, entry: Entry) -> ServingBackend:
         """Return the backend that a job or an endpoint is on."""
         return self.backends[entry.place]
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from lgbm_sm.backends.observation import Observation
 from lgbm_sm.config.values import HyperparameterValue
+from lgbm_sm.invocation.transport import Sender
 from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
 
@@ -143,16 +144,12 @@ class Backend(Protocol):
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
         """Return entries for the jobs and endpoints of this work folder or project that are not on record."""
 
-    def consumption(self, endpoint: Endpoint) -> Consumption | None:
-        """Return the CPU time and memory of the endpoint's programs; None if they cannot be seen."""
-
 
 class TrainingBackend(Backend, Protocol):
     """A backend that trains."""
 
-    @property
-    def image(self) -> str:
-        """The image that the program is started from; empty for a process."""
+    def entry_fields(self) -> dict[str, Any]:
+        """Return the fields of a new entry that only the backend knows, such as its image."""
 
     def describe(self) -> str:
         """Describe what the program is started as, in a few words."""
@@ -164,18 +161,24 @@ class TrainingBackend(Backend, Protocol):
             TrainingError: it cannot be started.
         """
 
+    def ending_after_stop(self, run: TrainingRun) -> TrainingEnding:
+        """Return the ending of a job that `stop` was called for."""
+
     def collect_outputs(self, job: TrainingJob) -> bool:
         """Put the outputs of a job that has ended at `job.model_artifact_path`; False if it has made no model."""
 
 
-class LocalBackend(TrainingBackend, Protocol):
-    """A backend on this machine; each program also writes its log to the log path of its entry."""
+class ServingBackend(Backend, Protocol):
+    """A backend whose endpoints answer requests."""
 
-    def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> Server:
-        """Start `serve` on the tree below `endpoint.root_path`, on a free port of the loopback interface.
+    def require_answering(self, endpoint: Endpoint) -> None:
+        """Raise EndpointError if the endpoint cannot answer requests now."""
 
-        `variables` are the environment variables of the pattern.
+    def open_sender(self, endpoint: Endpoint, headers: Mapping[str, str], parallel: int) -> Sender:
+        """Return a sender of requests to the endpoint, for so many threads at once."""
 
-        Raises:
-            EndpointError: it cannot be started.
-        """
+    def consumption(self, endpoint: Endpoint) -> Consumption | None:
+        """Return the CPU time and memory of the endpoint's programs; None if they cannot be seen."""
+
+    def take_down(self, endpoint: Endpoint, record: Record) -> list[str]:
+        """Delete an endpoint with everything that it is made of, and its entries. Returns what is left."""

@@ -46,19 +46,3 @@ def _observe_job(job: TrainingJob, *, running: bool) -> Observation:
     if job.status is TrainingJobStatus.COMPLETED:
         return Observation(job.status, str(job.model_artifact_path), running)
     return Observation(job.status, job.failure_reason, running)
-
-
-def local_facts(entry: Entry, observation: Observation, noun: str) -> dict[str, str]:
-    """Details of a job or an endpoint on this machine; see Backend.facts."""
-    failed = observation.state == EndpointStatus.FAILED
-    recorded = entry.failure_reason if isinstance(entry, TrainingJob) else ""
-    return {
-        "name": entry.name,
-        "kind": entry.kind.replace("_", " "),
-        "where": f"{noun} on this machine",
-        "image": entry.image,
-        "since": entry.created_at.isoformat(timespec="seconds"),
-        "state": observation.state,
-        "reason": observation.remark if failed and observation.state != entry.status else recorded,
-        "log": str(entry.log_path),
-    }

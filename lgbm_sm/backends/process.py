@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from lgbm_sm.backends import (
     STOP_SERVING_SECONDS,
@@ -24,10 +24,9 @@ from lgbm_sm.backends import (
     opt_ml,
     training_ending,
 )
-from lgbm_sm.backends.log_following import follow_growing
+from lgbm_sm.backends.local import LocalBackend
 from lgbm_sm.backends.native_code import VARIABLE as NATIVE_VARIABLE
 from lgbm_sm.backends.native_code import native_code_path
-from lgbm_sm.backends.observation import Observation, local_facts, observe_local
 from lgbm_sm.backends.programs import PROGRAM, labels_of, processes_of, running_programs, without_labels
 from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.record.record import Record, unrecorded_entry
@@ -89,7 +88,7 @@ class ProcessServer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ProcessBackend:
+class ProcessBackend(LocalBackend):
     """Starts the program with this Python: `runtime_path` is searched for it, `environment` is what it inherits.
 
     `project_id` is that of the record whose programs these are; without one they are known by their folders.
@@ -98,11 +97,13 @@ class ProcessBackend:
     runtime_path: Path
     environment: Mapping[str, str]
     project_id: Callable[[], str] = str
-    place: Place = Place.PROCESS
-    image: str = ""
-    noun: str = "a process"
-    is_local: bool = True
-    in_container: bool = False
+    place: ClassVar[Place] = Place.PROCESS
+    noun: ClassVar[str] = "a process"
+    in_container: ClassVar[bool] = False
+
+    def entry_fields(self) -> dict[str, Any]:
+        """None; see TrainingBackend."""
+        return {}
 
     def describe(self) -> str:
         """What the program is started as."""
@@ -113,10 +114,6 @@ class ProcessBackend:
         opt_ml.lay_out_training(job.root_path, inputs, "lo")
         program = self._start(["train", "--root", str(job.root_path)], job, opt_ml.training_variables(job.name))
         return ProcessTrainingRun(program, job)
-
-    def collect_outputs(self, job: TrainingJob) -> bool:
-        """Pack them as the platform does; see Backend."""
-        return opt_ml.collect_outputs(job)
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ProcessServer:
         """Start `serve`; see Backend.
@@ -158,14 +155,6 @@ class ProcessBackend:
                 start_new_session=True,  # Ctrl-C in the terminal is ours to pass on; a server outlives the command
             )
 
-    def observe(self, entry: Entry) -> Observation:
-        """Its state now; see Backend."""
-        return observe_local(entry, running=self.is_running(entry))
-
-    def facts(self, entry: Entry) -> dict[str, str]:
-        """Details for a person; see Backend."""
-        return local_facts(entry, self.observe(entry), self.noun)
-
     def is_running(self, entry: Entry) -> bool:
         """Whether a program of this job or endpoint runs."""
         return bool(self._processes_of(entry))
@@ -197,19 +186,11 @@ class ProcessBackend:
         psutil.wait_procs(alive, timeout=5)
         return [f"process {process.pid}" for process in self._processes_of(entry)]
 
-    def remove(self, entry: Entry) -> list[str]:
-        """As `stop`: nothing is kept but files."""
-        return self.stop(entry)
-
     def read_log(self, entry: Entry) -> bytes:
         """All that the program has written so far; see Backend."""
         with suppress(FileNotFoundError):
             return entry.log_path.read_bytes()
         return b""
-
-    def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
-        """The log as it grows; see Backend."""
-        return follow_growing(lambda: self.read_log(entry), lambda: self.is_running(entry), follow=follow)
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
         """By the system's own count for each process; see LocalBackend."""

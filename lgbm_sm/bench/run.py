@@ -13,7 +13,7 @@ from lgbm_sm.bench.target import Target, http_target, local_target, sagemaker_ta
 from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import invoke
 from lgbm_sm.preparation.schema import Split, load_schema, verify_split
-from lgbm_sm.record.entries import Endpoint, Place
+from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.workspace import Workspace
 
 _MOST_CLIENTS = 1000
@@ -90,9 +90,9 @@ def prepare(workspace: Workspace, wanted: Wanted) -> tuple[Target, Load]:
 
 
 def _target_of(workspace: Workspace, endpoint: Endpoint) -> Target:
-    if endpoint.place is Place.AWS:
-        return sagemaker_target(endpoint.name, workspace.accounts.get(endpoint.region, endpoint.account))
-    return local_target(endpoint, workspace.docker if endpoint.place is Place.DOCKER else workspace.process)
+    if endpoint.is_local:
+        return local_target(endpoint, workspace.backend_of(endpoint))
+    return sagemaker_target(endpoint.name, workspace.accounts.get(endpoint.region, endpoint.account))
 
 
 def _rows(workspace: Workspace, wanted: Wanted, names: Sequence[str] = ()) -> Load:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.aws.sagemaker_resources import SageMakerResources
-from lgbm_sm.backends import Consumption, LocalBackend
+from lgbm_sm.backends import Consumption, ServingBackend
 from lgbm_sm.bench.requests import Load
 from lgbm_sm.bench.samples import Client
 from lgbm_sm.bench.steps import Schedule
@@ -35,7 +35,7 @@ class Target:
     unseen: str = ""
 
 
-def local_target(endpoint: Endpoint, backend: LocalBackend) -> Target:
+def local_target(endpoint: Endpoint, backend: ServingBackend) -> Target:
     """An endpoint of the project's on this machine."""
     return Target(
         name=endpoint.name,

@@ -201,20 +201,13 @@ def _warn_of_several_endpoints(workspace: "Workspace") -> None:
     """Warn, after a command that called AWS, that the project has several endpoints: each of them is billed."""
     if workspace.rehearsal or not workspace.accounts.reached:
         return
-    from lgbm_sm.backends.sagemaker.adoption import Adoption
-    from lgbm_sm.errors import AwsError
-
-    for account in workspace.accounts.reached:
-        try:
-            Adoption(account, workspace.sagemaker, workspace.record, workspace.reporter).warn_of_several()
-        except AwsError as error:
-            workspace.reporter.trace(f"could not look for other endpoints of the project: {error.message}")
+    workspace.sagemaker.warn_of_several_endpoints()
 
 
 def _is_billed_endpoint(item: "Item") -> bool:
-    from lgbm_sm.record.entries import Endpoint, Place
+    from lgbm_sm.record.entries import Endpoint
 
-    return isinstance(item.entry, Endpoint) and item.entry.place is Place.AWS and item.running is not False
+    return isinstance(item.entry, Endpoint) and not item.entry.is_local and item.running is not False
 
 
 def _rehearsal() -> "Rehearsal":

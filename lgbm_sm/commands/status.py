@@ -49,13 +49,13 @@ def logs(
 ) -> None:
     from lgbm_sm import deploy
     from lgbm_sm.commands import views
-    from lgbm_sm.logs import find_logged_entry, read_log
+    from lgbm_sm.logs import find_logged_entry
 
     with opened_workspace(ctx, changes=False) as (workspace, console):
         if not training:
             deploy.adopt_unknown(workspace)
         entry = find_logged_entry(workspace.record, workspace.config.project.name, training=training)
-        views.show_log(console, entry, read_log(entry, workspace.backends[entry.place], follow=follow))
+        views.show_log(console, entry, workspace.backend_of(entry).follow_log(entry, follow=follow))
 
 
 @app.command(

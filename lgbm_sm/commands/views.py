@@ -11,7 +11,6 @@ from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, Traini
 if TYPE_CHECKING:
     from lgbm_sm.aws.dry_run import Rehearsal
     from lgbm_sm.aws.upload import UploadedChannels
-    from lgbm_sm.backends.training import TrainedModel
     from lgbm_sm.cleanup import CleanupResult
     from lgbm_sm.commands.output import Answer
     from lgbm_sm.config.loading import EffectiveValue
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from lgbm_sm.inventory import Inventory, Item
     from lgbm_sm.invocation.invoke import InvocationSummary
     from lgbm_sm.lifecycle import RunSummary
-    from lgbm_sm.train import StartedJob
+    from lgbm_sm.train import TrainedModel
 
 
 def show_run(console: Console, summary: "RunSummary", answer: "Answer", *, kept: bool) -> None:
@@ -120,7 +119,7 @@ def show_calls(console: Console, rehearsal: "Rehearsal") -> None:
     console.result({"calls": payload}, "\n".join(lines) or "no call would change anything at AWS")
 
 
-def show_started_job(console: Console, job: "StartedJob") -> None:
+def show_started_job(console: Console, job: TrainingJob) -> None:
     """The name of a job that goes on without the command."""
     console.detail(f"`lgbm-sm train --attach {job.name}` follows it, `lgbm-sm cleanup` stops it")
     console.result({"training_job": job.name, "status": "InProgress"}, job.name)

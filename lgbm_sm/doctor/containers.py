@@ -8,8 +8,6 @@ from pathlib import Path
 
 from lgbm_sm import __version__
 from lgbm_sm.backends.docker.engine import Engine, engine_errors
-from lgbm_sm.config.backend_sections import BackendChoice
-from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.doctor.findings import Area, Check, Finding, Status, within
 from lgbm_sm.errors import ConfigError, EngineError, ImageError, LgbmSmError
@@ -84,8 +82,7 @@ def examine_program(containers_path: Path, source: str) -> Finding:
 
 def wants_containers(config: Config) -> bool:
     """Whether a command would fail without an image."""
-    types = {config.training.instance_type, config.endpoint.instance_type}
-    return config.local.backend is BackendChoice.DOCKER or types != {LOCAL}
+    return config.requires_images
 
 
 def wanted_patterns(config: Config) -> list[Pattern]:

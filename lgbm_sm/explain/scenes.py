@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker.backend import DockerBackend
-from lgbm_sm.backends.serving import unpack
+from lgbm_sm.backends.unpacking import unpack
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import UsageError
 from lgbm_sm.explain.noted_engine import NotedContainer, NotingEngine, docker_run, in_lines

@@ -144,9 +144,9 @@ def _note_job(workspace: Workspace, aws: UnknownAccount, inputs: TrainingInputs,
     config, account, objects = workspace.config, aws.account, aws.objects
     local = note_upload(aws, inputs.channels)
     uris = {channel: objects.uri(local.channel_folder(folder)) for channel, folder in inputs.channels.items()}
-    plan = JobPlan(account, aws.role_arn, aws.pushed_uri(tag), config.training, uris, workspace.tags)
-    trainer = SageMakerTrainer(**vars(workspace.sagemaker), reporter=workspace.reporter, plan=plan)
-    trainer.start_training(_job(workspace, objects.uri("output/")), inputs)
+    output_uri = objects.uri("output/")
+    plan = JobPlan(account, aws.role_arn, aws.pushed_uri(tag), config.training, uris, output_uri, workspace.tags)
+    SageMakerTrainer.of(workspace.sagemaker, plan).start_training(_job(workspace, output_uri), inputs)
 
 
 def _job(workspace: Workspace, output_uri: str) -> TrainingJob:

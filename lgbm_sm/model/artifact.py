@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lgbm_sm.errors import TrainingError
 from lgbm_sm.model.archive import BOUNDS, ArchiveError, Bounds, Kind, Member, read_archive
 
 MANIFEST_FILE = "lgbm-sm-manifest.json"
@@ -143,3 +144,23 @@ def _compare(manifest: Mapping[str, str], digests: Mapping[str, str]) -> None:
     ]
     if problems:
         raise ManifestError(problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata.json of a model artifact, which is read to its end and compared with its manifest.
+
+    Raises:
+        TrainingError: the archive is missing or damaged, or has no metadata.json, or a broken one.
+    """
+    try:
+        content = read_artifact(path).texts.get(METADATA_FILE)
+        if content is None:
+            raise ArchiveError(f"holds no {METADATA_FILE}: it is not a model artifact of this program")
+        metadata: Any = json.loads(content)
+        if not isinstance(metadata, dict) or not {"metrics", "best_iteration"} <= set(metadata):
+            raise ArchiveError(f"holds a {METADATA_FILE} without metrics: it is not a model artifact of this program")
+        return metadata
+    except ArchiveError as error:
+        raise TrainingError(f"{path} {error}", "run `lgbm-sm train` again") from error
+    except (ValueError, RecursionError) as error:
+        raise TrainingError(f"{path} holds a broken {METADATA_FILE}: {error}", "run `lgbm-sm train` again") from error

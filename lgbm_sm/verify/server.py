@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lgbm_sm.backends.docker.files import OPT_ML
-from lgbm_sm.verify.client import Client, Reply
+from lgbm_sm.invocation.single_requests import Client, Reply
 from lgbm_sm.verify.containers import Started, Volume
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox

@@ -62,7 +62,7 @@ def test_a_warning_that_lightgbm_repeats_for_each_tree_is_shown_once(lgbm_sm: Co
     lgbm_sm("prepare-data")
     trained = lgbm_sm("train")
     [shown] = [line for line in trained.stderr.splitlines() if "No further splits" in line]
-    assert "said once here" in shown
+    assert "shown once here" in shown
     assert "hint: `lgbm-sm logs --training` shows" in lgbm_sm("logs", exit_code=8).stderr
     assert lgbm_sm("logs", "--training").stdout.count("No further splits") == 20
 

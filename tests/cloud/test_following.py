@@ -11,11 +11,11 @@ import pytest
 from lgbm_sm.aws.account import Accounts, AwsAccount
 from lgbm_sm.backends.sagemaker.creation import CreatedError
 from lgbm_sm.backends.sagemaker.training import SageMakerTrainer
-from lgbm_sm.backends.training import Following, follow
-from lgbm_sm.config.backend_sections import AwsSection
+from lgbm_sm.config.sections import Config, TrainingSection
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.record.entries import Place, TrainingJob
 from lgbm_sm.record.record import Record
+from lgbm_sm.train import Following, follow
 from tests.cloud.emulator import Emulator
 from tests.cloud.s3.stored import connect_to
 from tests.unit.test_sagemaker_creation import Clock
@@ -40,19 +40,19 @@ def test_a_job_that_stays_invisible_for_a_minute_is_named_as_billed_and_not_stop
     reporter = Console(output=OutputFormat.TEXT, verbose=False, environment={})
     trainer = SageMakerTrainer(
         accounts=OneAccount(connect_to(aws_without_engine, monkeypatch, "eu-west-1")),
-        project="demo",
-        endpoint_name="demo",
-        section=AwsSection(),
+        config=Config(training=TrainingSection(max_runtime_seconds=60)),
+        record=record,
+        reporter=reporter,
+        make_tags=dict,
         is_wanted=False,
         patience=clock.patience,
-        reporter=reporter,
     )
     job = TrainingJob(
         name="demo-1", project="demo", place=Place.AWS, created_at=datetime.now(UTC), folder=record.jobs_path / "demo-1"
     )
     record.add(job)
     with pytest.raises(CreatedError, match="demo-1 exists and is billed, but it cannot be followed") as caught:
-        follow(job, replace(trainer.follow(job, 60), is_new=True), Following(record, trainer, reporter))
+        follow(job, replace(trainer.follow(job), is_new=True), Following(record, trainer, reporter))
     assert caught.value.hint == "`lgbm-sm train --attach demo-1` follows it, `lgbm-sm cleanup` stops and deletes it"
     assert clock.now == 60
     assert record.training_jobs() == (job,)

@@ -99,7 +99,7 @@ def test_an_interrupt_without_a_terminal_stops_the_job_and_keeps_its_model(proje
     project.aws.faults.observers.append(when("logs:GetLogEvents", Moment.AFTER, interrupt))
     said = project.lgbm_sm("train", *LONG, exit_code=130).stderr
     assert "==> Stopping training job" in said
-    kept = said.partition("the model as it was when it was stopped: ")[2].splitlines()[0]
+    kept = said.partition("the model at the time of the stop: ")[2].splitlines()[0]
     assert "interrupted; nothing is still running" in said
     [job] = project.aws.training.jobs.values()
     assert job.description()["TrainingJobStatus"] == "Stopped"
@@ -144,7 +144,7 @@ def test_an_interrupt_at_a_terminal_asks_whether_the_job_is_to_end(reply: str, e
 
 def test_a_job_that_takes_too_long_is_stopped_and_no_success(project: Project) -> None:
     refused = project.lgbm_sm("train", *LONG, "--set", "training.max_runtime_seconds=4", exit_code=7).stderr
-    assert "was stopped (MaxRuntimeExceeded); the model as it was then: " in refused
+    assert "was stopped (MaxRuntimeExceeded); the model at the time of the stop: " in refused
     assert "hint: raise training.max_runtime_seconds, and run `lgbm-sm train` again" in refused
     [job] = project.aws.training.jobs.values()
     assert status_of(project, job.job_name) == "Stopped"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lgbm_runtime.core.errors import ModelError, SchemaError
 from lgbm_runtime.core.predictor import Predictor
-from lgbm_sm.backends.serving import unpack
+from lgbm_sm.backends.unpacking import unpack
 from lgbm_sm.errors import LgbmSmError
 from lgbm_sm.model.code import ModelCode
 from lgbm_sm.record.work_folder import remove_tree

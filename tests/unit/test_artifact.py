@@ -18,14 +18,14 @@ from lgbm_runtime.core.predictor import Predictor
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.opt_ml import lay_out_serving, pack
 from lgbm_sm.backends.process import ProcessBackend
-from lgbm_sm.backends.training import Following, read_metadata, train
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.model.archive import ArchiveError
-from lgbm_sm.model.artifact import ManifestError, read_artifact
+from lgbm_sm.model.artifact import ManifestError, read_artifact, read_metadata
 from lgbm_sm.record.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
 from lgbm_sm.record.work_folder import remove_tree
+from lgbm_sm.train import Following, follow, start_recorded
 from tests.runtime.training_jobs import regression_job
 
 MANIFEST = "lgbm-sm-manifest.json"
@@ -177,7 +177,7 @@ def test_a_job_is_failed_when_its_artifact_is_not_one_of_this_program(tmp_path: 
     backend = ProcessBackend(tmp_path / "runtime", os.environ)
     following = Following(record, backend, Console(output=OutputFormat.TEXT, verbose=False, environment={}))
     with pytest.raises(TrainingError, match=r"holds no metadata\.json: it is not a model artifact of this program"):
-        train(job, TrainingInputs({}, {}), "", following)
+        follow(job, start_recorded(job, TrainingInputs({}, {}), following), following)
     [ended] = record.training_jobs()
     assert ended.status is TrainingJobStatus.FAILED
     assert "holds no metadata.json" in ended.failure_reason

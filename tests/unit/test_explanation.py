@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 
 from lgbm_runtime.core.decoding import MAX_BODY_BYTES
-from lgbm_sm.backends import RunningProgram, TrainingInputs, serving
+from lgbm_sm.backends import RunningProgram, TrainingInputs, readiness
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.config.loading import load_config
@@ -84,7 +84,7 @@ def test_a_line_that_is_gone_is_not_passed_over() -> None:
 
 def test_limits_are_those_of_the_programs_and_of_the_api() -> None:
     assert limits.LARGEST_BODY_MEGABYTES * 1024 * 1024 == MAX_BODY_BYTES
-    assert serving._PING_SECONDS == limits.PING_SECONDS
+    assert readiness._PING_SECONDS == limits.PING_SECONDS
     session = botocore.session.get_session()
     body = session.get_service_model("sagemaker-runtime").shape_for("BodyBlob")
     assert body.metadata["max"] == limits.OLDER_BODY_BYTES

@@ -10,7 +10,7 @@ import pytest
 
 from lgbm_sm.backends import Ending
 from lgbm_sm.backends.process import ProcessBackend
-from lgbm_sm.backends.serving import wait_until_ready
+from lgbm_sm.backends.readiness import wait_until_ready
 from lgbm_sm.errors import TimedOutError
 from lgbm_sm.record.entries import Endpoint, Place
 

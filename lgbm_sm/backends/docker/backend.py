@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from lgbm_sm.backends import (
     STOP_SERVING_SECONDS,
@@ -27,8 +27,7 @@ from lgbm_sm.backends.docker.files import OPT_ML, bind, give_to_caller, with_pub
 from lgbm_sm.backends.docker.inspection import address_of, memory_bytes
 from lgbm_sm.backends.docker.names import is_of, is_of_project, labels_of, unique_name
 from lgbm_sm.backends.docker.spec import BindMount, ContainerSpec
-from lgbm_sm.backends.log_following import follow_growing
-from lgbm_sm.backends.observation import Observation, local_facts, observe_local
+from lgbm_sm.backends.local import LocalBackend
 from lgbm_sm.errors import EndpointError, EngineError, TrainingError
 from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 from lgbm_sm.record.record import Record, unrecorded_entry
@@ -110,7 +109,7 @@ class ContainerServer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DockerBackend:
+class DockerBackend(LocalBackend):
     """Starts containers from `image`; without one it still finds, reads and stops what others started.
 
     `project_id` is that of the record whose containers these are; without one they are known by their folders.
@@ -120,10 +119,13 @@ class DockerBackend:
     settings: ContainerSettings
     image: str = ""
     project_id: Callable[[], str] = str
-    place: Place = Place.DOCKER
-    noun: str = "a container"
-    is_local: bool = True
-    in_container: bool = True
+    place: ClassVar[Place] = Place.DOCKER
+    noun: ClassVar[str] = "a container"
+    in_container: ClassVar[bool] = True
+
+    def entry_fields(self) -> dict[str, Any]:
+        """The image; see TrainingBackend."""
+        return {"image": self.image}
 
     def describe(self) -> str:
         """What the program is started as."""
@@ -149,10 +151,6 @@ class DockerBackend:
                 link.mkdir()
             mounts.append(bind(folder, f"{OPT_ML}/input/data/{link.name}", read_only=True))
         return self._spec(job, "train", mounts, opt_ml.training_variables(job.name), hostname=opt_ml.HOST)
-
-    def collect_outputs(self, job: TrainingJob) -> bool:
-        """Pack them as the platform does; see Backend."""
-        return opt_ml.collect_outputs(job)
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerServer:
         """Start `serve`; see LocalBackend. Docker chooses the port, on the loopback interface only.
@@ -231,14 +229,6 @@ class DockerBackend:
             remark = f"killed, since it needed more memory than {limit}"
         return Ending(state["ExitCode"], remark)
 
-    def observe(self, entry: Entry) -> Observation:
-        """Its state now; see Backend."""
-        return observe_local(entry, running=self.is_running(entry))
-
-    def facts(self, entry: Entry) -> dict[str, str]:
-        """Details for a person; see Backend."""
-        return local_facts(entry, self.observe(entry), self.noun)
-
     def programs(self, entry: Entry) -> list[RunningProgram]:
         """The processes in its containers; see Backend."""
         return [program for container in self.containers_of(entry) for program in _programs_in(container)]
@@ -268,10 +258,6 @@ class DockerBackend:
                 give_to_caller(entry.root_path, self.engine.client, (entry.image, self.image), labels)
             return [f"container {container.short_id}" for container in self.containers_of(entry, helpers=True)]
 
-    def remove(self, entry: Entry) -> list[str]:
-        """As `stop`: the container goes with its end."""
-        return self.stop(entry)
-
     def _keep_log(self, container: "Container", entry: Entry) -> None:
         is_program = container.labels.get(KIND_LABEL) == entry.kind
         is_kept = isinstance(entry, TrainingJob) and entry.folder.is_dir() and not leads_through_link(entry.log_path)
@@ -284,10 +270,6 @@ class DockerBackend:
             for container in self.containers_of(entry):
                 return bytes(container.logs())
         return entry.log_path.read_bytes() if entry.log_path.exists() else b""
-
-    def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
-        """The log as it grows; see Backend."""
-        return follow_growing(lambda: self.read_log(entry), lambda: self.is_running(entry), follow=follow)
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
         """By the engine's statistics; see LocalBackend. Memory is without what the kernel only keeps of files."""

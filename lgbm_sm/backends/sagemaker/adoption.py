@@ -18,7 +18,7 @@ from lgbm_sm.aws.s3_files import download, parse_uri
 from lgbm_sm.aws.s3_manifest import ProjectObjects
 from lgbm_sm.aws.sagemaker_resources import SageMakerResources, find_endpoint_names, find_several_endpoints
 from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
-from lgbm_sm.backends.serving import unpack
+from lgbm_sm.backends.unpacking import unpack
 from lgbm_sm.errors import AwsError, DataError, EndpointError
 from lgbm_sm.model.code import ModelCode
 from lgbm_sm.progress import Reporter

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import structs
 
@@ -19,12 +19,15 @@ from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name
 from lgbm_sm.aws.s3_files import parse_uri
 from lgbm_sm.aws.s3_manifest import ProjectObjects
 from lgbm_sm.aws.sagemaker_resources import SageMakerResources, named_arns, tagged_arns
+from lgbm_sm.aws.tags import MakeTags
 from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.backends import RunningProgram
 from lgbm_sm.backends.observation import Observation
 from lgbm_sm.backends.sagemaker.creation import is_denied, refused_operation
 from lgbm_sm.config.backend_sections import AwsSection
+from lgbm_sm.config.sections import Config
 from lgbm_sm.errors import AwsError
+from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import (
     ContainerLog,
     Endpoint,
@@ -50,21 +53,41 @@ _TAGGED_TYPES = ("sagemaker", "ecr:repository")
 class SageMakerBackend:
     """Jobs and endpoints in the account. Each method raises AwsError if AWS refuses a call, or does not answer.
 
-    If `is_wanted`, the account is also searched for resources of `project`, `endpoint_name` and `section` that are not
-    on record; with `finds_logs` for their logs too.
+    `make_tags` returns the tags of new resources. If `is_wanted`, the account is also searched for resources of the
+    project that are not on record; with `finds_logs` for their logs too.
     """
 
     accounts: Accounts
-    project: str
-    endpoint_name: str
-    section: AwsSection
+    config: Config
+    record: Record
+    reporter: Reporter
+    make_tags: MakeTags
     is_wanted: bool
     finds_logs: bool = False
     patience: Patience = field(default_factory=Patience)
-    place: Place = Place.AWS
-    noun: str = "SageMaker"
-    is_local: bool = False
-    in_container: bool = True
+    place: ClassVar[Place] = Place.AWS
+    noun: ClassVar[str] = "SageMaker"
+    is_local: ClassVar[bool] = False
+    in_container: ClassVar[bool] = True
+
+    @property
+    def project(self) -> str:
+        """The project's name."""
+        return self.config.project.name
+
+    @property
+    def endpoint_name(self) -> str:
+        """The name of the project's endpoint."""
+        return self.config.endpoint_name
+
+    @property
+    def section(self) -> AwsSection:
+        """The section `aws` of the configuration."""
+        return self.config.aws
+
+    def account(self) -> AwsAccount:
+        """The caller's account, in the region of the configuration."""
+        return self.accounts.get(self.section.region)
 
     def resources(self, entry: Entry) -> SageMakerResources:
         """The resources of the account and region that the entry is in."""
@@ -175,7 +198,7 @@ class SageMakerBackend:
             if entry.place is Place.AWS:
                 self.accounts.get(entry.region, entry.account)
         if self.is_wanted:
-            self.accounts.get(self.section.region)
+            self.account()
         known = {(entry.kind, entry.name) for entry in recorded}
         uploads = [entry for entry in recorded if isinstance(entry, Upload)]
         return [

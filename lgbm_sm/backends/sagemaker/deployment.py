@@ -13,12 +13,13 @@ from lgbm_sm.aws.s3_manifest import ProjectObjects
 from lgbm_sm.aws.sagemaker_resources import CHANGING, SageMakerResources, deployed_configs
 from lgbm_sm.backends import opt_ml
 from lgbm_sm.backends.deletion import delete
+from lgbm_sm.backends.logs import last_log_lines
 from lgbm_sm.backends.sagemaker.adoption import ANSWERING, ARTIFACTS_FOLDER, Adoption, Description
 from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 from lgbm_sm.backends.sagemaker.creation import created_error, describe_created
 from lgbm_sm.backends.sagemaker.endpoint_claim import Claim, follow_up, require_ours, require_updatable
 from lgbm_sm.backends.sagemaker.endpoints import HostingPlan, create_config, create_model
-from lgbm_sm.backends.serving import last_log_lines, unpack
+from lgbm_sm.backends.unpacking import unpack
 from lgbm_sm.errors import AwsError, DataError, EndpointError, LgbmSmError, TimedOutError
 from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.code import ModelCode

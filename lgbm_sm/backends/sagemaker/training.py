@@ -1,15 +1,20 @@
-"""Training jobs of SageMaker's: started through SageMaker's SDK, followed by their status and their log."""
+"""Training jobs on SageMaker: created through its SDK, followed by their status and their log."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.aws.cloudwatch import Log
+from lgbm_sm.aws.execution_role import get_execution_role
+from lgbm_sm.aws.origin import is_own
 from lgbm_sm.aws.s3_files import download
+from lgbm_sm.aws.sagemaker_resources import SageMakerResources
 from lgbm_sm.aws.tags import MakeTags, sdk_list
-from lgbm_sm.backends import TrainingEnding, TrainingInputs, opt_ml
+from lgbm_sm.aws.upload import upload_channels
+from lgbm_sm.backends import TrainingEnding, TrainingInputs, TrainingRun, opt_ml
 from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 from lgbm_sm.backends.sagemaker.creation import create, describe_created, is_denied, refused_operation
 from lgbm_sm.backends.sagemaker.metric_definitions import METRIC_DEFINITIONS
@@ -18,7 +23,7 @@ from lgbm_sm.config.instance_types import has_local_storage
 from lgbm_sm.config.sections import TrainingSection
 from lgbm_sm.errors import AwsError, TimedOutError, TrainingError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus
+from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus, aws_fields
 
 _ENDED = (TrainingJobStatus.COMPLETED, TrainingJobStatus.FAILED, TrainingJobStatus.STOPPED)
 # beyond the job's own limit: instances are waited for, data and outputs moved
@@ -29,19 +34,20 @@ _LOG_DELAY_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class JobPlan:
-    """What a job is made of, apart from its inputs: `channel_uris` by channel name; `image` by its digest."""
+    """Everything that a job requires, apart from its inputs: `channel_uris` by channel name; `image` by its digest."""
 
     account: AwsAccount
     role_arn: str
     image: str
     training: TrainingSection
     channel_uris: Mapping[str, str]
+    output_uri: str
     tags: MakeTags
 
 
 @dataclass
 class _ShownLog:
-    """A job's log, as far as the caller may read it: without the permission the job is followed all the same."""
+    """A job's log; without the permission to read it, the job is followed by its status."""
 
     log: Log
     reporter: Reporter
@@ -64,9 +70,9 @@ class _ShownLog:
 
 @dataclass(frozen=True)
 class SageMakerTrainingRun:
-    """A job that has been created. `lines` gives its log; what becomes of it otherwise goes to `reporter`.
+    """A job that has been created. `lines` yields its log; its status goes to `reporter`.
 
-    `is_new`: it was created just now, and SageMaker's reads may not show it yet.
+    `is_new`: it was created a moment ago, and SageMaker's reads may not show it yet.
     """
 
     job: TrainingJob
@@ -108,7 +114,7 @@ class SageMakerTrainingRun:
             yield from log.new_lines()
 
     def wait(self) -> TrainingEnding:
-        """How it ended, in SageMaker's own words."""
+        """How it ended, in SageMaker's words."""
         description = self._describe()
         status = TrainingJobStatus(description["TrainingJobStatus"])
         reason = str(description.get("FailureReason", ""))
@@ -122,49 +128,60 @@ class SageMakerTrainingRun:
     def _describe(self) -> Mapping[str, Any]:
         description = self._find()
         if description is None:
-            raise TrainingError(f"there is no training job {self.job.name} any more", "run `lgbm-sm train` again")
+            raise TrainingError(f"training job {self.job.name} no longer exists", "run `lgbm-sm train` again")
         return description
 
 
 @dataclass(frozen=True, kw_only=True)
 class SageMakerTrainer(SageMakerBackend):
-    """Starts jobs too, as `plan` says; without one it follows those that are there."""
+    """Starts a job as `plan` says; without a plan it follows jobs that exist."""
 
-    reporter: Reporter
     plan: JobPlan | None = None
 
-    @property
-    def image(self) -> str:
-        """The image's address, by its digest."""
-        return self.plan.image if self.plan else ""
+    @classmethod
+    def of(cls, backend: SageMakerBackend, plan: JobPlan | None = None) -> "SageMakerTrainer":
+        """The backend, with the plan of a job."""
+        return cls(**vars(backend), plan=plan)
+
+    def entry_fields(self) -> dict[str, Any]:
+        """Image, outputs, account and region; see TrainingBackend."""
+        plan = self._required_plan
+        return {
+            "image": plan.image,
+            "output_uri": plan.output_uri,
+            "account": plan.account.account_id,
+            "region": plan.account.region,
+        }
 
     def describe(self) -> str:
-        """What the program is started as."""
-        if self.plan is None:
-            return "SageMaker"
-        return f"SageMaker, {self.plan.training.instance_count} x {self.plan.training.instance_type}"
+        """Describe the instances."""
+        training = self.config.training
+        return f"SageMaker, {training.instance_count} x {training.instance_type}"
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> SageMakerTrainingRun:
-        """Create the job; see Backend. The channels are in S3 by then."""
-        if self.plan is None:
-            raise ValueError("a job is started as a plan says")
+        """Create the job; see TrainingBackend. The channels are in S3 by then."""
         from sagemaker.core.resources import TrainingJob as SdkTrainingJob
 
-        request, account = job_request(job, inputs, self.plan, self.section), self.plan.account
-        # the name holds the time: if it is taken, that was our own call, whose answer was lost
+        plan = self._required_plan
+        request, account = job_request(job, inputs, plan, self.section), plan.account
+        # the name contains the time: if it is taken, that was our own call, whose answer was lost
         create(
             f"training job {job.name}",
             lambda: SdkTrainingJob.create(**request, session=account.session, region=account.region),
             self.patience,
         )
-        return replace(self.follow(job, self.plan.training.max_runtime_seconds), is_new=True)
+        return replace(self.follow(job), is_new=True)
 
-    def follow(self, job: TrainingJob, max_runtime_seconds: float) -> SageMakerTrainingRun:
-        """A job that has been created, whoever did it."""
-        return SageMakerTrainingRun(job, self, self.reporter, max_runtime_seconds)
+    def follow(self, job: TrainingJob) -> SageMakerTrainingRun:
+        """Follow a job that has been created, by any command."""
+        return SageMakerTrainingRun(job, self, self.reporter, self.config.training.max_runtime_seconds)
+
+    def ending_after_stop(self, run: TrainingRun) -> TrainingEnding:
+        """The job may have completed before it was stopped; see TrainingBackend."""
+        return run.wait()
 
     def collect_outputs(self, job: TrainingJob) -> bool:
-        """Fetch model.tar.gz and output.tar.gz; see Backend."""
+        """Fetch model.tar.gz and output.tar.gz; see TrainingBackend."""
         account = self.resources(job).account
         output_uri = f"{job.output_uri.rstrip('/')}/{job.name}/output/"
         folder = job.model_artifact_path.parent
@@ -175,10 +192,80 @@ class SageMakerTrainer(SageMakerBackend):
             return True
         return False
 
+    @property
+    def _required_plan(self) -> JobPlan:
+        if self.plan is None:
+            raise ValueError("a job is started by a plan")
+        return self.plan
+
+
+def prepare_training(
+    backend: SageMakerBackend,
+    inputs: TrainingInputs,
+    *,
+    find_image: Callable[[AwsAccount], str],
+    check_quota: Callable[[AwsAccount], None],
+) -> SageMakerTrainer:
+    """Upload the channels, and return the backend with everything else that a job requires.
+
+    Whatever can be refused is refused before the upload: the role, the image by its digest, the quota.
+    """
+    config, account = backend.config, backend.account()
+    role_arn = get_execution_role(account, config)
+    image = find_image(account)
+    check_quota(account)
+    uploaded = upload_channels(
+        inputs.channels,
+        config.aws,
+        project=backend.project,
+        account=account,
+        record=backend.record,
+        reporter=backend.reporter,
+        now=datetime.now(UTC),
+    )
+    plan = JobPlan(account, role_arn, image, config.training, uploaded.uris, uploaded.output_uri, backend.make_tags)
+    return SageMakerTrainer.of(backend, plan)
+
+
+def find_job(backend: SageMakerBackend, name: str | None) -> TrainingJob:
+    """Find a job by its name, by default the project's last; one of another machine is put on record.
+
+    Raises:
+        TrainingError: it does not exist.
+    """
+    jobs = [job for job in backend.record.training_jobs(backend.project) if not job.is_local]
+    if name is None:
+        if not jobs:
+            raise TrainingError(
+                f"project {backend.project} has no SageMaker training job on record",
+                "name one, as in `lgbm-sm train --attach JOB`; `lgbm-sm status --aws` shows those in the account",
+            )
+        return jobs[-1]
+    for job in jobs:
+        if job.name == name:
+            return job
+    account = backend.account()
+    described = SageMakerResources(account).find_job(name)
+    if described is None:
+        raise TrainingError(
+            f"{account.region} has no training job {name}", "`lgbm-sm status --aws` shows the jobs in the account"
+        )
+    job = TrainingJob(
+        name=name,
+        **aws_fields(account, backend.project, described["CreationTime"]),
+        folder=backend.record.jobs_path / name,
+        image=described["AlgorithmSpecification"]["TrainingImage"],
+        output_uri=described["OutputDataConfig"]["S3OutputPath"],
+        status=TrainingJobStatus.IN_PROGRESS,
+        adopted=not is_own(account, described["TrainingJobArn"], backend.record.project_id),
+    )
+    backend.record.add(job)
+    return job
+
 
 @contextmanager
 def suppress_missing() -> Iterator[None]:
-    """An object that is not there is no error."""
+    """Ignore that an object does not exist."""
     try:
         yield
     except AwsError as error:
@@ -187,7 +274,7 @@ def suppress_missing() -> Iterator[None]:
 
 
 def follow_up(job_name: str) -> str:
-    """The hint after a job was created, and something failed that came after."""
+    """The hint if a job was created, and a later call failed."""
     return f"`lgbm-sm train --attach {job_name}` follows it, `lgbm-sm cleanup` stops and deletes it"
 
 
@@ -237,5 +324,5 @@ def job_request(job: TrainingJob, inputs: TrainingInputs, plan: JobPlan, section
 
 
 def vpc_config(section: AwsSection) -> dict[str, list[str]]:
-    """Where in a VPC jobs and models are."""
+    """Subnets and security groups of jobs and models."""
     return {"subnets": list(section.subnets), "security_group_ids": list(section.security_groups)}

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lgbm_sm.invocation.single_requests import Reply
 from lgbm_sm.verify.checks import Check, Result
 from lgbm_sm.verify.checks.serving import (
     CLIENT_ERRORS,
@@ -21,7 +22,6 @@ from lgbm_sm.verify.checks.serving import (
     WRONG_METHOD,
 )
 from lgbm_sm.verify.checks.startup import Serving
-from lgbm_sm.verify.client import Reply
 from lgbm_sm.verify.server import INVOCATIONS_PATH, Server
 from lgbm_sm.verify.subject import LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY, SampleRequest
 

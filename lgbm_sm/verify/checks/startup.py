@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lgbm_sm.invocation.single_requests import Reply
 from lgbm_sm.verify.checks import Check, Result
 from lgbm_sm.verify.checks.serving import (
     FIRST_PING,
@@ -14,7 +15,6 @@ from lgbm_sm.verify.checks.serving import (
     READ_ONLY_MODEL,
     STARTS,
 )
-from lgbm_sm.verify.client import Reply
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 from lgbm_sm.verify.server import INVOCATIONS_PATH, PATIENCE, Server, ServingConditions, Startup, start_server

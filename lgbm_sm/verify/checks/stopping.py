@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Iterator
 
+from lgbm_sm.invocation.single_requests import Reply
 from lgbm_sm.verify.checks import Result, Verdict
 from lgbm_sm.verify.checks.requests import Conversation
 from lgbm_sm.verify.checks.serving import DRAIN, MEMORY, RESTART, SIGTERM
-from lgbm_sm.verify.client import Reply
 from lgbm_sm.verify.subject import LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY, SampleRequest
 
 _SIZES = (1_000_000, 4_000_000, LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY)

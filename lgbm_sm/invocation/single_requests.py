@@ -1,4 +1,4 @@
-"""Requests as the platform sends them, with the times that its limits are about."""
+"""Single requests to a server on this machine, with their durations: readiness checks and `verify` send them."""
 
 import http.client
 import time
@@ -9,9 +9,9 @@ from http import HTTPStatus
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a request: `status` is None where no answer did, and `trouble` says why.
+    """The answer to a request: `status` is None if there was none, and `trouble` is the reason.
 
-    Seconds count from the beginning: until the connection was accepted, and until the last byte of the answer.
+    Seconds are counted from the start of the request to the accepted connection, and to the last byte of the answer.
     `ended_at` is on the monotonic clock.
     """
 
@@ -39,7 +39,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Client:
-    """Sends each request over a connection of its own."""
+    """Sends each request over a new connection."""
 
     host: str
     port: int
@@ -47,7 +47,7 @@ class Client:
     def ask(
         self, method: str, path: str, body: bytes | None = None, content_type: str = "", *, seconds: float
     ) -> Reply:
-        """The answer; `seconds` bounds each wait for the server, and the whole but for a server that drips."""
+        """Send a request; `seconds` is the timeout of each read and write."""
         headers: Mapping[str, str] = {"Content-Type": content_type} if content_type else {}
         began = time.monotonic()
         connected = began

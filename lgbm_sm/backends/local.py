@@ -1,0 +1,121 @@
+"""The parts that the backends on this machine share: entries, logs, endpoints, outputs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from lgbm_sm.backends import Consumption, RunningProgram, Server, TrainingEnding, TrainingInputs, TrainingRun, opt_ml
+from lgbm_sm.backends.deletion import delete
+from lgbm_sm.backends.logs import follow_growing, last_log_lines
+from lgbm_sm.backends.observation import Observation, observe_local
+from lgbm_sm.errors import EndpointError
+from lgbm_sm.invocation.transport import HttpSender, Sender
+from lgbm_sm.record.entries import Endpoint, EndpointStatus, Entry, Place, RecordedEntry, TrainingJob, TrainingJobStatus
+from lgbm_sm.record.record import Record
+
+
+class LocalBackend(ABC):
+    """A backend on this machine; each program also writes its log to the log path of its entry. See Backend."""
+
+    place: ClassVar[Place]
+    noun: ClassVar[str]
+    in_container: ClassVar[bool]
+    is_local: ClassVar[bool] = True
+
+    @abstractmethod
+    def entry_fields(self) -> dict[str, Any]:
+        """See TrainingBackend."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """See TrainingBackend."""
+
+    @abstractmethod
+    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> TrainingRun:
+        """See TrainingBackend."""
+
+    @abstractmethod
+    def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> Server:
+        """Start `serve` on the tree below `endpoint.root_path`, on a free port of the loopback interface.
+
+        `variables` are the environment variables of the pattern.
+
+        Raises:
+            EndpointError: it cannot be started.
+        """
+
+    @abstractmethod
+    def is_running(self, entry: Entry) -> bool:
+        """See Backend."""
+
+    @abstractmethod
+    def programs(self, entry: Entry) -> list[RunningProgram]:
+        """See Backend."""
+
+    @abstractmethod
+    def stop(self, entry: Entry) -> list[str]:
+        """See Backend."""
+
+    @abstractmethod
+    def read_log(self, entry: Entry) -> bytes:
+        """See Backend."""
+
+    @abstractmethod
+    def consumption(self, endpoint: Endpoint) -> Consumption | None:
+        """See Backend."""
+
+    @abstractmethod
+    def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
+        """See Backend."""
+
+    def observe(self, entry: Entry) -> Observation:
+        """Its state now, by its entry and its program; see Backend."""
+        return observe_local(entry, running=self.is_running(entry))
+
+    def facts(self, entry: Entry) -> dict[str, str]:
+        """Details for a person; see Backend."""
+        observation = self.observe(entry)
+        is_changed = observation.state == EndpointStatus.FAILED != entry.status
+        recorded = entry.failure_reason if isinstance(entry, TrainingJob) else ""
+        return {
+            "name": entry.name,
+            "kind": entry.kind.replace("_", " "),
+            "where": f"{self.noun} on this machine",
+            "image": entry.image,
+            "since": entry.created_at.isoformat(timespec="seconds"),
+            "state": observation.state,
+            "reason": observation.remark if is_changed else recorded,
+            "log": str(entry.log_path),
+        }
+
+    def remove(self, entry: Entry) -> list[str]:
+        """As `stop`: the backend itself keeps nothing of it."""
+        return self.stop(entry)
+
+    def take_down(self, endpoint: Endpoint, record: Record) -> list[str]:
+        """Stop the server, and remove its folder and its entry; see Backend."""
+        return delete(endpoint, record, self)
+
+    def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
+        """The log as it grows; see Backend."""
+        return follow_growing(lambda: self.read_log(entry), lambda: self.is_running(entry), follow=follow)
+
+    def require_answering(self, endpoint: Endpoint) -> None:
+        """The server must be running; see Backend."""
+        if not self.is_running(endpoint):
+            raise EndpointError(
+                f"the server of endpoint {endpoint.name} has ended; its log ends:{last_log_lines(endpoint, self)}",
+                "run `lgbm-sm deploy` to replace it",
+            )
+
+    def open_sender(self, endpoint: Endpoint, headers: Mapping[str, str], parallel: int) -> Sender:  # noqa: ARG002
+        """Over HTTP; see Backend."""
+        return HttpSender(endpoint, headers)
+
+    def ending_after_stop(self, run: TrainingRun) -> TrainingEnding:  # noqa: ARG002 - see TrainingBackend
+        """Stopped: the program saves its model when it is stopped, and exits with 0."""
+        return TrainingEnding(TrainingJobStatus.STOPPED)
+
+    def collect_outputs(self, job: TrainingJob) -> bool:
+        """Pack them as the platform does; see TrainingBackend."""
+        return opt_ml.collect_outputs(job)
