@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Sequence
 
 
-def closest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the most similar of `names`, or None if none is similar enough; `cutoff` is from 0 to 1."""
+def similar(name: str, names: Iterable[str], *, most: int = 1, cutoff: float = 0.6) -> list[str]:
+    """Return the most similar `names`, best first; `cutoff` is a similarity from 0 to 1."""
     import difflib  # here, since most commands meet no unknown name
 
-    found = difflib.get_close_matches(name, list(names), n=1, cutoff=cutoff)
-    return found[0] if found else None
+    return difflib.get_close_matches(name, list(names), n=most, cutoff=cutoff)
 
 
-def did_you_mean(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """Return ` (did you mean X?)` for the most similar of `names`; empty if none is similar enough."""
-    found = closest(name, names, cutoff=cutoff)
-    return f" (did you mean {found}?)" if found else ""
+def did_you_mean(name: str, names: Iterable[str], *, most: int = 1, cutoff: float = 0.6) -> str:
+    """Return ` (did you mean X?)` for the most similar name; empty if none is similar."""
+    found = similar(name, names, most=most, cutoff=cutoff)
+    return f" (did you mean {' or '.join(found)}?)" if found else ""
 
 
 def shortened_list(items: Sequence[object], most: int) -> str:

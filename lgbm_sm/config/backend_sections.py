@@ -20,48 +20,49 @@ class BackendChoice(StrEnum):
 
 def _with_subnets(groups: tuple[str, ...], others: Mapping[str, Any]) -> None:
     if bool(groups) != bool(others.get("subnets", groups)):
-        raise ValueError("aws.subnets and aws.security_groups are given together, or neither")
+        raise ValueError("set both aws.subnets and aws.security_groups, or neither")
 
 
 class AwsSection(Section, frozen=True):
-    """What stands where in the AWS account."""
+    """Names and settings in the AWS account."""
 
-    prefix: Annotated[str, Key(values.prefix, "Begins the key of every object written to S3.")] = "demo_lightgbm"
+    prefix: Annotated[str, Key(values.prefix, "The first part of the key of every object in S3.")] = "demo_lightgbm"
     bucket: Annotated[
         str | None,
-        Key(values.bucket, "The bucket in S3; without a value sagemaker-<region>-<account>, made where it is missing."),
+        Key(
+            values.bucket,
+            "The S3 bucket. Default: sagemaker-<region>-<account>, which is created if it does not exist.",
+        ),
     ] = None
     region: Annotated[
         str | None,
         Key(
             values.region,
-            "The region, such as eu-central-1; without a value that of the AWS command line, else ap-northeast-1.",
+            "The region, such as eu-central-1. Default: the region of the AWS CLI, or ap-northeast-1.",
         ),
     ] = None
-    immutable_tags: Annotated[
-        bool, Key(values.truth, "Whether the tags in a repository that push makes can never name another image.")
-    ] = False
+    immutable_tags: Annotated[bool, Key(values.truth, "Create ECR repositories with immutable tags.")] = False
     execution_role: Annotated[
         str | None,
         Key(
             values.execution_role,
-            "The role that SageMaker assumes for jobs and endpoints, by name or ARN; without a value that of "
-            "the SageMaker notebook that this runs on.",
+            "The role that SageMaker assumes for jobs and endpoints, by name or ARN. Default: in a SageMaker notebook, "
+            "the notebook's role.",
         ),
     ] = None
     kms_key: Annotated[
         str | None,
         Key(
             values.kms_key,
-            "The KMS key, by id, ARN or alias, that encrypts what is in S3 and the disks of instances; without "
-            "a value AWS's own keys do.",
+            "The KMS key for objects in S3 and for the disks of instances, by id, ARN or alias. Default: AWS's own "
+            "keys.",
         ),
     ] = None
     subnets: Annotated[
         tuple[str, ...],
         Key(
             values.each(values.subnet),
-            "The subnets of a VPC that jobs and endpoints are connected to; none without a value.",
+            "The VPC subnets that jobs and endpoints connect to. Default: no VPC.",
         ),
     ] = ()
     security_groups: Annotated[
@@ -72,50 +73,48 @@ class AwsSection(Section, frozen=True):
             beside=_with_subnets,
         ),
     ] = ()
-    network_isolation: Annotated[
-        bool, Key(values.truth, "Whether the containers of jobs and endpoints are kept from any network.")
-    ] = False
+    network_isolation: Annotated[bool, Key(values.truth, "Run jobs and endpoints without network access.")] = False
     tags: Annotated[
         Mapping[str, str],
         mapping_key(
             tag_limits.value,
-            "Your own tags, such as a cost center, on everything that is created in the account: training jobs, "
-            "models, endpoints and their configs, repositories, and the default bucket.",
+            "Your own tags, such as a cost center, for all resources that lgbm-sm creates in the account: training "
+            "jobs, models, endpoints and their configs, repositories, and the default bucket.",
             whole=tag_limits.keys,
         ),
     ] = field(default_factory=dict)
 
 
 class LocalSection(Section, frozen=True):
-    """How the program runs when the instance type is local."""
+    """How the program runs on this machine."""
 
     backend: Annotated[
         BackendChoice,
         Key(
             values.choice(BackendChoice),
-            "process (a child process), docker (a container), or auto (a container once an image is built).",
+            "process (a child process), docker (a container), or auto (a container if the image is built).",
         ),
     ] = BackendChoice.AUTO
     environment: Annotated[
         Mapping[str, str],
         mapping_key(
-            values.variable, "Further environment variables of the containers, by name.", whole=values.variable_names
+            values.variable, "More environment variables of the containers, by name.", whole=values.variable_names
         ),
     ] = field(default_factory=dict)
     limits_of: Annotated[
         str | None,
         Key(
             values.known_instance_type,
-            "An instance type, such as ml.m4.xlarge, whose memory and processors a container gets; without a "
-            "value no limits.",
+            "Limit containers to the memory and processors of an instance type, such as ml.m4.xlarge. Default: no "
+            "limits.",
         ),
     ] = None
     memory: Annotated[
-        str | None, Key(values.memory, "The most memory of a container, as in 2g; goes before limits_of.")
+        str | None, Key(values.memory, "Maximum memory of a container, such as 2g. Overrides limits_of.")
     ] = None
     cpus: Annotated[
-        float | None, Key(values.cpus, "The most processors of a container, as in 1.5; goes before limits_of.")
+        float | None, Key(values.cpus, "Maximum number of processors of a container, such as 1.5. Overrides limits_of.")
     ] = None
     network: Annotated[
-        bool, Key(values.truth, "false: containers reach no network, as with SageMaker's network isolation.")
+        bool, Key(values.truth, "Network access of containers. false: none, as with SageMaker's network isolation.")
     ] = True

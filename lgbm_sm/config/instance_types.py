@@ -1,20 +1,22 @@
-"""Which instance types a configuration may name: `local`, or SageMaker's `ml.<family>.<size>`."""
+"""Instance types: `local`, or SageMaker's `ml.<family>.<size>`."""
 
 import re
 from enum import StrEnum
+
+from lgbm_sm.wording import did_you_mean
 
 LOCAL = "local"
 
 _WELL_FORMED = re.compile(r"ml\.[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _WITHOUT_PREFIX = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
-# the processor stands after the generation: c7g, m6gd and t4g are Graviton; g4dn, g5 and g6 are GPUs on x86
+# the letter after the generation is the processor: c7g, m6gd and t4g are Graviton; g4dn, g5 and g6 are GPUs on x86
 _GRAVITON = re.compile(r"ml\.[a-z]+[0-9]+g[a-z]*\.[a-z0-9-]+")
-# m5d, c6gd and r7gd, and the GPUs that have disks of their own
+# m5d, c6gd and r7gd, and the GPU instances with local disks
 _LOCAL_STORAGE = re.compile(r"ml\.(?:[a-z]+[0-9]+[a-z]*d[a-z]*|g4dn|g5|g6|p3dn|p4d|p4de|p5|trn1)\.[a-z0-9-]+")
 _WITHOUT_SIZE = re.compile(r"(?:ml\.)?([a-z]+[0-9]+[a-z0-9-]*)")
 
-# GiB of memory for each virtual processor, of which a size xlarge has four. Source: EC2's page "Instance types", for
-# families that SageMaker offers.
+# GiB of memory per virtual processor; an xlarge has four. Source: EC2's page "Instance types", for the families that
+# SageMaker offers.
 _GIB_PER_CPU = {
     **dict.fromkeys(("m4", "m5", "m5d", "m6g", "m6gd", "m6i", "m6id", "m7g", "m7i", "t2", "t3"), 4.0),
     **dict.fromkeys(("c5", "c5d", "c6g", "c6gd", "c6i", "c6id", "c7g", "c7i"), 2.0),
@@ -25,20 +27,20 @@ _EXCEPTIONS = {"ml.c4.8xlarge": (36, 60.0), "ml.t2.medium": (2, 4.0), "ml.t3.med
 
 
 class InstancePurpose(StrEnum):
-    """What an instance is for; the value is the name of the list in botocore's model of the SageMaker service."""
+    """The purpose of an instance; the value names the list in botocore's model of SageMaker."""
 
     TRAINING = "TrainingInstanceType"
     ENDPOINT = "ProductionVariantInstanceType"
 
 
 def check_instance_type(text: str) -> str:
-    """Returns `text` when it is `local` or has the form `ml.<family>.<size>`; raises ValueError with the remedy."""
+    """Return `text` if it is `local` or `ml.<family>.<size>`; raise ValueError with the fix."""
     if text == LOCAL or _WELL_FORMED.fullmatch(text):
         return text
     name = text.strip().lower()
     if name in {"local_gpu", "local-gpu"}:
         raise ValueError(
-            f'{text} is not supported, since the images hold LightGBM without its GPU build: use "{LOCAL}"'
+            f'{text} is not supported, since the images contain LightGBM without its GPU build: use "{LOCAL}"'
         )
     if name == LOCAL or _WELL_FORMED.fullmatch(name):
         remedy = f"did you mean {name}?"
@@ -52,35 +54,32 @@ def check_instance_type(text: str) -> str:
 
 
 def unknown_instance_type(purpose: InstancePurpose, instance_type: str) -> str | None:
-    """Returns a sentence when the installed botocore does not list `instance_type` for `purpose`, otherwise None.
+    """Return a sentence if botocore does not list `instance_type`, otherwise None.
 
     Reads the service model that botocore ships: no network, no credentials, about 0.3 s. `local` is always known.
     """
     if instance_type == LOCAL:
         return None
-    import difflib
-
-    import botocore  # here, since most commands run locally and need none of it
+    import botocore  # here, since most commands run locally and do not need it
     from botocore.loaders import create_loader
 
     listed: list[str] = create_loader().load_service_model("sagemaker", "service-2")["shapes"][purpose]["enum"]
     if instance_type in listed:
         return None
-    closest = difflib.get_close_matches(instance_type, listed, n=3, cutoff=0.6)
-    suggestion = f" (closest: {', '.join(closest)})" if closest else ""
+    suggestion = did_you_mean(instance_type, listed, most=3)
     return f"{instance_type} is not among the instance types that botocore {botocore.__version__} knows{suggestion}"
 
 
 def check_known_size(text: str) -> str:
-    """Returns `text` when it is an instance type whose size is known here; raises ValueError otherwise."""
+    """Return `text` if it is an instance type of known size; raise ValueError otherwise."""
     check_instance_type(text)
     if size_of(text) is None:
-        raise ValueError(f"the size of {text} is not known here: set local.memory and local.cpus instead")
+        raise ValueError(f"lgbm-sm does not know the size of {text}: set local.memory and local.cpus instead")
     return text
 
 
 def size_of(instance_type: str) -> tuple[int, float] | None:
-    """Virtual processors and GiB of memory; None for `local` and for types that are not known here."""
+    """Return virtual processors and GiB of memory; None for `local` and for unknown types."""
     if instance_type in _EXCEPTIONS:
         return _EXCEPTIONS[instance_type]
     match = re.fullmatch(r"ml\.([a-z0-9]+)\.(?:(large)|([0-9]*)xlarge)", instance_type)
@@ -91,7 +90,7 @@ def size_of(instance_type: str) -> tuple[int, float] | None:
 
 
 def has_local_storage(instance_type: str) -> bool:
-    """Whether its disk is part of the machine: encrypted by that, and by no key of one's own.
+    """Whether the disk is part of the machine, which encrypts it without a KMS key.
 
     Source: CreateTrainingJob's and CreateEndpointConfig's pages on VolumeKmsKeyId and KmsKeyId.
     """
@@ -99,7 +98,7 @@ def has_local_storage(instance_type: str) -> bool:
 
 
 def platform_of(instance_type: str) -> str | None:
-    """The platform of an instance's images, such as linux/amd64; None for `local`, which is as the engine is."""
+    """Return the platform of an instance's images, such as linux/amd64; None for `local`."""
     if instance_type == LOCAL:
         return None
     return "linux/arm64" if _GRAVITON.fullmatch(instance_type) else "linux/amd64"

@@ -1,8 +1,8 @@
-"""How a section declares its keys, and how it is read.
+"""Declare the keys of a section, and read a section.
 
-A key is one declaration: its type, what checks a value of it, what it is for, and its default. msgspec's Struct stands
-behind a section, since such a class is made in microseconds; values are checked here instead of by msgspec, which
-stops at the first problem, while a user is told all of them at once, in words.
+A key is one declaration: its type, its check, its purpose, and its default. A section is a msgspec Struct, since such
+a class is made in microseconds. Values are checked here and not by msgspec: it stops at the first problem, while users
+get all of them at once.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,17 +14,17 @@ from typing import Any, TypeVar, get_args
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
-from lgbm_sm.config.problems import KnownKeys, RefusedPartsError, UnfitValueError
+from lgbm_sm.config.problems import KnownKeys, RefusedPartsError, UnfitValueError, collecting
 
 Check = Callable[[object], Any]
-"""Returns the value as a section holds it, or raises ValueError: UnfitValueError, or a sentence for the user."""
+"""Return the value as a section holds it, or raise ValueError: UnfitValueError, or a sentence for the user."""
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of the configuration: each field is `name: Annotated[type, Key(…)] = default`.
 
-    A key whose default is None also takes nothing as its value. `read` checks what users write; values given to the
-    constructor are taken as they are.
+    A key whose default is None may be left empty. `read` checks the values that users write; the constructor does not
+    check.
     """
 
 
@@ -32,10 +32,10 @@ AnySection = TypeVar("AnySection", bound=Section)
 
 
 class Key(Struct, frozen=True):
-    """What checks a value, and what the key is for.
+    """The check of a value, and the purpose of the key.
 
-    `beside` raises ValueError where a value, the default too, does not go with the others of the section. `below` are
-    the names that may stand below the key.
+    `beside` raises ValueError if a value (the default too) contradicts the others of the section. `below` are the names
+    allowed below the key.
     """
 
     check: Check
@@ -47,14 +47,17 @@ class Key(Struct, frozen=True):
 def section_key(
     section: type[Section], description: str, *, beside: Callable[[Any, Mapping[str, Any]], None] | None = None
 ) -> Key:
-    """A key that holds the keys of another section."""
+    """Return a key that holds the keys of another section."""
     return Key(partial(read, section), description, beside, known_keys(section))
 
 
 def mapping_key(
     each: Check, description: str, *, whole: Check = lambda values: values, suggested: Mapping[str, object] = {}
 ) -> Key:
-    """A key below which any name may stand; `suggested` are those that messages name. `whole` checks all of them."""
+    """Return a key that allows any name below it.
+
+    Messages suggest `suggested`; `each` checks a value, and `whole` the mapping.
+    """
     below: dict[str, KnownKeys] = {"*": {}, **{name: {} for name in suggested}}
     return Key(lambda given: whole(_read_mapping(each, given)), description, below=below)
 
@@ -65,10 +68,8 @@ def _read_mapping(each: Check, given: object) -> dict[str, Any]:
     values: dict[str, Any] = {}
     refused: dict[str | int, ValueError] = {}
     for name, value in given.items():
-        try:
+        with collecting(refused, name):
             values[name] = each(value)
-        except ValueError as error:
-            refused[name] = error
     if refused:
         raise RefusedPartsError(refused)
     return values
@@ -76,20 +77,20 @@ def _read_mapping(each: Check, given: object) -> dict[str, Any]:
 
 @cache
 def keys_of(section: type[Section]) -> dict[str, Key]:
-    """The keys by name, in their order."""
+    """Return the keys by name, in their order."""
     return {field.name: get_args(field.type)[1] for field in fields(section)}
 
 
 def known_keys(section: type[Section]) -> KnownKeys:
-    """The names below a section."""
+    """Return the names below a section."""
     return {name: key.below for name, key in keys_of(section).items()}
 
 
 def read(section: type[AnySection], given: object) -> AnySection:
-    """The section that `given` describes.
+    """Return the section that `given` describes.
 
     Raises:
-        RefusedPartsError: with all that is wrong.
+        RefusedPartsError: names every problem.
     """
     if not isinstance(given, Mapping):
         raise UnfitValueError("a mapping", given)
@@ -106,23 +107,19 @@ def read(section: type[AnySection], given: object) -> AnySection:
             else:
                 values[name] = field.default_factory() if field.default is NODEFAULT else field.default
             continue
-        try:
+        with collecting(refused, name):
             values[name] = keys[name].check(given[name])
-        except ValueError as error:
-            refused[name] = error
     for name, value in values.items():
-        try:
-            if beside := keys[name].beside:
+        if beside := keys[name].beside:
+            with collecting(refused, name):
                 beside(value, values)
-        except ValueError as error:
-            refused[name] = error
     if refused:
         raise RefusedPartsError(refused)
     return section(**values)
 
 
 def plain(value: object) -> Any:
-    """The value as YAML and JSON write it: mappings, lists and scalars."""
+    """Return the value as YAML and JSON write it: mappings, lists and scalars."""
     match value:
         case Section():
             return {name: plain(getattr(value, name)) for name in value.__struct_fields__}

@@ -1,4 +1,4 @@
-"""The names of LightGBM's parameters, read from the installed LightGBM, and which of them a project can set."""
+"""The names of LightGBM's parameters, read from the installed LightGBM."""
 
 import ctypes
 import importlib.util
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from lgbm_sm.wording import closest
+from lgbm_sm.wording import similar
 
 DEFAULT_OBJECTIVE = "regression"  # LightGBM's own
 # the program's list of parameters that a training job cannot have, by the reason
@@ -15,7 +15,7 @@ _REFUSED_FILE = Path("runtime", "lgbm_runtime", "training", "refused_parameters.
 
 
 class LightgbmMissingError(Exception):
-    """LightGBM is not installed, or its shared library does not load; the message gives the reason."""
+    """LightGBM is not installed, or its shared library does not load; has the reason."""
 
 
 @cache
@@ -54,7 +54,10 @@ def _dump_aliases(library: ctypes.CDLL) -> bytes:
 
 
 def refused_parameters(containers_path: Path) -> Mapping[str, str]:
-    """Map LightGBM's own names of the parameters that the program in `containers_path` refuses to the reason."""
+    """Map the parameters that the program in `containers_path` refuses to the reason.
+
+    The names are LightGBM's own, not aliases.
+    """
     by_reason = json.loads((containers_path / _REFUSED_FILE).read_text(encoding="utf-8"))
     return {name: reason for reason, names in by_reason.items() for name in names}
 
@@ -75,10 +78,10 @@ def problems_of(hyperparameters: Mapping[str, object], refused: Mapping[str, str
     for name, value in hyperparameters.items():
         own = own_names.get(name)
         if own is None:
-            near = closest(name.strip().lower().replace("-", "_"), allowed)
+            near = similar(name.strip().lower().replace("-", "_"), allowed)
             # a second name of a parameter that is set already would be refused in turn
-            remedy = f" (did you mean {first.get(own_names[near], near)}?)" if near else ""
-            problems[name] = f"is not a parameter of LightGBM{remedy}"
+            meant = f" (did you mean {first.get(own_names[near[0]], near[0])}?)" if near else ""
+            problems[name] = f"is not a parameter of LightGBM{meant}"
         elif own in refused:
             problems[name] = f"cannot be set: {refused[own]}"
         elif value != hyperparameters[first[own]]:

@@ -1,4 +1,4 @@
-"""The configuration that every command runs with: `--set`, then environment, then config.yaml, then defaults."""
+"""Load the configuration: `--set` overrides the environment, which overrides config.yaml."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ _HYPERPARAMETERS = ("training", "hyperparameters")
 
 @dataclass(frozen=True)
 class LoadedConfig:
-    """A configuration and where its values came from.
+    """A configuration and the sources of its values.
 
-    `sources` maps each dotted key to "config.yaml:14", an environment variable's name, "--set" or "default"; `path`
-    is the file that was read, if any; `folder` is absolute, and relative paths of the configuration start there.
+    `sources` maps each dotted key to "config.yaml:14", an environment variable's name, "--set" or "default". `path`
+    is the file that was read, if any. `folder` is absolute; relative paths in the configuration start there.
     """
 
     config: Config
@@ -45,7 +45,7 @@ class LoadedConfig:
 
 
 class EffectiveValue(NamedTuple):
-    """One dotted key, its value in YAML's and JSON's types, and where the value came from."""
+    """One dotted key, its value in YAML's and JSON's types, and the source of the value."""
 
     key: str
     value: object
@@ -55,11 +55,13 @@ class EffectiveValue(NamedTuple):
 def load_config(
     path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str, str] = MappingProxyType({})
 ) -> LoadedConfig:
-    """Reads and checks the configuration.
+    """Read and check the configuration.
 
-    Without a `path` ./config.yaml is read when it exists. `overrides` are `section.key=value` with YAML values, and so
-    are the variables in `environ` (LGBM_SM_SECTION__KEY); the process's own environment is not looked at.
-    Raises ConfigError with every problem at once, one a line: the file's by line, then the environment's, then --set's.
+    Without a `path`, ./config.yaml is read if it exists. `overrides` are `section.key=value` with YAML values; the
+    variables in `environ` (LGBM_SM_SECTION__KEY) have YAML values too. The process's own environment is not read.
+
+    Raises:
+        ConfigError: names every problem, one per line: the file's by line, then the environment's, then --set's.
     """
     if path is None and Path(DEFAULT_FILE_NAME).exists():
         path = Path(DEFAULT_FILE_NAME)
@@ -81,12 +83,12 @@ def load_config(
 
 
 def effective(loaded: LoadedConfig) -> list[EffectiveValue]:
-    """Every setting, in the order of the sections."""
+    """Return every setting, in the order of the sections."""
     return [EffectiveValue(key, value, loaded.sources[key]) for key, value in _values(loaded.config)]
 
 
 def as_plain(config: Config) -> dict[str, dict[str, object]]:
-    """The configuration as nested mappings, lists and scalars, as YAML and JSON write them."""
+    """Return the configuration as nested mappings, lists and scalars."""
     nested: dict[str, dict[str, object]] = plain(config)
     return nested
 
@@ -103,7 +105,7 @@ def _values(config: Config) -> list[tuple[str, object]]:
 
 
 def _read(path: Path | None, overrides: Sequence[str], environ: Mapping[str, str], known: KnownKeys) -> Reading:
-    """All that is given; YAML's reader is loaded only where something is."""
+    """Read all sources; YAML's reader is loaded only if a source has settings."""
     reading = Reading()
     if path is None and not overrides and not any(name.startswith(ENVIRONMENT_PREFIX) for name in environ):
         return reading
@@ -120,17 +122,17 @@ def _file_text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        hint = f"name your file with --config, or leave it out to read ./{DEFAULT_FILE_NAME}"
-        raise ConfigError(f"{path}: there is no such file", hint) from error
+        hint = f"name your file with --config, or omit --config to read ./{DEFAULT_FILE_NAME}"
+        raise ConfigError(f"{path} does not exist", hint) from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigError(f"failed to read {path}: {error.strerror}") from error
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(
             f"{path}:{line}: not UTF-8 text (byte 0x{content[error.start]:02x})",
-            "save the file with the encoding UTF-8",
+            "save the file as UTF-8",
         ) from error
 
 
@@ -167,7 +169,7 @@ def _instance_type_warnings(config: Config, merged: "_Merged") -> list[str]:
 
 
 class _Merged:
-    """Settings laid over one another, each key with the setting that holds."""
+    """The settings of all sources, merged: for each key the setting that holds."""
 
     def __init__(self, settings: Sequence[Setting], known: KnownKeys) -> None:
         self._known = known
@@ -195,7 +197,7 @@ class _Merged:
             self._holding[path] = setting
 
     def hyperparameters(self) -> dict[str, object]:
-        """The hyperparameters as they were given, by name."""
+        """Return the hyperparameters by name, with unchecked values."""
         parent = len(_HYPERPARAMETERS)
         return {
             path[parent]: setting.value
@@ -204,7 +206,7 @@ class _Merged:
         }
 
     def nested(self) -> dict[str, dict[str, object]]:
-        """Sections, keys, and for mappings the keys below them."""
+        """Return the sections with their keys, and the keys below mappings."""
         sections: dict[str, dict[str, object]] = {_HYPERPARAMETERS[0]: {_HYPERPARAMETERS[1]: {}}}
         for path in sorted(self._holding, key=len):
             section = sections.setdefault(path[0], {})
@@ -217,7 +219,7 @@ class _Merged:
         return sections
 
     def origin(self, path: KeyPath) -> Origin:
-        """Where the key stands, or else the mapping that holds it, or else a key beside it."""
+        """Return the origin of the key, or else of its mapping, or else of a key beside it."""
         for candidate in (path, path[:2]):
             if candidate in self._holding:
                 return self._holding[candidate].origin
@@ -225,7 +227,7 @@ class _Merged:
         return max(beside, key=lambda origin: origin.order, default=DEFAULT_ORIGIN)
 
     def problem(self, location: Location, error: ValueError) -> Problem:
-        """The message for one refused value."""
+        """Return the message for one refused value."""
         names = tuple(part for part in location if isinstance(part, str))
         origin = self.origin(names)
         indexes = [part for part in location if isinstance(part, int)]

@@ -1,20 +1,23 @@
-"""What is wrong with a configuration, in words: where it stands, what was found, what was wanted, what was meant."""
+"""Messages about the problems of a configuration."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, Self, TypeAlias
 
+from lgbm_sm.wording import did_you_mean, similar
+
 KeyPath: TypeAlias = tuple[str, ...]
-# the names below each key: empty for a key that holds a value, "*" where any name may stand
+# the names below each key: empty for a key that holds a value, "*" if any name is allowed
 KnownKeys: TypeAlias = Mapping[str, "KnownKeys"]
 # keys from the top down, and the position from 0 in a list
 Location: TypeAlias = tuple[str | int, ...]
 
 
 class Origin(NamedTuple):
-    """Where a setting comes from.
+    """The place that a setting comes from.
 
-    `source` is what `lgbm-sm config` shows, `where` is how a message begins, `order` sorts messages (0 and the line
-    for the file, 1 for the environment, 2 for `--set`), `text` is the value as it was written when it is a scalar.
+    `lgbm-sm config` shows `source`; a message begins with `where`; `order` sorts messages (0 and the line for the file,
+    1 for the environment, 2 for `--set`); `text` is the value as it was written, if it is a scalar.
     """
 
     source: str
@@ -27,7 +30,7 @@ DEFAULT_ORIGIN = Origin(source="default", where="default", order=(-1, 0))
 
 
 class Problem(NamedTuple):
-    """One message, sorted by where its cause stands."""
+    """One message; messages are sorted by the place of their cause."""
 
     order: tuple[int, int]
     message: str
@@ -39,7 +42,7 @@ class Problem(NamedTuple):
 
 
 def known_below(known: KnownKeys, path: KeyPath) -> KnownKeys | None:
-    """The names that may stand below `path`: empty when it holds a value, None when `path` is unknown."""
+    """Return the names allowed below `path`: empty if it holds a value, None if unknown."""
     below: KnownKeys | None = known
     for name in path:
         if below is None:
@@ -49,7 +52,7 @@ def known_below(known: KnownKeys, path: KeyPath) -> KnownKeys | None:
 
 
 def unknown_key(path: KeyPath, known: KnownKeys) -> str:
-    """A sentence for a key that does not exist, with the key that was probably meant."""
+    """Return a sentence for a key that does not exist, with the key that was probably meant."""
     *parents, name = path
     siblings = list(known_below(known, tuple(parents)) or ())
     dotted = ".".join(path)
@@ -69,20 +72,14 @@ def _meant(name: str, siblings: list[str], everywhere: list[str]) -> list[str]:
         by_last_name.setdefault(dotted.rpartition(".")[2], []).append(dotted)
     if name in by_last_name:
         return by_last_name[name]
-    if close := _closest(name, siblings, cutoff=0.7):
-        return close
-    close = _closest(name, by_last_name, cutoff=0.8)
-    return by_last_name[close[0]] if close else []
-
-
-def _closest(name: str, names: Iterable[str], *, cutoff: float) -> list[str]:
-    import difflib  # here, since most configurations are without a problem
-
-    return difflib.get_close_matches(name, list(names), n=1, cutoff=cutoff)
+    if near := similar(name, siblings, cutoff=0.7):
+        return near
+    near = similar(name, by_last_name, cutoff=0.8)
+    return by_last_name[near[0]] if near else []
 
 
 def key_paths(known: KnownKeys, prefix: KeyPath = ()) -> Iterator[KeyPath]:
-    """Every key that is listed by name, sections excepted."""
+    """Yield every key that is listed by name, without the sections themselves."""
     for name, below in known.items():
         if name != "*":
             if prefix:
@@ -91,29 +88,29 @@ def key_paths(known: KnownKeys, prefix: KeyPath = ()) -> Iterator[KeyPath]:
 
 
 class UnfitValueError(ValueError):
-    """A value of another kind, or out of the range, that a key takes.
+    """A value of the wrong kind or out of range.
 
-    `wanted` says what it takes. `takes_text` where a number or a truth value may have been meant as text; `choices`
-    where `wanted` lists words, of which one may have been meant.
+    `expected` completes "must be …". `takes_text`: a number or a truth value may have been meant as text. `choices` are
+    the words that `expected` lists, one of which may have been meant.
     """
 
-    def __init__(self, wanted: str, value: object, *, takes_text: bool = False, choices: Sequence[str] = ()) -> None:
-        super().__init__(f"{wanted} is wanted, not {value!r}")
-        self.wanted = wanted
+    def __init__(self, expected: str, value: object, *, takes_text: bool = False, choices: Sequence[str] = ()) -> None:
+        super().__init__(f"must be {expected}, got {value!r}")
+        self.expected = expected
         self.value = value
         self.takes_text = takes_text
         self.choices = choices
 
 
 class RefusedPartsError(ValueError):
-    """What is wrong with the parts of a value, by key, or by position from 0."""
+    """The problems of the parts of a value, by key, or by position from 0."""
 
     def __init__(self, parts: Mapping[str | int, ValueError]) -> None:
         super().__init__("; ".join(f"{part}: {error}" for part, error in parts.items()))
         self.parts = parts
 
     def refused(self, above: Location = ()) -> Iterator[tuple[Location, ValueError]]:
-        """Every part with its location, down to those that have no parts themselves."""
+        """Yield every part with its location, down to those without parts of their own."""
         for part, error in self.parts.items():
             location = (*above, part)
             if isinstance(error, RefusedPartsError):
@@ -122,12 +119,21 @@ class RefusedPartsError(ValueError):
                 yield location, error
 
 
+@contextmanager
+def collecting(refused: dict[str | int, ValueError], part: str | int) -> Iterator[None]:
+    """Note a ValueError of the block in `refused`, under the name or position `part`."""
+    try:
+        yield
+    except ValueError as error:
+        refused[part] = error
+
+
 def refused_value(location: Location, error: ValueError, origin: Origin) -> str:
-    """A sentence for one refused value: the key, what is wanted there, and what was found."""
+    """Return a sentence for a refused value: the key, the expected value, the found value."""
     dotted = ".".join(part for part in location if isinstance(part, str))
     places = [f"item {part + 1}: " for part in location if isinstance(part, int)]
     sentence = (
-        f"{error.wanted} is wanted, not {_found(error, origin, dotted)}"
+        f"must be {error.expected}, got {_found(error, origin, dotted)}"
         if isinstance(error, UnfitValueError)
         else error
     )
@@ -135,12 +141,11 @@ def refused_value(location: Location, error: ValueError, origin: Origin) -> str:
 
 
 def _found(error: UnfitValueError, origin: Origin, dotted: str) -> str:
-    """The value that was found, with a hint where YAML reads it otherwise than it looks."""
+    """Return the value that was found, with a hint if YAML does not read it the way it looks."""
     value = error.value
     shown = _shown(value, origin)
     if error.choices:
-        close = _closest(str(value).lower().replace("-", "_"), error.choices, cutoff=0.6)
-        return f"{shown} (did you mean {close[0]}?)" if close else shown
+        return shown + did_you_mean(str(value).lower().replace("-", "_"), error.choices)
     if value is None:
         return f"{shown} (leave the key out for its default)"
     if isinstance(value, str):
@@ -151,11 +156,11 @@ def _found(error: UnfitValueError, origin: Origin, dotted: str) -> str:
     if isinstance(value, bool):
         word = "true" if value else "false"
         read = "" if origin.text.lower() == word else f", which YAML reads as {word}"
-    return f"{shown}{read}: if text is meant, write {_quoted(origin, dotted)}"
+    return f"{shown}{read} (to mean text, write {_quoted(origin, dotted)})"
 
 
 def _quoted(origin: Origin, dotted: str) -> str:
-    """How the value must be written to be read as text: a shell takes quotes off, so it needs another pair."""
+    """Return the value as it must be written to be text; a shell removes a pair of quotes."""
     match origin.order[0]:
         case 1:
             return f"""{origin.source}='"{origin.text}"'"""

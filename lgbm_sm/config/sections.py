@@ -29,7 +29,7 @@ DEFAULT_HYPERPARAMETERS: Mapping[str, HyperparameterValue] = {
 
 
 class Pattern(StrEnum):
-    """How the program gets into a SageMaker container."""
+    """The way in which the program gets into a SageMaker container."""
 
     BYOC = "byoc"
     INFERENCE_TOOLKIT = "inference_toolkit"
@@ -37,57 +37,58 @@ class Pattern(StrEnum):
 
 
 class ProjectSection(Section, frozen=True):
-    """What the whole is called."""
+    """The name of the project."""
 
     name: Annotated[
         str,
         Key(
             values.project_name,
-            "Identifies the project in the AWS account, and begins the name of every training job, model and endpoint "
-            f"config: letters, digits and inner hyphens, at most {values.LONGEST_PROJECT_NAME} characters. "
-            "Also the default ECR repository of the pattern byoc.",
+            "Identifies the project in the AWS account. The names of training jobs, models and endpoint configs begin "
+            f"with it: letters, digits and hyphens, at most {values.LONGEST_PROJECT_NAME} characters. Also the default "
+            "ECR repository of the pattern byoc.",
         ),
     ] = "sagemaker-lightgbm-regression"
 
 
 class DataFiles(Section, frozen=True):
-    """Three tables that are split already, with the same columns."""
+    """Three tables with the same columns, already split."""
 
     train: Annotated[Path, Key(values.path, "The table to train on.")]
-    validation: Annotated[Path, Key(values.path, "The table that early stopping looks at.")]
-    test: Annotated[Path, Key(values.path, "The table that predict sends, its target kept aside.")]
+    validation: Annotated[Path, Key(values.path, "The table that early stopping uses.")]
+    test: Annotated[Path, Key(values.path, "The table that predict sends, without its target.")]
 
 
 def _no_file_too(files: DataFiles | None, others: Mapping[str, Any]) -> None:
     if files is not None and others.get("file") is not None:
-        raise ValueError("data.file is given too: one of both is wanted")
+        raise ValueError("data.file is set too: set only one of them")
 
 
 class DataSection(Section, frozen=True):
-    """Which table to learn from, and how to split it."""
+    """The table to learn from, and how to split it."""
 
     name: Annotated[
         str,
         Key(
             values.data_name,
-            "A shipped data set (boston, diabetes, breast-cancer, iris), or, with file or files, "
-            "the name that your own data get in file names.",
+            "A built-in data set (boston, diabetes, breast-cancer, iris). With file or files: the name to use for "
+            "your own data in file names.",
         ),
     ] = "boston"
     file: Annotated[
-        Path | None, Key(values.path, "Your own table, CSV or Parquet; a relative path starts at config.yaml's folder.")
+        Path | None,
+        Key(values.path, "Your own table, CSV or Parquet. Relative paths start at the folder of config.yaml."),
     ] = None
     files: Annotated[
         DataFiles | None,
         section_key(
             DataFiles,
-            "Instead of file: your own tables, split already, as train, validation and test.",
+            "Instead of file: your own tables, already split, as train, validation and test.",
             beside=_no_file_too,
         ),
     ] = None
     header: Annotated[
         bool | None,
-        Key(values.truth, "Whether the first line of your CSV names its columns; without a value: find out."),
+        Key(values.truth, "Whether the first line of your CSV names the columns. Default: auto-detect."),
     ] = None
     target: Annotated[
         str | int | None, Key(values.column, "The column to predict, by name or by position from 0 (-1 is the last).")
@@ -97,12 +98,15 @@ class DataSection(Section, frozen=True):
     ] = ()
     categorical: Annotated[
         tuple[str | int, ...],
-        Key(values.each(values.column), "Numeric columns to treat as categories; text columns are categories anyway."),
+        Key(
+            values.each(values.column),
+            "Columns of numbers to treat as categories. Columns of text are always categories.",
+        ),
     ] = ()
-    test_size: Annotated[float, Key(values.share, "The share of all rows that becomes the test split.")] = 0.2
-    validation_size: Annotated[
-        float, Key(values.share, "The share of the remaining rows that becomes the validation split.")
-    ] = 0.25
+    test_size: Annotated[float, Key(values.share, "The share of all rows to use for the test.")] = 0.2
+    validation_size: Annotated[float, Key(values.share, "The share of the remaining rows to use for validation.")] = (
+        0.25
+    )
     random_state: Annotated[
         int,
         Key(
@@ -111,82 +115,84 @@ class DataSection(Section, frozen=True):
         ),
     ] = 45
     folder: Annotated[
-        Path, Key(values.path, "Where prepare-data writes; a relative path starts at config.yaml's folder.")
+        Path,
+        Key(values.path, "The folder that prepare-data writes to. Relative paths start at the folder of config.yaml."),
     ] = Path("data")
 
 
 class ContainerSection(Section, frozen=True):
-    """Which kind of SageMaker container runs the program."""
+    """The kind of SageMaker container that runs the program."""
 
     pattern: Annotated[
         Pattern,
         Key(
             values.choice(Pattern),
             "byoc (own image, own server), inference_toolkit (own image with Multi Model Server) or "
-            "script_mode (AWS's XGBoost image with our script).",
+            "script_mode (AWS's XGBoost image with a script).",
         ),
     ] = Pattern.BYOC
     repository: Annotated[
         str | None,
         Key(
             values.repository,
-            "The ECR repository of the image; without a value project.name for byoc and "
-            "demo-sagemaker-inftoolkit for inference_toolkit.",
+            "The ECR repository of the image. Default: project.name for byoc, demo-sagemaker-inftoolkit for "
+            "inference_toolkit.",
         ),
     ] = None
     base_image: Annotated[
-        str | None, Key(values.base_image, "What the image is built on; without a value what its Dockerfile names.")
+        str | None, Key(values.base_image, "The base image to build on. Default: the one in the Dockerfile.")
     ] = None
     build_args: Annotated[
         Mapping[str, str],
         mapping_key(
             values.variable,
-            "Further build arguments of the image, by name; part of its tag.",
+            "More build arguments of the image, by name. They are part of its tag.",
             whole=values.variable_names,
         ),
     ] = field(default_factory=dict)
     xgboost_version: Annotated[
         str,
-        Key(values.xgboost_version, "Which of AWS's XGBoost images serves under script_mode: 1.5-1, 1.7-1 or 3.0-5."),
+        Key(values.xgboost_version, "The version of AWS's XGBoost image for script_mode: 1.5-1, 1.7-1 or 3.0-5."),
     ] = "1.5-1"
     ca_bundle: Annotated[
         Path | None,
         Key(
             values.path,
-            "A PEM file with the certificates of a TLS proxy: used while the image is built and not left in "
-            "it, and by containers that install requirements when they start. A relative path starts at config.yaml's "
-            "folder.",
+            "A PEM file with the certificates of a TLS-intercepting proxy. The build uses it without leaving it in "
+            "the image; containers that install requirements at start use it too. Relative paths start at the folder "
+            "of config.yaml.",
         ),
     ] = None
 
 
 class TrainingSection(Section, frozen=True):
-    """Where and how the model is trained."""
+    """Where and how to train the model."""
 
     instance_type: Annotated[
-        str, Key(values.instance_type, "local for this machine, or a SageMaker instance type such as ml.m4.2xlarge.")
+        str, Key(values.instance_type, "local (this machine), or a SageMaker instance type such as ml.m4.2xlarge.")
     ] = LOCAL
-    instance_count: Annotated[int, Key(values.one_host, "How many hosts train: 1.")] = 1
+    instance_count: Annotated[int, Key(values.one_host, "The number of hosts. Only 1 is supported.")] = 1
     max_runtime_seconds: Annotated[
         int,
         Key(
             values.whole_number(1, contract.LONGEST_RUNTIME_SECONDS),
-            "On SageMaker: a job that runs longer is stopped, and what its model is then is kept, in seconds.",
+            "On SageMaker: maximum run time in seconds. A job that exceeds it is stopped, and the model trained so far "
+            "is kept.",
         ),
     ] = 3600
     volume_size_gb: Annotated[
         int,
         Key(
             values.whole_number(1, contract.LARGEST_VOLUME_GB),
-            "On SageMaker: the disk of the job's instance, in GB; data and model have to fit.",
+            "On SageMaker: size of the instance's disk in GB. It must hold the data and the model.",
         ),
     ] = 10
     hyperparameters: Annotated[
         Mapping[str, HyperparameterValue],
         mapping_key(
             values.hyperparameter,
-            "LightGBM's parameters and aliases, with num_boost_round and early_stopping_round among them. "
-            "A mapping given here replaces the default one as a whole; a key without a value is left out.",
+            "LightGBM's parameters under any of their names, including num_boost_round and early_stopping_round. A "
+            "mapping in config.yaml replaces the defaults entirely; a key without a value is left out.",
             whole=values.hyperparameter_limits,
             suggested=DEFAULT_HYPERPARAMETERS,
         ),
@@ -208,53 +214,50 @@ class TrainingSection(Section, frozen=True):
 
 
 class EndpointSection(Section, frozen=True):
-    """Where the model answers."""
+    """Where and how to serve the model."""
 
     name: Annotated[
         str | None,
         Key(
             values.endpoint_name,
-            "On SageMaker: the endpoint's name, unique in the account and the region; without a value project.name. "
-            "Each deploy updates the endpoint of this name.",
+            "On SageMaker: the endpoint's name, unique in the account and region. Each deploy updates the endpoint of "
+            "this name. Default: project.name.",
         ),
     ] = None
     instance_type: Annotated[
-        str, Key(values.instance_type, "local for this machine, or a SageMaker instance type such as ml.m4.xlarge.")
+        str, Key(values.instance_type, "local (this machine), or a SageMaker instance type such as ml.m4.xlarge.")
     ] = LOCAL
     instance_count: Annotated[
-        int, Key(values.whole_number(1, 1000), "On SageMaker: how many instances answer; each is billed.")
+        int, Key(values.whole_number(1, 1000), "On SageMaker: the number of instances. Each is billed.")
     ] = 1
     source_dir: Annotated[
         Path | None,
         Key(
             values.path,
-            "A folder with inference code of your own, and requirements.txt where it needs packages; it "
-            "becomes the folder code of the model artifact. A relative path starts at config.yaml's folder.",
+            "A folder with your own inference code, and a requirements.txt if it needs packages. It becomes the "
+            "folder code of the model artifact. Relative paths start at the folder of config.yaml.",
         ),
     ] = None
     entry_point: Annotated[
         Path | None,
         Key(
             values.entry_point,
-            "The .py file that defines model_fn, input_fn, predict_fn and output_fn, or transform_fn: in "
-            "source_dir (without a value inference.py), or without a source_dir a path that starts at config.yaml's "
-            "folder.",
+            "The .py file that defines model_fn, input_fn, predict_fn and output_fn, or transform_fn. With source_dir "
+            "it is in that folder (default: inference.py); without, relative paths start at the folder of "
+            "config.yaml.",
         ),
     ] = None
     startup_timeout_seconds: Annotated[
         int,
         Key(
             values.whole_number(contract.SHORTEST_STARTUP_SECONDS, contract.LONGEST_STARTUP_SECONDS),
-            f"How long the server may take until it answers, in seconds: {contract.SHORTEST_STARTUP_SECONDS} to "
+            f"Maximum time in seconds until the server answers its first ping: {contract.SHORTEST_STARTUP_SECONDS} to "
             f"{contract.LONGEST_STARTUP_SECONDS}.",
         ),
     ] = contract.STARTUP_SECONDS
     verify: Annotated[
         bool,
-        Key(
-            values.truth,
-            "Whether what is to be deployed on SageMaker is run here under its contract first.",
-        ),
+        Key(values.truth, "Run a local container check before deploying to SageMaker."),
     ] = True
 
     @property
@@ -264,24 +267,24 @@ class EndpointSection(Section, frozen=True):
 
 
 class Config(Section, frozen=True):
-    """The whole configuration."""
+    """The configuration."""
 
-    project: Annotated[ProjectSection, section_key(ProjectSection, "What the whole is called.")] = field(
+    project: Annotated[ProjectSection, section_key(ProjectSection, "The name of the project.")] = field(
         default_factory=ProjectSection
     )
-    data: Annotated[DataSection, section_key(DataSection, "Which table to learn from.")] = field(
+    data: Annotated[DataSection, section_key(DataSection, "The table to learn from, and how to split it.")] = field(
         default_factory=DataSection
     )
-    container: Annotated[ContainerSection, section_key(ContainerSection, "Which container.")] = field(
-        default_factory=ContainerSection
+    container: Annotated[ContainerSection, section_key(ContainerSection, "The container that runs the program.")] = (
+        field(default_factory=ContainerSection)
     )
-    training: Annotated[TrainingSection, section_key(TrainingSection, "Where and how to train.")] = field(
+    training: Annotated[TrainingSection, section_key(TrainingSection, "Where and how to train the model.")] = field(
         default_factory=TrainingSection
     )
-    endpoint: Annotated[EndpointSection, section_key(EndpointSection, "Where the model answers.")] = field(
+    endpoint: Annotated[EndpointSection, section_key(EndpointSection, "Where and how to serve the model.")] = field(
         default_factory=EndpointSection
     )
-    aws: Annotated[AwsSection, section_key(AwsSection, "What stands where in the AWS account.")] = field(
+    aws: Annotated[AwsSection, section_key(AwsSection, "Names and settings in the AWS account.")] = field(
         default_factory=AwsSection
     )
     local: Annotated[LocalSection, section_key(LocalSection, "How the program runs on this machine.")] = field(
@@ -300,11 +303,14 @@ class Config(Section, frozen=True):
 
     @property
     def endpoint_name(self) -> str:
-        """The endpoint's name on SageMaker."""
+        """Return the endpoint's name on SageMaker."""
         return self.endpoint.name or self.project.name
 
     def repository_of(self, pattern: Pattern) -> str | None:
-        """The repository of a pattern's image: the one that trains is byoc's, whichever pattern serves."""
+        """Return the ECR repository of a pattern's image; None for script_mode, which builds none.
+
+        Training always uses the image of byoc.
+        """
         named = self.container.repository if pattern is self.container.pattern else None
         match pattern:
             case Pattern.SCRIPT_MODE:
@@ -312,4 +318,4 @@ class Config(Section, frozen=True):
             case Pattern.INFERENCE_TOOLKIT:
                 return named or "demo-sagemaker-inftoolkit"
             case Pattern.BYOC:
-                return named or self.project.name.lower()  # ECR knows no upper case
+                return named or self.project.name.lower()  # ECR allows no upper case

@@ -1,4 +1,4 @@
-"""What is read of a configuration before its values are looked at."""
+"""The settings of a configuration as they were read, before their values are checked."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,9 +9,10 @@ ENVIRONMENT_PREFIX = "LGBM_SM_"
 
 
 class Setting(NamedTuple):
-    """One key and its value. For a key that holds further keys the value is {} (it begins anew) or None (the default).
+    """One key and its value.
 
-    `items` says where each element stands when the value is a list.
+    For a key that holds further keys the value is {} (start empty) or None (the default).
+    `items` are the origins of the elements if the value is a list.
     """
 
     path: KeyPath
@@ -22,7 +23,7 @@ class Setting(NamedTuple):
 
 @dataclass
 class Reading:
-    """What the readers found, in the order of rising precedence."""
+    """Everything that the readers found, in the order of rising precedence."""
 
     settings: list[Setting] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

@@ -1,8 +1,8 @@
-"""Reads settings and where they stand: in a YAML file, in environment variables, in `--set` options.
+"""Read settings from a YAML file, environment variables, and `--set` options.
 
-Each reader gives flat settings and every problem that it saw; which values a key takes is not decided here.
-YAML is read as its version 1.2 reads numbers (`1e-3` is a number; `010`, `1_000`, `12:30` and dates are text), and as
-version 1.1 reads `yes`, `no`, `on` and `off`, which people write for true and false.
+Each reader returns flat settings with their origins, and every problem that it found; it does not check values. Numbers
+are read as in YAML 1.2 (`1e-3` is a number; `010`, `1_000`, `12:30` and dates are text); `yes`, `no`, `on` and `off`
+as in YAML 1.1, since people write them for true and false.
 """
 
 import re
@@ -16,16 +16,16 @@ from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, Reading, Setting
 
 _TAG = "tag:yaml.org,2002:"
 _NULL, _BOOL, _INT, _FLOAT, _STR = (_TAG + name for name in ("null", "bool", "int", "float", "str"))
-_DEEPEST_VALUE = 3  # a value is at most a list of scalars; the bound also ends a YAML alias that holds itself
-# from the escapes of double quotes, or from bytes of the command line that are not UTF-8, which no file can hold
+_DEEPEST_VALUE = 3  # a value is at most a list of scalars; the limit also stops a YAML alias that contains itself
+# from escapes in double quotes, or from bytes of the command line that are not UTF-8; no file can hold them
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader used for its node tree only, with the scalar rules of the module's docstring."""
+    """A loader used only for its node tree, with the rules of the module's docstring."""
 
-    # empty instead of inherited: SafeLoader's own rules for octal, base 60, dates and merge keys are the traps
-    yaml_implicit_resolvers = {}  # noqa: RUF012  the name and kind of attribute are PyYAML's
+    # empty instead of inherited, to avoid SafeLoader's octal and base 60 numbers, dates and merge keys
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML expects this attribute
 
 
 _Loader.add_implicit_resolver(_NULL, re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
@@ -47,7 +47,7 @@ _Loader.add_implicit_resolver(
 
 
 def read_yaml(text: str, file_name: str, known: KnownKeys, reading: Reading) -> None:
-    """Adds the settings of a whole file; `file_name` stands in messages as `file_name:line`."""
+    """Add the settings of a whole file; messages begin with `file_name:line`."""
 
     def origin_at(line: int) -> Origin:
         place = f"{file_name}:{line}"
@@ -62,16 +62,16 @@ def read_yaml(text: str, file_name: str, known: KnownKeys, reading: Reading) -> 
     if root is None or root.tag == _NULL:
         return
     if not isinstance(root, yaml.MappingNode):
-        sentence = f"a mapping is wanted with the sections {', '.join(known)}"
+        sentence = f"must be a mapping with the sections {', '.join(known)}"
         reading.problems.append(Problem.at(origin_at(_line(root)), sentence))
         return
     _Walk(known, reading, lambda node: origin_at(_line(node))).mapping(root, ())
 
 
 def read_environment(environ: Mapping[str, str], known: KnownKeys, reading: Reading) -> None:
-    """Adds the settings of variables such as LGBM_SM_TRAINING__INSTANCE_TYPE.
+    """Add the settings of variables such as LGBM_SM_TRAINING__INSTANCE_TYPE.
 
-    A name without the two underscores is none of ours; one that looks like a setting all the same gets a warning.
+    A name without two underscores is ignored; if it looks like a setting, there is a warning.
     """
     joined_by_one = {"_".join(path): path for path in key_paths(known)}
     ours: list[tuple[KeyPath, str]] = []
@@ -84,17 +84,17 @@ def read_environment(environ: Mapping[str, str], known: KnownKeys, reading: Read
             ours.append((_path_of(written, known), name))
         elif rest in joined_by_one:
             meant = ENVIRONMENT_PREFIX + "__".join(joined_by_one[rest]).upper()
-            reading.warnings.append(f"{name} is ignored: two underscores part section and key, as in {meant}")
-    # a variable for a whole mapping goes before those that set single keys of it
+            reading.warnings.append(f"{name} is ignored: separate section and key with two underscores, as in {meant}")
+    # a variable for a whole mapping comes first, so that those for single keys of it override it
     for number, (path, name) in enumerate(sorted(ours, key=lambda found: (len(found[0]), found[1]))):
         _read_value(path, environ[name], Origin(source=name, where=name, order=(1, number)), known, reading)
 
 
 def _path_of(written: str, known: KnownKeys) -> KeyPath:
-    """SECTION__KEY or SECTION__KEY__NAME as a path; below a key that takes any name, the name stays as it is written.
+    """Return the path of SECTION__KEY or SECTION__KEY__NAME.
 
-    LightGBM's parameters have lower-case names, which are known; environment variables and build arguments are told
-    apart by case.
+    LightGBM's parameters have lower-case names. Below other keys that allow any name, such as environment variables and
+    build arguments, the name keeps its case.
     """
     path = tuple(written.lower().split("__"))
     if len(path) > 2 and list(known_below(known, path[:2]) or ()) == ["*"]:
@@ -103,20 +103,20 @@ def _path_of(written: str, known: KnownKeys) -> KeyPath:
 
 
 def read_overrides(overrides: Iterable[str], known: KnownKeys, reading: Reading) -> None:
-    """Adds the settings of `--set section.key=value` options; of two for one key the later one holds."""
+    """Add the settings of `--set section.key=value` options; the last one for a key holds."""
     for number, override in enumerate(overrides):
         key, equals, text = override.partition("=")
         key = key.strip()
         origin = Origin(source="--set", where=f"--set {key}" if equals else f"--set {override}", order=(2, number))
         if not equals or not key:
-            sentence = "section.key=value is wanted, as in --set training.instance_type=ml.m4.2xlarge"
+            sentence = "expected section.key=value, as in --set training.instance_type=ml.m4.2xlarge"
             reading.problems.append(Problem.at(origin, sentence))
         else:
             _read_value(tuple(key.split(".")), text, origin, known, reading)
 
 
 def _read_value(path: KeyPath, text: str, origin: Origin, known: KnownKeys, reading: Reading) -> None:
-    """Adds the one setting of an environment variable or of a `--set` option; `text` is a YAML value."""
+    """Add the setting of an environment variable or a `--set` option; `text` is a YAML value."""
 
     def refuse(sentence: str) -> None:
         reading.problems.append(Problem.at(origin, sentence))
@@ -131,17 +131,17 @@ def _read_value(path: KeyPath, text: str, origin: Origin, known: KnownKeys, read
     try:
         node = _Loader(text).get_single_node()
     except yaml.YAMLError as error:
-        refuse(f"{_syntax_problem(error, text)[1]} (text with special characters is put in quotes)")
+        refuse(f"{_syntax_problem(error, text)[1]} (put text with special characters in quotes)")
         return
     if text[node.end_mark.index if node else 0 :].strip():
-        # otherwise `--set data.target=#id` would quietly set nothing
-        refuse(f"{text} holds a comment of YAML: put the value in quotes")
+        # otherwise `--set data.target=#id` would silently set nothing
+        refuse(f"{text} contains a YAML comment: put the value in quotes")
         return
     _Walk(known, reading, lambda _: origin).setting(path, node or yaml.ScalarNode(_NULL, ""), origin)
 
 
 class _Walk:
-    """Goes down a node tree along the known keys, collecting settings and problems."""
+    """Walk a node tree along the known keys and collect settings and problems."""
 
     def __init__(self, known: KnownKeys, reading: Reading, origin_of: Callable[[yaml.Node], Origin]) -> None:
         self._known = known
@@ -153,12 +153,12 @@ class _Walk:
         for key_node, value_node in node.value:
             origin = self._origin_of(key_node)
             if not isinstance(key_node, yaml.ScalarNode) or not key_node.value:
-                self._refuse(origin, "a key is wanted before the colon")
+                self._refuse(origin, "expected a key before the colon")
                 continue
             path = (*prefix, key_node.value)
             if key_node.value in first_lines:
                 first = first_lines[key_node.value]
-                self._refuse(origin, f"{'.'.join(path)} stands here a second time (first in line {first})")
+                self._refuse(origin, f"duplicate key {'.'.join(path)} (first defined on line {first})")
                 continue
             first_lines[key_node.value] = _line(key_node)
             self.setting(path, value_node, origin)
@@ -175,7 +175,7 @@ class _Walk:
                 self._reading.settings.append(Setting(path, None, origin))
         elif not isinstance(node, yaml.MappingNode):
             kind = "section" if is_section else "mapping"
-            self._refuse(origin, f"{'.'.join(path)} is a {kind}: its keys are wanted below it, indented")
+            self._refuse(origin, f"{'.'.join(path)} is a {kind}: write its keys below it, indented")
         else:
             if not is_section:
                 self._reading.settings.append(Setting(path, {}, origin))
@@ -203,7 +203,7 @@ class _Walk:
 
 
 class _UnreadableValueError(ValueError):
-    """A node that no setting can hold."""
+    """A node that cannot be the value of a setting."""
 
 
 def _value(node: yaml.Node, depth: int = 1) -> object:
@@ -215,7 +215,7 @@ def _value(node: yaml.Node, depth: int = 1) -> object:
         return {str(_value(key, depth + 1)): _value(value, depth + 1) for key, value in node.value}
     if node.tag == _STR:
         return _characters(str(node.value))
-    # an explicit tag could promise what the text does not hold, as `!!int abc` does
+    # an explicit tag can contradict the text, as in `!!int abc`
     if node.tag != _Loader("").resolve(yaml.ScalarNode, node.value, (True, False)):  # type: ignore[no-untyped-call]
         raise _UnreadableValueError(f"the tag {node.tag.replace(_TAG, '!!')} is not supported")
     if node.tag == _NULL:
@@ -227,7 +227,7 @@ def _value(node: yaml.Node, depth: int = 1) -> object:
 
 def _characters(text: str) -> str:
     if _SURROGATE.search(text):
-        raise _UnreadableValueError("the text holds half of a surrogate pair, which is not a character")
+        raise _UnreadableValueError("the text contains half of a surrogate pair, which is not a character")
     return text
 
 
@@ -240,12 +240,12 @@ def _line(node: yaml.Node) -> int:
 
 
 def _syntax_problem(error: yaml.YAMLError, text: str) -> tuple[int, str]:
-    """The line (from 1) and a sentence for an error of PyYAML's reader, scanner, parser or composer."""
+    """Return the line (from 1) and a sentence for an error of PyYAML."""
     if isinstance(error, yaml.reader.ReaderError):
         return text.count("\n", 0, error.position) + 1, f"the character U+{error.character:04X} is not allowed"
     marked = cast("yaml.MarkedYAMLError", error)
     mark = marked.problem_mark or marked.context_mark
     line = mark.line + 1 if mark else 1
     if "'\\t'" in str(marked.problem):
-        return line, "a tab stands here: YAML is indented with spaces"
+        return line, "found a tab: indent YAML with spaces"
     return line, f"not valid YAML: {marked.problem or marked.context}"

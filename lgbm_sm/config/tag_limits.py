@@ -1,11 +1,14 @@
-"""What `aws.tags` takes: AWS's limits on tags. Source: AWS General Reference, "Tag naming limits and requirements"."""
+"""AWS's limits on `aws.tags`.
+
+Source: AWS General Reference, "Tag naming limits and requirements".
+"""
 
 import unicodedata
 from collections.abc import Mapping
 
 from lgbm_sm import contract
 from lgbm_sm.config import values
-from lgbm_sm.config.problems import RefusedPartsError
+from lgbm_sm.config.problems import RefusedPartsError, collecting
 
 OURS = "lgbm-sm:"
 _OUR_TAGS = 2
@@ -13,25 +16,23 @@ _MOST_TAGS_OF_USERS = contract.MOST_TAGS - _OUR_TAGS
 
 
 def value(given: object) -> str:
-    """Return a tag's value as text, or raise ValueError: AWS does not take it."""
+    """Return a tag's value as text, or raise ValueError if AWS does not accept it."""
     text = values.variable(given)
     _check(text, "a tag's value", contract.TAG_VALUE_CHARACTERS)
     return text
 
 
 def keys(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the tags, or raise ValueError: AWS does not take one of the keys, or that many."""
+    """Return the tags, or raise ValueError if AWS does not accept one of the keys, or so many."""
     if len(tags) > _MOST_TAGS_OF_USERS:
         raise ValueError(
-            f"at most {_MOST_TAGS_OF_USERS} tags, since AWS takes {contract.MOST_TAGS} and lgbm-sm sets two; "
+            f"must be at most {_MOST_TAGS_OF_USERS} tags (AWS allows {contract.MOST_TAGS}, and lgbm-sm sets two), "
             f"got {len(tags)}"
         )
     refused: dict[str | int, ValueError] = {}
     for key in tags:
-        try:
+        with collecting(refused, key):
             _check_key(key)
-        except ValueError as error:
-            refused[key] = error
     if refused:
         raise RefusedPartsError(refused)
     return tags
@@ -41,9 +42,9 @@ def _check_key(key: str) -> None:
     if not key:
         raise ValueError("a tag's key must not be empty")
     if key.lower().startswith("aws:"):
-        raise ValueError('keys that begin with "aws:" are AWS\'s own')
+        raise ValueError('keys that begin with "aws:" are reserved for AWS')
     if key.lower().startswith(OURS):
-        raise ValueError(f'keys that begin with "{OURS}" are lgbm-sm\'s own')
+        raise ValueError(f'keys that begin with "{OURS}" are reserved for lgbm-sm')
     _check(key, "a tag's key", contract.TAG_KEY_CHARACTERS)
 
 

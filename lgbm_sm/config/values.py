@@ -1,4 +1,4 @@
-"""What a configuration takes: each check returns the value as it is held, or refuses it in words for the user."""
+"""Checks of values: each returns the value as the configuration holds it, or refuses it."""
 
 import json
 import math
@@ -11,18 +11,18 @@ from typing import Any, TypeAlias
 from lgbm_sm import contract
 from lgbm_sm.config.instance_types import check_instance_type, check_known_size
 from lgbm_sm.config.keys import Check
-from lgbm_sm.config.problems import RefusedPartsError, UnfitValueError
+from lgbm_sm.config.problems import RefusedPartsError, UnfitValueError, collecting
 from lgbm_sm.names import LONGEST_PROJECT_NAME
 
 Scalar: TypeAlias = str | int | float | bool
 HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
 
-# of AWS's XGBoost images: the Python that each of them runs user code with
+# the Python with which each of AWS's XGBoost images runs user code
 XGBOOST_PYTHON_VERSIONS: Mapping[str, tuple[int, int]] = {"1.5-1": (3, 8), "1.7-1": (3, 9), "3.0-5": (3, 10)}
 
-_LEAST_MEMORY_BYTES = 6 * 1024**2  # of the Docker engine
-_LEAST_CPUS = 0.01  # of the Docker engine
-LARGEST_RANDOM_STATE = 2**32 - 1  # of numpy.random.RandomState, which scikit-learn seeds
+_LEAST_MEMORY_BYTES = 6 * 1024**2  # Docker's
+_LEAST_CPUS = 0.01  # Docker's
+LARGEST_RANDOM_STATE = 2**32 - 1  # for numpy.random.RandomState, which scikit-learn uses
 
 
 def text(value: object) -> str:
@@ -32,15 +32,15 @@ def text(value: object) -> str:
 
 
 def whole_number(least: int, most: int | None = None) -> Check:
-    """A check of a range, ends included."""
+    """Return a check of a range, ends included."""
 
     def check(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise UnfitValueError("a whole number", value)
         if value < least:
-            raise UnfitValueError(f"a number of at least {least}", value)
+            raise UnfitValueError(f"at least {least}", value)
         if most is not None and value > most:
-            raise UnfitValueError(f"a number of at most {most}", value)
+            raise UnfitValueError(f"at most {most}", value)
         return value
 
     return check
@@ -49,9 +49,9 @@ def whole_number(least: int, most: int | None = None) -> Check:
 def share(value: object) -> float:
     number = _number(value)
     if not number > 0:
-        raise UnfitValueError("a number above 0", value)
+        raise UnfitValueError("above 0", value)
     if not number < 1:
-        raise UnfitValueError("a number below 1", value)
+        raise UnfitValueError("below 1", value)
     return number
 
 
@@ -60,7 +60,7 @@ def cpus(value: object) -> float:
     if not math.isfinite(number):
         raise UnfitValueError("a finite number", value)
     if number < _LEAST_CPUS:
-        raise UnfitValueError(f"a number of at least {_LEAST_CPUS}", value)
+        raise UnfitValueError(f"at least {_LEAST_CPUS}", value)
     return number
 
 
@@ -77,7 +77,7 @@ def truth(value: object) -> bool:
 
 
 def choice(kind: type[StrEnum]) -> Check:
-    """A check of an enumeration's values."""
+    """Return a check of an enumeration's values."""
 
     def check(value: object) -> StrEnum:
         choices = [str(one) for one in kind]
@@ -89,7 +89,7 @@ def choice(kind: type[StrEnum]) -> Check:
 
 
 def each(check: Check) -> Callable[[object], tuple[Any, ...]]:
-    """A check of a list, item by item."""
+    """Return a check of a list, item by item."""
 
     def check_items(value: object) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple):
@@ -97,10 +97,8 @@ def each(check: Check) -> Callable[[object], tuple[Any, ...]]:
         items = []
         refused: dict[str | int, ValueError] = {}
         for position, item in enumerate(value):
-            try:
+            with collecting(refused, position):
                 items.append(check(item))
-            except ValueError as error:
-                refused[position] = error
         if refused:
             raise RefusedPartsError(refused)
         return tuple(items)
@@ -108,19 +106,19 @@ def each(check: Check) -> Callable[[object], tuple[Any, ...]]:
     return check_items
 
 
-def _full_match(pattern: str, wanted: str, value: object) -> str:
+def _full_match(pattern: str, rule: str, value: object) -> str:
     written = text(value)
     if re.fullmatch(pattern, written):
         return written
-    raise ValueError(f'{wanted}, not "{written}"')
+    raise ValueError(f'{rule}, got "{written}"')
 
 
 def project_name(value: object) -> str:
     name = text(value)
     if len(name) > LONGEST_PROJECT_NAME:
         raise ValueError(
-            f"at most {LONGEST_PROJECT_NAME} characters are wanted, since jobs and endpoints add the time and "
-            f'SageMaker\'s names end at {contract.NAME_CHARACTERS}: "{name}" has {len(name)}'
+            f'must have at most {LONGEST_PROJECT_NAME} characters, got {len(name)}: "{name}" (the names of jobs add '
+            f"{contract.NAME_CHARACTERS - LONGEST_PROJECT_NAME}, and SageMaker allows {contract.NAME_CHARACTERS})"
         )
     return _resource_name(name)
 
@@ -133,30 +131,30 @@ def endpoint_name(value: object) -> str:
 
 
 def _resource_name(name: str) -> str:
-    """The pattern of every SageMaker resource name."""
+    """Check the pattern of every SageMaker resource name."""
     if re.fullmatch(contract.NAME_PATTERN, name):
         return name
-    mended = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")
-    meant = f" (did you mean {mended}?)" if mended else ""
-    raise ValueError(f'letters, digits and inner hyphens are wanted, as in SageMaker\'s names, not "{name}"{meant}')
+    allowed = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")
+    meant = f" (did you mean {allowed}?)" if allowed else ""
+    raise ValueError(f'use only letters, digits and hyphens (not first or last), got "{name}"{meant}')
 
 
 def data_name(value: object) -> str:
-    wanted = "letters, digits, hyphens, underscores and dots are wanted, as in a file's name"
-    return _full_match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", wanted, value)
+    rule = "use at most 100 letters, digits, hyphens, underscores and dots, beginning with a letter or digit"
+    return _full_match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", rule, value)
 
 
 def repository(value: object) -> str:
     least, most = contract.REPOSITORY_CHARACTERS
-    wanted = f"{least} to {most} lower-case letters and digits are wanted, parted by single signs of . _ - /"
-    return _full_match(rf"(?=.{{{least},{most}}}\Z){contract.REPOSITORY_PATTERN}", wanted, value)
+    rule = f"use {least} to {most} lower-case letters and digits, separated by single . _ - or / characters"
+    return _full_match(rf"(?=.{{{least},{most}}}\Z){contract.REPOSITORY_PATTERN}", rule, value)
 
 
 def prefix(value: object) -> str:
-    # S3's "safe characters" of object keys; an empty part or one of dots only makes keys that many tools cannot read
+    # S3's "safe characters" of object keys; many tools cannot read keys with a part that is empty or only dots
     part = r"(?!\.+(?:/|\Z))[A-Za-z0-9!_.*'()-]+"
-    wanted = "letters, digits and _ - . are wanted, with single slashes inside"
-    return _full_match(rf"(?=.{{1,512}}\Z){part}(/{part})*", wanted, value)
+    rule = "use only letters, digits and _ - . with single slashes inside"
+    return _full_match(rf"(?=.{{1,512}}\Z){part}(/{part})*", rule, value)
 
 
 def path(value: object) -> Path:
@@ -165,7 +163,7 @@ def path(value: object) -> Path:
     try:
         return Path(value).expanduser()
     except RuntimeError as error:
-        raise ValueError(f"{value}: ~ stands for a folder that is not known here") from error
+        raise ValueError(f"{value}: cannot determine the home folder for ~") from error
 
 
 def column(value: object) -> str | int:
@@ -183,15 +181,14 @@ def hyperparameter(value: object) -> HyperparameterValue:
             raise UnfitValueError("a finite number", value)
     length = len(plain if isinstance(plain, str) else json.dumps(plain))
     if length > contract.HYPERPARAMETER_VALUE_CHARACTERS:
-        raise ValueError(
-            f"the value has {length} characters; SageMaker takes at most {contract.HYPERPARAMETER_VALUE_CHARACTERS}"
-        )
+        limit = f"{contract.HYPERPARAMETER_VALUE_CHARACTERS} characters (SageMaker's limit)"
+        raise ValueError(f"must have at most {limit}, got {length}")
     return plain  # type: ignore[return-value]  # the loop above has looked at every scalar
 
 
 def base_image(value: object) -> str:
-    # of an image reference only what a build argument and a FROM line cannot hold is refused; the engine knows the rest
-    return _full_match(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}", "an image is wanted, as in debian:trixie-slim", value)
+    # refuses only what cannot be part of a build argument or a FROM line; Docker checks the rest
+    return _full_match(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}", "must be an image, such as debian:trixie-slim", value)
 
 
 def xgboost_version(value: object) -> str:
@@ -199,49 +196,49 @@ def xgboost_version(value: object) -> str:
     if version in XGBOOST_PYTHON_VERSIONS:
         return version
     known = ", ".join(XGBOOST_PYTHON_VERSIONS)
-    raise ValueError(f'one of {known} is wanted, the images that lgbm-sm has requirements for, not "{version}"')
+    raise ValueError(f'must be one of {known}, the images that lgbm-sm has requirements for, got "{version}"')
 
 
 def entry_point(value: object) -> Path:
     file = path(value)
     if file.suffix != ".py" or not file.stem.isidentifier():
-        raise ValueError(f'a Python file is wanted, whose name can be imported, as in inference.py, not "{file}"')
+        raise ValueError(f'must be a Python file whose name can be imported, such as inference.py, got "{file}"')
     return file
 
 
 def bucket(value: object) -> str:
     least, most = contract.BUCKET_CHARACTERS
-    wanted = f"{least} to {most} lower-case letters, digits, dots and hyphens are wanted, as in a bucket's name"
-    return _full_match(rf"(?=.{{{least},{most}}}\Z){contract.BUCKET_PATTERN}", wanted, value)
+    rule = f"must be a bucket's name: {least} to {most} lower-case letters, digits, dots and hyphens"
+    return _full_match(rf"(?=.{{{least},{most}}}\Z){contract.BUCKET_PATTERN}", rule, value)
 
 
 def region(value: object) -> str:
-    return _full_match(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region is wanted, as in eu-central-1", value)
+    return _full_match(r"[a-z]{2}(-[a-z]+)+-[0-9]", "must be a region, such as eu-central-1", value)
 
 
 def execution_role(value: object) -> str:
-    wanted = "a role's name or its ARN is wanted, as in arn:aws:iam::123456789012:role/sagemaker"
-    # an ARN has a path before the name
-    return _full_match(rf"(arn:aws[a-z-]*:iam::[0-9]{{12}}:role/(\S+/)?)?{contract.ROLE_PATTERN}", wanted, value)
+    rule = "must be a role's name or ARN, such as arn:aws:iam::123456789012:role/sagemaker"
+    # in an ARN a path may precede the name
+    return _full_match(rf"(arn:aws[a-z-]*:iam::[0-9]{{12}}:role/(\S+/)?)?{contract.ROLE_PATTERN}", rule, value)
 
 
 def kms_key(value: object) -> str:
-    wanted = "a key's id, ARN or alias is wanted, as in alias/models"
-    return _full_match(r"[A-Za-z0-9:/_-]{1,2048}", wanted, value)
+    rule = "must be a key's id, ARN or alias, such as alias/models"
+    return _full_match(r"[A-Za-z0-9:/_-]{1,2048}", rule, value)
 
 
 def subnet(value: object) -> str:
-    return _full_match(r"subnet-[0-9a-f]{8,17}", "a subnet's id is wanted, as in subnet-0123456789abcdef0", value)
+    return _full_match(r"subnet-[0-9a-f]{8,17}", "must be a subnet's id, such as subnet-0123456789abcdef0", value)
 
 
 def security_group(value: object) -> str:
-    return _full_match(r"sg-[0-9a-f]{8,17}", "a security group's id is wanted, as in sg-0123456789abcdef0", value)
+    return _full_match(r"sg-[0-9a-f]{8,17}", "must be a security group's id, such as sg-0123456789abcdef0", value)
 
 
 def memory(value: object) -> str:
-    amount = _full_match(r"[0-9]+[kmg]", "a number with k, m or g is wanted, as in 512m or 2g", value)
+    amount = _full_match(r"[0-9]+[kmg]", "must be a number with k, m or g, such as 512m or 2g", value)
     if int(amount[:-1]) * 1024 ** ("kmg".index(amount[-1]) + 1) < _LEAST_MEMORY_BYTES:
-        raise ValueError(f"at least 6m is wanted, which is what a Docker engine starts a container with, not {amount}")
+        raise ValueError(f"must be at least 6m, the least that Docker starts a container with, got {amount}")
     return amount
 
 
@@ -255,27 +252,26 @@ def known_instance_type(value: object) -> str:
 
 def variable(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)  # YAML's whole numbers are read as they are written; true and 1.10 are not
+        return str(value)  # YAML reads whole numbers as they are written; it changes true and 1.10
     return text(value)
 
 
 def variable_names(values: Mapping[str, str]) -> Mapping[str, str]:
     for name in values:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise ValueError(f'letters, digits and underscores are wanted in a variable\'s name, not "{name}"')
+            raise ValueError(f'use only letters, digits and underscores in a variable\'s name, got "{name}"')
     return values
 
 
 def one_host(value: object) -> int:
     count: int = whole_number(1)(value)
     if count > 1:
-        raise ValueError(f"training on several hosts is not supported yet: 1 is wanted, not {count}")
+        raise ValueError(f"must be 1, got {count}: training on several hosts is not supported yet")
     return count
 
 
 def hyperparameter_limits(values: Mapping[str, HyperparameterValue]) -> Mapping[str, HyperparameterValue]:
     if len(values) > contract.MOST_HYPERPARAMETERS:
-        raise ValueError(
-            f"{len(values)} hyperparameters are given; SageMaker takes at most {contract.MOST_HYPERPARAMETERS}"
-        )
+        limit = f"{contract.MOST_HYPERPARAMETERS} hyperparameters (SageMaker's limit)"
+        raise ValueError(f"must be at most {limit}, got {len(values)}")
     return values

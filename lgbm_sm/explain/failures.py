@@ -1,6 +1,5 @@
 """`explain "ERROR"` and `explain --job NAME`: what happened, and the known issues that match."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from lgbm_sm.explain.pages import Step
 from lgbm_sm.explain.sections import Section, aligned, section
 from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.record.entries import Endpoint, Entry, Place, TrainingJob
+from lgbm_sm.wording import similar
 from lgbm_sm.workspace import Workspace
 
 _LAST_LINES = 15
@@ -28,7 +28,7 @@ def explain_message(text: str) -> list[Section]:
     if known:
         return known
     if _WORD.fullmatch(text):
-        close = difflib.get_close_matches(text.lower(), list(Step), n=1)
+        close = similar(text.lower(), Step)
         raise UsageError(
             f"{text} is not a step, and no known issue contains it",
             f"did you mean `lgbm-sm explain {close[0]}`?"

@@ -16,6 +16,7 @@ from lgbm_sm.invocation.retries import Retries
 from lgbm_sm.invocation.transport import ATTRIBUTES_HEADER
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Endpoint
+from lgbm_sm.wording import shortened_list
 
 PARALLEL_REQUESTS = 4
 # Batches, a megabyte each, that are sent before the oldest is answered: one that takes long holds nothing up.
@@ -230,7 +231,7 @@ def _remedy(endpoint: Endpoint, status: int) -> str:
     names = feature_names(endpoint)
     if status != _BAD_REQUEST or not names:
         return "see `lgbm-sm logs`"
-    shown = ", ".join(names[:_SHOWN_NAMES]) + (f" … ({len(names)} in all)" if len(names) > _SHOWN_NAMES else "")
+    shown = shortened_list(names, _SHOWN_NAMES)
     return (
         f"the model takes these columns, with commas between, and no others: {shown}; with a header in any order, "
         "without one in this"

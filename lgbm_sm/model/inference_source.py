@@ -5,7 +5,6 @@ and in the README of SageMaker's inference toolkit.
 """
 
 import ast
-import difflib
 import importlib.metadata
 import importlib.util
 import sys
@@ -17,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from lgbm_sm.config.sections import EndpointSection
 from lgbm_sm.errors import ConfigError
+from lgbm_sm.wording import did_you_mean
 
 REQUIREMENTS = "requirements.txt"
 DEFAULT_ENTRY_POINT = "inference.py"
@@ -102,8 +102,7 @@ def _check_functions(source: InferenceSource) -> None:
     if "*" in names:  # whatever it brings is seen when the file runs
         return
     if not found:
-        close = [match for name in names for match in difflib.get_close_matches(name, FUNCTIONS, n=1, cutoff=0.7)]
-        meant = f" (did you mean {close[0]}?)" if close else ""
+        meant = next(filter(None, (did_you_mean(name, FUNCTIONS, cutoff=0.7) for name in names)), "")
         raise ConfigError(
             f"endpoint.entry_point: {path} has none of the functions {', '.join(FUNCTIONS)}{meant}",
             "define those that you want to be your own: each that is missing is lgbm-sm's",

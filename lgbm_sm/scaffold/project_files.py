@@ -105,9 +105,9 @@ def _remove(path: Path) -> None:
 
 
 def config_template() -> str:
-    """The commented configuration, before values are set in it."""
+    """Return the commented configuration, before values are set in it."""
     text = example_config_path().read_text(encoding="utf-8")
     return text.replace(
-        "Every key stands here with its default: change",
-        "Every key stands here, also those that are on their default: change",
+        "All keys are listed with their defaults: change",
+        "All keys are listed, including those that have their default: change",
     )

@@ -37,15 +37,15 @@ training:
   num_leaves: 3
 """
     assert messages(text, "local.backend=dockr", "data.name=a/b", LGBM_SM_AWS__PREFX="x") == [
-        'config.yaml:2: project.name: text is wanted, not no, which YAML reads as false: if text is meant, write "no" in quotes',
-        "config.yaml:4: data.test_size: a number below 1 is wanted, not 2",
-        'config.yaml:7: data.drop: item 2: a column\'s name (text) or position (a whole number) is wanted, not on, which YAML reads as true: if text is meant, write "on" in quotes',
+        'config.yaml:2: project.name: must be text, got no, which YAML reads as false (to mean text, write "no" in quotes)',
+        "config.yaml:4: data.test_size: must be below 1, got 2",
+        'config.yaml:7: data.drop: item 2: must be a column\'s name (text) or position (a whole number), got on, which YAML reads as true (to mean text, write "on" in quotes)',
         "config.yaml:8: traning is not a known key (did you mean training?)",
         "config.yaml:10: training.instance_typ is not a known key (did you mean instance_type?)",
         "config.yaml:11: training.num_leaves is not a known key (did you mean training.hyperparameters.num_leaves?)",
         "LGBM_SM_AWS__PREFX: aws.prefx is not a known key (did you mean prefix?)",
-        '--set local.backend: one of auto, process, docker is wanted, not "dockr" (did you mean docker?)',
-        '--set data.name: letters, digits, hyphens, underscores and dots are wanted, as in a file\'s name, not "a/b"',
+        '--set local.backend: must be one of auto, process, docker, got "dockr" (did you mean docker?)',
+        '--set data.name: use at most 100 letters, digits, hyphens, underscores and dots, beginning with a letter or digit, got "a/b"',
     ]
 
 
@@ -65,20 +65,20 @@ training:
             "aws.zzz is not a known key (known here: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
         ),
         ("123: 1", "123 is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
-        ("data: {file: a, file: b}", "data.file stands here a second time (first in line 1)"),
-        ("training: 3", "training is a section: its keys are wanted below it, indented"),
-        ("training: [a]", "training is a section: its keys are wanted below it, indented"),
-        ("data: {files: a.csv}", "data.files is a mapping: its keys are wanted below it, indented"),
+        ("data: {file: a, file: b}", "duplicate key data.file (first defined on line 1)"),
+        ("training: 3", "training is a section: write its keys below it, indented"),
+        ("training: [a]", "training is a section: write its keys below it, indented"),
+        ("data: {files: a.csv}", "data.files is a mapping: write its keys below it, indented"),
         (
             "training: {hyperparameters: [a]}",
-            "training.hyperparameters is a mapping: its keys are wanted below it, indented",
+            "training.hyperparameters is a mapping: write its keys below it, indented",
         ),
         (
             "- training",
-            "a mapping is wanted with the sections project, data, container, training, endpoint, aws, local",
+            "must be a mapping with the sections project, data, container, training, endpoint, aws, local",
         ),
-        ("training", "a mapping is wanted with the sections project, data, container, training, endpoint, aws, local"),
-        ("data: {[a]: 1}", "a key is wanted before the colon"),
+        ("training", "must be a mapping with the sections project, data, container, training, endpoint, aws, local"),
+        ("data: {[a]: 1}", "expected a key before the colon"),
         ("data: {random_state: !!int abc}", "data.random_state: the tag !!int is not supported"),
         ("data: {name: !!python/name:os.system x}", "data.name: the tag !!python/name:os.system is not supported"),
         ("data: {drop: &a [*a]}", "data.drop: the value is nested too deeply"),
@@ -94,7 +94,7 @@ def test_a_file_that_does_not_fit_is_refused_with_its_line(text: str, message: s
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("training:\n\tinstance_type: local\n", "config.yaml:2: a tab stands here: YAML is indented with spaces"),
+        ("training:\n\tinstance_type: local\n", "config.yaml:2: found a tab: indent YAML with spaces"),
         (
             "data:\n  name: a\n name: b\n",
             "config.yaml:3: not valid YAML: expected <block end>, but found '<block mapping start>'",
@@ -122,36 +122,36 @@ def test_a_file_in_another_encoding_is_refused_with_its_line() -> None:
         ("instance_type=x", "--set instance_type: instance_type is not a known key (did you mean training.instance_type or endpoint.instance_type?)"),
         ("training={}", "--set training: training is a section: set one of its keys, such as training.instance_type"),
         ("training.instance_type.x=1", "--set training.instance_type.x: training.instance_type.x is not a known key (training.instance_type holds a value and no further keys)"),
-        ("training.instance_type", "--set training.instance_type: section.key=value is wanted, as in --set training.instance_type=ml.m4.2xlarge"),
-        ("=3", "--set : section.key=value is wanted, as in --set training.instance_type=ml.m4.2xlarge"),
-        ("data.target=#id", "--set data.target: #id holds a comment of YAML: put the value in quotes"),
-        ("data.target=a #id", "--set data.target: a #id holds a comment of YAML: put the value in quotes"),
-        ("data.target=[a", "--set data.target: not valid YAML: expected ',' or ']', but got '<stream end>' (text with special characters is put in quotes)"),
-        ("project.name=123", """--set project.name: text is wanted, not 123, a number: if text is meant, write --set 'project.name="123"'"""),
-        ("data.random_state=", "--set data.random_state: a whole number is wanted, not nothing (leave the key out for its default)"),
-        ("data.random_state='3'", '--set data.random_state: a whole number is wanted, not the text "3"'),
-        ("data.random_state=3.5", "--set data.random_state: a whole number is wanted, not 3.5"),
-        ("data.random_state=on", "--set data.random_state: a whole number is wanted, not on"),
-        ("data.random_state=-1", "--set data.random_state: a number of at least 0 is wanted, not -1"),
-        ("data.random_state=4294967296", "--set data.random_state: a number of at most 4294967295 is wanted, not 4294967296"),
-        ("data.test_size=0", "--set data.test_size: a number above 0 is wanted, not 0"),
-        ("data.header=maybe", '--set data.header: true or false is wanted, not the text "maybe"'),
-        ("data.drop=a", '--set data.drop: a list is wanted, not the text "a"'),
-        ("data.file=' '", '--set data.file: a path is wanted, not the text " "'),
+        ("training.instance_type", "--set training.instance_type: expected section.key=value, as in --set training.instance_type=ml.m4.2xlarge"),
+        ("=3", "--set : expected section.key=value, as in --set training.instance_type=ml.m4.2xlarge"),
+        ("data.target=#id", "--set data.target: #id contains a YAML comment: put the value in quotes"),
+        ("data.target=a #id", "--set data.target: a #id contains a YAML comment: put the value in quotes"),
+        ("data.target=[a", "--set data.target: not valid YAML: expected ',' or ']', but got '<stream end>' (put text with special characters in quotes)"),
+        ("project.name=123", """--set project.name: must be text, got 123, a number (to mean text, write --set 'project.name="123"')"""),
+        ("data.random_state=", "--set data.random_state: must be a whole number, got nothing (leave the key out for its default)"),
+        ("data.random_state='3'", '--set data.random_state: must be a whole number, got the text "3"'),
+        ("data.random_state=3.5", "--set data.random_state: must be a whole number, got 3.5"),
+        ("data.random_state=on", "--set data.random_state: must be a whole number, got on"),
+        ("data.random_state=-1", "--set data.random_state: must be at least 0, got -1"),
+        ("data.random_state=4294967296", "--set data.random_state: must be at most 4294967295, got 4294967296"),
+        ("data.test_size=0", "--set data.test_size: must be above 0, got 0"),
+        ("data.header=maybe", '--set data.header: must be true or false, got the text "maybe"'),
+        ("data.drop=a", '--set data.drop: must be a list, got the text "a"'),
+        ("data.file=' '", '--set data.file: must be a path, got the text " "'),
         ("data.files={train: a, validation: b}", "--set data.files={train: data.files.test: is missing"),
-        ("training.hyperparameters.metric\udcff=1", "--set training.hyperparameters.metric\udcff: the text holds half of a surrogate pair, which is not a character"),
-        ("data.name=..", "--set data.name: letters, digits, hyphens, underscores and dots are wanted, as in a file's name, not \"..\""),
-        ("aws.prefix=a/../b", '--set aws.prefix: letters, digits and _ - . are wanted, with single slashes inside, not "a/../b"'),
-        ("container.repository=Team/Model", '--set container.repository: 2 to 256 lower-case letters and digits are wanted, parted by single signs of . _ - /, not "Team/Model"'),
-        ("training.instance_count=2", "--set training.instance_count: training on several hosts is not supported yet: 1 is wanted, not 2"),
-        ("training.instance_count=0", "--set training.instance_count: a number of at least 1 is wanted, not 0"),
-        ("endpoint.name=my_endpoint", "--set endpoint.name: letters, digits and inner hyphens are wanted, as in SageMaker's names, not \"my_endpoint\" (did you mean my-endpoint?)"),
+        ("training.hyperparameters.metric\udcff=1", "--set training.hyperparameters.metric\udcff: the text contains half of a surrogate pair, which is not a character"),
+        ("data.name=..", '--set data.name: use at most 100 letters, digits, hyphens, underscores and dots, beginning with a letter or digit, got ".."'),
+        ("aws.prefix=a/../b", '--set aws.prefix: use only letters, digits and _ - . with single slashes inside, got "a/../b"'),
+        ("container.repository=Team/Model", '--set container.repository: use 2 to 256 lower-case letters and digits, separated by single . _ - or / characters, got "Team/Model"'),
+        ("training.instance_count=2", "--set training.instance_count: must be 1, got 2: training on several hosts is not supported yet"),
+        ("training.instance_count=0", "--set training.instance_count: must be at least 1, got 0"),
+        ("endpoint.name=my_endpoint", '--set endpoint.name: use only letters, digits and hyphens (not first or last), got "my_endpoint" (did you mean my-endpoint?)'),
         ("endpoint.name=" + "a" * 64, '--set endpoint.name: must have at most 63 characters, got 64: "' + "a" * 64 + '"'),
-        ("endpoint.startup_timeout_seconds=59", "--set endpoint.startup_timeout_seconds: a number of at least 60 is wanted, not 59"),
-        ("training.hyperparameters.metric=.inf", "--set training.hyperparameters.metric: a finite number is wanted, not .inf"),
-        ("training.hyperparameters.metric={a: 1}", "--set training.hyperparameters.metric: text, a number, true, false or a list of these is wanted, not a mapping"),
-        ("project.name=my_model", "--set project.name: letters, digits and inner hyphens are wanted, as in SageMaker's names, not \"my_model\" (did you mean my-model?)"),
-        ("project.name=" + "a" * 40, "--set project.name: at most 39 characters are wanted, since jobs and endpoints add the time and SageMaker's names end at 63: \"" + "a" * 40 + '" has 40'),
+        ("endpoint.startup_timeout_seconds=59", "--set endpoint.startup_timeout_seconds: must be at least 60, got 59"),
+        ("training.hyperparameters.metric=.inf", "--set training.hyperparameters.metric: must be a finite number, got .inf"),
+        ("training.hyperparameters.metric={a: 1}", "--set training.hyperparameters.metric: must be text, a number, true, false or a list of these, got a mapping"),
+        ("project.name=my_model", '--set project.name: use only letters, digits and hyphens (not first or last), got "my_model" (did you mean my-model?)'),
+        ("project.name=" + "a" * 40, '--set project.name: must have at most 39 characters, got 40: "' + "a" * 40 + '" (the names of jobs add 24, and SageMaker allows 63)'),
     ],
 )  # fmt: skip
 def test_a_set_option_that_does_not_fit_is_refused(override: str, message: str) -> None:
@@ -171,8 +171,8 @@ def test_an_entry_point_that_python_cannot_import_is_refused(name: str) -> None:
     [
         ("LGBM_SM_X__Y", "1", "x is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
         ("LGBM_SM_TRAINING__INSTANCE_TYP", "1", "training.instance_typ is not a known key (did you mean instance_type?)"),
-        ("LGBM_SM_DATA__NAME", "7", """data.name: text is wanted, not 7, a number: if text is meant, write LGBM_SM_DATA__NAME='"7"'"""),
-        ("LGBM_SM_DATA__NAME", "\udcff", "the character U+DCFF is not allowed (text with special characters is put in quotes)"),
+        ("LGBM_SM_DATA__NAME", "7", """data.name: must be text, got 7, a number (to mean text, write LGBM_SM_DATA__NAME='"7"')"""),
+        ("LGBM_SM_DATA__NAME", "\udcff", "the character U+DCFF is not allowed (put text with special characters in quotes)"),
     ],
 )  # fmt: skip
 def test_a_variable_that_does_not_fit_is_refused(name: str, value: str, message: str) -> None:
@@ -187,7 +187,10 @@ def test_a_variable_that_does_not_fit_is_refused(name: str, value: str, message:
         ("ml.m4", '"ml.m4" is not an instance type (the size is missing, as in ml.m4.xlarge)'),
         ("Local", '"Local" is not an instance type (did you mean local?)'),
         ("big", '"big" is not an instance type (use "local", or an instance type such as ml.m4.xlarge)'),
-        ("local_gpu", 'local_gpu is not supported, since the images hold LightGBM without its GPU build: use "local"'),
+        (
+            "local_gpu",
+            'local_gpu is not supported, since the images contain LightGBM without its GPU build: use "local"',
+        ),
     ],
 )
 @pytest.mark.parametrize("section", ["training", "endpoint"])
@@ -198,7 +201,7 @@ def test_a_malformed_instance_type_is_refused_with_its_remedy(section: str, inst
 
 def test_both_ways_of_naming_own_tables_are_refused_together() -> None:
     text = "data:\n  file: a.csv\n  files: {train: a, validation: b, test: c}\n"
-    assert messages(text) == ["config.yaml:3: data.files: data.file is given too: one of both is wanted"]
+    assert messages(text) == ["config.yaml:3: data.files: data.file is set too: set only one of them"]
 
 
 def test_missing_files_are_told_where_the_others_stand() -> None:
@@ -219,7 +222,7 @@ def test_a_hyperparameter_fits_when_sagemaker_takes_its_length(length: int, *, f
         Path("config.yaml").write_text(text, encoding="utf-8")
         assert load_config(None).config.training.hyperparameters == {"metric": "a" * length}
     else:
-        sentence = f"the value has {length} characters; SageMaker takes at most 2500"
+        sentence = f"must have at most 2500 characters (SageMaker's limit), got {length}"
         assert messages(text) == [f"config.yaml:1: training.hyperparameters.metric: {sentence}"]
 
 
@@ -227,7 +230,7 @@ def test_more_hyperparameters_than_sagemaker_takes_are_refused() -> None:
     mapping = ", ".join(f"p{number}: 1" for number in range(101))
     *_, message = sorted(messages(f"training: {{hyperparameters: {{{mapping}}}}}"), key=len)
     assert message == (
-        "config.yaml:1: training.hyperparameters: 101 hyperparameters are given; SageMaker takes at most 100"
+        "config.yaml:1: training.hyperparameters: must be at most 100 hyperparameters (SageMaker's limit), got 101"
     )
 
 
@@ -277,13 +280,19 @@ def test_every_pair_of_keys_is_told_apart_by_its_section() -> None:
 @pytest.mark.parametrize(
     ("tags", "message"),
     [
-        ("{'aws:x': y}", 'aws.tags.aws:x: keys that begin with "aws:" are AWS\'s own'),
-        ("{'lgbm-sm:project': y}", 'aws.tags.lgbm-sm:project: keys that begin with "lgbm-sm:" are lgbm-sm\'s own'),
+        ("{'aws:x': y}", 'aws.tags.aws:x: keys that begin with "aws:" are reserved for AWS'),
+        (
+            "{'lgbm-sm:project': y}",
+            'aws.tags.lgbm-sm:project: keys that begin with "lgbm-sm:" are reserved for lgbm-sm',
+        ),
         (f"{{{'k' * 129}: y}}", f"aws.tags.{'k' * 129}: a tag's key must have at most 128 characters, got 129"),
         (f"{{k: {'v' * 257}}}", "aws.tags.k: a tag's value must have at most 256 characters, got 257"),
-        ("{k: true}", "aws.tags.k: text is wanted, not true"),
+        ("{k: true}", "aws.tags.k: must be text, got true"),
         ("{k: 'a;b'}", 'aws.tags.k: a tag\'s value may have letters, digits, spaces and _ . : / = + - @, got "a;b"'),
-        (f"{{{', '.join(f'k{number}: v' for number in range(49))}}}", "aws.tags: at most 48 tags"),
+        (
+            f"{{{', '.join(f'k{number}: v' for number in range(49))}}}",
+            "aws.tags: must be at most 48 tags (AWS allows 50, and lgbm-sm sets two), got 49",
+        ),
     ],
 )
 def test_tags_that_aws_does_not_take_are_refused(tags: str, message: str) -> None:

@@ -61,8 +61,8 @@ def test_every_value_can_be_set_anew(tmp_path: Path) -> None:
 
 
 def test_a_project_is_not_told_that_all_is_on_its_default() -> None:
-    assert "stands here with its default" in EXAMPLE
-    assert "stands here with its default" not in config_template()
+    assert "All keys are listed with their defaults" in EXAMPLE
+    assert "All keys are listed with their defaults" not in config_template()
     assert comments(config_template())[1:] == comments(EXAMPLE)[1:]
 
 
@@ -72,7 +72,7 @@ def test_a_draft_is_refused_when_the_file_would_say_more_than_was_chosen() -> No
 
 
 def test_an_error_names_the_option_when_its_value_cannot_be_used() -> None:
-    with pytest.raises(ConfigError, match=r"^--name: letters, digits and inner hyphens are wanted"):
+    with pytest.raises(ConfigError, match=r"^--name: use only letters, digits and hyphens"):
         Draft().having("project.name", "my houses", GIVEN, "--name")
 
 
