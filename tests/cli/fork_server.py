@@ -3,7 +3,7 @@
 Usage: python fork_server.py
 
 A request is a line of JSON on stdin: `arguments`, `folder`, `environment` (all of it), `output` (a path for stdout and
-one for stderr), and where `kill` says so (a number and `before` or `after`), SIGKILL at that write of the record; or at
+one for stderr, to which it appends), and where `kill` says so (a number and `before` or `after`), SIGKILL at that write of the record; or at
 the `moment` that tests/soak/moments.py describes. The answers are lines of JSON on stdout: the `pid` as soon as there is
 one, then the `code` as subprocess gives it.
 """
@@ -43,7 +43,7 @@ def run(request: dict[str, Any]) -> NoReturn:
     # a shell may have started the tests in the background, where an interrupt is ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for descriptor, path in enumerate(request["output"], 1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(request["folder"])
     os.environ.clear()

@@ -14,7 +14,7 @@ import docker
 import pytest
 
 from tests.cli.conftest import CommandLine
-from tests.cli.forked import ForkServer
+from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cloud.emulator import Emulator
 from tests.docker.projects import items, new_project
 from tests.docker.xgboost_stand_in import WHEELS, build_image
@@ -33,11 +33,12 @@ def project(
     byoc_image: str,
     toolkit_image: str,
     docker_session: str,
+    fork_server: ForkServer,
     tmp_path: Path,
 ) -> Iterator[CommandLine]:
     """With data; configuration comes from the page."""
     name = f"test-{docker_session}-{uuid.uuid4().hex[:6]}"
-    command_line = CommandLine(
+    command_line = ForkedCommandLine(
         tmp_path,
         {
             **aws.environment(),
@@ -49,6 +50,7 @@ def project(
             # tests/verification sees to that
             "LGBM_SM_ENDPOINT__VERIFY": "false",
         },
+        server=fork_server,
     )
     command_line("prepare-data")
     yield command_line
@@ -56,10 +58,12 @@ def project(
 
 
 @pytest.mark.xdist_group("cloud")
-def test_the_commands_of_the_tutorial_and_of_costs_end_well(project: CommandLine, aws: Emulator) -> None:
+def test_the_commands_of_the_tutorial_and_of_costs_end_well(
+    project: CommandLine, fork_server: ForkServer, aws: Emulator
+) -> None:
     for page, least in (("tutorial.md", 20), ("costs.md", 1)):
         blocks = blocks_of(CHECKOUT / "docs" / page)
-        assert walk(blocks, {"docker", "cloud"}, project.folder, project.environment) > least
+        assert walk(blocks, {"docker", "cloud"}, project.folder, project.environment, fork_server) > least
     assert aws.client("sagemaker").list_endpoints()["Endpoints"] == []
     assert json.loads(project("status", "--aws", "--output", "json").stdout)["items"] == []
 
@@ -80,6 +84,6 @@ def test_the_commands_of_awss_image_end_well(
         project("train", "--set", "local.backend=process")
         project("build", "--set", "container.pattern=script_mode", "--image", stand_in)
         blocks = blocks_of(CHECKOUT / "docs" / "tutorial.md")
-        assert walk(blocks, {"script_mode"}, project.folder, project.environment) > 3
+        assert walk(blocks, {"script_mode"}, project.folder, project.environment, fork_server) > 3
         [endpoint] = items(project, "endpoint")
         assert endpoint["image"] == f"{project.environment['LGBM_SM_PROJECT__NAME']}-script-mode:{XGBOOST_VERSION}"

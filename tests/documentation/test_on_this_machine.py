@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import CommandLine
+from tests.cli.forked import ForkServer
 from tests.documentation.pages import PAGES, blocks_of
 from tests.documentation.walk import walk
 
@@ -16,8 +17,8 @@ WITH_COMMANDS = [page for page in PAGES if any("local" in block.kinds for block 
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)
-def test_the_commands_of_a_page_end_well(page: Path, lgbm_sm: CommandLine) -> None:
-    assert walk(blocks_of(page), {"local"}, lgbm_sm.folder, lgbm_sm.environment) > 0
+def test_the_commands_of_a_page_end_well(page: Path, lgbm_sm: CommandLine, fork_server: ForkServer) -> None:
+    assert walk(blocks_of(page), {"local"}, lgbm_sm.folder, lgbm_sm.environment, fork_server) > 0
     assert lgbm_sm.programs() == []
 
 

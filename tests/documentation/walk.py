@@ -1,26 +1,42 @@
-"""Does what a page says, in its order."""
+"""Do what a page says, in its order."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
+from tests.cli.forked import ForkServer
 from tests.documentation.pages import CHECKOUT, Block, Command
 
 ANYTHING = "…"
+_NEED_SHELL = set("|<>&;$*?~`()#\\\n")
 
 
-def walk(blocks: Iterable[Block], kinds: Collection[str], folder: Path, environment: Mapping[str, str]) -> int:
-    """Write the files and run the commands of these kinds in `folder`; returns how many commands there were."""
+def walk(
+    blocks: Iterable[Block],
+    kinds: Collection[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    server: ForkServer | None = None,
+) -> int:
+    """Write the files and run the commands of these kinds in `folder`; return the number of commands.
+
+    A shell runs them. With a `server`, those that need no shell are forked from it, which saves the time of imports.
+    """
     examples = folder / "examples"
     if not examples.exists():
         examples.symlink_to(CHECKOUT / "examples")
     commands = 0
     where = folder
+    programs = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    everything = {**os.environ, **environment, "PATH": programs}
     for block in blocks:
         if not block.kinds & set(kinds):
             continue
@@ -34,16 +50,32 @@ def walk(blocks: Iterable[Block], kinds: Collection[str], folder: Path, environm
                 where = where / command.text.removeprefix("cd ")
                 assert where.is_dir(), command.text
             else:
-                _run(command, where, environment)
+                is_plain = command.text.startswith("lgbm-sm ") and not _NEED_SHELL & set(command.text)
+                run = partial(_run_forked, server) if server is not None and is_plain else _run_in_shell
+                code, said = run(command.text, where, everything)
+                assert code == 0, f"$ {command.text}\n{said}"
+                _assert_shown(command, said)
     return commands
 
 
-def _run(command: Command, folder: Path, environment: Mapping[str, str]) -> None:
-    programs = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+def _run_forked(server: ForkServer, text: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+    with tempfile.NamedTemporaryFile("r") as output:
+        code = server.run(
+            {
+                "arguments": shlex.split(text)[1:],
+                "folder": str(folder),
+                "environment": environment,
+                "output": [output.name, output.name],
+            }
+        )
+        return code, output.read()
+
+
+def _run_in_shell(text: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
     finished = subprocess.run(
-        ["sh", "-c", command.text],
+        ["sh", "-c", text],
         cwd=folder,
-        env={**os.environ, **environment, "PATH": programs},
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -51,11 +83,15 @@ def _run(command: Command, folder: Path, environment: Mapping[str, str]) -> None
         timeout=110,
         check=False,
     )
-    assert finished.returncode == 0, f"$ {command.text}\n{finished.stdout}"
-    said = iter(finished.stdout.splitlines())
+    return finished.returncode, finished.stdout
+
+
+def _assert_shown(command: Command, output: str) -> None:
+    """Each line that the page shows is in the output, in the same order."""
+    said = iter(output.splitlines())
     for line in command.shown:
         if line.strip() in ("", ANYTHING):
             continue
         expected = ".*".join(map(re.escape, line.rstrip().split(ANYTHING)))
         found = any(re.fullmatch(expected, other.rstrip()) for other in said)
-        assert found, f"$ {command.text}\nthe page shows {line!r}; it says\n{finished.stdout}"
+        assert found, f"$ {command.text}\nthe page shows {line!r}; it says\n{output}"
