@@ -163,7 +163,7 @@ def test_the_table_that_lies_there_is_proposed_when_it_is_the_only_one(lgbm_sm: 
         (["--data", "customers.csv"], 4, "which column is the target? The columns are customer_id", "--target COLUMN"),
         (["--data", "customers.csv", "--target", "churn"], 4, "did you mean 'churned'?", "the columns are"),
         (["--data", "missing.csv", "--target", "y"], 4, "missing.csv does not exist", "a relative path starts at"),
-        (["--name", "my houses"], 3, "--name: letters, digits", ""),
+        (["--name", "my houses"], 3, "--name: use only letters, digits", ""),
         (["--data", "ids.csv", "--target", "y"], 4, "no column is left to learn from:\ncolumn 'id' is a different", ""),
         (["--objective", "binary"], 4, "objective=binary learns classes", ""),
         (["--config", "other.yaml"], 2, "init writes a new config.yaml and reads none", "remove --config"),

@@ -101,7 +101,7 @@ def test_the_token_is_asked_of_the_images_account_and_taken_apart(registry: Regi
     [
         ("AccessDeniedException", "allow the identity GetAuthorizationToken"),
         ("ExpiredTokenException", "log in again"),
-        ("UnrecognizedClientException", "`aws configure` with a key that IAM lists"),
+        ("UnrecognizedClientException", "`aws configure` with a key that exists in IAM"),
     ],
 )
 def test_awss_words_are_given_with_a_remedy_when_it_refuses(code: str, remedy: str, registry: Registry) -> None:
