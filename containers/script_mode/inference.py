@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import sys
-import uuid
 from pathlib import Path
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
@@ -87,13 +86,12 @@ def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[s
 
     Whatever is raised here would be an HTML page with status 500.
     """
-    from lgbm_runtime.core.errors import InvocationError
+    from lgbm_runtime.core.decoding import check_content_encoding
+    from lgbm_runtime.core.errors import InvocationError, unexpected_error
     from lgbm_runtime.core.user_functions import ATTRIBUTES_HEADER
 
     try:
-        encoding = headers.get("Content-Encoding", "identity").strip().lower()
-        if encoding not in ("", "identity"):
-            raise InvocationError(415, f"content encoding {encoding[:60]} is not supported; send the body as it is")
+        check_content_encoding(headers.get("Content-Encoding"))
         answer = service.invoke(
             body, headers.get("Content-Type"), headers.get("Accept"), headers.get(ATTRIBUTES_HEADER, "")
         )
@@ -102,10 +100,7 @@ def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[s
     except InvocationError as error:
         return _refusal(error)
     except Exception:  # noqa: BLE001 - the one place where a bug must not reach the client
-        reference = uuid.uuid4().hex[:12]
-        print(f"unexpected error {reference}:\n{format_exc()}", file=sys.stderr, flush=True)
-        message = f"the server failed; its log has the cause under the reference {reference}"
-        return _refusal(InvocationError(500, message))
+        return _refusal(unexpected_error(format_exc()))
 
 
 def raw_body(environ: Mapping[str, Any], content: str | bytes) -> bytes:

@@ -97,7 +97,7 @@ def test_error_of_user_code_reaches_the_log_and_not_the_caller(start: Starter, t
     error = error_in(reply.body)
     assert error["status"] == 500
     reference = re.fullmatch(
-        "the server failed; its log has the cause under the reference ([0-9a-f]{12})", error["message"]
+        "internal error; the server's log shows the cause under the reference ([0-9a-f]{12})", error["message"]
     )
     assert reference is not None
     container.wait_for_log(f"unexpected error {reference.group(1)}")

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgbm_runtime.core import csv_rows
 from lgbm_runtime.core.cells import MISSING
 from lgbm_runtime.core.csv_rows import plain_row, rows_from_csv
 from lgbm_runtime.core.decoding import MAX_BODY_BYTES, decode
@@ -247,13 +246,8 @@ def test_a_single_row_is_read_as_a_table_of_one_row_is(text: str) -> None:
             assert np.array(row)[numbers].tobytes() == expected[numbers].tobytes()
 
 
-@pytest.mark.parametrize("with_orjson", [True, False])
 @pytest.mark.parametrize("text", ["1,2,3", "1,2,3\n", ",,\n", "1,,nan", "-0,1e308,1e308", "1,1e308,1e308\n"])
-def test_a_single_row_of_numbers_and_gaps_needs_no_closer_look(
-    text: str, with_orjson: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not with_orjson:
-        monkeypatch.setattr(csv_rows, "orjson", None)
+def test_a_single_row_of_numbers_and_gaps_needs_no_closer_look(text: str) -> None:
     row = plain_row(text.encode(), 3)
     assert row is not None
     np.testing.assert_array_equal(np.array([row]), decode(text.encode(), "text/csv", NUMERIC).matrix)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lgbm_runtime.core import encoding
+from lgbm_runtime.core import csv_content, json_content
 from lgbm_runtime.core.encoding import encode, negotiate
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.media_type import parse_media_type, split_elements
@@ -52,7 +52,8 @@ def test_request_is_not_acceptable_when_nothing_fits(accept: str) -> None:
 def each_writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """With orjson, which our images have, and without, as in AWS's."""
     if request.param == "no orjson":
-        monkeypatch.setattr(encoding, "orjson", None)
+        for content in (csv_content, json_content):
+            monkeypatch.setattr(content, "orjson", None)
 
 
 @pytest.mark.usefixtures("each_writer")

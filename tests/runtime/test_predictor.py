@@ -8,7 +8,6 @@ import lightgbm
 import numpy as np
 import pytest
 
-from lgbm_runtime.core import csv_rows
 from lgbm_runtime.core.errors import InvocationError, ModelError
 from lgbm_runtime.core.predictor import Predictor
 from tests.runtime.test_schema import DOCUMENT
@@ -42,7 +41,6 @@ def test_model_is_served_without_a_schema_when_the_metadata_have_none(tmp_path: 
 
 
 @pytest.mark.usefixtures("code")
-@pytest.mark.parametrize("with_orjson", [True, False])
 @pytest.mark.parametrize(
     ("line", "column"),
     [
@@ -54,11 +52,7 @@ def test_model_is_served_without_a_schema_when_the_metadata_have_none(tmp_path: 
         (b"1,2,1_0", "size"),
     ],
 )
-def test_single_row_is_refused_when_a_cell_is_no_finite_number(
-    line: bytes, column: str, with_orjson: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not with_orjson:
-        monkeypatch.setattr(csv_rows, "orjson", None)
+def test_single_row_is_refused_when_a_cell_is_no_finite_number(line: bytes, column: str, tmp_path: Path) -> None:
     make_model(tmp_path, {"objective": "regression"})
     with pytest.raises(InvocationError) as caught:
         Predictor.load(tmp_path).invoke(line, "text/csv", None)

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-import uuid
 from http import HTTPStatus
 from pathlib import Path
 from traceback import format_exc
@@ -18,8 +17,8 @@ from sagemaker_inference.errors import (  # type: ignore[import-not-found]
 )
 from sagemaker_inference.transformer import Transformer  # type: ignore[import-not-found]
 
-from lgbm_runtime.core.decoding import MAX_BODY_BYTES
-from lgbm_runtime.core.errors import InvocationError, ModelError
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES, check_content_encoding
+from lgbm_runtime.core.errors import InvocationError, ModelError, unexpected_error
 from lgbm_runtime.core.lightgbm_library import LibraryError
 from lgbm_runtime.core.predictor import Answer, Predictor
 from lgbm_runtime.core.user_code import InferenceCode, load_service
@@ -82,9 +81,7 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
     def _answer(self, body: bytes, headers: dict[str, str], context: Any) -> Answer:
         if self._answering is None:
             raise TypeError("the server asked before it initialized the service")
-        encoding = headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("", "identity"):
-            raise InvocationError(415, f"content encoding {encoding[:60]} is not supported; send the body as it is")
+        check_content_encoding(headers.get("content-encoding"))
         accept = headers.get("accept")
         if not accept or accept.strip() == "*/*":
             accept = os.environ.get(ACCEPT_VARIABLE)
@@ -104,10 +101,7 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
         if isinstance(inference_exception, RequestRefusedError):
             document = inference_exception.body
         else:
-            reference = uuid.uuid4().hex[:12]
-            print(f"unexpected error {reference}:\n{trace}", file=sys.stderr, flush=True)
-            message = f"the server failed; its log has the cause under the reference {reference}"
-            document = InvocationError(inference_exception.status_code, message).to_json()
+            document = unexpected_error(trace, inference_exception.status_code).to_json()
         status = inference_exception.status_code
         context.set_response_status(code=status, phrase=_phrase(status), idx=index)
         context.set_response_content_type(index, _JSON)

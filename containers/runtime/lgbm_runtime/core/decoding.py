@@ -2,71 +2,41 @@
 
 from __future__ import annotations
 
-import codecs
-import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from lgbm_runtime.core.csv_rows import rows_from_csv
+from lgbm_runtime.core.content_types import BY_NAME, SUPPORTED
 from lgbm_runtime.core.errors import InvocationError
-from lgbm_runtime.core.json_rows import rows_from_json, rows_from_json_lines
-from lgbm_runtime.core.media_type import CSV, JSON, SUPPORTED, parse_media_type
-from lgbm_runtime.core.schema import Schema
+from lgbm_runtime.core.media_type import CSV, parse_media_type
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["MAX_BODY_BYTES", "Decoded", "decode", "rows_from_csv", "too_large"]
+    from lgbm_runtime.core.rows import Rows
+    from lgbm_runtime.core.schema import Schema
 
 # "Model Hosting FAQs" in AWS's developer guide: 25 MB for real-time endpoints.
 MAX_BODY_BYTES = 25 * 1024 * 1024
 
-_CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,40}")
-# Python's codecs that are no encodings of a text file, some of them quadratic.
-_NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"})
 
-
-@dataclass(frozen=True)
-class Decoded:
-    """`matrix`: float64 (rows, features), C-contiguous, NaN where a cell is missing.
-
-    `unseen`: (feature, level) pairs that the schema does not know, and that became missing.
-    """
-
-    matrix: NDArray[np.float64]
-    unseen: tuple[tuple[str, str], ...]
-
-
-def decode(body: bytes, content_type: str | None, schema: Schema) -> Decoded:
-    """The rows in the body. A missing content type is text/csv.
+def decode(body: bytes, content_type: str | None, schema: Schema) -> Rows:
+    """Return the rows in the body. A missing content type is text/csv.
 
     Raises InvocationError: 400 for a body that does not fit the content type or the schema, 413 for one over
     MAX_BODY_BYTES, 415 for a content type or charset that is not supported.
     """
     if len(body) > MAX_BODY_BYTES:
         raise too_large()
-    media_type = parse_media_type(content_type) if content_type and content_type.strip() else None
-    if media_type is None and content_type and content_type.strip():
-        raise _unsupported(content_type)
-    name, parameters = media_type or (CSV, {})
-    if name not in SUPPORTED:
-        raise _unsupported(name)
-    charset = parameters.get("charset", "utf-8")
-    if name == CSV:
-        rows = rows_from_csv(_utf8(body, charset), schema, header=_header(parameters))
-    elif name == JSON:
-        rows = rows_from_json(_text(body, charset), schema)
-    else:
-        rows = rows_from_json_lines(_text(body, charset), schema)
-    return Decoded(np.ascontiguousarray(rows.matrix), rows.unseen)
+    stated = (content_type or "").strip() or CSV
+    media_type = parse_media_type(stated)
+    format_ = None if media_type is None else BY_NAME.get(media_type.name)
+    if media_type is None or format_ is None:
+        shown = (stated if media_type is None else media_type.name)[:60]
+        raise InvocationError(415, f"content type {shown} is not supported; supported: {SUPPORTED}")
+    return format_.decode(body, media_type.parameters, schema)
 
 
 @lru_cache(maxsize=64)
 def is_plain_csv(content_type: str | None) -> bool:
-    """Whether a body of this type is CSV in UTF-8 that may have a header or not."""
+    """Return whether a body of this type is CSV in UTF-8 that may or may not have a header."""
     if content_type is None or not content_type.strip():
         return True
     media_type = parse_media_type(content_type)
@@ -75,45 +45,13 @@ def is_plain_csv(content_type: str | None) -> bool:
     return media_type.parameters.get("charset", "utf-8").lower() == "utf-8"
 
 
+def check_content_encoding(encoding: str | None) -> None:
+    """Raise InvocationError(415) if the header Content-Encoding announces a compressed body."""
+    name = (encoding or "").strip().lower()
+    if name not in ("", "identity"):
+        raise InvocationError(415, f"content encoding {name[:60]} is not supported; send the body uncompressed")
+
+
 def too_large() -> InvocationError:
+    """Return the error for a body over MAX_BODY_BYTES."""
     return InvocationError(413, f"the body is larger than {MAX_BODY_BYTES} bytes; send it in several requests")
-
-
-def _unsupported(content_type: str) -> InvocationError:
-    shown = content_type[:60]
-    return InvocationError(415, f"content type {shown} is not supported; supported: {', '.join(SUPPORTED)}")
-
-
-def _header(parameters: dict[str, str]) -> bool | None:
-    """The parameter `header` of text/csv. Source: RFC 4180, section 3."""
-    value = parameters.get("header")
-    if value is None:
-        return None
-    if value.lower() not in ("present", "absent"):
-        raise InvocationError(400, f"the content type's header parameter is {value[:60]}, not present or absent")
-    return value.lower() == "present"
-
-
-def _utf8(body: bytes, charset: str) -> bytes:
-    """The body in UTF-8."""
-    if body.isascii() and charset.lower() == "utf-8":
-        return body
-    try:
-        return _text(body, charset).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InvocationError(400, f"the body is not {charset}") from error
-
-
-def _text(body: bytes, charset: str) -> str:
-    """The body as text, without a byte order mark."""
-    try:
-        if not _CHARSET.fullmatch(charset) or codecs.lookup(charset).name in _NO_CHARSETS:
-            raise LookupError
-        text = body.decode(charset)
-    except LookupError as error:
-        raise InvocationError(415, f"charset {charset[:60]} is not supported; use utf-8") from error
-    except UnicodeDecodeError as error:
-        raise InvocationError(400, f"the body is not {charset}: {error.reason} at byte {error.start}") from error
-    except UnicodeError as error:
-        raise InvocationError(400, f"the body is not {charset}") from error
-    return text[1:] if text.startswith("\ufeff") else text

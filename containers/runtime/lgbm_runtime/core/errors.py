@@ -1,7 +1,9 @@
-"""Errors whose cause lies in what the program was given."""
+"""Errors that the program reports to its caller, and what a client sees of the others."""
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 
@@ -35,3 +37,10 @@ class InvocationError(Exception):
         if self.column is not None:
             error["column"] = self.column
         return {"error": error}
+
+
+def unexpected_error(trace: str, status: int = 500) -> InvocationError:
+    """Log the traceback of a bug, and return the error for the client, which finds the log entry by its reference."""
+    reference = os.urandom(6).hex()
+    print(f"unexpected error {reference}:\n{trace}", file=sys.stderr, flush=True)
+    return InvocationError(status, f"internal error; the server's log shows the cause under the reference {reference}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from lgbm_runtime.core.cells import Unseen, columns_of, listed
-from lgbm_runtime.core.csv_rows import Rows
 from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.rows import Rows
 from lgbm_runtime.core.schema import Schema
 
 if TYPE_CHECKING:

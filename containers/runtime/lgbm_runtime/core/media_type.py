@@ -7,10 +7,6 @@ from typing import NamedTuple
 
 CSV = "text/csv"
 JSON = "application/json"
-JSON_LINES = "application/jsonlines"
-# Other names under which clients ask for JSON Lines; it has no registered one.
-JSON_LINES_NAMES = (JSON_LINES, "application/x-jsonlines", "application/jsonl")
-SUPPORTED = (CSV, JSON, *JSON_LINES_NAMES)
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"\s*({_WORD}/{_WORD}|\*)\s*(?=;|$)")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 from typing import Any
 
 import numpy as np
 
+from lgbm_runtime.core.content_type import text_of
 from lgbm_runtime.core.encoding import negotiate
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.media_type import CSV, JSON, parse_media_type, split_elements
@@ -17,7 +17,6 @@ from lgbm_runtime.core.user_functions import ATTRIBUTES_HEADER
 # A body of these types is handed to user code as text, as the toolkits do; any other one as bytes.
 _TEXT_TYPES = (CSV, JSON)
 _RESPONSE_ATTRIBUTES = ("get_data", "status_code", "content_type", "headers")
-_CHARSETS = ("utf-8", "utf-8-sig", "ascii", "iso8859-1", "cp1252", "utf-16")
 
 
 def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | bytes]:
@@ -32,16 +31,7 @@ def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | 
         return stated, body
     if media_type.name not in _TEXT_TYPES:
         return media_type.name, body
-    charset = media_type.parameters.get("charset", "utf-8")
-    try:
-        codec = codecs.lookup(charset).name
-        if codec not in _CHARSETS:
-            raise LookupError
-        return media_type.name, body.decode("utf-8-sig" if codec == "utf-8" else codec)
-    except UnicodeError as error:
-        raise InvocationError(400, f"the body is not {charset[:60]}") from error
-    except (LookupError, ValueError) as error:
-        raise InvocationError(415, f"charset {charset[:60]!r} is not supported; use utf-8") from error
+    return media_type.name, text_of(body, media_type.parameters)
 
 
 def media_type_for_user(accept: str | None) -> str:

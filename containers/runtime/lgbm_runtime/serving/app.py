@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import traceback
-import uuid
 from functools import partial
 
 import httptools
 
-from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.decoding import check_content_encoding
+from lgbm_runtime.core.errors import InvocationError, unexpected_error
 from lgbm_runtime.core.media_type import JSON
 from lgbm_runtime.core.predictor import Predictor
 from lgbm_runtime.core.user_code import InferenceCode
@@ -66,9 +65,7 @@ class App:
         if "upgrade" in (head.header(b"connection") or "").lower():
             # the parser takes the body for the other protocol's
             raise InvocationError(400, "only HTTP/1.1 is spoken here; send the request without Upgrade")
-        encoding = (head.header(b"content-encoding") or "").strip().lower()
-        if encoding not in ("", "identity"):
-            raise InvocationError(415, f"content encoding {encoding[:60]} is not supported; send the body as it is")
+        check_content_encoding(head.header(b"content-encoding"))
         attributes = head.header(ATTRIBUTES_HEADER) or ""
         answerer = self._service.answerer(head.header(b"content-type"), head.header(b"accept"), attributes)
         # other outputs may take long
@@ -108,11 +105,9 @@ def _response_to(error: Exception) -> Response:
         return error_response(error, b"allow: %b\r\n" % b", ".join(error.allowed))
     if isinstance(error, InvocationError):
         return error_response(error)
-    reference = uuid.uuid4().hex[:12]
-    cause = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    print(f"unexpected error {reference}:\n{cause}", file=sys.stderr, flush=True)
-    message = f"the server failed; its log has the cause under the reference {reference}"
-    return error_response(InvocationError(500, message))
+    return error_response(
+        unexpected_error("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+    )
 
 
 def _allow(method: bytes, allowed: tuple[bytes, ...]) -> None:

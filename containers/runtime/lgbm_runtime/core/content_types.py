@@ -1,0 +1,15 @@
+"""The formats of requests and answers: to add one, write a module with its ContentType and name it here."""
+
+from __future__ import annotations
+
+from lgbm_runtime.core import csv_content, json_content, json_lines_content
+from lgbm_runtime.core.content_type import ContentType
+
+# Of two types that a client likes equally, it gets the one that is first here.
+CONTENT_TYPES: tuple[ContentType, ...] = (
+    csv_content.CONTENT_TYPE,
+    json_content.CONTENT_TYPE,
+    json_lines_content.CONTENT_TYPE,
+)
+BY_NAME = {name: content_type for content_type in CONTENT_TYPES for name in content_type.names}
+SUPPORTED = ", ".join(BY_NAME)
