@@ -1,59 +1,24 @@
-"""`cleanup`: stop and delete what was made, then look again and say what is left."""
+"""`cleanup`: stop and delete the project's resources, then take another inventory and report what is left."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from lgbm_sm.aws.arns import arn_of
-from lgbm_sm.aws.entries import delete_from_aws
+from lgbm_sm.aws.resources import KINDS, arn_of, delete_recorded, kind_of
+from lgbm_sm.aws.resources.kind import Group
+from lgbm_sm.aws.resources.pushed_image import PUSHED_IMAGES
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.docker.images import delete_image
 from lgbm_sm.errors import AwsError, EngineError, ImageError, UsageError
-from lgbm_sm.inventory import Holdings, Inventory, Item, take_inventory
+from lgbm_sm.inventory import Inventory, InventorySources, Item, take_inventory
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import (
-    ContainerLog,
-    Endpoint,
-    EndpointConfig,
-    Image,
-    Model,
-    Place,
-    PushedImage,
-    RecordedEntry,
-    Repository,
-    TrainingJob,
-    Upload,
-)
+from lgbm_sm.record.entries import Endpoint, Image, RecordedEntry, TrainingJob
 
-
-class CleanupKind(StrEnum):
-    """What cleanup asks for one by one, and what `--keep` takes."""
-
-    ENDPOINTS = "endpoints"
-    TRAINING_JOBS = "training-jobs"
-    LOGS = "logs"  # found only where `--logs` asks for them
-    DATA = "data"
-    IMAGES = "images"  # after these: a container of one keeps it
-    PUSHED_IMAGES = "pushed-images"
-    REPOSITORIES = "repositories"  # after the images in them
-
-
-_KIND_OF: Mapping[type[RecordedEntry], CleanupKind] = {
-    Endpoint: CleanupKind.ENDPOINTS,
-    EndpointConfig: CleanupKind.ENDPOINTS,
-    Model: CleanupKind.ENDPOINTS,
-    TrainingJob: CleanupKind.TRAINING_JOBS,
-    ContainerLog: CleanupKind.LOGS,
-    Upload: CleanupKind.DATA,
-    Image: CleanupKind.IMAGES,
-    PushedImage: CleanupKind.PUSHED_IMAGES,
-    Repository: CleanupKind.REPOSITORIES,
-}
+_IMAGES = Group("images", "image", "images")
 
 
 @dataclass(frozen=True)
 class LeftOver:
-    """What is there although it should be gone: `name` is the ARN of what is AWS's."""
+    """A resource that still exists although it should be gone: `name` is its ARN if it is at AWS."""
 
     name: str
     reason: str
@@ -61,9 +26,9 @@ class LeftOver:
 
 @dataclass(frozen=True)
 class CleanupResult:
-    """What was deleted, what the user wanted kept, and what is there although it should be gone.
+    """The items that were deleted, those that were kept, and the resources that should be gone and are not.
 
-    `adopted` is what was kept because another work folder created it.
+    `adopted` are the kept items that another work folder created.
     """
 
     deleted: tuple[Item, ...]
@@ -73,81 +38,91 @@ class CleanupResult:
 
 
 def cleanup(
-    holdings: Holdings,
+    sources: InventorySources,
     *,
-    keep: Collection[CleanupKind],
+    keep: Collection[str],
     confirm: Callable[[str], bool],
     confirm_adopted: Callable[[str], bool],
     reporter: Reporter,
 ) -> CleanupResult:
-    """Delete everything on record, in the work folder, and of the project at AWS, kind after kind, after `confirm`.
+    """Delete all items of the inventory, group after group, after `confirm`; `keep` are the names of groups.
 
-    What another work folder created is deleted only after `confirm_adopted`, and with it what it needs.
-    Training jobs take their model artifacts and logs here with them. Running it twice is harmless. What cannot be
-    deleted does not keep the rest from it. Then everything is looked for once more. In a rehearsal nothing is deleted.
+    Resources that another work folder created are deleted only after `confirm_adopted`. Whatever an item needs is kept
+    with it. Training jobs are deleted with their model artifacts and logs on this machine. A failed deletion does not
+    stop the others, and cleanup can be repeated. Afterwards the inventory is taken again, except in a dry run, which
+    deletes nothing.
     """
-    holdings.record.discard_unfinished_write()
+    sources.record.discard_unfinished_write()
     deleted: list[Item] = []
     kept: list[Item] = []
     adopted: list[Item] = []
     reasons: dict[tuple[str, str], str] = {}
-    for kind in CleanupKind:
-        items = [item for item in take_inventory(holdings).items if kind_of(item) is kind]
+    for group in cleanup_groups():
+        items = [item for item in take_inventory(sources).items if _group_of(item) == group]
         if not items:
             continue
-        needed = items if kind in keep else [item for item in items if _is_needed(item, kept)]
-        if needed and kind is CleanupKind.DATA and kind not in keep:
-            reporter.warn("the data in S3 are kept: the endpoint or the job that is kept reads them")
+        needed = items if group.name in keep else [item for item in items if _is_needed(item, kept)]
+        if group.name not in keep:
+            for reason in dict.fromkeys(filter(None, (kind_of(item.entry).kept_because for item in needed))):
+                reporter.warn(reason)
         kept += needed
         own, foreign = _by_origin([item for item in items if item not in needed])
-        if own and not confirm(_question(kind, own)):
+        if own and not confirm(_question(group, own)):
             kept += own
-        if foreign and not confirm_adopted(_question(kind, foreign, ", not created by this folder")):
+        if foreign and not confirm_adopted(_question(group, foreign, ", not created by this folder")):
             kept += foreign
             adopted += foreign
         items = [item for item in items if item not in kept]
         if not items:
             continue
-        reporter.step(f"Deleting {_counted(kind, len(items))}")
+        reporter.step(f"Deleting {_counted(group, len(items))}")
         for item in items:
-            left = _delete(item.entry, holdings)
+            left = _delete(item.entry, sources)
             if left:
                 reasons[_key(item)] = reason = "; ".join(left)
                 reporter.warn(f"{_noun(item)} {item.entry.name} is left: {reason}")
             else:
                 reporter.detail(f"{_noun(item)} {item.entry.name} deleted")
                 deleted.append(item)
-    if holdings.accounts.rehearsal:
+    if sources.accounts.rehearsal:
         return CleanupResult(tuple(deleted), tuple(kept), (), tuple(adopted))
-    left_over = _left_over(take_inventory(holdings), kept, reasons)
+    left_over = _left_over(take_inventory(sources), kept, reasons)
     return CleanupResult(tuple(deleted), tuple(kept), left_over, tuple(adopted))
 
 
+def cleanup_groups() -> list[Group]:
+    """Return the groups in the order of deletion; images on this machine follow the containers that use them."""
+    groups = list(dict.fromkeys(kind.group for kind in KINDS))
+    groups.insert(groups.index(PUSHED_IMAGES), _IMAGES)
+    return groups
+
+
+def _group_of(item: Item) -> Group:
+    return _IMAGES if isinstance(item.entry, Image) else kind_of(item.entry).group
+
+
 def _by_origin(items: Collection[Item]) -> tuple[list[Item], list[Item]]:
-    """What this work folder created, and what is adopted, with all that an adopted endpoint is made of."""
-    endpoints = {item.entry.name for item in items if isinstance(item.entry, Endpoint) and item.entry.adopted}
+    """Split items into those that this work folder created, and the adopted ones with the parts of adopted ones."""
+    owners = [item.entry for item in items if item.entry.adopted]
     adopted = [
         item
         for item in items
-        if item.entry.adopted or (isinstance(item.entry, EndpointConfig | Model) and item.entry.endpoint in endpoints)
+        if item.entry.adopted or (not isinstance(item.entry, Image) and _is_part_of(item.entry, owners))
     ]
     return [item for item in items if item not in adopted], adopted
 
 
+def _is_part_of(entry: RecordedEntry, owners: Collection[RecordedEntry]) -> bool:
+    kind = kind_of(entry)
+    return any(kind.is_part_of(entry, owner) for owner in owners)
+
+
 def _is_needed(item: Item, kept: Collection[Item]) -> bool:
-    """Whether what is kept cannot do without it."""
-    match item.entry:
-        case Upload():
-            return any(_reads_s3(one) for one in kept)
-        case Repository() as repository:
-            images = [one.entry for one in kept if isinstance(one.entry, PushedImage)]
-            return any(image.repository == repository.repository for image in images)
-    return False
-
-
-def _reads_s3(item: Item) -> bool:
-    may_run = isinstance(item.entry, TrainingJob) and item.running is not False
-    return item.entry.place is Place.AWS and (may_run or isinstance(item.entry, Endpoint))
+    """Whether a kept item does not work without this one."""
+    if isinstance(item.entry, Image):
+        return False
+    kind = kind_of(item.entry)
+    return any(kind.is_needed_by(item.entry, other.entry, running=other.running) for other in kept)
 
 
 def _left_over(
@@ -156,7 +131,7 @@ def _left_over(
     kept_keys = {_key(item) for item in kept}
     return (
         *(
-            LeftOver(arn_of(item.entry), reasons.get(_key(item), f"it is {item.state}"))
+            LeftOver(arn_of(item.entry) or item.entry.name, reasons.get(_key(item), f"it is {item.state}"))
             for item in inventory.items
             if _key(item) not in kept_keys
         ),
@@ -169,68 +144,56 @@ def _key(item: Item) -> tuple[str, str]:
     return item.entry.kind, item.entry.name
 
 
-def _delete(entry: RecordedEntry, holdings: Holdings) -> list[str]:
-    """What could not be deleted, or why not."""
-    record = holdings.record
+def _delete(entry: RecordedEntry, sources: InventorySources) -> list[str]:
+    """Delete a resource and its entry. Return the reasons why it is left."""
+    record, dry_run = sources.record, sources.accounts.rehearsal
     try:
-        if holdings.accounts.rehearsal and entry.place is not Place.AWS:
-            holdings.accounts.rehearsal.note("local", "Delete", kind=entry.kind, name=entry.name)
+        if dry_run and entry.is_local:
+            dry_run.note("local", "Delete", kind=entry.kind, name=entry.name)
             return []
         match entry:
-            case TrainingJob() | Endpoint() if holdings.accounts.rehearsal:
-                return holdings.backends[entry.place].remove(entry)
             case Image():
-                return delete_image(entry, record, holdings.engine)
+                return delete_image(entry, record, sources.engine)
+            case TrainingJob() | Endpoint() if dry_run:
+                return sources.backends[entry.place].remove(entry)
             case TrainingJob() | Endpoint():
-                return delete(entry, record, holdings.backends[entry.place])
+                return delete(entry, record, sources.backends[entry.place])
             case _:
-                return delete_from_aws(entry, record, holdings.accounts)
+                return delete_recorded(entry, record, sources.accounts)
     except (EngineError, ImageError, AwsError) as error:
         return [error.message]
 
 
-def kinds_of(names: str) -> tuple[CleanupKind, ...]:
-    """The kinds in a comma-separated list; each may also be named in the singular.
+def groups_of(names: str) -> tuple[str, ...]:
+    """Return the names of the groups in a comma-separated list; each may also be in the singular.
 
     Raises:
         UsageError: a name is none of them.
     """
-    known = {_singular(kind): kind for kind in CleanupKind} | {str(kind): kind for kind in CleanupKind}
-    kinds = []
-    for name in filter(None, (part.strip() for part in names.split(","))):
+    groups = cleanup_groups()
+    known = {name: group.name for group in groups for name in (group.one.replace(" ", "-"), group.name)}
+    given = [name for part in names.split(",") if (name := part.strip())]
+    for name in given:
         if name not in known:
-            raise UsageError(f"--keep {name}: no such kind", f"the kinds are {', '.join(CleanupKind)}")
-        kinds.append(known[name])
-    return tuple(kinds)
-
-
-def kind_of(item: Item) -> CleanupKind:
-    """The kind that an item is deleted with."""
-    return _KIND_OF[type(item.entry)]
+            kinds = ", ".join(group.name for group in groups)
+            raise UsageError(f"--keep {name}: this is not a kind of resource", f"the kinds are {kinds}")
+    return tuple(known[name] for name in given)
 
 
 def _noun(item: Item) -> str:
     return item.entry.kind.replace("_", " ")
 
 
-def described(item: Item) -> str:
-    """The kind, the name and the state of an item, for a message."""
+def describe(item: Item) -> str:
+    """Return the kind, the name and the state of an item, for a message."""
     return f"{_noun(item)} {item.entry.name} ({item.state})"
 
 
-def _singular(kind: CleanupKind) -> str:
-    return kind.replace("ies", "y") if kind.endswith("ies") else kind.removesuffix("s")
+def _counted(group: Group, count: int) -> str:
+    return f"{count} {group.one if count == 1 else group.several}"
 
 
-def _counted(kind: CleanupKind, count: int) -> str:
-    if kind is CleanupKind.ENDPOINTS and count > 1:
-        return f"endpoints and what they are made of, {count} in all"
-    if kind is CleanupKind.DATA:
-        return f"data in S3, {count} {'address' if count == 1 else 'addresses'}"
-    return f"{count} {(_singular(kind) if count == 1 else kind).replace('-', ' ')}"
-
-
-def _question(kind: CleanupKind, items: list[Item], origin: str = "") -> str:
-    names = "".join(f"\n  {described(item)}" for item in items)
-    consequence = ", model artifacts and logs included" if kind is CleanupKind.TRAINING_JOBS else ""
-    return f"{_counted(kind, len(items))}{consequence}{origin}:{names}\nDelete?"
+def _question(group: Group, items: list[Item], origin: str = "") -> str:
+    names = "".join(f"\n  {describe(item)}" for item in items)
+    included = f", including {group.includes}" if group.includes else ""
+    return f"{_counted(group, len(items))}{included}{origin}:{names}\nDelete?"

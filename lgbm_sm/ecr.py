@@ -20,11 +20,13 @@ from lgbm_sm.aws.image_manifest import (
     docker_manifest,
 )
 from lgbm_sm.aws.refusals import denied_remedy
+from lgbm_sm.aws.resources.pushed_image import PushedImage
+from lgbm_sm.aws.resources.repository import Repository
 from lgbm_sm.aws.tags import MakeTags
 from lgbm_sm.backends.docker.engine import Engine, engine_errors
 from lgbm_sm.errors import ImageError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import Place, PushedImage, Repository
+from lgbm_sm.record.entries import Place
 from lgbm_sm.record.record import Record
 
 _AGAIN = "run `lgbm-sm push` again: layers that have arrived are not sent twice"
@@ -119,7 +121,7 @@ def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest
     version = tag.rpartition(":")[2]
     found = repository.find_manifest(tag=version)
     if found is not None and found.media_type != DOCKER_MANIFEST:
-        pushed = [image for image in record.pushed_images() if image.name.endswith(f"/{tag}") and image.digests]
+        pushed = [image for image in record.of_type(PushedImage) if image.name.endswith(f"/{tag}") and image.digests]
         found = repository.find_manifest(digest=pushed[-1].digests[-1]) if pushed else None
     return found if found is not None and found.media_type == DOCKER_MANIFEST else None
 

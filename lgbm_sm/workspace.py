@@ -17,7 +17,7 @@ from lgbm_sm.config.backend_sections import LocalSection
 from lgbm_sm.config.instance_types import size_of
 from lgbm_sm.config.loading import LoadedConfig
 from lgbm_sm.config.sections import Config, Pattern
-from lgbm_sm.inventory import Holdings
+from lgbm_sm.inventory import InventorySources
 from lgbm_sm.output_files import Protected
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Entry, Place
@@ -79,9 +79,9 @@ class Workspace:
         return self.backends[entry.place]
 
     @property
-    def holdings(self) -> Holdings:
-        """Where what is ours may be."""
-        return Holdings(
+    def inventory_sources(self) -> InventorySources:
+        """Where the project's resources are looked for."""
+        return InventorySources(
             self.record, self.backends, self.engine, self.accounts, self.config.project.name, finds_images=self.asks_aws
         )
 

@@ -19,6 +19,15 @@ PROJECT_TAG = "lgbm-sm:project"
 _ATTEMPTS = 10
 
 
+IsMissing = Callable[[AwsError], bool]
+"""Whether an error means that the resource of the call does not exist."""
+
+
+def has_code(*codes: str) -> IsMissing:
+    """Return a test for errors with one of AWS's codes."""
+    return lambda error: error.code in codes
+
+
 @dataclass(frozen=True)
 class AwsAccount:
     """Who calls, and where. `session` is boto3's; `caller_arn` is that of the identity, empty where nobody asked."""
@@ -43,6 +52,34 @@ class AwsAccount:
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource in this region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+    def find(
+        self, service: str, operation: str, what: str, is_missing: "IsMissing", **parameters: Any
+    ) -> dict[str, Any] | None:
+        """Call an operation about `what`; return the answer, or None if the error means that it does not exist.
+
+        Raises:
+            AwsError: AWS refuses the call, or does not answer.
+        """
+        try:
+            with aws_errors(what, verb=_verb_of(operation)):
+                answer: dict[str, Any] = getattr(self.client(service), operation)(**parameters)
+                return answer
+        except AwsError as error:
+            if is_missing(error):
+                return None
+            raise
+
+    def find_pages(
+        self, service: str, operation: str, what: str, is_missing: "IsMissing", **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the pages of a listing; none if the error means that `what` does not exist. Raises as `find` does."""
+        try:
+            with aws_errors(what):
+                yield from self.client(service).get_paginator(operation).paginate(**parameters)
+        except AwsError as error:
+            if not is_missing(error):
+                raise
 
 
 def find_partition(region: str) -> str | None:
@@ -145,7 +182,7 @@ def open_session(
         **{name: seconds for name, seconds in waits.items() if seconds is not None},
     )
 
-    with aws_errors("a session"):
+    with aws_errors("a session", verb="open"):
         below = botocore.session.get_session()
         below.set_default_client_config(settings)
         attach(below, tell_retry)
@@ -170,7 +207,7 @@ def connect(
     session = open_session(region, tell_retry=tell_retry)
     if rehearsal:
         rehearsal.attach(session)
-    with aws_errors("who calls AWS", "is not known"):
+    with aws_errors("the AWS identity (sts:GetCallerIdentity)", verb="determine"):
         identity = session.client("sts", region_name=region_of(session)).get_caller_identity()
     return AwsAccount(identity["Account"], region_of(session), session, identity["Arn"])
 
@@ -190,9 +227,18 @@ def registry_login(session: Any, registry_id: str, region: str) -> dict[str, str
     return {"username": username, "password": password}
 
 
+_CHANGES = ("abort", "create", "delete", "put", "stop", "update")
+
+
+def _verb_of(operation: str) -> str:
+    """The verb of an operation such as delete_object, for a message; "get" for all that only read."""
+    verb = operation.removeprefix("batch_").partition("_")[0]
+    return verb if verb in _CHANGES else "get"
+
+
 @contextmanager
-def aws_errors(what: str, failure: str = "cannot be had") -> Iterator[None]:
-    """What botocore raises becomes an AwsError that says `what` cannot be had, or what else has failed.
+def aws_errors(what: str, failure: str = "", *, verb: str = "get") -> Iterator[None]:
+    """Turn botocore's errors into an AwsError: "could not <verb> <what>", or "<what> <failure>" if that is given.
 
     Raises:
         AwsError: with AWS's own code and words.
@@ -206,25 +252,26 @@ def aws_errors(what: str, failure: str = "cannot be had") -> Iterator[None]:
     )
     from botocore.parsers import ResponseParserError
 
+    failed = f"{what} {failure}" if failure else f"could not {verb} {what}"
     try:
         yield
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise AwsError(
-            f"{what} {failure}: {error}",
+            f"{failed}: {error}",
             "run `aws configure`, or set AWS_PROFILE; `lgbm-sm explain STEP` shows the calls without an account, and "
-            "with training.instance_type and endpoint.instance_type: local none are made",
+            "with training.instance_type and endpoint.instance_type set to local AWS is not called",
         ) from error
     except ProfileNotFound as error:
         raise AwsError(str(error), "`aws configure list-profiles` lists them; set AWS_PROFILE to one") from error
     except ClientError as error:
         code, said = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        text = f"{what} {failure}: {code}: {said}"
+        text = f"{failed}: {code}: {said}"
         raise AwsError(text, remedy_for(code, error.operation_name, text), code) from error
     except ResponseParserError as error:
         said = " ".join(str(error).split())
         raise AwsError(
-            f"{what} {failure}: {said}", "see whether a proxy answers for AWS, and that AWS_ENDPOINT_URL is right"
+            f"{failed}: {said}", "see whether a proxy answers for AWS, and that AWS_ENDPOINT_URL is right"
         ) from error
     except BotoCoreError as error:
-        text = f"{what} {failure}: {error}"
+        text = f"{failed}: {error}"
         raise AwsError(text, known_remedy(text) or "see that AWS can be reached from here") from error

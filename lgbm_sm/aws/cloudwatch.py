@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from lgbm_sm.aws.account import AwsAccount, aws_errors
-from lgbm_sm.errors import AwsError
-from lgbm_sm.names import is_endpoint_name, is_timestamped
+from lgbm_sm.aws.account import AwsAccount, has_code
 
 TRAINING_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDPOINTS_PREFIX = "/aws/sagemaker/Endpoints/"
+_IS_MISSING = has_code("ResourceNotFoundException")
 
 
 def endpoint_group(endpoint: str) -> str:
@@ -29,7 +28,8 @@ class Log:
         self.group = group
         self._prefix = prefix
         self._since_milliseconds = since.timestamp() * 1000 if since else 0.0
-        self._logs = account.client("logs")
+        self._account = account
+        self._what = f"log {group}"
         self._tokens: dict[str, str] = {}
 
     def new_lines(self) -> list[str]:
@@ -39,7 +39,9 @@ class Log:
     def streams(self) -> list[str]:
         """The names of the streams, in the order in which they began."""
         parameters = {"logStreamNamePrefix": self._prefix} if self._prefix else {}
-        pages = self._pages("describe_log_streams", logGroupName=self.group, **parameters)
+        pages = self._account.find_pages(
+            "logs", "describe_log_streams", self._what, _IS_MISSING, logGroupName=self.group, **parameters
+        )
         streams = [
             stream
             for page in pages
@@ -55,18 +57,16 @@ class Log:
     def delete(self) -> None:
         """Delete the streams, where the group is others' too, or else the group; harmless when it is gone."""
         if not self._prefix:
-            self._ask("delete_log_group", logGroupName=self.group)
+            self._ask("delete_log_group")
             return
         for stream in self.streams():
-            self._ask("delete_log_stream", logGroupName=self.group, logStreamName=stream)
+            self._ask("delete_log_stream", logStreamName=stream)
 
     def _new_lines_of(self, stream: str) -> Iterator[str]:
         while True:
             token = self._tokens.get(stream)
             parameters = {"nextToken": token} if token else {}
-            answer = self._ask(
-                "get_log_events", logGroupName=self.group, logStreamName=stream, startFromHead=True, **parameters
-            )
+            answer = self._ask("get_log_events", logStreamName=stream, startFromHead=True, **parameters)
             if answer is None:
                 return
             for event in answer["events"]:
@@ -76,51 +76,5 @@ class Log:
             if answer["nextForwardToken"] == token:
                 return
 
-    def _pages(self, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        try:
-            with aws_errors(f"log {self.group}"):
-                yield from self._logs.get_paginator(operation).paginate(**parameters)
-        except AwsError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
-
     def _ask(self, operation: str, **parameters: Any) -> dict[str, Any] | None:
-        """The answer; None where there is no such group or stream."""
-        try:
-            with aws_errors(f"log {self.group}"):
-                answer: dict[str, Any] = getattr(self._logs, operation)(**parameters)
-                return answer
-        except AwsError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
-            return None
-
-
-def find_endpoint_groups(account: AwsAccount, project: str, endpoint_name: str) -> list[str]:
-    """The log groups of endpoints whose name is one that a project gives, or `endpoint_name`.
-
-    Raises:
-        AwsError: AWS refuses the call, or does not answer.
-    """
-    prefixes = [project] if endpoint_name.startswith(project) else [project, endpoint_name]
-    with aws_errors("the logs of endpoints"):
-        pages = account.client("logs").get_paginator("describe_log_groups")
-        groups = {
-            str(group["logGroupName"])
-            for prefix in prefixes
-            for page in pages.paginate(logGroupNamePrefix=endpoint_group(prefix))
-            for group in page["logGroups"]
-        }
-    return sorted(
-        group for group in groups if is_endpoint_name(group.removeprefix(ENDPOINTS_PREFIX), project, endpoint_name)
-    )
-
-
-def find_logged_jobs(account: AwsAccount, project: str) -> list[str]:
-    """The training jobs with a log whose name is one that a project gives.
-
-    Raises:
-        AwsError: AWS refuses the call, or does not answer.
-    """
-    names = {stream.partition("/")[0] for stream in Log(account, TRAINING_GROUP, f"{project}-").streams()}
-    return sorted(name for name in names if is_timestamped(name, project))
+        return self._account.find("logs", operation, self._what, _IS_MISSING, logGroupName=self.group, **parameters)

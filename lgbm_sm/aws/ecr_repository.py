@@ -6,13 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lgbm_sm.aws.account import PROJECT_TAG, AwsAccount, aws_errors
+from lgbm_sm.aws.account import PROJECT_TAG, AwsAccount, aws_errors, has_code
 from lgbm_sm.aws.image_manifest import ACCEPTED, config_digests, parts_of_index
 from lgbm_sm.aws.tags import Tags, as_list
 from lgbm_sm.errors import AwsError
 from lgbm_sm.names import IMAGE_TAG_LENGTH
 
 _OUR_TAG = re.compile(rf"[0-9a-f]{{{IMAGE_TAG_LENGTH}}}")
+_IS_MISSING = has_code("RepositoryNotFoundException")
 _UNTAGGED_DAYS = 30
 # an image that has lost its tag is one that a newer one has replaced
 _LIFECYCLE_POLICY = {
@@ -46,7 +47,9 @@ class EcrRepository:
 
     def __init__(self, account: AwsAccount, name: str) -> None:
         self.name = name
+        self._account = account
         self._ecr = account.client("ecr")
+        self._what = f"repository {name}"
 
     def find_uri(self) -> str | None:
         """The address for pushes and pulls, as ECR gives it; None where there is no such repository."""
@@ -100,13 +103,7 @@ class EcrRepository:
 
     def _list_images(self) -> list[tuple[str, str]]:
         """Digest and tag of each image; the tag is empty if it has none."""
-        try:
-            with aws_errors(f"repository {self.name}"):
-                pages = list(self._ecr.get_paginator("list_images").paginate(repositoryName=self.name))
-        except AwsError as error:
-            if error.code != "RepositoryNotFoundException":
-                raise
-            return []
+        pages = self._account.find_pages("ecr", "list_images", self._what, _IS_MISSING, repositoryName=self.name)
         return [(one["imageDigest"], one.get("imageTag", "")) for page in pages for one in page["imageIds"]]
 
     def put_manifest(self, text: str, media_type: str, tag: str) -> str:
@@ -148,15 +145,7 @@ class EcrRepository:
         return []
 
     def _ask(self, operation: str, **parameters: Any) -> dict[str, Any] | None:
-        """The answer; None where there is no such repository."""
-        try:
-            with aws_errors(f"repository {self.name}"):
-                answer: dict[str, Any] = getattr(self._ecr, operation)(**parameters)
-                return answer
-        except AwsError as error:
-            if error.code != "RepositoryNotFoundException":
-                raise
-            return None
+        return self._account.find("ecr", operation, self._what, _IS_MISSING, **parameters)
 
 
 def _of_one_image(tagged: Manifest, others: Sequence[Manifest]) -> list[str]:

@@ -4,7 +4,8 @@ import json
 import re
 
 from lgbm_sm.aws.account import AwsAccount, aws_errors
-from lgbm_sm.aws.policies import ROLE_ARN, SUGGESTED_ROLE, TRUST_POLICY, role_policy, scope_of
+from lgbm_sm.aws.policies import TRUST_POLICY, role_policy
+from lgbm_sm.aws.policy_scope import ROLE_ARN, SUGGESTED_ROLE, scope_of
 from lgbm_sm.config.sections import Config
 from lgbm_sm.errors import AwsError
 

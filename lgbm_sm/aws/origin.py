@@ -1,24 +1,21 @@
-"""Which work folder created a resource in the account: by its tag `lgbm-sm:origin`."""
+"""Which work folder created a SageMaker resource, by its tag `lgbm-sm:origin`."""
 
 from lgbm_sm.aws.account import AwsAccount, aws_errors
 from lgbm_sm.aws.tags import ORIGIN_TAG
 from lgbm_sm.config.sections import ProjectSection
 
-# the notebook's, and so that of many projects that have nothing to do with each other
+# the notebook's, and therefore the name of many projects that have nothing to do with each other
 DEFAULT_PROJECT = ProjectSection().name
 
 
 def find_origin(account: AwsAccount, arn: str) -> str:
-    """Return the id of the work folder that created a resource of SageMaker or ECR; empty if no tag has it.
+    """Return the id of the work folder that created a SageMaker resource; empty if no tag contains it.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.
     """
     with aws_errors(f"the tags of {arn}"):
-        if arn.split(":")[2] == "ecr":
-            tags = account.client("ecr").list_tags_for_resource(resourceArn=arn)["tags"]
-        else:
-            tags = account.client("sagemaker").list_tags(ResourceArn=arn)["Tags"]
+        tags = account.client("sagemaker").list_tags(ResourceArn=arn)["Tags"]
     return next((str(tag["Value"]) for tag in tags if tag["Key"] == ORIGIN_TAG), "")
 
 

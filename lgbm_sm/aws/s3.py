@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from lgbm_sm.aws.account import AwsAccount, aws_errors
+from lgbm_sm.aws.account import AwsAccount, aws_errors, has_code
 from lgbm_sm.aws.s3_files import LocalFile, require_same, transfer
 from lgbm_sm.aws.tags import Tags, as_list
 from lgbm_sm.errors import AwsError, DataError
@@ -77,6 +77,7 @@ class S3Bucket:
         self._account = account
         self._kms_key = kms_key
         self._s3 = account.client("s3")
+        self._what = f"bucket {name}"
         # names of buckets can be guessed: data goes into no bucket that somebody else has made under such a name
         self._bucket = {"Bucket": name, "ExpectedBucketOwner": account.account_id}
 
@@ -260,7 +261,7 @@ class S3Bucket:
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms_key} if self._kms_key else {}
 
     def _errors(self) -> Any:
-        return aws_errors(f"bucket {self.name}")
+        return aws_errors(self._what)
 
     def _not_ours(self, code: str) -> AwsError:
         return AwsError(
@@ -277,20 +278,10 @@ class S3Bucket:
         )
 
     def _ask(self, operation: str, *, unless: str = "NoSuchBucket", **parameters: Any) -> dict[str, Any] | None:
-        """The answer; None where there is no such bucket, or AWS's code is `unless`."""
-        try:
-            with self._errors():
-                answer: dict[str, Any] = getattr(self._s3, operation)(**self._bucket, **parameters)
-                return answer
-        except AwsError as error:
-            if error.code not in ("NoSuchBucket", "NoSuchKey", unless):
-                raise
-            return None
+        """Return the answer, or None if the bucket or the key does not exist, or if AWS's code is `unless`."""
+        is_missing = has_code("NoSuchBucket", "NoSuchKey", unless)
+        return self._account.find("s3", operation, self._what, is_missing, **self._bucket, **parameters)
 
     def _pages(self, operation: str, prefix: str) -> Iterator[dict[str, Any]]:
-        try:
-            with self._errors():
-                yield from self._s3.get_paginator(operation).paginate(**self._bucket, Prefix=prefix)
-        except AwsError as error:
-            if error.code != "NoSuchBucket":
-                raise
+        is_missing = has_code("NoSuchBucket")
+        return self._account.find_pages("s3", operation, self._what, is_missing, **self._bucket, Prefix=prefix)

@@ -7,13 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.resources.upload import Upload, Uploads
 from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name, ensure_bucket
 from lgbm_sm.aws.s3_files import LocalFile, read_file
 from lgbm_sm.aws.s3_manifest import ProjectObjects
 from lgbm_sm.config.backend_sections import AwsSection
 from lgbm_sm.errors import AwsError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import Place, Upload
+from lgbm_sm.record.entries import Place
 from lgbm_sm.record.record import Record
 
 _CHANNELS = "channels/"
@@ -127,9 +128,9 @@ def open_objects(
         prefix=section.prefix,
     )
     record.add(upload)
-    for entry in record.aws_entries():
-        # in the layout before, all projects under a prefix had one name
-        if isinstance(entry, Upload) and entry.names_same(upload) and entry.name != upload.name:
+    for entry in record.of_type(Upload):
+        # in an earlier layout all projects under a prefix had one name
+        if Uploads().is_same(entry, upload) and entry.name != upload.name:
             record.remove(entry)
     if section.bucket is None:
         ensure_bucket(account, name, tags=section.tags, kms_key=section.kms_key or "")

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from lgbm_sm.backends.observation import Observation
 from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.invocation.transport import Sender
-from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob, TrainingJobStatus
+from lgbm_sm.record.entries import Endpoint, Entry, Observation, Place, RecordedEntry, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
 
 STOP_TRAINING_SECONDS = 120.0  # StopTrainingJob: SIGTERM, 120 s, SIGKILL

@@ -7,10 +7,19 @@ from typing import Any, ClassVar
 from lgbm_sm.backends import Consumption, RunningProgram, Server, TrainingEnding, TrainingInputs, TrainingRun, opt_ml
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.logs import follow_growing, last_log_lines
-from lgbm_sm.backends.observation import Observation, observe_local
+from lgbm_sm.backends.observation import observe_local
 from lgbm_sm.errors import EndpointError
 from lgbm_sm.invocation.transport import HttpSender, Sender
-from lgbm_sm.record.entries import Endpoint, EndpointStatus, Entry, Place, RecordedEntry, TrainingJob, TrainingJobStatus
+from lgbm_sm.record.entries import (
+    Endpoint,
+    EndpointStatus,
+    Entry,
+    Observation,
+    Place,
+    RecordedEntry,
+    TrainingJob,
+    TrainingJobStatus,
+)
 from lgbm_sm.record.record import Record
 
 

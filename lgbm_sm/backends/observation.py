@@ -1,26 +1,14 @@
 """The state of a job or an endpoint, as a backend sees it now."""
 
-from typing import NamedTuple
-
 from lgbm_sm.record.entries import (
     UNKNOWN_PROJECT,
     Endpoint,
     EndpointStatus,
     Entry,
+    Observation,
     TrainingJob,
     TrainingJobStatus,
 )
-
-
-class Observation(NamedTuple):
-    """The current state, which a killed or crashed program may have changed since it was recorded.
-
-    `running` is None if it could not be determined.
-    """
-
-    state: str
-    remark: str
-    running: bool | None
 
 
 def observe_local(entry: Entry, *, running: bool) -> Observation:

@@ -140,6 +140,7 @@ def _program(
 
 def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
     """Load the configuration of a command and make its console."""
+    import lgbm_sm.aws.resources  # noqa: F401 - defines the entries that a record may contain
     from lgbm_sm.config.loading import load_config
 
     shared = ctx.obj
@@ -186,7 +187,7 @@ def opened_workspace(
     except KeyboardInterrupt:
         from lgbm_sm.inventory import take_inventory
 
-        items = take_inventory(workspace.holdings).items
+        items = take_inventory(workspace.inventory_sources).items
         names = [item.entry.name for item in items if item.running is not False]
         still = f"still running: {', '.join(names)}" if names else "nothing is still running"
         hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""

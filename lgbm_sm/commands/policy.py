@@ -33,7 +33,8 @@ def policy(
     ] = None,
 ) -> None:
     from lgbm_sm.aws.account import connect, find_partition, open_session, region_of
-    from lgbm_sm.aws.policies import TRUST_POLICY, caller_policy, role_policy, scope_of
+    from lgbm_sm.aws.policies import TRUST_POLICY, caller_policy, role_policy
+    from lgbm_sm.aws.policy_scope import scope_of
     from lgbm_sm.config.sections import Pattern
 
     if role and trust:

@@ -27,7 +27,7 @@ def status(
     from lgbm_sm.inventory import take_inventory
 
     with opened_workspace(ctx, changes=False, ask_aws=aws) as (workspace, console):
-        inventory = take_inventory(workspace.holdings)
+        inventory = take_inventory(workspace.inventory_sources)
         views.show_status(console, inventory)
         if inventory.is_unreachable:
             raise typer.Exit(ExitCode.AWS)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from lgbm_sm.aws.resources import arn_of
 from lgbm_sm.console import Console, OutputFormat, table
 from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
 
@@ -184,16 +185,8 @@ def _item(item: "Item") -> dict[str, Any]:
         "remark": item.remark,
         "folder": entry.folder if isinstance(entry, TrainingJob | Endpoint) else None,
         "image": (entry.image or None) if isinstance(entry, TrainingJob | Endpoint) else entry.name,
-        "arn": _arn(entry),
+        "arn": arn_of(entry),
     }
-
-
-def _arn(entry: RecordedEntry) -> str | None:
-    if entry.place is not Place.AWS:
-        return None
-    from lgbm_sm.aws.arns import arn_of
-
-    return arn_of(entry)
 
 
 def show_status(console: Console, inventory: "Inventory") -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from lgbm_sm.aws.account import DEFAULT_REGION, AwsAccount, aws_errors, open_session, region_of
 from lgbm_sm.aws.ecr_repository import EcrRepository
 from lgbm_sm.aws.refusals import is_about_clock
+from lgbm_sm.aws.resources.endpoint import find_several_endpoints
 from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name
-from lgbm_sm.aws.sagemaker_resources import find_several_endpoints
 from lgbm_sm.config.instance_types import LOCAL, InstancePurpose
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.doctor.findings import Area, Check, Finding, within
@@ -154,7 +154,7 @@ def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelt
             skews.append(clock() - told)
 
     region = region_of(session)
-    with aws_errors("who calls AWS", "is not known"):
+    with aws_errors("the AWS identity (sts:GetCallerIdentity)", verb="determine"):
         sts = session.client("sts", region_name=region)
         sts.meta.events.register("after-call.sts.GetCallerIdentity", compare)
         identity = sts.get_caller_identity()

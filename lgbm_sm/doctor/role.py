@@ -7,7 +7,8 @@ from typing import Any
 
 from lgbm_sm.aws.account import AwsAccount, aws_errors
 from lgbm_sm.aws.execution_role import NOTEBOOK_ARN
-from lgbm_sm.aws.policies import ROLE_ARN, SAGEMAKER_SERVICE, SUGGESTED_ROLE, TRUST_POLICY
+from lgbm_sm.aws.policies import SAGEMAKER_SERVICE, TRUST_POLICY
+from lgbm_sm.aws.policy_scope import ROLE_ARN, SUGGESTED_ROLE
 from lgbm_sm.doctor.findings import Area, Check, Finding
 from lgbm_sm.errors import AwsError
 

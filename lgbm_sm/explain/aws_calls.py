@@ -10,7 +10,7 @@ from typing import Any
 
 from lgbm_sm.aws.account import AwsAccount, aws_errors, dns_suffix_of, region_of
 from lgbm_sm.aws.dry_run import PlannedCall, Rehearsal
-from lgbm_sm.aws.policies import ROLE_ARN
+from lgbm_sm.aws.policy_scope import ROLE_ARN
 from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name
 from lgbm_sm.aws.s3_manifest import ProjectObjects
 from lgbm_sm.aws.upload import ChannelSet, channel_set

@@ -1,6 +1,6 @@
 """`explain prepare-data`, `explain predict` and `explain cleanup`."""
 
-from lgbm_sm.aws.arns import arn_of
+from lgbm_sm.aws.resources import arn_of, in_order_of_deletion, kind_of
 from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.explain.aws_calls import note_upload, open_unknown_account
@@ -12,20 +12,7 @@ from lgbm_sm.invocation.batches import BATCH_BYTES
 from lgbm_sm.invocation.invoke import InvocationRequest, headers_of
 from lgbm_sm.invocation.transport import RuntimeSender
 from lgbm_sm.preparation.schema import CHANNELS, FOLDERS
-from lgbm_sm.record.entries import (
-    ContainerLog,
-    Endpoint,
-    EndpointConfig,
-    EndpointStatus,
-    Image,
-    Model,
-    Place,
-    PushedImage,
-    RecordedEntry,
-    Repository,
-    TrainingJob,
-    Upload,
-)
+from lgbm_sm.record.entries import EndpointStatus, Image, Place, RecordedEntry
 from lgbm_sm.workspace import Workspace
 
 
@@ -127,25 +114,14 @@ def _invocation(workspace: Workspace, name: str) -> list[str]:
     return aws.lines()
 
 
-_DELETIONS = {
-    EndpointConfig: "sagemaker:DeleteEndpointConfig",
-    Model: "sagemaker:DeleteModel",
-    Upload: "s3:DeleteObjects, of what the project's manifest names",
-    PushedImage: "ecr:BatchDeleteImage",
-    Repository: "ecr:DeleteRepository, where it is empty",
-    ContainerLog: "logs:DeleteLogGroup",
-    Image: "removed from the engine",
-}
-
-
 def explain_cleanup(workspace: Workspace) -> list[Section]:
     """What `lgbm-sm cleanup` would delete of what is on record; nobody is asked whether it is still there."""
     record = workspace.record
-    entries: list[RecordedEntry] = [*record.entries(), *record.images(), *record.aws_entries()]
+    entries: list[RecordedEntry] = [*record.entries(), *record.images(), *in_order_of_deletion(record.aws_entries())]
     return [
         section(
             "What is on record",
-            [f"{arn_of(entry)}: {_deletion(entry)}" for entry in entries] or ["nothing"],
+            [f"{arn_of(entry) or entry.name}: {_deletion(entry)}" for entry in entries] or ["nothing"],
             "`lgbm-sm status` says what of it is there; `lgbm-sm cleanup --dry-run` shows the calls with parameters",
         ),
         section(
@@ -173,10 +149,6 @@ def explain_cleanup(workspace: Workspace) -> list[Section]:
 
 
 def _deletion(entry: RecordedEntry) -> str:
-    if isinstance(entry, TrainingJob | Endpoint):
-        if entry.place is not Place.AWS:
-            return "stopped where it runs; its folder goes"
-        if isinstance(entry, Endpoint):
-            return "sagemaker:DeleteEndpoint"
-        return "sagemaker:StopTrainingJob where it runs, sagemaker:DeleteTrainingJob, s3:DeleteObjects of its outputs"
-    return _DELETIONS[type(entry)]
+    if not entry.is_local:
+        return kind_of(entry).deletion
+    return "removed from Docker" if isinstance(entry, Image) else "stopped, and its folder removed"

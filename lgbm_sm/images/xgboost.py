@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from lgbm_sm.aws.account import open_session, region_of, registry_login
-from lgbm_sm.aws.policies import ECR_URI
+from lgbm_sm.aws.policy_scope import ECR_URI
 from lgbm_sm.backends.docker.engine import Engine, engine_errors
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.errors import ConfigError, ImageError

@@ -1,10 +1,10 @@
-"""What can be on record: jobs, endpoints, images, and what is in S3 and ECR."""
+"""Record entries: jobs, endpoints and images, and the base of the entries that `lgbm_sm.aws.resources` defines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -122,61 +122,28 @@ class Image(_Entry, frozen=True, kw_only=True, tag="image"):
     image_id: str = ""
 
 
-class _AwsEntry(_Entry, frozen=True, kw_only=True):
+class AwsEntry(_Entry, frozen=True, kw_only=True):
+    """The base of the entries of AWS resources other than jobs and endpoints; see `lgbm_sm.aws.resources`."""
+
     place: Place = Place.AWS
     account: str
     region: str
 
 
-class Upload(_AwsEntry, frozen=True, kw_only=True, tag="upload"):
-    """What the project has put under a prefix of a bucket; its `name` is the address of the project's part."""
-
-    bucket: str
-    prefix: str
-
-    def names_same(self, other: "Upload") -> bool:
-        """Whether both are about the same objects."""
-        return (self.bucket, self.prefix, self.project) == (other.bucket, other.prefix, other.project)
-
-
-class _EndpointPart(_AwsEntry, frozen=True, kw_only=True):
-    endpoint: str
-
-
-class EndpointConfig(_EndpointPart, frozen=True, kw_only=True, tag="endpoint_config"):
-    """SageMaker's record of the instances that an endpoint has, and of the model on them."""
-
-
-class Model(_EndpointPart, frozen=True, kw_only=True, tag="model"):
-    """SageMaker's record of an artifact, and of the image that serves it."""
-
-
-class ContainerLog(_AwsEntry, frozen=True, kw_only=True, tag="log"):
-    """A log in CloudWatch: a group, or the streams in it that begin with `prefix`. Found by name, never recorded."""
-
-    group: str
-    prefix: str = ""
-
-
-class _EcrEntry(_AwsEntry, frozen=True, kw_only=True):
-    repository: str
-
-
-class Repository(_EcrEntry, frozen=True, kw_only=True, tag="repository"):
-    """A repository of ECR's that was made here; its `name` is `<account>/<region>/<repository>`."""
-
-
-class PushedImage(_EcrEntry, frozen=True, kw_only=True, tag="pushed_image"):
-    """An image in ECR; its `name` is its address with the tag. `digests` are known once it has arrived."""
-
-    digests: tuple[str, ...] = ()
-
-
 Entry = TrainingJob | Endpoint
 """What runs, here or on SageMaker."""
-EndpointPart = EndpointConfig | Model
-AwsEntry = EndpointConfig | Model | ContainerLog | Upload | PushedImage | Repository
 RecordedEntry = TrainingJob | Endpoint | Image | AwsEntry
+
+
+class Observation(NamedTuple):
+    """The present state of a job, an endpoint or another resource, which may differ from that on record.
+
+    `running` is None if it could not be determined.
+    """
+
+    state: str
+    remark: str
+    running: bool | None
 
 
 class AccountLocation(Protocol):
@@ -199,10 +166,14 @@ def aws_fields(account: AccountLocation, project: str, created_at: datetime) -> 
     }
 
 
-_IN_ORDER_OF_DELETION = (EndpointConfig, Model, ContainerLog, Upload, PushedImage, Repository)
+def entry_types() -> tuple[type[_Entry], ...]:
+    """Return the types that a record can contain: all that have been defined, also in modules above this one."""
+    return tuple(_leaves(_Entry))
 
 
-def in_order_of_deletion(entries: Iterable[RecordedEntry]) -> tuple[AwsEntry, ...]:
-    """What is AWS's besides jobs and endpoints, each before what it is made of."""
-    known = [entry for entry in entries if isinstance(entry, _IN_ORDER_OF_DELETION)]
-    return tuple(sorted(known, key=lambda entry: _IN_ORDER_OF_DELETION.index(type(entry))))
+def _leaves(entry_type: type[_Entry]) -> Iterator[type[_Entry]]:
+    subclasses = entry_type.__subclasses__()
+    if not subclasses:
+        yield entry_type
+    for subclass in subclasses:
+        yield from _leaves(subclass)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import structs
 
@@ -21,20 +21,17 @@ from lgbm_sm.record.entries import (
     UNKNOWN_PROJECT,
     AwsEntry,
     Endpoint,
-    EndpointConfig,
-    EndpointPart,
     Entry,
     Image,
-    Model,
     Place,
-    PushedImage,
     RecordedEntry,
     TrainingJob,
-    in_order_of_deletion,
 )
 from lgbm_sm.record.file_lock import FileLock
 from lgbm_sm.record.record_file import RecordContents, parse, remedy, text_of
 from lgbm_sm.record.work_folder import ENDPOINTS, JOBS, make_folder, mark_former_folders, remove_folder, remove_root
+
+E = TypeVar("E", bound=RecordedEntry)
 
 _ID_BYTES = 8
 
@@ -103,17 +100,12 @@ class Record:
         return tuple(image for image in images if project in (None, image.project))
 
     def aws_entries(self) -> tuple[AwsEntry, ...]:
-        """What is on record of AWS besides jobs and endpoints, each before what it is made of."""
-        return in_order_of_deletion(self._recorded())
+        """Return the AWS resources on record other than jobs and endpoints, oldest first."""
+        return self.of_type(AwsEntry)
 
-    def pushed_images(self) -> tuple[PushedImage, ...]:
-        """The images on record in ECR, oldest first."""
-        return tuple(entry for entry in self._recorded() if isinstance(entry, PushedImage))
-
-    def endpoint_parts(self, endpoint: str) -> tuple[EndpointPart, ...]:
-        """The configs on record of an endpoint, by its name, then the models in them."""
-        parts = (entry for entry in self.aws_entries() if isinstance(entry, EndpointConfig | Model))
-        return tuple(part for part in parts if part.endpoint == endpoint)
+    def of_type(self, entry_type: type[E]) -> tuple[E, ...]:
+        """Return the entries of a type, oldest first."""
+        return tuple(entry for entry in self._recorded() if isinstance(entry, entry_type))
 
     def add(self, entry: RecordedEntry) -> None:
         """Put `entry` on record, before the thing that it names is made; a job or an endpoint gets its folder."""

@@ -6,28 +6,34 @@ job's and endpoint's absolute folder, and no id.
 
 import json
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import structs
 
 from lgbm_sm.errors import RecordError
-from lgbm_sm.record.entries import Endpoint, Entry, RecordedEntry, TrainingJob
+from lgbm_sm.record.entries import Endpoint, Entry, RecordedEntry, TrainingJob, entry_types
 from lgbm_sm.record.work_folder import ENDPOINTS, JOBS
 
 FORMAT_VERSION: Literal[2] = 2
 WORK_FOLDER = ".lgbm-sm"
 
 
-class _FileOne(msgspec.Struct, forbid_unknown_fields=True, tag_field="format_version", tag=1):
-    entries: list[RecordedEntry] = []
+AnyEntry = TypeVar("AnyEntry")
+"""The union of all entry types, which is complete once `lgbm_sm.aws.resources` is imported."""
 
 
-class _FileTwo(msgspec.Struct, forbid_unknown_fields=True, tag_field="format_version", tag=2):
+class _FileOne(msgspec.Struct, Generic[AnyEntry], forbid_unknown_fields=True, tag_field="format_version", tag=1):
+    entries: list[AnyEntry] = []
+
+
+class _FileTwo(msgspec.Struct, Generic[AnyEntry], forbid_unknown_fields=True, tag_field="format_version", tag=2):
     id: str
     folder: str
-    entries: list[RecordedEntry]
+    entries: list[AnyEntry]
     inode: int = 0  # of the work folder: it stays when a project is renamed, and not when it is copied
 
 
@@ -61,8 +67,11 @@ def parse(text: str, path: Path) -> RecordContents:
     Raises:
         RecordError: it is damaged, another version of lgbm-sm wrote it, or it names a folder that is not its own.
     """
+    entry: Any = reduce(or_, entry_types())
     try:
-        file = msgspec.json.decode(text, type=_FileOne | _FileTwo, dec_hook=lambda kind, value: kind(value))
+        file: _FileOne[RecordedEntry] | _FileTwo[RecordedEntry] = msgspec.json.decode(
+            text, type=_FileOne[entry] | _FileTwo[entry], dec_hook=lambda kind, value: kind(value)
+        )
     except msgspec.DecodeError as error:
         version = _format_version(text)
         if version is not None and version not in (1, 2):

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from lgbm_sm.record.entries import Place, PushedImage, Repository
+from lgbm_sm.aws.resources.pushed_image import PushedImage
+from lgbm_sm.aws.resources.repository import Repository
+from lgbm_sm.record.entries import Place
 from lgbm_sm.record.record import Record
 from tests.cli.conftest import CommandLine
 
@@ -52,14 +54,20 @@ def test_status_says_why_it_does_not_know(pushed: CommandLine) -> None:
 def test_cleanup_leaves_it_on_record_and_says_so(pushed: CommandLine) -> None:
     left = pushed("cleanup", "--yes", exit_code=11)
     for arn in ("repository/demo:1", "repository/demo"):
-        assert f"  arn:aws:ecr:eu-central-1:123456789012:{arn}: who calls AWS is not known" in left.stderr
+        assert (
+            f"  arn:aws:ecr:eu-central-1:123456789012:{arn}: could not determine the AWS identity (sts:GetCallerIdentity)"
+            in left.stderr
+        )
     assert len(Record(pushed.folder / ".lgbm-sm").aws_entries()) == 2
 
 
 def test_cleanup_leaves_alone_what_is_to_be_kept(pushed: CommandLine) -> None:
     kept = pushed("cleanup", "--yes", "--keep", "pushed-images,repository", exit_code=11)
     # what else is there, nobody could say
-    assert "  AWS: what AWS holds without a record is not known: who calls AWS" in kept.stderr
+    assert (
+        "  AWS: resources at AWS that are not on record: could not determine the AWS identity (sts:GetCallerIdentity)"
+        in kept.stderr
+    )
     assert "arn:aws:ecr" not in kept.stderr
     assert len(Record(pushed.folder / ".lgbm-sm").aws_entries()) == 2
 
@@ -67,7 +75,9 @@ def test_cleanup_leaves_alone_what_is_to_be_kept(pushed: CommandLine) -> None:
 def test_push_says_what_is_missing_when_there_are_no_credentials(lgbm_sm: CommandLine) -> None:
     lgbm_sm.environment |= NO_ACCOUNT
     refused = lgbm_sm("push", exit_code=6)
-    assert "who calls AWS is not known: Unable to locate credentials" in refused.stderr
+    assert (
+        "could not determine the AWS identity (sts:GetCallerIdentity): Unable to locate credentials" in refused.stderr
+    )
     assert "hint: run `aws configure`, or set AWS_PROFILE" in refused.stderr
 
 

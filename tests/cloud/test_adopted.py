@@ -15,7 +15,8 @@ import docker
 import pytest
 
 from lgbm_sm.aws.image_manifest import DOCKER_MANIFEST
-from lgbm_sm.record.entries import Place, Repository
+from lgbm_sm.aws.resources.repository import Repository
+from lgbm_sm.record.entries import Place
 from lgbm_sm.record.record import Record
 from tests.cli.forked import ForkedCommandLine, ForkServer
 from tests.cli.terminal import Terminal
@@ -104,7 +105,7 @@ def test_what_another_folder_created_stays_in_a_script_and_goes_with_the_option(
     left = project.lgbm_sm("cleanup", "--yes", "--aws")
     assert project.repositories() == [project.name]
     assert left.stderr.splitlines()[-4:-1] == [
-        "warning: not deleted, since this folder has not created them:",
+        "warning: kept, because another folder created them:",
         f"  repository {ACCOUNT}/eu-west-1/{project.name} (Available)",
         "`lgbm-sm cleanup --yes --adopted --aws` deletes them too",
     ]

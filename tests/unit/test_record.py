@@ -15,9 +15,13 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from lgbm_sm.aws.resources import endpoint_parts
+from lgbm_sm.aws.resources.endpoint_config import EndpointConfig
+from lgbm_sm.aws.resources.model import Model
+from lgbm_sm.aws.resources.upload import Upload
 from lgbm_sm.errors import ExitCode, RecordError, TimedOutError, WorkFolderError
 from lgbm_sm.names import is_timestamped, timestamped_name
-from lgbm_sm.record.entries import EndpointConfig, Model, Place, TrainingJob, TrainingJobStatus, Upload
+from lgbm_sm.record.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.file_lock import FileLock
 from lgbm_sm.record.record import Record, RehearsedRecord
 
@@ -121,8 +125,8 @@ def test_the_parts_of_an_endpoint_are_its_configs_then_its_models_and_no_others(
     ):
         record.add(kind(name=name, endpoint=endpoint, **where))
     record.add(Upload(name="s3://bucket/prefix", bucket="bucket", prefix="prefix", **where))
-    assert [part.name for part in record.endpoint_parts("a")] == ["config-a", "model-a"]
-    assert record.endpoint_parts("c") == ()
+    assert [part.name for part in endpoint_parts(record, "a")] == ["config-a", "model-a"]
+    assert endpoint_parts(record, "c") == []
 
 
 def test_a_half_written_file_is_overwritten_when_a_command_was_killed_while_writing(tmp_path: Path) -> None:

@@ -115,13 +115,13 @@ def test_awss_words_are_given_with_a_remedy_when_it_refuses(code: str, remedy: s
 def test_the_command_that_makes_credentials_is_named_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(AwsError, match="cannot be had") as caught:
+    with pytest.raises(AwsError, match="could not get") as caught:
         registry_login(open_session(), "492215442770", "eu-central-1")
     assert "aws configure" in caught.value.hint
 
 
 def test_it_is_said_when_aws_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:9")  # discard; nobody listens
-    with pytest.raises(AwsError, match="cannot be had") as caught:
+    with pytest.raises(AwsError, match="could not get") as caught:
         registry_login(open_session(), "492215442770", "eu-central-1")
     assert "check aws.region and the network" in caught.value.hint

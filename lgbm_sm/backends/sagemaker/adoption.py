@@ -13,16 +13,21 @@ from msgspec import structs
 
 from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.aws.origin import DEFAULT_PROJECT, find_origin
+from lgbm_sm.aws.resources import endpoint_parts
+from lgbm_sm.aws.resources.endpoint import find_endpoint_names, find_several_endpoints
+from lgbm_sm.aws.resources.endpoint_config import EndpointConfig
+from lgbm_sm.aws.resources.model import Model
+from lgbm_sm.aws.resources.upload import Upload
 from lgbm_sm.aws.s3 import S3Bucket
 from lgbm_sm.aws.s3_files import download, parse_uri
 from lgbm_sm.aws.s3_manifest import ProjectObjects
-from lgbm_sm.aws.sagemaker_resources import SageMakerResources, find_endpoint_names, find_several_endpoints
+from lgbm_sm.aws.sagemaker_resources import SageMakerResources
 from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 from lgbm_sm.backends.unpacking import unpack
 from lgbm_sm.errors import AwsError, DataError, EndpointError
 from lgbm_sm.model.code import ModelCode
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import Endpoint, EndpointConfig, EndpointStatus, Model, Place, Upload
+from lgbm_sm.record.entries import Endpoint, EndpointStatus, Place
 from lgbm_sm.record.record import Record
 from lgbm_sm.record.work_folder import remove_tree
 
@@ -93,7 +98,7 @@ class Adoption:
         """
         name, config_name = str(found["EndpointName"]), str(found["EndpointConfigName"])
         folder = self.record.endpoints_path / config_name
-        known = {part.name for part in self.record.endpoint_parts(name) if isinstance(part, EndpointConfig)}
+        known = {part.name for part in endpoint_parts(self.record, name) if isinstance(part, EndpointConfig)}
         if recorded and config_name in known:
             return structs.replace(recorded, status=EndpointStatus.IN_SERVICE, folder=folder)
         config = self.resources.find_config(config_name) or {}

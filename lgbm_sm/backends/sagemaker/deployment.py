@@ -7,10 +7,13 @@ from typing import Any
 
 from msgspec import structs
 
-from lgbm_sm.aws.entries import delete_from_aws
+from lgbm_sm.aws.resources import delete_recorded, endpoint_parts
+from lgbm_sm.aws.resources.endpoint import CHANGING, deployed_configs
+from lgbm_sm.aws.resources.endpoint_config import EndpointConfig
+from lgbm_sm.aws.resources.model import Model
 from lgbm_sm.aws.s3_files import read_file
 from lgbm_sm.aws.s3_manifest import ProjectObjects
-from lgbm_sm.aws.sagemaker_resources import CHANGING, SageMakerResources, deployed_configs
+from lgbm_sm.aws.sagemaker_resources import SageMakerResources
 from lgbm_sm.backends import opt_ml
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.logs import last_log_lines
@@ -24,7 +27,7 @@ from lgbm_sm.errors import AwsError, DataError, EndpointError, LgbmSmError, Time
 from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.code import ModelCode
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import Endpoint, EndpointConfig, EndpointStatus, Model, Place
+from lgbm_sm.record.entries import Endpoint, EndpointStatus, Place
 from lgbm_sm.record.file_lock import FileLock
 from lgbm_sm.record.record import Record
 
@@ -304,7 +307,7 @@ def _adding(error: LgbmSmError, said: str, hint: str = "") -> LgbmSmError:
 
 
 def _delete_replaced(deployment: Deployment, taken: _Taken) -> None:
-    names = {part.name for part in deployment.record.endpoint_parts(deployment.endpoint.name)} - {deployment.name}
+    names = {part.name for part in endpoint_parts(deployment.record, deployment.endpoint.name)} - {deployment.name}
     _delete_parts(deployment, names)
     if taken.before and taken.before.folder != deployment.endpoint.folder:
         deployment.record.remove_folder(taken.before.folder)
@@ -314,17 +317,17 @@ def _delete_parts(deployment: Deployment, names: set[str]) -> None:
     """Artifacts first: they are known by the models and configs on record, and so to the next deployment too."""
     for left in deployment.objects.delete_folders([f"{ARTIFACTS_FOLDER}{name}/" for name in names]):
         deployment.reporter.warn(f"{left} is left")
-    for part in deployment.record.endpoint_parts(deployment.endpoint.name):
+    for part in endpoint_parts(deployment.record, deployment.endpoint.name):
         if part.name in names:
-            delete_from_aws(part, deployment.record, deployment.backend.accounts)
+            delete_recorded(part, deployment.record, deployment.backend.accounts)
 
 
 def delete_endpoint(
     endpoint: Endpoint, record: Record, backend: SageMakerBackend, objects: ProjectObjects
 ) -> list[str]:
     """Delete an endpoint with its configs, its models and their artifacts. Returns why it is left."""
-    names = {part.name for part in record.endpoint_parts(endpoint.name)}
+    names = {part.name for part in endpoint_parts(record, endpoint.name)}
     left = delete(endpoint, record, backend)
-    for part in record.endpoint_parts(endpoint.name):
-        left += delete_from_aws(part, record, backend.accounts)
+    for part in endpoint_parts(record, endpoint.name):
+        left += delete_recorded(part, record, backend.accounts)
     return [*left, *objects.delete_folders([f"{ARTIFACTS_FOLDER}{name}/" for name in names])]
