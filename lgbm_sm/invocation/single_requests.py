@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from lgbm_sm import contract
+
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer to a request: `status` is None if there was none, and `trouble` is the reason.
+    """The answer to a request: `status` is None if there was none, and `failure` is the reason.
 
     Seconds are counted from the start of the request to the accepted connection, and to the last byte of the answer.
     `ended_at` is on the monotonic clock.
@@ -17,7 +19,7 @@ class Reply:
 
     status: int | None
     body: bytes = b""
-    trouble: str = ""
+    failure: str = ""
     connect_seconds: float = 0.0
     seconds: float = 0.0
     ended_at: float = 0.0
@@ -32,7 +34,7 @@ class Reply:
 
     def __str__(self) -> str:
         if self.status is None:
-            return self.trouble
+            return self.failure
         text = " ".join(self.body[:200].decode("utf-8", errors="replace").split())
         return f"{self.status}" if self.is_ok or not text else f"{self.status} ({text[:120]})"
 
@@ -59,21 +61,21 @@ class Client:
             answer = connection.getresponse()
             content = answer.read()
         except TimeoutError:
-            trouble = f"no answer within {seconds:g} s"
+            failure = f"no answer within {seconds:g} s"
         except ConnectionRefusedError:
-            trouble = "connection refused"
+            failure = "connection refused"
         except (OSError, http.client.HTTPException) as error:
-            trouble = f"the connection broke without an answer ({type(error).__name__})"
+            failure = f"the connection broke without an answer ({type(error).__name__})"
         else:
             ended = time.monotonic()
             return Reply(answer.status, content, "", connected - began, ended - began, ended)
         finally:
             connection.close()
         ended = time.monotonic()
-        return Reply(None, b"", trouble, connected - began, ended - began, ended)
+        return Reply(None, b"", failure, connected - began, ended - began, ended)
 
     def ping(self, seconds: float) -> Reply:
-        return self.ask("GET", "/ping", seconds=seconds)
+        return self.ask("GET", contract.PING_PATH, seconds=seconds)
 
 
 def _send(
@@ -89,4 +91,4 @@ def _send(
         if body:
             connection.send(body)
     except (BrokenPipeError, ConnectionResetError):
-        return  # a server may answer before it has read all, and close
+        return  # a server may answer, and close, before it has read the whole body

@@ -1,1 +1,1 @@
-"""Whether an image keeps the SageMaker container contract: the checks, a module for each part of it."""
+"""Run an image as SageMaker would, and check that it keeps the container contract."""

@@ -1,7 +1,6 @@
 """Containers and volumes of a verification.
 
-Files come and go in volumes, not in folders of this machine: what a container writes as root is nobody's burden, and
-the engine may be elsewhere.
+Files travel in volumes, not in folders of this machine: containers write them as root, and Docker may run elsewhere.
 """
 
 import io
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lgbm_sm import contract
 from lgbm_sm.backends.docker.engine import engine_errors
 from lgbm_sm.errors import EngineError, ImageError
 
@@ -20,15 +20,14 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.types import Mount
 
-SERVING_PORT = 8080
 _POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of its own at `path` in a container, with the files of a tar (compressed or not, in memory or a file).
+    """A volume at `path` in a container, filled from a tar file or from a tar in memory.
 
-    Read-only volumes of the same content are one.
+    Read-only volumes of the same content share one volume.
     """
 
     path: str
@@ -38,13 +37,13 @@ class Volume:
     def mount(self, name: str) -> "Mount":
         from docker.types import Mount
 
-        # no_copy: the engine would put what the image has there into it, which the platform never does
+        # no_copy: Docker would fill the volume with the image's files, which the platform never does
         return Mount(self.path, name, type="volume", read_only=self.read_only, no_copy=True)
 
 
 @dataclass
 class Started:
-    """A container, started unless `refusal` is the engine's word against it."""
+    """A container that was started, unless `refusal` holds Docker's reason not to."""
 
     container: "Container"
     started_at: float
@@ -52,49 +51,49 @@ class Started:
 
     def exit_code(self) -> int | None:
         """None while it runs."""
-        with engine_errors("a container cannot be looked at", EngineError):
+        with engine_errors("could not inspect a container", EngineError):
             self.container.reload()
         state = self.container.attrs["State"]
         return None if state["Running"] or state["Restarting"] else int(state["ExitCode"])
 
     def wait(self, seconds: float) -> int | None:
-        """The exit code once it has ended; None where it still runs after so many seconds."""
+        """Wait for the end and return the exit code, or None if the container still runs after so many seconds."""
         deadline = time.monotonic() + seconds
         while (code := self.exit_code()) is None and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         return code
 
     def log(self) -> str:
-        with engine_errors("a container's log cannot be read", EngineError):
+        with engine_errors("could not read a container's log", EngineError):
             return bytes(self.container.logs()).decode("utf-8", errors="replace")
 
     def last_words(self) -> str:
-        """What the engine had against it, or the end of its log, to follow a sentence in one line."""
+        """Docker's reason not to start it, or the end of its log, as the continuation of a sentence."""
         lines = [line.strip() for line in self.log().splitlines() if line.strip()]
         said = self.refusal or " / ".join(lines[-2:])
-        return f": {said[-300:]}" if said else ", without a word"
+        return f": {said[-300:]}" if said else ", with an empty log"
 
     def terminate(self) -> None:
-        """SIGTERM; harmless when it has ended."""
+        """Send SIGTERM; harmless if the container has ended."""
         import docker.errors
 
         with suppress(docker.errors.APIError):
             self.container.kill("SIGTERM")
 
     def start_again(self) -> None:
-        with engine_errors("a container cannot be started again", ImageError):
+        with engine_errors("could not restart a container", ImageError):
             self.container.start()
             self.started_at = time.monotonic()
 
     def remove(self) -> None:
         import docker.errors
 
-        with engine_errors("a container cannot be removed", EngineError), suppress(docker.errors.NotFound):
+        with engine_errors("could not remove a container", EngineError), suppress(docker.errors.NotFound):
             self.container.remove(force=True, v=True)
 
     def put(self, path: str, content: bytes | Path) -> None:
         """Unpack a tar into a folder of the container, which need not run."""
-        with engine_errors("files cannot be put into a container", EngineError):
+        with engine_errors("could not copy files into a container", EngineError):
             if isinstance(content, bytes):
                 self.container.put_archive(path, content)
                 return
@@ -102,10 +101,10 @@ class Started:
                 self.container.put_archive(path, archive)
 
     def open_archive(self, path: str) -> tarfile.TarFile | None:
-        """What lies there as a tar, to be read once from its beginning; None where nothing does."""
+        """Open a file or a folder as a tar that can be read once; None if it does not exist."""
         import docker.errors
 
-        with engine_errors("files of a container cannot be read", EngineError):
+        with engine_errors("could not read files of a container", EngineError):
             try:
                 chunks, _ = self.container.get_archive(path)
             except docker.errors.NotFound:
@@ -113,10 +112,10 @@ class Started:
             return tarfile.open(fileobj=io.BufferedReader(_Chunks(iter(chunks))), mode="r|")
 
     def status(self, path: str) -> dict[str, Any] | None:
-        """Mode (as Go has it), size and target of what lies there; links in its last part are not followed."""
+        """Return a path's mode (in Go's encoding), size and link target; a link itself is not followed."""
         import docker.errors
 
-        with engine_errors("files of a container cannot be looked at", EngineError):
+        with engine_errors("could not inspect files of a container", EngineError):
             try:
                 chunks, status = self.container.get_archive(path)
             except docker.errors.NotFound:
@@ -125,7 +124,7 @@ class Started:
         return status
 
     def read(self, path: str, most_bytes: int = 1 << 20) -> bytes | None:
-        """A file's content, or its beginning; None where there is none."""
+        """Return the start of a file; None if it does not exist."""
         archive = self.open_archive(path)
         if archive is None:
             return None
@@ -135,7 +134,7 @@ class Started:
             return file.read(most_bytes) if file else None
 
     def run(self, *command: str) -> bytes:
-        """What a program of the image writes, run in the container; empty where it has none of that name."""
+        """Run a program of the image in the container and return its output; empty if the image lacks it."""
         import docker.errors
 
         with suppress(docker.errors.APIError):
@@ -144,18 +143,18 @@ class Started:
         return b""
 
     def address(self) -> tuple[str, int] | None:
-        """Host and port at which this machine reaches the container's port 8080."""
-        with engine_errors("a container cannot be looked at", EngineError):
+        """Return the host and port at which this machine reaches the server's port."""
+        with engine_errors("could not inspect a container", EngineError):
             self.container.reload()
         settings = self.container.attrs["NetworkSettings"]
-        if published := (settings["Ports"] or {}).get(f"{SERVING_PORT}/tcp"):
+        if published := (settings["Ports"] or {}).get(f"{contract.SERVING_PORT}/tcp"):
             return published[0]["HostIp"], int(published[0]["HostPort"])
         addresses = [network["IPAddress"] for network in settings["Networks"].values() if network["IPAddress"]]
-        return (addresses[0], SERVING_PORT) if addresses else None
+        return (addresses[0], contract.SERVING_PORT) if addresses else None
 
 
 class _Chunks(io.RawIOBase):
-    """An iterator of bytes as a file that is read once."""
+    """A file over an iterator of bytes, to be read once."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks

@@ -1,4 +1,4 @@
-"""The report as text, as JSON and as JUnit's XML."""
+"""A report as text, as JSON and as JUnit XML."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ _BINDINGS = {Binding.RULE: "a rule of the platform", Binding.ADVICE: "advice"}
 
 
 def text_of(result: Result) -> str:
-    """A line; where something is to be mended also why it matters, how, and who says so."""
+    """Return one line; if there is something to fix, also why it matters, the fix and the source."""
     check = result.check
     line = _line(result.verdict, check.name, result.seen)
     if result.is_met:
@@ -22,21 +22,21 @@ def text_of(result: Result) -> str:
         (
             line,
             f"{_INDENT}why: {check.why}",
-            f"{_INDENT}mend: {check.mend}",
+            f"{_INDENT}fix: {check.fix}",
             f"{_INDENT}source: {check.source} ({_BINDINGS[check.binding]})",
         )
     )
 
 
 class Lines:
-    """Writes results as they come; those that are skipped for one reason, one after another, in one line."""
+    """Writes results as they arrive; consecutive checks that are skipped for the same reason share a line."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._skipped: list[Result] = []
 
     def tell(self, result: Result) -> None:
-        """Take the next result."""
+        """Write the next result, or collect it if it is skipped."""
         if self._skipped and (result.verdict, result.seen) != (Verdict.SKIPPED, self._skipped[0].seen):
             self.flush()
         if result.verdict is Verdict.SKIPPED:
@@ -45,7 +45,7 @@ class Lines:
             self._write(text_of(result))
 
     def flush(self) -> None:
-        """Write what was kept back."""
+        """Write the line of the skipped results collected so far."""
         if self._skipped:
             first, *others = self._skipped
             more = f" and {len(others)} more" if others else ""
@@ -54,13 +54,13 @@ class Lines:
 
 
 def summary_of(report: Report) -> str:
-    """How many checks said what, and which ask for something to be mended."""
-    told = []
+    """Count the results by verdict, and name the checks with something to fix."""
+    counts = []
     for verdict in Verdict:
         results = report.of(verdict)
         names = f" ({', '.join(result.check.name for result in results)})" if not all(r.is_met for r in results) else ""
-        told += [f"{len(results)} {verdict}{names}"] if results else []
-    return f"{report.image}: {', '.join(told)}, {report.seconds:.1f} s"
+        counts += [f"{len(results)} {verdict}{names}"] if results else []
+    return f"{report.image}: {', '.join(counts)}, {report.seconds:.1f} s"
 
 
 def _line(verdict: Verdict, name: str, seen: str) -> str:
@@ -68,7 +68,7 @@ def _line(verdict: Verdict, name: str, seen: str) -> str:
 
 
 def document_of(report: Report) -> dict[str, Any]:
-    """The report as a JSON object."""
+    """Return the report as a JSON object."""
     return {
         "image": report.image,
         "seconds": round(report.seconds, 3),
@@ -80,7 +80,7 @@ def document_of(report: Report) -> dict[str, Any]:
                 "binding": result.check.binding,
                 "seen": result.seen,
                 "why": result.check.why,
-                "mend": result.check.mend,
+                "fix": result.check.fix,
                 "source": result.check.source,
             }
             for result in report.results
@@ -89,7 +89,7 @@ def document_of(report: Report) -> dict[str, Any]:
 
 
 def junit_of(reports: Sequence[Report], *, strict: bool) -> bytes:
-    """A test suite for each area of each image. A warning is a failure with `strict`, else it is in the output."""
+    """Return a test suite for each area of each image; with `strict`, a warning is a failure."""
     root = ET.Element("testsuites", name="lgbm-sm verify")
     for report in reports:
         for area in Area:
@@ -120,7 +120,7 @@ def _add_case(suite: ET.Element, image: str, result: Result, *, strict: bool) ->
     seen = _printable(result.seen)
     if _fails(result, strict=strict):
         failure = ET.SubElement(case, "failure", message=seen, type=str(check.binding))
-        failure.text = f"why: {check.why}\nmend: {check.mend}\nsource: {check.source}"
+        failure.text = f"why: {check.why}\nfix: {check.fix}\nsource: {check.source}"
     elif result.verdict is Verdict.SKIPPED:
         ET.SubElement(case, "skipped", message=seen)
     else:
@@ -128,5 +128,5 @@ def _add_case(suite: ET.Element, image: str, result: Result, *, strict: bool) ->
 
 
 def _printable(text: str) -> str:
-    """XML has no control characters, and what a container said may hold some."""
+    """Replace control characters, which XML does not allow, by spaces."""
     return "".join(sign if sign.isprintable() else " " for sign in text)

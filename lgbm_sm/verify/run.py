@@ -1,4 +1,4 @@
-"""`verify`: whether images keep the SageMaker container contract, found out by running them."""
+"""`lgbm-sm verify`, and the verification before a deploy."""
 
 import itertools
 import tempfile
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from lgbm_sm import contract
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker.engine import PATTERN_LABEL, Engine, engine_errors
 from lgbm_sm.config.instance_types import platform_of
@@ -26,12 +27,12 @@ from lgbm_sm.verify.subject import SampleRequest, Subject
 from lgbm_sm.verify.verifier import Verification
 from lgbm_sm.workspace import Workspace
 
-_ROWS = 100  # of the test split, in a request
+_ROWS = 100  # of the test split, in the sample request
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command was asked for; without an `image` the project's own are verified."""
+    """The command's options; without an `image`, the project's own images are verified."""
 
     image: str | None = None
     model_path: Path | None = None
@@ -45,31 +46,31 @@ class Wanted:
 
 @dataclass(frozen=True)
 class _Material:
-    """What images are given to work on."""
+    """The input of the images."""
 
     inputs: TrainingInputs
     request: SampleRequest | None
 
 
 def verify_images(workspace: Workspace, wanted: Wanted, tell: Callable[[Result], None]) -> list[Report]:
-    """A report for each image; `tell` hears of each result as it is found.
+    """Return a report for each image; `tell` gets each result at once.
 
-    Where no data has been prepared, the configured data set is, in a folder that is gone in the end.
+    If no data is prepared, the configured data set is prepared in a temporary folder.
 
     Raises:
-        UsageError: what is wanted contradicts itself, or names files that are not there.
-        EngineError: no engine answers.
-        ImageError: an image is not there.
-        DataError: there is no data to train on, or the request's content type cannot be known.
+        UsageError: the options contradict each other, or name a file that does not exist.
+        EngineError: Docker does not answer.
+        ImageError: an image does not exist.
+        DataError: there is no data to train on, or the request's content type is unknown.
     """
     _refuse(wanted)
     limits = Limits(startup=float(workspace.config.endpoint.startup_timeout_seconds))
     with tempfile.TemporaryDirectory(prefix="lgbm-sm-verify-") as folder:
         subjects = _subjects(workspace, wanted, Path(folder))
-        if wanted.model_path is None and subjects and subjects[0].only == "serve":
+        if wanted.model_path is None and subjects and subjects[0].only == contract.SERVE_COMMAND:
             raise UsageError(
-                f"image {subjects[0].image} is only to serve, and there is no model for it",
-                "pass --model FILE; `lgbm-sm status` names those of this project's jobs",
+                f"image {subjects[0].image} only serves, and there is no model for it",
+                "pass --model FILE; `lgbm-sm status` lists the models of this project's jobs",
             )
         models_path = Path(folder) / "models"
         models_path.mkdir()
@@ -77,10 +78,10 @@ def verify_images(workspace: Workspace, wanted: Wanted, tell: Callable[[Result],
         reports = []
         for subject in subjects:
             workspace.reporter.step(f"Image {subject.image}")
-            if subject.only != "train":
+            if subject.only != contract.TRAIN_COMMAND:
                 workspace.reporter.detail(
-                    f"a server that does not answer is waited for as SageMaker does it: {limits.startup:.0f} s "
-                    "(endpoint.startup_timeout_seconds, at least 60)"
+                    f"Like SageMaker, verify waits {limits.startup:.0f} s for the server to answer "
+                    "(endpoint.startup_timeout_seconds)"
                 )
             reports.append(verification.verify(subject))
         return reports
@@ -97,13 +98,13 @@ def verify_before_deploy(
     limits: Limits,
     tell: Callable[[Result], None],
 ) -> Report:
-    """The quick part for what is about to be deployed: the image, the archive with its `code`, and how it serves.
+    """Run the checks that matter for a deploy: the image, the archive with its `code`, and serving.
 
-    `platform` is the instance type's, such as linux/amd64. Takes 10 to 20 seconds.
+    `platform` is that of the instance type, such as linux/amd64. Takes 10 to 20 seconds.
 
     Raises:
-        EngineError: no engine answers.
-        ImageError: the engine does not hold the image, or a rule is broken; with what was seen and how to mend it.
+        EngineError: Docker does not answer.
+        ImageError: Docker does not have the image, or a rule is broken.
     """
     with tempfile.TemporaryDirectory(prefix="lgbm-sm-verify-") as folder:
         subject = Subject(
@@ -114,29 +115,29 @@ def verify_before_deploy(
             code=code.files,
             platform=platform,
             needs_network=installs_at_start(code, {}),
-            only="serve",
+            only=contract.SERVE_COMMAND,
         )
         report = Verification(engine, limits, False, Path(folder), tell).verify(subject)  # noqa: FBT003
     failed = report.of(Verdict.FAIL)
     if failed:
         said = "".join(f"\n  {result.check.name}: {result.seen}" for result in failed)
         raise ImageError(
-            f"image {image} breaks the SageMaker container contract, and its endpoint would fail:{said}",
-            failed[0].check.mend,
+            f"image {image} breaks the SageMaker container contract; its endpoint would fail:{said}",
+            failed[0].check.fix,
         )
     return report
 
 
 def installs_at_start(code: ModelCode, environment: Mapping[str, str]) -> bool:
-    """Whether the container fetches packages when it starts, and so needs a network."""
+    """Whether the container installs packages when it starts, and so needs a network."""
     return "requirements.txt" in code.files and "PIP_NO_INDEX" not in {**code.environment, **environment}
 
 
 def sample_of(data_path: Path) -> SampleRequest:
-    """The first rows of the test split, as CSV.
+    """Return the first rows of the test split, as CSV.
 
     Raises:
-        DataError: nothing is prepared, or it has changed since.
+        DataError: no data is prepared, or it has changed since.
     """
     path = verify_split(data_path, load_schema(data_path), Split.TEST)
     with path.open("rb") as file:
@@ -145,12 +146,12 @@ def sample_of(data_path: Path) -> SampleRequest:
 
 def _refuse(wanted: Wanted) -> None:
     if wanted.only and wanted.only not in COMMANDS:
-        raise UsageError(f"--only {wanted.only}: no such command of an image", f"one of {', '.join(COMMANDS)}")
+        raise UsageError(f"--only {wanted.only}: not a command of an image", f"use {' or '.join(COMMANDS)}")
     for option, path in (("--model", wanted.model_path), ("--request", wanted.request_path)):
         if path and not path.is_file():
-            raise UsageError(f"{option} {path}: there is no such file", "check the path")
+            raise UsageError(f"{option} {path}: the file does not exist", "check the path")
     if wanted.channels_path and not wanted.channels_path.is_dir():
-        raise UsageError(f"--channels {wanted.channels_path}: there is no such folder", "check the path")
+        raise UsageError(f"--channels {wanted.channels_path}: the folder does not exist", "check the path")
 
 
 def _subjects(workspace: Workspace, wanted: Wanted, folder: Path) -> list[Subject]:
@@ -176,16 +177,16 @@ def _foreign(workspace: Workspace, wanted: Wanted, image: str, material: _Materi
 
 
 def _only_command(engine: Engine, image: str) -> str:
-    """The one command of an image of ours that has one."""
+    """Return the command of an image of ours that has only one; empty for all others."""
     if not engine.has_image(image):
-        raise ImageError(f"the engine holds no image {image}", "build it (`lgbm-sm build`), pull it, or check the name")
-    with engine_errors(f"image {image} cannot be looked at", ImageError):
+        raise ImageError(f"Docker has no image {image}", "build it (`lgbm-sm build`), pull it, or check the name")
+    with engine_errors(f"could not inspect image {image}", ImageError):
         pattern = engine.client.images.get(image).labels.get(PATTERN_LABEL)
-    return "serve" if pattern == Pattern.INFERENCE_TOOLKIT else ""
+    return contract.SERVE_COMMAND if pattern == Pattern.INFERENCE_TOOLKIT else ""
 
 
 def _own(workspace: Workspace, wanted: Wanted, material: _Material) -> list[Subject]:
-    """The image that trains, and the one that serves where that is another."""
+    """Return the image that serves, preceded by the one that trains if that is a different image."""
     config, engine = workspace.config, workspace.engine
     pattern = config.container.pattern
     code = model_code(config, workspace.folder, workspace.containers_path, in_container=True)
@@ -206,7 +207,7 @@ def _own(workspace: Workspace, wanted: Wanted, material: _Material) -> list[Subj
         code.files,
         serving_platform,
         wanted.network or installs_at_start(code, config.local.environment),
-        "serve",
+        contract.SERVE_COMMAND,
     )
     if pattern is Pattern.BYOC:
         return [replace(serving, only=wanted.only, platform=serving_platform or training_platform)]
@@ -216,7 +217,7 @@ def _own(workspace: Workspace, wanted: Wanted, material: _Material) -> list[Subj
         environment=config.local.environment,
         platform=training_platform,
         needs_network=wanted.network,
-        only="train",
+        only=contract.TRAIN_COMMAND,
     )
     return [training, serving]
 
@@ -227,7 +228,7 @@ def _material(workspace: Workspace, wanted: Wanted, folder: Path) -> _Material:
         channels = {path.name: path for path in sorted(wanted.channels_path.iterdir()) if path.is_dir()}
         if not channels:
             raise DataError(
-                f"--channels {wanted.channels_path}: there is no folder in it", "one folder for each channel is wanted"
+                f"--channels {wanted.channels_path}: no sub-folders", "put each channel's files into a sub-folder"
             )
         return _Material(TrainingInputs(channels, hyperparameters), _given_request(wanted))
     data_path = workspace.data_path

@@ -1,4 +1,4 @@
-"""Where a verification makes its containers and volumes: known by their labels, and removed whatever happens."""
+"""The containers, volumes and networks of a verification, marked by a label and always removed at the end."""
 
 import os
 import platform
@@ -10,15 +10,16 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from lgbm_sm import contract
 from lgbm_sm.backends.docker.engine import Engine, engine_errors
 from lgbm_sm.errors import EngineError, ImageError
-from lgbm_sm.verify.containers import SERVING_PORT, Started, Volume
+from lgbm_sm.verify.containers import Started, Volume
 
 if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
 
-VERIFICATION_LABEL = "lgbm-sm.verification"  # whose: machine, process and its start
+VERIFICATION_LABEL = "lgbm-sm.verification"  # the owner: machine, process id and start time
 _FILL_PATH = "/lgbm-sm-verification"
 _REMOVAL_SECONDS = 30.0
 _REMOVAL_PAUSE_SECONDS = 0.2
@@ -27,11 +28,11 @@ _IN_FLIGHT_SECONDS = 0.5
 
 @dataclass
 class Sandbox:
-    """Makes containers of one image, and takes away all that it has made when it is left."""
+    """Creates containers of one image, and removes everything it has created when it is left."""
 
     engine: Engine
     image: str
-    as_root: bool = False  # whatever user the image names
+    as_root: bool = False  # instead of the image's own user
     _network: str = field(default="", init=False)
     _shared: dict[bytes | Path, str] = field(default_factory=dict, init=False)
 
@@ -43,15 +44,15 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is not None:
-            time.sleep(_IN_FLIGHT_SECONDS)  # what was asked for last may be there only then
+            time.sleep(_IN_FLIGHT_SECONDS)  # Docker may still be creating the last thing
         _remove_all(self.engine, _owner())
 
     def _new_volume(self) -> str:
-        with engine_errors("a volume cannot be made", EngineError):
+        with engine_errors("could not create a volume", EngineError):
             return str(self.engine.client.volumes.create(labels=_labels()).name)
 
     def _shared_volume(self, content: bytes | Path) -> str:
-        """The name of the read-only volume of that content, which a container fills that never runs."""
+        """Return the name of the read-only volume of that content, filled through a container that never runs."""
         if content not in self._shared:
             name = self._new_volume()
             filling = self._create(["fill"], {"mounts": [Volume(_FILL_PATH, content).mount(name)]})
@@ -68,7 +69,7 @@ class Sandbox:
         environment: Mapping[str, str] = MappingProxyType({}),
         **options: Any,
     ) -> Started:
-        """A container that has not been started; `options` are docker-py's."""
+        """Create a container without starting it; `options` are docker-py's."""
         names = [self._shared_volume(one.content) if one.read_only else self._new_volume() for one in volumes]
         mounts = [volume.mount(name) for volume, name in zip(volumes, names, strict=True)]
         created = self._create(command, {"mounts": mounts, "environment": dict(environment), **options})
@@ -82,8 +83,8 @@ class Sandbox:
 
         if self.as_root:
             options["user"] = "0:0"
-        hint = "see that the image is whole, and for a platform that this engine runs"
-        with engine_errors(f"a container of {self.image} cannot be made", ImageError, hint):
+        hint = "check that the image is complete, and that Docker runs its platform"
+        with engine_errors(f"could not create a container of {self.image}", ImageError, hint):
             container = self.engine.client.containers.create(
                 self.image,
                 list(command),
@@ -95,11 +96,11 @@ class Sandbox:
         return Started(container, time.monotonic())
 
     def start(self, started: Started) -> Started:
-        """Start it; what the engine has against it becomes its `refusal`."""
+        """Start a container; if Docker refuses, the reason becomes its `refusal`."""
         import docker.errors
 
         started.started_at = time.monotonic()
-        with engine_errors("a container cannot be started", EngineError):
+        with engine_errors("could not start a container", EngineError):
             try:
                 started.container.start()
             except docker.errors.APIError as error:
@@ -107,21 +108,21 @@ class Sandbox:
         return started
 
     def serving_options(self, *, network: bool) -> dict[str, Any]:
-        """How a server is reached: with a network on a loopback port, without one at its own address."""
+        """Return the options to reach a server: with a network on a loopback port, else at its own address."""
         if network:
-            return {"ports": {f"{SERVING_PORT}/tcp": ("127.0.0.1", None)}}
+            return {"ports": {f"{contract.SERVING_PORT}/tcp": ("127.0.0.1", None)}}
         if not self._network:
             name = f"lgbm-sm-verification-{os.getpid()}-{time.monotonic_ns()}"
-            with engine_errors("a network cannot be made", EngineError):
+            with engine_errors("could not create a network", EngineError):
                 self.engine.client.networks.create(name, driver="bridge", internal=True, labels=_labels())
             self._network = name
         return {"network": self._network}
 
 
 def remove_abandoned(engine: Engine) -> None:
-    """Take away what verifications have left that were killed on this machine."""
+    """Remove the leftovers of killed verifications of this machine."""
     client = engine.client
-    with engine_errors("containers cannot be listed", EngineError):
+    with engine_errors("could not list containers", EngineError):
         filters: dict[str, str | list[str] | bool] = {"label": VERIFICATION_LABEL}
         found = [one.get("Labels") or {} for one in client.api.containers(all=True, filters=filters)]
         found += [one.get("Labels") or {} for one in client.api.networks(filters=filters)]
@@ -133,27 +134,27 @@ def remove_abandoned(engine: Engine) -> None:
 
 
 def _remove_all(engine: Engine, owner: str) -> None:
-    """Everything with the owner's label, however often that has to be tried: an engine may be about to remove it.
+    """Remove everything with the owner's label, and retry while Docker is still busy with something.
 
     Raises:
-        EngineError: something is still there after a while.
+        EngineError: something is left after the last attempt.
     """
     until = time.monotonic() + _REMOVAL_SECONDS
     while left := _try_to_remove(engine, owner):
         if time.monotonic() > until:
-            hint = f"docker rm --force and docker volume rm remove what has the label {VERIFICATION_LABEL}"
-            raise EngineError(f"what the verification has made cannot be removed: {left}", hint)
+            hint = f"remove the containers, networks and volumes with the label {VERIFICATION_LABEL} by hand"
+            raise EngineError(f"could not remove the verification's containers and volumes: {left}", hint)
         time.sleep(_REMOVAL_PAUSE_SECONDS)
 
 
 def _try_to_remove(engine: Engine, owner: str) -> str:
-    """What the engine says of the last thing that could not be removed; empty where nothing is left."""
+    """Return Docker's message about the last thing that it did not remove; empty if nothing is left."""
     import docker.errors
 
     client = engine.client
     filters: dict[str, str | list[str] | bool] = {"label": f"{VERIFICATION_LABEL}={owner}"}
     left = ""
-    with engine_errors("what the verification has made cannot be listed", EngineError):
+    with engine_errors("could not list the verification's containers and volumes", EngineError):
         removals: list[Callable[[], None]] = [
             *(partial(one.remove, force=True, v=True) for one in _containers(client, filters)),
             *(one.remove for one in client.networks.list(filters=filters)),
@@ -184,7 +185,7 @@ def _owner() -> str:
 
 
 def _is_gone(owner: str) -> bool:
-    """Whether the process was one of this machine, and has ended."""
+    """Whether the owner was a process of this machine that has ended."""
     import psutil
 
     node, process_id, created = owner.rsplit("/", 2)

@@ -1,32 +1,30 @@
-"""A server in a container: how it comes up, where it listens, and whether it is still there."""
+"""A server in a container: its start, its address, its pings and its memory."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgbm_sm.backends.docker.files import OPT_ML
+from lgbm_sm import contract
 from lgbm_sm.invocation.single_requests import Client, Reply
 from lgbm_sm.verify.containers import Started, Volume
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 
 _PAUSE_SECONDS = 0.05
-_LOOK_SECONDS = 1.0  # between looks at what the container listens on
-INVOCATIONS_PATH = "/invocations"
-PATIENCE = 5  # times the platform's 2 s are waited for a ping, to learn how late it is
+_LOOK_SECONDS = 1.0  # between checks of the ports that the container listens on
+PATIENCE = 5  # a ping may take so many times the platform's limit, to measure how late it is
 _LOOPBACK_V6 = "00000000000000000000000001000000"
-_ENGINES_RESOLVER = "0B00007F"  # 127.0.0.11, in every container of a network that a user has made
+_DOCKERS_RESOLVER = "0B00007F"  # 127.0.0.11, in every container of a user-defined network
 _MAPPED_V4 = "0000000000000000FFFF0000"
 _LATER = 2
 _LISTENING = "0A"
-_PORT = 8080
 _ALL_INTERFACES = "all interfaces"
 
 
 @dataclass(frozen=True)
 class ServingConditions:
-    """What the platform may do to a server."""
+    """The conditions that the platform may run a server under."""
 
     read_only: bool = True
     isolated: bool = True
@@ -34,9 +32,9 @@ class ServingConditions:
 
 @dataclass
 class Startup:
-    """How a server came up: `ping` is the last answer, a 200 where `is_ready`; `exit_code` where it ended instead.
+    """The start of a server: the last answer to `ping`, or the `exit_code` if it ended.
 
-    `listens` has ports with the interfaces that they are open on, where that could be learnt.
+    `listens` maps open ports to their interfaces, if the container shows them.
     """
 
     ping: Reply | None = None
@@ -51,29 +49,29 @@ class Startup:
 
     @property
     def is_on_loopback_only(self) -> bool:
-        return self.listens.get(_PORT) == "127.0.0.1"
+        return self.listens.get(contract.SERVING_PORT) == "127.0.0.1"
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether it has come up, but where the platform does not ask."""
+        """Whether the server has started, but not where the platform sends requests."""
         return self.exit_code is None and not self.is_reached and bool(self.listens)
 
     @property
     def is_reached(self) -> bool:
-        """Whether anything has answered."""
+        """Whether any ping was answered."""
         return self.ping is not None and self.ping.status is not None
 
     def __str__(self) -> str:
         if self.exit_code is not None:
-            return f"it ended with exit code {self.exit_code}{self.said}"
+            return f"ended with exit code {self.exit_code}{self.said}"
         if not self.is_reached:
-            return f"nothing answered on port {_PORT} within {self.seconds:.0f} s{self.said}"
-        return f"the last of the pings within {self.seconds:.0f} s: {self.ping}{self.said}"
+            return f"nothing answered on port {contract.SERVING_PORT} within {self.seconds:.0f} s{self.said}"
+        return f"the last ping within {self.seconds:.0f} s: {self.ping}{self.said}"
 
 
 @dataclass
 class Server:
-    """One container, and how it is asked."""
+    """A started container, and the client for its address."""
 
     sandbox: Sandbox
     started: Started
@@ -83,16 +81,16 @@ class Server:
         return self.started.exit_code()
 
     def ask(self, method: str, path: str, body: bytes | None, content_type: str, *, seconds: float) -> Reply:
-        """The answer; where the container has no address any more, why there is none."""
+        """Return the answer, or the reason why there is none if the container has lost its address."""
         if self.client is None:
-            return Reply(None, trouble="the container has ended")
+            return Reply(None, failure="the container has ended")
         return self.client.ask(method, path, body, content_type, seconds=seconds)
 
     def ping(self, seconds: float) -> Reply:
-        return self.ask("GET", "/ping", None, "", seconds=seconds)
+        return self.ask("GET", contract.PING_PATH, None, "", seconds=seconds)
 
     def wait_until_ready(self, limits: Limits) -> Startup:
-        """Until /ping answers 200, the container ends, it listens where nobody comes, or the time is over."""
+        """Wait until /ping answers 200, the container ends, it listens on loopback only, or the time is up."""
         startup = Startup()
         looked_at = looks_on_loopback = 0
         deadline = self.started.started_at + limits.startup
@@ -114,9 +112,9 @@ class Server:
         return startup
 
     def watch_pings(self, seconds: float, limits: Limits) -> Reply:
-        """The first 200 within so many seconds of the start, else the last answer; ends with the container.
+        """Return the first 200 within so many seconds of the start, or the last answer before.
 
-        Where nothing at all answers, longer is waited: it may only be late.
+        Ends when the container ends. If nothing answers at all, it waits longer: the server may only be late.
         """
         while True:
             reply = self.ping(limits.ping)
@@ -127,14 +125,14 @@ class Server:
             time.sleep(_PAUSE_SECONDS)
 
     def start_again(self, limits: Limits) -> Startup:
-        """The same container, with the files that it has written."""
+        """Start the same container again, with the files that it has written."""
         self.started.start_again()
         address = self.started.address()
         self.client = Client(*address) if address else None
         return self.wait_until_ready(limits)
 
     def memory_bytes(self) -> int:
-        """What the container's processes hold, without the cache of files; 0 where the engine does not say."""
+        """Return the memory of the container's processes, without file cache; 0 if Docker does not report it."""
         stats = self.started.container.stats(stream=False)
         usage = (isinstance(stats, dict) and stats.get("memory_stats")) or {}
         details = usage.get("stats") or {}
@@ -148,7 +146,7 @@ class Server:
             if len(fields) < 4 or fields[3] != _LISTENING:
                 continue
             address, _, port = fields[1].partition(":")
-            if address == _ENGINES_RESOLVER:
+            if address == _DOCKERS_RESOLVER:
                 continue
             number = int(port, 16)
             if _is_loopback(address):
@@ -162,9 +160,12 @@ def start_server(
     sandbox: Sandbox, model_path: Path, environment: Mapping[str, str], conditions: ServingConditions
 ) -> Server:
     """Start `serve` on the content of a model archive."""
-    model = Volume(f"{OPT_ML}/model", model_path, conditions.read_only)
+    model = Volume(contract.MODEL_PATH, model_path, conditions.read_only)
     started = sandbox.create(
-        ["serve"], [model], environment=environment, **sandbox.serving_options(network=not conditions.isolated)
+        [contract.SERVE_COMMAND],
+        [model],
+        environment=environment,
+        **sandbox.serving_options(network=not conditions.isolated),
     )
     sandbox.start(started)
     address = None if started.refusal else started.address()
@@ -172,5 +173,5 @@ def start_server(
 
 
 def _is_loopback(address: str) -> bool:
-    """Of an address as /proc/net/tcp has it: hexadecimal, the bytes of each word in the machine's order."""
+    """Tell loopback by an address of /proc/net/tcp: hexadecimal, each word in the machine's byte order."""
     return address == _LOOPBACK_V6 or (address.endswith("7F") and address[:-8] in ("", _MAPPED_V4))

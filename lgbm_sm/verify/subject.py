@@ -1,4 +1,4 @@
-"""What is verified, and what it is given to work on."""
+"""The image to verify, and its input."""
 
 import itertools
 from collections.abc import Mapping
@@ -7,30 +7,28 @@ from pathlib import Path
 
 from lgbm_sm.backends import TrainingInputs
 
-LARGEST_PAYLOAD = 6_291_456  # botocore's model of InvokeEndpoint
-LARGEST_PAYLOAD_TODAY = 25 * 1000**2  # the Hosting FAQ
 _BY_LINES = ("text/csv", "application/jsonlines", "application/x-jsonlines", "application/jsonl", "text/libsvm")
 
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """A request that the model must be able to answer."""
+    """A request that the model can answer."""
 
     body: bytes
     content_type: str
 
     @property
     def first_row(self) -> bytes | None:
-        """A request of one row; None where rows cannot be told apart."""
+        """A request of one row; None if the content type has no lines."""
         if not self._has_lines:
             return None
         lines = self._lines
         return b"\n".join(lines[: 2 if self._has_header else 1]) + b"\n"
 
     def of_size(self, most_bytes: int) -> bytes | None:
-        """As large a request as fits; None where it is of a kind that does not grow by repetition."""
+        """The largest request that fits; None if repeating the body would break it."""
         if self.content_type == "application/json":
-            return self.body.ljust(most_bytes)  # JSON may end in blanks
+            return self.body.ljust(most_bytes)  # JSON may end with spaces
         if not self._has_lines:
             return None
         lines = self._lines
@@ -67,12 +65,12 @@ def _has_number(line: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Subject:
-    """An image, and what its containers are given.
+    """An image, and the input of its containers.
 
-    `platform` is what the instance types ask for, such as linux/amd64; None where they are local. `model_path` is a
-    model.tar.gz; without one the model is taken that the image trains. `code` has files and texts by their name below
-    code, for an archive that has no such folder. `needs_network`: the image is known to need one,
-    and isolation is not tried. `only` is the one command that the image has; empty where it has both.
+    `platform` is that of the instance types, such as linux/amd64; None if they are local. `model_path` is a
+    model.tar.gz; without one, the image serves the model that it trains. `code` holds files and texts by their name in
+    the folder `code`, for an archive that has no such folder. With `needs_network`, isolation is not tried. `only` is
+    the image's one command; empty if it has both.
     """
 
     image: str

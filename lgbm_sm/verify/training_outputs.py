@@ -1,45 +1,54 @@
-"""What a training leaves in /opt/ml/model: whether it is complete, and the archive that the platform makes of it."""
+"""The content of /opt/ml/model after a training, packed as the platform packs it."""
 
 import tarfile
-from collections.abc import Generator
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from lgbm_sm.verify.checks import Result
-from lgbm_sm.verify.checks.training import ARTIFACTS
-from lgbm_sm.verify.containers import Started
-from lgbm_sm.verify.training_run import MODEL
-
-_TOP = PurePosixPath(MODEL).name
+from lgbm_sm import contract
 
 
-def check_artifacts(started: Started, folder: Path) -> Generator[Result, None, Path | None]:
-    """Returns `folder`/model.tar.gz; None where the model is not complete."""
-    path = folder / "model.tar.gz"
-    files, size, owners, problem = 0, 0, set(), ""
-    content = started.open_archive(MODEL)
+@dataclass
+class Summary:
+    """The content of a packed folder: `problem` is the first member that the platform would not pack."""
+
+    files: int = 0
+    size: int = 0
+    owners: set[int] = field(default_factory=set)
+    problem: str = ""
+
+    def add(self, member: tarfile.TarInfo, name: str) -> None:
+        self.problem = self.problem or _problem_of(member, name)
+        if member.isfile():
+            self.files += 1
+            self.size += member.size
+            self.owners.add(member.uid)
+
+    def __str__(self) -> str:
+        owner = "root" if self.owners == {0} else f"user {', '.join(map(str, sorted(self.owners)))}"
+        return f"{self.files} files, {self.size / 1e3:.0f} kB, owned by {owner}"
+
+
+def repack(content: tarfile.TarFile | None, path: Path) -> Summary:
+    """Write the folder that `content` holds to a model.tar.gz; None if the container has no such folder."""
+    summary = Summary()
     if content is not None:
         with content, tarfile.open(path, "w:gz", compresslevel=1) as archive:
             for member in content:
-                name = str(PurePosixPath(member.name).relative_to(_TOP))
+                name = _inside(member.name)
                 if name == ".":
                     continue
-                problem = problem or _problem_of(member, name)
+                summary.add(member, name)
                 member.name = name
                 if member.islnk():
-                    member.linkname = str(PurePosixPath(member.linkname).relative_to(_TOP))
+                    member.linkname = _inside(member.linkname)
                 archive.addfile(member, content.extractfile(member) if member.isfile() else None)
-                if member.isfile():
-                    files += 1
-                    size += member.size
-                    owners.add(member.uid)
-    if not files:
-        problem = problem or "there is nothing in /opt/ml/model"
-    if problem:
-        yield ARTIFACTS.broken(problem)
-        return None
-    whose = "root" if owners == {0} else f"user {', '.join(map(str, sorted(owners)))}"
-    yield ARTIFACTS.passed(f"{files} files, {size / 1e3:.0f} kB, owned by {whose}")
-    return path
+    if not summary.files:
+        summary.problem = summary.problem or f"{contract.MODEL_PATH} is empty"
+    return summary
+
+
+def _inside(name: str) -> str:
+    return str(PurePosixPath(name).relative_to(PurePosixPath(contract.MODEL_PATH).name))
 
 
 def _problem_of(member: tarfile.TarInfo, name: str) -> str:
@@ -50,5 +59,5 @@ def _problem_of(member: tarfile.TarInfo, name: str) -> str:
     if not (member.isfile() or member.isdir() or member.islnk()):
         return f"{name} is neither a file nor a folder"
     if not member.mode & 0o400:
-        return f"{name} cannot be read by its owner (mode {member.mode & 0o777:o})"
+        return f"{name} is not readable by its owner (mode {member.mode & 0o777:o})"
     return ""

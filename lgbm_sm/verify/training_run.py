@@ -1,4 +1,4 @@
-"""One training in a container: under which conditions it runs, and what comes of it."""
+"""One training in a container: its conditions and its outcome."""
 
 import io
 import json
@@ -6,30 +6,30 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from lgbm_sm import contract
 from lgbm_sm.backends import TrainingInputs, opt_ml
-from lgbm_sm.backends.docker.files import OPT_ML
 from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.verify.containers import Started, Volume
+from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 
-DATA = f"{OPT_ML}/input/data"
-MODEL = f"{OPT_ML}/model"
 _GARBAGE = bytes(range(255, 127, -1)) * 8
-_DESCRIBES_DATA = ".json"  # such a file of a channel holds no rows: it stays where it is, and whole
+_DESCRIBES_DATA = ".json"  # a channel's file without rows, which is neither moved nor replaced
 _FOLDERS = "2026/part-0"
-_PARTS = ("input/config", "model", "output", "checkpoints")
+_PARTS = (contract.CONFIG_FOLDER, contract.MODEL_FOLDER, contract.OUTPUT_FOLDER, contract.CHECKPOINTS_FOLDER)
 _JOB = "lgbm-sm-verification"
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the platform may do to a training; each of them can be left out to find the one that an image fails under.
+    """The conditions that the platform may run a training under; each can be dropped to find the one that fails.
 
-    `nested`: channel files lie in sub-folders. `read_only`: so does the data. `isolated`: no network. `covered`: all of
-    /opt/ml is mounted over. `quoted`: each hyperparameter is encoded once more. `garbage`: no channel file has rows.
+    `nested`: the channels' files are in sub-folders. `read_only`: the data is mounted read-only. `isolated`: no
+    network. `covered`: all of /opt/ml is mounted over. `quoted`: each hyperparameter is encoded a second time.
+    `garbage`: no channel file has rows.
     """
 
     nested: bool = True
@@ -46,7 +46,7 @@ LENIENT = Conditions(nested=False, read_only=False, isolated=False, covered=Fals
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """`exit_code` is None where it was still running, or was never started; `said` follows a sentence."""
+    """`exit_code` is None if the training was still running at its limit; `said` continues a sentence."""
 
     exit_code: int | None
     has_model: bool
@@ -59,21 +59,27 @@ class TrainingOutcome:
 
     def __str__(self) -> str:
         if self.exit_code is None:
-            return f"it did not end within {self.seconds:.0f} s{self.said}"
+            return f"did not end within {self.seconds:.0f} s{self.said}"
         if self.exit_code == 0 and not self.has_model:
-            return "exit code 0, and nothing in /opt/ml/model"
+            return f"exit code 0, but {contract.MODEL_PATH} is empty"
         return f"exit code {self.exit_code}{self.said}"
 
 
 @dataclass
 class TrainingRun:
-    """A training that has been started."""
+    """A started training."""
 
     started: Started
     limit_seconds: float
+    _outcome: TrainingOutcome | None = None
 
     def outcome(self) -> TrainingOutcome:
-        """How it ends; killed where it does not within its limit."""
+        """Wait until the training ends, or until its limit; return the same outcome each time."""
+        if self._outcome is None:
+            self._outcome = self._wait()
+        return self._outcome
+
+    def _wait(self) -> TrainingOutcome:
         if self.started.refusal:
             return TrainingOutcome(127, has_model=False, said=self.started.last_words(), seconds=0.0)
         code = self.started.wait(self.limit_seconds)
@@ -81,11 +87,40 @@ class TrainingRun:
         return TrainingOutcome(code, has_model=self._has_model(), said=self.started.last_words(), seconds=seconds)
 
     def _has_model(self) -> bool:
-        archive = self.started.open_archive(MODEL)
+        archive = self.started.open_archive(contract.MODEL_PATH)
         if archive is None:
             return False
         with archive:
             return any(not member.isdir() for member in archive)
+
+
+@dataclass
+class Training:
+    """An image's training, with the conditions and the hyperparameters that it is known to pass so far."""
+
+    sandbox: Sandbox
+    inputs: TrainingInputs
+    limits: Limits
+    environment: Mapping[str, str]
+    conditions: Conditions = STRICT
+    hyperparameters: Mapping[str, HyperparameterValue] = field(default_factory=dict)
+
+    def start(self, conditions: Conditions, hyperparameters: Mapping[str, HyperparameterValue]) -> TrainingRun:
+        return start_training(
+            self.sandbox,
+            self.inputs,
+            conditions,
+            limit_seconds=self.limits.training,
+            hyperparameters=hyperparameters,
+            environment=self.environment,
+        )
+
+    def run(self, conditions: Conditions) -> TrainingOutcome:
+        run = self.start(conditions, self.hyperparameters)
+        try:
+            return run.outcome()
+        finally:
+            run.started.remove()
 
 
 def start_training(
@@ -102,28 +137,33 @@ def start_training(
         root = Path(folder) / "ml"
         network = "lo" if conditions.isolated else "eth0"
         opt_ml.lay_out_training(root, TrainingInputs(inputs.channels, _encoded(hyperparameters, conditions)), network)
-        data = _data_archive(root / "input" / "data", conditions)
-        # the channels lie in a volume of their own, since that may be read-only
-        covered = {OPT_ML: root} if conditions.covered else {f"{OPT_ML}/{name}": root / name for name in _PARTS}
-        rest = {path: _archive(below, without=root / "input" / "data") for path, below in covered.items()}
+        data_path = root / contract.DATA_FOLDER
+        data = _data_archive(data_path, conditions)
+        # the channels get their own volume, which may be read-only
+        covered = (
+            {contract.OPT_ML: root}
+            if conditions.covered
+            else {f"{contract.OPT_ML}/{name}": root / name for name in _PARTS}
+        )
+        rest = {path: _archive(below, without=data_path) for path, below in covered.items()}
     volumes = [Volume(path, content) for path, content in rest.items()]
-    volumes.append(Volume(DATA, data, conditions.read_only))
+    volumes.append(Volume(contract.DATA_PATH, data, conditions.read_only))
     started = sandbox.create(
-        ["train"],
+        [contract.TRAIN_COMMAND],
         volumes,
         environment={
-            "TRAINING_JOB_NAME": _JOB,
-            "TRAINING_JOB_ARN": f"arn:aws:sagemaker:local:000000000000:training-job/{_JOB}",
+            contract.JOB_NAME_VARIABLE: _JOB,
+            contract.JOB_ARN_VARIABLE: f"arn:aws:sagemaker:local:000000000000:training-job/{_JOB}",
             **environment,
         },
-        hostname="algo-1",
+        hostname=contract.FIRST_HOST,
         **({"network_mode": "none"} if conditions.isolated else {}),
     )
     return TrainingRun(sandbox.start(started), limit_seconds)
 
 
 def _encoded(values: Mapping[str, HyperparameterValue], conditions: Conditions) -> Mapping[str, HyperparameterValue]:
-    """What is no string becomes one in the layout; encoded once more it is one already."""
+    """Return the hyperparameters, each encoded as JSON in advance if `quoted`: opt_ml encodes what is not text."""
     if not conditions.quoted:
         return values
     return {name: json.dumps(value if isinstance(value, str) else json.dumps(value)) for name, value in values.items()}

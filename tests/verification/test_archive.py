@@ -58,14 +58,14 @@ def test_an_archive_passes_when_its_root_is_what_the_server_reads(
     [
         ({"model/model.txt": b"tree", "model/code/inference.py": b""}, {}, "archive-top-folder", "the folder model"),
         ({"./model/model.txt": b"tree"}, {}, "archive-top-folder", "the folder model"),
-        ({**MODEL, "inference.py": b""}, {}, "archive-code", "inference.py lies at the root"),
-        (MODEL, {"SAGEMAKER_PROGRAM": "mine.py"}, "archive-code", "there is no code/mine.py"),
-        ({**MODEL, "code/other.py": b""}, {}, "archive-code", "no code/inference.py in it"),
+        ({**MODEL, "inference.py": b""}, {}, "archive-code", "inference.py is at the root"),
+        (MODEL, {"SAGEMAKER_PROGRAM": "mine.py"}, "archive-code", "code/mine.py is missing"),
+        ({**MODEL, "code/other.py": b""}, {}, "archive-code", "the folder code has no inference.py"),
         ({**MODEL, "._model.txt": b""}, {}, "archive-litter", "._model.txt"),
         ({**MODEL, "code/inference.py": b"", "code/.DS_Store": b""}, {}, "archive-litter", "code/.DS_Store"),
         ({**MODEL, "../model.txt": b"tree"}, {}, "archive-form", "'../model.txt', which leads out of the folder"),
         ({**MODEL, "/etc/model.txt": b"tree"}, {}, "archive-form", "'/etc/model.txt', which leads out of the folder"),
-        ({}, {}, "archive-form", "there is no file in it"),
+        ({}, {}, "archive-form", "the archive holds no file"),
     ],
 )
 def test_an_archive_fails_for_one_reason_when_one_thing_is_wrong(

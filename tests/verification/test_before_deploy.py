@@ -41,7 +41,7 @@ def test_an_image_that_serves_the_model_passes_and_is_not_trained(conforming: st
     assert {one.verdict for one in report.results if one.check.area is Area.ARCHIVE} == {Verdict.PASS}
 
 
-def test_what_would_fail_is_refused_with_what_was_seen_and_how_to_mend_it(
+def test_what_would_fail_is_refused_with_what_was_seen_and_how_to_fix_it(
     engine: docker.DockerClient, conforming: str, model: Path, docker_session: str
 ) -> None:
     image = broken_image(engine, conforming, "not-deployed", 'ENV DEFECT="another port"', docker_session)
@@ -50,5 +50,5 @@ def test_what_would_fail_is_refused_with_what_was_seen_and_how_to_mend_it(
             verified(image, model, ModelCode())
     finally:
         engine.images.remove(image, force=True)
-    assert "serve-port: it listens on 9090 on all interfaces" in refused.value.message
+    assert "serve-port: listens on 9090 on all interfaces" in refused.value.message
     assert refused.value.hint == "listen on port 8080"

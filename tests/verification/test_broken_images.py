@@ -10,7 +10,7 @@ import pytest
 
 from lgbm_sm.errors import ExitCode
 from lgbm_sm.verify.checks import Binding, Verdict, exit_code_of
-from lgbm_sm.verify.checks.serving import FULL
+from lgbm_sm.verify.checks.stopping import MEMORY, RESTART
 from tests.verification.conforming_image import broken_image, image_of_another_platform, needed_server
 from tests.verification.conftest import Verifier
 
@@ -24,19 +24,19 @@ DEFECTS = {
     "reads flat channels only": ("train-nested-files", "there are no rows"),
     "writes into a channel": ("train-read-only-inputs", "Read-only file system"),
     "needs a network to train": ("train-network", "no network"),
-    "writes the model elsewhere": ("train-artifacts", "there is nothing in /opt/ml/model"),
+    "writes the model elsewhere": ("train-artifacts", "/opt/ml/model is empty"),
     "links to its model": ("train-artifacts", "model.txt is a link to /tmp/model.txt"),
     "exit code 0 on failure": ("train-failure-exit-code", "exit code 0"),
-    "no failure file": ("train-failure-file", "empty or not there"),
+    "no failure file": ("train-failure-file", "is missing or empty"),
     "deaf training": ("train-sigterm", "still running 3 s after SIGTERM"),
-    "ends at once": ("serve-starts", "it ended with exit code 3"),
+    "ends at once": ("serve-starts", "ended with exit code 3"),
     "writes into the model": ("serve-read-only-model", "no cache: Read-only file system"),
     "needs a network to serve": ("serve-network", "no network"),
-    "another port": ("serve-port", "it listens on 9090 on all interfaces"),
-    "loopback only": ("serve-interfaces", "it listens on 8080 on 127.0.0.1"),
+    "another port": ("serve-port", "listens on 9090 on all interfaces"),
+    "loopback only": ("serve-interfaces", "listens on 8080 on 127.0.0.1"),
     "never healthy": ("serve-first-ping", "503"),
-    "slow ping": ("serve-ping-time", "5 of 5 pings once it was ready: 200 after 3.0 s"),
-    "ping without a model": ("serve-ping-truth", "200 with a model that cannot be loaded, and then 500 (no model)"),
+    "slow ping": ("serve-ping-time", "5 of 5 pings of the ready server were late: 200 after 3.0 s"),
+    "ping without a model": ("serve-ping-truth", "200 with a model that fails to load, and then 500 (no model)"),
     "ping before it can predict": ("serve-ping-truth", "the first request then gave 503"),
     "no invocations": ("serve-invocations", "404"),
     "takes no single row": ("serve-one-row", "500 (no matrix)"),
@@ -45,14 +45,14 @@ DEFECTS = {
     "execution parameters fail": ("serve-execution-parameters", "500"),
     "dies of an empty body": ("serve-empty-body", "the container ended with exit code 70"),
     "dies of a hostile body": ("serve-hostile-body", "the container ended with exit code 70"),
-    "500 for hostile bodies": ("serve-client-errors", "bytes that are no text: 500"),
-    "takes no 6 MB": ("serve-6-mb", "6.3 MB: 413"),
-    "takes no 25 MB": ("serve-25-mb", "25.0 MB: 413"),
-    "one at a time": ("serve-concurrent-requests", "pings meanwhile failed"),
+    "500 for hostile bodies": ("serve-client-errors", "bytes that are not text: 500"),
+    "takes no 6 MB": ("serve-6-mb", "6,291,360 bytes: 413"),
+    "takes no 25 MB": ("serve-25-mb", "26,214,000 bytes: 413"),
+    "one at a time": ("serve-concurrent-requests", "pings during requests failed"),
     "drops requests": ("serve-drain", "was lost: the connection broke"),
     "deaf server": ("serve-sigterm", "still running 5 s after SIGTERM"),
     "keeps a lock": ("serve-restart", "it runs already"),
-    "leaks": ("serve-memory", "it holds"),
+    "leaks": ("serve-memory", "memory after each round"),
 }
 # lines at the end of the Dockerfile -> likewise
 DOCKERFILES = {
@@ -71,13 +71,13 @@ DOCKERFILES = {
     "no-such-program": ('ENTRYPOINT ["/opt/program/absent"]', ("image-programs", "/opt/program/absent")),
     "neither-train-nor-serve": ("ENTRYPOINT []", ("image-programs", "not found on PATH: serve, train")),
     "line-endings": ("RUN sed -i 's/$/\\r/' /opt/program/start", ("image-line-endings", "/opt/program/start")),
-    "user": ("USER nobody", ("image-user", "it runs as nobody")),
+    "user": ("USER nobody", ("image-user", "runs as nobody")),
     "file-in-opt-ml": (
         "RUN mkdir -p /opt/ml/program && touch /opt/ml/program/settings\nENV DEFECT='keeps a file in /opt/ml'",
         ("train-opt-ml", "no settings"),
     ),
 }
-LASTING = {check.name for check in FULL}
+LASTING = {MEMORY.name, RESTART.name}
 
 
 @pytest.fixture(scope="module")

@@ -67,15 +67,13 @@ def test_training_is_skipped_when_the_image_only_serves(
     assert verdicts(report, Area.TRAINING) == {Verdict.SKIPPED}
     assert Verdict.PASS in verdicts(report, Area.SERVING)
     [reason] = {result.seen for result in report.results if result.check.area is Area.TRAINING}
-    assert reason == "there is no train that could be started"
+    assert reason == "the image has no program `train`"
 
 
 def test_serving_is_skipped_when_there_is_no_model(conforming: str, verify: Verifier) -> None:
     report = verify(conforming, only="serve")
     assert [result for result in report.results if not result.is_met] == []
-    assert {one.seen for one in report.results if one.check.area is Area.SERVING} == {
-        "there is no model: pass --model FILE"
-    }
+    assert {one.seen for one in report.results if one.check.area is Area.SERVING} == {"no model: pass --model FILE"}
 
 
 def test_an_archive_with_a_folder_around_it_fails_by_its_layout_alone(
@@ -144,7 +142,7 @@ def test_the_command_says_what_it_has_found_and_writes_junit(
     lines = told.stdout.splitlines()
     position = next(number for number, line in enumerate(lines) if line.startswith("fail "))
     assert "image-user" in lines[position]
-    assert [line.split()[0] for line in lines[position + 1 : position + 4]] == ["why:", "mend:", "source:"]
+    assert [line.split()[0] for line in lines[position + 1 : position + 4]] == ["why:", "fix:", "source:"]
     document = json.loads(as_json.stdout)
     assert document["exit_code"] == 5
     assert [one["name"] for one in document["images"][0]["checks"] if one["verdict"] == "fail"] == ["image-user"]
@@ -154,12 +152,12 @@ def test_the_command_says_what_it_has_found_and_writes_junit(
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
-        (["no-such-image:1"], 5, "the engine holds no image no-such-image:1"),
-        (["IMAGE", "--model", "absent.tar.gz"], 2, "--model absent.tar.gz: there is no such file"),
-        (["IMAGE", "--request", "absent.csv"], 2, "--request absent.csv: there is no such file"),
-        (["IMAGE", "--channels", "absent"], 2, "--channels absent: there is no such folder"),
-        (["IMAGE", "--only", "serve"], 2, "is only to serve, and there is no model for it"),
-        (["IMAGE", "--only", "predict"], 2, "--only predict: no such command of an image"),
+        (["no-such-image:1"], 5, "Docker has no image no-such-image:1"),
+        (["IMAGE", "--model", "absent.tar.gz"], 2, "--model absent.tar.gz: the file does not exist"),
+        (["IMAGE", "--request", "absent.csv"], 2, "--request absent.csv: the file does not exist"),
+        (["IMAGE", "--channels", "absent"], 2, "--channels absent: the folder does not exist"),
+        (["IMAGE", "--only", "serve"], 2, "only serves, and there is no model for it"),
+        (["IMAGE", "--only", "predict"], 2, "--only predict: not a command of an image"),
     ],
 )
 def test_a_message_and_a_hint_are_given_when_nothing_can_be_verified(

@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import docker
 import pytest
 
-from lgbm_sm.verify.checks import archive, image, serving, training
 from lgbm_sm.verify.sandbox import VERIFICATION_LABEL
+from lgbm_sm.verify.verifier import ALL_CHECKS
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkServer
 from tests.docker.projects import new_project
@@ -31,7 +31,7 @@ CASES = [
 ]
 # what cannot be seen before a push, and what only --full looks at
 NOT_LOOKED_AT = {"image-manifest", "serve-memory", "serve-restart"}
-EVERY_CHECK = {check.name for check in (*image.CHECKS, *training.CHECKS, *archive.CHECKS, *serving.CHECKS)}
+EVERY_CHECK = {check.name for check in ALL_CHECKS}
 
 
 @pytest.fixture(params=CASES)

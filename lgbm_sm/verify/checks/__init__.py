@@ -1,6 +1,9 @@
-"""What a check is, and what it finds."""
+"""The checks of `verify`: one module for each part of the contract, and what a check and its result are.
 
-from collections.abc import Iterable
+A check is a `Check`, a function that judges it, and one line in its module's table. Add its row to docs/verify.md.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -11,6 +14,7 @@ DEVELOPER_GUIDE_RUN_TRAINING = 'AWS developer guide, "How Amazon SageMaker AI Ru
 DEVELOPER_GUIDE_TRAINING_INFORMATION = 'AWS developer guide, "How Amazon SageMaker AI Provides Training Information"'
 DEVELOPER_GUIDE_TRAINING_END = 'AWS developer guide, "How Amazon SageMaker AI Signals Algorithm Success and Failure"'
 DEVELOPER_GUIDE_TRAINING_OUTPUT = 'AWS developer guide, "How Amazon SageMaker AI Processes Training Output"'
+DEVELOPER_GUIDE_ISOLATION = 'AWS developer guide, "Run Training and Inference Containers in Internet-Free Mode"'
 DEVELOPER_GUIDE_HOSTING = 'AWS developer guide, "Custom Inference Code with Hosting Services"'
 DEVELOPER_GUIDE_BATCH = 'AWS developer guide, "Custom Inference Code with Batch Transform"'
 HOSTING_FAQ = 'AWS developer guide, "Model Hosting FAQs"'
@@ -25,15 +29,18 @@ class Area(StrEnum):
     SERVING = "serving"
 
 
+_AREAS = {"image": Area.IMAGE, "train": Area.TRAINING, "archive": Area.ARCHIVE, "serve": Area.SERVING}
+
+
 class Binding(StrEnum):
-    """Whether the platform itself asks for it."""
+    """Whether the platform itself requires it."""
 
     RULE = "rule"
     ADVICE = "advice"
 
 
 class Verdict(StrEnum):
-    """What a check says; only a broken rule is a failure."""
+    """The outcome of a check; only a broken rule is a failure."""
 
     PASS = "pass"  # noqa: S105 - no password
     WARNING = "warning"
@@ -43,7 +50,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """What was seen, in a sentence; of a skipped check the reason."""
+    """The verdict of a check, with what was observed in one sentence; for a skipped check, the reason."""
 
     check: "Check"
     verdict: Verdict
@@ -51,26 +58,32 @@ class Result:
 
     @property
     def is_met(self) -> bool:
-        """False where something is to be mended; a check that was skipped says nothing against the image."""
+        """False if there is something to fix. A skipped check does not count against the image."""
         return self.verdict in (Verdict.PASS, Verdict.SKIPPED)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that is looked at. `why` it matters, how to `mend` it, and whose word it is: `source`."""
+    """One requirement: `why` it matters, how to `fix` a violation, and the `source` that states it.
+
+    The name begins with image-, train-, archive- or serve-.
+    """
 
     name: str
-    area: Area
     binding: Binding
     why: str
-    mend: str
+    fix: str
     source: str
+
+    @property
+    def area(self) -> Area:
+        return _AREAS[self.name.partition("-")[0]]
 
     def passed(self, seen: str) -> Result:
         return Result(self, Verdict.PASS, seen)
 
     def broken(self, seen: str) -> Result:
-        """A failure where it is a rule, a warning where it is advice."""
+        """A failure if it is a rule, a warning if it is advice."""
         return Result(self, Verdict.FAIL if self.binding is Binding.RULE else Verdict.WARNING, seen)
 
     def warned(self, seen: str) -> Result:
@@ -84,9 +97,23 @@ class Check:
         return self.passed(seen) if is_met else self.broken(seen)
 
 
+def rule(name: str, why: str, fix: str, source: str) -> Check:
+    return Check(name, Binding.RULE, why, fix, source)
+
+
+def advice(name: str, why: str, fix: str, source: str) -> Check:
+    return Check(name, Binding.ADVICE, why, fix, source)
+
+
+def skip(checks: Iterable[Check], reason: str) -> Iterator[Result]:
+    """A skipped result for each check."""
+    for check in checks:
+        yield check.skipped(reason)
+
+
 @dataclass(frozen=True)
 class Report:
-    """What all checks of one image have found."""
+    """The results of all checks of one image."""
 
     image: str
     results: tuple[Result, ...] = ()
@@ -100,7 +127,7 @@ class Report:
 
 
 def exit_code_of(reports: Iterable[Report], *, strict: bool) -> ExitCode:
-    """That of an image where a rule is broken; with `strict` advice counts as a rule."""
+    """IMAGE if a rule is broken; with `strict`, also if advice is not followed."""
     counted = {Verdict.FAIL, Verdict.WARNING} if strict else {Verdict.FAIL}
     bad = any(result.verdict in counted for report in reports for result in report.results)
     return ExitCode.IMAGE if bad else ExitCode.OK

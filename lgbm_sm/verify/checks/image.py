@@ -1,181 +1,224 @@
-"""The image itself: what can be seen of it before anything runs."""
+"""Checks of the image itself, before anything runs."""
 
 import posixpath
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from lgbm_sm import contract
 from lgbm_sm.aws.image_manifest import OCI_INDEX, OCI_MANIFEST
 from lgbm_sm.verify.checks import (
     DEVELOPER_GUIDE_HOSTING,
     DEVELOPER_GUIDE_RUN_TRAINING,
-    Area,
-    Binding,
     Check,
     Result,
+    advice,
+    rule,
 )
 from lgbm_sm.verify.containers import Started
 from lgbm_sm.verify.sandbox import Sandbox
 from lgbm_sm.verify.subject import Subject
 
-PLATFORM = Check(
+PLATFORM = rule(
     "image-platform",
-    Area.IMAGE,
-    Binding.RULE,
     "An image for another processor ends with `exec format error` on the instance.",
     "build with `--platform linux/amd64` (linux/arm64 for Graviton instances)",
     'Docker, "Multi-platform builds"; AWS Machine Learning Blog, "Run machine learning inference workloads on AWS '
     'Graviton-based instances with Amazon SageMaker"',
 )
-MANIFEST = Check(
+MANIFEST = rule(
     "image-manifest",
-    Area.IMAGE,
-    Binding.RULE,
     'Hosting refuses OCI indexes and manifests with "Unsupported manifest media type".',
-    "push with `lgbm-sm push`, which puts it right, or build with `--provenance=false --sbom=false` and "
+    "push with `lgbm-sm push`, which converts the manifest, or build with `--provenance=false --sbom=false` and "
     "`--output type=image,oci-mediatypes=false`",
     "aws/amazon-sagemaker-feedback#180; moby/moby#51532",
 )
-SIZE = Check(
+SIZE = advice(
     "image-size",
-    Area.IMAGE,
-    Binding.ADVICE,
-    "Every instance pulls the image before it starts; serverless endpoints take 10 GB at most.",
-    "leave build tools out of the last stage",
+    "Every instance pulls the image before it starts; serverless endpoints accept at most 10 GB.",
+    "keep build tools out of the last stage",
     'AWS developer guide, "Deploy models with Amazon SageMaker Serverless Inference"',
 )
-USER = Check(
+USER = rule(
     "image-user",
-    Area.IMAGE,
-    Binding.RULE,
     "The platform's folders belong to root, and AWS asks for containers that run as root.",
-    "leave USER out of the Dockerfile",
+    "remove USER from the Dockerfile",
     DEVELOPER_GUIDE_HOSTING,
 )
-ENTRY_POINT = Check(
+ENTRY_POINT = rule(
     "image-entry-point-form",
-    Area.IMAGE,
-    Binding.RULE,
-    "In shell form a shell is process 1: the word `train` or `serve` is not passed on, and SIGTERM does not arrive.",
+    "In shell form, process 1 is a shell: it drops the word `train` or `serve`, and SIGTERM does not arrive.",
     'write ENTRYPOINT in exec form, such as ENTRYPOINT ["python3", "/opt/program/start.py"]',
     f"{DEVELOPER_GUIDE_RUN_TRAINING}; {DEVELOPER_GUIDE_HOSTING}",
 )
-PROGRAMS = Check(
+PROGRAMS = rule(
     "image-programs",
-    Area.IMAGE,
-    Binding.RULE,
-    '`docker run IMAGE train` ends with "executable file not found" or "permission denied" otherwise.',
-    "set the modes inside the image (RUN chmod 755 …), and have an ENTRYPOINT or `train` and `serve` on PATH",
+    'Without an executable program, `docker run IMAGE train` ends with "executable file not found" or "permission '
+    'denied".',
+    "set the modes in the image (RUN chmod 755 …), and provide an ENTRYPOINT, or `train` and `serve` on PATH",
     f"{DEVELOPER_GUIDE_RUN_TRAINING}; {DEVELOPER_GUIDE_HOSTING}",
 )
-LINE_ENDINGS = Check(
+LINE_ENDINGS = rule(
     "image-line-endings",
-    Area.IMAGE,
-    Binding.RULE,
-    r"A script whose first line ends in \r\n asks for a program of the name `sh\r`, and cannot be started.",
+    r"A script whose first line ends in \r\n asks for a program named `sh\r`, and cannot start.",
     "keep line endings with .gitattributes (`* text=auto eol=lf`), or RUN sed -i 's/\\r$//' in the image",
     "execve(2)",
 )
-CHECKS = (PLATFORM, MANIFEST, SIZE, USER, ENTRY_POINT, PROGRAMS, LINE_ENDINGS)
 
-COMMANDS = ("train", "serve")
+COMMANDS = (contract.TRAIN_COMMAND, contract.SERVE_COMMAND)
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHELLS = ("sh", "bash", "dash", "ash")
 _GO_SYMLINK = 1 << 27
 _MOST_LINKS = 10
-_LARGEST_SERVERLESS_BYTES = 10 * 1000**3
+
+
+@dataclass
+class Programs:
+    """The programs that `train` and `serve` start, sorted by whether they can start."""
+
+    missing: list[str] = field(default_factory=list)
+    not_executable: list[str] = field(default_factory=list)
+    wrong_endings: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
+    startable: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """An image as the checks see it: `attributes` are those of `docker image inspect`."""
+
+    attributes: Mapping[str, Any]
+    wanted_platform: str | None
+    programs: Programs
+
+    @property
+    def entry_point(self) -> list[str]:
+        return list(self.attributes["Config"].get("Entrypoint") or ())
+
+    @property
+    def user(self) -> str:
+        return self.attributes["Config"].get("User") or ""
+
+    @property
+    def is_root(self) -> bool:
+        return self.user.partition(":")[0] in ("", "root", "0")
 
 
 def check_image(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any]) -> Generator[Result, None, set[str]]:
-    """`attributes` are the engine's of the image. Returns which of `train` and `serve` can be started."""
-    yield _check_platform(f"{attributes['Os']}/{attributes['Architecture']}", subject.platform)
-    yield _check_manifest(attributes)
-    yield _check_size(int(attributes["Size"]))
-    config = attributes["Config"]
-    user = config.get("User") or ""
-    is_root = user.partition(":")[0] in ("", "root", "0")
-    yield USER.judged("it runs as root" if is_root else f"it runs as {user}; here as root from now on", is_met=is_root)
-    sandbox.as_root = not is_root
-    entry_point = list(config.get("Entrypoint") or ())
-    yield _check_form(entry_point)
-    environment = environment_of(attributes)
-    looked_at = sandbox.create(["look"])
-    try:
-        return (yield from _check_programs(looked_at, entry_point, environment.get("PATH") or _DEFAULT_PATH, subject))
-    finally:
-        looked_at.remove()
+    """Yield the results, and return which of `train` and `serve` can start.
+
+    From then on, the sandbox runs containers as root if the image names another user.
+    """
+    image = Inspected(attributes, subject.platform, _classify(sandbox, subject, attributes))
+    sandbox.as_root = not image.is_root
+    for judge in TABLE.values():
+        yield judge(image)
+    return image.programs.startable
 
 
 def environment_of(attributes: Mapping[str, Any]) -> dict[str, str]:
-    """The environment that the image brings."""
+    """Return the environment variables that the image sets."""
     return dict(line.partition("=")[::2] for line in attributes["Config"].get("Env") or ())
 
 
-def _check_platform(found: str, wanted: str | None) -> Result:
+def _judge_platform(image: Inspected) -> Result:
+    found, wanted = f"{image.attributes['Os']}/{image.attributes['Architecture']}", image.wanted_platform
     if wanted:
-        return PLATFORM.judged(f"{found}; the instance type wants {wanted}", is_met=found == wanted)
+        return PLATFORM.judged(f"{found}; the instance type needs {wanted}", is_met=found == wanted)
     if found == "linux/arm64":
         return PLATFORM.warned(f"{found}: only Graviton instances run it")
     return PLATFORM.judged(found, is_met=found == "linux/amd64")
 
 
-def _check_manifest(attributes: Mapping[str, Any]) -> Result:
-    media_type = (attributes.get("Descriptor") or {}).get("mediaType")
+def _judge_manifest(image: Inspected) -> Result:
+    media_type = (image.attributes.get("Descriptor") or {}).get("mediaType")
     if media_type in (OCI_INDEX, OCI_MANIFEST):
-        return MANIFEST.warned(f"the engine holds it as {media_type}, and would push it so")
+        return MANIFEST.warned(f"Docker stores the image as {media_type}, and would push it in that form")
     if media_type:
         return MANIFEST.passed(str(media_type))
-    return MANIFEST.skipped("the engine keeps no manifest before a push; `lgbm-sm push` reads back what has arrived")
+    return MANIFEST.skipped("Docker stores no manifest before a push; `lgbm-sm push` checks the one in ECR")
 
 
-def _check_size(size: int) -> Result:
-    return SIZE.judged(f"{size / 1e6:.0f} MB unpacked", is_met=size <= _LARGEST_SERVERLESS_BYTES)
+def _judge_size(image: Inspected) -> Result:
+    size = int(image.attributes["Size"])
+    return SIZE.judged(f"{size / 1e6:.0f} MB unpacked", is_met=size <= contract.SERVERLESS_IMAGE_BYTES)
 
 
-def _check_form(entry_point: list[str]) -> Result:
+def _judge_user(image: Inspected) -> Result:
+    if image.is_root:
+        return USER.passed("runs as root")
+    return USER.broken(f"runs as {image.user}; the checks below run it as root")
+
+
+def _judge_form(image: Inspected) -> Result:
+    entry_point = image.entry_point
     if not entry_point:
-        return ENTRY_POINT.passed("no entry point: the platform's word is looked up on PATH")
+        return ENTRY_POINT.passed("no ENTRYPOINT: Docker looks up `train` and `serve` on PATH")
     shell_form = posixpath.basename(entry_point[0]) in _SHELLS and entry_point[1:2] == ["-c"]
     return ENTRY_POINT.judged(f"ENTRYPOINT {entry_point}"[:200], is_met=not shell_form)
 
 
-def _check_programs(
-    looked_at: Started, entry_point: list[str], path: str, subject: Subject
-) -> Generator[Result, None, set[str]]:
-    """Whether what is started is there, may be executed, and has a first line that works."""
-    wanted = {subject.only} if subject.only else set(COMMANDS)
-    programs = {command: entry_point[0] if entry_point else command for command in sorted(wanted)}
-    missing, not_executable, wrong_endings, startable = [], [], [], set()
-    for command, program in programs.items():
-        found = _find_program(looked_at, program, path)
-        if found is None:
-            missing.append(program)
-            continue
-        name, mode = found
-        if not mode & 0o111:
-            not_executable.append(f"{name} (mode {mode & 0o777:o})")
-        elif _has_wrong_endings(looked_at, name, entry_point):
-            wrong_endings.append(name)
-        else:
-            startable.add(command)
-    if not_executable:
-        yield PROGRAMS.broken(f"not executable: {', '.join(dict.fromkeys(not_executable))}")
-    elif missing and (entry_point or len(missing) == len(programs)):
-        yield PROGRAMS.broken(f"not found on PATH: {', '.join(dict.fromkeys(missing))}")
-    else:
-        absent = f"; there is no {missing[0]}, so the image is taken for one without it" if missing else ""
-        yield PROGRAMS.passed(
-            f"{', '.join(dict.fromkeys(programs[name] for name in programs if name not in missing))} "
-            f"can be executed{absent}"
-        )
-    if wrong_endings:
-        yield LINE_ENDINGS.broken(rf"\r\n in {', '.join(dict.fromkeys(wrong_endings))}")
-    else:
-        yield LINE_ENDINGS.passed("none ends in \\r\\n")
-    return startable
+def _judge_programs(image: Inspected) -> Result:
+    programs = image.programs
+    if programs.not_executable:
+        return PROGRAMS.broken(f"not executable: {_listed(programs.not_executable)}")
+    if programs.missing and (image.entry_point or not programs.present):
+        return PROGRAMS.broken(f"not found on PATH: {_listed(programs.missing)}")
+    only = f"; no `{programs.missing[0]}`, so the image is checked without it" if programs.missing else ""
+    return PROGRAMS.passed(f"executable: {_listed(programs.present)}{only}")
+
+
+def _judge_line_endings(image: Inspected) -> Result:
+    wrong = image.programs.wrong_endings
+    return LINE_ENDINGS.broken(rf"\r\n in {_listed(wrong)}") if wrong else LINE_ENDINGS.passed(r"no script with \r\n")
+
+
+def _listed(names: list[str]) -> str:
+    """The names, each once: with an ENTRYPOINT, both commands start one program."""
+    return ", ".join(dict.fromkeys(names))
+
+
+# in the order of the report
+TABLE: Mapping[Check, Callable[[Inspected], Result]] = {
+    PLATFORM: _judge_platform,
+    MANIFEST: _judge_manifest,
+    SIZE: _judge_size,
+    USER: _judge_user,
+    ENTRY_POINT: _judge_form,
+    PROGRAMS: _judge_programs,
+    LINE_ENDINGS: _judge_line_endings,
+}
+CHECKS = tuple(TABLE)
+
+
+def _classify(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any]) -> Programs:
+    """Look at each program in a container that never runs."""
+    entry_point = list(attributes["Config"].get("Entrypoint") or ())
+    path = environment_of(attributes).get("PATH") or _DEFAULT_PATH
+    programs = Programs()
+    looked_at = sandbox.create(["look"])
+    try:
+        for command in sorted({subject.only} if subject.only else COMMANDS):
+            program = entry_point[0] if entry_point else command
+            found = _find_program(looked_at, program, path)
+            if found is None:
+                programs.missing.append(program)
+                continue
+            programs.present.append(program)
+            name, mode = found
+            if not mode & 0o111:
+                programs.not_executable.append(f"{name} (mode {mode & 0o777:o})")
+            elif _has_wrong_endings(looked_at, name, entry_point):
+                programs.wrong_endings.append(name)
+            else:
+                programs.startable.add(command)
+    finally:
+        looked_at.remove()
+    return programs
 
 
 def _find_program(looked_at: Started, program: str, path: str) -> tuple[str, int] | None:
-    """Where a program lies, links followed, and its mode."""
+    """Return a program's path, links followed, and its mode."""
     candidates = [program] if "/" in program else [f"{folder}/{program}" for folder in path.split(":") if folder]
     for candidate in candidates:
         name = candidate

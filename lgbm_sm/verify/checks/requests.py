@@ -1,67 +1,139 @@
-"""What a server answers: each request for one thing."""
+"""Checks of a server's answers, one kind of request each."""
 
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from lgbm_sm.invocation.single_requests import Reply
-from lgbm_sm.verify.checks import Check, Result
-from lgbm_sm.verify.checks.serving import (
-    CLIENT_ERRORS,
-    CONCURRENCY,
-    CONTENT_TYPE,
-    EMPTY_BODY,
-    EXECUTION_PARAMETERS,
-    HOSTILE_BODY,
-    INVOCATIONS,
-    ONE_ROW,
-    REQUESTS,
-    SIX_MEGABYTES,
-    TODAYS_LIMIT,
-    WRONG_METHOD,
+from lgbm_sm import contract
+from lgbm_sm.verify.checks import (
+    DEVELOPER_GUIDE_BATCH,
+    DEVELOPER_GUIDE_HOSTING,
+    HOSTING_FAQ,
+    Check,
+    Result,
+    advice,
+    rule,
+    skip,
 )
 from lgbm_sm.verify.checks.startup import Serving
-from lgbm_sm.verify.server import INVOCATIONS_PATH, Server
-from lgbm_sm.verify.subject import LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY, SampleRequest
+from lgbm_sm.invocation.single_requests import Reply
+from lgbm_sm.verify.server import Server
+from lgbm_sm.verify.subject import SampleRequest
 
+INVOCATIONS = rule(
+    "serve-invocations",
+    "All predictions go through POST /invocations; an answer other than 2xx reaches the caller as ModelError.",
+    "answer POST /invocations with 200 and the predictions",
+    DEVELOPER_GUIDE_HOSTING,
+)
+WRONG_METHOD = advice(
+    "serve-wrong-method",
+    "A server that answers a GET like a prediction hides a client's mistake.",
+    "answer methods other than POST on /invocations with 405",
+    "RFC 9110, 15.5.6",
+)
+EXECUTION_PARAMETERS = rule(
+    "serve-execution-parameters",
+    "Batch transform first sends GET /execution-parameters, and accepts 404.",
+    "answer it with 404, or with MaxConcurrentTransforms, BatchStrategy and MaxPayloadInMB as JSON",
+    DEVELOPER_GUIDE_BATCH,
+)
+EMPTY_BODY = rule(
+    "serve-empty-body",
+    "One caller's empty body must not stop the server for all callers.",
+    "answer an empty body with 400, and keep running",
+    DEVELOPER_GUIDE_HOSTING,
+)
+HOSTILE_BODY = rule(
+    "serve-hostile-body",
+    "The server must answer every body, however broken, and keep running for other callers.",
+    "catch decoding errors in each request",
+    DEVELOPER_GUIDE_HOSTING,
+)
+CLIENT_ERRORS = advice(
+    "serve-client-errors",
+    "A 5xx counts as a failure of the model: a caller's mistake then triggers alarms, automatic rollbacks and retries.",
+    "answer a caller's mistakes with 4xx (400 bad body, 415 unknown type), and the server's own failures with 5xx",
+    'RFC 9110, 15.5; AWS developer guide, "Amazon SageMaker AI metrics in Amazon CloudWatch": Invocation5XXErrors',
+)
+ONE_ROW = rule(
+    "serve-one-row",
+    "Real-time callers often send a single row, which some decoders turn into a vector.",
+    "decode one row into a matrix of one row",
+    DEVELOPER_GUIDE_HOSTING,
+)
+CONTENT_TYPE = rule(
+    "serve-content-type-parameters",
+    "ContentType arrives as the caller wrote it, and may have parameters (text/csv; charset=utf-8).",
+    "ignore the part after the semicolon when you compare the media type",
+    "RFC 9110, 8.3.1; aws/sagemaker-inference-toolkit#72",
+)
+SIX_MEGABYTES = rule(
+    "serve-6-mb",
+    f"Requests may have {contract.OLDER_REQUEST_BYTES:,} bytes; servers and proxies often stop at 1 or 5 MB.",
+    "raise the limit of the body (nginx: client_max_body_size 0; gunicorn has none; "
+    "Multi Model Server: MMS_MAX_REQUEST_SIZE)",
+    "botocore's model of InvokeEndpoint: BodyBlob",
+)
+TODAYS_LIMIT = advice(
+    "serve-25-mb",
+    f"Real-time endpoints now accept 25 MB ({contract.REQUEST_BYTES:,} bytes).",
+    f"raise the limit of the body to {contract.REQUEST_BYTES:,} bytes",
+    HOSTING_FAQ,
+)
+CONCURRENCY = rule(
+    "serve-concurrent-requests",
+    f"Many callers share an instance: while it works on requests, it must accept connections within "
+    f"{contract.ACCEPT_SECONDS * 1000:.0f} ms and answer /ping within {contract.PING_SECONDS:.0f} s.",
+    "serve with several workers or threads, and do not let requests delay /ping",
+    DEVELOPER_GUIDE_HOSTING,
+)
+
+NO_REQUEST = "no request that the model can answer: pass --request FILE"
 _CLIENTS = 8
 _PING_PAUSE_SECONDS = 0.1
 _RETRY_SECONDS = 5.0
-_ENDING_SECONDS = 1.0  # until the engine knows that a container has ended
-# each with the content type that it is sent as; no model can predict from any of them
-_HOSTILE: tuple[tuple[str, bytes, str], ...] = (
-    ("bytes that are no text", bytes(range(256)) * 4, ""),
-    ("JSON that breaks off", b'{"instances": [[1, 2', "application/json"),
-    ("a type that nobody knows", b"1,2,3\n", "application/x-lgbm-sm-unknown"),
-)
+_ENDING_SECONDS = 1.0  # until Docker knows that a container has ended
+# name: body and content type (empty: the sample request's); no model can predict from any of them
+_HOSTILE_BODIES: Mapping[str, tuple[bytes, str]] = {
+    "bytes that are not text": (bytes(range(256)) * 4, ""),
+    "truncated JSON": (b'{"instances": [[1, 2', "application/json"),
+    "an unknown content type": (b"1,2,3\n", "application/x-lgbm-sm-unknown"),
+}
 
 
 @dataclass
 class Conversation:
-    """A server that is replaced where a request has ended it.
+    """Requests to a server, which is replaced if a request has ended it.
 
-    `ping_seconds`: what a ping may take, which is more than the platform's limit where that is known to be missed.
+    `ping_seconds` is the time limit of a ping, longer than the platform's if the server is known to miss that.
+    `bad_replies` holds the answers to malformed requests so far.
     """
 
     serving: Serving
     server: Server
     request: SampleRequest | None
-    ping_seconds: float = 2.0
+    ping_seconds: float = contract.PING_SECONDS
     large_is_ok: bool = True
+    bad_replies: dict[str, Reply] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
         return self.serving.limits.answer
 
+    @property
+    def content_type(self) -> str:
+        return self.request.content_type if self.request else "text/csv"
+
     def ask(self, method: str, path: str, body: bytes | None = None, content_type: str = "") -> Reply:
         return self.server.ask(method, path, body, content_type, seconds=self.seconds)
 
     def invoke(self, body: bytes, content_type: str) -> Reply:
-        return self.ask("POST", INVOCATIONS_PATH, body, content_type)
+        return self.ask("POST", contract.INVOCATIONS_PATH, body, content_type)
 
-    def survives(self) -> str:
-        """Empty where the server still answers pings; else what became of it. It is then replaced."""
+    def failure(self) -> str:
+        """Describe a server that no longer answers pings, and replace it; empty if it still does."""
         ping = self.server.ping(self.ping_seconds)
         if ping.status == 200:
             return ""
@@ -73,32 +145,11 @@ class Conversation:
         return said
 
 
-def check_requests(conversation: Conversation) -> Iterator[Result]:
-    """All but the ping's truth, which has been looked at before."""
-    request = conversation.request
-    yield _check_method(conversation)
-    yield _check_execution_parameters(conversation)
-    yield from _check_bad_bodies(conversation, request.content_type if request else "text/csv")
-    if request is None:
-        for check in (ONE_ROW, CONTENT_TYPE, SIX_MEGABYTES, TODAYS_LIMIT, CONCURRENCY):
-            yield check.skipped("there is no request that the model can answer: pass --request FILE")
-        return
-    answer = conversation.invoke(request.body, request.content_type)
-    yield _check_one_row(conversation, request)
-    yield _check_parameters(conversation, request, answer)
-    yield _check_size(conversation, request, SIX_MEGABYTES, LARGEST_PAYLOAD)
-    if conversation.large_is_ok:
-        yield _check_size(conversation, request, TODAYS_LIMIT, LARGEST_PAYLOAD_TODAY)
-    else:
-        yield TODAYS_LIMIT.skipped(f"less is refused already: see {SIX_MEGABYTES.name}")
-    yield _check_concurrency(conversation, request)
-
-
 def check_invocations(conversation: Conversation, first: Reply | None) -> Result:
-    """`first`: the answer to the first request, sent right after the first ping."""
+    """Judge the answer to the sample request; `first` is the one to the request right after the first ping."""
     request = conversation.request
     if first is None or request is None:
-        return INVOCATIONS.skipped("there is no request that the model can answer: pass --request FILE")
+        return INVOCATIONS.skipped(NO_REQUEST)
     reply, until = first, time.monotonic() + _RETRY_SECONDS
     while not reply.is_ok and time.monotonic() < until and reply.status != 404:
         time.sleep(_PING_PAUSE_SECONDS)
@@ -109,73 +160,99 @@ def check_invocations(conversation: Conversation, first: Reply | None) -> Result
     return INVOCATIONS.judged(size if reply.is_ok else str(reply), is_met=reply.is_ok)
 
 
-def skip_requests(reason: str, *, without: tuple[Check, ...] = ()) -> Iterator[Result]:
-    for check in REQUESTS:
-        if check not in without:
-            yield check.skipped(reason)
+def check_requests(conversation: Conversation) -> Iterator[Result]:
+    """Yield the results of all checks that send requests of their own."""
+    for judge in TABLE.values():
+        yield judge(conversation)
+    if conversation.request is None:
+        yield from skip(SAMPLE_TABLE, NO_REQUEST)
+        return
+    for judge_sample in SAMPLE_TABLE.values():
+        yield judge_sample(conversation, conversation.request)
 
 
-def _check_method(conversation: Conversation) -> Result:
-    reply = conversation.ask("GET", INVOCATIONS_PATH)
-    return WRONG_METHOD.judged(f"GET {INVOCATIONS_PATH}: {reply}", is_met=reply.is_client_error)
+def _judge_method(conversation: Conversation) -> Result:
+    reply = conversation.ask("GET", contract.INVOCATIONS_PATH)
+    return WRONG_METHOD.judged(f"GET {contract.INVOCATIONS_PATH}: {reply}", is_met=reply.is_client_error)
 
 
-def _check_execution_parameters(conversation: Conversation) -> Result:
+def _judge_execution_parameters(conversation: Conversation) -> Result:
     reply = conversation.ask("GET", "/execution-parameters")
     return EXECUTION_PARAMETERS.judged(
         f"GET /execution-parameters: {reply.status or reply}", is_met=reply.is_ok or reply.is_client_error
     )
 
 
-def _check_bad_bodies(conversation: Conversation, content_type: str) -> Iterator[Result]:
-    empty = conversation.invoke(b"", content_type)
-    yield _survived(conversation, EMPTY_BODY, {"an empty body": empty})
-    hostile = {name: conversation.invoke(body, kind or content_type) for name, body, kind in _HOSTILE}
-    yield _survived(conversation, HOSTILE_BODY, hostile)
-    replies = {"an empty body": empty, **hostile}
-    wrong = {name: reply for name, reply in replies.items() if reply.status is not None and not reply.is_client_error}
-    named = ", ".join(f"{name}: {reply}" for name, reply in (wrong or replies).items())
-    yield CLIENT_ERRORS.judged(named, is_met=not wrong)
+def _judge_empty_body(conversation: Conversation) -> Result:
+    return _survived(conversation, EMPTY_BODY, {"an empty body": (b"", "")})
 
 
-def _survived(conversation: Conversation, check: Check, replies: dict[str, Reply]) -> Result:
-    after = conversation.survives()
+def _judge_hostile_bodies(conversation: Conversation) -> Result:
+    return _survived(conversation, HOSTILE_BODY, _HOSTILE_BODIES)
+
+
+def _survived(conversation: Conversation, check: Check, bodies: Mapping[str, tuple[bytes, str]]) -> Result:
+    """Judge whether the server answers each body, and keeps running."""
+    replies = {
+        name: conversation.invoke(body, content_type or conversation.content_type)
+        for name, (body, content_type) in bodies.items()
+    }
+    conversation.bad_replies |= replies
+    after = conversation.failure()
     unanswered = {name: reply for name, reply in replies.items() if reply.status is None}
     seen = ", ".join(f"{name}: {reply.status or reply}" for name, reply in (unanswered or replies).items())
     return check.judged(f"{seen}; {after}" if after else seen, is_met=not unanswered and not after)
 
 
-def _check_one_row(conversation: Conversation, request: SampleRequest) -> Result:
+def _judge_client_errors(conversation: Conversation) -> Result:
+    answered = {name: reply for name, reply in conversation.bad_replies.items() if reply.status is not None}
+    wrong = {name: reply for name, reply in answered.items() if not reply.is_client_error}
+    named = ", ".join(f"{name}: {reply}" for name, reply in (wrong or conversation.bad_replies).items())
+    return CLIENT_ERRORS.judged(named, is_met=not wrong)
+
+
+def _judge_one_row(conversation: Conversation, request: SampleRequest) -> Result:
     row = request.first_row
     if row is None:
-        return ONE_ROW.skipped(f"rows of {request.content_type} cannot be told apart here")
+        return ONE_ROW.skipped(f"verify cannot split {request.content_type} into rows")
     reply = conversation.invoke(row, request.content_type)
     return ONE_ROW.judged(str(reply), is_met=reply.is_ok and bool(reply.body.strip()))
 
 
-def _check_parameters(conversation: Conversation, request: SampleRequest, answer: Reply) -> Result:
+def _judge_parameters(conversation: Conversation, request: SampleRequest) -> Result:
     if ";" in request.content_type:
-        return CONTENT_TYPE.skipped("the request's own content type has parameters")
+        return CONTENT_TYPE.skipped("the sample request's content type already has parameters")
+    plain = conversation.invoke(request.body, request.content_type)
     content_type = f"{request.content_type}; charset=utf-8"
     reply = conversation.invoke(request.body, content_type)
-    if reply.is_ok and reply.body != answer.body:
-        return CONTENT_TYPE.broken(f"{content_type}: another answer than to {request.content_type}")
+    if reply.is_ok and reply.body != plain.body:
+        return CONTENT_TYPE.broken(f"{content_type}: the answer differs from that to {request.content_type}")
     return CONTENT_TYPE.judged(f"{content_type}: {reply}", is_met=reply.is_ok)
 
 
-def _check_size(conversation: Conversation, request: SampleRequest, check: Check, most_bytes: int) -> Result:
+def _judge_six_megabytes(conversation: Conversation, request: SampleRequest) -> Result:
+    return _judge_size(conversation, request, SIX_MEGABYTES, contract.OLDER_REQUEST_BYTES)
+
+
+def _judge_todays_limit(conversation: Conversation, request: SampleRequest) -> Result:
+    if not conversation.large_is_ok:
+        return TODAYS_LIMIT.skipped(f"the server refuses less: see {SIX_MEGABYTES.name}")
+    return _judge_size(conversation, request, TODAYS_LIMIT, contract.REQUEST_BYTES)
+
+
+def _judge_size(conversation: Conversation, request: SampleRequest, check: Check, most_bytes: int) -> Result:
     body = request.of_size(most_bytes)
     if body is None:
-        return check.skipped(f"a request of {request.content_type} is not made larger here")
+        return check.skipped(f"verify cannot enlarge a request of {request.content_type}")
     reply = conversation.invoke(body, request.content_type)
-    after = conversation.survives()
+    after = conversation.failure()
     conversation.large_is_ok = reply.is_ok and not after
-    seen = f"{len(body) / 1e6:.1f} MB: {reply} after {reply.seconds:.1f} s"
+    seen = f"{len(body):,} bytes: {reply} after {reply.seconds:.1f} s"
     return check.judged(f"{seen}; {after}" if after else seen, is_met=reply.is_ok and not after)
 
 
-def _check_concurrency(conversation: Conversation, request: SampleRequest) -> Result:
-    """Pings while several clients wait for answers."""
+def _judge_concurrency(conversation: Conversation, request: SampleRequest) -> Result:
+    """Judge the pings while several clients wait for answers."""
     limits = conversation.serving.limits
     replies: list[Reply] = []
     clients = [
@@ -194,15 +271,31 @@ def _check_concurrency(conversation: Conversation, request: SampleRequest) -> Re
     late = [ping for ping in pings if ping.status != 200]
     connect = max(reply.connect_seconds for reply in (*replies, *pings))
     if failed:
-        result = CONCURRENCY.broken(f"{len(failed)} of {_CLIENTS} requests at once failed: {failed[0]}")
-    elif late:
-        result = CONCURRENCY.broken(f"{len(late)} of {len(pings)} pings meanwhile failed: {late[0]}")
-    elif connect > limits.connect:
-        result = CONCURRENCY.broken(f"a connection was accepted after {connect:.3f} s")
-    else:
-        slowest = max(reply.seconds for reply in replies)
-        result = CONCURRENCY.passed(
-            f"{_CLIENTS} requests at once, the last answered after {slowest:.3f} s; "
-            f"pings within {max(ping.seconds for ping in pings):.3f} s"
-        )
-    return result
+        return CONCURRENCY.broken(f"{len(failed)} of {_CLIENTS} simultaneous requests failed: {failed[0]}")
+    if late:
+        return CONCURRENCY.broken(f"{len(late)} of {len(pings)} pings during requests failed: {late[0]}")
+    if connect > limits.connect:
+        return CONCURRENCY.broken(f"a connection was accepted after {connect:.3f} s")
+    return CONCURRENCY.passed(
+        f"{_CLIENTS} simultaneous requests answered within {max(reply.seconds for reply in replies):.3f} s; "
+        f"pings within {max(ping.seconds for ping in pings):.3f} s"
+    )
+
+
+# in the order of the report
+TABLE: Mapping[Check, Callable[[Conversation], Result]] = {
+    WRONG_METHOD: _judge_method,
+    EXECUTION_PARAMETERS: _judge_execution_parameters,
+    EMPTY_BODY: _judge_empty_body,
+    HOSTILE_BODY: _judge_hostile_bodies,
+    CLIENT_ERRORS: _judge_client_errors,
+}
+# the same, for checks that vary a request which the model can answer
+SAMPLE_TABLE: Mapping[Check, Callable[[Conversation, SampleRequest], Result]] = {
+    ONE_ROW: _judge_one_row,
+    CONTENT_TYPE: _judge_parameters,
+    SIX_MEGABYTES: _judge_six_megabytes,
+    TODAYS_LIMIT: _judge_todays_limit,
+    CONCURRENCY: _judge_concurrency,
+}
+CHECKS = (INVOCATIONS, *TABLE, *SAMPLE_TABLE)

@@ -1,35 +1,77 @@
-"""How a server comes up: under which conditions, where it listens, and when it first answers a ping."""
+"""Checks of a server's start: its conditions, its address and its first ping."""
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lgbm_sm import contract
+from lgbm_sm.verify.checks import DEVELOPER_GUIDE_HOSTING, DEVELOPER_GUIDE_ISOLATION, Check, Result, rule
 from lgbm_sm.invocation.single_requests import Reply
-from lgbm_sm.verify.checks import Check, Result
-from lgbm_sm.verify.checks.serving import (
-    FIRST_PING,
-    INTERFACES,
-    NETWORK,
-    PING_TIME,
-    PORT,
-    READ_ONLY_MODEL,
-    STARTS,
-)
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
-from lgbm_sm.verify.server import INVOCATIONS_PATH, PATIENCE, Server, ServingConditions, Startup, start_server
+from lgbm_sm.verify.server import PATIENCE, Server, ServingConditions, Startup, start_server
 from lgbm_sm.verify.subject import SampleRequest
 
-_Up = tuple[Server, Startup, Reply | None]
-_LENIENT = ServingConditions(read_only=False, isolated=False)
+_PORT = contract.SERVING_PORT
+
+STARTS = rule(
+    "serve-starts",
+    "The platform runs `docker run IMAGE serve`, and the program must run until it is stopped.",
+    "run the container with `serve` and read its log; if the image only trains, pass --only train",
+    DEVELOPER_GUIDE_HOSTING,
+)
+READ_ONLY_MODEL = rule(
+    "serve-read-only-model",
+    "/opt/ml/model is read-only: a server that writes there (caches, compiled or unpacked files) fails to start.",
+    "write to /tmp, and set PYTHONDONTWRITEBYTECODE=1",
+    DEVELOPER_GUIDE_HOSTING,
+)
+NETWORK = rule(
+    "serve-network",
+    "With EnableNetworkIsolation, or in a VPC without a way out, a container has no network and no credentials.",
+    "install everything when you build the image; pass --network if your endpoints are never isolated",
+    DEVELOPER_GUIDE_ISOLATION,
+)
+PORT = rule(
+    "serve-port",
+    f"The platform sends requests to port {_PORT} only.",
+    f"listen on port {_PORT}",
+    DEVELOPER_GUIDE_HOSTING,
+)
+INTERFACES = rule(
+    "serve-interfaces",
+    "Requests come from outside the container, so a server on 127.0.0.1 does not receive them.",
+    f"listen on 0.0.0.0:{_PORT}",
+    DEVELOPER_GUIDE_HOSTING,
+)
+FIRST_PING = rule(
+    "serve-first-ping",
+    f"An endpoint fails if /ping does not answer 200 within {contract.STARTUP_SECONDS // 60} minutes of the start "
+    '(or ContainerStartupHealthCheckTimeoutInSeconds): "did not pass the ping health check".',
+    "answer GET /ping with 200 and an empty body as soon as the model can predict",
+    DEVELOPER_GUIDE_HOSTING,
+)
+PING_TIME = rule(
+    "serve-ping-time",
+    f"The platform waits {contract.PING_SECONDS:.0f} s for an answer to /ping.",
+    "answer /ping from memory: do not predict, load files or call other services in it",
+    DEVELOPER_GUIDE_HOSTING,
+)
+
+# in the order in which they are decided
+CHECKS = (STARTS, READ_ONLY_MODEL, NETWORK, PORT, INTERFACES, FIRST_PING, PING_TIME)
+
+# by the name of the condition that each of them is about; see server.ServingConditions
 _CONDITIONS: Mapping[str, Check] = {"read_only": READ_ONLY_MODEL, "isolated": NETWORK}
-_SEEN = {"read_only": "it serves from a read-only model", "isolated": "it serves without a network"}
+_LENIENT = ServingConditions(read_only=False, isolated=False)
+_SEEN = {"read_only": "serves from a read-only model", "isolated": "serves without a network"}
+_RUNS = "keeps running"
 _PINGS = 5
 
 
 @dataclass
 class Serving:
-    """What is served, under the conditions that the image stands."""
+    """A model on an image, under the conditions that the image is known to pass so far."""
 
     sandbox: Sandbox
     model_path: Path
@@ -37,7 +79,7 @@ class Serving:
     limits: Limits
     conditions: ServingConditions
     request: SampleRequest | None
-    not_isolated: str = ""  # why isolation is not tried; empty where it is
+    not_isolated: str = ""  # the reason why isolation is not tried; empty if it is
 
     def start(self, conditions: ServingConditions | None = None, model_path: Path | None = None) -> Server:
         return start_server(
@@ -45,18 +87,18 @@ class Serving:
         )
 
     def first_answer(self, server: Server, startup: Startup) -> Reply | None:
-        """None where there is nothing to ask, or nobody to be asked."""
+        """The answer to the sample request; None without a request or a ready server."""
         if self.request is None or not startup.is_ready:
             return None
         body, content_type = self.request.body, self.request.content_type
-        return server.ask("POST", INVOCATIONS_PATH, body, content_type, seconds=self.limits.answer)
+        return server.ask("POST", contract.INVOCATIONS_PATH, body, content_type, seconds=self.limits.answer)
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A server that is ready, how it came up, and what the first request gave, sent right after the first 200.
+    """A server that is ready, and its answer to the first request, sent right after the first 200 of /ping.
 
-    `ping_seconds` are what its pings may take.
+    `ping_seconds` is the time limit of its further pings.
     """
 
     server: Server
@@ -66,14 +108,14 @@ class Ready:
 
 
 def check_startup(serving: Serving, server: Server) -> Generator[Result, None, Ready | None]:
-    """Returns a server that is ready; None where there is none.
+    """Yield the results, and return a server that is ready, or None if there is none.
 
-    `server` has been started under the conditions of `serving`, which are changed to those that it stands.
+    `server` was started under the conditions of `serving`, which change to those that the image passes.
     """
     startup = server.wait_until_ready(serving.limits)
     first = serving.first_answer(server, startup)
     if startup.is_ready:
-        yield STARTS.passed("it goes on")
+        yield STARTS.passed(_RUNS)
         yield from _pass_conditions(serving)
     elif serving.conditions == _LENIENT or startup.is_elsewhere:
         yield from _explain(startup)
@@ -83,10 +125,10 @@ def check_startup(serving: Serving, server: Server) -> Generator[Result, None, R
         if found is None:
             return None
         server, startup, first = found
-    yield PORT.passed("something answers on port 8080")
-    yield INTERFACES.passed("from outside of the container")
+    yield PORT.passed(f"answers on port {_PORT}")
+    yield INTERFACES.passed("answers requests from outside the container")
     yield FIRST_PING.passed(f"200 after {startup.seconds:.1f} s")
-    timely = _check_ping_time(server, serving.limits)
+    timely = _judge_ping_time(server, serving.limits)
     yield timely
     return Ready(server, startup, first, serving.limits.ping * (1 if timely.is_met else PATIENCE))
 
@@ -97,8 +139,10 @@ def _pass_conditions(serving: Serving) -> Iterator[Result]:
         yield check.passed(_SEEN[name]) if tried else check.skipped(serving.not_isolated)
 
 
-def _find_cause(serving: Serving, server: Server) -> Generator[Result, None, _Up | None]:
-    """What it does without each of the conditions."""
+def _find_cause(
+    serving: Serving, server: Server
+) -> Generator[Result, None, tuple[Server, Startup, Reply | None] | None]:
+    """Find the condition that a server fails under, by dropping all of them and adding one at a time."""
     server.started.remove()
     lenient = serving.start(_LENIENT)
     startup = lenient.wait_until_ready(serving.limits)
@@ -107,8 +151,8 @@ def _find_cause(serving: Serving, server: Server) -> Generator[Result, None, _Up
         lenient.started.remove()
         yield from _explain(startup)
         return None
-    yield STARTS.passed("it goes on")
-    stands = _LENIENT
+    yield STARTS.passed(_RUNS)
+    passed = _LENIENT
     for name, check in _CONDITIONS.items():
         if not getattr(serving.conditions, name):
             yield check.skipped(serving.not_isolated)
@@ -117,37 +161,40 @@ def _find_cause(serving: Serving, server: Server) -> Generator[Result, None, _Up
         result = alone.wait_until_ready(serving.limits)
         alone.started.remove()
         yield check.judged(_SEEN[name] if result.is_ready else str(result), is_met=result.is_ready)
-        stands = replace(stands, **{name: True}) if result.is_ready else stands
-    serving.conditions = stands
+        passed = replace(passed, **{name: True}) if result.is_ready else passed
+    serving.conditions = passed
     return lenient, startup, first
 
 
 def _explain(startup: Startup) -> Iterator[Result]:
-    """Which of the checks a server has failed that is never ready; the others cannot be judged."""
+    """Name the check that a server fails which never becomes ready; the checks after it are skipped."""
     open_ports = ", ".join(f"{port} on {where}" for port, where in sorted(startup.listens.items()))
     if startup.exit_code is not None:
         broken = STARTS.broken(str(startup))
     elif startup.is_on_loopback_only:
-        broken = INTERFACES.broken(f"it listens on {open_ports}")
+        broken = INTERFACES.broken(f"listens on {open_ports}")
     elif not startup.is_reached:
-        broken = PORT.broken(f"it listens on {open_ports}" if open_ports else str(startup))
+        broken = PORT.broken(f"listens on {open_ports}" if open_ports else str(startup))
     else:
         broken = FIRST_PING.broken(str(startup))
-    before = {FIRST_PING: "something answers", INTERFACES: "it goes on", PORT: "it goes on", STARTS: ""}[broken.check]
-    for check in (STARTS, READ_ONLY_MODEL, NETWORK, PORT, INTERFACES, FIRST_PING, PING_TIME):
+    passed = {} if broken.check is STARTS else {STARTS: _RUNS}
+    if broken.check is FIRST_PING:
+        passed |= {PORT: f"answers on port {_PORT}", INTERFACES: "answers requests from outside the container"}
+    for check in CHECKS:
         if check is broken.check:
             yield broken
-        elif before and (check is STARTS or (broken.check is FIRST_PING and check in (PORT, INTERFACES))):
-            yield check.passed(before)
+        elif check in passed:
+            yield check.passed(passed[check])
         else:
-            yield check.skipped(f"the server is never ready: see {broken.check.name}")
+            yield check.skipped(f"the server never becomes ready: see {broken.check.name}")
 
 
-def _check_ping_time(server: Server, limits: Limits) -> Result:
-    """Of pings once it is ready: what comes before is asked again. A worker may have its model to load, once."""
+def _judge_ping_time(server: Server, limits: Limits) -> Result:
+    """Judge several pings of a ready server: one may be late, since a worker may still load its model."""
     pings = [server.ping(PATIENCE * limits.ping) for _ in range(_PINGS)]
     late = [ping for ping in pings if ping.status != 200 or ping.seconds > limits.ping]
     if not late:
-        return PING_TIME.passed(f"{max(ping.seconds for ping in pings):.3f} s at most")
-    seen = f"{len(late)} of {_PINGS} pings once it was ready: {late[0].status or late[0]} after {late[0].seconds:.1f} s"
+        return PING_TIME.passed(f"at most {max(ping.seconds for ping in pings):.3f} s")
+    first = f"{late[0].status or late[0]} after {late[0].seconds:.1f} s"
+    seen = f"{len(late)} of {_PINGS} pings of the ready server were late: {first}"
     return PING_TIME.broken(seen) if len(late) > _PINGS // 2 else PING_TIME.warned(seen)

@@ -1,28 +1,55 @@
-"""How a server ends, comes again, and lasts."""
+"""Checks of a server's end, its restart and its memory."""
 
 import itertools
 import threading
 import time
 from collections.abc import Iterator
 
+from lgbm_sm import contract
+from lgbm_sm.verify.checks import DEVELOPER_GUIDE_HOSTING, Result, Verdict, advice, rule
+from lgbm_sm.verify.checks.requests import NO_REQUEST, Conversation
 from lgbm_sm.invocation.single_requests import Reply
-from lgbm_sm.verify.checks import Result, Verdict
-from lgbm_sm.verify.checks.requests import Conversation
-from lgbm_sm.verify.checks.serving import DRAIN, MEMORY, RESTART, SIGTERM
-from lgbm_sm.verify.subject import LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY, SampleRequest
+from lgbm_sm.verify.subject import SampleRequest
 
-_SIZES = (1_000_000, 4_000_000, LARGEST_PAYLOAD, LARGEST_PAYLOAD_TODAY)
-_SIGNAL_SECONDS = 0.05  # what Docker takes to send a signal
+DRAIN = rule(
+    "serve-drain",
+    "On update and scale-in, SIGTERM arrives during requests; each request that the server drops is an error for a "
+    "caller.",
+    "at SIGTERM, stop accepting connections, answer the requests in progress, then exit",
+    DEVELOPER_GUIDE_HOSTING,
+)
+SIGTERM = rule(
+    "serve-sigterm",
+    f"SIGKILL follows SIGTERM after {contract.STOP_SERVING_SECONDS:.0f} s.",
+    "write ENTRYPOINT in exec form, and handle SIGTERM: process 1 ignores it by default",
+    DEVELOPER_GUIDE_HOSTING,
+)
+MEMORY = advice(
+    "serve-memory",
+    "An endpoint runs for months: if each request leaks memory, the container is killed in the end.",
+    "look for caches without a limit, and for data frames in global variables",
+    'AWS developer guide, "Amazon SageMaker AI metrics in Amazon CloudWatch": MemoryUtilization',
+)
+RESTART = advice(
+    "serve-restart",
+    "A restarted container finds the files of its first run: sockets, locks, process ids.",
+    "remove the files of an earlier run before the server starts",
+    "Docker, `docker restart`",
+)
+CHECKS = (DRAIN, SIGTERM, MEMORY, RESTART)
+
+_SIZES = (1_000_000, 4_000_000, contract.OLDER_REQUEST_BYTES, contract.REQUEST_BYTES)
+_SIGNAL_SECONDS = 0.05  # the time that Docker takes to send a signal
 _LEAST_SECONDS = 2 * _SIGNAL_SECONDS
 _ATTEMPTS = 10
-_STOPS = 4  # a request that was answered before the signal arrived shows nothing: the server is stopped again
+_STOPS = 4  # a request that was answered before the signal arrived shows nothing, so the server is stopped again
 _ROUNDS = 3  # the first fills caches
 _ROUND_REQUESTS = 1000
-_ALLOWED_BYTES = 4 * 1024**2  # in a round; what an interpreter's own heap moves by
+_ALLOWED_BYTES = 4 * 1024**2  # of growth in a round: an interpreter's heap varies by that much
 
 
 def check_stop(conversation: Conversation) -> Iterator[Result]:
-    """SIGTERM while requests are worked on; the server has then ended, or is killed."""
+    """Send SIGTERM during a request, and judge what becomes of the request and of the server."""
     limits = conversation.serving.limits
     server = conversation.server
     work = _work(conversation)
@@ -37,7 +64,7 @@ def check_stop(conversation: Conversation) -> Iterator[Result]:
 
 
 def _stop(conversation: Conversation, work: tuple[SampleRequest, float] | str) -> tuple[Result, Result]:
-    """What became of the request that SIGTERM met, and of the server."""
+    """Return the results for the request in progress and for the server."""
     started = conversation.server.started
     if isinstance(work, str):
         drained = DRAIN.skipped(work)
@@ -49,27 +76,27 @@ def _stop(conversation: Conversation, work: tuple[SampleRequest, float] | str) -
     code = started.wait(max(0.0, limit - (time.monotonic() - signalled_at)))
     seconds = time.monotonic() - signalled_at
     if code is None:
-        return drained, SIGTERM.broken(f"still running {seconds:.0f} s after SIGTERM; the platform then kills it")
+        return drained, SIGTERM.broken(f"still running {seconds:.0f} s after SIGTERM; the platform then sends SIGKILL")
     return drained, SIGTERM.passed(f"ended within {seconds:.1f} s of SIGTERM, exit code {code}")
 
 
 def _work(conversation: Conversation) -> tuple[SampleRequest, float] | str:
-    """A request that is under way for long enough to be met by a signal, with its seconds; or why there is none."""
+    """Return a request that takes long enough to be interrupted, with its seconds; or why there is none."""
     request = conversation.request
     if request is None:
-        return "there is no request that the model can answer: pass --request FILE"
-    sizes = _SIZES if conversation.large_is_ok else [size for size in _SIZES if size < LARGEST_PAYLOAD]
+        return NO_REQUEST
+    sizes = _SIZES if conversation.large_is_ok else [size for size in _SIZES if size < contract.OLDER_REQUEST_BYTES]
     for body in filter(None, [request.body, *map(request.of_size, sizes)]):
         reply = conversation.invoke(body, request.content_type)
         if reply.is_ok and reply.seconds > _LEAST_SECONDS:
             return SampleRequest(body, request.content_type), reply.seconds
-    return "no request takes long enough to be under way when SIGTERM comes"
+    return "no request takes long enough for SIGTERM to arrive during it"
 
 
 def _stop_under_way(conversation: Conversation, work: SampleRequest, usual_seconds: float) -> tuple[float, Result]:
-    """When SIGTERM was sent, and what became of the request that was being worked on by then.
+    """Send SIGTERM during a request; return the time of the signal, and the result for the request.
 
-    A request that is through sooner than the last one is followed by another: the machine may have been busy before.
+    If a request ends before the signal, another one follows: the machine may have been busy earlier.
     """
     replies: list[Reply] = []
 
@@ -91,22 +118,22 @@ def _stop_under_way(conversation: Conversation, work: SampleRequest, usual_secon
     client.join()
     reply = replies[-1]
     if reply.is_ok and reply.ended_at < signalled_at:
-        return signalled_at, DRAIN.skipped("the request was answered before SIGTERM came")
-    said = f"answered {reply.ended_at - signalled_at:.1f} s after SIGTERM" if reply.is_ok else f"lost: {reply}"
-    seen = f"a request that was under way for {wait:.2f} s was {said}"
+        return signalled_at, DRAIN.skipped("the request was answered before SIGTERM arrived")
+    said = f"answered {reply.ended_at - signalled_at:.1f} s after it" if reply.is_ok else f"lost: {reply}"
+    seen = f"a request sent {wait:.2f} s before SIGTERM was {said}"
     return signalled_at, DRAIN.judged(seen, is_met=reply.is_ok)
 
 
 def _before_signal(usual_seconds: float) -> float:
-    """How long a request is left alone, so that the signal arrives half-way through it."""
+    """Return the pause after which a signal arrives half-way through a request."""
     return max(0.01, usual_seconds / 2 - _SIGNAL_SECONDS)
 
 
 def check_memory(conversation: Conversation) -> Result:
-    """Whether it grows from round to round of equal requests."""
+    """Judge whether memory grows from one round of identical requests to the next."""
     request = conversation.request
     if request is None:
-        return MEMORY.skipped("there is no request that the model can answer: pass --request FILE")
+        return MEMORY.skipped(NO_REQUEST)
     held = []
     for _ in range(_ROUNDS):
         until = time.monotonic() + conversation.serving.limits.memory_round
@@ -116,17 +143,17 @@ def check_memory(conversation: Conversation) -> Result:
                 break
         held.append(conversation.server.memory_bytes())
     if not all(held):
-        return MEMORY.skipped("the engine does not say what the container holds")
+        return MEMORY.skipped("Docker does not report the container's memory")
     growth = [after - before for before, after in itertools.pairwise(held)]
-    seen = "after each round of the same requests it holds " + ", ".join(f"{one / 1e6:.1f}" for one in held) + " MB"
+    seen = "memory after each round of identical requests: " + ", ".join(f"{one / 1e6:.1f}" for one in held) + " MB"
     return MEMORY.judged(seen, is_met=min(growth) < _ALLOWED_BYTES)
 
 
 def check_restart(conversation: Conversation) -> Result:
-    """Start the container again that `check_stop` has stopped."""
+    """Restart the container that `check_stop` has stopped."""
     server = conversation.server
     if server.exit_code() is None:
-        return RESTART.skipped("it has not ended: see serve-sigterm")
+        return RESTART.skipped(f"still running: see {SIGTERM.name}")
     startup = server.start_again(conversation.serving.limits)
     return RESTART.judged(
         f"ready again after {startup.seconds:.1f} s" if startup.is_ready else str(startup), is_met=startup.is_ready

@@ -1,115 +1,193 @@
-"""What is asked of `train`, and by whom."""
+"""Checks of `train`: the platform's mounts, its input, its output and its signals."""
 
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lgbm_sm import contract
 from lgbm_sm.verify.checks import (
+    DEVELOPER_GUIDE_ISOLATION,
     DEVELOPER_GUIDE_RUN_TRAINING,
     DEVELOPER_GUIDE_TRAINING,
     DEVELOPER_GUIDE_TRAINING_END,
     DEVELOPER_GUIDE_TRAINING_INFORMATION,
     DEVELOPER_GUIDE_TRAINING_OUTPUT,
-    Area,
-    Binding,
     Check,
+    Result,
+    rule,
 )
+from lgbm_sm.verify.training_outputs import repack
+from lgbm_sm.verify.training_run import STRICT, Training, TrainingOutcome, TrainingRun
 
-COMPLETES = Check(
+COMPLETES = rule(
     "train-completes",
-    Area.TRAINING,
-    Binding.RULE,
-    "The platform runs `docker run IMAGE train`, and takes exit code 0 for Completed, anything else for Failed.",
-    "run the container with `train` and look at its log; an image that only serves: --only serve",
+    "The platform runs `docker run IMAGE train`: exit code 0 means Completed, any other code means Failed.",
+    "run the container with `train` and read its log; if the image only serves, pass --only serve",
     DEVELOPER_GUIDE_RUN_TRAINING,
 )
-HYPERPARAMETERS = Check(
+HYPERPARAMETERS = rule(
     "train-hyperparameters",
-    Area.TRAINING,
-    Binding.RULE,
-    "Every value in hyperparameters.json is a string, whatever it was in the request.",
-    'convert values when they are read: int("31"), float("0.05")',
+    "Every value in hyperparameters.json is a string, whatever type it had in the request.",
+    'convert each value when you read it: int("31"), float("0.05")',
     DEVELOPER_GUIDE_TRAINING_INFORMATION,
 )
-HYPERPARAMETERS_QUOTED = Check(
-    "train-hyperparameters-quoted",
-    Area.TRAINING,
-    Binding.RULE,
-    r'Some versions of the SDK encode each value once more ("\"31\""), and the platform passes it on as it comes.',
-    "decode a value that is a JSON string, then convert it",
-    "aws/sagemaker-python-sdk#613, #3487, #5317",
-)
-NESTED_FILES = Check(
+NESTED_FILES = rule(
     "train-nested-files",
-    Area.TRAINING,
-    Binding.RULE,
-    "Objects lie in the channel's folder at their path below the prefix: sub-folders are normal.",
+    "The channel's folder keeps each object's path below the prefix, so files in sub-folders are normal.",
     "look for files at any depth, as pathlib's rglob does",
     DEVELOPER_GUIDE_TRAINING_INFORMATION,
 )
-READ_ONLY_INPUTS = Check(
+READ_ONLY_INPUTS = rule(
     "train-read-only-inputs",
-    Area.TRAINING,
-    Binding.RULE,
     "In FastFile mode, and from a file system, a channel is mounted read-only.",
     "write to /tmp or /opt/ml/output, never into the channels",
     DEVELOPER_GUIDE_TRAINING_INFORMATION,
 )
-OPT_ML = Check(
+NETWORK = rule(
+    "train-network",
+    "With EnableNetworkIsolation, or in a VPC without a way out, a container has no network and no credentials.",
+    "install everything when you build the image; pass --network if your jobs are never isolated",
+    DEVELOPER_GUIDE_ISOLATION,
+)
+COVERED_FOLDER = rule(
     "train-opt-ml",
-    Area.TRAINING,
-    Binding.RULE,
-    "The platform mounts its own folder over /opt/ml: nothing that the image put there can be seen.",
-    "keep programs and files outside of /opt/ml, such as in /opt/program",
+    "The platform mounts its own folder over /opt/ml and hides any file that the image put there.",
+    "keep programs and files outside /opt/ml, such as in /opt/program",
     DEVELOPER_GUIDE_TRAINING,
 )
-NETWORK = Check(
-    "train-network",
-    Area.TRAINING,
-    Binding.RULE,
-    "With EnableNetworkIsolation, and in a VPC without a way out, a container reaches nothing and has no credentials.",
-    "install everything when the image is built; --network where no job is ever isolated",
-    'AWS developer guide, "Run Training and Inference Containers in Internet-Free Mode"',
+HYPERPARAMETERS_QUOTED = rule(
+    "train-hyperparameters-quoted",
+    r'Some versions of the SDK encode each value a second time ("\"31\""), and the platform passes it on unchanged.',
+    "if a value is a JSON string, decode it, then convert it",
+    "aws/sagemaker-python-sdk#613, #3487, #5317",
 )
-ARTIFACTS = Check(
+ARTIFACTS = rule(
     "train-artifacts",
-    Area.TRAINING,
-    Binding.RULE,
-    "What lies in /opt/ml/model when the training ends becomes model.tar.gz, and nothing else does.",
-    "write the model's files into /opt/ml/model: no links that lead elsewhere, no sockets, readable by their owner",
+    "The content of /opt/ml/model at the end of the training becomes model.tar.gz, and nothing else does.",
+    "write the model's files into /opt/ml/model: no links to other folders, no sockets, readable by their owner",
     DEVELOPER_GUIDE_TRAINING_OUTPUT,
 )
-FAILURE_EXIT_CODE = Check(
+FAILURE_EXIT_CODE = rule(
     "train-failure-exit-code",
-    Area.TRAINING,
-    Binding.RULE,
-    "A training that fails with exit code 0 is Completed, and what it has not learnt is deployed.",
-    "end with another exit code than 0 whenever there is no good model",
+    "A training that fails with exit code 0 counts as Completed, and its useless model is deployed.",
+    "exit with a code other than 0 whenever there is no good model",
     DEVELOPER_GUIDE_TRAINING_END,
 )
-FAILURE_FILE = Check(
+FAILURE_REPORT = rule(
     "train-failure-file",
-    Area.TRAINING,
-    Binding.RULE,
-    'The first 1,024 characters of /opt/ml/output/failure become FailureReason; without it a job says "AlgorithmError: '
-    'exit code 1" alone.',
-    "write the reason to /opt/ml/output/failure, the traceback after it",
+    f"The first {contract.FAILURE_REASON_CHARACTERS:,} characters of /opt/ml/output/failure become FailureReason; "
+    'without the file, a failed job shows only "AlgorithmError: exit code 1".',
+    "write the reason to /opt/ml/output/failure, then the traceback",
     DEVELOPER_GUIDE_TRAINING_END,
 )
-SIGTERM = Check(
+SIGTERM = rule(
     "train-sigterm",
-    Area.TRAINING,
-    Binding.RULE,
-    "StopTrainingJob, MaxRuntimeInSeconds and spot interruptions send SIGTERM, and SIGKILL 120 s later.",
-    "have the entry point in exec form, and handle SIGTERM: process 1 ignores it otherwise",
+    "StopTrainingJob, MaxRuntimeInSeconds and spot interruptions send SIGTERM, and SIGKILL "
+    f"{contract.STOP_TRAINING_SECONDS:.0f} s later.",
+    "write ENTRYPOINT in exec form, and handle SIGTERM: process 1 ignores it by default",
     DEVELOPER_GUIDE_RUN_TRAINING,
 )
-CHECKS = (
-    COMPLETES,
-    HYPERPARAMETERS,
-    NESTED_FILES,
-    READ_ONLY_INPUTS,
-    NETWORK,
-    OPT_ML,
-    HYPERPARAMETERS_QUOTED,
-    ARTIFACTS,
-    FAILURE_EXIT_CODE,
-    FAILURE_FILE,
-    SIGTERM,
+
+# by the name of the condition that each of them is about; see training_run.Conditions
+CONDITIONS: Mapping[str, Check] = {
+    "nested": NESTED_FILES,
+    "read_only": READ_ONLY_INPUTS,
+    "isolated": NETWORK,
+    "covered": COVERED_FOLDER,
+}
+# LightGBM's names of the number of rounds, and those of other libraries
+_LENGTHS = frozenset(
+    (
+        *("num_boost_round", "num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees", "num_round"),
+        *("num_rounds", "nrounds", "n_estimators", "max_iter", "epochs", "num_epochs"),
+    )
 )
+_EARLY_STOPPING = frozenset(("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change"))
+_LONG = 1_000_000
+_LEAST_SECONDS_BEFORE_STOP = 1.0
+_MOST_SECONDS_BEFORE_STOP = 10.0
+
+
+@dataclass
+class Trained:
+    """A finished training, and two more that run at the same time: one with quoted values, one with garbage data."""
+
+    training: Training
+    run: TrainingRun
+    outcome: TrainingOutcome
+    quoted: TrainingRun
+    garbage: TrainingRun
+    folder: Path
+    model_path: Path | None = None
+
+
+def _judge_quoted(trained: Trained) -> Result:
+    training = trained.training
+    if not training.hyperparameters:
+        return HYPERPARAMETERS_QUOTED.skipped("no training with hyperparameters succeeds")
+    outcome = trained.quoted.outcome()
+    if not outcome.is_done and training.conditions != STRICT:
+        outcome = training.run(replace(training.conditions, quoted=True))
+    plain_has_none = not outcome.has_model and outcome.exit_code == 0
+    return HYPERPARAMETERS_QUOTED.judged(str(outcome), is_met=outcome.is_done or plain_has_none)
+
+
+def _judge_artifacts(trained: Trained) -> Result:
+    path = trained.folder / contract.MODEL_ARCHIVE
+    summary = repack(trained.run.started.open_archive(contract.MODEL_PATH), path)
+    if summary.problem:
+        return ARTIFACTS.broken(summary.problem)
+    trained.model_path = path
+    return ARTIFACTS.passed(str(summary))
+
+
+def _judge_failure_exit_code(trained: Trained) -> Result:
+    outcome = trained.garbage.outcome()
+    is_failure = outcome.exit_code not in (0, None)
+    return FAILURE_EXIT_CODE.judged(f"trained on garbage instead of rows: {outcome}", is_met=is_failure)
+
+
+def _judge_failure_report(trained: Trained) -> Result:
+    if trained.garbage.outcome().exit_code is None:
+        return FAILURE_REPORT.skipped("the training did not end")
+    content = trained.garbage.started.read(contract.FAILURE_PATH) or b""
+    reason = content.decode("utf-8", errors="replace").strip()
+    if not reason:
+        return FAILURE_REPORT.broken(f"{contract.FAILURE_PATH} is missing or empty")
+    if reason.startswith("Traceback"):
+        shown = contract.FAILURE_REASON_CHARACTERS
+        return FAILURE_REPORT.warned(f"the file begins with a traceback, and SageMaker shows only {shown} characters")
+    return FAILURE_REPORT.passed(reason.splitlines()[0][:120])
+
+
+def _judge_sigterm(trained: Trained) -> Result:
+    """Stop a training that would take long."""
+    training = trained.training
+    values = {name: value for name, value in training.hyperparameters.items() if name not in _EARLY_STOPPING}
+    values |= {name: _LONG for name in values if name in _LENGTHS}
+    run = training.start(training.conditions, values)
+    try:
+        before = min(max(0.5 * trained.outcome.seconds, _LEAST_SECONDS_BEFORE_STOP), _MOST_SECONDS_BEFORE_STOP)
+        if run.started.wait(before) is not None:
+            return SIGTERM.skipped(f"the training ended within {before:.1f} s, before SIGTERM was sent")
+        run.started.terminate()
+        sent_at = time.monotonic()
+        code = run.started.wait(training.limits.stop_training)
+        seconds = time.monotonic() - sent_at
+        if code is None:
+            return SIGTERM.broken(f"still running {seconds:.0f} s after SIGTERM; the platform then sends SIGKILL")
+        return SIGTERM.passed(f"ended {seconds:.1f} s after SIGTERM, exit code {code}")
+    finally:
+        run.started.remove()
+
+
+# judged after a training that succeeds, in the order of the report
+TABLE: Mapping[Check, Callable[[Trained], Result]] = {
+    HYPERPARAMETERS_QUOTED: _judge_quoted,
+    ARTIFACTS: _judge_artifacts,
+    FAILURE_EXIT_CODE: _judge_failure_exit_code,
+    FAILURE_REPORT: _judge_failure_report,
+    SIGTERM: _judge_sigterm,
+}
+CHECKS = (COMPLETES, HYPERPARAMETERS, *CONDITIONS.values(), *TABLE)
