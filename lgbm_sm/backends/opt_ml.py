@@ -108,13 +108,13 @@ def pack(folder: Path, archive_path: Path) -> None:
     try:
         with tarfile.open(temporary_path, "w:gz", compresslevel=6) as archive:
             for path in sorted(folder.iterdir()):
-                archive.add(path, arcname=path.name, filter=_owned_by_root)
+                archive.add(path, arcname=path.name, filter=owned_by_root)
         temporary_path.replace(archive_path)
     finally:
         temporary_path.unlink(missing_ok=True)
 
 
-def _owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
+def owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
     """Who has packed it is of no concern where it is unpacked."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"

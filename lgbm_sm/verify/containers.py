@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lgbm_sm import contract
+from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.backends.docker.engine import engine_errors
+from lgbm_sm.backends.docker.inspection import address_of, memory_bytes
 from lgbm_sm.errors import EngineError, ImageError
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.types import Mount
 
-_POLL_SECONDS = 0.05
+PAUSES = Patience(first_seconds=0.05, longest_seconds=0.05)
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class Started:
 
     def wait(self, seconds: float) -> int | None:
         """Wait for the end and return the exit code, or None if the container still runs after so many seconds."""
-        deadline = time.monotonic() + seconds
-        while (code := self.exit_code()) is None and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-        return code
+        for _ in PAUSES.rounds(seconds):
+            if (code := self.exit_code()) is not None:
+                return code
+        return None
 
     def log(self) -> str:
         with engine_errors("could not read a container's log", EngineError):
@@ -143,14 +144,14 @@ class Started:
         return b""
 
     def address(self) -> tuple[str, int] | None:
-        """Return the host and port at which this machine reaches the server's port."""
+        """Return the server's host and port as seen from this machine; None if the container has ended."""
         with engine_errors("could not inspect a container", EngineError):
             self.container.reload()
-        settings = self.container.attrs["NetworkSettings"]
-        if published := (settings["Ports"] or {}).get(f"{contract.SERVING_PORT}/tcp"):
-            return published[0]["HostIp"], int(published[0]["HostPort"])
-        addresses = [network["IPAddress"] for network in settings["Networks"].values() if network["IPAddress"]]
-        return (addresses[0], contract.SERVING_PORT) if addresses else None
+        return address_of(self.container)
+
+    def memory_bytes(self) -> int | None:
+        """Return the memory of the container's processes; None if Docker does not report it."""
+        return memory_bytes(self.container.stats(stream=False))
 
 
 class _Chunks(io.RawIOBase):

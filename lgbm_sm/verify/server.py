@@ -7,12 +7,12 @@ from pathlib import Path
 
 from lgbm_sm import contract
 from lgbm_sm.invocation.single_requests import Client, Reply
-from lgbm_sm.verify.containers import Started, Volume
+from lgbm_sm.verify.containers import PAUSES, Started, Volume
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 
-_PAUSE_SECONDS = 0.05
-_LOOK_SECONDS = 1.0  # between checks of the ports that the container listens on
+_LOOK_SECONDS = 1.0  # between looks at the ports that the container listens on
+_LOOKS = 2  # that find the server on loopback only, until it counts as such
 PATIENCE = 5  # a ping may take so many times the platform's limit, to measure how late it is
 _LOOPBACK_V6 = "00000000000000000000000001000000"
 _DOCKERS_RESOLVER = "0B00007F"  # 127.0.0.11, in every container of a user-defined network
@@ -93,21 +93,20 @@ class Server:
         """Wait until /ping answers 200, the container ends, it listens on loopback only, or the time is up."""
         startup = Startup()
         looked_at = looks_on_loopback = 0
-        deadline = self.started.started_at + limits.startup
-        while not startup.is_ready and looks_on_loopback < 2:
+        for _ in PAUSES.rounds(self.started.started_at + limits.startup - time.monotonic()):
             startup.exit_code = 127 if self.started.refusal else self.exit_code()
             if startup.exit_code is not None:
                 break
             startup.ping = self.ping(PATIENCE * limits.ping)
             startup.seconds = time.monotonic() - self.started.started_at
+            if startup.is_ready:
+                break
             if startup.seconds // _LOOK_SECONDS > looked_at and not startup.is_reached:
                 looked_at = int(startup.seconds // _LOOK_SECONDS)
                 startup.listens = self._listening()
                 looks_on_loopback += startup.is_on_loopback_only
-            if time.monotonic() > deadline:
-                break
-            if not startup.is_ready:
-                time.sleep(_PAUSE_SECONDS)
+                if looks_on_loopback == _LOOKS:
+                    break
         startup.said = "" if startup.is_ready else self.started.last_words()
         return startup
 
@@ -116,13 +115,14 @@ class Server:
 
         Ends when the container ends. If nothing answers at all, it waits longer: the server may only be late.
         """
-        while True:
+        reply = Reply(None)
+        for _ in PAUSES.rounds(_LATER * seconds):
             reply = self.ping(limits.ping)
             watched = time.monotonic() - self.started.started_at
             is_over = watched > (seconds if reply.status is not None else _LATER * seconds)
             if reply.status == 200 or is_over or self.exit_code() is not None:
-                return reply
-            time.sleep(_PAUSE_SECONDS)
+                break
+        return reply
 
     def start_again(self, limits: Limits) -> Startup:
         """Start the same container again, with the files that it has written."""
@@ -130,14 +130,6 @@ class Server:
         address = self.started.address()
         self.client = Client(*address) if address else None
         return self.wait_until_ready(limits)
-
-    def memory_bytes(self) -> int:
-        """Return the memory of the container's processes, without file cache; 0 if Docker does not report it."""
-        stats = self.started.container.stats(stream=False)
-        usage = (isinstance(stats, dict) and stats.get("memory_stats")) or {}
-        details = usage.get("stats") or {}
-        cache = details.get("total_inactive_file", details.get("inactive_file", 0))
-        return max(0, int(usage.get("usage", 0)) - int(cache))
 
     def _listening(self) -> dict[int, str]:
         found: dict[int, str] = {}

@@ -151,11 +151,7 @@ def start_training(
     started = sandbox.create(
         [contract.TRAIN_COMMAND],
         volumes,
-        environment={
-            contract.JOB_NAME_VARIABLE: _JOB,
-            contract.JOB_ARN_VARIABLE: f"arn:aws:sagemaker:local:000000000000:training-job/{_JOB}",
-            **environment,
-        },
+        environment={**opt_ml.training_variables(_JOB), **environment},
         hostname=contract.FIRST_HOST,
         **({"network_mode": "none"} if conditions.isolated else {}),
     )
@@ -195,11 +191,5 @@ def _archive(folder: Path, without: Path) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path in sorted(folder.rglob("*")):
             if path != without and without not in path.parents:
-                archive.add(path, arcname=str(path.relative_to(folder)), recursive=False, filter=_as_root)
+                archive.add(path, arcname=str(path.relative_to(folder)), recursive=False, filter=opt_ml.owned_by_root)
     return buffer.getvalue()
-
-
-def _as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    member.uname = member.gname = "root"
-    return member

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lgbm_sm import contract
+from lgbm_sm.invocation.single_requests import Reply
 from lgbm_sm.verify.checks import (
     DEVELOPER_GUIDE_BATCH,
     DEVELOPER_GUIDE_HOSTING,
@@ -17,7 +18,6 @@ from lgbm_sm.verify.checks import (
     skip,
 )
 from lgbm_sm.verify.checks.startup import Serving
-from lgbm_sm.invocation.single_requests import Reply
 from lgbm_sm.verify.server import Server
 from lgbm_sm.verify.subject import SampleRequest
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lgbm_sm import contract
-from lgbm_sm.verify.checks import DEVELOPER_GUIDE_HOSTING, DEVELOPER_GUIDE_ISOLATION, Check, Result, rule
 from lgbm_sm.invocation.single_requests import Reply
+from lgbm_sm.verify.checks import DEVELOPER_GUIDE_HOSTING, DEVELOPER_GUIDE_ISOLATION, Check, Result, rule
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 from lgbm_sm.verify.server import PATIENCE, Server, ServingConditions, Startup, start_server

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 from lgbm_sm import contract
+from lgbm_sm.invocation.single_requests import Reply
 from lgbm_sm.verify.checks import DEVELOPER_GUIDE_HOSTING, Result, Verdict, advice, rule
 from lgbm_sm.verify.checks.requests import NO_REQUEST, Conversation
-from lgbm_sm.invocation.single_requests import Reply
 from lgbm_sm.verify.subject import SampleRequest
 
 DRAIN = rule(
@@ -141,7 +141,7 @@ def check_memory(conversation: Conversation) -> Result:
             conversation.invoke(request.body, request.content_type)
             if time.monotonic() > until:
                 break
-        held.append(conversation.server.memory_bytes())
+        held.append(conversation.server.started.memory_bytes() or 0)
     if not all(held):
         return MEMORY.skipped("Docker does not report the container's memory")
     growth = [after - before for before, after in itertools.pairwise(held)]
