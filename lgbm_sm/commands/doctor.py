@@ -1,4 +1,4 @@
-"""Whether everything that the other commands need is there: doctor."""
+"""The command doctor."""
 
 import os
 from dataclasses import asdict
@@ -23,23 +23,23 @@ _STATUS_WIDTH = len("problem")
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="What is wrong here or in the account, and what mends it.",
+    short_help="Find problems of this machine and the AWS account.",
     help=help_text(
         "lgbm-sm doctor --set training.instance_type=ml.m4.2xlarge",
-        "Looks at Python, packages, configuration, the Docker engine and the disk, and where an instance type is not "
-        "local at AWS: a line each, with the command that mends it. Changes nothing. Exit code 0 without a problem, "
-        "else 3 (configuration, installation), 5 (images) or 6 (AWS), the first of them that applies.",
-        "the commands that it names.",
+        "Check Python, the packages, the configuration, Docker, the disk and, if an instance type is not local, AWS. "
+        "Each check prints one line, with the fix for a problem. The command changes nothing. Exit code 0: no problem; "
+        "3: configuration or installation; 5: images; 6: AWS. The first that applies takes precedence.",
+        "the fixes that it prints.",
     ),
 )
 def doctor(
     ctx: typer.Context,
-    aws: Annotated[bool, typer.Option("--aws", help="Ask AWS too, though both instance types are local.")] = False,
+    aws: Annotated[bool, typer.Option("--aws", help="Check AWS too, even if both instance types are local.")] = False,
     execution_role: Annotated[
         str | None,
         typer.Option(
             metavar="ROLE",
-            help="The role to look at, by name or ARN (default: aws.execution_role, else this notebook's).",
+            help="The role to check, a name or an ARN (default: aws.execution_role, else this notebook's role).",
         ),
     ] = None,
 ) -> None:
@@ -71,7 +71,7 @@ def doctor(
 
 
 def _load(ctx: typer.Context) -> "LoadedConfig | ConfigError":
-    """The configuration, or why there is none: that is for doctor to tell among the rest."""
+    """Return the configuration, or the error, which doctor reports as a finding."""
     from lgbm_sm.config.loading import load_config
 
     try:
@@ -81,6 +81,6 @@ def _load(ctx: typer.Context) -> "LoadedConfig | ConfigError":
 
 
 def line_of(finding: "Finding") -> str:
-    """One line, as in `problem  lightgbm        does not load: … (mend: sudo apt-get install libgomp1)`."""
-    mend = f" (mend: {finding.remedy})" if finding.remedy else ""
-    return f"{finding.status:{_STATUS_WIDTH}}  {finding.check:{_CHECK_WIDTH}}  {finding.message}{mend}"
+    """Return a line such as `problem  lightgbm        fails to load: … (fix: sudo apt-get install libgomp1)`."""
+    fix = f" (fix: {finding.fix})" if finding.fix else ""
+    return f"{finding.status:{_STATUS_WIDTH}}  {finding.check:{_CHECK_WIDTH}}  {finding.message}{fix}"

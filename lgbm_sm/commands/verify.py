@@ -1,4 +1,4 @@
-"""Whether an image keeps the SageMaker container contract: verify."""
+"""The command verify."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,13 +13,12 @@ from lgbm_sm.console import OutputFormat
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="Does an image keep the SageMaker container contract?",
+    short_help="Check that an image keeps the SageMaker container contract.",
     help=help_text(
         "lgbm-sm verify my-image:latest --model model.tar.gz --request rows.csv",
-        "Runs IMAGE (default: the project's own) as the platform would, on this machine and without a network: "
-        "`train` on the prepared data, `serve` on the model, and what an image and a model archive must be. Says of "
-        "each check what was seen, why it matters, how to mend it, and whose rule it is. Exit code 5 where a rule is "
-        "broken.",
+        "Run IMAGE as SageMaker would, on this machine and without a network: `train` on the prepared data, then "
+        "`serve` with the model. The image and the model archive are checked too. Each broken check is reported with "
+        "the reason, the fix and the source of the rule. Exit code 5 if a rule is broken.",
         "`lgbm-sm push`.",
     ),
 )
@@ -30,29 +29,31 @@ def verify(
         typer.Argument(metavar="[IMAGE]", show_default=False, help="The image (default: the project's own images)."),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The model.tar.gz to serve (default: what the image trains).")
+        Path | None,
+        typer.Option(metavar="FILE", help="The model.tar.gz to serve (default: the trained model)."),
     ] = None,
     request: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A request that the model can answer (default: the test rows).")
+        Path | None,
+        typer.Option(metavar="FILE", help="A sample request that the model can answer (default: test rows)."),
     ] = None,
     content_type: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="What the request holds (default: by the file's suffix).")
+        str | None, typer.Option(metavar="TYPE", help="The request's content type (default: from the file's suffix).")
     ] = None,
     channels: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Train on its sub-folders as channels (default: the prepared data)."),
+        typer.Option(
+            metavar="FOLDER", help="A folder with a sub-folder for each channel (default: the prepared data)."
+        ),
     ] = None,
-    only: Annotated[str, typer.Option(metavar="COMMAND", help="train or serve, for an image that has no other.")] = "",
+    only: Annotated[str, typer.Option(metavar="COMMAND", help="Check only this command: train or serve.")] = "",
     network: Annotated[
         bool,
-        typer.Option("--network", help="The containers may reach a network: for images that install at the start."),
+        typer.Option("--network", help="Give containers a network, for images that install packages when they start."),
     ] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="Also what takes longer: growth of memory, another start.")
-    ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Advice counts as a rule.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also run the slow checks: memory growth and restart.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on broken advice too.")] = False,
     junit: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Also write the report there, as JUnit's XML.")
+        Path | None, typer.Option(metavar="PATH", help="Also write the report to this file, as JUnit XML.")
     ] = None,
 ) -> None:
     from lgbm_sm.output_files import OutputFile

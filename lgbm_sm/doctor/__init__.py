@@ -1,1 +1,1 @@
-"""What `doctor` looks at, a module for each area; each function gives findings and changes nothing."""
+"""The checks of `doctor`, one module for each area. They only read."""

@@ -1,4 +1,4 @@
-"""The AWS account: where, who calls, by which clock, and what is there already."""
+"""The AWS account: region, credentials, clock, bucket, repositories and endpoints."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ BUCKET = Check("bucket", Area.AWS)
 REPOSITORY = Check("repository", Area.AWS)
 ENDPOINTS = Check("endpoints", Area.AWS)
 
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 3, 5, 3
+_IMPATIENT: Any = {"attempts": 3, "connect_seconds": 3, "read_seconds": 5}  # clients wait seconds, not minutes
 _SECONDS = 12  # for a check of one or two calls
-# AWS refuses what was signed more than five minutes ago, or ahead: IAM's guide, "Elements of an AWS API request
-# signature"; half of that is near enough to be told
+# AWS refuses a signature that is five minutes off (IAM's guide, "Elements of an AWS API request signature"); half of
+# that is worth a warning
 _MOST_SKEW = timedelta(minutes=5)
 _TOLERATED_SKEW = timedelta(seconds=150)
 
 
 @dataclass(frozen=True)
 class WantedAccount:
-    """What is asked of AWS; without a `bucket` SageMaker's default one.
+    """The settings to check; without a `bucket`, SageMaker's default one.
 
-    `repositories` are ECR's, by name; these and `instances` are None, and `project` is empty, without a configuration.
+    `repositories` are names in ECR. Without a configuration, they and `instances` are None, and `project` is empty.
     """
 
     region: str | None
@@ -49,7 +49,7 @@ class WantedAccount:
 
 
 def wanted_of(config: Config | None, execution_role: str | None) -> WantedAccount:
-    """Without a configuration nothing but the account itself."""
+    """Return the settings of a configuration; without one, only the account is checked."""
     if config is None:
         return WantedAccount(None, None, execution_role, None, None)
     serving = Pattern.BYOC if config.container.pattern is Pattern.SCRIPT_MODE else config.container.pattern
@@ -66,37 +66,37 @@ def wanted_of(config: Config | None, execution_role: str | None) -> WantedAccoun
 
 
 def examine_account(wanted: WantedAccount, clock: Callable[[], datetime]) -> Iterator[Finding]:
-    """All findings of AWS; `clock` gives the time here, with its zone.
+    """Yield the findings of the account; `clock` returns the local time with its zone.
 
-    What needs credentials is not looked at where there are none that AWS takes: one cause is told once.
+    Without valid credentials, the checks that need them are skipped, so that one cause gives one problem.
     """
     dates: list[timedelta] = []
     account, arn = None, ""
     try:
-        session = within(_SECONDS, REGION.name, lambda: open_impatient_session(wanted.region))
+        session = within(_SECONDS, REGION.name, lambda: open_session(wanted.region, **_IMPATIENT))
         region = within(_SECONDS, REGION.name, lambda: _examine_region(session, wanted.region))
     except LgbmSmError as error:
         yield REGION.problem(error.message, error.hint)
-        yield CREDENTIALS.not_checked("the session of AWS's command line cannot be opened")
+        yield CREDENTIALS.not_checked("fix the region first")
     else:
         yield region
         try:
             account, arn = within(_SECONDS, CREDENTIALS.name, lambda: _who_calls(session, clock, dates))
         except LgbmSmError as error:
-            yield CREDENTIALS.problem(error.message, _remedy_for_credentials(error))
+            yield CREDENTIALS.problem(error.message, _fix_for_credentials(error))
         else:
             yield CREDENTIALS.ok(f"{arn}, account {account.account_id}")
-    yield judge_clock(dates[-1]) if dates else CLOCK.not_checked("AWS has not told its time")
+    yield judge_clock(dates[-1]) if dates else CLOCK.not_checked("AWS did not send its time")
     if account is None:
         for check in (ROLE, BUCKET, REPOSITORY, ENDPOINTS, QUOTA):
-            yield check.not_checked("it needs credentials that AWS takes")
+            yield check.not_checked("fix the credentials first")
         return
     known = account
     yield ROLE.look(_SECONDS, lambda: examine_role(known, arn, wanted.execution_role))
     yield BUCKET.look(_SECONDS, lambda: _examine_bucket(known, wanted.bucket))
     if wanted.repositories is None or wanted.instances is None:
         for check in (REPOSITORY, ENDPOINTS, QUOTA):
-            yield check.not_checked("it follows from the configuration")
+            yield check.not_checked("fix the configuration first")
         return
     for name in wanted.repositories:
         yield _examine_repository(known, name)
@@ -107,24 +107,15 @@ def examine_account(wanted: WantedAccount, clock: Callable[[], datetime]) -> Ite
 def _examine_endpoints(account: AwsAccount, project: str) -> Finding:
     try:
         names = find_several_endpoints(account, project)
-    except AwsError as error:  # no command fails by that
+    except AwsError as error:  # no command depends on it
         return ENDPOINTS.not_checked(error.message)
     if not names:
-        return ENDPOINTS.ok(f"project {project} has one endpoint at most")
+        return ENDPOINTS.ok(f"project {project} has at most one endpoint")
     command = f"aws sagemaker delete-endpoint --region {account.region} --endpoint-name NAME"
     return ENDPOINTS.warning(
-        f"project {project} has {len(names)} endpoints in {account.region}, and each is billed: {', '.join(names)}",
-        f"`{command}` deletes one",
+        f"project {project} has {len(names)} endpoints in {account.region}, all billed: {', '.join(names)}",
+        f"delete those you do not need: {command}",
     )
-
-
-def open_impatient_session(region: str | None) -> Any:
-    """As `lgbm_sm.aws.account.open_session`, whose clients wait seconds, not minutes.
-
-    Raises:
-        AwsError: AWS_PROFILE names no profile.
-    """
-    return open_session(region, attempts=_ATTEMPTS, connect_seconds=_CONNECT_SECONDS, read_seconds=_READ_SECONDS)
 
 
 def _examine_region(session: Any, configured: str | None) -> Finding:
@@ -135,19 +126,19 @@ def _examine_region(session: Any, configured: str | None) -> Finding:
             name for part in partitions for name in session.get_available_regions("sagemaker", partition_name=part)
         }
     if region not in known:
-        said = f"{region} is not among the regions that botocore knows SageMaker in"
-        return REGION.warning(said, "set aws.region to one where AWS offers SageMaker")
+        said = f"{region} is not a region in which botocore knows SageMaker"
+        return REGION.warning(said, "set aws.region to a region that offers SageMaker")
     if configured:
         return REGION.ok(f"{region}, from aws.region")
     if chosen:
-        return REGION.ok(f"{region}, as the AWS command line takes it")
+        return REGION.ok(f"{region}, from the settings of the AWS command line")
     return REGION.warning(
-        f"none is set, and {DEFAULT_REGION} is taken", "set aws.region, or run `aws configure set region REGION`"
+        f"none is set, so {DEFAULT_REGION} is used", "set aws.region, or run `aws configure set region REGION`"
     )
 
 
 def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelta]) -> tuple[AwsAccount, str]:
-    """The account, and the caller's ARN; adds to `skews` how far ahead of AWS's clock ours is, refused or not."""
+    """Return the account and the caller's ARN; add our clock's lead over AWS's to `skews`, even if AWS refuses."""
 
     def compare(http_response: Any, **_: Any) -> None:
         if told := _read_date(http_response.headers.get("Date", "")):
@@ -162,7 +153,7 @@ def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelt
 
 
 def _read_date(header: str) -> datetime | None:
-    """The time of a Date header; None if a proxy has written something else there."""
+    """Return the time of a Date header; None if a proxy has replaced it by other text."""
     try:
         told = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
@@ -170,45 +161,45 @@ def _read_date(header: str) -> datetime | None:
     return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
-def _remedy_for_credentials(error: LgbmSmError) -> str:
+def _fix_for_credentials(error: LgbmSmError) -> str:
     code = error.code if isinstance(error, AwsError) else ""
     if is_about_clock(error.message):
         return error.hint
     if "Expired" in code:
-        return "`aws sso login`, or fetch new temporary credentials as you did before"
+        return "run `aws sso login`, or get new temporary credentials"
     if code in ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"):
-        return "`aws configure` with an access key that IAM lists, or set AWS_PROFILE"
+        return "run `aws configure` with an access key that IAM lists, or set AWS_PROFILE"
     return error.hint
 
 
 def judge_clock(skew: timedelta) -> Finding:
-    """How far our clock is ahead of AWS's; behind, where negative."""
+    """Judge how far our clock is ahead of AWS's; a negative skew means behind."""
     seconds = abs(skew).total_seconds()
     if abs(skew) <= _TOLERATED_SKEW:
-        return CLOCK.ok(f"within {seconds:.0f} s of AWS's" if seconds >= 1 else "as AWS's")
-    said = f"{seconds:.0f} s {'ahead of' if skew > timedelta() else 'behind'} AWS's"
-    remedy = "sudo timedatectl set-ntp true (Linux), or sudo sntp -sS time.apple.com (macOS)"
+        return CLOCK.ok(f"within {max(seconds, 1):.0f} s of AWS's clock")
+    said = f"{seconds:.0f} s {'ahead of' if skew > timedelta() else 'behind'} AWS's clock"
+    fix = "sudo timedatectl set-ntp true (Linux), or sudo sntp -sS time.apple.com (macOS)"
     if abs(skew) < _MOST_SKEW:
-        return CLOCK.warning(f"{said}; beyond {_MOST_SKEW.total_seconds():.0f} s AWS refuses every call", remedy)
-    return CLOCK.problem(f"{said}: AWS refuses what is signed with that time", remedy)
+        return CLOCK.warning(f"{said}; beyond {_MOST_SKEW.total_seconds():.0f} s AWS refuses every call", fix)
+    return CLOCK.problem(f"{said}: AWS refuses every call", fix)
 
 
 def _examine_bucket(account: AwsAccount, configured: str | None) -> Finding:
     name = configured or default_bucket_name(account)
     if S3Bucket(account, name).exists():
-        return BUCKET.ok(f"{name} is there")
+        return BUCKET.ok(f"{name} exists")
     if configured:
-        return BUCKET.problem(f"aws.bucket: {name}: there is no such bucket", _bucket_creation(name, account.region))
-    return BUCKET.ok(f"{name} is not there yet; the first upload makes it")
+        return BUCKET.problem(f"aws.bucket: {name}: the bucket does not exist", _bucket_creation(name, account.region))
+    return BUCKET.ok(f"{name} does not exist yet; the first upload creates it")
 
 
 def _bucket_creation(name: str, region: str) -> str:
-    return f"aws s3 mb s3://{name} --region {region}, or leave aws.bucket out"
+    return f"aws s3 mb s3://{name} --region {region}, or remove aws.bucket"
 
 
 def _examine_repository(account: AwsAccount, name: str) -> Finding:
     def ask() -> Finding:
         uri = EcrRepository(account, name).find_uri()
-        return REPOSITORY.ok(uri or f"{name} is not there yet; `lgbm-sm push` makes it")
+        return REPOSITORY.ok(uri or f"{name} does not exist yet; `lgbm-sm push` creates it")
 
     return REPOSITORY.look(_SECONDS, ask)

@@ -1,4 +1,4 @@
-"""The Docker engine, the images that the configuration asks for, and the space that they need."""
+"""Docker, the images that the configuration needs, and disk space."""
 
 import re
 import shutil
@@ -22,14 +22,14 @@ IMAGE = Check("image", Area.IMAGE)
 DISK = Check("disk", Area.IMAGE)
 FOLDER_DISK = Check("disk", Area.CONFIGURATION)
 
-_ENGINE_SECONDS = 12  # more than the engine's own limit for an answer
-_FOLDER_SECONDS = 5  # a folder of another machine's may not answer at all
-_LEAST_FREE_BYTES = 1000**3  # of the work folder: data, artifacts, logs
+_ENGINE_SECONDS = 12  # more than the time limit of a single request to Docker
+_FOLDER_SECONDS = 5  # a network folder may not answer at all
+_LEAST_FREE_BYTES = 1000**3  # in the work folder, for data, artifacts and logs
 
 
 @dataclass(frozen=True)
 class EngineState:
-    """What an engine says of itself; `free_bytes` is None where its data are not on this machine."""
+    """Facts about Docker; `free_bytes` is None if its data is not on this machine."""
 
     version: str
     platform: str
@@ -40,23 +40,23 @@ class EngineState:
 def examine_containers(
     config: Config | None, *, engine: Engine, containers_path: Path, folder: Path
 ) -> Iterator[Finding]:
-    """Without a configuration the images are not looked for."""
+    """Yield the findings; without a configuration, images are not checked."""
     version_path = containers_path / "runtime" / "lgbm_runtime" / "__init__.py"
     yield PROGRAM.look(_FOLDER_SECONDS, lambda: examine_program(containers_path, version_path.read_text("utf-8")))
-    # where nothing is said, programs run as processes until there is an image: an engine is then good to have
+    # by default, programs run as processes until there is an image, so a missing Docker is only a warning
     missing = Status.PROBLEM if config and wants_containers(config) else Status.WARNING
     state = None
     try:
         state = within(_ENGINE_SECONDS, ENGINE.name, lambda: look_at(engine))
     except LgbmSmError as error:
-        without = "" if missing is Status.PROBLEM else "; programs run as processes without one"
+        without = "" if missing is Status.PROBLEM else "; programs run as processes instead"
         yield ENGINE.finding(missing, error.message + without, error.hint)
     else:
         yield ENGINE.ok(f"{state.version}, {state.platform}, image store {state.image_store}")
     if config is None:
-        yield IMAGE.not_checked("it follows from the configuration")
+        yield IMAGE.not_checked("fix the configuration first")
     elif state is None:
-        yield IMAGE.not_checked("only a Docker engine knows")
+        yield IMAGE.not_checked("Docker does not answer")
     else:
         for pattern in wanted_patterns(config):
             yield _examine_image(config, pattern, engine, state, containers_path)
@@ -66,7 +66,7 @@ def examine_containers(
 
 
 def examine_program(containers_path: Path, source: str) -> Finding:
-    """Whether the program in the images is of this version: a project's own copy stays as it is when lgbm-sm changes.
+    """Check that the program in the images has lgbm-sm's version: an upgrade does not change a project's own copy.
 
     `source` is the text of the program's `__init__.py`.
     """
@@ -75,8 +75,8 @@ def examine_program(containers_path: Path, source: str) -> Finding:
     if version == __version__:
         return PROGRAM.ok(f"lgbm_runtime {version} in {containers_path}")
     return PROGRAM.warning(
-        f"{containers_path} holds lgbm_runtime {version}, and lgbm-sm is {__version__}: they are made for each other",
-        "take over what `lgbm-sm init` now makes in an empty folder, or install the lgbm-sm of requirements.txt",
+        f"{containers_path} has lgbm_runtime {version}, but lgbm-sm is {__version__}: they must be the same version",
+        "copy `containers` from a new project of `lgbm-sm init`, or install the lgbm-sm of requirements.txt",
     )
 
 
@@ -86,19 +86,19 @@ def wants_containers(config: Config) -> bool:
 
 
 def wanted_patterns(config: Config) -> list[Pattern]:
-    """Whose images are used: byoc's trains, whichever serves."""
+    """Return the patterns whose images are used: that of byoc always trains."""
     return list(dict.fromkeys((Pattern.BYOC, config.container.pattern)))
 
 
 def look_at(engine: Engine) -> EngineState:
-    """What the engine says of itself.
+    """Return facts about Docker.
 
     Raises:
-        EngineError: no engine answers, or it refuses this user.
+        EngineError: Docker does not answer, or refuses this user.
     """
-    with engine_errors("the Docker engine does not answer", EngineError):
+    with engine_errors("Docker does not answer", EngineError):
         info = engine.client.info()
-    # as `docker info` shows it: the driver alone says nothing of the store
+    # the driver alone does not show whether containerd stores the images
     in_containerd = any("io.containerd.snapshotter" in str(pair) for pair in info.get("DriverStatus") or ())
     store = f"{'containerd, ' if in_containerd else ''}{info.get('Driver')}"
     return EngineState(str(info.get("ServerVersion")), engine.platform, store, free_bytes(engine))
@@ -124,32 +124,32 @@ def _examine_image(
 
 
 def judge_image(tag: str, platform: str, engine_platform: str, *, is_built: bool, is_needed: bool) -> Finding:
-    """`platform` is the image's. One that is not there is no problem: building it is the next step."""
+    """Judge an image of a platform. A missing one is no problem: building it is the next step."""
     if is_built:
         return IMAGE.ok(f"{tag} is built")
     if platform != engine_platform:
         return IMAGE.warning(
-            f"{tag} is not built, and {platform} needs emulation on this engine, which is {engine_platform}",
+            f"{tag} is not built, and {platform} needs emulation on {engine_platform}",
             "docker run --privileged --rm tonistiigi/binfmt --install all && lgbm-sm build",
         )
     if is_needed:
         return IMAGE.warning(f"{tag} is not built", "lgbm-sm build")
-    return IMAGE.ok(f"{tag} is not built: programs run as processes until `lgbm-sm build` has made it")
+    return IMAGE.ok(f"{tag} is not built: programs run as processes until you run `lgbm-sm build`")
 
 
 def examine_engine_disk(free: int | None, missing: Status) -> Finding:
-    """Whether a build has the space; `missing` is what a lack of it means."""
+    """Check the space for a build; `missing` is the status if there is too little."""
     try:
         check_disk(free)
     except ImageError as error:
         return DISK.finding(missing, error.message, error.hint)
     if free is None:
-        return DISK.ok("the engine keeps its data where it cannot be seen from here")
-    return DISK.ok(f"{free / 1e9:.1f} GB free where the Docker engine keeps its data")
+        return DISK.ok("unknown: Docker keeps its data on another machine")
+    return DISK.ok(f"{free / 1e9:.1f} GB free for Docker's data")
 
 
 def examine_folder_disk(folder: Path, free: int) -> Finding:
-    """Whether data, artifacts and logs have the space; in bytes."""
+    """Check the space for data, artifacts and logs, in bytes."""
     said = f"{free / 1e9:.1f} GB free in {folder}"
     if free < _LEAST_FREE_BYTES:
         return FOLDER_DISK.problem(said, "`lgbm-sm cleanup` deletes this project's jobs with their logs and artifacts")

@@ -1,4 +1,4 @@
-"""What a check finds, and how long it may take."""
+"""Checks of `doctor`, their findings, and their time limit."""
 
 import threading
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Status(StrEnum):
-    """What a finding means for the commands that come after."""
+    """The effect of a finding on other commands."""
 
     OK = "ok"
     WARNING = "warning"
@@ -21,7 +21,7 @@ class Status(StrEnum):
 
 
 class Area(StrEnum):
-    """What a problem concerns, and so which exit code it gives; the gravest first, since more commands need it."""
+    """The area of a check, which decides the exit code; the first one that has a problem takes precedence."""
 
     CONFIGURATION = "configuration"
     IMAGE = "image"
@@ -34,18 +34,18 @@ class Area(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check has found, in one line; `remedy` says what mends it, mostly a command."""
+    """The result of one check, in one line; `fix` is usually a command."""
 
     check: str
     area: Area
     status: Status
     message: str
-    remedy: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look at."""
+    """One check, by its name in the output."""
 
     name: str
     area: Area
@@ -53,22 +53,22 @@ class Check:
     def ok(self, message: str) -> Finding:
         return self.finding(Status.OK, message)
 
-    def warning(self, message: str, remedy: str) -> Finding:
-        return self.finding(Status.WARNING, message, remedy)
+    def warning(self, message: str, fix: str) -> Finding:
+        return self.finding(Status.WARNING, message, fix)
 
-    def problem(self, message: str, remedy: str) -> Finding:
-        return self.finding(Status.PROBLEM, message, remedy)
+    def problem(self, message: str, fix: str) -> Finding:
+        return self.finding(Status.PROBLEM, message, fix)
 
     def not_checked(self, because: str) -> Finding:
-        """It cannot be looked at before something else is mended."""
+        """A warning that another problem has to be fixed first."""
         return self.finding(Status.WARNING, f"not checked: {because}")
 
-    def finding(self, status: Status, message: str, remedy: str = "") -> Finding:
-        """Both texts become one line each."""
-        return Finding(self.name, self.area, status, " ".join(message.split()), " ".join(remedy.split()))
+    def finding(self, status: Status, message: str, fix: str = "") -> Finding:
+        """Return a finding with each text on one line."""
+        return Finding(self.name, self.area, status, " ".join(message.split()), " ".join(fix.split()))
 
     def look(self, seconds: float, ask: Callable[[], Finding]) -> Finding:
-        """What `ask` finds within that time; what it raises, or no answer, is a problem."""
+        """Return the finding of `ask`; an error, or no answer within so many seconds, is a problem."""
         try:
             return within(seconds, self.name, ask)
         except LgbmSmError as error:
@@ -76,25 +76,25 @@ class Check:
 
 
 def within(seconds: float, what: str, ask: Callable[[], _Answer]) -> _Answer:
-    """What `ask` returns or raises, unless it takes longer.
+    """Call `ask` with a time limit.
 
-    A thread is left behind then, since looking a name up can be bounded in no other way; it ends with the process.
+    A call that takes longer keeps its thread until the process ends: a name look-up cannot be interrupted.
 
     Raises:
-        TimedOutError: it took longer.
+        TimedOutError: `ask` took longer.
     """
     outcome: Future[_Answer] = Future()
 
     def work() -> None:
         try:
             answer = ask()
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             outcome.set_exception(error)
         else:
             outcome.set_result(answer)
 
     threading.Thread(target=work, name=what, daemon=True).start()
-    # not result(timeout): a TimeoutError that `ask` itself raises is no timeout of ours
+    # not result(timeout): `ask` may raise a TimeoutError of its own
     if wait([outcome], timeout=seconds).done:
         return outcome.result()
-    raise TimedOutError(f"no answer within {seconds:g} s", "try again; if it stays so, see that the network is there")
+    raise TimedOutError(f"no answer within {seconds:g} s", "try again; if it fails again, check your network")

@@ -1,4 +1,4 @@
-"""Python, the packages beside this one, and whether LightGBM's library loads."""
+"""The installation: Python, the required packages, LightGBM's library and a C compiler."""
 
 import platform
 import shlex
@@ -17,18 +17,18 @@ LIGHTGBM = Check("lightgbm", Area.CONFIGURATION)
 COMPILER = Check("compiler", Area.CONFIGURATION)
 
 _DISTRIBUTION = "lgbm-sm"
-_NAMED = ("lightgbm", "sagemaker-core", "boto3", "docker")  # the packages whose versions explain most
-_LOAD_SECONDS = 30  # on a machine that is busy, from a cold disk
-# as lgbm_runtime/training/training_api.py does: the shared library alone, since the package takes seconds to import
+_NAMED = ("lightgbm", "sagemaker-core", "boto3", "docker")  # the packages that most bug reports depend on
+_LOAD_SECONDS = 30  # enough for a busy machine with a cold disk
+# loads only the shared library, as lgbm_runtime/training/training_api.py does: importing the package takes seconds
 _LOAD_LIGHTGBM = """
 import ctypes, importlib.util, pathlib, sys
 spec = importlib.util.find_spec("lightgbm")
 if spec is None or spec.origin is None:
-    sys.exit("there is no package lightgbm")
+    sys.exit("the package lightgbm is not installed")
 package = pathlib.Path(spec.origin).parent
 libraries = sorted(package.glob("lib/lib_lightgbm.*"))
 if not libraries:
-    sys.exit(f"{package / 'lib'} holds no lib_lightgbm")
+    sys.exit(f"{package / 'lib'} has no lib_lightgbm")
 ctypes.CDLL(str(libraries[0]))
 print((package / "VERSION.txt").read_text())
 """
@@ -36,7 +36,7 @@ _OWN_ENVIRONMENT = "python -m venv lgbm-sm-env && lgbm-sm-env/bin/pip install lg
 
 
 def examine_installation(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Five findings or more; a package that does not fit has one of its own."""
+    """Yield the findings of the installation."""
     yield examine_python(platform.python_version(), _requires_python())
     yield from examine_packages(_requirements())
     yield examine_sagemaker_sdk(_version_of("sagemaker"))
@@ -45,16 +45,16 @@ def examine_installation(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def examine_python(version: str, required: str) -> Finding:
-    """`required` is a specifier such as >=3.11."""
+    """Check Python's version against a specifier such as >=3.11."""
     from packaging.specifiers import SpecifierSet
 
     if SpecifierSet(required).contains(version, prereleases=True):
         return PYTHON.ok(f"{version} ({platform.platform()})")
-    return PYTHON.problem(f"{version}, and {required} is wanted", f"make an environment with Python {required}")
+    return PYTHON.problem(f"must be {required}, is {version}", f"create an environment with Python {required}")
 
 
 def examine_packages(requirements: list[str]) -> list[Finding]:
-    """One finding where all fit, else one for each that does not."""
+    """Return a finding for each missing or unsuitable package, or one for all packages."""
     from packaging.requirements import Requirement
 
     misfits = []
@@ -64,31 +64,31 @@ def examine_packages(requirements: list[str]) -> list[Finding]:
             continue
         version = _version_of(requirement.name)
         if version is None or not requirement.specifier.contains(version, prereleases=True):
+            needed = f"{requirement.name}{requirement.specifier}"
             found = f"{version} is installed" if version else "it is not installed"
-            asked = f"{requirement.name}{requirement.specifier}"
-            misfits.append(PACKAGES.problem(f"{asked} is wanted, and {found}", f"pip install '{asked}'"))
+            misfits.append(PACKAGES.problem(f"lgbm-sm needs {needed}, but {found}", f"pip install '{needed}'"))
     named = ", ".join(f"{name} {_version_of(name)}" for name in _NAMED)
     return misfits or [PACKAGES.ok(f"lgbm-sm {_version_of(_DISTRIBUTION)}, {named}")]
 
 
 def examine_sagemaker_sdk(version: str | None) -> Finding:
-    """Version 2 of the SDK pins sagemaker-core<2, and this program needs a later one: one of both breaks."""
+    """Check the SDK's version: 2 requires sagemaker-core<2, and lgbm-sm a later one, so one of the two breaks."""
     from packaging.version import Version
 
     if version is None:
-        return SAGEMAKER_SDK.ok("the package sagemaker is not here, and not needed")
+        return SAGEMAKER_SDK.ok("the package sagemaker is not installed, and not needed")
     if Version(version).major >= 3:
-        return SAGEMAKER_SDK.ok(f"sagemaker {version} goes with sagemaker-core")
+        return SAGEMAKER_SDK.ok(f"sagemaker {version} works with sagemaker-core")
     return SAGEMAKER_SDK.warning(
-        f"sagemaker {version} is in this environment, and needs a sagemaker-core below 2: one of both will break",
-        f"give lgbm-sm an environment of its own: {_OWN_ENVIRONMENT}",
+        f"sagemaker {version} needs sagemaker-core below 2, and lgbm-sm a later one: one of the two will break",
+        f"install lgbm-sm into a separate environment: {_OWN_ENVIRONMENT}",
     )
 
 
 def examine_lightgbm(environment: Mapping[str, str]) -> Finding:
-    """Load its shared library in a process of its own, as training does."""
+    """Load LightGBM's shared library in a separate process, as training does."""
     try:
-        # -P: a file of the user's called lightgbm.py is not what training loads
+        # -P: training does not load a lightgbm.py of the current folder either
         loaded = subprocess.run(
             [sys.executable, "-P", "-c", _LOAD_LIGHTGBM],
             env=dict(environment),
@@ -98,27 +98,27 @@ def examine_lightgbm(environment: Mapping[str, str]) -> Finding:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return LIGHTGBM.warning(f"has not loaded within {_LOAD_SECONDS} s", "try again when the machine is less busy")
+        return LIGHTGBM.warning(f"did not load within {_LOAD_SECONDS} s", "try again when the machine is less busy")
     if loaded.returncode == 0:
         return LIGHTGBM.ok(f"{loaded.stdout.strip()} loads")
     said = (loaded.stderr.strip() or f"exit code {loaded.returncode}").splitlines()[-1]
-    return LIGHTGBM.problem(f"does not load: {said}", lightgbm_remedy(said))
+    return LIGHTGBM.problem(f"fails to load: {said}", lightgbm_fix(said))
 
 
 def examine_compiler(environment: Mapping[str, str]) -> Finding:
-    """The images have their compiled code with them; a local process gets it from this machine's compiler."""
+    """Check for a C compiler, which local processes need; images contain their compiled code."""
     name, *_ = shlex.split(environment.get("CC", "")) or ["cc"]
     found = shutil.which(name, path=environment.get("PATH"))
     if found:
-        return COMPILER.ok(f"{found} makes the compiled code of local processes")
+        return COMPILER.ok(f"{found} compiles the native code of local processes")
     return COMPILER.warning(
-        f"there is no {name}: local processes answer large requests at a quarter of the rate",
+        f"{name} is not installed: local processes answer large requests at a quarter of the speed",
         "sudo apt-get install gcc libc6-dev (Debian, Ubuntu), sudo dnf install gcc (Fedora), or xcode-select --install",
     )
 
 
-def lightgbm_remedy(said: str) -> str:
-    """What to do about what the loader of shared libraries says."""
+def lightgbm_fix(said: str) -> str:
+    """Return the fix for an error message of the dynamic loader."""
     if "libgomp" in said:
         return "sudo apt-get install libgomp1 (Debian, Ubuntu), or sudo dnf install libgomp (Fedora, Amazon Linux)"
     if "libomp" in said:
@@ -134,7 +134,7 @@ def _version_of(name: str) -> str | None:
 
 
 def _requires_python() -> str:
-    """As the package says; a checkout that is not installed says nothing."""
+    """Return the package's requirement; empty for a checkout that is not installed."""
     try:
         return metadata.metadata(_DISTRIBUTION)["Requires-Python"] or ""
     except metadata.PackageNotFoundError:

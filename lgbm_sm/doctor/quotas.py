@@ -1,11 +1,10 @@
-"""The quotas of instance types: in a new account many are 0, and a job is refused only after the slow steps."""
+"""The quotas of instance types. In a new account many are 0, and SageMaker refuses a job only after the slow steps."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lgbm_sm.aws.account import AwsAccount, aws_errors
-from lgbm_sm.config.instance_types import InstancePurpose, platform_of, size_of
+from lgbm_sm.config.instance_types import InstancePurpose
 from lgbm_sm.doctor.findings import Area, Check, Finding, Status, within
 from lgbm_sm.errors import AwsError, LgbmSmError, TimedOutError
 from lgbm_sm.progress import Reporter
@@ -14,18 +13,18 @@ QUOTA = Check("quota", Area.AWS)
 
 _SERVICE_CODE = "sagemaker"
 _PAGE_SIZE = 100
-# a page takes a fraction of a second, and SageMaker has some two thousand quotas: twenty pages
+# SageMaker has about two thousand quotas on twenty pages, and a page takes a fraction of a second
 _SECONDS = 15
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 2, 3, 2
-_GOES_ON = "nothing waits for this: SageMaker refuses a job or an endpoint if the quota is too small"
-# how Service Quotas names them: "ml.m4.xlarge for endpoint usage"
+_NOT_REQUIRED = "this is only a warning: SageMaker itself refuses a job or an endpoint if the quota is too small"
+# the end of a quota's name, such as "ml.m4.xlarge for endpoint usage"
 _USAGE = {InstancePurpose.TRAINING: "training job usage", InstancePurpose.ENDPOINT: "endpoint usage"}
 _SECTION = {InstancePurpose.TRAINING: "training", InstancePurpose.ENDPOINT: "endpoint"}
 
 
 @dataclass(frozen=True)
 class WantedInstances:
-    """How many instances of a type, and for what."""
+    """A number of instances of one type, and their purpose."""
 
     purpose: InstancePurpose
     instance_type: str
@@ -38,29 +37,29 @@ class WantedInstances:
 
 @dataclass(frozen=True)
 class Quota:
-    """The most instances that may run at once; `code` is that of Service Quotas."""
+    """The largest number of instances that may run at once, with its code in Service Quotas."""
 
     code: str
     value: float
 
 
 def examine_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> Iterator[Finding]:
-    """A finding for each wanted type; one that nothing is wanted.
+    """Yield a finding for each instance type, or one if there are none.
 
-    What Service Quotas does not tell within seconds is a warning: a job can be started without it.
+    No answer from Service Quotas within seconds is only a warning: a job can start without it.
     """
     if not wanted:
-        yield QUOTA.ok("no instance type is asked for")
+        yield QUOTA.ok("not needed: no instance type is configured")
         return
     told: dict[str, Quota] = {}
     failure: LgbmSmError | None = None
     try:
         within(_SECONDS, QUOTA.name, lambda: _read_quotas(account, wanted, told))
     except TimedOutError as error:
-        failure = TimedOutError(f"Service Quotas: {error.message}", _GOES_ON)
+        failure = TimedOutError(f"Service Quotas: {error.message}", _NOT_REQUIRED)
     except AwsError as error:
-        failure = AwsError(error.message, error.hint if "Denied" in error.code else _GOES_ON)
-    quotas = dict(told)  # a thread that is given up may still add to it
+        failure = AwsError(error.message, error.hint if "Denied" in error.code else _NOT_REQUIRED)
+    quotas = dict(told)  # an abandoned thread may still add to it
     for instances in wanted:
         if failure is None or instances.quota_name in quotas:
             yield judge_quota(instances, quotas, account.region)
@@ -69,18 +68,16 @@ def examine_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> 
 
 
 def require_quota(account: AwsAccount, wanted: WantedInstances, reporter: Reporter) -> None:
-    """Raises AwsError where fewer instances may run than are wanted; what cannot be known is a warning."""
+    """Raise AwsError if the quota is too small; warn if it is unknown."""
     for finding in examine_quotas(account, (wanted,)):
         if finding.status is Status.PROBLEM:
-            raise AwsError(finding.message, finding.remedy)
+            raise AwsError(finding.message, finding.fix)
         if finding.status is Status.WARNING:
-            reporter.warn(f"{finding.message} ({finding.remedy})")
+            reporter.warn(f"{finding.message} ({finding.fix})")
 
 
 def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], told: dict[str, Quota]) -> None:
-    """Add to `told` quotas by name, as they come: what holds for the account, else AWS's defaults.
-
-    Reads no further than needed to know that as many may run as are wanted.
+    """Add quotas to `told` by name, page by page, until it has the wanted ones: the account's, else AWS's defaults.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.
@@ -94,59 +91,29 @@ def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], told:
     )
     client = account.session.client("service-quotas", region_name=account.region, config=settings)
     for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
-        with aws_errors("the quotas of instance types", "are not known"):
+        with aws_errors("the quotas of instance types", "are unknown"):
             pages = client.get_paginator(operation).paginate(
                 ServiceCode=_SERVICE_CODE, PaginationConfig={"PageSize": _PAGE_SIZE}
             )
             for page in pages:
                 for quota in page["Quotas"]:
                     told.setdefault(quota["QuotaName"], Quota(quota["QuotaCode"], quota["Value"]))
-                if all(one.quota_name in told and told[one.quota_name].value >= one.count for one in wanted):
+                if all(one.quota_name in told for one in wanted):
                     return
-        if all(one.quota_name in told for one in wanted):
-            return
 
 
 def judge_quota(wanted: WantedInstances, quotas: Mapping[str, Quota], region: str) -> Finding:
-    """Whether as many may run as are wanted; else the nearest type of which they may."""
+    """Judge whether the quota allows the wanted number of instances."""
     quota = quotas.get(wanted.quota_name)
-    nearest = nearest_allowed(wanted, quotas)
-    instead = f"set {_SECTION[wanted.purpose]}.instance_type: {nearest}" if nearest else ""
     if quota is None:
         return QUOTA.warning(
-            f"Service Quotas has no {wanted.quota_name} in {region}, which may not offer that type",
-            instead or "set aws.region to one that offers it",
+            f"Service Quotas has no {wanted.quota_name} in {region}, which may not offer that instance type",
+            f"set {_SECTION[wanted.purpose]}.instance_type to a type of {region}, or aws.region to another region",
         )
     if quota.value >= wanted.count:
         return QUOTA.ok(f"{wanted.quota_name}: {quota.value:g}")
-    request = (
-        f"aws service-quotas request-service-quota-increase --service-code {_SERVICE_CODE} "
-        f"--quota-code {quota.code} --desired-value {wanted.count} --region {region}"
-    )
     return QUOTA.problem(
-        f"{wanted.quota_name}: {quota.value:g}, and {wanted.count} is wanted",
-        f"{instead}, or {request}" if instead else request,
+        f"{wanted.quota_name}: must be at least {wanted.count}, is {quota.value:g}",
+        f"aws service-quotas request-service-quota-increase --service-code {_SERVICE_CODE} "
+        f"--quota-code {quota.code} --desired-value {wanted.count} --region {region}",
     )
-
-
-def nearest_allowed(wanted: WantedInstances, quotas: Mapping[str, Quota]) -> str | None:
-    """The type closest in processors and memory of which as many may run, on the same platform; None where none may.
-
-    Types of unknown size, such as those with GPUs, are neither found nor have a neighbour.
-    """
-    size = size_of(wanted.instance_type)
-    if size is None:
-        return None
-    found = []
-    for name, quota in quotas.items():
-        instance_type, separator, usage = name.partition(" for ")
-        other = size_of(instance_type) if separator else None
-        if usage != _USAGE[wanted.purpose] or other is None or quota.value < wanted.count:
-            continue
-        if platform_of(instance_type) != platform_of(wanted.instance_type) or instance_type == wanted.instance_type:
-            continue
-        distance = abs(math.log2(other[0] / size[0])) + abs(math.log2(other[1] / size[1]))
-        is_smaller = other[0] < size[0] or other[1] < size[1]
-        burstable = instance_type.startswith("ml.t")  # slows down when its credits are used up
-        found.append((distance, is_smaller, burstable, instance_type))
-    return min(found)[-1] if found else None

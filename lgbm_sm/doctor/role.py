@@ -1,4 +1,4 @@
-"""The execution role: what SageMaker becomes when it runs our job, and serves our model."""
+"""The execution role, which SageMaker assumes to run our jobs and endpoints."""
 
 import json
 import shlex
@@ -18,19 +18,19 @@ _ASSUME = "sts:AssumeRole"
 
 
 def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | None) -> Finding:
-    """Whether SageMaker may assume `execution_role`, a name or an ARN; by default the notebook's that we run on.
+    """Check that SageMaker may assume `execution_role`, a name or an ARN; the default is this notebook's role.
 
     Raises:
-        AwsError: AWS refuses the call for another reason than a missing permission, or does not answer.
+        AwsError: AWS does not answer, or refuses the call for a reason other than a missing permission.
     """
     on_notebook = NOTEBOOK_ARN.fullmatch(caller_arn)
     if execution_role is None and on_notebook is None:
-        return ROLE.problem("none is given, and this is no SageMaker notebook", _creation(SUGGESTED_ROLE))
+        return ROLE.problem("no role is set, and this is not a SageMaker notebook", _creation(SUGGESTED_ROLE))
     name = execution_role or (on_notebook["name"] if on_notebook else "")
     if match := ROLE_ARN.fullmatch(name):
         if match["account"] != account.account_id:
-            said = f"{name} is in account {match['account']}, and the caller in {account.account_id}"
-            return ROLE.problem(said, "name a role of the caller's account: SageMaker takes no other")
+            said = f"{name} belongs to account {match['account']}, but you are in {account.account_id}"
+            return ROLE.problem(said, "use a role of your own account: SageMaker accepts no other")
         name = match["name"]
     try:
         with aws_errors(f"role {name}"):
@@ -39,18 +39,18 @@ def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | Non
         if error.code == "NoSuchEntity":
             return ROLE.problem(f"account {account.account_id} has no role {name}", _creation(name))
         if "Denied" in error.code:
-            return ROLE.warning(error.message, "allow the identity iam:GetRole")
+            return ROLE.warning(error.message, "allow your identity iam:GetRole")
         raise
     if trusts_sagemaker(role["AssumeRolePolicyDocument"]):
         return ROLE.ok(f"{role['Arn']} trusts {SAGEMAKER_SERVICE}")
     return ROLE.problem(
-        f"{role['Arn']} does not trust {SAGEMAKER_SERVICE}: jobs and endpoints will be refused",
+        f"{role['Arn']} does not trust {SAGEMAKER_SERVICE}: SageMaker refuses to run jobs and endpoints with it",
         f"aws iam update-assume-role-policy --role-name {name} --policy-document {_quoted_policy()}",
     )
 
 
 def trusts_sagemaker(document: Mapping[str, Any]) -> bool:
-    """Whether a trust policy lets SageMaker assume the role; what its conditions ask is not looked at."""
+    """Whether a trust policy lets SageMaker assume the role. Conditions are not evaluated."""
     concerned = [
         statement["Effect"]
         for statement in _as_list(document.get("Statement", []))
@@ -71,7 +71,7 @@ def _as_list(value: Any) -> list[Any]:
 def _creation(name: str) -> str:
     return (
         f"aws iam create-role --role-name {name} --assume-role-policy-document {_quoted_policy()}, "
-        "and give it what `lgbm-sm policy --role` prints"
+        "then attach the policy that `lgbm-sm policy --role` prints"
     )
 
 

@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong on this machine and in the account, and what mends it. Nothing is changed anywhere."""
+"""`lgbm-sm doctor`: problems of this machine and of the AWS account, with their fixes. It changes nothing."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -27,11 +27,10 @@ def examine(
     execution_role: str | None,
     clock: Callable[[], datetime],
 ) -> Iterator[Finding]:
-    """Every finding, as it is made; each takes seconds at most, and none hides another.
+    """Yield every finding at once; each check takes a few seconds at most, and runs whatever the others find.
 
-    `loaded` may be why there is no configuration: what does not depend on it is looked at all the same. AWS is called
-    where an instance type is not local, or with `ask_aws`. `execution_role` is a name or an ARN; `clock` gives the time
-    here, with its zone.
+    If `loaded` is an error, only the checks run that need no configuration. AWS is called if an instance type is not
+    local, or with `ask_aws`. `execution_role` is a name or an ARN; `clock` returns the local time with its zone.
     """
     yield from examine_installation(environment)
     yield from examine_configuration(loaded)
@@ -41,9 +40,9 @@ def examine(
     if ask_aws or (config and _needs_aws(config)):
         yield from examine_account(wanted_of(config, execution_role), clock)
     elif config:
-        yield AWS.ok("not asked: both instance types are local; --aws asks")
+        yield AWS.ok("not checked, since both instance types are local; pass --aws to check it")
     else:
-        yield AWS.not_checked("whether it is needed follows from the configuration; --aws asks")
+        yield AWS.not_checked("fix the configuration first, or pass --aws")
 
 
 def _needs_aws(config: Config) -> bool:
@@ -51,18 +50,18 @@ def _needs_aws(config: Config) -> bool:
 
 
 def examine_configuration(loaded: LoadedConfig | ConfigError) -> list[Finding]:
-    """A finding for each problem and each warning."""
+    """Return a finding for each problem and each warning of the configuration."""
     if isinstance(loaded, ConfigError):
-        remedy = loaded.hint or "mend that; `lgbm-sm config` then shows what holds"
-        return [CONFIGURATION.problem(line, remedy) for line in loaded.message.splitlines()]
+        fix = loaded.hint or "correct the value; `lgbm-sm config` then shows the configuration"
+        return [CONFIGURATION.problem(line, fix) for line in loaded.message.splitlines()]
     warnings = [
-        CONFIGURATION.warning(text, "name a type that AWS lists, or ignore this if it is newer than botocore")
+        CONFIGURATION.warning(text, "use an instance type that AWS lists; ignore this if it is newer than botocore")
         for text in loaded.warnings
     ]
-    return warnings or [CONFIGURATION.ok(str(loaded.path) if loaded.path else "no config.yaml: the defaults hold")]
+    return warnings or [CONFIGURATION.ok(str(loaded.path) if loaded.path else "no config.yaml: the defaults apply")]
 
 
 def exit_code_of(findings: Iterable[Finding]) -> ExitCode:
-    """That of the gravest area with a problem."""
+    """Return the exit code of the first area that has a problem."""
     concerned = {finding.area for finding in findings if finding.status is Status.PROBLEM}
     return next((area.exit_code for area in Area if area in concerned), ExitCode.OK)

@@ -229,7 +229,7 @@ def test_quotas_that_cannot_be_read_are_a_warning_within_seconds(
     said, started_at = Said(), time.monotonic()
     require_quota(account, TRAIN, said)
     assert time.monotonic() - started_at < 12
-    assert said.lines[-1].startswith("the quotas of instance types are not known: ")
+    assert said.lines[-1].startswith("the quotas of instance types are unknown: ")
     assert said.lines[-1].endswith("SageMaker refuses a job or an endpoint if the quota is too small)")
 
 
@@ -241,7 +241,7 @@ def test_a_quota_that_is_known_to_be_too_small_counts_though_the_others_are_not_
     unknown = WantedInstances(InstancePurpose.ENDPOINT, "ml.m9.xlarge", 1)
     found = list(examine_quotas(account, (TRAIN, unknown)))
     assert [finding.status for finding in found] == ["problem", "warning"]
-    assert found[0].message.startswith(f"ml.m4.2xlarge for {TRAINING}: 0")
+    assert found[0].message.startswith(f"ml.m4.2xlarge for {TRAINING}: must be at least 1, is 0")
 
 
 def test_no_more_pages_of_quotas_are_read_than_tell_enough(aws_without_engine: Emulator, account: AwsAccount) -> None:

@@ -28,7 +28,7 @@ from lgbm_sm.doctor.installation import (
     examine_packages,
     examine_python,
     examine_sagemaker_sdk,
-    lightgbm_remedy,
+    lightgbm_fix,
 )
 from lgbm_sm.doctor.run import examine_configuration, exit_code_of
 from lgbm_sm.errors import AwsError, ConfigError, ExitCode, TimedOutError
@@ -93,7 +93,7 @@ def make_distribution(folder: Path, name: str, version: str) -> None:
 def test_nobody_is_called_and_nothing_is_made_when_all_is_local(doctor: Doctor) -> None:
     doctor.preamble = WITHOUT_NETWORK
     checks = doctor.checks(exit_code=0)
-    assert checks["aws"]["message"].startswith("not asked")
+    assert checks["aws"]["message"].startswith("not checked, since both instance types are local")
     assert checks["docker engine"]["status"] == "warning"
     assert {name for name, check in checks.items() if check["status"] != "ok"} == {"docker engine", "image"}
     assert list(doctor.folder.iterdir()) == []
@@ -123,7 +123,7 @@ def test_a_profile_that_is_not_there_is_told_and_hides_nothing(doctor: Doctor) -
     doctor.environment |= {"AWS_PROFILE": "no-such-profile", "AWS_CONFIG_FILE": "/dev/null"}
     checks = doctor.checks("--aws", exit_code=6)
     assert "no-such-profile" in checks["region"]["message"]
-    assert "aws configure list-profiles" in checks["region"]["remedy"]
+    assert "aws configure list-profiles" in checks["region"]["fix"]
     assert checks["quota"]["message"].startswith("not checked")
 
 
@@ -133,7 +133,7 @@ def test_each_finding_is_a_line_with_its_remedy(doctor: Doctor) -> None:
     assert all(line.split()[0] in ("ok", "warning", "problem") for line in lines)
     [problem] = [line for line in lines if line.startswith("problem")]
     assert problem.startswith("problem  docker engine   no Docker engine answers: there is no /nonexistent/docker.sock")
-    assert "(mend: start Docker (`sudo systemctl start docker`" in problem
+    assert "(fix: start Docker (`sudo systemctl start docker`" in problem
 
 
 @pytest.mark.slow
@@ -164,15 +164,15 @@ def test_packages_that_do_not_fit_are_named_when_they_are_installed(doctor: Doct
     checks = doctor.checks(exit_code=3)
     assert checks["packages"]["status"] == "problem"
     assert "1.0.70 is installed" in checks["packages"]["message"]
-    assert checks["packages"]["remedy"] == "pip install 'sagemaker-core<3,>=2.27'"
+    assert checks["packages"]["fix"] == "pip install 'sagemaker-core<3,>=2.27'"
     assert checks["sagemaker sdk"]["status"] == "warning"
-    assert "an environment of its own: python -m venv" in checks["sagemaker sdk"]["remedy"]
+    assert "into a separate environment: python -m venv" in checks["sagemaker sdk"]["fix"]
 
 
 def test_a_package_that_is_missing_is_a_problem_unless_only_an_extra_wants_it() -> None:
     [finding] = examine_packages(["no-such-package>=1", "pytest>=8", "no-such-extra; extra == 'sagemaker'"])
     assert finding.status is Status.PROBLEM
-    assert finding.message == "no-such-package>=1 is wanted, and it is not installed"
+    assert finding.message == "lgbm-sm needs no-such-package>=1, but it is not installed"
 
 
 @pytest.mark.parametrize(
@@ -197,14 +197,14 @@ def test_an_old_python_is_a_problem() -> None:
     ],
 )
 def test_lightgbms_own_words_decide_on_the_remedy_when_it_does_not_load(said: str, remedy: str) -> None:
-    assert remedy in lightgbm_remedy(f"OSError: {said}")
+    assert remedy in lightgbm_fix(f"OSError: {said}")
 
 
 @pytest.mark.parametrize(
     ("files", "said"),
     [
         ({"lib/lib_lightgbm.so": b"not a library " * 10}, "lib_lightgbm.so"),
-        ({"lib/other.so": b""}, "lib holds no lib_lightgbm"),
+        ({"lib/other.so": b""}, "lib has no lib_lightgbm"),
     ],
 )
 def test_a_lightgbm_whose_library_does_not_load_is_a_problem_with_a_remedy(
@@ -217,7 +217,7 @@ def test_a_lightgbm_whose_library_does_not_load_is_a_problem_with_a_remedy(
     finding = examine_lightgbm({"PYTHONPATH": str(tmp_path)})
     assert finding.status is Status.PROBLEM
     assert said in finding.message
-    assert finding.remedy == "pip install --force-reinstall lightgbm"
+    assert finding.fix == "pip install --force-reinstall lightgbm"
 
 
 @pytest.mark.slow
@@ -247,8 +247,8 @@ def test_an_image_that_is_not_built_is_the_next_step_and_no_problem(
 ) -> None:
     finding = judge_image("model:1", platform, "linux/amd64", is_built=built, is_needed=needed)
     assert finding.status == status
-    assert remedy in finding.remedy
-    assert bool(remedy) is bool(finding.remedy)
+    assert remedy in finding.fix
+    assert bool(remedy) is bool(finding.fix)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_the_image_that_trains_is_looked_for_whichever_serves(pattern: str, patt
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     assert examine_engine_disk(10**9, Status.PROBLEM).status is Status.PROBLEM
-    assert "docker system df" in examine_engine_disk(10**9, Status.WARNING).remedy
+    assert "docker system df" in examine_engine_disk(10**9, Status.WARNING).fix
     assert examine_engine_disk(None, Status.PROBLEM).status is Status.OK
     assert examine_folder_disk(tmp_path, 10**8).area is Area.CONFIGURATION
     assert examine_folder_disk(tmp_path, 10**8).status is Status.PROBLEM
@@ -295,7 +295,7 @@ def test_an_error_of_a_check_arrives_where_it_is_waited_for() -> None:
         raise AwsError("two\nlines", "do\nthis")
 
     finding = Check("denied", Area.AWS).look(5, deny)
-    assert (finding.message, finding.remedy) == ("two lines", "do this")
+    assert (finding.message, finding.fix) == ("two lines", "do this")
 
 
 @pytest.mark.parametrize(
@@ -322,4 +322,4 @@ def test_a_projects_own_program_is_warned_of_when_it_is_of_another_version(tmp_p
     assert examine_program(tmp_path, f'"""Text."""\n\n__version__ = "{__version__}"\n').status is Status.OK
     other = examine_program(tmp_path, '__version__ = "0.0.1"\n')
     assert other.status is Status.WARNING
-    assert other.message.startswith(f"{tmp_path} holds lgbm_runtime 0.0.1, and lgbm-sm is {__version__}")
+    assert other.message.startswith(f"{tmp_path} has lgbm_runtime 0.0.1, but lgbm-sm is {__version__}")

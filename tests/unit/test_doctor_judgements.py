@@ -10,14 +10,14 @@ import pytest
 from lgbm_sm.config.instance_types import InstancePurpose
 from lgbm_sm.doctor.account import judge_clock
 from lgbm_sm.doctor.findings import Status
-from lgbm_sm.doctor.quotas import Quota, WantedInstances, judge_quota, nearest_allowed
+from lgbm_sm.doctor.quotas import Quota, WantedInstances, judge_quota
 from lgbm_sm.doctor.role import trusts_sagemaker
 
 
 @pytest.mark.parametrize(
     ("seconds", "status", "words"),
     [
-        (0, "ok", "as AWS's"),
+        (0, "ok", "within 1 s"),
         (-149, "ok", "within 149 s"),
         (200, "warning", "200 s ahead of AWS's"),
         (-400, "problem", "400 s behind AWS's"),
@@ -63,28 +63,14 @@ def quotas(**values: float) -> dict[str, Quota]:
     }
 
 
-@pytest.mark.parametrize(
-    ("allowed", "nearest"),
-    [
-        ({"m5_2xlarge": 1, "m5_4xlarge": 1, "c5_2xlarge": 1}, "ml.m5.2xlarge"),
-        ({"m5_2xlarge": 0, "m5_xlarge": 1, "m5_4xlarge": 1}, "ml.m5.4xlarge"),  # as far, but larger
-        ({"t2_2xlarge": 1, "m6i_2xlarge": 1}, "ml.m6i.2xlarge"),
-        ({"m7g_2xlarge": 9}, None),  # an image of another platform
-        ({"p3_2xlarge": 9}, None),
-        ({"m5_2xlarge": 0}, None),
-        ({}, None),
-    ],
-)
-def test_the_nearest_type_of_the_same_platform_is_named(allowed: dict[str, float], nearest: str | None) -> None:
+def test_the_request_of_a_larger_quota_is_the_fix() -> None:
     wanted = WantedInstances(InstancePurpose.TRAINING, "ml.m4.2xlarge", 1)
-    found = quotas(m4_2xlarge=0, **allowed)
-    found["ml.m4.2xlarge for spot training job usage"] = Quota("L-spot", 9)
-    found["ml.m5.2xlarge for endpoint usage"] = Quota("L-endpoint", 9)
-    assert nearest_allowed(wanted, found) == nearest
-    finding = judge_quota(wanted, found, "eu-west-1")
+    finding = judge_quota(wanted, quotas(m4_2xlarge=0, m5_2xlarge=1), "eu-west-1")
     assert finding.status is Status.PROBLEM
-    assert "--quota-code L-m4_2xlarge --desired-value 1 --region eu-west-1" in finding.remedy
-    assert (f"set training.instance_type: {nearest}" in finding.remedy) is (nearest is not None)
+    assert finding.fix == (
+        "aws service-quotas request-service-quota-increase --service-code sagemaker --quota-code L-m4_2xlarge "
+        "--desired-value 1 --region eu-west-1"
+    )
 
 
 def test_a_type_without_a_quota_is_warned_of_and_one_with_enough_is_fine() -> None:

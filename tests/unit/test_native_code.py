@@ -45,7 +45,7 @@ def test_there_is_none_where_there_is_no_compiler(tmp_path: Path) -> None:
     for compiler in ("", " ", "cc -m64", "clang"):
         finding = examine_compiler({**environment, "CC": compiler})
         assert finding.status is Status.WARNING
-        assert "gcc" in finding.remedy
+        assert "gcc" in finding.fix
 
 
 @needs_compiler
