@@ -43,6 +43,7 @@ OUTPUT_ARCHIVE = "output.tar.gz"
 SERVING_PORT = 8080
 PING_PATH = "/ping"
 INVOCATIONS_PATH = "/invocations"
+LOCAL_INVOCATIONS_URL = f"http://127.0.0.1:{SERVING_PORT}{INVOCATIONS_PATH}"
 ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"  # API: InvokeEndpoint
 
 # Times of a training.

@@ -1,1 +1,1 @@
-"""What `bench` is made of: requests of real rows, clients that send them, figures of what came back."""
+"""Load on an endpoint: requests of real rows, clients that send them, and figures of the answers."""

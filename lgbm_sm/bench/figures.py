@@ -1,4 +1,4 @@
-"""The figures of a step: exact, from every answer."""
+"""The figures of a step, computed from every answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from lgbm_sm.backends import Consumption
 from lgbm_sm.bench.samples import Failure, Samples
 
-# so much of the time: Python runs on one processor at a time, and beyond this it is the client that sets the pace
+# share of the time: Python runs on one processor at a time, and above this the client limits the rate
 _CLIENT_LIMIT = 0.85
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What the server's programs used during a step: processors kept busy, and bytes of memory at its end."""
+    """The server's usage: busy processors during a step, and bytes of memory at its end."""
 
     cpus: float
     memory_bytes: int
@@ -20,7 +20,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Latency:
-    """Times of good answers in ms. The percentiles are those of answers that were given: nothing is interpolated."""
+    """Latencies of good answers in ms. Each percentile is a measured latency, without interpolation."""
 
     p50: float
     p90: float
@@ -30,10 +30,10 @@ class Latency:
 
 @dataclass(frozen=True)
 class Step:
-    """One concurrency: `good` and failed requests in `seconds`, without the `warm_up` requests before it.
+    """One concurrency: `good` and failed requests in `seconds`, without the `warm_up` requests before.
 
-    `latency` is None where no request was answered well, `usage` where it cannot be seen. `is_cut` where the requests
-    were at their end before the time was.
+    `latency` is None without a good answer, and `usage` if the server's is unknown. `is_cut`: the limit of requests
+    ended the step, not the time.
     """
 
     concurrency: int
@@ -49,22 +49,22 @@ class Step:
 
     @property
     def failed(self) -> int:
-        """How many requests failed."""
+        """The number of failed requests."""
         return sum(failure.count for failure in self.failures.values())
 
     @property
     def requests_per_second(self) -> float:
-        """Good answers a second."""
+        """Good answers per second."""
         return self.good / self.seconds
 
     @property
     def is_client_limited(self) -> bool:
-        """Whether the figures measure this program, or its want of a processor, rather than the server."""
+        """Whether this client, or its wait for a processor, limited the rate instead of the server."""
         return self.client_cpus + self.client_waited >= _CLIENT_LIMIT
 
 
 def latency_of(samples: Samples) -> Latency | None:
-    """The percentiles of all good answers; None where there are none."""
+    """Return the percentiles of all good answers; None if there are none."""
     import numpy as np
 
     if not samples.latencies_ns:
@@ -75,9 +75,9 @@ def latency_of(samples: Samples) -> Latency | None:
 
 
 def usage_between(before: Consumption | None, after: Consumption | None) -> Usage | None:
-    """What was used from one look to the next; None where one of them saw nothing."""
+    """Return the usage between two measurements; None if one is missing."""
     if before is None or after is None:
         return None
-    # a worker that ended meanwhile has taken its count with it
+    # the total drops when a worker ends
     busy_seconds = max(0.0, after.cpu_seconds - before.cpu_seconds)
     return Usage(busy_seconds / (after.at - before.at), after.memory_bytes)

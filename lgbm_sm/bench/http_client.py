@@ -1,7 +1,7 @@
-"""Many clients over HTTP in one thread, cheap enough to see a server that answers in a tenth of a millisecond.
+"""Load over HTTP: many clients in one thread, fast enough to measure a server that answers in 0.1 ms.
 
-asyncio's protocols on uvloop, httptools' parser, requests made ready beforehand. An answer's time runs from the request
-to the last byte of the answer; where the server closes the connection after each, the next one is part of the time.
+It uses asyncio's protocols on uvloop, httptools' parser, and prepared requests. Latency is the time from the request to
+the last byte of the answer. If the server closes the connection after each answer, it includes the next connection.
 """
 
 import asyncio
@@ -17,20 +17,21 @@ from typing import Any
 import httptools
 import uvloop
 
+from lgbm_sm import contract
 from lgbm_sm.bench.requests import Load
 from lgbm_sm.bench.samples import Samples
 from lgbm_sm.errors import UsageError
 
 CONNECT_SECONDS = 5.0
-_PRINTABLE = re.compile(r"[!-~]+")  # a space or a line end would be the end of the request's first line
-_PAUSE_SECONDS = 0.05  # after a failure: a server that refuses is not asked as fast as it can refuse
+_PRINTABLE = re.compile(r"[!-~]+")  # a space or a line end would end the request's first line
+_PAUSE_SECONDS = 0.05  # after a failure, so that a client slows down if the server refuses
 _WATCH_SECONDS = 0.1
 _EXAMPLE_BYTES = 1000
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a URL leads."""
+    """The parts of a URL."""
 
     host: str
     port: int
@@ -40,18 +41,18 @@ class Address:
 
 
 def parse_url(url: str) -> Address:
-    """The parts of `http(s)://host[:port]/path`.
+    """Parse `http(s)://host[:port]/path`.
 
     Raises:
-        UsageError: it is no such URL.
+        UsageError: it is not such a URL.
     """
-    refusal = UsageError(f"--url {url}: no HTTP address", "pass one such as http://127.0.0.1:8080/invocations")
+    refusal = UsageError(f"--url {url}: not an HTTP URL", f"pass for example {contract.LOCAL_INVOCATIONS_URL}")
     try:
         parts = urllib.parse.urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise refusal from error
-    is_plain = _PRINTABLE.fullmatch(url) and "@" not in parts.netloc  # a password would be dropped unsaid
+    is_plain = _PRINTABLE.fullmatch(url) and "@" not in parts.netloc  # a password would be dropped silently
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
         raise refusal
     is_https = parts.scheme == "https"
@@ -61,7 +62,7 @@ def parse_url(url: str) -> Address:
 
 @dataclass
 class _Phase:
-    """What the clients of one phase share."""
+    """State that the clients of one phase share."""
 
     samples: Samples
     deadline_ns: int
@@ -77,7 +78,7 @@ class _Phase:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection of a client; what comes after the client has left it is nobody's."""
+    """One connection of a client; data that arrives after the client has left it is ignored."""
 
     def __init__(self, client: "_ClosedLoop") -> None:
         self._client: _ClosedLoop | None = client
@@ -104,7 +105,7 @@ class _Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             if self._client:
-                self._client.lost("no HTTP", f"{error}: {data[:80]!r}")
+                self._client.lost("not HTTP", f"{error}: {data[:80]!r}")
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._client is None:
@@ -138,7 +139,7 @@ class _Connection(asyncio.Protocol):
 
 
 class _ClosedLoop:
-    """One client: it sends its next request when the last one is answered."""
+    """One client, which waits for an answer before its next request."""
 
     def __init__(self, address: Address, context: ssl.SSLContext | None) -> None:
         self._address = address
@@ -147,14 +148,14 @@ class _ClosedLoop:
         self._connection: _Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._phase: _Phase | None = None
-        self._sent_at_ns = 0  # 0 where no answer is awaited
+        self._sent_at_ns = 0  # 0 while the client waits for no answer
 
     def begin(self, phase: _Phase) -> None:
         self._phase = phase
         self._send_next()
 
     def give_up(self, before_ns: int) -> None:
-        """Count the request as failed if it was sent before that time, and go on."""
+        """Count the request as failed if it was sent before that time, and continue."""
         if self._sent_at_ns and self._sent_at_ns < before_ns:
             self.lost("timeout", "no answer in time")
 
@@ -196,9 +197,9 @@ class _ClosedLoop:
         except asyncio.CancelledError:
             connection.leave()
             raise
-        except (OSError, UnicodeError) as error:  # TimeoutError among the first; a name that cannot be one
+        except (OSError, UnicodeError) as error:  # OSError includes TimeoutError; UnicodeError is an invalid host name
             self._connecting = None
-            self.lost("no connection", str(error) or f"none within {CONNECT_SECONDS:.0f} s")
+            self.lost("no connection", str(error) or f"no connection within {CONNECT_SECONDS:.0f} s")
             return
         self._connecting, self._connection = None, connection
         connection.send(request)
@@ -209,7 +210,7 @@ class _ClosedLoop:
         if not keeps_connection:
             self._leave_connection()
         phase = self._phase
-        if not sent_at_ns or phase is None:  # an answer to no request
+        if not sent_at_ns or phase is None:  # an answer without a request
             self._leave_connection()
         elif 200 <= status < 300:
             phase.samples.latencies_ns.append(now - sent_at_ns)
@@ -219,7 +220,7 @@ class _ClosedLoop:
             self._loop.call_later(_PAUSE_SECONDS, self._send_next)
 
     def lost(self, kind: str, example: str) -> None:
-        """The connection is of no more use; a request that waited for its answer has failed."""
+        """Drop the connection, and count the request that waits for its answer as failed."""
         is_waiting, self._sent_at_ns = bool(self._sent_at_ns), 0
         self._leave_connection()
         if is_waiting and self._phase:
@@ -228,7 +229,7 @@ class _ClosedLoop:
 
 
 class HttpClient:
-    """Any server that takes POST requests over HTTP; see Client. `timeout_seconds` is for one answer."""
+    """Clients of any HTTP server that accepts POST; see Client. `timeout_seconds` limits one answer."""
 
     def __init__(self, address: Address, load: Load, accept: str, timeout_seconds: float) -> None:
         self._address = address
@@ -271,7 +272,7 @@ class HttpClient:
 
 
 def _tell(ended: "asyncio.Future[None]", context: dict[str, Any]) -> None:
-    """A bug in a callback ends the phase with its traceback, which asyncio would only log."""
+    """End the phase with the traceback of a bug in a callback, which asyncio would only log."""
     if not ended.done():
         ended.set_exception(context.get("exception") or RuntimeError(context["message"]))
 

@@ -1,4 +1,4 @@
-"""The bodies that are sent: real rows, so many in each, in turn and no two alike as far as the rows reach."""
+"""Request bodies of real rows, which take turns and differ from one another as long as there are rows."""
 
 import itertools
 import json
@@ -10,14 +10,14 @@ from typing import IO, Any
 from lgbm_sm.errors import DataError
 from lgbm_sm.invocation.batches import csv_records, is_header, json_rows, lines_with_content
 
-MOST_ROWS = 100_000  # of the input: more of them would vary the load no further
-MOST_BYTES = 64 * 1024 * 1024  # of the input, and of all bodies together
+MOST_ROWS = 100_000  # of the input; more rows would not vary the load further
+MOST_BYTES = 64 * 1024 * 1024  # limit of the input, and of all bodies together
 _JSON_LINES_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 
 
 @dataclass(frozen=True)
 class Load:
-    """Request bodies of `rows` rows each, cut from `distinct_rows` rows; `content_type` is what they hold."""
+    """Request bodies of `rows` rows each, made from `distinct_rows` rows."""
 
     bodies: Sequence[bytes]
     rows: int
@@ -28,13 +28,14 @@ class Load:
 def cut_requests(
     stream: IO[bytes], content_type: str, rows: int, feature_names: Collection[str] = (), most_bytes: int = MOST_BYTES
 ) -> Load:
-    """Bodies of `rows` rows each, from the first rows of a CSV, JSON Lines or JSON input.
+    """Cut bodies of `rows` rows each from the first rows of a CSV, JSON Lines or JSON input.
 
-    They go through the rows in order, and at the last one on from the first: each body holds `rows` rows, even where
-    the input holds fewer. A CSV header is repeated in each. What is neither is sent whole, as one request of one row.
+    The bodies use the rows in order, and continue with the first after the last, so each has `rows` rows even if the
+    input has fewer. A CSV header is repeated in each body. An input of another content type becomes one request of one
+    row.
 
     Raises:
-        DataError: the input holds no row, or is not the JSON that it is said to be.
+        DataError: the input has no row, or is not valid JSON.
     """
     media_type = content_type.partition(";")[0].strip().lower()
     before, between, after = b"", b"", b""
@@ -51,8 +52,8 @@ def cut_requests(
     else:
         records, rows = [body for body in [stream.read()] if body], 1
     if not records:
-        raise DataError("the input holds no row", "pass a file with at least one row of features")
-    # after so many bodies the first begins anew
+        raise DataError("the input has no row", "pass a file with at least one row of features")
+    # after so many bodies, the first one would repeat
     count = len(records) // math.gcd(len(records), rows)
     mean_bytes = sum(map(len, records)) / len(records) * rows
     count = max(1, min(count, int(most_bytes / mean_bytes)))
@@ -62,7 +63,7 @@ def cut_requests(
 
 
 def _first(records: Iterable[bytes], most_bytes: int) -> list[bytes]:
-    """The first of them, and so many that memory suffices."""
+    """Return the first records, within the limits of rows and bytes."""
     taken: list[bytes] = []
     for record in itertools.islice(records, MOST_ROWS + 1):  # one may be a header
         taken.append(record)

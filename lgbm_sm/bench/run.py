@@ -1,4 +1,4 @@
-"""`bench`: load on an endpoint, step by step, and what it says of one's own traffic."""
+"""`lgbm-sm bench`: load on an endpoint, step by step, and advice for a given traffic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.workspace import Workspace
 
 _MOST_CLIENTS = 1000
-_FEWEST_REQUESTS_A_STEP = 20
+_LEAST_REQUESTS_PER_STEP = 20
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What `bench` was asked for: without `url` and `endpoint` the project's own, without `file` the test rows."""
+    """The command's options; the defaults are the project's endpoint and its test rows."""
 
     url: str | None
     endpoint: str | None
@@ -36,7 +36,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Result:
-    """What was loaded, with what, and what came of it. `requests` are all that were made, warm-up included."""
+    """The target, the load and the figures. `requests` counts all requests, including warm-up."""
 
     target: Target
     load: Load
@@ -46,10 +46,10 @@ class Result:
 
 
 def parse_concurrency(text: str) -> tuple[int, ...]:
-    """The steps of `1,2,4`.
+    """Parse the steps of an option such as `1,2,4`.
 
     Raises:
-        UsageError: they are none.
+        UsageError: it is not a list of numbers, or one is out of range.
     """
     try:
         steps = tuple(int(part) for part in text.split(","))
@@ -57,28 +57,30 @@ def parse_concurrency(text: str) -> tuple[int, ...]:
         steps = ()
     if not steps or not all(1 <= step <= _MOST_CLIENTS for step in steps):
         raise UsageError(
-            f"--concurrency {text}: not numbers of clients from 1 to {_MOST_CLIENTS:,}", "pass such as 1,2,4,8,16"
+            f"--concurrency {text}: must be comma-separated numbers from 1 to {_MOST_CLIENTS:,}",
+            "pass for example 1,2,4,8,16",
         )
     return steps
 
 
 def prepare(workspace: Workspace, wanted: Wanted) -> tuple[Target, Load]:
-    """Find what is to be loaded, and cut the rows; nothing has been sent yet.
+    """Find the target and cut the requests, without sending any.
 
     Raises:
-        UsageError: options that do not go together.
+        UsageError: the options contradict each other.
         DataError: there are no rows to send.
-        EndpointError: there is no such endpoint in service.
+        EndpointError: no such endpoint is in service.
         AwsError: AWS refuses a call.
     """
     if wanted.url and wanted.endpoint:
-        raise UsageError("--url and --endpoint each name what to load", "leave one of them out")
+        raise UsageError("--url and --endpoint exclude each other", "pass only one of them")
     if wanted.content_type and wanted.file is None:
-        raise UsageError("--content-type goes with a FILE", "the test rows are text/csv")
-    if wanted.schedule.most_requests < _FEWEST_REQUESTS_A_STEP * len(wanted.schedule.concurrency):
+        raise UsageError("--content-type needs a FILE", "pass FILE too; the test rows are text/csv")
+    if wanted.schedule.most_requests < _LEAST_REQUESTS_PER_STEP * len(wanted.schedule.concurrency):
+        least = _LEAST_REQUESTS_PER_STEP
         raise UsageError(
-            f"--most-requests {wanted.schedule.most_requests}: fewer than {_FEWEST_REQUESTS_A_STEP} for each step",
-            "allow more, or ask for fewer steps",
+            f"--most-requests {wanted.schedule.most_requests}: must be at least {least} for each step",
+            "raise it, or pass fewer steps to --concurrency",
         )
     if wanted.url:
         return http_target(wanted.url), _rows(workspace, wanted)
@@ -108,11 +110,11 @@ def _rows(workspace: Workspace, wanted: Wanted, names: Sequence[str] = ()) -> Lo
         with path.open("rb") as stream:
             return cut_requests(stream, content_type, wanted.rows, names)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}", "check the path") from error
+        raise DataError(f"could not read {path}: {error.strerror}", "check the path") from error
 
 
 def question(target: Target, wanted: Wanted) -> str:
-    """What is asked before an endpoint is loaded that has a price."""
+    """Return the question to ask before load on an endpoint that costs money."""
     schedule = wanted.schedule
     return (
         f"Load {target.name} with up to {schedule.most_requests:,} requests, in {len(schedule.concurrency)} steps of "
@@ -121,14 +123,14 @@ def question(target: Target, wanted: Wanted) -> str:
 
 
 def bench(workspace: Workspace, target: Target, load: Load, wanted: Wanted) -> Result:
-    """Load it.
+    """Run all steps.
 
     Raises:
-        InvocationError: it does not answer as it should from the first.
+        InvocationError: the first requests fail.
     """
     reporter, schedule = workspace.reporter, wanted.schedule
     rows = "1 row" if load.rows == 1 else f"{load.rows:,} rows"
-    reporter.step(f"Load on {target.name}: {rows} a request, {load.distinct_rows:,} different rows")
+    reporter.step(f"Load on {target.name}: {rows} per request, {load.distinct_rows:,} different rows")
     client = target.open_client(load, wanted.accept, schedule)
     steps = []
     try:

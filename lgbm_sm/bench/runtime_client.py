@@ -1,4 +1,4 @@
-"""Many clients through SageMaker's runtime, each a thread of its own: boto3 knows no other way."""
+"""Load through SageMaker's runtime: one thread for each client, since boto3 is synchronous."""
 
 import itertools
 import threading
@@ -12,7 +12,7 @@ from lgbm_sm.bench.samples import Samples
 from lgbm_sm.errors import AwsError, InvocationError
 from lgbm_sm.invocation.transport import Sender
 
-_PAUSE_SECONDS = 0.05  # after a failure: what AWS throttles is not asked as fast as it can refuse
+_PAUSE_SECONDS = 0.05  # after a failure, so that a throttled client slows down
 
 
 @dataclass
@@ -23,7 +23,7 @@ class _Phase:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take_turn(self) -> bool:
-        """Whether one more request may be made."""
+        """Whether one more request may be sent."""
         with self.lock:
             if self.left <= 0 or time.perf_counter() >= self.deadline:
                 return False
@@ -36,7 +36,7 @@ class _Phase:
 
 
 class RuntimeClient:
-    """An endpoint of SageMaker's; see Client. `open_sender` gives a sender for so many threads."""
+    """Clients of a SageMaker endpoint; see Client. `open_sender` opens a sender for so many threads."""
 
     def __init__(self, open_sender: Callable[[int], Sender], load: Load, most_clients: int) -> None:
         self._sender = open_sender(most_clients)

@@ -1,4 +1,4 @@
-"""What a client has seen: the time of each answer, and what went wrong."""
+"""The answers of one phase of load: latencies and failures."""
 
 import gc
 import time
@@ -14,7 +14,7 @@ _EXAMPLE_CHARACTERS = 300
 
 @dataclass
 class Failure:
-    """How often something went wrong, and what was said the first time."""
+    """The number of failures of one kind, and the first message."""
 
     count: int
     example: str
@@ -22,11 +22,11 @@ class Failure:
 
 @dataclass
 class Samples:
-    """One phase of load: `latencies_ns` holds each good answer's time (int64, ns), `failures` the rest by their kind.
+    """One phase of load: the latency of each good answer (int64, ns), and the failures by kind.
 
-    A kind is an HTTP status, a code of AWS's, or what became of the connection. `seconds` is the time from the first
-    request to the last answer. Meanwhile the client itself kept `client_cpus` processors busy, and for the part
-    `client_waited` of the time it could have gone on, had the system given it one.
+    A kind is an HTTP status, an AWS error code, or a failure of the connection. `seconds` is the time from the first
+    request to the last answer. In that time, the client kept `client_cpus` processors busy, and waited for a processor
+    for the share `client_waited`.
     """
 
     latencies_ns: "array[int]" = field(default_factory=lambda: array("q"))
@@ -37,16 +37,16 @@ class Samples:
 
     @property
     def failed(self) -> int:
-        """How many requests were not answered with a 2xx status."""
+        """The number of requests without a 2xx answer."""
         return sum(failure.count for failure in self.failures.values())
 
     @property
     def requests(self) -> int:
-        """How many requests were made."""
+        """The number of requests sent."""
         return len(self.latencies_ns) + self.failed
 
     def fail(self, kind: str, example: str) -> None:
-        """Count a request that was not answered, or not well."""
+        """Count a failed request."""
         if kind in self.failures:
             self.failures[kind].count += 1
         else:
@@ -54,10 +54,7 @@ class Samples:
 
     @contextmanager
     def timed(self) -> Iterator[Self]:
-        """Measure the phase that runs inside.
-
-        Python's collector of garbage rests meanwhile: its pauses would show among the server's slowest answers.
-        """
+        """Measure the phase that runs inside, without garbage collection: its pauses would count as slow answers."""
         gc.collect()
         gc.disable()
         started_at, cpu_before, delay_before = time.perf_counter(), time.process_time(), _run_delay_seconds()
@@ -71,7 +68,7 @@ class Samples:
 
 
 def _run_delay_seconds() -> float:
-    """How long this thread has waited for a processor so far; 0 where only Linux would know.
+    """Return the time that this thread has waited for a processor so far; 0 on systems other than Linux.
 
     Source: the second number of schedstat, ns on the run queue (Documentation/scheduler/sched-stats).
     """
@@ -82,10 +79,10 @@ def _run_delay_seconds() -> float:
 
 
 class Client(Protocol):
-    """Sends requests in a closed loop: each of its clients sends the next one when the last is answered."""
+    """Sends requests in a closed loop: each simulated client waits for an answer before its next request."""
 
     def run(self, concurrency: int, seconds: float, most_requests: int) -> Samples:
-        """Load with so many clients until the time is over or so many requests are made; answers are awaited."""
+        """Send requests with so many clients, until the time is up or the limit is reached; wait for all answers."""
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""

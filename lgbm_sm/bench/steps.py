@@ -1,4 +1,4 @@
-"""The load itself: step by step, each after a warm-up that does not count, within its share of the requests."""
+"""The steps of load: each has a warm-up that does not count, and its share of the requests."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from lgbm_sm.bench.samples import Client
 from lgbm_sm.errors import InvocationError
 
 _TRIES = 3
-_WARM_UP_PART = 5  # of a step's time and of its requests, one part of so many
+_WARM_UP_PART = 5  # the warm-up gets a fifth of a step's time and requests
 _LONGEST_WARM_UP_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How hard and how long: `seconds` a step, `most_requests` in all, `timeout_seconds` for one answer."""
+    """The load: clients and `seconds` of each step, requests in total, and the timeout of one answer."""
 
     concurrency: Sequence[int]
     seconds: float
@@ -24,10 +24,10 @@ class Schedule:
 
 
 def check_first_answer(client: Client, schedule: Schedule) -> int:
-    """Make a request, and a few more where it fails; the number of them.
+    """Send a request until one succeeds, a few times at most; return how many were sent.
 
     Raises:
-        InvocationError: none is answered as it should be: there is nothing to load.
+        InvocationError: none succeeds.
     """
     kind = said = ""
     for tries in range(1, _TRIES + 1):
@@ -38,16 +38,16 @@ def check_first_answer(client: Client, schedule: Schedule) -> int:
         said = failure.example
     raise InvocationError(
         f"the first {_TRIES} requests failed: {kind}: {said}",
-        "see that it serves, and takes rows such as these (FILE, --content-type, --accept)",
+        "check that the server runs and accepts these rows (FILE, --content-type, --accept)",
     )
 
 
 def run_steps(
     client: Client, schedule: Schedule, consumption: Callable[[], Consumption | None], made: int
 ) -> Iterator[Step]:
-    """Load one step after the other; `made` requests count as made already.
+    """Run one step after the other; `made` requests were sent before.
 
-    Each step may make the same share of the requests, and what the steps before it have left.
+    Each step may send an equal share of the remaining requests.
     """
     left = schedule.most_requests - made
     for index, concurrency in enumerate(schedule.concurrency):

@@ -1,4 +1,4 @@
-"""How much an endpoint carries: bench."""
+"""The command bench."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -6,20 +6,23 @@ from typing import Annotated
 
 import typer
 
+from lgbm_sm import contract
 from lgbm_sm.commands.app import app, help_text, opened_workspace
 from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.console import can_ask
 from lgbm_sm.errors import UsageError
 
+_URL_HELP = f"The server to load, such as {contract.LOCAL_INVOCATIONS_URL} (default: the project's endpoint)."
+
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="Load an endpoint, and say how much it carries.",
+    short_help="Load an endpoint and measure throughput and latency.",
     help=help_text(
         "lgbm-sm bench --rate 2000 --p99-ms 20",
-        "Sends FILE's rows (default: the test rows) to the project's endpoint, or to any other, from more and more "
-        "clients at once: requests a second, latency, errors, CPU and memory of each step, and with --rate how many "
-        "such instances a traffic needs. Asks before it loads what costs money.",
+        "Send FILE's rows (default: the test rows) to the project's endpoint, or to another server, with more and more "
+        "clients. Each step shows requests per second, latency, errors, CPU and memory. With --rate, the command also "
+        "shows how many instances a traffic needs. It asks before it loads an endpoint that costs money.",
         "`lgbm-sm deploy` with another `endpoint.instance_type`.",
     ),
 )
@@ -30,31 +33,39 @@ def bench(
         typer.Argument(metavar="[FILE]", show_default=False, help="The rows to send (default: the test rows)."),
     ] = None,
     url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Load this server, such as http://127.0.0.1:8080/invocations.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help=_URL_HELP,
+        ),
     ] = None,
     endpoint: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Load this endpoint of SageMaker's, in the region set.")
+        str | None, typer.Option(metavar="NAME", help="The SageMaker endpoint to load, in aws.region.")
     ] = None,
-    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows in each request.")] = 1,
-    concurrency: Annotated[str, typer.Option(metavar="N,N,…", help="Clients at once, a step each.")] = "1,2,4,8,16",
-    seconds: Annotated[float, typer.Option(metavar="N", min=0.1, max=3600, help="Time of each step.")] = 5,
+    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows per request.")] = 1,
+    concurrency: Annotated[str, typer.Option(metavar="N,N,…", help="The clients of each step.")] = "1,2,4,8,16",
+    seconds: Annotated[float, typer.Option(metavar="N", min=0.1, max=3600, help="Duration of each step.")] = 5,
     most_requests: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Make no more than that in all, shared between the steps.")
+        int, typer.Option(metavar="N", min=1, help="Limit of all requests together, shared by the steps.")
     ] = 200_000,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, help="An answer that takes longer is an error.")
-    ] = 60,
+        float, typer.Option(metavar="SECONDS", min=0.1, help="Timeout of an answer; a later one is an error.")
+    ] = contract.ANSWER_SECONDS,
     rate: Annotated[
-        float | None, typer.Option(metavar="R", min=0, help="Say how many such instances R requests a second need.")
+        float | None, typer.Option(metavar="R", min=0, help="Show how many instances R requests per second need.")
     ] = None,
     p99_ms: Annotated[
-        float | None, typer.Option("--p99-ms", metavar="MS", min=0, help="Say which step keeps p99 within this.")
+        float | None,
+        typer.Option("--p99-ms", metavar="MS", min=0, help="Show the fastest step within this limit of p99."),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="PATH", help="Draw the steps, as .png or .svg.")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Also draw the steps, as .png or .svg (needs matplotlib)."),
+    ] = None,
     content_type: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="What FILE holds (default: by its suffix).")
+        str | None, typer.Option(metavar="TYPE", help="FILE's content type (default: from its suffix).")
     ] = None,
-    accept: Annotated[str, typer.Option(metavar="TYPE", help="The form of the answer.")] = "*/*",
+    accept: Annotated[str, typer.Option(metavar="TYPE", help="The answer's content type.")] = "*/*",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     from lgbm_sm.bench import run as loading
@@ -82,12 +93,13 @@ def bench(
             if target.price and not yes:
                 if not can_ask():
                     raise UsageError(
-                        f"bench asks before it loads {target.name}, and nobody can answer here", "pass --yes"
+                        f"bench needs a confirmation before it loads {target.name}, and there is no terminal",
+                        "pass --yes",
                     )
                 if not console.confirm(loading.question(target, wanted)):
-                    raise UsageError("not loaded, as you wish")
+                    raise UsageError("cancelled: no load was sent")
             result = loading.bench(workspace, target, load, wanted)
             if plot_file:
-                title = f"{target.name}, rows a request: {load.rows:,}"
+                title = f"{target.name}, rows per request: {load.rows:,}"
                 plot_file.write(draw(result.steps, title, file_format))
         bench_view.show_bench(console, result, str(plot) if plot else None)

@@ -1,4 +1,4 @@
-"""How the result of `bench` looks, as text and as JSON."""
+"""The output of `bench` as text and as JSON."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     from lgbm_sm.bench.run import Result
 
 _CLOSED_LOOP = (
-    "closed loop: each client sends its next request when the last one is answered, so a slow server is asked less "
-    "often; users who do not wait for one another see longer times at the same rate"
+    "closed loop: each client waits for an answer before its next request, so a slow server gets fewer requests; "
+    "users who do not wait for each other see longer latencies at the same rate"
 )
 _CLIENT_LIMITED = "client was the limit"
-_SHARED = "client and server share this machine's processors: on its own the server may carry more"
+_SHARED = "client and server share this machine's processors: on a separate machine, the server may sustain more"
 
 
 def show_bench(console: Console, result: "Result", plot: str | None) -> None:
-    """A line for each step, then what must be known to read them, and the advice that was asked for."""
+    """Show a line for each step, then notes on the figures and the advice."""
     blocks = [_table(result), "\n".join(_notes(result))]
     if result.advice:
         blocks.append("\n".join(result.advice.sentences))
     if plot:
-        console.detail(f"plot in {plot}")
+        console.detail(f"chart: {plot}")
     console.result(_payload(result, plot), "\n\n".join(block for block in blocks if block))
 
 
@@ -62,8 +62,8 @@ def _notes(result: "Result") -> list[str]:
         notes.append(_SHARED)
     if any(step.is_client_limited for step in result.steps):
         notes.append(
-            f"{_CLIENT_LIMITED}: it was at work, or waiting for a processor, nearly all the time, so such a line tells "
-            "of this program and this machine rather than of the server"
+            f"{_CLIENT_LIMITED}: the client was busy, or waiting for a processor, nearly all the time, so that step's "
+            "figures describe this program and machine, not the server"
         )
     if result.target.unseen:
         notes.append(result.target.unseen)

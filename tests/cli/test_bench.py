@@ -87,17 +87,17 @@ def test_a_server_that_refuses_the_rows_is_not_loaded(lgbm_sm: CommandLine, serv
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
-        (["--url", "nonsense"], 2, "--url nonsense: no HTTP address"),
+        (["--url", "nonsense"], 2, "--url nonsense: not an HTTP URL"),
         (["--url", "http://127.0.0.1:1/", "--endpoint", "e"], 2, "--url and --endpoint"),
         (["--concurrency", "1,many"], 2, "--concurrency 1,many"),
         (["--concurrency", "0"], 2, "--concurrency 0"),
         (["--most-requests", "99"], 2, "--most-requests 99"),
-        (["--plot", "bench.pdf"], 2, "neither PNG nor SVG"),
-        (["--content-type", "text/csv"], 2, "goes with a FILE"),
+        (["--plot", "bench.pdf"], 2, "the suffix must be .png or .svg"),
+        (["--content-type", "text/csv"], 2, "--content-type needs a FILE"),
         (["--url", "http://127.0.0.1:1/"], 4, "prepare-data"),
-        (["missing.csv", "--url", "http://127.0.0.1:1/"], 4, "missing.csv cannot be read"),
+        (["missing.csv", "--url", "http://127.0.0.1:1/"], 4, "could not read missing.csv"),
         (["rows.csv", "--url", "http://127.0.0.1:1/", "--concurrency", "1"], 9, "first 3 requests failed"),
-        (["rows.csv", "--url", "http://192.0.2.1/"], 2, "bench asks before it loads http://192.0.2.1/"),
+        (["rows.csv", "--url", "http://192.0.2.1/"], 2, "bench needs a confirmation before it loads http://192.0.2.1/"),
         ([], 8, "no endpoint in service"),
     ],
 )

@@ -1,5 +1,6 @@
 """What the samples become: figures, advice and a plot."""
 
+import sys
 from array import array
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def test_the_fastest_step_within_the_limit_says_how_many_instances_it_takes() ->
 def test_the_advice_names_the_nearest_when_no_step_is_within_the_limit() -> None:
     advice = advise([step(1, 100, 5), step(2, 190, 9)], Traffic(1000, 1), instances=1, instance="x")
     assert (advice.step, advice.instances) == (None, None)
-    assert advice.sentences == ("No step holds p99 within 1 ms, no errors: the lowest p99 was 5 ms.",)
+    assert advice.sentences == ("No step meets p99 within 1 ms, no errors: the lowest p99 was 5 ms.",)
     broken = advise([step(1, 100, 5, failures=3)], Traffic(None, 10), instances=1, instance="x")
     assert "every step had errors" in broken.sentences[0]
 
@@ -65,7 +66,7 @@ def test_a_figure_that_measures_the_client_is_not_sold_as_the_servers() -> None:
     assert limited.is_client_limited
     assert not step(16, 40_000, 1, client_cpus=0.5).is_client_limited
     advice = advise([limited], Traffic(None, 10), instances=1, instance="x")
-    assert "at least that much" in advice.sentences[1]
+    assert "at least that rate" in advice.sentences[1]
 
 
 @pytest.mark.parametrize(("name", "begins"), [("plot.png", b"\x89PNG\r\n"), ("plot.SVG", b"<?xml")])
@@ -74,6 +75,14 @@ def test_the_suffix_says_what_is_drawn(name: str, begins: bytes) -> None:
     assert draw(steps, "an endpoint", plot_format(Path(name))).startswith(begins)
 
 
-def test_what_cannot_be_drawn_is_refused_beforehand() -> None:
-    with pytest.raises(UsageError, match="neither PNG nor SVG"):
+def test_what_cannot_be_drawn_is_refused_first() -> None:
+    with pytest.raises(UsageError, match=r"the suffix must be \.png or \.svg"):
         plot_format(Path("plot.pdf"))
+
+
+def test_a_plot_without_matplotlib_is_refused_with_the_extra_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # what the import system does for a package that is not installed
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UsageError, match="matplotlib is not installed") as refused:
+        plot_format(Path("plot.png"))
+    assert refused.value.hint == "run `pip install 'lgbm-sm[plots]'`"

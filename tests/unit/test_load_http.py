@@ -127,8 +127,8 @@ def test_an_answer_that_takes_too_long_is_an_error_and_the_load_ends(server: Hos
 @pytest.mark.parametrize("path", ["garbage"])
 def test_what_does_not_speak_http_is_an_error(server: HostileServer, path: str) -> None:
     samples = samples_of(server.url(path), most_requests=3)
-    assert {kind: failure.count for kind, failure in samples.failures.items()} == {"no HTTP": 3}
-    assert "SSH-2.0" in samples.failures["no HTTP"].example
+    assert {kind: failure.count for kind, failure in samples.failures.items()} == {"not HTTP": 3}
+    assert "SSH-2.0" in samples.failures["not HTTP"].example
 
 
 def test_each_attempt_is_an_error_when_nobody_answers() -> None:
@@ -207,7 +207,7 @@ def test_a_url_is_taken_apart(url: str, address: Address) -> None:
     ],
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="no HTTP address"):
+    with pytest.raises(UsageError, match="not an HTTP URL"):
         parse_url(url)
 
 
