@@ -1,4 +1,4 @@
-"""`prepare-data`: from a table to the channels' files and the schema that travels with them."""
+"""`prepare-data`: write a table as channel files, with the schema that describes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
 from lgbm_sm.preparation.splits import require_classes_in_train, split_rows
 from lgbm_sm.preparation.targets import class_codes, class_counts, describe_target
 from lgbm_sm.progress import Reporter
+from lgbm_sm.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedData:
-    """What lies in the data folder now.
+    """The contents of the data folder.
 
-    `files`: train, validation, test and test_target. `removed`: files of an earlier data set. `notes`: what was decided
-    or warned of, as it was reported.
+    `files`: train, validation, test and test_target. `removed`: files of an earlier data set. `notes`: the decisions
+    and warnings that were reported.
     """
 
     folder: Path
@@ -44,13 +45,13 @@ class PreparedData:
 
     @property
     def changed(self) -> bool:
-        """Whether anything in the folder is another than before."""
+        """Whether anything in the folder has changed."""
         return self.schema_changed or bool(self.removed) or any(file.changed for file in self.files)
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns as they were read and as they will be written, target last, and how the schema describes them."""
+    """The columns as read and as they will be written, target last, and their description."""
 
     read: tuple[Column, ...]
     features: tuple[Feature, ...]
@@ -60,13 +61,14 @@ class _Columns:
 
 
 def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter: Reporter) -> PreparedData:
-    """Read the configured data, split it, and write `<folder>/<data.name>_<folder>.csv` and schema/schema.json.
+    """Read the configured data, split it, and write the channel files and schema/schema.json.
 
-    `objective` is LightGBM's parameter, by any of its names; `base` the folder at which relative paths start.
+    The files are `<folder>/<data.name>_<folder>.csv`. `objective` is LightGBM's, under any of its names; relative paths
+    start at `base`.
 
     Raises:
-        DataError: the table cannot be read, a column or the target cannot be learned from, a split would be too
-            small, or the data folder holds files of unknown origin. Names everything that is wrong, with remedies.
+        DataError: the table cannot be read, a column or the target cannot be used, a split would be too small, or the
+            data folder has unexpected files. Names every problem, with fixes.
     """
     reporter.step(f"Data set {section.name}")
     folder = base / section.folder
@@ -86,25 +88,27 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     )
     for file in written.files:
         state = "written" if file.changed else "unchanged"
-        reporter.detail(f"{file.split}: {file.rows} rows x {file.columns} columns, {file.path} ({state})")
+        reporter.detail(
+            f"{file.split}: {counted(file.rows, 'row')} x {counted(file.columns, 'column')}, {file.path} ({state})"
+        )
     for path in written.removed:
-        reporter.detail(f"removed {path}, of an earlier data set")
+        reporter.detail(f"removed {path}, which belongs to an earlier data set")
     return PreparedData(
         folder, written.schema, written.schema_changed, written.files, written.removed, tuple(notes.texts)
     )
 
 
 def check_source(source: Source, section: "DataSection", objective: str) -> None:
-    """Refuse what `prepare_data` would refuse of a table, without writing anything.
+    """Check a table as `prepare_data` does, without writing anything.
 
     Raises:
-        DataError: a column or the target cannot be learned from, or a split would be too small.
+        DataError: a column or the target cannot be used, or a split would be too small.
     """
     _split(section, source, _read_columns(source, section, objective))
 
 
 class _Notes:
-    """Reports, and keeps what it reported."""
+    """Report notes, and keep them."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
@@ -151,26 +155,26 @@ def _read_columns(source: Source, section: "DataSection", objective: str) -> _Co
 
 def _note_columns(features: tuple[Feature, ...], columns: tuple[Column, ...], notes: _Notes) -> None:
     texts = [
-        f"{feature.name} ({len(feature.levels)} levels)"
+        f"{feature.name} ({counted(len(feature.levels), 'category', 'categories')})"
         for feature, column in zip(features, columns, strict=True)
         if feature.levels and column.kind is Kind.TEXT
     ]
     if texts:
-        notes.detail(f"text columns are categorical: {', '.join(texts)}")
+        notes.detail(f"text columns become categories: {', '.join(texts)}")
     if inexact := [column.name for column in columns if column.kind is Kind.NUMBER and is_inexact(column)]:
         notes.warn(
-            f"{', '.join(inexact)}: integers beyond 2^53 lose their last digits, since LightGBM computes with float64; "
-            "leave identifiers out by data.drop"
+            f"{', '.join(inexact)}: integers beyond 2^53 lose their last digits, since LightGBM uses float64; if they "
+            "are identifiers, leave them out with data.drop"
         )
 
 
 def _note_target(target: Column, classes: Levels | None, notes: _Notes) -> None:
     if classes is not None:
-        notes.detail(f"target {target.name}, classes with their codes: {class_counts(target.cells, classes)}")
+        notes.detail(f"target {target.name}, classes and their codes: {class_counts(target.cells, classes)}")
     elif len(values := target.cells.unique()) <= 2:
         notes.warn(
-            f"the target {target.name} is always {' or '.join(map(str, values.to_pylist()))}: for classes "
-            "--set training.hyperparameters.objective=binary"
+            f"the target {target.name} is always {' or '.join(map(str, values.to_pylist()))}: if these are classes, "
+            "add --set training.hyperparameters.objective=binary"
         )
 
 
@@ -196,7 +200,7 @@ def _split(section: "DataSection", source: Source, columns: _Columns) -> Mapping
 
 
 def _tables(cells: "pa.Table", target: str, rows: Mapping[Split, list[int]]) -> Mapping[Split, "pa.Table"]:
-    """The table of each file: the test rows lose their target to a table of its own."""
+    """Return the table of each file; the target of the test rows is a separate table."""
     taken = {split: cells.take(positions) for split, positions in rows.items()}
     test = taken[Split.TEST]
     return {**taken, Split.TEST: test.drop_columns([target]), Split.TEST_TARGET: test.select([target])}

@@ -1,1 +1,1 @@
-"""What `lgbm_sm.data` is made of: from a table of the user to the columns, splits and files of the channels."""
+"""From the user's table to the columns, the splits, and the files of the channels."""

@@ -1,4 +1,4 @@
-"""The files of the data folder: written once they differ, removed when they are no longer wanted."""
+"""Write the files of the data folder, and remove those of an earlier data set."""
 
 import csv
 import fcntl
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PREVIEW_ROWS = 5
-_STAGING_FOLDER = ".prepare-data"  # within the data folder, and never in a channel
+_STAGING_FOLDER = ".prepare-data"  # in the data folder, never in a channel
 _ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
 class PreparedFile:
-    """A file as it lies in the data folder. `preview`: the cells of its first rows, as in the file."""
+    """A file in the data folder. `preview`: the cells of its first rows."""
 
     split: Split
     path: Path
@@ -52,7 +52,7 @@ class PreparedFile:
 
 @dataclass(frozen=True)
 class WrittenFolder:
-    """What became of the data folder: the files of all splits, and those that an earlier data set had left."""
+    """The data folder after writing; `removed` are files of an earlier data set."""
 
     schema: Schema
     schema_changed: bool
@@ -61,55 +61,55 @@ class WrittenFolder:
 
 
 def require_outside(paths: tuple[Path, ...], folder: Path) -> None:
-    """Refuse to read tables from where the files of this data folder are written.
+    """Refuse to read tables from the folders that prepare-data writes to.
 
     Raises:
-        DataError: one of the paths lies in a folder of a split or of the schema.
+        DataError: one of the paths is in a folder of a split or of the schema.
     """
     written = [(folder / name).resolve() for name in {*FOLDERS.values(), *CHANNELS.values()}]
     for path in paths:
         if any(path.resolve().is_relative_to(one) for one in written):
-            raise DataError(f"{path} lies where prepare-data writes its own files", "move the table to another folder")
+            raise DataError(f"{path} is in a folder that prepare-data writes to", "move the table to another folder")
 
 
 def write_data_folder(
     folder: Path, dataset: str, features: tuple[Feature, ...], target: Target, tables: Mapping[Split, "pa.Table"]
 ) -> WrittenFolder:
-    """Make the data folder hold exactly `tables`, and the schema that describes them.
+    """Write exactly `tables` to the data folder, and the schema that describes them.
 
-    What an earlier schema.json lists is removed first, then comes the new schema.json, then each file, so that a
-    folder left half done is known to the next run: nothing in it is a stray. All files are made in a folder of their
-    own before, and a file whose bytes stay the same is not touched.
+    All files are first written to a staging folder. Then the files that an earlier schema.json lists are removed, and
+    the new schema.json and the files are moved in, so that the next run knows every file of an interrupted one. A file
+    whose content stays the same is not replaced.
 
     Raises:
-        DataError: a channel folder holds a file that is neither known nor to be written, another prepare-data
-            goes on writing there, or the folder cannot be written.
+        DataError: a channel folder has an unexpected file, another prepare-data is still writing there, or the folder
+            cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             return _write(folder, dataset, features, target, tables)
     except OSError as error:
-        # shutil.rmtree names a file as seen from the folder that it removes
+        # shutil.rmtree gives a path relative to the folder that it removes
         path = error.filename if error.filename and os.path.isabs(error.filename) else folder  # noqa: PTH117
         raise DataError(
-            f"{path} cannot be written: {error.strerror}", "check permissions and space on the disk"
+            f"failed to write {path}: {error.strerror}", "check the permissions and the free disk space"
         ) from error
 
 
 @contextmanager
 def locked(folder: Path, wait_seconds: float = 60.0) -> Iterator[None]:
-    """Hold the folder; the operating system lets go of it when the process ends, however it ends.
+    """Lock the folder; the operating system releases the lock when the process ends.
 
     Raises:
-        DataError: another process still holds it after `wait_seconds`.
+        DataError: another process still has the lock after `wait_seconds`.
     """
     deadline = time.monotonic() + wait_seconds
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         while not _try_lock(descriptor):
             if time.monotonic() > deadline:
-                raise DataError(f"another prepare-data is writing to {folder}", "wait until it has ended")
+                raise DataError(f"another prepare-data is writing to {folder}", "wait until it ends")
             time.sleep(0.05)
         yield
     finally:
@@ -160,13 +160,13 @@ def _write(
 def _earlier_files(folder: Path) -> set[Path]:
     try:
         earlier = load_schema(folder)
-    except DataError:  # none, or none that can be read: whatever it wrote is then unknown, and a stray
+    except DataError:  # without a readable schema.json, the files that it listed are unknown, and unexpected
         return set()
     return {folder / file.file for file in earlier.splits.values()}
 
 
 def _render(table: "pa.Table", path: Path) -> str:
-    """Write a table as CSV without header and return the SHA-256 of it.
+    """Write a table as CSV without header, and return its SHA-256.
 
     Integers are written as integers, floats in the shortest form that reads back the same, missing cells as empty ones.
     """

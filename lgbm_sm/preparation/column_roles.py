@@ -1,19 +1,19 @@
-"""Which column of a table is the target, which are features, and which are left out."""
+"""Choose the target, the features, and the columns that are left out."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.wording import shortened_list, similar
 
 _SHOWN_NAMES = 30
-_UNNAMED = re.compile(r"\s*|Unnamed: \d+")  # what pandas calls a column without a name, such as a saved row index
+_UNNAMED = re.compile(r"\s*|Unnamed: \d+")  # pandas' name of a column without a name, such as a saved row index
 
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """Positions of columns in the table: the target, the features in order, and those declared categorical."""
+    """Positions in the table: the target, the features in order, the categorical ones."""
 
     target: int
     features: tuple[int, ...]
@@ -30,8 +30,8 @@ def choose_roles(
     """Resolve names and positions (from 0; negative ones count from the end).
 
     Raises:
-        DataError: a name or a position is not in the table, no target is given, roles contradict each other, or the
-            columns that are left have no names of their own. Says everything that is wrong.
+        DataError: a name or a position is not in the table, no target is set, roles contradict each other, or the
+            remaining columns do not have unique names. Names every problem.
     """
     problems = Problems(drop, categorical)
     dropped = find_columns(names, drop, "data.drop", problems)
@@ -41,10 +41,10 @@ def choose_roles(
     position = found.pop()
     for other, key in ((dropped, "data.drop"), (declared, "data.categorical")):
         if position in other:
-            problems.add(f"{key} names {names[position]!r}, which is the target", f"take it out of {key}")
+            problems.add(f"{key} includes {names[position]!r}, which is the target", f"remove it from {key}")
     if both := dropped & declared:
         listed = ", ".join(repr(names[one]) for one in sorted(both))
-        problems.add(f"data.drop and data.categorical both name {listed}", "take it out of one of them")
+        problems.add(f"data.drop and data.categorical both include {listed}", "remove it from one of them")
     features = tuple(one for one in range(len(names)) if one not in dropped and one != position)
     if not features:
         problems.add("no column is left to learn from", "drop fewer columns")
@@ -54,10 +54,10 @@ def choose_roles(
 
 
 def find_target(names: Sequence[str], target: str | int | None) -> int:
-    """The position of the target.
+    """Return the position of the target.
 
     Raises:
-        DataError: none is given, or it is not in the table.
+        DataError: none is set, or it is not in the table.
     """
     problems = Problems()
     found = _find_target(names, target, problems)
@@ -68,28 +68,29 @@ def find_target(names: Sequence[str], target: str | int | None) -> int:
 def _find_target(names: Sequence[str], target: str | int | None, problems: Problems) -> set[int]:
     if target is not None:
         return find_columns(names, (target,), "data.target", problems)
-    problems.add(f"which column is the target? The columns are {_listed(names)}", "name it: --set data.target=<column>")
+    columns = shortened_list(names, _SHOWN_NAMES)
+    problems.add(f"no target column is set; the columns are {columns}", "set it: --set data.target=<column>")
     return set()
 
 
 def find_columns(names: Sequence[str], references: Sequence[str | int], key: str, problems: Problems) -> set[int]:
-    """The positions of the columns that the configuration's `key` names; what is not there is said in `problems`."""
+    """Return the positions of the columns that `key` lists; `problems` gets the unknown ones."""
     found: set[int] = set()
     for reference in references:
         if isinstance(reference, str):
             matches = [position for position, name in enumerate(names) if name == reference]
             if not matches:
-                problems.add(_unknown(names, reference, key), f"the columns are {_listed(names)}")
+                problems.add(_unknown(names, reference, key), f"the columns are {shortened_list(names, _SHOWN_NAMES)}")
             if len(matches) > 1:
                 problems.add(
-                    f"{key}: {len(matches)} columns are called {reference!r}", "name it by its position, from 0"
+                    f"{key}: {len(matches)} columns are named {reference!r}", "use its position instead, from 0"
                 )
             found.update(matches)
         elif -len(names) <= reference < len(names):
             found.add(reference % len(names))
         else:
             problems.add(
-                f"{key}: there is no column {reference}: the table has {len(names)}",
+                f"{key}: column {reference} does not exist: the table has {len(names)} columns",
                 "positions count from 0; -1 is the last",
             )
     return found
@@ -97,13 +98,13 @@ def find_columns(names: Sequence[str], references: Sequence[str | int], key: str
 
 def _unknown(names: Sequence[str], reference: str, key: str) -> str:
     by_folded = {name.strip().casefold(): name for name in names}
-    folded = difflib.get_close_matches(reference.strip().casefold(), by_folded, n=1)
+    folded = similar(reference.strip().casefold(), by_folded)
     near = f" (did you mean {by_folded[folded[0]]!r}?)" if folded else ""
-    return f"{key}: {reference!r} is no column of the table{near}"
+    return f"{key}: {reference!r} is not a column of the table{near}"
 
 
 def is_unnamed(name: str) -> bool:
-    """Whether it is no name that somebody gave."""
+    """Whether the column has no name of its own."""
     return _UNNAMED.fullmatch(name) is not None
 
 
@@ -114,19 +115,14 @@ def _check_names(names: Sequence[str], positions: Sequence[int], problems: Probl
     for name, same in by_name.items():
         if is_unnamed(name):
             problems.add(
-                f"column {same[0]} has no name: is it a row index that was saved with the table?",
-                "give it a name if it is none",
+                f"column {same[0]} has no name, like a row index that was saved with the table",
+                "give it a name if it is a feature",
                 drop=same[0],
             )
         elif len(same) > 1:
             listed = ", ".join(map(str, same))
             problems.add(
-                f"columns {listed} are all called {name!r}",
-                "give each column a name of its own",
+                f"columns {listed} have the same name {name!r}",
+                "give each column its own name",
                 drop=same[-1],
             )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" … ({len(names)} in all)" if len(names) > _SHOWN_NAMES else ""
-    return ", ".join(names[:_SHOWN_NAMES]) + more

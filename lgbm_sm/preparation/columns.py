@@ -1,4 +1,4 @@
-"""What the columns of a table hold: numbers, or text with levels; anything else is refused with its remedy."""
+"""The columns of a table: numbers, or text as categories; other types are refused."""
 
 import datetime as dt
 import re
@@ -14,34 +14,34 @@ from lgbm_sm.preparation.table_header import is_number
 if TYPE_CHECKING:
     import pyarrow as pa
 
-EXACT_INTEGERS = 2**53  # LightGBM computes with float64, which holds integers exactly up to here
+EXACT_INTEGERS = 2**53  # float64, which LightGBM uses, represents integers exactly up to here
 _SHOWN_ROWS = 5
 _SHOWN_VALUES = 3
-# Text with more levels than this, nearly all of them different, names rows instead of grouping them.
+# a text column with more categories than this, nearly one per row, identifies rows instead of grouping them
 _IDENTIFIER_LEVELS = 20
 _IDENTIFIER_SHARE = 0.9
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*", re.DOTALL)
 _DATE_HINT = "derive numbers from dates (year, month, weekday, days since …), or leave them out"
 
-# How a message calls a row, by its position from 0.
+# the name of a row in messages, by its position from 0
 RowName: TypeAlias = Callable[[int], str]
 
 
 class Kind(StrEnum):
-    """What a column holds."""
+    """The kind of values in a column."""
 
     NUMBER = "numbers"
     TEXT = "text"
     DATE = "dates or times"
-    EMPTY = "nothing but missing cells"
+    EMPTY = "only missing values"
     OTHER = "values that are neither numbers nor text"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column in the form that files are written from.
+    """A column in the form in which files are written.
 
-    `cells` are int64, uint64, float64 without NaN, or string without empty ones (of another type only where `kind` is
+    `cells` are int64, uint64, float64 without NaN, or string without empty ones (of another type only if `kind` is
     DATE, EMPTY or OTHER); null is a missing cell.
     """
 
@@ -51,7 +51,10 @@ class Column:
 
 
 def read_column(name: str, cells: "pa.ChunkedArray") -> Column:
-    """Bring a column of any Arrow type into one form: true and false become text, decimals floats, NaN null."""
+    """Convert a column of any Arrow type.
+
+    True and false become text, decimals floats, NaN and empty text null.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -76,7 +79,7 @@ def read_column(name: str, cells: "pa.ChunkedArray") -> Column:
 
 
 def kind_of(data_type: "pa.DataType") -> Kind:
-    """The kind of an Arrow type; true and false count as text."""
+    """Return the kind of an Arrow type; true and false count as text."""
     from pyarrow import types
 
     if types.is_dictionary(data_type):
@@ -93,17 +96,17 @@ def kind_of(data_type: "pa.DataType") -> Kind:
 
 
 def describe_feature(column: Column, problems: Problems, row_name: RowName, *, categorical: bool) -> Feature | None:
-    """The feature as the schema lists it; None where it is refused, which `problems` then says.
+    """Return the feature for the schema; None if it is refused, with the reason in `problems`.
 
-    `categorical`: it was declared to be so; that makes levels of numbers, and takes text as it is.
+    `categorical`: it is listed in data.categorical, so its numbers are categories, and any text is accepted.
     """
     name = column.name
     if column.kind is Kind.EMPTY:
-        problems.add(f"column {name!r} holds {column.kind}", drop=name)
+        problems.add(f"column {name!r} contains {column.kind}", drop=name)
     elif column.kind is Kind.DATE:
-        problems.add(f"column {name!r} holds dates or times ({column.cells.type})", _DATE_HINT, drop=name)
+        problems.add(f"column {name!r} contains {column.kind}", _DATE_HINT, drop=name)
     elif column.kind is Kind.OTHER:
-        problems.add(f"column {name!r} holds {column.kind} ({column.cells.type})", drop=name)
+        problems.add(f"column {name!r} contains {column.kind} (type {column.cells.type})", drop=name)
     elif column.kind is Kind.TEXT:
         levels = text_levels(column, problems, categorical=categorical)
         return Feature(name=name, type="categorical", levels=levels) if levels else None
@@ -115,21 +118,21 @@ def describe_feature(column: Column, problems: Problems, row_name: RowName, *, c
 
 
 def text_levels(column: Column, problems: Problems, *, categorical: bool) -> tuple[str, ...]:
-    """The different texts of a column, sorted; empty where they are no levels, which `problems` then says."""
+    """Return the different texts of a column, sorted; empty if they are refused."""
     levels: list[str] = sorted(column.cells.drop_null().unique().to_pylist())
     name, count = column.name, len(levels)
     if any(char in level for level in levels for char in "\r\0"):
-        problems.add(f"column {name!r} has text with a carriage return or NUL", "clean such text", drop=name)
+        problems.add(f"column {name!r} has text with a carriage return or NUL", "remove these characters", drop=name)
         return ()
     if all(map(_is_iso_date, levels)):
-        problems.add(f"column {name!r} holds dates or times, as text ({levels[0]!r})", _DATE_HINT, drop=name)
+        problems.add(f"column {name!r} contains dates or times, as text ({levels[0]!r})", _DATE_HINT, drop=name)
         return ()
     if categorical:
         return tuple(levels)
     if text := texts_among_numbers(levels):
         problems.add(
-            f"column {name!r} holds numbers, but also text: {some_values(text)}",
-            "mend the cells that are no numbers (an empty one is a missing number), or leave the column out",
+            f"column {name!r} contains numbers, but also text: {some_values(text)}",
+            "fix the cells that are not numbers (an empty cell is a missing number), or leave the column out",
             keep=name,
         )
         return ()
@@ -145,24 +148,24 @@ def text_levels(column: Column, problems: Problems, *, categorical: bool) -> tup
 
 
 def texts_among_numbers(levels: Sequence[str]) -> list[str]:
-    """The levels that are no numbers, where most are; else none."""
+    """Return the texts that are not numbers if most are; otherwise none."""
     text = [level for level in levels if not is_number(level)]
     return text if len(text) < len(levels) / 2 else []
 
 
 def number_levels(column: Column, problems: Problems) -> tuple[int | float, ...]:
-    """The different numbers of a column, sorted."""
+    """Return the different numbers of a column, sorted."""
     levels: list[int | float] = sorted(column.cells.drop_null().unique().to_pylist())
     if len({float(level) for level in levels}) < len(levels):
         problems.add(
-            f"column {column.name!r} has numbers that differ only beyond 2^53, where LightGBM's float64 is not exact",
+            f"column {column.name!r} has numbers that differ only beyond 2^53, the limit of LightGBM's float64",
             "save them as text",
         )
     return tuple(levels)
 
 
 def refuse_infinite(column: Column, problems: Problems, row_name: RowName) -> bool:
-    """Whether a column of numbers has infinite ones, which `problems` then says."""
+    """Whether a column of numbers has infinite ones; if so, `problems` has the reason."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -171,14 +174,14 @@ def refuse_infinite(column: Column, problems: Problems, row_name: RowName) -> bo
     rows = positions_where(pc.is_inf(column.cells))
     if rows:
         problems.add(
-            f"column {column.name!r} is infinite in {some_rows(rows, row_name)}",
-            "mend infinite values, or leave their cells empty (missing)",
+            f"column {column.name!r} has infinite values in {some_rows(rows, row_name)}",
+            "replace infinite values, or leave their cells empty (missing)",
         )
     return bool(rows)
 
 
 def is_inexact(column: Column) -> bool:
-    """Whether a column has integers that float64 cannot hold exactly."""
+    """Whether a column has integers that float64 cannot represent exactly."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -189,7 +192,7 @@ def is_inexact(column: Column) -> bool:
 
 
 def positions_where(condition: Any) -> list[int]:
-    """The positions (from 0) of the true cells of a boolean Arrow column."""
+    """Return the positions (from 0) of the true cells of a boolean Arrow column."""
     import pyarrow.compute as pc
 
     positions: list[int] = pc.indices_nonzero(condition.combine_chunks()).to_pylist()
@@ -197,13 +200,13 @@ def positions_where(condition: Any) -> list[int]:
 
 
 def some_rows(positions: Sequence[int], row_name: RowName) -> str:
-    """The first few rows by name, and how many more there are."""
+    """Return the names of the first few rows, and the number of the others."""
     more = len(positions) - _SHOWN_ROWS
     return ", ".join(map(row_name, positions[:_SHOWN_ROWS])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def some_values(values: Sequence[object]) -> str:
-    """The first few values as Python writes them."""
+    """Return the first few values as Python writes them."""
     return ", ".join(f"{value!r:.60}" for value in values[:_SHOWN_VALUES]) + (
         ", …" if len(values) > _SHOWN_VALUES else ""
     )

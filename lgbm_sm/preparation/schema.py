@@ -1,4 +1,4 @@
-"""What prepared data is: schema.json, the layout of the data folder, and whether the files there still agree."""
+"""Prepared data: schema.json, the layout of the data folder, and the check of its files."""
 
 import hashlib
 import json
@@ -11,10 +11,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from lgbm_sm.errors import DataError
+from lgbm_sm.wording import counted, shortened_list
 
 SCHEMA_FILE = "schema/schema.json"
+_SHOWN_FILES = 5
 PREPARE_HINT = "run `lgbm-sm prepare-data`"
-_BLOCK_BYTES = 1 << 20
 
 
 class Split(StrEnum):
@@ -32,18 +33,18 @@ FOLDERS: Mapping[Split, str] = {
     Split.TEST: "test",
     Split.TEST_TARGET: "test_target",
 }
-# Channel name to folder. The test rows are never a channel: a model that has seen them cannot be judged by them.
+# channel name to folder; the test rows are not a channel, since a model cannot be evaluated on rows that it has seen
 CHANNELS: Mapping[str, str] = {"train": "train", "validation": "valid", "schema": "schema"}
 
-# all text, or all numbers
+# categories: all text, or all numbers
 Levels = tuple[str | int | float, ...]
 
 
 class Feature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One feature column.
 
-    `levels` (of categorical features) are all text, matched exactly, or all numbers, matched by value; the position of
-    a level is its code.
+    `levels` are the categories of a categorical feature: all text, matched exactly, or all numbers, matched by value.
+    The position of a category is its code.
     """
 
     name: Annotated[str, Meta(min_length=1)]
@@ -57,7 +58,10 @@ class Feature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
 
 class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The target column. `classes` (of a classification): the position of a class is its code, 0 to k-1."""
+    """The target column, with the classes of a classification.
+
+    The position of a class is its code, 0 to k-1.
+    """
 
     name: Annotated[str, Meta(min_length=1)]
     classes: Levels | None
@@ -67,16 +71,16 @@ class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SplitFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One file: its path within the data folder, its number of rows, and its content's SHA-256 in hex."""
+    """One file: its path in the data folder, its number of rows, and its SHA-256 in hex."""
 
-    # Exactly one folder deep, so that a schema.json made by hand cannot lead outside of the data folder.
+    # exactly one folder deep, so that a schema.json written by hand cannot lead out of the data folder
     file: Annotated[str, Meta(pattern=r"\A[a-z_]+/[A-Za-z0-9_-][A-Za-z0-9._-]*\.csv\Z")]
     rows: Annotated[int, Meta(ge=0)]
     sha256: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The content of schema.json: features in the order of the files' columns, the target, and the files."""
+    """The content of schema.json; features are in the order of the files' columns."""
 
     format_version: Literal[1] = 1
     dataset: str
@@ -90,7 +94,7 @@ class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if split not in self.splits:
                 raise ValueError(f"split {split} is not listed")
             if not self.splits[split].file.startswith(f"{folder}/"):
-                raise ValueError(f"split {split}: {self.splits[split].file} does not lie in {folder}/")
+                raise ValueError(f"split {split}: {self.splits[split].file} is not in {folder}/")
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -98,7 +102,7 @@ class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The schema as the JSON object that schema.json and the model's metadata.json hold."""
+        """The schema as the JSON object in schema.json and in the model's metadata.json."""
         document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return document
 
@@ -108,23 +112,23 @@ class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def schema_path(data_folder: Path) -> Path:
-    """Where schema.json lies in a data folder."""
+    """Return the path of schema.json in a data folder."""
     return data_folder / SCHEMA_FILE
 
 
 def load_schema(data_folder: Path) -> Schema:
-    """The schema of the data in `data_folder`.
+    """Return the schema of the data in `data_folder`.
 
     Raises:
-        DataError: there is no schema.json, or it is not a schema of this format.
+        DataError: schema.json does not exist, or is not a schema of this format.
     """
     path = schema_path(data_folder)
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise DataError(f"there is no prepared data: {path} does not exist", PREPARE_HINT) from error
+        raise DataError(f"no prepared data: {path} does not exist", PREPARE_HINT) from error
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}", PREPARE_HINT) from error
+        raise DataError(f"failed to read {path}: {error.strerror}", PREPARE_HINT) from error
     try:
         return msgspec.json.decode(content, type=Schema)
     except msgspec.DecodeError as error:
@@ -132,10 +136,10 @@ def load_schema(data_folder: Path) -> Schema:
 
 
 def training_channels(data_folder: Path) -> dict[str, Path]:
-    """Channel name (`train`, `validation`, `schema`) to its folder, once all of them are as prepare-data left them.
+    """Map each channel (train, validation, schema) to its folder, after checking its files.
 
     Raises:
-        DataError: nothing is prepared, a channel's file is missing or changed, or something else lies beside it.
+        DataError: nothing is prepared, a channel's file is missing or changed, or there is an unexpected file.
     """
     schema = load_schema(data_folder)
     _refuse_strays(data_folder, "schema", {schema_path(data_folder)})
@@ -145,10 +149,10 @@ def training_channels(data_folder: Path) -> dict[str, Path]:
 
 
 def verify_split(data_folder: Path, schema: Schema, split: Split | str) -> Path:
-    """The path of the split's file, once it is sure to be the one that `schema` describes.
+    """Return the path of the split's file, after checking that `schema` describes it.
 
     Raises:
-        DataError: the file is missing, its SHA-256 is another, or its channel folder holds something else besides.
+        DataError: the file is missing, its SHA-256 differs, or its channel folder has an unexpected file.
     """
     split = Split(split)
     path = data_folder / schema.splits[split].file
@@ -157,27 +161,24 @@ def verify_split(data_folder: Path, schema: Schema, split: Split | str) -> Path:
     try:
         digest = file_sha256(path)
     except FileNotFoundError as error:
-        raise DataError(f"{path} is missing, though {schema_path(data_folder)} lists it", PREPARE_HINT) from error
+        raise DataError(f"{path} is missing, but {schema_path(data_folder)} lists it", PREPARE_HINT) from error
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}", PREPARE_HINT) from error
+        raise DataError(f"failed to read {path}: {error.strerror}", PREPARE_HINT) from error
     if digest != schema.splits[split].sha256:
-        raise DataError(f"{path} is not the file that {schema_path(data_folder)} describes", PREPARE_HINT)
+        raise DataError(f"{path} has changed: its SHA-256 is not the one in {schema_path(data_folder)}", PREPARE_HINT)
     return path
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hex. Raises OSError."""
-    digest = hashlib.sha256()
+    """Return the SHA-256 of a file's content, in hex. Raises OSError."""
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stray_files(data_folder: Path, folder: str, known: Iterable[Path]) -> Iterator[Path]:
-    """Files under a channel folder that are not `known`, at any depth.
+    """Yield the files under a channel folder that are not `known`, at any depth.
 
-    Hidden files are left out: no program reads them, and file managers make them.
+    Hidden files are left out: programs do not read them, and file managers create them.
     """
     expected = set(known)
     for path in sorted((data_folder / folder).rglob("*")):
@@ -187,13 +188,11 @@ def stray_files(data_folder: Path, folder: str, known: Iterable[Path]) -> Iterat
 
 
 def strays_error(strays: list[Path]) -> DataError:
-    """The error that names files which do not belong into channel folders."""
-    plural = "file does" if len(strays) == 1 else "files do"
+    """Return the error for unexpected files in channel folders."""
+    files = counted(len(strays), "unexpected file")
     return DataError(
-        f"{len(strays)} {plural} not belong into the channel folders, where each file would be trained on: "
-        + ", ".join(map(str, strays[:5]))
-        + (" …" if len(strays) > 5 else ""),
-        "move or delete what is named, then run the command again",
+        f"{files} in the channel folders, which training would read too: {shortened_list(strays, _SHOWN_FILES)}",
+        f"move or delete {'it' if len(strays) == 1 else 'them'}, then run the command again",
     )
 
 

@@ -1,7 +1,6 @@
-"""Where the rows come from: a data set that is shipped, the user's table, or the user's three tables."""
+"""Open the source of the rows: a built-in data set, the user's table, or three tables."""
 
 import bisect
-import difflib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from lgbm_sm.preparation.columns import Kind, kind_of
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import Levels
 from lgbm_sm.preparation.tables import Table, read_table
+from lgbm_sm.wording import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 HEADERLESS_TARGET = "target"
 BOSTON_WARNING = (
-    "Boston housing prices: scikit-learn removed this data set in 1.2 for its ethical problem, the column B, which is "
-    "computed from the share of Black residents. It is here for comparison with published results; leave the column "
-    "out by --set 'data.drop=[B]'"
+    "Boston housing prices: scikit-learn removed this data set in version 1.2 for an ethical problem: column B is "
+    "computed from the share of Black residents. It is included for comparison with published results. To leave the "
+    "column out, add --set 'data.drop=[B]'"
 )
 
 
@@ -32,8 +32,8 @@ BOSTON_WARNING = (
 class Source:
     """All rows as one table.
 
-    `part_rows` are the numbers of rows of train, validation and test, where they are split already; `paths` the files
-    that they came from. `classes` orders the classes of a text target where the data set does it itself.
+    `part_rows` are the numbers of rows of train, validation and test, if they are already split; `paths` are their
+    files. `classes` are the classes of a text target, if the data set has its own order of them.
     """
 
     columns: "pa.Table"
@@ -46,7 +46,7 @@ class Source:
     warnings: tuple[str, ...] = ()
 
     def row_name(self, position: int) -> str:
-        """How messages call the row at a position (from 0): counted from 1, in its own file, without a header."""
+        """Return the name of a row in messages: its number from 1 in its file, without header."""
         if not self.part_rows:
             return f"row {position + 1}"
         ends = list(itertools.accumulate(self.part_rows))
@@ -55,10 +55,10 @@ class Source:
 
 
 def open_source(section: "DataSection", base: Path) -> Source:
-    """Read what the configuration names; relative paths start at `base`.
+    """Read the configured data; relative paths start at `base`.
 
     Raises:
-        DataError: a file cannot be read, the three tables do not go together, or there is no such data set.
+        DataError: a file cannot be read, the three tables do not match, or the data set does not exist.
     """
     references = tuple(
         reference for reference in (section.target, *section.drop, *section.categorical) if reference is not None
@@ -76,19 +76,18 @@ def open_source(section: "DataSection", base: Path) -> Source:
     elif is_shipped(section.name):
         return _SHIPPED[section.name]()
     else:
-        near = difflib.get_close_matches(section.name, _SHIPPED, n=1)
         raise DataError(
-            f"there is no data set {section.name!r}" + (f" (did you mean {near[0]}?)" if near else ""),
-            f"shipped are {', '.join(_SHIPPED)}; a table of your own is named by data.file, or data.files",
+            f"data set {section.name!r} does not exist{did_you_mean(section.name, _SHIPPED)}",
+            f"use a built-in one ({', '.join(_SHIPPED)}), or set data.file or data.files to your own tables",
         )
     if is_shipped(section.name):
-        warning = f"the files of your table are called {section.name}_…, like a data set that is shipped: set data.name"
+        warning = f"your files are named {section.name}_… like those of the built-in data set: set data.name"
         source = replace(source, warnings=(*source.warnings, warning))
     return source
 
 
 def is_shipped(name: str) -> bool:
-    """Whether it is the name of a data set that comes with lgbm-sm."""
+    """Whether it is the name of a built-in data set."""
     return name in _SHIPPED
 
 
@@ -97,13 +96,13 @@ def _single(table: Table) -> Source:
         columns=table.columns,
         named=table.named,
         paths=(table.path,),
-        target=None if table.named else -1,  # the notebook's rule: without names the target stands last
+        target=None if table.named else -1,  # the notebook's rule: without names the target is last
         notes=table.notes,
     )
 
 
 def _joined(tables: list[Table]) -> Source:
-    """One table of three: columns are matched by name, or by position where none of the tables has names."""
+    """Join three tables: by column names, or by position if none of the tables has names."""
     import pyarrow as pa
 
     first = tables[0]
@@ -115,7 +114,7 @@ def _joined(tables: list[Table]) -> Source:
     if first.named and all(len(set(part.column_names)) == part.num_columns for part in parts):
         parts = [part.select(parts[0].column_names) for part in parts]
     names = parts[0].column_names
-    # Arrow joins columns by name; positions as names also join columns that are called alike
+    # Arrow joins columns by name; with positions as names, it also joins columns of the same name
     by_position = [part.rename_columns([str(position) for position in range(len(names))]) for part in parts]
     plain = [_without_dictionaries(part) for part in by_position]
     return replace(
@@ -128,36 +127,40 @@ def _joined(tables: list[Table]) -> Source:
 
 
 def _compare(first: Table, other: Table, problems: Problems) -> None:
+    """Add to `problems` the reasons why the columns of two tables do not match."""
     where = f"{other.path.name} and {first.path.name}"
+    ours, theirs = first.columns.column_names, other.columns.column_names
     if first.named != other.named:
         named, unnamed = (first, other) if first.named else (other, first)
         problems.add(
-            f"{where}: {named.path.name} names its columns, {unnamed.path.name} does not",
+            f"{where}: {named.path.name} has a header, {unnamed.path.name} does not",
             "give all three tables a header, or none",
         )
-        return
+    elif first.named and sorted(ours) != sorted(theirs):
+        problems.add(f"{where} have different columns: {_differences(first, other)}", _SAME_COLUMNS)
+    elif len(ours) != len(theirs):
+        problems.add(f"{where} have {len(theirs)} and {len(ours)} columns", _SAME_COLUMNS)
+    elif len(set(ours)) == len(ours):  # columns of the same name are refused later, unless they are dropped
+        _compare_kinds(first, other, problems)
+
+
+def _differences(first: Table, other: Table) -> str:
     ours, theirs = first.columns.column_names, other.columns.column_names
-    if first.named and sorted(ours) != sorted(theirs):
-        missing = [name for name in ours if name not in theirs]
-        extra = [name for name in theirs if name not in ours]
-        told = [
-            f"{other.path.name} {what} {', '.join(map(repr, names))}"
-            for what, names in (("lacks", missing), ("has besides", extra))
-            if names
-        ] or ["a column occurs more often in one of them"]
-        problems.add(f"{where} differ in their columns: {'; '.join(told)}", _SAME_COLUMNS)
-        return
-    if len(ours) != len(theirs):
-        problems.add(f"{where} differ: {len(theirs)} columns, {len(ours)} columns", _SAME_COLUMNS)
-        return
-    if len(set(ours)) < len(ours):
-        return  # columns called alike are refused later, unless they are dropped
-    for name in ours:
+    missing = [repr(name) for name in ours if name not in theirs]
+    extra = [repr(name) for name in theirs if name not in ours]
+    sentences = [f"{other.path.name} lacks {', '.join(missing)}"] if missing else []
+    if extra:
+        sentences.append(f"{other.path.name} also has {', '.join(extra)}")
+    return "; ".join(sentences) or "one of them has a column more often"
+
+
+def _compare_kinds(first: Table, other: Table, problems: Problems) -> None:
+    for name in first.columns.column_names:
         kinds = [kind_of(table.columns.schema.field(name).type) for table in (first, other)]
         if kinds[0] is not kinds[1] and Kind.EMPTY not in kinds:
             problems.add(
-                f"column {name!r} holds {kinds[0]} in {first.path.name}, but {kinds[1]} in {other.path.name}",
-                "mend the cells that differ; the three tables need the same columns",
+                f"column {name!r} contains {kinds[0]} in {first.path.name}, but {kinds[1]} in {other.path.name}",
+                "fix the cells that differ; the three tables need the same columns",
             )
 
 
@@ -199,7 +202,7 @@ def _iris() -> Source:
 
 
 def _from_scikit_learn(bunch: Any) -> Source:
-    """Its own column names; classes by name, in its own order."""
+    """Keep the column names, and name the classes in the data set's order."""
     import pyarrow as pa
 
     columns = {str(name): bunch.data[:, position] for position, name in enumerate(bunch.feature_names)}

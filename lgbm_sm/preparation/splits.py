@@ -1,4 +1,4 @@
-"""Which rows of a table become train, validation and test."""
+"""Split the rows of a table into train, validation and test."""
 
 import math
 from collections import Counter
@@ -7,6 +7,7 @@ from typing import Any
 
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.schema import Levels, Split
+from lgbm_sm.wording import counted
 
 _SHOWN_CLASSES = 5
 
@@ -20,20 +21,20 @@ def split_rows(
     codes: Sequence[int] | None = None,
     classes: Levels = (),
 ) -> dict[Split, list[int]]:
-    """The row positions of each split, in the order in which `train_test_split` deals them.
+    """Return the row positions of each split, in scikit-learn's order.
 
-    `test_size` is a share of all rows, `validation_size` of the rest. With the `codes` of its rows' classes, each split
-    holds the classes in the proportions of the table.
+    `test_size` is a share of all rows, `validation_size` of the remaining ones. With `codes`, the classes of the rows,
+    the split is stratified.
 
     Raises:
-        DataError: a split would have no rows, or a class too few of them to occur in each split.
+        DataError: a split would have no rows, or a class has too few rows to occur in each split.
     """
     tested = math.ceil(rows * test_size)
     validated = math.ceil((rows - tested) * validation_size)
     if rows - tested - validated < 1:
         raise DataError(
-            f"{rows} rows are too few for test_size={test_size} and validation_size={validation_size}: "
-            f"{tested} would go to test, {validated} to validation, and none to train",
+            f"too few rows ({rows}) for test_size={test_size} and validation_size={validation_size}: "
+            f"{tested} for test, {validated} for validation, none for train",
             "use more rows, or smaller shares",
         )
     if codes is not None:
@@ -47,13 +48,13 @@ def split_rows(
 
 
 def require_classes_in_train(trained: Sequence[int], codes: Sequence[int], classes: Levels) -> None:
-    """Make sure that every class can be learned.
+    """Check that every class can be learned.
 
     Raises:
         DataError: a class does not occur in the train split.
     """
     if lacking := sorted(set(range(len(classes))) - set(trained)):
-        raise _too_few(Counter(codes), classes, lacking, "the train split has none of them")
+        raise _too_few(Counter(codes), classes, lacking, "the train split has no such rows")
 
 
 def _deal(
@@ -71,7 +72,7 @@ def _deal(
 
 
 def _deal_evenly(positions: list[int], size: float, random_state: int) -> tuple[list[int], list[int]]:
-    """As `train_test_split` does without classes, whose import takes longer than all else that prepare-data does.
+    """Split as `train_test_split` does without classes; importing it would take longest.
 
     Source: scikit-learn's ShuffleSplit.
     """
@@ -86,23 +87,23 @@ def _require_rows_of_each_class(codes: Sequence[int], classes: Levels, smallest_
     counts = Counter(codes)
     few = [code for code in range(len(classes)) if counts[code] < len(Split) - 1]
     if few:
-        raise _too_few(counts, classes, few, "each class needs a row for each of train, validation and test")
+        raise _too_few(counts, classes, few, "each class needs one row for each of train, validation and test")
     if smallest_split < len(classes):
         raise DataError(
             f"the target has {len(classes)} classes in {len(codes)} rows: the smallest split would get "
-            f"{smallest_split}, less than one for each class",
-            "use more rows or larger shares; a target of many numbers may be meant for regression: "
+            f"{counted(smallest_split, 'row')}, less than one for each class",
+            "use more rows or larger shares; if the target is a number to predict, use regression: "
             "--set training.hyperparameters.objective=regression",
         )
 
 
 def _too_few(counts: Counter[int], classes: Levels, few: Sequence[int], why: str) -> DataError:
-    listed = ", ".join(
-        f"{classes[code]!r} has {counts[code]} row{'' if counts[code] == 1 else 's'}" for code in few[:_SHOWN_CLASSES]
+    listed = ", ".join(f"{classes[code]!r} has {counted(counts[code], 'row')}" for code in few[:_SHOWN_CLASSES])
+    more = (
+        f", and {counted(len(few) - _SHOWN_CLASSES, 'more class', 'more classes')}" if len(few) > _SHOWN_CLASSES else ""
     )
-    more = f" and {len(few) - _SHOWN_CLASSES} classes more" if len(few) > _SHOWN_CLASSES else ""
     return DataError(
         f"class {listed}{more}: {why}",
-        "join rare classes or remove their rows; a target of many numbers may be meant for regression: "
+        "merge rare classes or remove their rows; if the target is a number to predict, use regression: "
         "--set training.hyperparameters.objective=regression",
     )

@@ -1,9 +1,8 @@
-"""Which target suits which objective, and what its classes are.
+"""Check that the target suits the objective, and find its classes.
 
 Names, aliases and domains are those of LightGBM's parameter `objective` (docs/Parameters.rst).
 """
 
-import difflib
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from lgbm_sm.preparation.columns import (
 )
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import Levels
+from lgbm_sm.wording import counted, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,26 +84,24 @@ def describe_target(
     *,
     classes: Levels | None = None,
 ) -> Levels | None:
-    """The target's classes under an objective, or None where it is learned as a number.
+    """Return the target's classes under an objective, or None if it is predicted as a number.
 
-    `classes` are those of a data set that orders them itself; else they are sorted. What does not suit is said in
-    `problems`, with the objective that does.
+    `classes` are those of a data set with its own order; otherwise they are sorted. `problems` gets a target that does
+    not suit the objective, with an objective that does.
     """
     found = _KNOWN.get(objective)
     if found is None:
-        near = difflib.get_close_matches(objective, _KNOWN, n=1)
+        accepted = [name for name, (_, own) in _KNOWN.items() if own in _LEARNED]
         problems.add(
-            f"objective={objective} is no objective of LightGBM" + (f" (did you mean {near[0]}?)" if near else ""),
-            f"the objectives are {', '.join(_LEARNED)}",
+            f"objective={objective} is not an objective of LightGBM{did_you_mean(objective, accepted)}",
+            f"use one of {', '.join(_LEARNED)}",
         )
         return None
     family, canonical = found
     if family is _Family.RANKING:
-        problems.add(
-            f"objective={objective} needs query groups, which a table of rows does not carry", use("regression")
-        )
+        problems.add(f"objective={objective} needs query groups, which are not supported", use("regression"))
     if family is _Family.CUSTOM:
-        problems.add(f"objective={objective} stands for a function of one's own", use("regression"))
+        problems.add(f"objective={objective} needs a custom function, which is not supported", use("regression"))
     if not _is_usable(column, problems, row_name):
         return None
     if column.kind is Kind.TEXT:
@@ -115,27 +113,29 @@ def describe_target(
 
 
 def use(objective: str) -> str:
-    """The hint that names the objective to take."""
+    """Return the hint to use another objective."""
     return f"use objective {objective}: --set training.hyperparameters.objective={objective}"
 
 
 def class_codes(cells: "pa.ChunkedArray", classes: Levels) -> list[int]:
-    """The position of each cell among the classes; the cells hold nothing else."""
+    """Return the position of each cell among the classes."""
     positions = {value: code for code, value in enumerate(classes)}
     return [positions[cell] for cell in cells.to_pylist()]
 
 
 def class_counts(cells: "pa.ChunkedArray", classes: Levels) -> str:
-    """The classes with their codes and numbers of rows, as a line for the user."""
+    """Return the classes with their codes and numbers of rows, as a line for the user."""
     counts = Counter(cells.to_pylist())
-    shown = ", ".join(f"{value} = {code} ({counts[value]} rows)" for code, value in enumerate(classes[:_SHOWN_CLASSES]))
-    return shown + (f", … {len(classes)} classes" if len(classes) > _SHOWN_CLASSES else "")
+    shown = ", ".join(
+        f"{value} = {code} ({counted(counts[value], 'row')})" for code, value in enumerate(classes[:_SHOWN_CLASSES])
+    )
+    return shown + (f", … ({len(classes)} in total)" if len(classes) > _SHOWN_CLASSES else "")
 
 
 def _is_usable(column: Column, problems: Problems, row_name: RowName) -> bool:
     name = column.name
     if column.kind in (Kind.EMPTY, Kind.OTHER, Kind.DATE):
-        problems.add(f"the target {name!r} holds {column.kind}", "name another column: --set data.target=<column>")
+        problems.add(f"the target {name!r} contains {column.kind}", "use another column: --set data.target=<column>")
         return False
     if column.cells.null_count:
         import pyarrow.compute as pc
@@ -144,7 +144,7 @@ def _is_usable(column: Column, problems: Problems, row_name: RowName) -> bool:
         which = some_rows(rows, row_name)
         problems.add(
             f"the target {name!r} is missing in {len(rows):,} of {len(column.cells):,} rows: {which}",
-            "remove rows without a target from the table; empty cells and NA, NaN, None, null of CSV files are missing",
+            "remove rows without a target from the table; in a CSV, empty cells and NA, NaN, None, null are missing",
         )
         return False
     return column.kind is not Kind.NUMBER or not refuse_infinite(column, problems, row_name)
@@ -160,11 +160,11 @@ def _text_classes(
         return _count_classes(column, objective, family, classes or texts, problems)
     if stray := texts_among_numbers(texts):
         problems.add(
-            f"the target {column.name!r} holds numbers, but also text: {some_values(stray)}",
-            "mend or remove these rows",
+            f"the target {column.name!r} contains numbers, but also text: {some_values(stray)}",
+            "fix or remove these rows",
         )
     elif family in (_Family.REGRESSION, _Family.PROBABILITY):
-        _add_classification(column, f"objective={objective} learns numbers", texts, problems)
+        _add_classification(column, f"objective={objective} predicts numbers", texts, problems)
     return None
 
 
@@ -174,7 +174,7 @@ def _number_classes(column: Column, objective: str, family: _Family, problems: P
     if not whole and (family is _Family.MULTICLASS or len(found) != 2):
         problems.add(
             f"the target {column.name!r} is continuous ({len(found)} different numbers, {found[0]} to {found[-1]}), "
-            f"but objective={objective} learns classes",
+            f"but objective={objective} predicts classes",
             use("regression"),
         )
         return None
@@ -185,11 +185,11 @@ def _count_classes(column: Column, objective: str, family: _Family, found: Level
     if len(found) == 1:
         problems.add(
             f"the target {column.name!r} is {found[0]!r} in every row: there is nothing to learn",
-            "name another column: --set data.target=<column>",
+            "use another column: --set data.target=<column>",
         )
         return None
     if family is _Family.BINARY and len(found) > 2:
-        _add_classification(column, f"objective={objective} learns 2 classes", found, problems)
+        _add_classification(column, f"objective={objective} predicts 2 classes", found, problems)
         return None
     return found
 
@@ -197,7 +197,7 @@ def _count_classes(column: Column, objective: str, family: _Family, found: Level
 def _add_classification(column: Column, why: str, found: Levels, problems: Problems) -> None:
     kind = "text" if column.kind is Kind.TEXT else "numbers"
     values = ", ".join(f"{value!r:.40}" for value in found[:_SHOWN_CLASSES]) + (
-        " …" if len(found) > _SHOWN_CLASSES else ""
+        ", …" if len(found) > _SHOWN_CLASSES else ""
     )
     problems.add(
         f"the target {column.name!r} is {kind} with {len(found)} different values ({values}), but {why}",

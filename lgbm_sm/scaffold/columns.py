@@ -79,7 +79,7 @@ def _why_dates(column: Column) -> str | None:
     if not all(map(_DATE.fullmatch, texts)):
         return None
     return (
-        f"column {column.name!r} cannot be used as it is: it holds dates or times, as text ({texts[0]!r}); derive "
+        f"column {column.name!r} cannot be used as it is: it contains dates or times, as text ({texts[0]!r}); derive "
         "numbers from dates (year, month, weekday, days since …), or leave them out"
     )
 

@@ -68,7 +68,7 @@ def test_make_run_ends_in_predictions_when_a_table_was_named(lgbm_sm: CommandLin
     dropped, why = choices["data.drop"]
     assert dropped == ["customer_id", "signed_up"]
     assert "'customer_id' is a different integer in each of its 300 rows" in why
-    assert "'signed_up' cannot be used as it is: it holds dates or times" in why
+    assert "'signed_up' cannot be used as it is: it contains dates or times" in why
     assert choices["data.categorical"][0] == ["zip"]
     # the program that trains and serves is the project's own
     version = lgbm_sm.folder / "containers/runtime/lgbm_runtime/__init__.py"
@@ -103,14 +103,14 @@ def test_the_right_questions_are_asked_when_somebody_can_answer(lgbm_sm: Command
         said = terminal.answer("[churned] ", "churn")
         assert f"They are {', '.join(COLUMNS)}." in said
         said = terminal.answer("[churned] ", "churned")
-        assert "'churn' is no column of the table (did you mean 'churned'?)" in said
+        assert "'churn' is not a column of the table (did you mean 'churned'?)" in said
         said = terminal.answer("[binary] ", "regression")
         assert "the target 'churned' is text with 2 different values" in said
         said = terminal.answer("[binary] ", "")
-        assert "but objective=regression learns numbers" in said
+        assert "but objective=regression predicts numbers" in said
         said = terminal.answer("[customer_id,signed_up] ", "customer_id")
         assert "'customer_id' is a different integer in each" in said
-        assert "'signed_up' cannot be used as it is: it holds dates or times" in said
+        assert "'signed_up' cannot be used as it is: it contains dates or times" in said
         said = terminal.answer("[customer_id,signed_up] ", "signed_up, customer_id")
         assert "warning: column 'signed_up' holds dates" in said
         said = terminal.answer("[zip] ", "none")
@@ -136,7 +136,7 @@ def test_the_header_is_asked_for_when_it_cannot_be_known(lgbm_sm: CommandLine) -
     assert "--set data.header=true" in refused.stderr
     with Terminal(lgbm_sm.folder, "init", "--data", "texts.csv", "--output", "json") as terminal:
         said = terminal.answer("yes or no. [yes] ", "perhaps")
-        assert "it cannot be known whether the first line names the columns" in said
+        assert "cannot tell whether the first line is a header" in said
         terminal.answer("yes or no. [yes] ", "")
         terminal.answer("[bought] ", "")
         terminal.answer("[binary] ", "")
@@ -165,7 +165,7 @@ def test_the_table_that_lies_there_is_proposed_when_it_is_the_only_one(lgbm_sm: 
         (["--data", "missing.csv", "--target", "y"], 4, "missing.csv does not exist", "a relative path starts at"),
         (["--name", "my houses"], 3, "--name: use only letters, digits", ""),
         (["--data", "ids.csv", "--target", "y"], 4, "no column is left to learn from:\ncolumn 'id' is a different", ""),
-        (["--objective", "binary"], 4, "objective=binary learns classes", ""),
+        (["--objective", "binary"], 4, "objective=binary predicts classes", ""),
         (["--config", "other.yaml"], 2, "init writes a new config.yaml and reads none", "remove --config"),
         (["customers.csv"], 2, "customers.csv is a file", "name a folder"),
     ],

@@ -128,7 +128,7 @@ def test_columns_are_left_out_or_categorical_when_a_shipped_data_set_is_configur
 
 def test_the_nearest_data_set_is_suggested_when_there_is_none_of_the_name(tmp_path: Path) -> None:
     error = DataProject(tmp_path).refusal(name="breast_cancer")
-    assert error.message == "there is no data set 'breast_cancer' (did you mean breast-cancer?)"
+    assert error.message == "data set 'breast_cancer' does not exist (did you mean breast-cancer?)"
     assert "boston, diabetes, breast-cancer, iris" in error.hint
 
 

@@ -43,7 +43,7 @@ def test_text_has_sorted_levels_and_missing_cells_are_empty_when_a_parquet_is_pr
     project.prepare(file=parquet(project, x=COLOURS), target="y")
     assert feature(project) == {"name": "x", "type": "categorical", "levels": ["blue", "red"]}
     assert cells(project) == [colour or "" for colour in COLOURS]
-    assert any("x (2 levels)" in detail for detail in project.reports.details)
+    assert any("x (2 categories)" in detail for detail in project.reports.details)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,9 @@ TODAY = dt.date(2024, 5, 17)
         (pa.array([[1, 2]] * ROWS), "neither numbers nor text", "data.drop=[x]"),
         (pa.array([{"a": 1}] * ROWS), "neither numbers nor text", "data.drop=[x]"),
         (pa.array([b"a"] * ROWS), "neither numbers nor text", "data.drop=[x]"),
-        (pa.array([None] * ROWS, pa.float64()), "nothing but missing cells", "data.drop=[x]"),
-        (pa.array([None] * ROWS), "nothing but missing cells", "data.drop=[x]"),
-        (pa.array([float("nan")] * ROWS), "nothing but missing cells", "data.drop=[x]"),
+        (pa.array([None] * ROWS, pa.float64()), "only missing values", "data.drop=[x]"),
+        (pa.array([None] * ROWS), "only missing values", "data.drop=[x]"),
+        (pa.array([float("nan")] * ROWS), "only missing values", "data.drop=[x]"),
         (pa.array([f"id{row}" for row in range(ROWS)]), "40 different texts in 40 rows", "data.categorical=[x]"),
         (pa.array(["1", "2.5", "?", "4"] * (ROWS // 4)), "also text: '?'", "data.categorical=[x]"),
         (pa.array(["a\rb"] * ROWS), "carriage return", "data.drop=[x]"),
@@ -162,7 +162,7 @@ def test_a_column_is_refused_with_its_remedy_when_it_cannot_be_a_feature(
 def test_dates_are_refused_when_a_csv_has_them(text: str, project: DataProject) -> None:
     lines = "".join(f"{row},{text},{row / 2}\n" for row in range(ROWS))
     error = project.refusal(file=project.write("t.csv", "row,x,y\n" + lines), target="y")
-    assert "column 'x' holds dates or times" in error.message
+    assert "column 'x' contains dates or times" in error.message
 
 
 @pytest.mark.parametrize("texts", [[f"id{row}" for row in range(ROWS)], ["1", "2.5", "?", "4"] * (ROWS // 4)])
@@ -181,7 +181,7 @@ def test_row_and_column_are_named_when_a_value_is_infinite(project: DataProject)
     values[2] = float("inf")
     values[6] = float("-inf")
     error = project.refusal(file=parquet(project, x=values), target="y")
-    assert error.message == "column 'x' is infinite in row 3, row 7"
+    assert error.message == "column 'x' has infinite values in row 3, row 7"
 
 
 def test_everything_wrong_is_said_at_once_when_several_columns_are(project: DataProject) -> None:
@@ -207,5 +207,5 @@ def test_the_remedy_is_one_list_to_copy_when_columns_are_dropped_already(project
     error = project.refusal(file=parquet(project, **columns), target="y", drop=["no", 0], categorical=["day"])
     assert error.hint.splitlines()[-2:] == [
         """leave out: --set 'data.drop=["no", 0, day, "a b", x]'""",
-        "take as categories: --set 'data.categorical=[day, x]'",
+        "treat as categories: --set 'data.categorical=[day, x]'",
     ]

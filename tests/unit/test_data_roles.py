@@ -65,7 +65,7 @@ def test_the_files_get_the_configured_name_when_the_table_is_the_users(project: 
 def test_the_name_is_warned_of_when_it_is_that_of_a_shipped_data_set(project: DataProject) -> None:
     project.prepare(file=project.write("t.csv", table()), target="price", name="boston")
     assert project.reports.warnings == [
-        "the files of your table are called boston_…, like a data set that is shipped: set data.name"
+        "your files are named boston_… like those of the built-in data set: set data.name"
     ]
 
 
@@ -85,24 +85,24 @@ def test_positions_and_made_names_are_known_when_there_are_no_names(
 
 def test_the_columns_are_listed_when_no_target_is_given_for_a_table_with_names(project: DataProject) -> None:
     error = project.refusal(file=project.write("t.csv", table()))
-    assert error.message == "which column is the target? The columns are a, b, c, price"
+    assert error.message == "no target column is set; the columns are a, b, c, price"
     assert "--set data.target=" in error.hint
 
 
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"target": "Price"}, "data.target: 'Price' is no column of the table (did you mean 'price'?)"),
-        ({"target": 4}, "data.target: there is no column 4: the table has 4"),
-        ({"target": -5}, "data.target: there is no column -5: the table has 4"),
+        ({"target": "Price"}, "data.target: 'Price' is not a column of the table (did you mean 'price'?)"),
+        ({"target": 4}, "data.target: column 4 does not exist: the table has 4 columns"),
+        ({"target": -5}, "data.target: column -5 does not exist: the table has 4 columns"),
         (
             {"target": "price", "drop": ["prize"]},
-            "data.drop: 'prize' is no column of the table (did you mean 'price'?)",
+            "data.drop: 'prize' is not a column of the table (did you mean 'price'?)",
         ),
-        ({"target": "price", "categorical": ["zzz"]}, "data.categorical: 'zzz' is no column of the table"),
-        ({"target": "price", "drop": [-1]}, "data.drop names 'price', which is the target"),
-        ({"target": "price", "categorical": ["price"]}, "data.categorical names 'price', which is the target"),
-        ({"target": "price", "categorical": ["a"], "drop": [0]}, "data.drop and data.categorical both name 'a'"),
+        ({"target": "price", "categorical": ["zzz"]}, "data.categorical: 'zzz' is not a column of the table"),
+        ({"target": "price", "drop": [-1]}, "data.drop includes 'price', which is the target"),
+        ({"target": "price", "categorical": ["price"]}, "data.categorical includes 'price', which is the target"),
+        ({"target": "price", "categorical": ["a"], "drop": [0]}, "data.drop and data.categorical both include 'a'"),
         ({"target": "price", "drop": ["a", "b", "c"]}, "no column is left to learn from"),
     ],
 )
@@ -122,10 +122,10 @@ def test_all_unknown_columns_are_named_at_once_when_there_are_several(project: D
 @pytest.mark.parametrize(
     ("header", "message", "hint"),
     [
-        (",b,c,price", "column 0 has no name: is it a row index", "data.drop=[0]"),
-        ("Unnamed: 0,b,c,price", "column 0 has no name: is it a row index", "data.drop=[0]"),
-        ("a,b,a,price", "columns 0, 2 are all called 'a'", "data.drop=[2]"),
-        ("price,b,c,price", "columns 0, 3 are all called 'price'", "data.drop=[3]"),
+        (",b,c,price", "column 0 has no name, like a row index", "data.drop=[0]"),
+        ("Unnamed: 0,b,c,price", "column 0 has no name, like a row index", "data.drop=[0]"),
+        ("a,b,a,price", "columns 0, 2 have the same name 'a'", "data.drop=[2]"),
+        ("price,b,c,price", "columns 0, 3 have the same name 'price'", "data.drop=[3]"),
     ],
 )
 def test_names_are_refused_when_columns_share_them_or_have_none(
@@ -144,7 +144,7 @@ def test_columns_without_names_of_their_own_do_no_harm_when_they_are_dropped(hea
 
 def test_a_table_is_refused_when_it_lies_where_files_are_written(project: DataProject) -> None:
     error = project.refusal(file=project.write("data/train/mine_train.csv", table()), target="price")
-    assert "where prepare-data writes its own files" in error.message
+    assert "in a folder that prepare-data writes to" in error.message
 
 
 def three(project: DataProject, **texts: str) -> dict[str, str]:
@@ -185,12 +185,15 @@ def test_a_column_may_be_whole_numbers_or_empty_in_one_table_when_another_has_fr
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ({"test": table("a,b,c,prize", 3)}, "test.csv lacks 'price'; test.csv has besides 'prize'"),
+        ({"test": table("a,b,c,prize", 3)}, "test.csv lacks 'price'; test.csv also has 'prize'"),
         ({"test": table("a,b,price", 3)}, "test.csv lacks 'c'"),
-        ({"test": table(rows=3).partition("\n")[2]}, "train.csv names its columns, test.csv does not"),
-        ({"test": "a,b,c,price\nx,1,2,3\n"}, "column 'a' holds numbers in train.csv, but text in test.csv"),
+        ({"test": table(rows=3).partition("\n")[2]}, "train.csv has a header, test.csv does not"),
+        ({"test": "a,b,c,price\nx,1,2,3\n"}, "column 'a' contains numbers in train.csv, but text in test.csv"),
         ({"test": "a,b,c,price\n0,1,2,\n1,1,1,1\n"}, "is missing in 1 of 16 rows: row 1 of test.csv"),
-        ({"validation": "a,b,c,price\n0,1,2,3\n0,inf,2,3\n"}, "column 'b' is infinite in row 2 of validation.csv"),
+        (
+            {"validation": "a,b,c,price\n0,1,2,3\n0,inf,2,3\n"},
+            "column 'b' has infinite values in row 2 of validation.csv",
+        ),
     ],
 )
 def test_three_tables_are_refused_when_they_disagree(texts: dict[str, str], message: str, project: DataProject) -> None:
@@ -205,4 +208,4 @@ def test_three_tables_are_matched_by_position_when_none_has_names(project: DataP
 
 def test_three_tables_are_refused_when_their_widths_differ_and_none_has_names(project: DataProject) -> None:
     files = three(project, train="1,2,3\n4,5,6\n", validation="1,2,3\n4,5,6\n", test="1,2\n3,4\n")
-    assert "2 columns, 3 columns" in project.refusal(files=files, name="mine").message
+    assert "have 2 and 3 columns" in project.refusal(files=files, name="mine").message

@@ -65,7 +65,7 @@ def test_classes_are_listed_for_classifications_and_none_else_when_objective_and
         ("l1", THREE, "is text with 3 different values ('a', 'b', 'c')", "multiclass"),
         ("regression", [True, False] * 20, "is text with 2 different values ('False', 'True')", "binary"),
         ("xentropy", WORDS, "is text with 2 different values", "binary"),
-        ("binary", THREE, "3 different values ('a', 'b', 'c'), but objective=binary learns 2 classes", "multiclass"),
+        ("binary", THREE, "3 different values ('a', 'b', 'c'), but objective=binary predicts 2 classes", "multiclass"),
         ("binary", [1, 2, 3, 4] * 10, "is numbers with 4 different values (1, 2, 3, 4)", "multiclass"),
         ("binary", NUMBERS, "is continuous (40 different numbers, 0.0 to 58.5)", "regression"),
         ("multiclass", NUMBERS, "is continuous", "regression"),
@@ -76,7 +76,7 @@ def test_classes_are_listed_for_classifications_and_none_else_when_objective_and
         ("tweedie", [0, 0] * 20, "not all of them 0", "regression"),
         ("cross_entropy", [0, 2] * 20, "needs probabilities from 0 to 1", "regression"),
         ("lambdarank", NUMBERS, "objective=lambdarank needs query groups", "regression"),
-        ("custom", NUMBERS, "objective=custom stands for a function", "regression"),
+        ("custom", NUMBERS, "objective=custom needs a custom function", "regression"),
     ],
 )
 def test_the_objective_that_suits_is_named_when_the_configured_one_does_not(
@@ -89,7 +89,7 @@ def test_the_objective_that_suits_is_named_when_the_configured_one_does_not(
 
 def test_the_nearest_objective_is_suggested_when_there_is_none_of_the_name(project: DataProject) -> None:
     error = project.refusal("regresion", file=table(project, NUMBERS), target="y")
-    assert error.message == "objective=regresion is no objective of LightGBM (did you mean regression?)"
+    assert error.message == "objective=regresion is not an objective of LightGBM (did you mean regression?)"
 
 
 def test_rows_are_named_when_their_target_is_missing(project: DataProject) -> None:
@@ -105,9 +105,9 @@ def test_rows_are_named_when_their_target_is_missing(project: DataProject) -> No
     [
         ("binary", ["no"] * 40, "is 'no' in every row"),
         ("multiclass", [1] * 40, "is 1 in every row"),
-        ("regression", [None] * 40, "holds nothing but missing cells"),
-        ("regression", [[1]] * 40, "holds values that are neither"),
-        ("regression", [float("inf"), 1.0] * 20, "is infinite in row 1"),
+        ("regression", [None] * 40, "contains only missing values"),
+        ("regression", [[1]] * 40, "contains values that are neither"),
+        ("regression", [float("inf"), 1.0] * 20, "has infinite values in row 1"),
         ("regression", [*map(str, NUMBERS[1:]), "?"], "also text: '?'"),
     ],
 )
@@ -126,7 +126,7 @@ def test_classes_are_proposed_when_a_regression_gets_two_numbers(project: DataPr
 
 def test_codes_and_counts_are_told_when_the_target_has_classes(project: DataProject) -> None:
     project.prepare("binary", file=table(project, WORDS), target="y")
-    assert "target y, classes with their codes: no = 0 (30 rows), yes = 1 (10 rows)" in project.reports.details
+    assert "target y, classes and their codes: no = 0 (30 rows), yes = 1 (10 rows)" in project.reports.details
 
 
 def test_every_split_has_the_proportions_of_the_table_when_the_objective_is_a_classification(
@@ -142,10 +142,10 @@ def test_every_split_has_the_proportions_of_the_table_when_the_objective_is_a_cl
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        (["a"] * 20 + ["b"] * 19 + ["c"], "class 'c' has 1 row: each class needs a row for each"),
+        (["a"] * 20 + ["b"] * 19 + ["c"], "class 'c' has 1 row: each class needs one row for each"),
         (["a"] * 36 + ["b"] * 2 + ["c"] * 2, "class 'b' has 2 rows, 'c' has 2 rows"),
-        (list(range(40)), "class 0 has 1 row, 1 has 1 row, 2 has 1 row, 3 has 1 row, 4 has 1 row and 35 classes more"),
-        ([row // 4 for row in range(40)], "10 classes in 40 rows: the smallest split would get 8, less than one"),
+        (list(range(40)), "class 0 has 1 row, 1 has 1 row, 2 has 1 row, 3 has 1 row, 4 has 1 row, and 35 more classes"),
+        ([row // 4 for row in range(40)], "10 classes in 40 rows: the smallest split would get 8 rows, less than one"),
     ],
 )
 def test_classes_are_named_when_they_have_too_few_rows_to_split(
@@ -171,7 +171,7 @@ def test_a_class_of_few_rows_is_learned_or_refused_when_shares_are_large(
 
 def test_the_table_is_refused_when_it_has_too_few_rows_to_split(project: DataProject) -> None:
     error = project.refusal(file=table(project, [1.0, 2.0]), target="y")
-    assert "2 rows are too few" in error.message
+    assert "too few rows (2)" in error.message
 
 
 def test_a_class_is_refused_when_the_train_table_lacks_it(project: DataProject) -> None:
@@ -181,4 +181,4 @@ def test_a_class_is_refused_when_the_train_table_lacks_it(project: DataProject) 
         "test": project.write("c.csv", "n,y\n1,w\n"),
     }
     error = project.refusal("multiclass", files=files, target="y", name="mine")
-    assert "class 'w' has 1 row: the train split has none of them" in error.message
+    assert "class 'w' has 1 row: the train split has no such rows" in error.message

@@ -66,15 +66,15 @@ def test_the_objective_follows_from_the_targets_type_and_its_distinct_values(
         (
             "day",
             [dt.date(2024, 1, 1 + row % 28) for row in range(ROWS)],
-            "cannot be used as it is: it holds dates or times",
+            "cannot be used as it is: it contains dates or times",
         ),
         ("iso", [f"2024-01-{1 + row % 28:02} 10:00" for row in range(ROWS)], "derive numbers from dates"),
-        ("german", cycle("31.12.2020", "1.1.2021"), "cannot be used as it is: it holds dates or times"),
+        ("german", cycle("31.12.2020", "1.1.2021"), "cannot be used as it is: it contains dates or times"),
         ("american", cycle("12/31/2020 10:00", "1/1/2021 9:30"), "derive numbers from dates"),
-        ("empty", [None] * ROWS, "nothing but missing cells"),
+        ("empty", [None] * ROWS, "only missing values"),
         ("lists", [[1]] * ROWS, "neither numbers nor text"),
-        ("mixed", cycle("1", "2", "3", "?"), "holds numbers, but also text: '?'"),
-        ("infinite", [np.inf, *MEASURED[1:]], "is infinite in row 1"),
+        ("mixed", cycle("1", "2", "3", "?"), "contains numbers, but also text: '?'"),
+        ("infinite", [np.inf, *MEASURED[1:]], "has infinite values in row 1"),
     ],
 )
 def test_a_column_is_left_out_when_it_tells_rows_apart_or_cannot_be_used_as_it_is(
@@ -150,5 +150,5 @@ def test_what_the_user_has_decided_is_not_proposed() -> None:
 
 
 def test_the_columns_are_listed_when_there_is_no_target() -> None:
-    with pytest.raises(DataError, match="which column is the target\\? The columns are a, b"):
+    with pytest.raises(DataError, match="no target column is set; the columns are a, b"):
         propose(Source(columns=pa.table({"a": [1], "b": [2]}), named=True), target=None)
