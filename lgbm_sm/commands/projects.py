@@ -54,16 +54,16 @@ def init(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="No questions: every proposal is accepted.")] = False,
 ) -> None:
-    from lgbm_sm.scaffold.decisions import Interview, TakenProposals
-    from lgbm_sm.scaffold.new_project import Wishes, make_project
+    from lgbm_sm.scaffold.decisions import AcceptedProposals, Interview
+    from lgbm_sm.scaffold.new_project import InitOptions, make_project
 
     shared = ctx.obj
     if shared["config"]:
         raise UsageError("init writes a new config.yaml and reads none", "remove --config")
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
-    wishes = Wishes(shared["overrides"], data, target, drop or (), categorical or (), objective, name)
-    decisions = Interview(console.ask, console) if can_ask() and not yes else TakenProposals()
-    project = make_project(folder.resolve(), wishes, decisions=decisions, reporter=console)
+    options = InitOptions(shared["overrides"], data, target, drop or (), categorical or (), objective, name)
+    decisions = Interview(console.ask, console) if can_ask() and not yes else AcceptedProposals()
+    project = make_project(folder.resolve(), options, decisions=decisions, reporter=console)
     _show(console, project)
 
 

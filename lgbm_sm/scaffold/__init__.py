@@ -1,1 +1,1 @@
-"""What `lgbm_sm.scaffold.new_project` is made of: what a table proposes, the questions, and the files of a project."""
+"""New projects: proposals from a table, questions to the user, and the project's files."""

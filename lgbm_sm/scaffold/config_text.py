@@ -1,4 +1,4 @@
-"""Values set in the text of a commented config.yaml, which keeps its comments."""
+"""Set values in the text of a config.yaml, and keep its comments."""
 
 import json
 import re
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def with_values(text: str, values: Mapping[str, object]) -> str:
-    """The text with other values of dotted keys, such as `data.target` or `training.hyperparameters.num_leaves`.
+    """Return the text with new values of dotted keys, such as `data.target`.
 
-    A section and its keys must be there, each key on a line of its own; a key below them is added where it is not.
-    Values are scalars, or lists of scalars.
+    A section and its keys must exist, each on its own line; a key below them, such as
+    `training.hyperparameters.num_leaves`, is added if it does not exist. Values are scalars, or lists of scalars.
     """
     lines = text.splitlines()
     for dotted, value in values.items():
@@ -31,10 +31,10 @@ def with_values(text: str, values: Mapping[str, object]) -> str:
 
 
 def with_project_name(text: str, name: str) -> str:
-    """The text of any configuration with another `project.name`, all else as it was.
+    """Return the text of any configuration with another `project.name`, otherwise unchanged.
 
     Raises:
-        ConfigError: it has a form in which the name cannot be set.
+        ConfigError: the name cannot be set in text of this form.
     """
     import yaml
 
@@ -48,7 +48,7 @@ def with_project_name(text: str, name: str) -> str:
             old = _value_of(project, "name")
             if isinstance(old, yaml.ScalarNode):
                 return f"{text[: old.start_mark.index]}{as_yaml(name)}{text[old.end_mark.index :]}"
-    raise ConfigError("the configuration has no project.name that could be set", "write project.name into it")
+    raise ConfigError("cannot set project.name in this configuration", "write project.name into it")
 
 
 def _value_of(mapping: "yaml.MappingNode", name: str) -> "yaml.Node | None":
@@ -63,7 +63,7 @@ def _set_below(lines: list[str], parent: int, name: str, value: object) -> None:
         if pattern.match(lines[line]):
             lines[line] = written
             return
-    lines[parent] = lines[parent].partition(":")[0] + ":"  # it was null or an empty mapping, or is bare already
+    lines[parent] = lines[parent].partition(":")[0] + ":"  # was null, an empty mapping, or already bare
     while end > parent + 1 and not lines[end - 1].strip():
         end -= 1
     lines.insert(end, written)
@@ -75,7 +75,7 @@ def _find(lines: list[str], name: str, indent: int, start: int, end: int) -> int
 
 
 def _end(lines: list[str], start: int, indent: int) -> int:
-    """The line after the block that the line `start` begins: the next that is indented no more."""
+    """Return the line after the block that begins at the line `start`."""
     for line in range(start + 1, len(lines)):
         text = lines[line]
         if text.strip() and len(text) - len(text.lstrip()) <= indent:
@@ -84,7 +84,7 @@ def _end(lines: list[str], start: int, indent: int) -> int:
 
 
 def _flow(value: object) -> str:
-    """A value as YAML in one line."""
+    """Return a value as YAML in one line."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_flow, value))}]"
     return as_yaml(value) if isinstance(value, str) else json.dumps(value)

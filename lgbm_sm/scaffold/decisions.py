@@ -1,4 +1,4 @@
-"""Who decides: a person who is asked, or the proposals where nobody is."""
+"""Decide open settings: ask the user, or accept the proposals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ T = TypeVar("T")
 
 
 class Decisions(Protocol):
-    """How the open settings of a new project are decided."""
+    """The way in which the open settings of a new project are decided."""
 
     @property
     def is_asking(self) -> bool:
-        """Whether a person is asked."""
+        """Whether the user is asked."""
 
     def decide(self, question: str, proposed: str, read: Callable[[str], T], reasons: Sequence[str] = ()) -> T:
-        """What `read` makes of the answer.
+        """Return the result of `read` for the answer.
 
-        `read` raises an LgbmSmError where an answer cannot be used; `reasons` speak for what is proposed.
+        `read` raises an LgbmSmError if it cannot use an answer; `reasons` explain the proposal.
         """
 
 
-class TakenProposals:
-    """Nobody is asked: each proposal is taken, and one that cannot be used is the error of `read`."""
+class AcceptedProposals:
+    """Accept each proposal without asking; an unusable one raises the error of `read`."""
 
     is_asking = False
 
@@ -35,9 +35,9 @@ class TakenProposals:
 
 @dataclass(frozen=True)
 class Interview:
-    """A person is asked, again where the answer cannot be used.
+    """Ask the user, and ask again if the answer cannot be used.
 
-    `ask` gets a question and what an empty answer means.
+    `ask` gets a question and the meaning of an empty answer.
     """
 
     ask: Callable[[str, str], str]

@@ -1,4 +1,4 @@
-"""The configuration of a project in the making."""
+"""The configuration of a new project while it is being decided."""
 
 import tempfile
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ ANSWERED = ("answered",)
 
 @dataclass(frozen=True)
 class Choice:
-    """A setting of the new project that was decided on: its dotted key, its value in YAML's types, and why."""
+    """A decided setting: its dotted key, its value in YAML's types, and the reasons."""
 
     key: str
     value: object
@@ -27,7 +27,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Draft:
-    """The example's configuration with `overrides` (`section.key=value`) upon it, and why they were chosen."""
+    """The example's configuration, with `overrides` (`section.key=value`) and their reasons."""
 
     overrides: tuple[str, ...] = ()
     reasons: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Draft:
     def having(
         self, key: str, value: str | Sequence[str | int] | int, why: tuple[str, ...], called: str = ""
     ) -> "Draft":
-        """The draft with one more setting, which errors speak of as it was `called`, such as --name.
+        """Return the draft with one more setting; errors use the name `called`, such as --name.
 
         Raises:
             ConfigError: the value cannot be used.
@@ -63,12 +63,12 @@ class Draft:
         return draft
 
     def decides(self, key: str) -> bool:
-        """Whether the key was set, rather than left to its default."""
+        """Whether the key was set, and does not just have its default."""
         return any(value.key == key and value.source.startswith("--set") for value in effective(self._loaded))
 
     @property
     def choices(self) -> tuple[Choice, ...]:
-        """Every setting that is not left to its default, in the order of the sections."""
+        """Every setting that was set, in the order of the sections."""
         return tuple(
             Choice(value.key, value.value, self.reasons.get(value.key, GIVEN))
             for value in effective(self._loaded)
@@ -76,10 +76,10 @@ class Draft:
         )
 
     def as_text(self, template: str) -> str:
-        """The configuration as the text of a config.yaml: the template with the choices in their place.
+        """Return the text of a config.yaml: the template with the choices.
 
         Raises:
-            ConfigError: an override takes away what the template has.
+            ConfigError: an override removes something that the template has.
         """
         text = with_values(template, {choice.key: choice.value for choice in self.choices})
         with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +88,7 @@ class Draft:
             written = load_config(path).config
         if as_plain(written) != as_plain(self.config):
             raise ConfigError(
-                f"init cannot write all of {', '.join(self.overrides)}",
-                "set single keys, or change config.yaml once it is there",
+                f"init cannot write all of {', '.join(self.overrides)} to config.yaml",
+                "set single keys, or edit config.yaml after init",
             )
         return text

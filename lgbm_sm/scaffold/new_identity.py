@@ -1,4 +1,4 @@
-"""`new-identity`: make a copy of a project a project of its own, with a name and a record of its own."""
+"""`new-identity`: give a copy of a project its own name and record."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from lgbm_sm.scaffold.config_text import with_project_name
 
 @dataclass(frozen=True)
 class NewIdentity:
-    """What the copy is now. `removed` are the folders of jobs and endpoints that the original has too."""
+    """The new identity; `removed` are copied folders of the original's jobs and endpoints."""
 
     name: str
     project_id: str
@@ -35,14 +35,14 @@ def give_identity(
     environment: Mapping[str, str],
     reporter: Reporter,
 ) -> NewIdentity:
-    """Write another `project.name` into the configuration, and a record that holds nothing, under a new id.
+    """Write another `project.name` to the configuration, and an empty record with a new id.
 
-    The copies of the original's jobs and endpoints are removed; what only the copy has stays in its folder, and is
-    then something without an entry in the record. The old record stays as record.json.old.
+    The copied folders of the original's jobs and endpoints are removed. Folders that only the copy has remain, without
+    a record entry. The old record is kept as record.json.old.
 
     Raises:
         UsageError: the project is not a copy.
-        ConfigError: the name cannot be a project's, or the configuration cannot be changed in its place.
+        ConfigError: the name is not valid, or cannot be set in the configuration.
         WorkFolderError: the work folder cannot be written, or is a link.
     """
     folder = loaded.folder.resolve()
@@ -62,7 +62,7 @@ def give_identity(
 
 
 def _original(record: Record, folder: Path) -> Path | None:
-    """The original's folder; None for a record that names folders of others, whose owner is not known."""
+    """Return the original's folder; None if the record names folders of unknown owners."""
     try:
         contents = record.contents()
     except RecordError:
@@ -77,7 +77,7 @@ def _original(record: Record, folder: Path) -> Path | None:
 
 
 def _write_name(path: Path, name: str) -> None:
-    """Replace the file whole or not at all; what cannot be a configuration is refused before."""
+    """Replace the file atomically, after checking that the new text is a configuration."""
     text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
     temporary_path = path.with_name(f".{path.name}.tmp")
     try:
@@ -93,7 +93,7 @@ def _write_name(path: Path, name: str) -> None:
 
 
 def _remove_copies(work_path: Path, original_path: Path) -> list[Path]:
-    mark_former_folders(work_path, "0" * 16)  # an older lgbm-sm made folders without a marker
+    mark_former_folders(work_path, "0" * 16)  # older versions created folders without a marker
     removed = []
     for parent in (work_path / JOBS, work_path / ENDPOINTS):
         for folder in sorted(parent.iterdir()) if parent.is_dir() else ():

@@ -1,4 +1,4 @@
-"""`init`: a project of one's own, from a look at the data to its files."""
+"""`init`: create a project, from a look at the data to its files."""
 
 import csv
 import io
@@ -23,16 +23,18 @@ from lgbm_sm.scaffold.decisions import Decisions
 from lgbm_sm.scaffold.draft import ANSWERED, GIVEN, Choice, Draft
 from lgbm_sm.scaffold.project_files import config_template, require_new, write_project
 from lgbm_sm.scaffold.proposal import ProposedColumn, propose
+from lgbm_sm.wording import shortened_list
 
 _OBJECTIVE = "training.hyperparameters.objective"
 _DEFAULT_TABLE = "boston"
 _NOTHING = "none"
+_SHOWN_NAMES = 30
 _LIKELY_TARGETS = ("target", "label", "y", "class")
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the user has said on the command line.
+class InitOptions:
+    """The options of the command line.
 
     `overrides` are `section.key=value`; a relative path in `table` starts at the current folder. Columns are names, or
     positions as digits.
@@ -49,24 +51,26 @@ class Wishes:
 
 @dataclass(frozen=True)
 class NewProject:
-    """What was made: the files in order of their paths, and what was chosen."""
+    """A new project: its files, sorted by path, and the choices."""
 
     folder: Path
     files: tuple[Path, ...]
     choices: tuple[Choice, ...]
 
 
-def make_project(folder: Path, wishes: Wishes, *, decisions: Decisions, reporter: Reporter) -> NewProject:
-    """Look at the data, decide what is open, and write the project's files; `folder` is absolute.
+def make_project(folder: Path, options: InitOptions, *, decisions: Decisions, reporter: Reporter) -> NewProject:
+    """Examine the data, decide the open settings, and write the project's files.
+
+    `folder` is absolute.
 
     Raises:
         UsageError: a file of the project exists already, or the folder cannot be written.
         DataError: the table cannot be read or learned from.
-        ConfigError: a wish is none that the configuration can hold.
+        ConfigError: an option is not a valid setting.
     """
     require_new(folder)
-    draft = _with_wishes(wishes)
-    draft, source = _with_table(draft, wishes.table, folder, decisions)
+    draft = _with_options(options)
+    draft, source = _with_table(draft, options.table, folder, decisions)
     for note in source.notes:
         reporter.detail(note)
     for warning in source.warnings:
@@ -75,9 +79,9 @@ def make_project(folder: Path, wishes: Wishes, *, decisions: Decisions, reporter
     draft = _with_proposals(draft, source, decisions)
     if not draft.decides("project.name"):
         proposed = project_name_of(draft.config.data.name.lower())
-        why = ("the table's name, and letters that make it one of a kind in the account",)
+        why = ("the table's name, with letters that make it unique in the account",)
         draft = decisions.decide(
-            "What is the project called? The names of jobs and endpoints begin so.",
+            "Project name? The names of jobs and endpoints begin with it.",
             proposed,
             lambda text: draft.having("project.name", text, why if text == proposed else ANSWERED),
         )
@@ -86,19 +90,19 @@ def make_project(folder: Path, wishes: Wishes, *, decisions: Decisions, reporter
     return NewProject(folder, files, draft.choices)
 
 
-def _with_wishes(wishes: Wishes) -> Draft:
-    draft = Draft(tuple(wishes.overrides))
-    if wishes.name is not None:
-        draft = draft.having("project.name", wishes.name, GIVEN, "--name")
-    if wishes.target is not None:
-        draft = draft.having("data.target", _reference(wishes.target), GIVEN, "--target")
-    if wishes.drop:
-        draft = draft.having("data.drop", [_reference(text) for text in wishes.drop], GIVEN, "--drop")
-    if wishes.categorical:
-        columns = [_reference(text) for text in wishes.categorical]
+def _with_options(options: InitOptions) -> Draft:
+    draft = Draft(tuple(options.overrides))
+    if options.name is not None:
+        draft = draft.having("project.name", options.name, GIVEN, "--name")
+    if options.target is not None:
+        draft = draft.having("data.target", _reference(options.target), GIVEN, "--target")
+    if options.drop:
+        draft = draft.having("data.drop", [_reference(text) for text in options.drop], GIVEN, "--drop")
+    if options.categorical:
+        columns = [_reference(text) for text in options.categorical]
         draft = draft.having("data.categorical", columns, GIVEN, "--categorical")
-    if wishes.objective is not None:
-        draft = draft.having(_OBJECTIVE, wishes.objective, GIVEN, "--objective")
+    if options.objective is not None:
+        draft = draft.having(_OBJECTIVE, options.objective, GIVEN, "--objective")
     return draft
 
 
@@ -118,10 +122,10 @@ def _with_table(draft: Draft, table: str | None, folder: Path, decisions: Decisi
     tables = [path.name for path in beside if path.name.lower().endswith(TABLE_SUFFIXES)]
     if decisions.is_asking:
         proposed = os.path.relpath(folder / tables[0]) if len(tables) == 1 else _DEFAULT_TABLE
-        question = f"Which table is to be learned from? A CSV or Parquet file, or {_DEFAULT_TABLE}, which is shipped."
+        question = f"Which table to learn from? A CSV or Parquet file, or {_DEFAULT_TABLE} (built-in)."
         return decisions.decide(question, proposed, lambda text: read(text, ANSWERED))
-    yours = f"yours, such as {tables[0]}" if tables else "yours"
-    return read(_DEFAULT_TABLE, (f"no table was named, so the shipped one is taken; --data FILE names {yours}",))
+    yours = f"your own, such as {tables[0]}" if tables else "your own"
+    return read(_DEFAULT_TABLE, (f"built-in, since no table was given; use --data FILE for {yours}",))
 
 
 def _with_file(
@@ -130,27 +134,27 @@ def _with_file(
     named = Path(text).expanduser()
     path = named.parent.resolve() / named.name
     if not path.is_relative_to(folder):
-        why = (*why, "it lies outside of the project: whoever gets the project needs it too")
+        why = (*why, "outside the project folder: other users of the project need this file too")
     if not draft.decides("data.name"):
         draft = draft.having("data.name", _data_name(path), ("the table's name",))
     try:
-        # by its whole path, since the folder may still have to be made
+        # by its absolute path, since the project folder may not exist yet
         draft, source = _opened(draft.having("data.file", str(path), why, "--data"), folder, decisions)
     except DataError as error:
         if path.exists():
             raise
-        raise DataError(error.message, f"name a table that exists; a relative path starts at {Path.cwd()}") from error
+        raise DataError(error.message, f"name an existing table; relative paths start at {Path.cwd()}") from error
     configured = os.path.relpath(path, folder) if path.is_relative_to(folder.parent) else str(path)
     return draft.having("data.file", configured, why), source
 
 
 def _opened(draft: Draft, folder: Path, decisions: Decisions) -> tuple[Draft, Source]:
-    """The table that the draft names, where a person may be asked for its header."""
+    """Open the table of the draft; the user may be asked whether it has a header."""
 
     def read(text: str) -> Draft:
         answers = {"yes": True, "y": True, "no": False, "n": False}
         if text.lower() not in answers:
-            raise UsageError("yes or no is wanted")
+            raise UsageError("answer yes or no")
         return draft.having("data.header", answers[text.lower()], ANSWERED)
 
     try:
@@ -158,7 +162,7 @@ def _opened(draft: Draft, folder: Path, decisions: Decisions) -> tuple[Draft, So
     except UnknownHeaderError as error:
         if not decisions.is_asking:
             raise
-        draft = decisions.decide("Does the first line name the columns? yes or no.", "yes", read, (error.message,))
+        draft = decisions.decide("Is the first line a header? yes or no.", "yes", read, (error.message,))
         return draft, open_source(draft.config.data, folder)
 
 
@@ -167,7 +171,8 @@ def _with_target(draft: Draft, source: Source, decisions: Decisions) -> Draft:
 
     def read(text: str) -> Draft:
         if not text:
-            raise DataError(f"which column is the target? The columns are {_listed(names)}", "name it: --target COLUMN")
+            columns = shortened_list(names, _SHOWN_NAMES)
+            raise DataError(f"no target column is set; the columns are {columns}", "set it: --target COLUMN")
         reference = _reference(text, names)
         find_target(names, reference)
         return draft.having("data.target", reference, ANSWERED)
@@ -177,10 +182,12 @@ def _with_target(draft: Draft, source: Source, decisions: Decisions) -> Draft:
         find_target(names, known)
         if source.named or draft.decides("data.target"):
             return draft
-        return draft.having("data.target", known, ("the last column, since none has a name",))
+        return draft.having("data.target", known, ("the last column, since the columns have no names",))
     likely = [name for name in names if name.lower() in _LIKELY_TARGETS]
     proposed = str(known) if known is not None else (likely or names[-1:])[0] if decisions.is_asking else ""
-    return decisions.decide(f"Which column is to be predicted? They are {_listed(names)}.", proposed, read)
+    return decisions.decide(
+        f"Which column to predict? The columns are {shortened_list(names, _SHOWN_NAMES)}.", proposed, read
+    )
 
 
 def _with_proposals(draft: Draft, source: Source, decisions: Decisions) -> Draft:
@@ -196,13 +203,13 @@ def _with_proposals(draft: Draft, source: Source, decisions: Decisions) -> Draft
             _check_target(source, answered)
             return answered
 
-        question = "Which objective? regression, binary (two classes), multiclass, or another of LightGBM's."
+        question = "Which objective? regression, binary (two classes), multiclass, or another LightGBM objective."
         draft = decisions.decide(question, objective.name, read, (objective.why,))
     else:
         _check_target(source, draft)
-    question = "Which of these columns are to be left out? Names with commas between, or none."
+    question = "Which of these columns to leave out? Comma-separated names, or none."
     draft = _with_columns(draft, "data.drop", question, proposal.drop, source, decisions)
-    question = "Which of these columns are categories? Names with commas between, or none."
+    question = "Which of these columns are categories? Comma-separated names, or none."
     dropped = draft.config.data.drop
     categorical = tuple(column for column in proposal.categorical if column.reference not in dropped)
     return _with_columns(draft, "data.categorical", question, categorical, source, decisions)
@@ -216,7 +223,7 @@ def _with_columns(
     source: Source,
     decisions: Decisions,
 ) -> Draft:
-    """The draft with the proposed columns, as far as they are taken, besides those that the user has named."""
+    """Return the draft with the accepted columns, in addition to those that the user named."""
     if not proposed:
         return draft
     data = draft.config.data
@@ -227,9 +234,9 @@ def _with_columns(
     def read(text: str) -> Draft:
         columns = _columns(text, names)
         columns = [*given, *(column for column in columns if column not in given)]
-        why = tuple(whys.get(column, f"column {column!r} was named") for column in columns)
+        why = tuple(whys.get(column, f"column {column!r} was chosen") for column in columns)
         if key == "data.drop" and len(columns) + 1 >= len(names):
-            raise DataError("\n".join(("no column is left to learn from:", *why)), "a table needs another column")
+            raise DataError("\n".join(("no column is left to learn from:", *why)), "use a table with more columns")
         answered = draft.having(key, columns, why) if columns else draft
         check_source(source, answered.config.data, answered.config.training.objective)
         return answered
@@ -257,7 +264,7 @@ def _columns(text: str, names: Sequence[str]) -> list[str | int]:
 
 
 def _reference(text: str, names: Sequence[str] = ()) -> str | int:
-    """A column by its name, or by its position where the text is digits and no name."""
+    """Return a column by its name, or by its position if the text is only digits."""
     return int(text) if text not in names and re.fullmatch(r"-?\d+", text) else text
 
 
@@ -267,12 +274,7 @@ def _as_row(cells: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = 30
-    return ", ".join(names[:shown]) + (f" … ({len(names)} in all)" if len(names) > shown else "")
-
-
 def _data_name(path: Path) -> str:
-    """The table's name as files are named after it."""
+    """Return the table's name in the form of file names."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name.split(".")[0]).strip("._-")[:50] or "table"
     return f"own-{stem}" if is_shipped(stem) else stem

@@ -1,41 +1,42 @@
-"""Which objective suits a target: a proposal, with its reason."""
+"""Propose an objective for a target."""
 
 from typing import NamedTuple
 
-from lgbm_sm.preparation.columns import Column, Kind, texts_among_numbers
+from lgbm_sm.preparation.columns import Column, Kind, some_values, texts_among_numbers
+from lgbm_sm.wording import counted
 
-_MOST_CLASSES = 10  # of whole numbers: more of them rather count or measure something
+_MOST_CLASSES = 10  # for whole numbers; more different ones are probably counts or measurements
 _ROWS_OF_A_CLASS = 10
 
 
 class ProposedObjective(NamedTuple):
-    """One of LightGBM's objectives, and what speaks for it."""
+    """An objective of LightGBM, and the reason for it."""
 
     name: str
     why: str
 
 
 def propose_objective(target: Column) -> ProposedObjective:
-    """By the type of the target and the number of its distinct values.
+    """Propose an objective from the type of the target and the number of its values.
 
-    Whether the target can be learned at all is not judged here.
+    Does not check whether the target can be learned at all.
     """
     values = sorted(target.cells.drop_null().unique().to_pylist()) if target.kind in (Kind.TEXT, Kind.NUMBER) else []
     count, rows = len(values), len(target.cells)
     if target.kind is Kind.TEXT and not texts_among_numbers(values):
         return ProposedObjective(
             "binary" if count <= 2 else "multiclass",
-            f"the target {target.name!r} is text with {count} different values",
+            f"the target {target.name!r} has {counted(count, 'class', 'classes')} ({some_values(values)})",
         )
     if target.kind is not Kind.NUMBER:
-        return ProposedObjective("regression", f"the target {target.name!r} holds numbers, or should")
+        return ProposedObjective("regression", f"the target {target.name!r} should contain numbers")
     if count == 2:
         return ProposedObjective("binary", f"the target {target.name!r} is always {values[0]} or {values[1]}")
     whole = all(value == int(value) for value in values if abs(value) != float("inf"))
     if whole and 2 < count <= _MOST_CLASSES and rows >= count * _ROWS_OF_A_CLASS:
         return ProposedObjective(
             "multiclass",
-            f"the target {target.name!r} has only {count} different values, whole numbers, in {rows} rows; where they "
-            "count or grade something, regression suits better",
+            f"the target {target.name!r} has only {count} different whole numbers in {rows} rows; if they are counts "
+            "or grades, use regression instead",
         )
     return ProposedObjective("regression", f"the target {target.name!r} has {count} different numbers in {rows} rows")

@@ -1,4 +1,4 @@
-"""The files of a new project: all of them or none, and nothing that exists is touched."""
+"""Write the files of a new project: all or none, without touching existing files."""
 
 import contextlib
 import os
@@ -17,35 +17,35 @@ _TEMPLATES = {
     ".github/workflows/lgbm-sm.yml": "workflow.yml",
 }
 _REQUIREMENTS = "requirements.txt"
-# in the order in which they are moved to their place: a project is whole once it has its configuration
+# in the order in which they are moved into the project: the configuration comes last
 _PLACES = ("containers", _EXAMPLE, *_TEMPLATES, _REQUIREMENTS, CONFIG)
 _STAGING = ".lgbm-sm-init"
-# what a checkout has beside the files that a project needs
+# files in a checkout that a project does not need
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*_cache", ".DS_Store", "ruff.toml")
 
 
 def require_new(folder: Path) -> None:
-    """Refuse a folder in which a project's file would be overwritten.
+    """Refuse a folder in which a file of the project exists.
 
     Raises:
-        UsageError: names what is there.
+        UsageError: names the existing files.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file", "name a folder: lgbm-sm init DIR")
     existing = [place for place in _PLACES if os.path.lexists(folder / place)]
     if not existing:
         return
-    hint = "init overwrites nothing: move them away, or name another folder: lgbm-sm init DIR"
+    hint = "init does not overwrite files: move them away, or name another folder: lgbm-sm init DIR"
     if (folder / _STAGING).exists():
-        hint = "an `lgbm-sm init` was killed while it put them here: remove them, and run it again"
+        hint = "an earlier `lgbm-sm init` was killed: remove these files, then run it again"
     raise UsageError("\n".join(f"{folder / place} exists" for place in existing), hint)
 
 
 def write_project(folder: Path, config_text: str) -> tuple[Path, ...]:
-    """Make the files of a project in `folder`, which is made too where it is missing.
+    """Create the files of a project in `folder`, and the folder if it does not exist.
 
-    They are made in a folder of their own there, and then moved; whatever stops that, what was moved is removed again.
-    Returns every file, in order of their paths.
+    They are created in a staging folder and then moved; if that is interrupted, the moved files are removed again.
+    Returns every file, sorted by path.
 
     Raises:
         UsageError: a file exists, or the folder cannot be written.
@@ -68,7 +68,8 @@ def write_project(folder: Path, config_text: str) -> tuple[Path, ...]:
             shutil.rmtree(staging)
     except OSError as error:
         raise UsageError(
-            f"{error.filename or folder} cannot be written: {error.strerror}", "check permissions and space on the disk"
+            f"failed to write {error.filename or folder}: {error.strerror}",
+            "check the permissions and the free disk space",
         ) from error
     return files
 
@@ -85,7 +86,7 @@ def _stage(staging: Path, config_text: str) -> None:
 
 
 def _make_folder(folder: Path, undo: contextlib.ExitStack) -> None:
-    """Make it and its parents; those that were missing go again, as far as they are empty."""
+    """Create the folder and its parents; on failure the new ones are removed if empty."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir()

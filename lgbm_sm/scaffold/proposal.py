@@ -1,4 +1,4 @@
-"""What a table proposes for the configuration of a new project."""
+"""Propose settings for a new project from its table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lgbm_sm.scaffold.objective import ProposedObjective, propose_objective
 
 @dataclass(frozen=True)
 class ProposedColumn:
-    """A column, as the configuration calls it, and why it is proposed."""
+    """A proposed column, by name or position, and the reason."""
 
     reference: str | int
     why: str
@@ -21,7 +21,7 @@ class ProposedColumn:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What to learn, and from what: columns besides those that the user has decided on already."""
+    """The proposed objective, and columns in addition to those that the user named."""
 
     objective: ProposedObjective
     drop: tuple[ProposedColumn, ...]
@@ -31,10 +31,10 @@ class Proposal:
 def propose(
     source: Source, *, target: str | int | None, drop: Sequence[str | int] = (), categorical: Sequence[str | int] = ()
 ) -> Proposal:
-    """Look at every column that is not decided on by `drop` or `categorical`.
+    """Examine every column that is not in `drop` or `categorical`.
 
     Raises:
-        DataError: there is no target, or a column that is named is not in the table.
+        DataError: there is no target, or a named column is not in the table.
     """
     names = source.columns.column_names
     target_position = find_target(names, source.target if target is None else target)
@@ -48,13 +48,13 @@ def propose(
     for position, name in enumerate(names):
         if position in dropped or position == target_position:
             continue
-        # what has no name, or not one of its own, is known by its position
+        # columns without a unique name are referred to by position
         reference = position if is_unnamed(name) or names.count(name) > 1 else name
         column = read_column(name, source.columns.column(position))
         if is_unnamed(name):
-            to_drop.append(ProposedColumn(reference, f"column {position} has no name, like a row index that was saved"))
+            to_drop.append(ProposedColumn(reference, f"column {position} has no name, like a saved row index"))
         elif name in seen:
-            to_drop.append(ProposedColumn(reference, f"column {position} is called {name!r} like another one"))
+            to_drop.append(ProposedColumn(reference, f"column {position} has the same name {name!r} as another column"))
         elif why := why_to_drop(column, source.row_name, categorical=position in declared):
             to_drop.append(ProposedColumn(reference, why))
         elif position not in declared and (why := why_categorical(column)):

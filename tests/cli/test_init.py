@@ -67,8 +67,8 @@ def test_make_run_ends_in_predictions_when_a_table_was_named(lgbm_sm: CommandLin
     assert choices["training.hyperparameters.objective"][0] == "binary"
     dropped, why = choices["data.drop"]
     assert dropped == ["customer_id", "signed_up"]
-    assert "'customer_id' is a different integer in each of its 300 rows" in why
-    assert "'signed_up' cannot be used as it is: it contains dates or times" in why
+    assert "'customer_id' is probably an identifier: it has a different integer in each of its 300 rows" in why
+    assert "'signed_up' cannot be used: it contains dates or times" in why
     assert choices["data.categorical"][0] == ["zip"]
     # the program that trains and serves is the project's own
     version = lgbm_sm.folder / "containers/runtime/lgbm_runtime/__init__.py"
@@ -86,7 +86,7 @@ def test_make_run_ends_in_predictions_when_a_table_was_named(lgbm_sm: CommandLin
 def test_the_shipped_data_is_taken_and_said_when_nobody_names_a_table(lgbm_sm: CommandLine) -> None:
     write_customers(lgbm_sm.folder / "customers.csv")
     finished = lgbm_sm("init", "houses")
-    assert "no table was named, so the shipped one is taken; --data FILE names yours" in finished.stdout
+    assert "built-in, since no table was given; use --data FILE for your own" in finished.stdout
     assert "such as customers.csv" not in finished.stdout  # it lies elsewhere
     assert "next: cd houses && make run" in finished.stdout
     assert "  .github/workflows/lgbm-sm.yml\n" in finished.stdout
@@ -101,22 +101,22 @@ def test_the_right_questions_are_asked_when_somebody_can_answer(lgbm_sm: Command
         said = terminal.answer("[boston] ", "customers.csv")
         assert "custmers.csv does not exist (did you mean customers.csv?)" in said
         said = terminal.answer("[churned] ", "churn")
-        assert f"They are {', '.join(COLUMNS)}." in said
+        assert f"The columns are {', '.join(COLUMNS)}." in said
         said = terminal.answer("[churned] ", "churned")
         assert "'churn' is not a column of the table (did you mean 'churned'?)" in said
         said = terminal.answer("[binary] ", "regression")
-        assert "the target 'churned' is text with 2 different values" in said
+        assert "the target 'churned' has 2 classes (" in said
         said = terminal.answer("[binary] ", "")
         assert "but objective=regression predicts numbers" in said
         said = terminal.answer("[customer_id,signed_up] ", "customer_id")
-        assert "'customer_id' is a different integer in each" in said
-        assert "'signed_up' cannot be used as it is: it contains dates or times" in said
+        assert "'customer_id' is probably an identifier: it has a different integer in each" in said
+        assert "'signed_up' cannot be used: it contains dates or times" in said
         said = terminal.answer("[customer_id,signed_up] ", "signed_up, customer_id")
-        assert "warning: column 'signed_up' holds dates" in said
+        assert "warning: column 'signed_up' contains dates" in said
         said = terminal.answer("[zip] ", "none")
-        assert "'zip' has 5 different integers" in said
+        assert "'zip' probably contains codes, whose order has no meaning: it has 5 different integers" in said
         said = terminal.answer("] ", "")
-        assert re.search(r"What is the project called\? .* \[customers-[a-z]{5}\] $", said)
+        assert re.search(r"Project name\? .* \[customers-[a-z]{5}\] $", said)
         code, stdout, said = terminal.end()
     assert code == 0, said
     choices = made(stdout)
@@ -124,7 +124,7 @@ def test_the_right_questions_are_asked_when_somebody_can_answer(lgbm_sm: Command
     assert choices["data.drop"][0] == ["signed_up", "customer_id"]
     assert "data.categorical" not in choices
     assert choices["data.file"][0] == "../customers.csv"
-    assert "outside of the project" in choices["data.file"][1]
+    assert "outside the project folder" in choices["data.file"][1]
     lgbm_sm("prepare-data", "--config", "churn/config.yaml")
     assert (lgbm_sm.folder / "churn/data/train/customers_train.csv").exists()
 
@@ -160,11 +160,16 @@ def test_the_table_that_lies_there_is_proposed_when_it_is_the_only_one(lgbm_sm: 
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message", "hint"),
     [
-        (["--data", "customers.csv"], 4, "which column is the target? The columns are customer_id", "--target COLUMN"),
+        (["--data", "customers.csv"], 4, "no target column is set; the columns are customer_id", "--target COLUMN"),
         (["--data", "customers.csv", "--target", "churn"], 4, "did you mean 'churned'?", "the columns are"),
-        (["--data", "missing.csv", "--target", "y"], 4, "missing.csv does not exist", "a relative path starts at"),
+        (["--data", "missing.csv", "--target", "y"], 4, "missing.csv does not exist", "relative paths start at"),
         (["--name", "my houses"], 3, "--name: use only letters, digits", ""),
-        (["--data", "ids.csv", "--target", "y"], 4, "no column is left to learn from:\ncolumn 'id' is a different", ""),
+        (
+            ["--data", "ids.csv", "--target", "y"],
+            4,
+            "no column is left to learn from:\ncolumn 'id' is probably an identifier",
+            "",
+        ),
         (["--objective", "binary"], 4, "objective=binary predicts classes", ""),
         (["--config", "other.yaml"], 2, "init writes a new config.yaml and reads none", "remove --config"),
         (["customers.csv"], 2, "customers.csv is a file", "name a folder"),
@@ -203,7 +208,7 @@ def test_what_set_says_stands_in_the_configuration(lgbm_sm: CommandLine) -> None
 def test_the_last_column_is_the_target_when_none_has_a_name(lgbm_sm: CommandLine) -> None:
     (lgbm_sm.folder / "plain.csv").write_text("".join(f"{row % 7}.5,{row % 11}.25,{row % 3}.5\n" for row in range(99)))
     choices = made(lgbm_sm("init", "--data", "plain.csv", "--output", "json").stdout)
-    assert choices["data.target"] == (-1, "the last column, since none has a name")
+    assert choices["data.target"] == (-1, "the last column, since the columns have no names")
     assert re.fullmatch(r"plain-[a-hjkmnp-z]{5}", choices["project.name"][0])
 
 
@@ -244,7 +249,7 @@ def test_what_a_killed_init_left_is_named_by_the_next(lgbm_sm: CommandLine) -> N
     assert not (lgbm_sm.folder / "config.yaml").exists()
     refused = lgbm_sm("init", exit_code=2)
     assert "containers exists" in refused.stderr
-    assert "hint: an `lgbm-sm init` was killed while it put them here" in refused.stderr
+    assert "hint: an earlier `lgbm-sm init` was killed" in refused.stderr
 
 
 @pytest.mark.parametrize("table", ["houses", "a" * 60, "flats.of-2024", "--"])

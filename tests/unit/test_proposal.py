@@ -30,15 +30,15 @@ def cycle(*values: object) -> list[object]:
     ("cells", "objective", "why"),
     [
         (MEASURED, "regression", "200 different numbers in 200 rows"),
-        (cycle("no", "yes"), "binary", "text with 2 different values"),
-        (cycle(True, False), "binary", "text with 2 different values"),
-        (cycle("a", "b", "c"), "multiclass", "text with 3 different values"),
+        (cycle("no", "yes"), "binary", "has 2 classes ("),
+        (cycle(True, False), "binary", "has 2 classes ("),
+        (cycle("a", "b", "c"), "multiclass", "has 3 classes ("),
         (cycle(0, 1), "binary", "always 0 or 1"),
         (cycle(0.5, 1.5), "binary", "always 0.5 or 1.5"),
-        (cycle(1, 2, 3, 4), "multiclass", "only 4 different values"),
+        (cycle(1, 2, 3, 4), "multiclass", "only 4 different whole numbers"),
         (cycle(1.5, 2, 3, 4), "regression", "4 different numbers"),
         (cycle(*range(11)), "regression", "11 different numbers"),
-        (cycle("1.5", "2", "3", "unknown"), "regression", "holds numbers, or should"),
+        (cycle("1.5", "2", "3", "unknown"), "regression", "should contain numbers"),
     ],
 )
 def test_the_objective_follows_from_the_targets_type_and_its_distinct_values(
@@ -56,9 +56,9 @@ def test_the_objective_follows_from_the_targets_type_and_its_distinct_values(
         (
             "customerId",
             RANDOM.permutation(10**6)[:ROWS],
-            "a different integer in each of its 200 rows, like an identifier",
+            "is probably an identifier: it has a different integer in each of its 200 rows",
         ),
-        ("counted", RANDOM.permutation(ROWS) + 7, "it counts them"),
+        ("counted", RANDOM.permutation(ROWS) + 7, "they are consecutive"),
         ("rising", np.cumsum(RANDOM.integers(1, 99, ROWS)), "in the order of the rows"),
         ("phone", RANDOM.permutation(10**6)[:ROWS] + 4_000_000, "each has 7 digits"),
         ("dense", RANDOM.permutation(ROWS + 50)[:ROWS], "measured values would repeat"),
@@ -66,10 +66,10 @@ def test_the_objective_follows_from_the_targets_type_and_its_distinct_values(
         (
             "day",
             [dt.date(2024, 1, 1 + row % 28) for row in range(ROWS)],
-            "cannot be used as it is: it contains dates or times",
+            "cannot be used: it contains dates or times",
         ),
         ("iso", [f"2024-01-{1 + row % 28:02} 10:00" for row in range(ROWS)], "derive numbers from dates"),
-        ("german", cycle("31.12.2020", "1.1.2021"), "cannot be used as it is: it contains dates or times"),
+        ("german", cycle("31.12.2020", "1.1.2021"), "cannot be used: it contains dates or times"),
         ("american", cycle("12/31/2020 10:00", "1/1/2021 9:30"), "derive numbers from dates"),
         ("empty", [None] * ROWS, "only missing values"),
         ("lists", [[1]] * ROWS, "neither numbers nor text"),
@@ -105,16 +105,19 @@ def test_a_column_stays_when_nothing_speaks_against_it(cells: object) -> None:
 @pytest.mark.parametrize(
     ("name", "cells", "sign"),
     [
-        ("zip", cycle(1067, 10115, 80331), "the name says so"),
-        ("Postleitzahl", cycle(1067, 10115, 80331), "the name says so"),
-        ("storeId", cycle(1, 2, 3), "the name says so"),
+        ("zip", cycle(1067, 10115, 80331), "its name suggests it"),
+        ("Postleitzahl", cycle(1067, 10115, 80331), "its name suggests it"),
+        ("storeId", cycle(1, 2, 3), "its name suggests it"),
         ("where", cycle(10115, 10117, 80331), "each has 5 digits"),
     ],
 )
 def test_integers_are_categories_when_few_of_them_look_like_codes(name: str, cells: object, sign: str) -> None:
     [column] = proposal(name, cells).categorical
     assert column.reference == name
-    assert f"column {name!r} has 3 different integers in 200 rows" in column.why
+    assert (
+        f"column {name!r} probably contains codes, whose order has no meaning: it has 3 different integers"
+        in column.why
+    )
     assert sign in column.why
 
 
@@ -137,9 +140,9 @@ def test_columns_are_called_by_position_when_they_have_no_name_of_their_own() ->
     table = pa.table([MEASURED, MEASURED, TEXTS, MEASURED, MEASURED], names=["a", "a", "", "Unnamed: 0", "target"])
     dropped = propose(Source(columns=table, named=True), target="target").drop
     assert dropped == (
-        ProposedColumn(1, "column 1 is called 'a' like another one"),
-        ProposedColumn(2, "column 2 has no name, like a row index that was saved"),
-        ProposedColumn(3, "column 3 has no name, like a row index that was saved"),
+        ProposedColumn(1, "column 1 has the same name 'a' as another column"),
+        ProposedColumn(2, "column 2 has no name, like a saved row index"),
+        ProposedColumn(3, "column 3 has no name, like a saved row index"),
     )
 
 
