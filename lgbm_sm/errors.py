@@ -7,9 +7,9 @@ from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
-    """What a command's exit status means. 2 is also what the command-line parser itself returns.
+    """The meaning of a command's exit status. The command-line parser returns 2 too.
 
-    130 and 141 are what a shell reports for a program that SIGINT and SIGPIPE end.
+    Shells report 130 and 141 for a program that SIGINT and SIGPIPE end.
     """
 
     OK = 0
@@ -29,10 +29,10 @@ class ExitCode(IntEnum):
 
 
 class LgbmSmError(Exception):
-    """Something the user can mend: `message` says what and where, `hint` what to do next.
+    """A problem that the user can fix: `message` describes it, `hint` is the next step.
 
-    Raised as one of the subclasses below, which differ only in their exit code. Whatever else
-    escapes from a command is a bug and keeps its traceback.
+    Raised as one of the subclasses below, which have different exit codes. Any other exception is a bug and keeps its
+    traceback.
     """
 
     exit_code: ClassVar[ExitCode]
@@ -56,21 +56,21 @@ class RecordError(LgbmSmError):
 
 
 class WorkFolderError(LgbmSmError):
-    """What lgbm-sm keeps beside config.yaml cannot be written or removed, or is not its own."""
+    """A file in lgbm-sm's work folder cannot be written or removed, or is not its own."""
 
     exit_code = ExitCode.CONFIG
 
     @classmethod
     def of(cls, error: OSError, path: Path) -> Self:
-        """What the system says of a file or folder: `path`, if the error names none."""
+        """Return the error for the system's error on a file; `path` is used if it names none."""
         hint = STORAGE_HINTS.get(error.errno or 0, "check the folder and its permissions")
-        return cls(f"{error.filename or path} cannot be written: {error.strerror or error}", hint)
+        return cls(f"failed to write {error.filename or path}: {error.strerror or error}", hint)
 
 
 STORAGE_HINTS = {
     errno.ENOSPC: "free some space: `lgbm-sm cleanup` deletes jobs and endpoints of this project",
     errno.EDQUOT: "free some space: `lgbm-sm cleanup` deletes jobs and endpoints of this project",
-    errno.EROFS: "work in a copy of the project on a file system that can be written",
+    errno.EROFS: "work in a copy of the project on a writable file system",
 }
 
 
@@ -83,11 +83,11 @@ class ImageError(LgbmSmError):
 
 
 class EngineError(ImageError):
-    """No Docker engine answers, or it has stopped answering."""
+    """Docker does not answer, or has stopped answering."""
 
 
 class AwsError(LgbmSmError):
-    """AWS refuses a call, or does not answer; `code` is AWS's own, empty where there was no answer."""
+    """AWS refuses a call or does not answer; `code` is AWS's, empty without an answer."""
 
     exit_code = ExitCode.AWS
 
@@ -117,6 +117,6 @@ class LeftOverError(LgbmSmError):
 
 
 class OutputClosedError(LgbmSmError):
-    """The reader of stdout has gone, as `head` does when it has seen enough: nothing to say, nobody to say it to."""
+    """The reader of stdout has closed it, as `head` does; nothing is reported."""
 
     exit_code = ExitCode.BROKEN_PIPE

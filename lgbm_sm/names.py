@@ -16,9 +16,10 @@ _LETTERS_LENGTH = 5
 
 
 def project_name_of(text: str) -> str:
-    """A project name that begins with `text`, as far as names allow that, and ends with five random letters.
+    """Return a project name that begins with `text` and ends with five random letters.
 
-    The name identifies the project in the account, so two projects of the same table must not share it.
+    Characters that are not allowed become hyphens. The name identifies the project in the account, so two projects of
+    the same table need different ones.
     """
     plain = re.sub(r"[^a-zA-Z0-9]+", "-", text)[: LONGEST_PROJECT_NAME - _LETTERS_LENGTH - 1].strip("-")
     letters = "".join(secrets.choice(_LETTERS) for _ in range(_LETTERS_LENGTH))
@@ -26,10 +27,11 @@ def project_name_of(text: str) -> str:
 
 
 def timestamped_name(project_name: str, now: datetime) -> str:
-    """`<project>-YYYY-MM-DD-HH-MM-SS-xxx`, as the SDK names jobs and endpoints: 24 characters more than the project.
+    """Return `<project>-YYYY-MM-DD-HH-MM-SS-xxx`, as the SDK names jobs and endpoints.
 
-    The SDK ends with milliseconds, which two commands that start together may share: these three characters are random.
-    Raises ValueError when the result is longer than SageMaker allows; the configuration refuses such projects first.
+    The SDK ends with milliseconds, which can be the same for two commands that start together; here the last three
+    characters are random. Raises ValueError if the name is longer than SageMaker allows; the configuration refuses such
+    projects first.
     """
     ending = "".join(secrets.choice(_ENDINGS) for _ in range(_ENDING_LENGTH))
     name = f"{project_name}-{now:%Y-%m-%d-%H-%M-%S}-{ending}"
@@ -39,16 +41,16 @@ def timestamped_name(project_name: str, now: datetime) -> str:
 
 
 def script_mode_repository(project_name: str) -> str:
-    """The name under which a project knows AWS's XGBoost image in the engine of this machine."""
+    """Return the project's local name of AWS's XGBoost image in Docker."""
     return f"{project_name.lower()}-script-mode"
 
 
 def is_timestamped(name: str, project_name: str) -> bool:
-    """Whether it is a name that `timestamped_name` gives for the project; SageMaker does not tell cases apart."""
+    """Whether it is a name from `timestamped_name` for the project, in any case of letters."""
     pattern = rf"{re.escape(project_name)}-\d{{4}}(-\d\d){{5}}-[0-9a-z]{{3}}"
     return re.fullmatch(pattern, name, re.IGNORECASE) is not None
 
 
 def is_endpoint_name(name: str, project_name: str, endpoint_name: str) -> bool:
-    """Whether an endpoint of this name is the project's by its name: `endpoint.name`, or one with the time."""
+    """Whether an endpoint has `endpoint.name`, or a timestamped name of the project."""
     return name.lower() == endpoint_name.lower() or is_timestamped(name, project_name)

@@ -1,4 +1,4 @@
-"""Files that the user names to be written: whole or not at all, and never in place of a file that is still needed."""
+"""Write output files that the user names: atomically, and never over a project file."""
 
 import errno
 import os
@@ -25,28 +25,27 @@ class Protected(NamedTuple):
 
 
 def refuse_protected(option: str, path: Path, protected: Collection[Protected]) -> None:
-    """Refuse a path that is one of the protected files, or lies in one of the protected folders.
+    """Refuse a path that is one of the protected files, or in one of the protected folders.
 
-    Files are compared by device and inode, and so by no spelling, link or letter case.
+    Files are compared by device and inode, so links and other spellings are recognized.
 
     Raises:
-        UsageError: names the path and what it is.
+        UsageError: names the path and its description.
     """
     chain = [Path(os.path.realpath(path)), *Path(os.path.realpath(path)).parents]
     identities = {identity for one in chain if (identity := _identity(one))}
     for what in (one.what for one in protected if not identities.isdisjoint(_identities(one.path))):
-        raise UsageError(f"{option} {path}: this is {what}, and is never replaced", "name another file")
+        raise UsageError(f"{option} {path} is {what}, which is never replaced", "name another file")
 
 
 class OutputFile(AbstractContextManager["OutputFile"]):
     """A file named by an option, for `write` to fill.
 
-    A regular file is replaced, with its mode kept, once the block has ended without an error; until then it stays as
-    it was. Through a symbolic link its target is replaced. A device, a pipe and the command's own stdout are written
-    to directly.
+    A regular file is replaced, keeping its mode, when the block ends without an error; until then it is unchanged. The
+    target of a symbolic link is replaced. A device, a pipe and the command's own stdout are written to directly.
 
     Raises:
-        UsageError: the path is protected, or there can be no such file.
+        UsageError: the path is protected, or the file cannot be created.
         DataError: writing fails, for example because the disk is full.
     """
 
@@ -54,7 +53,7 @@ class OutputFile(AbstractContextManager["OutputFile"]):
         self.path = path
         self._option = option
         self._target = Path(os.path.realpath(path))
-        self._temporary: Path | None = None  # a name that the new content has before it replaces the old
+        self._temporary: Path | None = None  # the name of the new content before it replaces the old
         try:
             found = _status(path)
             self._replaces = found is None or stat.S_ISREG(found.st_mode)
@@ -71,11 +70,11 @@ class OutputFile(AbstractContextManager["OutputFile"]):
                 self._file = path.open("wb")
         except OSError as error:
             raise UsageError(
-                f"{option} {path}: {error.strerror}", "name a file in a folder that can be written"
+                f"failed to write {option} {path}: {error.strerror}", "name a file in a writable folder"
             ) from error
 
     def write(self, chunk: bytes) -> None:
-        """Take the next part of the content."""
+        """Write the next part of the content."""
         with self._errors():
             self._file.write(chunk)
 
@@ -90,28 +89,28 @@ class OutputFile(AbstractContextManager["OutputFile"]):
                 with self._errors():
                     self._commit()
         finally:
-            with suppress(OSError):  # of what could not be written, which has been reported
+            with suppress(OSError):  # a failed write has already been reported
                 self._file.close()
             if self._temporary:
                 self._temporary.unlink(missing_ok=True)
 
     def _open_temporary(self, replaced: os.stat_result | None) -> int:
-        """A new file beside the target, with the mode of the one that it is to replace.
+        """Open a new file in the folder of the target, with the mode of the replaced one.
 
-        Where the system can, it has no name yet: then even SIGKILL leaves nothing.
+        If the system supports it, the file has no name yet, so that even SIGKILL leaves nothing.
         """
         mode = stat.S_IMODE(replaced.st_mode) if replaced else _NEW_FILE_MODE
         descriptor = None
         if Path("/proc/self/fd").is_dir() and hasattr(os, "O_TMPFILE"):
-            with suppress(OSError):  # not every file system has files without a name
+            with suppress(OSError):  # not every file system supports files without a name
                 descriptor = os.open(self._target.parent, os.O_TMPFILE | os.O_WRONLY, mode)
         if descriptor is None:
             self._temporary = self._target.with_name(f".lgbm-sm-{secrets.token_hex(8)}.tmp")
             descriptor = os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
         if replaced:
-            with suppress(PermissionError):  # only root gives files to others
+            with suppress(PermissionError):  # only root can change the owner
                 os.fchown(descriptor, replaced.st_uid, replaced.st_gid)
-            with suppress(PermissionError):  # not every file system has modes
+            with suppress(PermissionError):  # not every file system supports modes
                 os.fchmod(descriptor, mode)
         return descriptor
 
@@ -123,10 +122,10 @@ class OutputFile(AbstractContextManager["OutputFile"]):
         folder = os.open(self._target.parent, os.O_RDONLY)
         try:
             if self._temporary is None:
-                # one name for each target: what was killed at this point is removed by the next command
+                # a fixed name per target: the next command removes the remains of a killed one
                 self._temporary = self._target.with_name(f".{self._target.name}.lgbm-sm.tmp")
                 self._temporary.unlink(missing_ok=True)
-                # with a folder's descriptor Python calls linkat, which follows the link in /proc to the file
+                # with src_dir_fd Python calls linkat, which follows the link in /proc
                 os.link(f"/proc/self/fd/{self._file.fileno()}", self._temporary, src_dir_fd=folder)
             self._temporary.replace(self._target)
             os.fsync(folder)
@@ -138,12 +137,12 @@ class OutputFile(AbstractContextManager["OutputFile"]):
         try:
             yield
         except OSError as error:
-            hint = "check the disk's space; what was there before is unchanged" if self._replaces else ""
-            raise DataError(f"{self._option} {self.path} cannot be written: {error.strerror}", hint) from error
+            hint = "check the free disk space; the old file is unchanged" if self._replaces else ""
+            raise DataError(f"failed to write {self._option} {self.path}: {error.strerror}", hint) from error
 
 
 def _identities(path: Path) -> Iterator[_Identity]:
-    """That of a file; or of a folder and of everything in it, behind links too."""
+    """Yield the identity of a file, or of a folder and everything in it, following links."""
     below = (Path(root, name) for root, folders, files in os.walk(path) for name in (*folders, *files))
     return (identity for one in (path, *below) if (identity := _identity(one)))
 

@@ -1,25 +1,25 @@
-"""How the domain reports what it is doing: it never prints."""
+"""The protocol for progress messages; modules outside `commands` do not print."""
 
 from typing import Protocol
 
 
 class Reporter(Protocol):
-    """What a command tells the user while it works; the console implements it, tests collect it."""
+    """The receiver of a command's progress: the console, or a list in tests."""
 
     def step(self, text: str) -> None:
-        """A step begins."""
+        """Report that a step begins."""
 
     def detail(self, text: str) -> None:
-        """Something worth knowing about the current step."""
+        """Report a fact about the current step."""
 
     def warn(self, text: str) -> None:
-        """Something that is allowed but probably not meant."""
+        """Warn about something that is allowed but probably a mistake."""
 
     def log(self, line: str) -> None:
-        """One line, as the training or serving program wrote it."""
+        """Pass on a line of the training or serving program."""
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """How many bytes of how many are `what`, such as sent; told again and again until all are."""
+        """Report that `done` of `total` bytes are `what`, such as sent; called repeatedly."""
 
     def trace(self, text: str) -> None:
-        """Something worth knowing only when one looks for a cause (`-v`)."""
+        """Report a diagnostic detail, which is shown with `-v`."""

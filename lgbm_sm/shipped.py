@@ -1,6 +1,6 @@
-"""What travels with the package: the build context of the images, the example configuration and the examples.
+"""Files shipped with the package: build context, example configuration, examples.
 
-A wheel carries them inside the package; in a checkout they lie beside it.
+In a wheel they are inside the package, in a checkout beside it.
 """
 
 from pathlib import Path
@@ -10,10 +10,10 @@ _PROGRAM = Path("runtime", "lgbm_runtime", "__main__.py")
 
 
 def containers_path(project_folder: Path | None = None) -> Path:
-    """The folder `containers`: the build context, with the program under `runtime`.
+    """Return the folder `containers`: the build context, with the program in `runtime`.
 
-    A project's own copy beside its config.yaml, as `lgbm-sm init` makes it, goes before the shipped one. It is known
-    by the program in it: another folder of that name is none of ours.
+    A project's own copy beside its config.yaml, which `lgbm-sm init` creates, takes precedence over the shipped one. It
+    is recognized by the program in it.
 
     Raises:
         FileNotFoundError: the installation is incomplete.
@@ -24,7 +24,7 @@ def containers_path(project_folder: Path | None = None) -> Path:
 
 
 def example_config_path() -> Path:
-    """The commented example `config.yaml`.
+    """Return the commented example `config.yaml`.
 
     Raises:
         FileNotFoundError: the installation is incomplete.
@@ -33,7 +33,7 @@ def example_config_path() -> Path:
 
 
 def examples_path() -> Path:
-    """The folder `examples`: inference code of one's own, to begin with.
+    """Return the folder `examples`, with templates for your own inference code.
 
     Raises:
         FileNotFoundError: the installation is incomplete.
@@ -45,4 +45,4 @@ def _shipped(name: str) -> Path:
     for folder in (_PACKAGE, _PACKAGE.parent):
         if (folder / name).exists():
             return folder / name
-    raise FileNotFoundError(f"{name} lies neither in {_PACKAGE} nor beside it: the installation is incomplete")
+    raise FileNotFoundError(f"{name} is neither in {_PACKAGE} nor beside it: the installation is incomplete")

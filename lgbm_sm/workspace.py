@@ -145,7 +145,7 @@ def open_workspace(
     """
     config = loaded.config
     folder = loaded.folder.resolve()
-    record = open_record(folder, reporter, changes=changes, rehearsed=rehearsal is not None)
+    record = open_record(folder, reporter, changes=changes, dry_run=rehearsal is not None)
     engine = Engine(environment)
     accounts = Accounts(reporter.step, rehearsal, reporter.detail)
     return Workspace(

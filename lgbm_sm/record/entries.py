@@ -12,7 +12,7 @@ UNKNOWN_PROJECT = "(not on record)"
 
 
 class Place(StrEnum):
-    """Where a thing was made."""
+    """The backend that an entry belongs to."""
 
     PROCESS = "process"
     DOCKER = "docker"
@@ -45,11 +45,11 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
     project: str
     place: Place
     created_at: datetime
-    adopted: bool = False  # found in the account or the engine: another work folder made it
+    adopted: bool = False  # found in the account or in Docker: another work folder created it
 
     @property
     def kind(self) -> str:
-        """What it is, in the word that the record has for it."""
+        """The kind of resource, as written in the record."""
         return str(self.__struct_config__.tag)
 
     @property
@@ -59,7 +59,10 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
 
 
 class _PlacedEntry(_Entry, frozen=True, kw_only=True):
-    """What runs somewhere. `folder` lies on this machine; `account` and `region` are AWS's, where it runs there."""
+    """A job or an endpoint.
+
+    `folder` is on this machine; `account` and `region` are set if it runs on SageMaker.
+    """
 
     folder: Path
     image: str = ""
@@ -68,9 +71,10 @@ class _PlacedEntry(_Entry, frozen=True, kw_only=True):
 
 
 class TrainingJob(_PlacedEntry, frozen=True, kw_only=True, tag="training_job"):
-    """A training job. `folder` holds its log and, once it is Completed, `output/model.tar.gz`.
+    """A training job.
 
-    On SageMaker its outputs are below `output_uri` too. `model_sha256` is that of model.tar.gz as it arrived there.
+    `folder` contains its log and, when the job is Completed, `output/model.tar.gz`. On SageMaker its outputs are also
+    below `output_uri`. `model_sha256` is that of model.tar.gz when it was written.
     """
 
     status: TrainingJobStatus = TrainingJobStatus.IN_PROGRESS
@@ -80,7 +84,7 @@ class TrainingJob(_PlacedEntry, frozen=True, kw_only=True, tag="training_job"):
 
     @property
     def root_path(self) -> Path:
-        """What the program sees as /opt/ml; gone once the job has ended."""
+        """The folder that the program sees as /opt/ml; removed when the job has ended."""
         return self.folder / "ml"
 
     @property
@@ -93,20 +97,20 @@ class TrainingJob(_PlacedEntry, frozen=True, kw_only=True, tag="training_job"):
 
 
 class Endpoint(_PlacedEntry, frozen=True, kw_only=True, tag="endpoint"):
-    """An endpoint: a server that answers `GET {url}/ping` and `POST {url}/invocations`, here; on SageMaker by its name.
+    """An endpoint.
 
-    `folder` holds what it serves: of an endpoint that was updated, the last deployment's. `deployed_at` is when that
-    began, by AWS's clock; None on this machine, and of endpoints that earlier versions made.
+    On this machine it answers `GET {url}/ping` and `POST {url}/invocations`. `folder` contains the files of its last
+    deployment, which began at `deployed_at` by AWS's clock; None on this machine, and for endpoints of older versions.
     """
 
     status: EndpointStatus = EndpointStatus.CREATING
-    url: str = ""  # known once the server has a port
+    url: str = ""  # set when the server has a port
     training_job: str
     deployed_at: datetime | None = None
 
     @property
     def root_path(self) -> Path:
-        """What the program sees as /opt/ml."""
+        """The folder that the program sees as /opt/ml."""
         return self.folder / "ml"
 
     @property

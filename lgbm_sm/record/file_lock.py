@@ -1,4 +1,4 @@
-"""A lock that commands running side by side in one project share: for its record, and for its deployments."""
+"""A file lock for commands that run at the same time in one project."""
 
 import fcntl
 import os
@@ -11,26 +11,26 @@ from pathlib import Path
 from lgbm_sm.errors import TimedOutError, WorkFolderError
 
 _PAUSE_SECONDS = 0.02
-_TOLD_AFTER_SECONDS = 1.0
+_REPORT_AFTER_SECONDS = 1.0
 _MOST_CHARACTERS = 200
 
 
-def _say_nothing(_: str) -> None:
-    """For callers that nobody watches."""
+def _ignore(_: str) -> None:
+    """Ignore a message."""
 
 
 class FileLock:
-    """A lock on the file at `path`, in which its holder writes its process id and its command.
+    """A lock on the file at `path`, to which its holder writes its process id and command.
 
-    `say` is told, after a second, which process is waited for; after `timeout_seconds` it is given up. `lock_file` is
-    `flock`, or what a test puts in its place.
+    After a second of waiting, `say` gets a message that names the holder; after `timeout_seconds` the lock gives up.
+    `lock_file` is `flock`, or a test's replacement.
     """
 
     def __init__(
         self,
         path: Path,
         *,
-        say: Callable[[str], None] = _say_nothing,
+        say: Callable[[str], None] = _ignore,
         timeout_seconds: float = 60.0,
         lock_file: Callable[[int, int], None] = fcntl.flock,
     ) -> None:
@@ -41,10 +41,10 @@ class FileLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock; its folder is made.
+        """Hold the lock; its folder is created.
 
         Raises:
-            WorkFolderError: the file cannot be made or locked.
+            WorkFolderError: the file cannot be created or locked.
             TimedOutError: another process holds it for too long.
         """
         try:
@@ -67,11 +67,11 @@ class FileLock:
             if waited_seconds >= self._timeout_seconds:
                 raise TimedOutError(
                     f"{self.path} is still locked by {_holder(descriptor)} after {waited_seconds:.0f} s",
-                    "run the command again once that process has ended",
+                    "run the command again when that process has ended",
                 )
-            if waited_seconds >= _TOLD_AFTER_SECONDS and not has_said:
+            if waited_seconds >= _REPORT_AFTER_SECONDS and not has_said:
                 has_said = True
-                self._say(f"waiting for {_holder(descriptor)}, which holds {self.path}")
+                self._say(f"waiting for {_holder(descriptor)}, which has locked {self.path}")
             time.sleep(_PAUSE_SECONDS)
 
     def _try(self, descriptor: int) -> bool:
@@ -81,7 +81,7 @@ class FileLock:
             return False
         except OSError as error:
             raise WorkFolderError(
-                f"{self.path} cannot be locked: {error.strerror}",
+                f"failed to lock {self.path}: {error.strerror}",
                 "put the project on a file system that supports locks, such as a local disk",
             ) from error
         return True
@@ -89,7 +89,7 @@ class FileLock:
 
 def _write_holder(descriptor: int) -> None:
     command = " ".join(("lgbm-sm", *sys.argv[1:]))[:_MOST_CHARACTERS]
-    with suppress(OSError):  # on a full disk the lock holds all the same
+    with suppress(OSError):  # on a full disk the lock still works
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()} {command}\n".encode(errors="replace"), 0)
 

@@ -1,8 +1,8 @@
-"""What was made, where and when: the file by which later commands find it again.
+"""The record: the file by which commands find jobs, endpoints, images, AWS resources.
 
-An entry is written before the thing that it names is made and removed after the thing is gone, so that
-whatever a killed command leaves behind is on record. Each write replaces the whole file atomically, under
-a lock that commands running side by side share.
+An entry is written before its resource is created, and removed after its resource is deleted, so that everything that a
+killed command leaves is on record. Each write replaces the whole file atomically, under a lock that commands running at
+the same time share.
 """
 
 import os
@@ -37,7 +37,7 @@ _ID_BYTES = 8
 
 
 class Record:
-    """The record in a work folder, which is made when the first entry is written."""
+    """The record in a work folder, which is created with the first entry."""
 
     def __init__(self, work_path: Path, lock: FileLock | None = None) -> None:
         self.work_path = work_path
@@ -46,7 +46,7 @@ class Record:
 
     @property
     def is_others(self) -> bool:
-        """Whether it is looked at from a copy of its project, where nothing may be started."""
+        """Whether it is read from a copy of its project, in which nothing can be started."""
         return False
 
     @property
@@ -63,15 +63,15 @@ class Record:
         return self.contents().project_id
 
     def entries(self) -> tuple[Entry, ...]:
-        """Every job and endpoint on record, oldest first."""
+        """Return every job and endpoint on record, oldest first."""
         return tuple(entry for entry in self._recorded() if isinstance(entry, TrainingJob | Endpoint))
 
     def _recorded(self) -> tuple[RecordedEntry, ...]:
-        """Everything on record, oldest first; raises as `contents` does."""
+        """Return everything on record, oldest first; raises as `contents` does."""
         return self.contents().entries
 
     def contents(self) -> RecordContents:
-        """All that the file holds; empty where there is none.
+        """Return the contents of the file; empty if it does not exist.
 
         Raises:
             RecordError: the file cannot be read, another version of lgbm-sm wrote it, or it names foreign folders.
@@ -81,21 +81,21 @@ class Record:
         except FileNotFoundError:
             return RecordContents()
         except (OSError, UnicodeDecodeError) as error:
-            raise RecordError(f"{self.path} cannot be read: {error}", remedy(self.path)) from error
+            raise RecordError(f"failed to read {self.path}: {error}", remedy(self.path)) from error
         return parse(text, self.path)
 
     def training_jobs(self, project: str | None = None) -> tuple[TrainingJob, ...]:
-        """The training jobs on record, oldest first; of one project, or of all."""
+        """Return the training jobs on record, oldest first; of one project, or of all."""
         jobs = (entry for entry in self.entries() if isinstance(entry, TrainingJob))
         return tuple(job for job in jobs if project in (None, job.project))
 
     def endpoints(self, project: str | None = None) -> tuple[Endpoint, ...]:
-        """The endpoints on record, oldest first; of one project, or of all."""
+        """Return the endpoints on record, oldest first; of one project, or of all."""
         endpoints = (entry for entry in self.entries() if isinstance(entry, Endpoint))
         return tuple(endpoint for endpoint in endpoints if project in (None, endpoint.project))
 
     def images(self, project: str | None = None) -> tuple[Image, ...]:
-        """The images on record, oldest first; of one project, or of all."""
+        """Return the images on record, oldest first; of one project, or of all."""
         images = (entry for entry in self._recorded() if isinstance(entry, Image))
         return tuple(image for image in images if project in (None, image.project))
 
@@ -108,7 +108,7 @@ class Record:
         return tuple(entry for entry in self._recorded() if isinstance(entry, entry_type))
 
     def add(self, entry: RecordedEntry) -> None:
-        """Put `entry` on record, before the thing that it names is made; a job or an endpoint gets its folder."""
+        """Add an entry before its resource is created; a job or an endpoint gets its folder."""
 
         def put(entries: list[RecordedEntry]) -> list[RecordedEntry]:
             return [*_without(entries, entry), entry]
@@ -116,7 +116,7 @@ class Record:
         self._change(put, entry.folder if isinstance(entry, TrainingJob | Endpoint) else None)
 
     def update(self, entry: RecordedEntry) -> bool:
-        """Replace the entry of that kind and name; False where another command has removed it meanwhile."""
+        """Replace the entry of that kind and name; False if another command has removed it."""
         found = False
 
         def replace(entries: list[RecordedEntry]) -> list[RecordedEntry]:
@@ -128,14 +128,14 @@ class Record:
         return found
 
     def remove(self, entry: RecordedEntry) -> None:
-        """Take `entry` off the record, after the thing that it names is gone; harmless when it was off already."""
+        """Remove an entry after its resource is deleted; harmless if it is not on record."""
         self._change(lambda entries: _without(entries, entry))
 
     def make_folder(self, folder: Path) -> None:
-        """Make the folder of a job or an endpoint that is not on record yet.
+        """Create the folder of a job or an endpoint that is not on record yet.
 
         Raises:
-            WorkFolderError: it cannot be made.
+            WorkFolderError: it cannot be created.
         """
         self._change(lambda entries: entries, folder)
 
@@ -144,19 +144,19 @@ class Record:
         remove_folder(folder, self.work_path)
 
     def remove_root(self, job: TrainingJob) -> None:
-        """Remove what the program of a job saw as /opt/ml; see `work_folder.remove_folder`."""
+        """Remove the /opt/ml of a job; see `work_folder.remove_folder`."""
         remove_root(job.root_path, self.work_path)
 
     @property
     def inode(self) -> int:
-        """That of the work folder, which exists."""
+        """The inode of the work folder, which exists."""
         return self.work_path.stat().st_ino
 
     def settle(self, *, adopts: bool = False) -> None:
-        """Write the record in today's format, as that of the folder that it is in now.
+        """Write the record in the current format, with the folder that it is in now.
 
-        For a project that is where it was made, or was moved. Folders that an older lgbm-sm made get their markers.
-        If it `adopts`, what the record has at AWS counts as another work folder's from now on.
+        For a project in its original folder, or one that was moved. Folders that an older lgbm-sm created get their
+        markers. If it `adopts`, the AWS resources on record are marked as created by another work folder.
 
         Raises:
             WorkFolderError: it cannot be written.
@@ -173,7 +173,10 @@ class Record:
             self._write(RecordContents(project_id, self.work_path.parent, entries, inode=self.inode))
 
     def start_again(self) -> str:
-        """Write a record that holds nothing, with a new id, which is returned; the old one stays as record.json.old."""
+        """Write an empty record with a new id, and return the id.
+
+        The old record is kept as record.json.old.
+        """
         project_id = secrets.token_hex(_ID_BYTES)
         with self._lock.held():
             if self.path.exists():
@@ -182,20 +185,20 @@ class Record:
         return project_id
 
     def discard_unfinished_write(self) -> None:
-        """Remove what a command that was killed while it wrote has left; the record itself is whole without it."""
+        """Remove the temporary file of a killed command; the record itself is complete."""
         if self.work_path.exists():
             with self._lock.held():
                 self._temporary_path.unlink(missing_ok=True)
 
     @property
     def _temporary_path(self) -> Path:
-        # one fixed name: the lock keeps others away
+        # a fixed name is safe under the lock
         return self.path.with_suffix(".json.tmp")
 
     def _change(
         self, change: Callable[[list[RecordedEntry]], list[RecordedEntry]], new_folder: Path | None = None
     ) -> None:
-        """Write what `change` makes of the entries, if it differs, once `new_folder` is made."""
+        """Create `new_folder`, then write the result of `change` if it differs."""
         with self._lock.held():
             before = self.contents()
             after = tuple(change(list(before.entries)))
@@ -230,8 +233,8 @@ class Record:
             raise WorkFolderError.of(error, self.path) from error
 
 
-class RehearsedRecord(Record):
-    """What the record would become: nothing is written."""
+class DryRunRecord(Record):
+    """A record whose changes are kept in memory and not written."""
 
     def __init__(self, work_path: Path, *, is_others: bool = False) -> None:
         super().__init__(work_path)
@@ -244,28 +247,28 @@ class RehearsedRecord(Record):
         return self._is_others
 
     def contents(self) -> RecordContents:
-        """What it would hold."""
+        """Return the contents that it would have."""
         return self._contents
 
     def _change(
         self,
         change: Callable[[list[RecordedEntry]], list[RecordedEntry]],
-        new_folder: Path | None = None,  # noqa: ARG002 - made only by make_folder
+        new_folder: Path | None = None,  # noqa: ARG002 - created only by make_folder
     ) -> None:
         before = self._contents
         project_id = before.project_id or secrets.token_hex(_ID_BYTES)
         self._contents = RecordContents(project_id, self.work_path.parent, tuple(change(list(before.entries))))
 
     def make_folder(self, folder: Path) -> None:
-        """For what is fetched before the first call; the caller removes it."""
+        """Create a folder for files to fetch before the first call; the caller removes it."""
         super().make_folder(folder)
         make_folder(folder, self.project_id)
 
     def settle(self, *, adopts: bool = False) -> None:
-        """Nothing is written."""
+        """Write nothing."""
 
     def discard_unfinished_write(self) -> None:
-        """Nothing is removed either."""
+        """Remove nothing."""
 
 
 def _sync_folder(folder: Path) -> None:
@@ -277,7 +280,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def unrecorded_entry(record: Record, folder: Path, place: Place) -> Entry:
-    """An entry for something found without one, by the folder that it lies in or was started on."""
+    """Return an entry for a job or an endpoint found without one, from its folder."""
     created_at = datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.exists() else datetime.now(UTC)
     found: dict[str, Any] = {"name": folder.name, "project": UNKNOWN_PROJECT, "place": place, "created_at": created_at}
     if folder.parent == record.endpoints_path:

@@ -1,7 +1,7 @@
 """The text of the record: format 2, and format 1, which lgbm-sm wrote until November 2026.
 
-Format 2 holds names. The only path in it is `folder`, the project's own when the record was written. Format 1 held each
-job's and endpoint's absolute folder, and no id.
+Format 2 contains names. Its only path is `folder`, the project's folder when the record was written. Format 1 contained
+the absolute folder of each job and endpoint, and no id.
 """
 
 import json
@@ -38,10 +38,11 @@ class _FileTwo(msgspec.Struct, Generic[AnyEntry], forbid_unknown_fields=True, ta
 
 
 class RecordContents(NamedTuple):
-    """What a record holds. The folders of its entries are below the work folder that it was read in.
+    """The contents of a record.
 
-    `project_id` is empty before the first change, and in format 1. `folder` is the project's when the record was
-    written; None if the record does not tell. `inode` is its work folder's; 0 if the record does not tell.
+    The folders of its entries are in the work folder of the record. `project_id` is empty before the first change, and
+    in format 1. `folder` is the project's folder when the record was written; None if the record does not contain it.
+    `inode` is that of the work folder; 0 if not in the record.
     """
 
     project_id: str = ""
@@ -52,20 +53,20 @@ class RecordContents(NamedTuple):
 
 
 def folder_of_kind(kind: str) -> str:
-    """The name of the folder that holds those of all entries of a kind."""
+    """Return the name of the folder that contains the folders of a kind of entry."""
     return ENDPOINTS if kind == "endpoint" else JOBS
 
 
 def parent_of(entry: Entry, work_path: Path) -> Path:
-    """The folder that holds the entry's own."""
+    """Return the parent of the entry's folder."""
     return work_path / folder_of_kind(entry.kind)
 
 
 def parse(text: str, path: Path) -> RecordContents:
-    """What the text of the record at `path` holds.
+    """Return the contents of the record at `path`, whose text is given.
 
     Raises:
-        RecordError: it is damaged, another version of lgbm-sm wrote it, or it names a folder that is not its own.
+        RecordError: it is damaged, another version of lgbm-sm wrote it, or it names a folder of another project.
     """
     entry: Any = reduce(or_, entry_types())
     try:
@@ -86,7 +87,7 @@ def parse(text: str, path: Path) -> RecordContents:
 
 
 def text_of(contents: RecordContents, work_path: Path) -> bytes:
-    """Format 2, which has a name in the place of each folder. Raises ValueError for a folder below another's."""
+    """Return format 2, with names instead of folders. Raises ValueError for a wrong folder."""
 
     def name_of(value: Any) -> str:
         if not isinstance(value, Path):
@@ -101,8 +102,8 @@ def text_of(contents: RecordContents, work_path: Path) -> bytes:
 
 
 def remedy(path: Path) -> str:
-    """What to do with a record that cannot be read."""
-    return f"move the file away; `lgbm-sm cleanup` finds what is in {path.parent} without it"
+    """Return the hint for a record that cannot be read."""
+    return f"move the file away; `lgbm-sm cleanup` finds the jobs and endpoints in {path.parent} without it"
 
 
 def _from_name(entry: RecordedEntry, path: Path) -> RecordedEntry:
@@ -115,9 +116,9 @@ def _from_name(entry: RecordedEntry, path: Path) -> RecordedEntry:
 
 
 def _contents_of_one(entries: Iterable[RecordedEntry], path: Path) -> RecordContents:
-    """Format 1: its folders are below this work folder, or below that of the project that it was moved or copied from.
+    """Read format 1: its folders are in this work folder, or in that of the original project.
 
-    The caller checks which of these it is; `folder` is the other project's if there is one.
+    The caller checks whether the project was moved or copied; `folder` is the original's, if there is one.
     """
     folder: Path | None = None
     own: list[RecordedEntry] = []

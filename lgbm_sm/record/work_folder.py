@@ -1,7 +1,7 @@
-"""The folders that lgbm-sm makes for jobs and endpoints, and the only way in which they are removed.
+"""Create and remove the folders of jobs and endpoints; nothing else removes them.
 
-Each has a marker: an empty file whose name holds the id of the project that made it. Nothing without one is removed,
-and no symbolic link is followed.
+Each has a marker: an empty file whose name contains the id of the project that created it. Folders without a marker are
+not removed, and symbolic links are not followed.
 """
 
 import errno
@@ -16,16 +16,16 @@ from lgbm_sm.errors import STORAGE_HINTS, WorkFolderError
 
 MARKER_PREFIX = ".made-by-lgbm-sm-"
 JOBS, ENDPOINTS = "jobs", "endpoints"
-# what lgbm-sm put into such folders before there were markers
+# the files that lgbm-sm put into such folders before there were markers
 _FORMER_CONTENTS = frozenset(
     ("ml", "output", "training.log", "server.log", "model.tar.gz", "fetched.tar.gz", "ca-bundle.pem")
 )
 _ATTEMPTS = 3
-_BY_HAND = "look at it, and remove it yourself if it is not needed"
+_BY_HAND = "check it, and remove it yourself if you do not need it"
 
 
 def is_same_folder(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one folder, also through links and bind mounts."""
+    """Whether two paths are the same folder, also through links and bind mounts."""
     with suppress(OSError):
         return one.samefile(other)
     return one == other
@@ -33,10 +33,10 @@ def is_same_folder(one: Path, other: Path) -> bool:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """What a full, read-only or protected disk refuses becomes an error of ours, which names `path` or a file in it.
+    """Turn the errors of a full, read-only or protected disk into one that names a path.
 
     Raises:
-        WorkFolderError: instead of such an OSError.
+        WorkFolderError: instead of such an OSError; names `path` or a file in it.
     """
     try:
         yield
@@ -48,10 +48,10 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def make_folder(folder: Path, project_id: str) -> None:
-    """Make the folder of a job or an endpoint, with its marker; harmless if it exists already.
+    """Create the folder of a job or an endpoint, with its marker; harmless if it exists.
 
     Raises:
-        WorkFolderError: it cannot be made.
+        WorkFolderError: it cannot be created.
     """
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,17 +59,17 @@ def make_folder(folder: Path, project_id: str) -> None:
 
 
 def is_marked(folder: Path) -> bool:
-    """Whether the folder has a marker, of whichever project."""
+    """Whether the folder has a marker of any project."""
     return any(path.name.startswith(MARKER_PREFIX) for path in folder.iterdir())
 
 
 def has_marker_of(folder: Path, project_id: str) -> bool:
-    """Whether the project with this id made the folder."""
+    """Whether the project with this id created the folder."""
     return (folder / f"{MARKER_PREFIX}{project_id}").exists()
 
 
 def mark_former_folders(work_path: Path, project_id: str) -> None:
-    """Give a marker to the folders that an lgbm-sm without markers made: those that hold nothing but its files."""
+    """Add markers to folders of an lgbm-sm without markers: those with only its files."""
     for parent in (work_path / JOBS, work_path / ENDPOINTS):
         if parent.is_symlink() or not parent.is_dir():
             continue
@@ -84,22 +84,22 @@ def _is_former(folder: Path) -> bool:
 
 
 def require_no_links(work_path: Path) -> None:
-    """Raises WorkFolderError if the work folder, or one of the two folders in it, is a symbolic link."""
+    """Raise WorkFolderError if the work folder, or a folder in it, is a symbolic link."""
     for path in (work_path, work_path / JOBS, work_path / ENDPOINTS):
         if path.is_symlink():
             raise WorkFolderError(
-                f"{path} is a symbolic link to {path.readlink()}: lgbm-sm changes nothing through links",
-                "replace the link with a folder of this project, or work in the folder that it leads to",
+                f"{path} is a symbolic link to {path.readlink()}: lgbm-sm does not write through links",
+                "replace the link with a folder of this project, or work in the folder that it links to",
             )
 
 
 def leads_through_link(path: Path) -> bool:
-    """Whether something in the folder of a job or an endpoint, or a folder above it in the work folder, is a link."""
+    """Whether the path, or one of the three folders above it, is a symbolic link."""
     return any(part.is_symlink() for part in (path, *path.parents[:3]))
 
 
 def require_removable(folder: Path, work_path: Path) -> None:
-    """Check that a folder may be removed; harmless if it does not exist.
+    """Check that a folder can be removed; harmless if it does not exist.
 
     Raises:
         WorkFolderError: it is not a direct child of the work folder's jobs or endpoints, is a symbolic link, or has no
@@ -114,34 +114,38 @@ def require_removable(folder: Path, work_path: Path) -> None:
         return
     if not folder.is_dir():
         raise WorkFolderError(f"{folder} is not removed: it is not a folder", _BY_HAND)
-    # one that is empty is where a command was killed before the marker was made
+    # an empty one remains if a command was killed before it created the marker
     if any(folder.iterdir()) and not is_marked(folder):
         raise WorkFolderError(f"{folder} is not removed: it has no marker of lgbm-sm", _BY_HAND)
 
 
 def remove_folder(folder: Path, work_path: Path) -> None:
-    """Remove the folder of a job or an endpoint, its marker last: what a killed command leaves can be removed, too.
+    """Remove the folder of a job or an endpoint.
+
+    Its marker is removed last, so that the remains of a killed command can be removed too.
 
     Raises:
-        WorkFolderError: it may not be removed; see `require_removable`.
-        PermissionError: it holds something of another user's.
+        WorkFolderError: it must not be removed; see `require_removable`.
+        PermissionError: it contains a file of another user.
     """
     require_removable(folder, work_path)
     _remove(folder, lambda name: not name.startswith(MARKER_PREFIX))
 
 
 def remove_root(root: Path, work_path: Path) -> None:
-    """Remove a job's /opt/ml, the folder `ml` in its own; see `remove_folder`."""
+    """Remove a job's /opt/ml, the folder `ml` in the job's folder; see `remove_folder`."""
     require_removable(root.parent, work_path)
     remove_tree(root)
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder that may hold read-only folders; harmless when it is gone. Links in it are removed, not followed.
+    """Remove a folder that may contain read-only folders; harmless if it does not exist.
+
+    Links in it are removed, not followed.
 
     Raises:
         WorkFolderError: `folder` itself is a symbolic link.
-        PermissionError: it holds something of another user's.
+        PermissionError: it contains a file of another user.
     """
     if folder.is_symlink():
         raise WorkFolderError(f"{folder} is not removed: it is a symbolic link to {folder.readlink()}", _BY_HAND)
@@ -149,15 +153,15 @@ def remove_tree(folder: Path) -> None:
 
 
 def _remove(folder: Path, is_first: Callable[[str], bool]) -> None:
-    """Remove what `is_first` takes, then the rest."""
+    """Remove the files and folders selected by `is_first`, then the others."""
     for _ in range(_ATTEMPTS):
         try:
             _remove_once(folder, is_first)
-        except FileNotFoundError:  # gone, or another command is removing it
+        except FileNotFoundError:  # removed already, or another command is removing it
             if not folder.exists():
                 return
         except OSError as error:
-            # the system names a path as seen from the folder
+            # the system gives a path relative to the folder
             path = folder / (error.filename if isinstance(error.filename, str) else "")
             if error.errno == errno.EROFS:
                 raise WorkFolderError.of(OSError(error.errno, error.strerror, str(path)), folder) from error
@@ -165,10 +169,10 @@ def _remove(folder: Path, is_first: Callable[[str], bool]) -> None:
 
 
 def _remove_once(folder: Path, is_first: Callable[[str], bool]) -> None:
-    # by descriptors, so that a link put in a folder's place meanwhile is not followed either
+    # with descriptors, so that a link that replaces the folder meanwhile is not followed either
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        with suppress(PermissionError):  # another user's: what cannot be removed then is named
+        with suppress(PermissionError):  # another user's: the error of the removal names it
             os.fchmod(descriptor, stat.S_IRWXU)
         names = sorted(os.listdir(descriptor), key=is_first, reverse=True)  # noqa: PTH208 - of a descriptor
         for name in names:

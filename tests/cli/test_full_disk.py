@@ -41,7 +41,7 @@ def test_cleanup_frees_space_when_the_disk_is_full(small_disk: ForkedCommandLine
     (small_disk.folder / "fill").write_bytes(bytes(free))
     for command in ("train", "deploy"):
         refused = small_disk(command, exit_code=3)
-        assert f"error: {work_path}/record.json cannot be written: No space left on device" in refused.stderr
+        assert f"error: failed to write {work_path}/record.json: No space left on device" in refused.stderr
         assert "hint: free some space: `lgbm-sm cleanup`" in refused.stderr
         assert "Traceback" not in refused.stderr
     assert sorted((work_path / "jobs").iterdir()) == jobs
@@ -57,9 +57,9 @@ def test_what_only_reads_works_when_the_disk_is_read_only(small_disk: ForkedComm
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk.folder)], check=True)
     for command in ("train", "deploy", "cleanup --yes"):
         refused = small_disk(*command.split(), exit_code=3)
-        assert f"{small_disk.folder}/.lgbm-sm/record.lock cannot be written: Read-only file system" in refused.stderr
+        assert f"failed to write {small_disk.folder}/.lgbm-sm/record.lock: Read-only file system" in refused.stderr
         assert "Traceback" not in refused.stderr
     refused = small_disk("prepare-data", exit_code=4)
-    assert f"error: {small_disk.folder}/data" in refused.stderr
-    assert "cannot be written: Read-only file system" in refused.stderr
+    assert f"error: failed to write {small_disk.folder}/data" in refused.stderr
+    assert ": Read-only file system" in refused.stderr
     assert "Completed" in small_disk("status").stdout

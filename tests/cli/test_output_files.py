@@ -56,7 +56,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 def test_predictions_never_replace_what_is_still_needed(project: ForkedCommandLine, target: str, what: str) -> None:
     before = contents(project.folder)
     refused = project("predict", "rows.csv", "--to", target, exit_code=2).stderr
-    assert f"error: --to {target}: this is {what}" in refused
+    assert f"error: --to {target} is {what}" in refused
     assert contents(project.folder) == before
 
 
@@ -66,10 +66,10 @@ def test_predictions_never_replace_a_configured_table(tmp_path: Path, fork_serve
         (tmp_path / name).write_text("x,y\n1,2\n")
     one = ("--set", "data.file=one.csv", "--set", "data.target=y")
     refused = lgbm_sm("predict", *one, "--to", str(tmp_path / "one.csv"), exit_code=2).stderr
-    assert "one.csv: this is the table of data.file, and is never replaced" in refused
+    assert "one.csv is the table of data.file, which is never replaced" in refused
     split = ("--set", "data.files={train: one.csv, validation: two.csv, test: three.csv}", "--set", "data.target=y")
     refused = lgbm_sm("predict", *split, "--to", "three.csv", exit_code=2).stderr
-    assert "three.csv: this is the table of data.files.test, and is never replaced" in refused
+    assert "three.csv is the table of data.files.test, which is never replaced" in refused
 
 
 def test_no_other_option_replaces_what_is_still_needed_either(tmp_path: Path, fork_server: ForkServer) -> None:
@@ -83,7 +83,7 @@ def test_no_other_option_replaces_what_is_still_needed_either(tmp_path: Path, fo
         ("explain", "train", "--tree", "data"),
     ):
         refused = lgbm_sm(*command, exit_code=2).stderr
-        assert f"error: {command[-2]} {command[-1]}: this is " in refused
+        assert f"error: {command[-2]} {command[-1]} is " in refused
     assert (tmp_path / "config.yaml").read_text() == "data:\n  name: boston\n"
     assert list((tmp_path / "data").iterdir()) == []
 
@@ -159,6 +159,6 @@ def test_a_file_that_cannot_be_written_whole_is_one_clear_error_and_the_old_one_
     )
     _, said = process.communicate()
     assert process.returncode == 4
-    assert f"error: --to {tmp_path}/results.csv cannot be written: File too large" in said
+    assert f"error: failed to write --to {tmp_path}/results.csv: File too large" in said
     assert "Traceback" not in said
     assert contents(tmp_path) == {tmp_path / "results.csv": b"of last week\n"}

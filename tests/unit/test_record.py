@@ -23,7 +23,7 @@ from lgbm_sm.errors import ExitCode, RecordError, TimedOutError, WorkFolderError
 from lgbm_sm.names import is_timestamped, timestamped_name
 from lgbm_sm.record.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.file_lock import FileLock
-from lgbm_sm.record.record import Record, RehearsedRecord
+from lgbm_sm.record.record import DryRunRecord, Record
 
 
 def job(record: Record, name: str) -> TrainingJob:
@@ -193,7 +193,7 @@ def test_a_folder_that_is_no_plain_name_is_refused(tmp_path: Path, name: str) ->
 
 
 def test_a_rehearsal_writes_nothing(tmp_path: Path) -> None:
-    record = RehearsedRecord(tmp_path / ".lgbm-sm")
+    record = DryRunRecord(tmp_path / ".lgbm-sm")
     record.add(job(record, "a"))
     assert [entry.name for entry in record.entries()] == ["a"]
     assert not (tmp_path / ".lgbm-sm").exists()
@@ -216,6 +216,6 @@ def test_a_lock_that_the_file_system_refuses_is_one_error_with_the_path(tmp_path
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     record = Record(tmp_path, FileLock(tmp_path / "record.lock", lock_file=refuse))
-    with pytest.raises(WorkFolderError, match=r"record\.lock cannot be locked: No locks available") as caught:
+    with pytest.raises(WorkFolderError, match=r"^failed to lock .*/record\.lock: No locks available") as caught:
         record.add(job(record, "a"))
     assert caught.value.exit_code is ExitCode.CONFIG
