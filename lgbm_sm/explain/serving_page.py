@@ -13,7 +13,7 @@ from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import ConfigError, LgbmSmError, TrainingError
 from lgbm_sm.explain.aws_calls import ASKED_BEFORE, open_unknown_account
-from lgbm_sm.explain.call_chain import SERVING, describe_chain
+from lgbm_sm.explain.call_chain import describe_chain
 from lgbm_sm.explain.expected_programs import describe_expected
 from lgbm_sm.explain.functions import functions_section
 from lgbm_sm.explain.images import ImageFacts, environment_lines, image_section, look_at_image
@@ -55,7 +55,7 @@ def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | N
         section("The files that it finds", _files(scene, source, code)),
         section("Its environment", _environment(scene, facts)),
         image_section(facts),
-        section("Which file calls which", describe_chain(SERVING[pattern], workspace.containers_path)),
+        section("Which file calls which", describe_chain(pattern, workspace.containers_path)),
         functions_section(workspace),
         section(
             "The processes that come up",

@@ -10,7 +10,7 @@ from lgbm_sm.backends.sagemaker.training import JobPlan, SageMakerTrainer
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import DataError
 from lgbm_sm.explain.aws_calls import ASKED_BEFORE, UnknownAccount, note_upload, open_unknown_account
-from lgbm_sm.explain.call_chain import TRAINING, describe_chain
+from lgbm_sm.explain.call_chain import describe_chain
 from lgbm_sm.explain.images import ImageFacts, environment_lines, image_section, look_at_image
 from lgbm_sm.explain.limits import training_limits
 from lgbm_sm.explain.places import Whereabouts, find_whereabouts
@@ -40,7 +40,7 @@ def explain_training(workspace: Workspace, tree_path: Path | None) -> list[Secti
         section("The files that it finds", _files(workspace, scene)),
         section("Its environment", _environment(scene, facts)),
         image_section(facts),
-        section("Which file calls which", describe_chain(TRAINING, workspace.containers_path)),
+        section("Which file calls which", describe_chain("train", workspace.containers_path)),
         section("The processes that come up", _processes(workspace)),
         training_limits(workspace.config),
         section("What becomes of it", _ending(where)),

@@ -186,3 +186,14 @@ def regression_job(root: Path, **hyperparameters: Any) -> Job:
         {**PARAMS, "num_boost_round": 20, **hyperparameters},
         {"train": {"boston_train.csv": TRAIN_CSV}, "validation": {"boston_valid.csv": VALID_CSV}},
     )
+
+
+def traced_job(root: Path) -> Job:
+    """A job with all that a project's jobs have: a schema, a validation channel, and early stopping."""
+    splits = {"train": ("a.csv", TRAIN_CSV), "valid": ("b.csv", VALID_CSV)}
+    return make_job(
+        root,
+        {**PARAMS, "num_boost_round": 5, "early_stopping_round": 3},
+        {"train": {"a.csv": TRAIN_CSV}, "validation": {"b.csv": VALID_CSV}},
+        schema_for(numeric("a", "b", "c", "d", "e"), None, splits),
+    )

@@ -1,4 +1,4 @@
-"""What `explain` is made of: chains that lead through real files, limits that are the contract's, real command lines."""
+"""What `explain` is made of: limits that are the contract's, real command lines."""
 
 from __future__ import annotations
 
@@ -17,69 +17,18 @@ from lgbm_sm.backends import RunningProgram, TrainingInputs, readiness
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.config.loading import load_config
-from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import UsageError
 from lgbm_sm.explain import limits
-from lgbm_sm.explain.call_chain import SERVING, TRAINING, Link, describe_chain, line_number
 from lgbm_sm.explain.failures import explain_message
 from lgbm_sm.explain.functions import functions_section
 from lgbm_sm.explain.noted_engine import NotedContainer, NotingEngine, docker_run, in_lines
 from lgbm_sm.explain.programs import describe_programs
 from lgbm_sm.explain.sections import json_lines
 from lgbm_sm.explain.trees import describe_tree
-from lgbm_sm.images.build_context import ImageRecipe, image_files
 from lgbm_sm.record.entries import Endpoint, Place, TrainingJob
-from lgbm_sm.shipped import containers_path
 from tests.unit.test_known_issues import SAMPLES
 
-CONTAINERS = containers_path()
 NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
-CHAINS = {
-    "training": (Pattern.BYOC, TRAINING),
-    **{pattern.value: (pattern, chain) for pattern, chain in SERVING.items()},
-}
-
-
-def files_of(pattern: Pattern) -> set[str]:
-    """What a pattern's image is built from; pattern C's files travel with the model instead."""
-    if pattern is Pattern.SCRIPT_MODE:
-        folders = (CONTAINERS / "script_mode", CONTAINERS / "runtime" / "lgbm_runtime" / "core")
-        return {str(path.relative_to(CONTAINERS)) for folder in folders for path in folder.glob("*.py")}
-    recipe = ImageRecipe(CONTAINERS, pattern, "repository", "linux/amd64")
-    return {name for name, _ in image_files(recipe)}
-
-
-@pytest.mark.parametrize("name", CHAINS)
-def test_each_file_of_a_chain_goes_into_the_image_and_has_the_line_that_leads_on(name: str) -> None:
-    pattern, chain = CHAINS[name]
-    ours = [link for link in chain if not link.package]
-    assert len(ours) >= 4
-    assert {link.file for link in ours} <= files_of(pattern)
-    for link in ours:
-        lines = (CONTAINERS / link.file).read_text(encoding="utf-8").splitlines()
-        assert link.line in lines[line_number(link, CONTAINERS) - 1]
-
-
-def test_a_chain_names_files_with_lines_and_other_peoples_programs_without() -> None:
-    lines = describe_chain(SERVING[Pattern.INFERENCE_TOOLKIT], CONTAINERS)
-    assert lines[0].startswith("1. containers/inference_toolkit/Dockerfile:")
-    assert any(line.partition(". ")[2].startswith("multi-model-server: Java") for line in lines)
-    order = [
-        "__main__.py",
-        "serving.py",
-        "settings.py",
-        "multi-model",
-        "handler_service.py",
-        "transformer.py",
-        "user_code",
-    ]
-    positions = [next(index for index, line in enumerate(lines) if word in line) for word in order]
-    assert positions == sorted(positions)
-
-
-def test_a_line_that_is_gone_is_not_passed_over() -> None:
-    with pytest.raises(ValueError, match=r"start\.py has no line with nonsense"):
-        line_number(Link("byoc/start.py", "nonsense", "", ""), CONTAINERS)
 
 
 def test_limits_are_those_of_the_programs_and_of_the_api() -> None:

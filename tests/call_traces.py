@@ -1,0 +1,27 @@
+"""Trace programs of the images, and compare the trace with the call chain that `explain` shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lgbm_sm.explain.call_chain import call_chains
+from tests.contract.serving import Endpoint
+from tools.call_chains import chain_of
+
+TRACER = Path(__file__).parents[1] / "tools" / "call_trace"
+VARIABLE = "LGBM_SM_CALL_TRACE"
+
+
+def ask(endpoint: Endpoint, row: str) -> None:
+    """The requests that a serving chain is made of."""
+    assert endpoint.ask("GET", "/ping").status == 200
+    for body, content_type in ((f"{row}\n", "text/csv"), (f"[[{row}]]", "application/json")):
+        reply = endpoint.ask("POST", "/invocations", body.encode(), {"Content-Type": content_type})
+        assert reply.status == 200, reply.body
+
+
+def compare(name: str, trace_path: Path) -> None:
+    """The chain is the one that the trace shows: each of its files is called so, in this order, and no other file is."""
+    made = chain_of(trace_path)
+    assert len(made) > 4
+    assert made == call_chains()[name], f"write the chain again: python tools/call_chains.py {name} {trace_path}"

@@ -1,0 +1,123 @@
+"""Write a call chain of `lgbm-sm explain` from a trace: python tools/call_chains.py NAME TRACE_FOLDER.
+
+NAME is train, byoc, inference_toolkit or script_mode. tools/call_trace/sitecustomize.py records the trace. The tests
+that compare the chains with a new trace keep its folder, and print this command if they differ.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from lgbm_sm.explain.call_chain import CHAINS_PATH, MODULE, Call, call_chains, function_lines
+from lgbm_sm.shipped import containers_path
+
+_PACKAGES = {"/lgbm_runtime/": "runtime/lgbm_runtime/", "/lgbm_toolkit/": "inference_toolkit/lgbm_toolkit/"}
+_FILES = {
+    "start.py": "byoc/start.py",
+    "inference.py": "script_mode/inference.py",
+    "lgbm_sm_inference.py": "script_mode/inference.py",
+}
+# the tests' stand-in for AWS's image; and programs are known by their package, not as __main__
+_OURS = {"lgbm_runtime", "lgbm_toolkit", "start", "inference", "lgbm_sm_inference"}
+_NOT_SHOWN = {*sys.stdlib_module_names, *_OURS, "__main__", "stand_in"}
+_HEADER = "# Made by tools/call_chains.py from a trace of the running programs: do not edit.\n"
+
+
+class TracedCall(NamedTuple):
+    """A call in a trace. `program` tells programs apart that have files in common."""
+
+    program: str
+    callee: str
+    caller: str
+    through: tuple[str, ...]
+
+
+def chain_of(trace_path: Path) -> tuple[Call, ...]:
+    """Return the first call into each file of each program, in order, below the calls that lead there."""
+    first: dict[tuple[str, str], TracedCall] = {}
+    for call in read_trace(trace_path):
+        if call.caller == call.program:
+            first.setdefault((call.program, _file(call.caller)), TracedCall(call.program, call.caller, "", ()))
+        elif call.caller.endswith(MODULE):  # called while a module is imported
+            continue
+        if _file(call.caller) != _file(call.callee):
+            first.setdefault((call.program, _file(call.callee)), call)
+    chain = tuple(_in_order(first.values(), "", None, 0))
+    if len(chain) != len(first):
+        raise ValueError(f"a file in {trace_path} is called by one that nothing calls")
+    return chain
+
+
+def _in_order(calls: Iterable[TracedCall], caller: str, program: str | None, depth: int) -> Iterator[Call]:
+    for call in calls:
+        if _file(call.caller) == caller and program in (None, call.program):
+            yield Call(depth, call.callee, call.caller, call.through)
+            yield from _in_order(calls, _file(call.callee), call.program, depth + 1)
+
+
+def _file(function: str) -> str:
+    return function.partition(" ")[0]
+
+
+def read_trace(trace_path: Path) -> Iterator[TracedCall]:
+    """Yield the calls of all processes in order of time. Module code counts only as a caller."""
+    lines = [json.loads(line) for path in trace_path.iterdir() for line in path.read_text().splitlines()]
+    for line in sorted(lines, key=lambda line: line["at"]):
+        callee = _function(*line["callee"])
+        if callee and not callee.endswith(MODULE):
+            yield _traced_call(callee, line["stack"])
+
+
+def _traced_call(callee: str, stack: list[Any]) -> TracedCall:
+    program, caller = "", ""
+    through: list[str] = []
+    for frame in stack:
+        if isinstance(frame, list):
+            caller, through = _function(*frame), []
+            program = program or caller
+        elif frame not in (*_NOT_SHOWN, *through):
+            through.append(frame)
+            program = program or frame
+    return TracedCall(program, callee, caller, tuple(through))
+
+
+def _function(path: str, name: str, line: int) -> str:
+    """Return a function as the chains name it; empty for the body of a class."""
+    file = _source_of(path)
+    if name == MODULE:
+        return f"{file} {MODULE}"
+    names = _names(file)
+    return f"{file} {names[line]}" if line in names else ""
+
+
+@cache
+def _names(file: str) -> dict[int, str]:
+    return {start: name for name, start in function_lines(containers_path() / file).items() if name != MODULE}
+
+
+def _source_of(path: str) -> str:
+    """Return the file below containers/ that has this path where it runs."""
+    for package, source in _PACKAGES.items():
+        if package in path:
+            return source + path.rpartition(package)[2]
+    return _FILES[Path(path).name]
+
+
+def write_chain(name: str, chain: tuple[Call, ...]) -> None:
+    """Replace one chain of call_chains.yaml."""
+    chains = {**(call_chains() if CHAINS_PATH.exists() else {}), name: chain}
+    document = "\n".join(
+        f"{key}:\n" + "".join(f"- {json.dumps(msgspec.to_builtins(call))}\n" for call in calls)
+        for key, calls in sorted(chains.items())
+    )
+    CHAINS_PATH.write_text(f"{_HEADER}\n{document}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    chain_name, trace_folder = sys.argv[1:]
+    write_chain(chain_name, chain_of(Path(trace_folder)))
