@@ -23,7 +23,7 @@ parallel := -n 4 --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help set-up run prepare-data build verify push train deploy predict bench status logs cleanup new-identity \
-        config doctor policy explain test quick soak lint format coverage benchmark docs lock wheel clean FORCE
+        config doctor policy explain test quick soak mutants lint format coverage benchmark docs lock wheel clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -85,9 +85,14 @@ test: lint ## run every check and every test
 quick: set-up ## run the tests that take no more than a second or two each, without containers
 	$(python) -m pytest $(parallel) -m 'not slow and not docker' $(ARGS)
 
-# PART=files kills commands and damages files (under 40 minutes); a run that was broken off resumes, tests/soak/README.md
+# PART=files kills commands and damages files, PART=images runs AWS's newer image, PART=serving loads the server. Each
+# takes less than 40 minutes. A run that was broken off resumes: tests/soak/README.md
 soak: set-up ## long random tests: make soak PART=files SEED=1
 	$(python) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --soak '$(PART)' --soak-seed '$(SEED)' $(ARGS)
+
+# ARGS='--seed 2 --size 1000' draws another sample than the 300 changes of seed 1.
+mutants: set-up ## change the source in small ways, and count the changes that the tests notice
+	$(python) tools/mutants.py $(ARGS)
 
 # The program in the image is also checked against the oldest Python that it runs on.
 # import-linter cannot be run by `python -m`, and a script in .venv/bin breaks in a folder with a quote in its name.

@@ -1,0 +1,94 @@
+"""Change one expression of a fast module, run its tests, and see whether they notice: for a sample of all changes.
+
+Usage: python tools/mutants.py [--seed 1] [--size 300] [--at-least 95]
+
+mutmut makes the changes and runs the tests; `[tool.mutmut]` in pyproject.toml says of which modules, and which tests.
+Prints the result by module, then each change that no test noticed, and ends with 1 where too few were noticed.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from mutmut.mutation.data import SourceFileMutationData
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+from mutmut.mutation.file_mutation import mutate_file_contents
+from mutmut.stats import status_by_exit_code
+from mutmut.utils.file_utils import walk_mutatable_files
+from mutmut.utils.format_utils import get_mutant_name
+
+ROOT = Path(__file__).parents[1]
+TREE = ROOT / "build" / "mutants"
+_LEFT_OUT = shutil.ignore_patterns("build", "dist", "data", "__pycache__", ".*")
+# python -m mutmut loads itself twice, and a script of .venv/bin does not start in a folder with a quote in its name
+_MUTMUT = [sys.executable, "-c", "import sys; from mutmut.__main__ import cli; sys.argv[0] = 'mutmut'; cli()"]
+_NOTICED = ("killed", "timeout", "segfault")
+
+
+def make_tree() -> None:
+    """Copy the checkout, with the program of the images where its name says: mutmut finds modules by their path."""
+    shutil.rmtree(TREE, ignore_errors=True)
+    shutil.copytree(ROOT, TREE, ignore=_LEFT_OUT)
+    (TREE / "lgbm_runtime").symlink_to("containers/runtime/lgbm_runtime")
+
+
+def sample(seed: int, size: int) -> list[str]:
+    """Names of changes, drawn at random: the same for the same code and seed."""
+    names = [
+        get_mutant_name(path, name)
+        for path in sorted(walk_mutatable_files())
+        for name in mutate_file_contents(str(path), path.read_text(encoding="utf-8")).mutant_names
+    ]
+    names.sort()
+    return random.Random(seed).sample(names, min(size, len(names)))  # noqa: S311 - no secret
+
+
+def results(names: Sequence[str]) -> dict[str, str]:
+    """Name -> what became of it, in mutmut's words."""
+    found = {}
+    for path in walk_mutatable_files():
+        data = SourceFileMutationData(path=path)
+        data.load()
+        found.update(data.exit_code_by_key)
+    return {name: str(status_by_exit_code[found[name]]) for name in names}
+
+
+def report(found: dict[str, str], at_least: float) -> int:
+    """Print it; the exit code."""
+    total, noticed = Counter[str](), Counter[str]()
+    for name, status in found.items():
+        module = name.rpartition(".")[0]
+        total[module] += 1
+        noticed[module] += status in _NOTICED
+    for name, status in sorted(found.items()):
+        if status not in _NOTICED:
+            print(f"\n{name}: {status}\n{get_diff_for_mutant(name)}")
+    print()
+    for module in sorted(total):
+        print(f"{module:45} {noticed[module]:4} of {total[module]:4} noticed")
+    share = 100 * noticed.total() / total.total()
+    print(f"{noticed.total()} of {total.total()} noticed: {share:.1f} %, and {at_least:g} % is the least")
+    return int(share < at_least)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--seed", type=int, default=1, help="draws the sample (default: 1)")
+    parser.add_argument("--size", type=int, default=300, help="changes in it (default: 300)")
+    parser.add_argument("--at-least", type=float, default=95, help="percentage to be noticed (default: 95)")
+    options = parser.parse_args()
+    make_tree()
+    os.chdir(TREE)
+    names = sample(options.seed, options.size)
+    subprocess.run([*_MUTMUT, "run", *names], check=True)
+    return report(results(names), options.at_least)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
