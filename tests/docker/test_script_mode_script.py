@@ -139,7 +139,9 @@ def test_bug_reaches_the_log_and_not_the_caller(
 ) -> None:
     reply = script.reply_to(Service(answer), b"x", {})
     message = json.loads(reply.body)["error"]["message"]
-    reference = re.fullmatch("internal error; the server's log shows the cause under the reference ([0-9a-f]{12})", message)
+    reference = re.fullmatch(
+        "internal error; the server's log shows the cause under the reference ([0-9a-f]{12})", message
+    )
     assert reply.status == 500
     assert reference is not None
     logged = capsys.readouterr().err

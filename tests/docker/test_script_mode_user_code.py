@@ -129,7 +129,8 @@ def test_error_of_user_code_reaches_the_log_and_not_the_caller(start: StandInSta
     reply = endpoint.ask("POST", "/invocations", b"2" + b",0" * 12)
     assert (reply.status, reply.headers["content-type"]) == (500, "application/json")
     reference = re.fullmatch(
-        "internal error; the server's log shows the cause under the reference ([0-9a-f]{12})", error_in(reply.body)["message"]
+        "internal error; the server's log shows the cause under the reference ([0-9a-f]{12})",
+        error_in(reply.body)["message"],
     )
     assert reference is not None
     container.wait_for_log(f"unexpected error {reference.group(1)}")
