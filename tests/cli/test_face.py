@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import Context
 from typer.main import get_command
 
 from lgbm_sm import cli  # noqa: F401 - registers the commands
@@ -65,9 +66,10 @@ def test_a_terminal_shows_a_panel_for_each_group(lgbm_sm: CommandLine) -> None:
 
 def parameters() -> Iterator[tuple[str, Any]]:
     program = get_command(app)
-    yield from (("lgbm-sm", parameter) for parameter in program.params)
+    context = Context(program)
+    yield from (("lgbm-sm", parameter) for parameter in program.get_params(context))
     for name, command in program.commands.items():  # type: ignore[attr-defined] # a group
-        yield from ((name, parameter) for parameter in command.params)
+        yield from ((name, parameter) for parameter in command.get_params(Context(command, parent=context)))
 
 
 def test_every_option_and_argument_has_help() -> None:
