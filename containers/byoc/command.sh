@@ -1,3 +1,3 @@
 #!/bin/sh
-# In the image under two names, `train` and `serve`, for those who start it without its entry point.
+# The commands `train` and `serve` of the image, for a start without the entry point.
 exec env --block-signal=TERM,INT python3 /opt/commands/start.py "${0##*/}" "$@"

@@ -1,7 +1,7 @@
-"""The image's entry point: `start.py train | serve`, with SIGTERM and SIGINT blocked by whoever runs it.
+"""The image's entry point: `start.py train | serve`, started with SIGTERM and SIGINT blocked.
 
-Process 1 is not sent a signal that it has no handler for, and Python needs some 20 ms before it can set one. A signal
-that is blocked is kept until then.
+Process 1 does not receive a signal without a handler, and Python needs about 20 ms before it can set one. A blocked
+signal is kept until then.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-# 143 is what the program says of a training that was stopped before there was a model
+# 143 is the program's exit code for a training that was stopped before there was a model
 _EXIT_CODES = {"serve": 0, "train": 143}
 
 

@@ -1,7 +1,7 @@
 """Pattern C's script: AWS's XGBoost image loads the model with `model_fn` and answers requests with `transform_fn`.
 
-The image's first process imports this file too, and only to see that it can: so the functions import what they need.
-It keeps to Python 3.8, which the image 1.5-1 has.
+The image's first process also imports this file, only to check that it can, so each function imports its modules
+itself. The file must run on Python 3.8, the version in image 1.5-1.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from lgbm_runtime.core.predictor import Predictor
     from lgbm_runtime.core.user_code import InferenceCode
 
-# The user's file beside this one; without it, the program's own functions answer.
+# The user's file next to this one; without it, the program's own functions answer.
 PROGRAM_VARIABLE = "LGBM_RUNTIME_PROGRAM"
 _JSON = "application/json"
-# The images up to 1.7-1 have each worker install the code once more, within its first request: workers that do it at
-# the same time break each other's installation, and each leaves a larger one. By then all is installed: this file is
-# imported right after that, before there are workers. pip knows the variable from version 22.2 on.
+# In the images up to 1.7-1 each worker installs the code again, within its first request: workers that do so at the
+# same time break each other's installation. This file is imported after the first installation and before there are
+# workers, so the variable turns the later ones into dry runs. pip supports it from version 22.2 on.
 _DRY_RUN_VARIABLE = "PIP_DRY_RUN"
 os.environ[_DRY_RUN_VARIABLE] = "1"
 
@@ -38,14 +38,14 @@ class Reply(NamedTuple):
 def model_fn(model_dir: str) -> Predictor | InferenceCode:
     """Check the files in `model_dir` against their manifest, load the model, and make one prediction.
 
-    Where that fails, the image answers pings with 500, and tries again at the next one. Raises ModelError and
-    LibraryError; the line that says why is in the log.
+    If that fails, the image answers the ping with 500, and tries again at the next one. Raises ModelError and
+    LibraryError; a line in the log gives the reason.
     """
     from lgbm_runtime.core.errors import ModelError
     from lgbm_runtime.core.lightgbm_library import LibraryError
     from lgbm_runtime.core.manifest import check_model
 
-    # a user's code may have its own use for pip
+    # the user's code may run pip itself
     os.environ.pop(_DRY_RUN_VARIABLE, None)
     try:
         remark = check_model(Path(model_dir), os.environ)
@@ -61,8 +61,8 @@ def model_fn(model_dir: str) -> Predictor | InferenceCode:
 
 
 def transform_fn(service: Predictor | InferenceCode, content: str | bytes, _content_type: str, _accept: str) -> Any:
-    """Answer the request that Flask has in hand; the arguments are what the image made of it. Returns a Response."""
-    # the image has it, and is the only one that must
+    """Answer Flask's current request, which the image has decoded into the arguments. Returns a Response."""
+    # only the image has it
     flask = importlib.import_module("flask")
     request = flask.request
     reply = reply_to(service, raw_body(request.environ, content), request.headers)
@@ -70,21 +70,21 @@ def transform_fn(service: Predictor | InferenceCode, content: str | bytes, _cont
 
 
 def load(model_path: Path, environment: Mapping[str, str]) -> Predictor | InferenceCode:
-    """What answers for the model in `model_path`. Raises ModelError and LibraryError."""
+    """Load the model in `model_path` and the user's code. Raises ModelError and LibraryError."""
     from lgbm_runtime.core.predictor import Predictor
     from lgbm_runtime.core.user_code import load_service
 
     program = environment.get(PROGRAM_VARIABLE)
     if not program:
         return Predictor.load(model_path)
-    # SAGEMAKER_PROGRAM names this file
+    # SAGEMAKER_PROGRAM names this file, not the user's
     return load_service(model_path, {**environment, "SAGEMAKER_PROGRAM": program})
 
 
 def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[str, str]) -> Reply:
-    """The answer to a request, or the error. The names in `headers` are matched in any case, or spelled as here.
+    """Answer a request. `headers` ignores the case of names, or spells them as this function does.
 
-    Whatever is raised here would be an HTML page with status 500.
+    Nothing may be raised: the image would answer with an HTML page and status 500.
     """
     from lgbm_runtime.core.decoding import check_content_encoding
     from lgbm_runtime.core.errors import InvocationError, unexpected_error
@@ -95,19 +95,19 @@ def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[s
         answer = service.invoke(
             body, headers.get("Content-Type"), headers.get("Accept"), headers.get(ATTRIBUTES_HEADER, "")
         )
-        said = {ATTRIBUTES_HEADER: _header_text(answer.attributes)} if answer.attributes else {}
-        return Reply(200, {"Content-Type": answer.content_type, **said}, answer.body)
+        attributes = {ATTRIBUTES_HEADER: _header_text(answer.attributes)} if answer.attributes else {}
+        return Reply(200, {"Content-Type": answer.content_type, **attributes}, answer.body)
     except InvocationError as error:
         return _refusal(error)
-    except Exception:  # noqa: BLE001 - the one place where a bug must not reach the client
+    except Exception:  # noqa: BLE001 - a bug must not reach the client
         return _refusal(unexpected_error(format_exc()))
 
 
 def raw_body(environ: Mapping[str, Any], content: str | bytes) -> bytes:
-    """The body as it was sent. The image's `content` is text where it is CSV or JSON, with U+FFFD for what is no UTF-8.
+    """Return the body as it was sent. The image decodes CSV and JSON, with U+FFFD for bytes that are not UTF-8.
 
-    Source: `populate_request` in Werkzeug's documentation of BaseRequest: the request that was made last, here the one
-    that `content` comes from, stands in `environ`. From version 2.0 on it does not.
+    Source: `populate_request` in Werkzeug's documentation of BaseRequest: `environ` holds the last request, here the
+    one of `content`. From version 2.0 on it does not.
     """
     request = environ.get("werkzeug.request")
     if request is not None:
@@ -121,7 +121,7 @@ def _refusal(error: InvocationError) -> Reply:
 
 
 def _header_text(attributes: str) -> str:
-    """Raises ValueError for what a header cannot hold."""
+    """Return the text. Raises ValueError if a header cannot hold it."""
     if not (attributes.isascii() and attributes.isprintable()):
         raise ValueError(f"the inference code set {attributes[:60]!r} as custom attributes")
     return attributes

@@ -161,10 +161,10 @@ def _batches(stream: IO[bytes], content_type: str, names: tuple[str, ...]) -> It
 
 
 def _unseen_levels(attributes: str) -> set[str]:
-    """The levels in the custom attribute `unseen_levels=colour:purple|size:XXL`, whose parts are percent-encoded."""
+    """Return the categories in the custom attribute `unseen_categories=colour:purple|size:XXL`, percent-encoded."""
     for attribute in attributes.split(","):
         name, _, value = attribute.strip().partition("=")
-        if name == "unseen_levels":
+        if name == "unseen_categories":
             return {urllib.parse.unquote(level) for level in value.split("|")}
     return set()
 

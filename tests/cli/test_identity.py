@@ -152,11 +152,11 @@ def test_a_moved_project_predicts_restarts_workers_and_cleans_up(copy: ForkedCom
         worker.kill()
     psutil.wait_procs(workers, timeout=10)
     log_path = next((moved.folder / ".lgbm-sm/endpoints").glob("*/server.log"))
-    wait_until(lambda: log_path.read_text().count("another takes its place") == len(workers))
+    wait_until(lambda: log_path.read_text().count("starting another one") == len(workers))
     again = moved("predict")
     assert again.stdout == expected
     assert "moved here" not in again.stderr
-    assert "another takes its place" in moved("logs").stdout
+    assert "starting another one" in moved("logs").stdout
     assert moved("cleanup", "--yes").stdout == "nothing left\n"
     assert [program for program in programs if program.is_running()] == []
 

@@ -116,12 +116,12 @@ CATEGORIES = [
     Case("a level with quotes", '3,"vert d\'eau, „hell“",20.50'.encode(), _typed(CSV), BINARY, rows=[[3, 2, 1]]),
     Case("missing levels", b",,", _typed(CSV), BINARY, rows=[[nan, nan, nan]]),
     Case(
-        "unseen levels",
+        "unseen categories",
         "50,purple,10\n1,gr\u00fcn,11".encode(),
         _typed(CSV),
         BINARY,
         rows=[[50, nan, 0], [1, nan, nan]],
-        attributes="unseen_levels=colour:purple|colour:gr%C3%BCn|size:11",
+        attributes="unseen_categories=colour:purple|colour:gr%C3%BCn|size:11",
     ),
     Case(
         "JSON levels",
@@ -139,7 +139,7 @@ CATEGORIES = [
         _typed(JSON),
         BINARY,
         rows=[[1, nan, 0]],
-        attributes="unseen_levels=colour:7",
+        attributes="unseen_categories=colour:7",
     ),
     Case("text in a numeric category", b"1,red,large", _typed(CSV), BINARY, 400, error={"row": 1, "column": "size"}),
     Case("three classes", IRIS_LINE, _typed(CSV), MULTICLASS, rows=[IRIS]),

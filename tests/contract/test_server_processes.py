@@ -35,16 +35,16 @@ def _cut(model: str) -> str:
             lambda folder: (folder / "lightgbm-regression-model.txt").unlink(),
             "lightgbm-regression-model.txt does not exist",
         ),
-        (lambda folder: (folder / "lightgbm-regression-model.txt").write_text("hello"), "no LightGBM text model"),
+        (lambda folder: (folder / "lightgbm-regression-model.txt").write_text("hello"), "not a LightGBM text model"),
         (lambda folder: (folder / "lightgbm-regression-model.txt").write_bytes(b"\xff\x00"), "cannot be read"),
         (
             lambda folder: (folder / "lightgbm-regression-model.txt").write_text(
                 _cut((folder / "lightgbm-regression-model.txt").read_text())
             ),
-            "cut off",
+            "truncated",
         ),
         (lambda folder: (folder / "metadata.json").write_text("{"), "metadata.json cannot be read"),
-        (lambda folder: (folder / "metadata.json").write_text('{"schema": {}}'), "format_version is None"),
+        (lambda folder: (folder / "metadata.json").write_text('{"schema": {}}'), "format_version must be 1, got None"),
         (
             lambda folder: (folder / "metadata.json").write_text(
                 json.dumps(
@@ -143,7 +143,7 @@ def test_worker_is_replaced_when_it_is_killed(start: Start) -> None:
     endpoint = server.endpoint()
     victim, other = endpoint.workers
     victim.kill()
-    server.wait_for_log(f"worker {victim.pid} was ended by SIGKILL; another takes its place")
+    server.wait_for_log(f"worker {victim.pid} was ended by SIGKILL; starting another one")
     wait_until(lambda: len(server.children()) == 2 and other in server.children())
     for _ in range(20):
         assert endpoint.ask("POST", "/invocations", LINE, {"Content-Type": "text/csv"}).status == 200
@@ -206,8 +206,12 @@ def test_port_is_the_one_that_the_platform_names(tmp_path: Path, roots: Mapping[
     [
         (["--fd", "77"], {}, "descriptor 77 is not a socket"),
         (["--port", "99999"], {}, "cannot listen on port 99999"),
-        ([], {"SAGEMAKER_BIND_TO_PORT": "http"}, "SAGEMAKER_BIND_TO_PORT is 'http'"),
-        (["--port", "0"], {"LGBM_RUNTIME_WORKERS": "0"}, "LGBM_RUNTIME_WORKERS is '0'"),
+        ([], {"SAGEMAKER_BIND_TO_PORT": "http"}, "SAGEMAKER_BIND_TO_PORT must be a number from "),
+        (
+            ["--port", "0"],
+            {"LGBM_RUNTIME_WORKERS": "0"},
+            "LGBM_RUNTIME_WORKERS must be a number from 1 to 256, got '0'",
+        ),
     ],
 )
 def test_server_says_why_and_exits_with_1_when_it_cannot_start(

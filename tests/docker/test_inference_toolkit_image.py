@@ -248,8 +248,11 @@ def test_workers_and_port_are_those_that_the_variables_say(starter: Starter, tmp
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({"SAGEMAKER_BIND_TO_PORT": "http"}, "SAGEMAKER_BIND_TO_PORT is 'http'"),
-        ({"SAGEMAKER_MODEL_SERVER_WORKERS": "0"}, "SAGEMAKER_MODEL_SERVER_WORKERS is '0'"),
+        ({"SAGEMAKER_BIND_TO_PORT": "http"}, "SAGEMAKER_BIND_TO_PORT must be a number from "),
+        (
+            {"SAGEMAKER_MODEL_SERVER_WORKERS": "0"},
+            "SAGEMAKER_MODEL_SERVER_WORKERS must be a number from 1 to 256, got '0'",
+        ),
         ({"SAGEMAKER_MULTI_MODEL": "true"}, "serves one model"),
         ({"CA_REPOSITORY_ARN": "arn:aws:codeartifact:x"}, "PIP_INDEX_URL"),
     ],

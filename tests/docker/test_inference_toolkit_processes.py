@@ -126,14 +126,14 @@ def _cut(text: str) -> str:
     ("change", "says"),
     [
         (lambda model, _: model.unlink(), "/opt/ml/model/lightgbm-regression-model.txt does not exist"),
-        (lambda model, _: model.write_text("hello"), "no LightGBM text model"),
-        (lambda model, _: model.write_text(_cut(model.read_text())), "cut off"),
+        (lambda model, _: model.write_text("hello"), "not a LightGBM text model"),
+        (lambda model, _: model.write_text(_cut(model.read_text())), "truncated"),
         (lambda _, metadata: metadata.write_text("{"), "metadata.json cannot be read"),
         (
             lambda _, metadata: metadata.write_text(
                 json.dumps({**json.loads(metadata.read_text()), "schema": {"format_version": 7}})
             ),
-            "format_version is 7",
+            "format_version must be 1, got 7",
         ),
         (
             lambda model, _: (model.parent / "lgbm-sm-manifest.json").write_text(
@@ -160,13 +160,13 @@ def test_container_fails_when_the_java_server_dies(start: Starter, tmp_path: Pat
     assert_answers(container)
     container.kill_processes("com.amazonaws.ml.mms.ModelServer")
     assert container.wait_for_end() == 1
-    assert "error: the server ended with exit code 0 unasked" in container.log
+    assert "error: the server ended with exit code 0 unexpectedly" in container.log
 
 
 def test_container_fails_when_the_java_server_cannot_start(start: Starter, tmp_path: Path) -> None:
     container = start(write_model(tmp_path / "model"), {"SAGEMAKER_MODEL_SERVER_VMARGS": "-XX:NoSuchOption"})
     assert container.wait_for_end() == 1
-    assert "error: the server ended with exit code 0 unasked" in container.log
+    assert "error: the server ended with exit code 0 unexpectedly" in container.log
 
 
 @pytest.mark.slow
@@ -179,7 +179,7 @@ def test_container_fails_when_no_worker_is_left_although_the_server_answers_ping
     time.sleep(1)
     assert container.endpoint().ask("GET", "/ping").status == 200
     assert container.wait_for_end(90) == 1
-    assert "error: for 30 s no worker of the server has had the model" in container.log
+    assert "error: no worker of the server has had the model for 30 s" in container.log
 
 
 @pytest.mark.slow

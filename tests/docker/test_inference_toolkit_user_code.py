@@ -127,7 +127,7 @@ def test_context_of_the_server_is_handed_to_functions_that_take_it(start: Starte
         ("import no_such_module", {}, "inference.py, line 1: ModuleNotFoundError"),
         ("def handle(): pass", {}, "has none of the functions model_fn, input_fn"),
         ("def model_fn(d):\n    return 1 / 0", {}, "model_fn failed in .*inference.py, line 2: ZeroDivisionError"),
-        ("def predict_fn(data, model):\n    return modle", {}, "no prediction came out of .*line 2: NameError"),
+        ("def predict_fn(data, model):\n    return modle", {}, "the test prediction failed in .*line 2: NameError"),
         ("def predict_fn(a, b): pass", {"SAGEMAKER_PROGRAM": "serve.py"}, "code/serve.py does not exist"),
         ("import os\nos.abort()", {}, "the process that loaded it was ended by SIGABRT"),
         ("import os\nos._exit(0)", {}, "the process that loaded it ended with exit code 0"),
@@ -164,7 +164,7 @@ def test_port_never_opens_when_a_requirement_is_not_to_be_had(start: Starter, tm
     assert "No matching distribution found for brought-along==1.0" in container.log
     assert container.log.splitlines()[-1] == (
         "error: /opt/ml/model/code/requirements.txt could not be installed: pip ended with exit code 1; "
-        "its own words stand above"
+        "its error is above"
     )
 
 
@@ -186,7 +186,7 @@ def test_container_says_that_lightgbm_is_missing_when_nobody_brings_it(
 ) -> None:
     container = start(write_model(tmp_path / "model"), image=build_image(engine, base_image, bake_lightgbm=False))
     assert container.wait_for_end() == 1
-    assert container.log.startswith("error: LightGBM is not in this image; name it in code/requirements.txt")
+    assert container.log.startswith("error: LightGBM is not in this image; add it to code/requirements.txt")
     assert container.log.count("\n") == 1
 
 

@@ -114,10 +114,10 @@ def test_users_file_answers_where_it_is_named_although_ours_is_called_the_same(
 
 
 def test_headers_reach_the_service_as_they_were_sent(script: ModuleType) -> None:
-    service = Service(Answer(b"1\n", CSV, "unseen_levels=a:b"))
+    service = Service(Answer(b"1\n", CSV, "unseen_categories=a:b"))
     reply = script.reply_to(service, b"x", {"Content-Type": "text/csv; header=absent", ATTRIBUTES: "output=label"})
     assert service.asked == (b"x", "text/csv; header=absent", None, "output=label")
-    assert reply.headers == {"Content-Type": CSV, ATTRIBUTES: "unseen_levels=a:b"}
+    assert reply.headers == {"Content-Type": CSV, ATTRIBUTES: "unseen_categories=a:b"}
 
 
 def test_error_has_its_status_and_place(script: ModuleType) -> None:

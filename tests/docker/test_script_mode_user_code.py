@@ -42,7 +42,7 @@ RESPONSE = """
         return response
 """
 
-NO_MODEL = "error: the model file /opt/ml/model/lightgbm-regression-model.txt is no LightGBM text model"
+NO_MODEL = "error: the model file /opt/ml/model/lightgbm-regression-model.txt is not a LightGBM text model"
 FAILING_LOAD = "def model_fn(d):\n    return 1 / 0"
 LOAD_FAILS = "error: model_fn failed in .*inference.py, line 2: ZeroDivisionError"
 

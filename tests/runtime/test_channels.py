@@ -12,7 +12,7 @@ import pytest
 
 from lgbm_runtime.core.schema import Feature, Schema
 from lgbm_runtime.paths import ContainerPaths
-from lgbm_runtime.training.channel_rows import pieces_of, read_piece
+from lgbm_runtime.training.channel_rows import chunks_of, read_chunk
 from lgbm_runtime.training.channels import Channel, read_channels, read_schema
 from lgbm_runtime.training.failure import TrainingError
 from tests.runtime.training_jobs import Matrix, csv_text, make_job, numeric, schema_for
@@ -36,7 +36,7 @@ class Tables:
 
 
 def all_rows(channel: Channel, columns: Schema) -> Table:
-    parts = [read_piece(piece, columns) for piece in channel.pieces]
+    parts = [read_chunk(chunk, columns) for chunk in channel.chunks]
     features, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     assert len(labels) == channel.rows
     return Table(channel.files, features, labels)
@@ -56,11 +56,11 @@ def read(
     return read_root(make_job(root, {}, channels, schema).root)
 
 
-def read_rows(path: Path, label: str, columns: Schema, piece_bytes: int | None = None) -> Matrix:
-    pieces = pieces_of(path, label, columns, piece_bytes)
-    parts = [read_piece(piece, columns) for piece in pieces]
-    assert [piece.rows for piece in pieces] == [len(labels) for _, labels in parts]
-    assert [piece.first_row for piece in pieces] == np.cumsum([0] + [piece.rows for piece in pieces])[:-1].tolist()
+def read_rows(path: Path, label: str, columns: Schema, chunk_bytes: int | None = None) -> Matrix:
+    chunks = chunks_of(path, label, columns, chunk_bytes)
+    parts = [read_chunk(chunk, columns) for chunk in chunks]
+    assert [chunk.rows for chunk in chunks] == [len(labels) for _, labels in parts]
+    assert [chunk.first_row for chunk in chunks] == np.cumsum([0] + [chunk.rows for chunk in chunks])[:-1].tolist()
     return np.concatenate([np.column_stack(part) for part in parts])
 
 
@@ -122,9 +122,9 @@ def test_links_are_followed_when_a_channel_is_made_of_them(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("b.csv.gz", "compressed files are not read, unpack them"),
-        ("b.parquet", "only .csv and .txt files are read"),
-        ("deep/notes.md", "only .csv and .txt files are read"),
+        ("b.csv.gz", "compressed files are not supported, unpack them"),
+        ("b.parquet", "only .csv and .txt files are supported"),
+        ("deep/notes.md", "only .csv and .txt files are supported"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_when_it_lies_in_a_channel(tmp_path: Path, name: str, reason: str) -> None:
@@ -137,7 +137,7 @@ def test_a_channel_is_refused_when_it_is_missing_or_empty(tmp_path: Path) -> Non
     assert "channel train holds no files" in refusal(tmp_path / "a", {"_SUCCESS": ""})
     assert "channel train holds no rows" in refusal(tmp_path / "b", {"a.csv": "\n"})
     assert "channel train holds no rows" in refusal(tmp_path / "c", {"a.csv": "x,y\n"})
-    assert "one column only" in refusal(tmp_path / "d", {"a.csv": "1\n2\n"})
+    assert "only one column" in refusal(tmp_path / "d", {"a.csv": "1\n2\n"})
 
 
 def test_text_becomes_codes_when_the_schema_lists_levels_and_classes(tmp_path: Path) -> None:
@@ -184,27 +184,27 @@ def test_a_numeric_target_is_refused_when_a_cell_of_it_is_missing(tmp_path: Path
 
 
 @pytest.mark.parametrize("header", ["", "a,price\n", "price,a\n"])
-def test_the_row_is_counted_from_the_start_of_the_file_when_it_is_read_in_pieces(tmp_path: Path, header: str) -> None:
+def test_the_row_is_counted_from_the_start_of_the_file_when_it_is_read_in_chunks(tmp_path: Path, header: str) -> None:
     path = tmp_path / "a.csv"
     columns = Schema.without_channel(1, ["a"], "price")
     path.write_text(header + "0.25,0.5\n" * 100)
-    whole, pieces = read_rows(path, "a.csv", columns), read_rows(path, "a.csv", columns, piece_bytes=64)
+    whole, chunks = read_rows(path, "a.csv", columns), read_rows(path, "a.csv", columns, chunk_bytes=64)
 
     assert whole.tolist() == [[0.5, 0.25] if header.startswith("price") else [0.25, 0.5]] * 100
-    np.testing.assert_array_equal(whole, pieces)
+    np.testing.assert_array_equal(whole, chunks)
     with path.open("a") as file:
         file.write("x,1\n")
     with pytest.raises(TrainingError, match=r"^a\.csv: row 101, column "):
-        read_rows(path, "a.csv", columns, piece_bytes=64)
+        read_rows(path, "a.csv", columns, chunk_bytes=64)
 
 
-@pytest.mark.parametrize("piece_bytes", range(1, 40))
-def test_a_quoted_cell_keeps_its_line_break_when_a_piece_would_end_in_it(tmp_path: Path, piece_bytes: int) -> None:
+@pytest.mark.parametrize("chunk_bytes", range(1, 40))
+def test_a_quoted_cell_keeps_its_line_break_when_a_chunk_would_end_in_it(tmp_path: Path, chunk_bytes: int) -> None:
     path = tmp_path / "a.csv"
     path.write_text('"two\nlines",1,2\n"say ""so"", please\n",3,4\n' * 3)
     columns = Schema((Feature("text", ('say "so", please\n', "two\nlines")), Feature("size")))
 
-    rows = read_rows(path, "a.csv", columns, piece_bytes=piece_bytes)
+    rows = read_rows(path, "a.csv", columns, chunk_bytes=chunk_bytes)
     assert rows.tolist() == [[1, 1, 2], [0, 3, 4]] * 3
 
 
@@ -216,8 +216,8 @@ def test_rows_are_the_same_when_lines_end_in_another_way(tmp_path: Path, line_br
     rows = line_break.join(f"{number},{number / 8}" for number in range(9))
     for end in ("", line_break):
         path.write_text(start.format(line_break) + rows + end, newline="")
-        for piece_bytes in (1, 5, 64, 1000):
-            read = read_rows(path, "a.csv", columns, piece_bytes=piece_bytes)
+        for chunk_bytes in (1, 5, 64, 1000):
+            read = read_rows(path, "a.csv", columns, chunk_bytes=chunk_bytes)
             assert read.tolist() == [[number, number / 8] for number in range(9)]
 
 
@@ -242,7 +242,7 @@ def test_only_the_rows_are_counted_when_a_split_has_become_several_files(tmp_pat
 
 def test_the_schema_channel_is_refused_when_it_is_not_one_schema(tmp_path: Path) -> None:
     for name, files, words in (
-        ("a", {"schema.json": "{}"}, "schema.json: format_version is None"),
+        ("a", {"schema.json": "{}"}, "schema.json: format_version must be 1, got None"),
         ("b", {"schema.json": "{"}, "schema.json is not valid JSON"),
         ("c", {"other.json": "{}"}, "must hold one file, schema.json, but holds other.json"),
         ("d", {"schema.json": "{}", "x.csv": ""}, "but holds schema.json, x.csv"),

@@ -95,13 +95,13 @@ def test_level_keeps_its_blanks() -> None:
     assert decode(b"1, red,10", None, SHOP).unseen == (("colour", " red"),)
 
 
-def test_unseen_levels_are_told_once_each() -> None:
+def test_unseen_categories_are_named_once_each() -> None:
     decoded = decode(b"1,pink,10\n1,pink,11\n1,red,10", None, SHOP)
     assert decoded.unseen == (("colour", "pink"), ("size", "11"))
     assert_rows(decoded.matrix, [[1, math.nan, 0], [1, math.nan, math.nan], [1, 1, 0]])
 
 
-def test_number_of_unseen_levels_is_bounded() -> None:
+def test_number_of_unseen_categories_is_bounded() -> None:
     body = "\n".join(f"1,{'x' * 1000}{number},10" for number in range(1000)).encode()
     unseen = decode(body, None, SHOP).unseen
     assert len(unseen) <= 50

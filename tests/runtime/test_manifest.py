@@ -101,7 +101,7 @@ def test_a_model_is_never_refused_for_an_older_manifest_when_a_training_was_kill
     ("change", "says"),
     [
         (lambda folder: (folder / "model.txt").write_text("TREE\n"), "model.txt was changed"),
-        (lambda folder: (folder / "model.txt").unlink(), "model.txt is missing, and lgbm-sm-manifest.json names it"),
+        (lambda folder: (folder / "model.txt").unlink(), "model.txt is missing, but lgbm-sm-manifest.json names it"),
         (lambda folder: (folder / "code" / "inference.py").write_text(""), "code/inference.py was changed"),
         (lambda folder: (folder / MANIFEST).write_text("{"), "lgbm-sm-manifest.json cannot be read"),
         (lambda folder: (folder / MANIFEST).write_text('{"format_version": 2}'), "not a manifest of format 1"),
@@ -127,7 +127,7 @@ def test_a_model_is_refused_with_the_files_name_and_the_way_out_when_it_is_not_w
 
 
 def test_a_variable_that_is_neither_0_nor_1_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="LGBM_RUNTIME_UNCHECKED is 'yes', neither 0 nor 1"):
+    with pytest.raises(ModelError, match="LGBM_RUNTIME_UNCHECKED must be 0 or 1, got 'yes'"):
         check_model(write(tmp_path, CHECKED), {"LGBM_RUNTIME_UNCHECKED": "yes"})
 
 

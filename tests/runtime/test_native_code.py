@@ -26,7 +26,7 @@ from tests.runtime.test_booster import CATEGORICAL, MODELS, RANKING, features, t
 needs_compiler = pytest.mark.skipif(not os.environ[native_code.VARIABLE], reason="no C compiler is here")
 SOURCES = Path(native_code.__file__).parent / "native"
 FEATURES = 5
-SLOWER = "predictions are computed by LightGBM itself, which is slower: "
+SLOWER = "LightGBM itself predicts, which is slower: "
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_library_is_done_without(
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"not for this machine")
     assert loaded(broken) is None
-    assert f"{broken} cannot be loaded, and is done without" in capfd.readouterr().err
+    assert f"{broken} cannot be loaded; continuing without compiled code" in capfd.readouterr().err
 
 
 @needs_compiler
@@ -121,7 +121,7 @@ def test_code_that_predicts_otherwise_than_lightgbm_is_not_used(
         assert booster.predict(X, output).tobytes() == np.asarray(package.predict(X, raw_score=raw)).tobytes()
     assert booster.predict_line(",".join(map(repr, X[0].tolist())).encode()) == [package.predict(X[:1])[0]]
     is_of_use = "exp" in right and objective == "regression"
-    assert ("the compiled code does not predict the same" in capfd.readouterr().err) is not is_of_use
+    assert ("the compiled code predicts different values" in capfd.readouterr().err) is not is_of_use
 
 
 @needs_compiler
@@ -151,7 +151,7 @@ def test_it_walks_through_all_trees_but_a_few_kinds_which_the_log_names(
         "linear trees": "the model's trees are linear",
         "linear classes": "the model's trees are linear",
         "random forest": "the model's trees are averaged",
-        "zero is missing": "the model takes zero for a missing cell",
+        "zero is missing": "the model treats zero as missing",
     }
 
 

@@ -104,7 +104,7 @@ def test_contributions_are_not_offered_when_the_trees_are_linear(tmp_path: Path)
     assert caught.value.status == 400
 
 
-def test_unseen_levels_are_logged_in_one_line_and_said_to_the_client(tmp_path: Path) -> None:
+def test_unseen_categories_are_logged_in_one_line_and_named_to_the_client(tmp_path: Path) -> None:
     make_model(tmp_path, {"objective": "binary"}, DOCUMENT)
     lines: list[str] = []
     predictor = Predictor.load(tmp_path, log=lines.append)
@@ -115,7 +115,7 @@ def test_unseen_levels_are_logged_in_one_line_and_said_to_the_client(tmp_path: P
     assert "\n" not in lines[0]
     assert lines[0].endswith("and 35 more")
     assert len(answer.attributes) <= 1024
-    assert answer.attributes.startswith("unseen_levels=colour:verf%C3%A4rbung 0|colour:")
+    assert answer.attributes.startswith("unseen_categories=colour:verf%C3%A4rbung 0|colour:")
     assert answer.attributes.endswith("|...")
 
 

@@ -102,7 +102,7 @@ def test_the_metric_definitions_find_every_value_when_they_read_the_log(
     assert len(METRIC_DEFINITIONS) <= 40
 
 
-@pytest.mark.parametrize("piece", [None, 1500])
+@pytest.mark.parametrize("chunk", [None, 1500])
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -114,11 +114,11 @@ def test_the_metric_definitions_find_every_value_when_they_read_the_log(
         {"metric": ["l1", "l2"], "early_stopping_round": 2, "early_stopping_min_delta": 0.01, "learning_rate": 0.7},
     ],
 )
-def test_the_model_file_is_the_direct_calls_when_the_rows_come_in_pieces(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any], piece: int | None
+def test_the_model_file_is_the_direct_calls_when_the_rows_come_in_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any], chunk: int | None
 ) -> None:
-    if piece is not None:
-        monkeypatch.setattr(channel_rows, "PIECE_BYTES", piece)
+    if chunk is not None:
+        monkeypatch.setattr(channel_rows, "CHUNK_BYTES", chunk)
     X, y = TRAIN[0].copy(), TRAIN[1]
     X[::9, 1], X[::5, 2], X[3:90:2, 3] = np.nan, 0.0, 0.0
     files = {"a.csv": csv_text(table(X[:70], y[:70])), "b.csv": csv_text(table(X[70:], y[70:]))}

@@ -115,4 +115,4 @@ def test_the_job_fails_when_a_process_that_reads_is_killed(tmp_path: Path, folde
     process.communicate(timeout=60)
 
     assert process.returncode == 1
-    assert job.failure.startswith("a process that read the channels was killed: the memory may not suffice")
+    assert job.failure.startswith("a process that read the channels was killed, probably because the memory was full")

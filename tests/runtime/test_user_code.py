@@ -145,12 +145,12 @@ def test_output_that_the_users_model_does_not_have_is_refused(write: Write, mode
         service.invoke(ROW, None, None, "output=label")
 
 
-def test_unseen_levels_are_said_before_the_users_prediction(write: Write, model_path: Path) -> None:
+def test_unseen_categories_are_named_before_the_users_prediction(write: Write, model_path: Path) -> None:
     write("def predict_fn(data, model): return data[:, 1]")
     lines: list[str] = []
     answer = load_service(model_path, {}, log=lines.append).invoke(b"1,purple,10", None, None)
-    assert answer.attributes == "unseen_levels=colour:purple"
-    assert lines == ["unseen levels, taken as missing: colour: 'purple'"]
+    assert answer.attributes == "unseen_categories=colour:purple"
+    assert lines == ["unseen categories are treated as missing: colour: 'purple'"]
 
 
 def test_columns_are_the_models_when_the_artifact_holds_a_format_of_the_users(write: Write, model_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.runtime.test_user_code import ROW
     [
         ("", "has none of the functions model_fn, input_fn, predict_fn, output_fn, transform_fn"),
         ("def model_fnn(d): return 1", "has none of the functions"),
-        ("predict_fn = 3", "predict_fn is no function"),
+        ("predict_fn = 3", "predict_fn is not a function"),
         (
             "def predict_fn(data): return 1",
             r"predict_fn\(data\) cannot be called as predict_fn\(data, model\[, context",
@@ -26,7 +26,7 @@ from tests.runtime.test_user_code import ROW
         ("def predict_fn(a, b, c, d): return 1", "cannot be called as"),
         (
             "def transform_fn(a, b, c, d): return 1\ndef predict_fn(a, b): return 1",
-            "transform_fn and predict_fn: transform_fn takes their place",
+            "transform_fn and predict_fn: transform_fn replaces them",
         ),
         ("def (", r"inference.py, line 1: SyntaxError: "),
         ("import no_such_module", "line 1: ModuleNotFoundError: No module named 'no_such_module'"),
@@ -57,7 +57,7 @@ def test_load_says_in_one_line_what_is_wrong_with_the_code(
 def test_proof_fails_when_no_prediction_comes_out(code: str, write: Write, model_path: Path) -> None:
     write(code)
     service = load_service(model_path, {})
-    with pytest.raises(ModelError, match=r"no prediction came out of .*inference\.py") as caught:
+    with pytest.raises(ModelError, match=r"the test prediction failed in .*inference\.py") as caught:
         service.prove()
     assert "\n" not in str(caught.value)
 
@@ -82,7 +82,7 @@ def test_proof_is_made_in_json_when_the_code_takes_no_csv(write: Write, model_pa
 def test_loading_is_proof_enough_when_the_variable_says_so(write: Write, model_path: Path) -> None:
     write("def transform_fn(model, body, content_type, accept): raise ValueError('only images')")
     load_service(model_path, {"LGBM_RUNTIME_PROOF": "load"}).prove()
-    with pytest.raises(ModelError, match="LGBM_RUNTIME_PROOF is 'none', neither load nor predict"):
+    with pytest.raises(ModelError, match="LGBM_RUNTIME_PROOF must be load or predict, got 'none'"):
         load_service(model_path, {"LGBM_RUNTIME_PROOF": "none"})
 
 

@@ -1,1 +1,1 @@
-"""Serves a LightGBM model through Multi Model Server and SageMaker's inference toolkit (pattern B)."""
+"""Serve a LightGBM model through Multi Model Server and SageMaker's inference toolkit (pattern B)."""

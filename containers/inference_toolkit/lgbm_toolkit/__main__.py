@@ -3,7 +3,7 @@
 import os
 import signal
 
-# Everything else is imported after this: a SIGTERM may come at any moment.
+# before all other imports: SIGTERM can arrive at any moment
 for _number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(_number, lambda *_: os._exit(0))
 
@@ -16,9 +16,12 @@ _MODEL_PATH = Path("/opt/ml/model")
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit code."""
+    """Run the command; return the exit code."""
     if arguments != ["serve"]:
-        print(f"error: this image serves only; run it with serve, not {' '.join(arguments)!r}", file=sys.stderr)
+        print(
+            f"error: this image only serves; run it with the argument serve, got {' '.join(arguments)!r}",
+            file=sys.stderr,
+        )
         return 2
     return serve(_MODEL_PATH, os.environ)
 

@@ -1,4 +1,4 @@
-"""Child processes, one after the other, each of which a signal to the container ends."""
+"""Child processes, one after the other; a signal to the container ends the running one."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# What is still there so long after SIGTERM is killed.
+# Processes that are still running this long after SIGTERM are killed.
 _END_SECONDS = 3.0
 
 
 class StopRequestedError(Exception):
-    """SIGTERM or SIGINT came; the child process that ran is gone."""
+    """SIGTERM or SIGINT arrived; the running child process has ended."""
 
 
 class ChildProcesses:
     """Starts child processes, and waits for them and for signals at the same time."""
 
     def __init__(self) -> None:
-        """Takes over SIGTERM, SIGINT and SIGCHLD, so there can be only one."""
+        """Handle SIGTERM, SIGINT and SIGCHLD, so there can be only one instance."""
         self.stop_requested = False
         self._wake_read, wake_write = os.pipe()
         for descriptor in (self._wake_read, wake_write):
@@ -35,7 +35,7 @@ class ChildProcesses:
     def start(
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
     ) -> subprocess.Popen[bytes]:
-        """Starts a process in a group of its own. Raises StopRequestedError instead where a stop was requested."""
+        """Start a process in its own process group. Raises StopRequestedError if a stop was requested."""
         if self.stop_requested:
             raise StopRequestedError
         return subprocess.Popen(
@@ -43,7 +43,7 @@ class ChildProcesses:
         )
 
     def run(self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> int:
-        """The exit code; negative where a signal ended the process. Raises StopRequestedError."""
+        """Run a process; return its exit code, negative if a signal ended it. Raises StopRequestedError."""
         process = self.start(command, environment, folder)
         while not self.has_ended(process, None):
             if self.stop_requested:
@@ -52,7 +52,7 @@ class ChildProcesses:
         return process.returncode
 
     def has_ended(self, process: subprocess.Popen[bytes], seconds: float | None) -> bool:
-        """Waits until the process ends or a stop is requested, for so many seconds at most (None: without limit)."""
+        """Wait until the process ends or a stop is requested, for at most `seconds` (None: without limit)."""
         end = None if seconds is None else time.monotonic() + seconds
         while process.poll() is None and not self.stop_requested:
             rest = None if end is None else end - time.monotonic()
@@ -62,7 +62,7 @@ class ChildProcesses:
         return process.returncode is not None
 
     def _sleep(self, seconds: float | None) -> None:
-        """Until a signal comes."""
+        """Wait until a signal arrives."""
         if select.select([self._wake_read], [], [], seconds)[0]:
             os.read(self._wake_read, 4096)
 
@@ -71,7 +71,7 @@ class ChildProcesses:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Ends the process and all that it started: SIGTERM, and SIGKILL for what does not heed it."""
+    """End the process and all its children: SIGTERM, then SIGKILL for those that do not end."""
     end = time.monotonic() + _END_SECONDS
     _signal_group(process, signal.SIGTERM)
     while process.poll() is None and time.monotonic() < end:
@@ -83,7 +83,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Whether there is a process in the group still."""
+    """Send the signal; return whether the group still has a process."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
@@ -92,4 +92,4 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
 
 
 def _do_nothing(*_: object) -> None:
-    """For a signal that need only wake."""
+    """Handle a signal that only has to wake this process."""

@@ -1,4 +1,4 @@
-"""`serve`: installs what the user's code requires, verifies the model, then runs Multi Model Server."""
+"""`serve`: install the user's requirements, verify the model, then run Multi Model Server."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from lgbm_runtime import __version__
 from lgbm_runtime.core.errors import ModelError
 from lgbm_runtime.core.manifest import check_model
 from lgbm_runtime.core.user_functions import code_path
+from lgbm_runtime.environment import VariableError
 from lgbm_toolkit.processes import ChildProcesses, StopRequestedError, end_group
 from lgbm_toolkit.settings import CANNOT_SERVE, PROVEN, THREADS_VARIABLE, Settings, SettingsError
 from lgbm_toolkit.worker_locks import LockWatch
 
-# The server imports it by this name; naming it here is not importing it, with numpy and LightGBM, into this process.
+# The server imports it by this name; importing it here would load numpy and LightGBM into this process.
 _HANDLER_SERVICE = "lgbm_toolkit.handler_service"
 _LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
 # Of the 30 s between SIGTERM and SIGKILL.
 _DRAIN_SECONDS = 22.0
-# An answer that has left its worker still has to leave the server; a request that waits is on its way to a worker.
+# The time that an answer needs from its worker through the server, or a waiting request to a worker.
 _IDLE_SECONDS = 0.3
 _WATCH_SECONDS = 2.0
-# The server starts a worker that died again, after ever longer pauses; some deaths it never notices. It answers pings
-# all the time, so only an end of the container can tell.
+# The server restarts a dead worker, after increasing pauses, but does not notice every death. It answers pings all the
+# time, so the container has to end to report the failure.
 _WORKERLESS_SECONDS = 30.0
 
 
 class ServeError(Exception):
-    """The container cannot serve; the message says why, unless that has been said."""
+    """The container cannot serve; the message gives the reason, and is empty if that was already printed."""
 
 
 def serve(model_path: Path, environment: Mapping[str, str]) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit code: 0 after a signal, 1 after a failure."""
+    """Serve until SIGTERM or SIGINT; return the exit code: 0 after a signal, 1 after a failure."""
     children = ChildProcesses()
     try:
         settings = Settings.of(environment)
@@ -48,7 +49,7 @@ def serve(model_path: Path, environment: Mapping[str, str]) -> int:
                 **environment,
                 **watch.environment,
                 THREADS_VARIABLE: str(settings.threads),
-                # threads that wait for one another cost more than they compute
+                # its threads would spend more time waiting for one another than computing
                 "OPENBLAS_NUM_THREADS": "1",
             }
             _install_requirements(children, code_path(model_path, environment), environment)
@@ -61,7 +62,7 @@ def serve(model_path: Path, environment: Mapping[str, str]) -> int:
     except StopRequestedError:
         _say("stopped")
         return 0
-    except (ServeError, SettingsError, ModelError) as error:
+    except (ServeError, SettingsError, VariableError, ModelError) as error:
         if str(error):
             _say(f"error: {error}")
         return 1
@@ -69,7 +70,7 @@ def serve(model_path: Path, environment: Mapping[str, str]) -> int:
 
 
 def _install_requirements(children: ChildProcesses, code_folder: Path, environment: Mapping[str, str]) -> None:
-    """What code/requirements.txt names, as the toolkit does it; pip reads its PIP_... variables."""
+    """Install code/requirements.txt as the toolkit does; pip reads its PIP_... variables."""
     requirements = code_folder / "requirements.txt"
     if not requirements.is_file():
         return
@@ -78,11 +79,11 @@ def _install_requirements(children: ChildProcesses, code_folder: Path, environme
     command += ["--root-user-action", "ignore", "--requirement", str(requirements)]
     code = children.run(command, environment, code_folder)
     if code != 0:
-        raise ServeError(f"{requirements} could not be installed: pip {_how(code)}; its own words stand above")
+        raise ServeError(f"{requirements} could not be installed: pip {_how(code)}; its error is above")
 
 
 def _verify(children: ChildProcesses, model_path: Path, environment: Mapping[str, str]) -> None:
-    """In a process of its own: user code may take anything with it, and nothing of it may stay here."""
+    """Load the model in a separate process: user code may crash it, and none of it may stay in this process."""
     code = children.run([sys.executable, "-m", "lgbm_toolkit.verification", str(model_path)], environment)
     if code == CANNOT_SERVE:
         raise ServeError
@@ -99,10 +100,10 @@ def _run_server(
     watch: LockWatch,
     patience: float,
 ) -> None:
-    """Returns after a signal. Raises ServeError where the server, or its last worker, ends without one."""
+    """Run until a signal. Raises ServeError if the server, or its last worker, ends without one."""
     config_path = folder / "server.properties"
     config_path.write_text(settings.server_properties(_HANDLER_SERVICE))
-    # left by an earlier start of the same container, it would keep the server from starting
+    # a file from an earlier start of the same container would prevent the server from starting
     Path(tempfile.gettempdir(), ".model_server.pid").unlink(missing_ok=True)
     command = ["multi-model-server", "--start", "--foreground", "--model-store", "/"]
     command += ["--mms-config", str(config_path), "--log-config", str(_LOG_CONFIG), "--models", f"model={model_path}"]
@@ -121,17 +122,17 @@ def _run_server(
             if watch.some_worker_serves():
                 last_served = time.monotonic()
             elif time.monotonic() - last_served > _WORKERLESS_SECONDS:
-                raise ServeError(f"for {_WORKERLESS_SECONDS:.0f} s no worker of the server has had the model")
+                raise ServeError(f"no worker of the server has had the model for {_WORKERLESS_SECONDS:.0f} s")
         else:
             if not children.stop_requested:
-                raise ServeError(f"the server {_how(server.returncode)} unasked")
+                raise ServeError(f"the server {_how(server.returncode)} unexpectedly")
     finally:
         end_group(server)
     _say("stopped")
 
 
 def _drain(server: subprocess.Popen[bytes], watch: LockWatch) -> None:
-    """Waits for the requests that are being answered: the server drops them when it is told to end."""
+    """Wait for the requests that are being answered: the server drops them when it ends."""
     end = time.monotonic() + _DRAIN_SECONDS
     idle_since = time.monotonic()
     while server.poll() is None and time.monotonic() < min(end, idle_since + _IDLE_SECONDS):

@@ -1,4 +1,4 @@
-"""The toolkit's way from a request to its answer, on the program's core and the user's functions."""
+"""Answer the toolkit's requests with the program's core and the user's functions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _JSON = "application/json"
 
 
 class RequestRefusedError(BaseInferenceToolkitError):  # type: ignore[misc] # the toolkit has no types
-    """An InvocationError as the toolkit knows errors; `body` is the answer's."""
+    """An InvocationError as an error of the toolkit; `body` is the body of the answer."""
 
     def __init__(self, error: InvocationError) -> None:
         super().__init__(error.status, error.message, _phrase(error.status))
@@ -38,9 +38,9 @@ class RequestRefusedError(BaseInferenceToolkitError):  # type: ignore[misc] # th
 
 
 class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has no types
-    """Takes over from the toolkit's transformer all that decodes, decides on content types, and words errors.
+    """Replaces the toolkit's decoding, choice of content types, and error messages.
 
-    The entry point watches the worker by its locks.
+    The entry point watches the worker through its locks.
     """
 
     def __init__(self) -> None:
@@ -48,11 +48,11 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
         self._answering: Predictor | InferenceCode | None = None
         self._locks = WorkerLocks(os.environ)
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # unbuffered, a line and its end are written one after the other, and workers' lines mix
+            # unbuffered, a line and its line break are written separately, and the lines of workers mix
             sys.stdout.reconfigure(line_buffering=True, write_through=False)
 
     def validate_and_initialize(self, model_dir: str, context: Any = None) -> None:
-        """Loads the model. Where that fails, the worker ends: the toolkit would serve on without a model."""
+        """Load the model. If that fails, end the worker: the toolkit would continue without a model."""
         try:
             self._answering = load_service(Path(model_dir), os.environ, threads_of(os.environ), context=context)
         except (ModelError, LibraryError) as error:
@@ -61,7 +61,7 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
         self._locks.hold_serving()
 
     def transform(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
-        """Answers each of the requests; their number is one unless the server was told to batch."""
+        """Answer each of the requests: one, unless the server is configured to batch."""
         with self._locks.busy():
             return [self._transform_one(request, context, index) for index, request in enumerate(data)]
 
@@ -71,7 +71,7 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
             answer = self._answer(bytes(request.get("body") or b""), headers, context)
         except InvocationError as error:
             return self.handle_error(context, RequestRefusedError(error), "", index)
-        except Exception as error:  # noqa: BLE001 - the one place where a bug must not reach the client
+        except Exception as error:  # noqa: BLE001 - a bug must not reach the client
             return self.handle_error(context, GenericInferenceToolkitError(500, repr(error)), format_exc(), index)
         context.set_response_content_type(index, answer.content_type)
         if answer.attributes:
@@ -80,7 +80,7 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
 
     def _answer(self, body: bytes, headers: dict[str, str], context: Any) -> Answer:
         if self._answering is None:
-            raise TypeError("the server asked before it initialized the service")
+            raise TypeError("the server sent a request before it initialized the service")
         check_content_encoding(headers.get("content-encoding"))
         accept = headers.get("accept")
         if not accept or accept.strip() == "*/*":
@@ -91,13 +91,13 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
         else:
             answer = self._answering.invoke(*arguments)
         if len(answer.body) > MAX_BODY_BYTES:
-            # the server would take a larger one for the worker's death
+            # the server treats a larger answer as a dead worker
             raise InvocationError(413, f"the answer is larger than {MAX_BODY_BYTES} bytes; send fewer rows at once")
         return answer
 
     @staticmethod
     def handle_error(context: Any, inference_exception: Any, trace: str, index: int = 0) -> bytes:
-        """The body of an error's answer. An unexpected one goes to the log, with a reference that the client gets."""
+        """Return the body for an error. An unexpected one is logged, and the client gets its reference."""
         if isinstance(inference_exception, RequestRefusedError):
             document = inference_exception.body
         else:

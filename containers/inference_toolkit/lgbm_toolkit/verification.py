@@ -1,4 +1,4 @@
-"""`python -m lgbm_toolkit.verification MODEL_PATH`: loads the model as a worker will, and predicts once."""
+"""`python -m lgbm_toolkit.verification MODEL_PATH`: load the model as a worker does, and predict once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lgbm_toolkit.settings import CANNOT_SERVE, PROVEN, threads_of
 
 
 def verify(model_path: Path) -> int:
-    """PROVEN, or CANNOT_SERVE after one line on stderr that says why."""
+    """Return PROVEN, or CANNOT_SERVE after one line on stderr with the reason."""
     try:
         load_service(model_path, os.environ, threads_of(os.environ)).prove()
     except (ModelError, LibraryError) as error:
@@ -23,7 +23,7 @@ def verify(model_path: Path) -> int:
         if error.name != "lightgbm":
             raise
         print(
-            "error: LightGBM is not in this image; name it in code/requirements.txt in model.tar.gz, or build the "
+            "error: LightGBM is not in this image; add it to code/requirements.txt in model.tar.gz, or build the "
             "image with BAKE_LIGHTGBM=1",
             file=sys.stderr,
         )
@@ -35,5 +35,5 @@ if __name__ == "__main__":
     exit_code = verify(Path(sys.argv[1]))
     sys.stdout.flush()
     sys.stderr.flush()
-    # threads that user code has left running would keep the process
+    # threads of user code that are still running would keep the process alive
     os._exit(exit_code)

@@ -1,4 +1,4 @@
-"""What the entry point knows of the workers: locks on two files, which the kernel lets go when a process dies."""
+"""The state of the workers as locks on two files, which the kernel releases when a process dies."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-# The folder of the two files; set for the workers.
+# The folder of the two files; the entry point sets it for the workers.
 VARIABLE = "LGBM_TOOLKIT_LOCKS"
 _SERVING = "serving"
 _BUSY = "busy"
 
 
 class WorkerLocks:
-    """A worker's side: it holds one lock while it can answer, the other while it answers."""
+    """The worker's side: it holds one lock while it can answer, the other while it is answering."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Without the variable nobody watches, and there is nothing to hold."""
+        """Open the files; without the variable there is nothing to lock."""
         folder = environment.get(VARIABLE)
         self._serving, self._busy = (
             None if folder is None else _open(Path(folder, name)) for name in (_SERVING, _BUSY)
         )
 
     def hold_serving(self) -> None:
-        """From now on, until the process ends."""
+        """Hold the lock from now on, until the process ends."""
         if self._serving is not None:
             fcntl.flock(self._serving, fcntl.LOCK_SH)
 
@@ -42,7 +42,7 @@ class WorkerLocks:
 
 
 class LockWatch:
-    """The entry point's side, in a folder of its own."""
+    """The entry point's side; `folder` is for these two files only."""
 
     def __init__(self, folder: Path) -> None:
         self.environment = {VARIABLE: str(folder)}

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code."""
+    """Run the command; return the exit code."""
     if arguments[:1] == ["serve"]:
-        # As process 1 a program ignores signals that it does not handle; all further imports come after this.
+        # process 1 ignores signals that it does not handle: set the handlers before the other imports
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end_at_once)
 
@@ -21,18 +21,18 @@ def main(arguments: Sequence[str]) -> int:
     from lgbm_runtime import __version__
     from lgbm_runtime.paths import DEFAULT_ROOT, ContainerPaths
 
-    parser = argparse.ArgumentParser(prog="lgbm_runtime", description="Trains or serves a LightGBM model.")
+    parser = argparse.ArgumentParser(prog="lgbm_runtime", description="Train or serve a LightGBM model.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
-    train_parser = commands.add_parser("train", help="train on the channels, write the model artifact")
-    serve_parser = commands.add_parser("serve", help="answer /ping and /invocations with the model artifact")
+    train_parser = commands.add_parser("train", help="train on the channels and write the model artifact")
+    serve_parser = commands.add_parser("serve", help="serve the model artifact at /ping and /invocations")
     for command_parser in (train_parser, serve_parser):
         command_parser.add_argument(
-            "--root", type=Path, default=DEFAULT_ROOT, help="the folder with input, model and output (%(default)s)"
+            "--root", type=Path, default=DEFAULT_ROOT, help="folder with input, model and output (%(default)s)"
         )
-    place = serve_parser.add_mutually_exclusive_group()
-    place.add_argument("--port", type=int, help="the TCP port (SAGEMAKER_BIND_TO_PORT, or 8080)")
-    place.add_argument("--fd", type=int, help="the descriptor of a listening socket that was inherited")
+    listener = serve_parser.add_mutually_exclusive_group()
+    listener.add_argument("--port", type=int, help="TCP port (SAGEMAKER_BIND_TO_PORT, or 8080)")
+    listener.add_argument("--fd", type=int, help="descriptor of an inherited listening socket")
     options = parser.parse_args(arguments)
     paths = ContainerPaths(options.root)
     if options.command == "train":
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _end_at_once(*_: object) -> None:
-    # nothing has been started yet that would have to be finished
+    # nothing has started yet that has to be finished
     os._exit(0)
 
 

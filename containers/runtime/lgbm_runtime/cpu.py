@@ -1,4 +1,4 @@
-"""How much processor time the process may use."""
+"""The processors that the process may use."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _MOST_WORKERS = 8
 
 
 def available_cpus(cgroup_path: Path = _CGROUP) -> int:
-    """The number of processors for this process, at least 1.
+    """Return the number of processors for this process, at least 1.
 
-    The smaller of its affinity and its control group's quota (rounded up: a quota of 1.5 is worth two threads).
+    It is the smaller of its affinity and its cgroup's quota, rounded up: a quota of 1.5 keeps two threads busy.
     """
     cpus = _affinity()
     quota = cpu_quota(cgroup_path)
@@ -23,7 +23,7 @@ def available_cpus(cgroup_path: Path = _CGROUP) -> int:
 
 
 def cpu_quota(cgroup_path: Path = _CGROUP) -> float | None:
-    """The quota in processors; None where there is none.
+    """Return the cgroup's quota in processors, or None if there is no limit.
 
     Sources: the kernel's documentation, `cpu.max` in "Control Group v2" (two fields, microseconds; `max` is no limit),
     `cpu.cfs_quota_us` in "CFS Bandwidth Control" (-1 is no limit).
@@ -52,9 +52,9 @@ def _affinity() -> int:
 
 
 def workers_and_threads(cpus: int, workers: int | None = None) -> tuple[int, int]:
-    """Worker processes, and LightGBM's threads in each: together no more than the processors, where that is possible.
+    """Return the number of worker processes and of LightGBM's threads in each, together at most `cpus` if possible.
 
-    `workers` None: one a processor, at most eight, since each holds the model in memory.
+    If `workers` is None, there is one per processor, at most eight, since each holds the model in memory.
     """
     if workers is None:
         workers = min(cpus, _MOST_WORKERS)

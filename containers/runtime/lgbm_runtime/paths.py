@@ -1,4 +1,4 @@
-"""Where the SageMaker container contract puts things."""
+"""The paths of the SageMaker container contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DEFAULT_ROOT = Path("/opt/ml")
 
 @dataclass(frozen=True)
 class ContainerPaths:
-    """The places below `root`, which is /opt/ml in a container.
+    """The paths below `root`, which is /opt/ml in a container.
 
     Source: AWS's developer guide, "How Amazon SageMaker AI Provides Training Information" and "How SageMaker AI Loads
     Your Model Artifacts".
@@ -34,7 +34,7 @@ class ContainerPaths:
 
     @property
     def resource_config_path(self) -> Path:
-        """The job's hosts, and which of them this one is."""
+        """The job's hosts, and the name of this one."""
         return self.config_path / "resourceconfig.json"
 
     @property
@@ -47,20 +47,15 @@ class ContainerPaths:
 
     @property
     def model_path(self) -> Path:
-        """Written by a training, becomes model.tar.gz; read-only where a model is served."""
+        """Written by a training and packed into model.tar.gz; read-only when the model is served."""
         return self.root / "model"
 
     @property
     def output_data_path(self) -> Path:
-        """Becomes output.tar.gz."""
+        """Packed into output.tar.gz."""
         return self.root / "output" / "data"
 
     @property
     def failure_path(self) -> Path:
         """The file whose first 1,024 characters become the job's FailureReason."""
         return self.root / "output" / "failure"
-
-    @property
-    def checkpoints_path(self) -> Path:
-        """Synchronised with the job's checkpoint URI."""
-        return self.root / "checkpoints"

@@ -1,4 +1,4 @@
-"""LightGBM behind the few things that a server needs of it."""
+"""The part of LightGBM that a server needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lgbm_runtime.core.tree_walk import TreeWalk
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What LightGBM computes itself.
+# The outputs that LightGBM computes.
 PREDICTION = "prediction"
 RAW_SCORE = "raw_score"
 LEAF_INDEX = "leaf_index"
@@ -30,30 +30,30 @@ _KINDS = {
     LEAF_INDEX: c_api.LEAF_INDEX,
     CONTRIBUTIONS: c_api.CONTRIBUTIONS,
 }
-# Rows that one thread predicts before it looks for others: a few milliseconds' work, so that requests which came
-# together get on together, and little beside it is what handing over costs.
+# Rows that one thread predicts at a time: a few milliseconds of work, so that parallel requests share the processors
+# and the overhead of handing over a block stays small.
 _BLOCK_ROWS = 512
-# Before our own walk through the trees is used, so many rows must come out of it as out of LightGBM, whose next version
-# may know trees that this one does not.
+# The tree walk is used only if it predicts this many rows exactly as LightGBM does: a later LightGBM may have trees
+# that it does not know.
 _COMPARED_ROWS = 32
 
 
 class LightgbmBooster:
-    """A model file that is loaded.
+    """A loaded model file. Several threads may use it at once.
 
-    `objective` is LightGBM's canonical name, empty where the model was trained with a function of the user's own.
-    `num_class` is 1 unless the objective is a multiclass one. `feature_names` are in the order of the columns.
-    `has_linear_trees`: LightGBM has no feature contributions for such a model. May be used by several threads at once.
+    `objective` is LightGBM's canonical name, empty if the model was trained with a custom objective function.
+    `num_class` is 1 unless the objective is multiclass. `feature_names` are in the order of the columns. If
+    `has_linear_trees`, LightGBM has no feature contributions for the model.
 
-    `predict_line` is `predict` for a line of CSV and the output PREDICTION: a list of one value, or of one a class;
-    None where the line is something else than numbers and empty cells.
+    `predict_line` is `predict` for a line of CSV and the output PREDICTION: a list of one value, or one per class. It
+    returns None for a line that holds anything but numbers and empty cells.
     """
 
     def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
-        """Loads LightGBM's text model; `num_threads` predict on large matrices, None is one.
+        """Load LightGBM's text model. `num_threads` threads predict large matrices; None means one.
 
-        Starts no thread, so that the process may be forked. Raises ModelError naming the file where it is missing or no
-        model, and LibraryError.
+        Starts no thread, so that the process may be forked. Raises ModelError, which names the file, if it is missing
+        or not a model, and LibraryError.
         """
         try:
             text = model_path.read_text(encoding="utf-8")
@@ -63,13 +63,13 @@ class LightgbmBooster:
             raise ModelError(f"the model file {model_path} cannot be read: {error}") from error
         header = _header(text)
         if header.get("tree") is None or "max_feature_idx" not in header:
-            raise ModelError(f"the model file {model_path} is no LightGBM text model")
-        # LightGBM trusts what it reads: a file that was cut off can take the process with it
+            raise ModelError(f"the model file {model_path} is not a LightGBM text model")
+        # LightGBM does not check the text: a truncated file can crash the process
         if "\nend of trees" not in text:
-            raise ModelError(f"the model file {model_path} is cut off: it has no line 'end of trees'")
+            raise ModelError(f"the model file {model_path} is truncated: it has no line 'end of trees'")
         self.objective = (header.get("objective") or "").split(" ")[0]
         self.num_class = int(header.get("num_class", "1"))
-        # LightGBM has put underscores in the place of blanks
+        # LightGBM has replaced blanks by underscores
         self.feature_names = header.get("feature_names", "").split()
         try:
             self._model = c_api.Model(c_api.load_library(), text, self.width)
@@ -84,16 +84,16 @@ class LightgbmBooster:
 
     @property
     def walks_through_trees(self) -> bool:
-        """Whether predictions and raw scores are computed by native/tree_walk.c."""
+        """Return whether native/tree_walk.c computes predictions and raw scores."""
         return self._walk is not None
 
     @property
     def width(self) -> int:
-        """The number of features."""
+        """Return the number of features."""
         return len(self.feature_names)
 
     def predict(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
-        """What `Booster.predict` gives for (rows, features): (rows) or (rows, values); leaf indices are int32 there."""
+        """Return what `Booster.predict` does for (rows, features): (rows) or (rows, values); leaf indices are int32."""
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise ValueError(f"a matrix of shape {matrix.shape} for a model of {self.width} features")
@@ -111,39 +111,39 @@ class LightgbmBooster:
         return None if row is None else self._model.predict_row(row)
 
     def _values(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
-        """(rows, values), computed in the calling thread."""
+        """Compute (rows, values) in the calling thread."""
         if self._walk is not None and output in (PREDICTION, RAW_SCORE):
             return self._walk.predict(matrix, raw=output == RAW_SCORE)
         return self._model.predict(matrix, _KINDS[output])
 
     def _tree_walk(self, text: str, header: dict[str, str]) -> TreeWalk | None:
-        """None, after a line on stderr, if there is none through this model or its predictions are not LightGBM's."""
+        """Return None, after a line on stderr, if the tree walk cannot predict exactly what LightGBM does."""
         try:
             return self._compared_walk(text, header)
         except LeftToLightgbmError as error:
-            print(f"predictions are computed by LightGBM itself, which is slower: {error}", file=sys.stderr, flush=True)
+            print(f"LightGBM itself predicts, which is slower: {error}", file=sys.stderr, flush=True)
             return None
 
     def _compared_walk(self, text: str, header: dict[str, str]) -> TreeWalk:
         native = native_code()
         if native is None:
-            raise LeftToLightgbmError("there is no compiled code")
+            raise LeftToLightgbmError("no compiled code")
         walk = TreeWalk.of(native, text, header, self.width)
         rows = walk.sample(_COMPARED_ROWS, self.width)
         for output, raw in ((PREDICTION, False), (RAW_SCORE, True)):
             if walk.predict(rows, raw=raw).tobytes() != self._model.predict(rows, _KINDS[output]).tobytes():
-                raise LeftToLightgbmError("the compiled code does not predict the same")
+                raise LeftToLightgbmError("the compiled code predicts different values")
         return walk
 
     def _pool(self) -> ThreadPoolExecutor:
-        # as late as possible: threads do not survive a fork
+        # created late, since threads do not survive a fork
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="prediction")
         return self._executor
 
 
 def _header(text: str) -> dict[str, str]:
-    """The lines `key=value` before the first tree; the first line is the word `tree`."""
+    """Return the lines `key=value` before the first tree; the first line is the word `tree`."""
     end = text.find("\nTree=")
     lines = text[: end if end >= 0 else 65536].split("\n")
     fields = (line.partition("=") for line in lines)

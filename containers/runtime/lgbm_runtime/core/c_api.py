@@ -1,37 +1,34 @@
-"""LightGBM's C API, as far as serving needs it: https://lightgbm.readthedocs.io/en/latest/C-API.html.
+"""The part of LightGBM's C API that serving needs: https://lightgbm.readthedocs.io/en/latest/C-API.html.
 
-The package `lightgbm` is found, not imported: with what it imports itself, that takes longer than all the rest of a
-server's start, and one prediction through it ten times as long as the library's own.
+The package `lightgbm` is not imported: with its own imports that takes longer than the rest of the server's start, and
+one prediction through it takes ten times as long as through the library.
 """
 
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import numpy as np
 
-from lgbm_runtime.core.lightgbm_library import LibraryError, loading_error
+from lgbm_runtime.core.lightgbm_library import find_library, open_library
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What a prediction is to consist of: C_API_PREDICT_* in c_api.h.
+# The kinds of prediction: C_API_PREDICT_* in c_api.h.
 NORMAL = 0
 RAW_SCORE = 1
 LEAF_INDEX = 2
 CONTRIBUTIONS = 3
 
-# The functions below have had these arguments from 3.0 on. Seen to predict the same: 3.3.5, 4.6.0 and 4.7.0.
-_OLDEST, _FIRST_UNKNOWN = (3, 3), (5,)
 _FLOAT64 = 1
 _ROW_MAJOR = 1
 _ALL_TREES = (0, -1)
-# The rows of a request are shared out among threads of our own: those of OpenMP burn time where they wait for one
-# another, and a process that has started them cannot be forked.
+# The program's own threads share the rows of a request: OpenMP's threads spin while they wait for one another, and a
+# process that has started them cannot be forked.
 _PARAMETERS = b"num_threads=1"
 
 _int_p = ctypes.POINTER(ctypes.c_int)
@@ -59,64 +56,37 @@ class CallError(Exception):
 
 
 class Library:
-    """LightGBM's shared library. The functions release the GIL, but for that of a single row."""
+    """LightGBM's shared library. The functions release the GIL, except the one for a single row."""
 
     def __init__(self, path: Path) -> None:
-        """Raises LibraryError where it cannot be loaded."""
-        try:
-            self._releasing, self._holding = ctypes.CDLL(str(path)), ctypes.PyDLL(str(path))
-        except OSError as error:
-            raise loading_error(error) from error
+        """Load the library. Raises LibraryError."""
+        self._releasing, self._holding = open_library(path), open_library(path, ctypes.PyDLL)
         for library in (self._releasing, self._holding):
-            library.LGBM_GetLastError.restype = ctypes.c_char_p
             for name, arguments in _SIGNATURES.items():
                 getattr(library, name).argtypes = arguments
-        # two microseconds: less than it takes to get the GIL back from a thread that computes
+        # it takes two microseconds: less than getting the GIL back from another thread
         self.predict_row = self._holding.LGBM_BoosterPredictForMatSingleRowFast
 
     def call(self, name: str, *arguments: object) -> None:
-        """Raises CallError."""
+        """Call a function. Raises CallError if it fails."""
         if getattr(self._releasing, name)(*arguments) != 0:
             raise self.last_error()
 
     def last_error(self) -> CallError:
-        """What the library says of the last failure in this thread."""
+        """Return the library's error for the last failure in this thread."""
         return CallError(self._releasing.LGBM_GetLastError().decode("utf-8", "replace"))
 
 
 def load_library() -> Library:
-    """The library of the package `lightgbm`.
-
-    Raises ModuleNotFoundError where there is no such package, LibraryError where it has no library that can be loaded
-    or is of a version whose C API is not known.
-    """
-    spec = importlib.util.find_spec("lightgbm")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("No module named 'lightgbm'", name="lightgbm")
-    package = Path(next(iter(spec.submodule_search_locations)))
-    _check_version(package / "VERSION.txt")
-    candidates = [package / folder / f"lib_lightgbm{suffix}" for folder in ("lib", "") for suffix in (".so", ".dylib")]
-    for path in candidates:
-        if path.is_file():
-            return Library(path)
-    raise LibraryError(f"{package} has no lib_lightgbm.so: install the wheel from PyPI (pip install lightgbm)")
-
-
-def _check_version(path: Path) -> None:
-    try:
-        version = path.read_text(encoding="ascii").strip()
-        numbers = tuple(int(part) for part in version.split(".")[:2])
-    except (OSError, ValueError) as error:
-        raise LibraryError(f"the version of LightGBM cannot be read from {path}: {error}") from error
-    if not _OLDEST <= numbers < _FIRST_UNKNOWN:
-        raise LibraryError(f"LightGBM {version} has a C API that is not known here: install lightgbm>=3.3.5,<5")
+    """Load the library of the package `lightgbm`. Raises ModuleNotFoundError and LibraryError."""
+    return Library(find_library().path)
 
 
 class Model:
-    """A model in the library's memory, whose rows have `width` features. May be used by several threads at once."""
+    """A model in the library's memory, for rows of `width` features. Several threads may use it at once."""
 
     def __init__(self, library: Library, text: str, width: int) -> None:
-        """Raises CallError where the library does not take the text for a model."""
+        """Load the text. Raises CallError if the library does not accept it as a model."""
         self._library = library
         self._width = width
         self._handle, self._row_config = ctypes.c_void_p(), ctypes.c_void_p()
@@ -124,7 +94,7 @@ class Model:
         library.call(
             "LGBM_BoosterLoadModelFromString", text.encode(), ctypes.byref(iterations), ctypes.byref(self._handle)
         )
-        # callable as long as the model lives
+        # valid as long as the model
         self.predict_row = self._row_predictor()
 
     def __del__(self) -> None:
@@ -134,7 +104,7 @@ class Model:
             self._library.call("LGBM_BoosterFree", self._handle)
 
     def predict(self, matrix: NDArray[np.float64], kind: int) -> NDArray[np.float64]:
-        """(rows, values) for C-contiguous (rows, features), computed in the calling thread. Raises CallError."""
+        """Compute (rows, values) for C-contiguous (rows, features) in the calling thread. Raises CallError."""
         rows = len(matrix)
         length = ctypes.c_int64()
         self._library.call("LGBM_BoosterCalcNumPredict", self._handle, rows, kind, *_ALL_TREES, ctypes.byref(length))
@@ -156,7 +126,7 @@ class Model:
         return result
 
     def _row_predictor(self) -> Callable[[array[float]], list[float]]:
-        """A function from a row's features to what NORMAL is for it, several values where there are several classes."""
+        """Return a function from a row's features to its NORMAL prediction: one value, or one per class."""
         config, length = self._row_config, ctypes.c_int64()
         self._library.call("LGBM_BoosterCalcNumPredict", self._handle, 1, NORMAL, *_ALL_TREES, ctypes.byref(length))
         self._library.call(
@@ -171,7 +141,7 @@ class Model:
         )
         values_type = ctypes.c_double * length.value
         predict, library = self._library.predict_row, self._library
-        # the library writes the number of values to it, which is the same each time
+        # the library writes the number of values here, the same one each time
         length_reference = ctypes.byref(length)
 
         def predict_row(row: array[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""From one cell of a table to its float64, by what the schema says about the cell's column."""
+"""From one cell of a table to its float64, by the schema of the cell's column."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.schema import Feature, Schema
 
-# What pandas' read_csv takes for a missing cell by default ("na_values" in its documentation).
+# The texts that pandas' read_csv reads as missing by default ("na_values" in its documentation).
 # fmt: off
 MISSING = frozenset({
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
@@ -21,25 +21,25 @@ _SHOWN_CHARACTERS = 60
 
 
 class Unseen:
-    """Levels that occurred and are not in the schema, each once, as (column, level); the first fifty are kept."""
+    """Categories of a request that the schema does not have, each once, as (column, category); at most fifty."""
 
     def __init__(self) -> None:
-        self._levels: dict[tuple[str, str], None] = {}
+        self._categories: dict[tuple[str, str], None] = {}
 
-    def add(self, column: str, level: str) -> None:
-        if len(self._levels) < _UNSEEN_LIMIT:
-            self._levels[column, level[:_SHOWN_CHARACTERS]] = None
+    def add(self, column: str, category: str) -> None:
+        if len(self._categories) < _UNSEEN_LIMIT:
+            self._categories[column, category[:_SHOWN_CHARACTERS]] = None
 
     @property
-    def levels(self) -> tuple[tuple[str, str], ...]:
-        return tuple(self._levels)
+    def categories(self) -> tuple[tuple[str, str], ...]:
+        return tuple(self._categories)
 
 
 class Column:
-    """One column of a table: `index` is its place in the matrix.
+    """One column of a table; `index` is its position in the matrix.
 
-    The cells of a `required` column (a target) may be neither missing nor unknown. `row` counts records from 1; every
-    method raises InvocationError(400) with row and column for a cell that it refuses.
+    The cells of a `required` column (a target) may be neither missing nor an unseen category. `row` counts records from
+    1. Every method raises InvocationError(400) with row and column for a cell that it refuses.
     """
 
     def __init__(self, feature: Feature, index: int, *, required: bool = False) -> None:
@@ -51,7 +51,7 @@ class Column:
         self._required = required
 
     def from_texts(self, cells: Sequence[str], first_row: int, unseen: Unseen) -> list[float]:
-        """The values of consecutive cells; the first lies in row `first_row`."""
+        """Return the values of consecutive cells, the first of them in row `first_row`."""
         if self._is_numeric and not self._required:
             values = _floats(cells)
             if values is not None:
@@ -59,7 +59,7 @@ class Column:
         return [self.from_text(cell, row, unseen) for row, cell in enumerate(cells, first_row)]
 
     def from_text(self, cell: str, row: int, unseen: Unseen) -> float:
-        """The value of a CSV cell. A level wins over a sign for missing of the same text."""
+        """Return the value of a CSV cell. A category takes precedence over a text for missing, such as NA."""
         if self._is_text:
             code = self._codes.get(cell)
             if code is not None:
@@ -73,7 +73,7 @@ class Column:
         return self._from_number(value, cell.strip(), row, unseen)
 
     def from_json(self, value: Any, row: int, unseen: Unseen) -> float:
-        """The value of a JSON cell: number, null, and text (or a boolean, as `True` and `False`) for levels."""
+        """Return the value of a JSON cell: a number, null, or for a category a text or a boolean (`True`, `False`)."""
         if value is None:
             return self._missing(row)
         if isinstance(value, (list, dict)):
@@ -90,7 +90,7 @@ class Column:
         if value != value:  # noqa: PLR0124 - only NaN differs from itself
             return self._missing(row)
         if math.isinf(value):
-            self._refuse(row, f"{_shown(shown)} is not a finite float64")
+            self._refuse(row, f"{_shown(shown)} is not a finite number")
         if not self._codes:
             return value
         code = self._codes.get(value)
@@ -98,14 +98,14 @@ class Column:
 
     def _missing(self, row: int) -> float:
         if self._required:
-            self._refuse(row, "the cell is empty, and a target may not be missing")
+            self._refuse(row, "the target is missing")
         return math.nan
 
-    def _unknown(self, level: str, row: int, unseen: Unseen) -> float:
+    def _unknown(self, category: str, row: int, unseen: Unseen) -> float:
         if self._required:
             known = [str(value) for value in self._codes]
-            self._refuse(row, f"{_shown(level)} is none of the classes {listed(known)}")
-        unseen.add(self.name, level)
+            self._refuse(row, f"{_shown(category)} is not one of the classes: {listed(known)}")
+        unseen.add(self.name, category)
         return math.nan
 
     def _refuse(self, row: int, why: str) -> NoReturn:
@@ -113,7 +113,7 @@ class Column:
 
 
 def columns_of(schema: Schema, *, with_target: bool = False) -> list[Column]:
-    """The columns of a table: the features, and the target last where the table has it."""
+    """Return the columns of a table: the features, then the target if the table has it."""
     columns = [Column(feature, index) for index, feature in enumerate(schema.features)]
     if with_target:
         columns.append(Column(schema.target, len(columns), required=True))
@@ -121,9 +121,9 @@ def columns_of(schema: Schema, *, with_target: bool = False) -> list[Column]:
 
 
 def parse_number(cell: str) -> float | None:
-    """The cell as Python's float() reads it, blanks around it allowed; None where it is no number.
+    """Return the cell as Python's float() reads it, with or without blanks around it; None if it is not a number.
 
-    float() also takes digits of other scripts and underscores between digits, which are mistakes in a table.
+    float() also accepts digits of other scripts and underscores between digits, which are mistakes in a table.
     """
     if not cell.isascii() or "_" in cell:
         return None
@@ -134,18 +134,18 @@ def parse_number(cell: str) -> float | None:
 
 
 def is_number_or_missing(cell: str) -> bool:
-    """Whether the cell cannot be a name in a header."""
+    """Return whether the cell cannot be a name in a header."""
     return cell.strip() in MISSING or parse_number(cell) is not None
 
 
 def listed(names: Sequence[str], limit: int = 10) -> str:
-    """The names for a message, no more than `limit` of them."""
+    """Return the names for a message, at most `limit` of them."""
     shown = ", ".join(name[:_SHOWN_CHARACTERS] for name in names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
 def _floats(cells: Sequence[str]) -> list[float] | None:
-    """The cells' values, NaN for empty ones; None where a closer look is needed."""
+    """Return the cells' values, NaN for empty ones; None if one of them has to be read on its own."""
     joined = "".join(cells)
     if not joined.isascii() or "_" in joined:
         return None

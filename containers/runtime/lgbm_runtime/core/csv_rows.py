@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-# Rows converted at a time: enough to work by columns, little enough that the cells' texts are small beside the matrix.
+# Rows converted at a time: enough to work by columns, and few enough that their texts take little memory.
 _CHUNK_ROWS = 4096
 # From this many lines on, numpy's reader is faster than split() and float().
 _NUMPY_LINES = 64
-# It keeps the interpreter from other threads, here for a millisecond or two.
+# numpy's reader holds the GIL, for a millisecond or two per block of this many lines.
 _BLOCK_LINES = 1024
-# Quotes need the csv module; the others stand in texts that float() or numpy take for numbers (1_0, 0x1p3), or that
-# numpy takes for blanks.
+# Quotes need the csv module. The others occur in texts that float() or numpy read as numbers (1_0, 0x1p3), or that
+# numpy reads as blanks.
 _NOT_PLAIN = (b'"', b"_", b"x", b"X", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, header: bool | None = None) -> Rows:
-    """The rows of a table in UTF-8 whose columns are the schema's features, then the target where it has one.
+    """Return the rows of a table in UTF-8 whose columns are the schema's features, then the target `with_target`.
 
-    `header` says whether the first line holds names; None: it does when none of its cells is a number or missing, and
-    at least one is a column's name. Named columns may come in any order. Raises InvocationError(400), and
-    UnicodeDecodeError where it is not UTF-8.
+    `header` is whether the first line holds names. None: it does if none of its cells is a number or missing, and at
+    least one is a column's name. Named columns may come in any order. Raises InvocationError(400), and
+    UnicodeDecodeError if the table is not UTF-8.
     """
-    table = table[3:] if table.startswith(_BYTE_ORDER_MARK) else table
-    # rstrip copies the table, which may have many megabytes
+    table = table[3:] if table.startswith(BYTE_ORDER_MARK) else table
+    # rstrip copies the table, which can have many megabytes
     table = table.rstrip(b"\r\n") if table.endswith((b"\r", b"\n\n", b"\r\n")) else table
     if table in (b"", b"\n"):
         raise InvocationError(400, "the table is empty")
@@ -59,8 +59,8 @@ def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, he
         text = table.decode("utf-8")
         values = _values(_records(text.rstrip("\r\n")), columns, unseen, header=header)
     if not with_target:
-        return Rows(values, None, unseen.levels)
-    return Rows(np.ascontiguousarray(values[:, :-1]), values[:, -1].copy(), unseen.levels)
+        return Rows(values, None, unseen.categories)
+    return Rows(np.ascontiguousarray(values[:, :-1]), values[:, -1].copy(), unseen.categories)
 
 
 def plain_row(line: bytes, width: int) -> array[float] | None:
@@ -83,9 +83,9 @@ def plain_row(line: bytes, width: int) -> array[float] | None:
 
 
 def _plain_values(table: bytes, schema: Schema, *, with_target: bool, header: bool | None) -> Matrix | None:
-    """The matrix of a table that holds nothing but numbers and empty cells below its names, if it has any.
+    """Return the matrix of a table that holds only numbers and empty cells below an optional header.
 
-    None where it holds something else, which then needs a closer look.
+    None if it holds anything else: then it is read cell by cell.
     """
     width = schema.width + with_target
     if header is not True:
@@ -107,7 +107,7 @@ def _plain_values(table: bytes, schema: Schema, *, with_target: bool, header: bo
 
 
 def _numbers(table: bytes, width: int) -> Matrix | None:
-    """The matrix of a table of finite numbers and empty cells, to the bit as float() reads them; None for any other."""
+    """Return the matrix of a table of finite numbers and empty cells, as float() reads them; None for any other."""
     native = native_code()
     if native is not None:
         return native.read_numbers(table, width)
@@ -118,7 +118,7 @@ def _numbers(table: bytes, width: int) -> Matrix | None:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = _with_nan(text).split("\n")
-    # loadtxt leaves out empty ones
+    # loadtxt skips empty lines
     if lines[0].count(",") != width - 1 or "" in lines:
         return None
     try:
@@ -129,7 +129,7 @@ def _numbers(table: bytes, width: int) -> Matrix | None:
 
 
 def _converted(lines: Sequence[str]) -> Matrix:
-    """Raises ValueError where a cell is no number, or a line is longer than another."""
+    """Return the matrix. Raises ValueError if a cell is not a number, or the lines have different lengths."""
     if len(lines) < _NUMPY_LINES:
         return np.array([list(map(float, line.split(","))) for line in lines])
     blocks = [lines[start : start + _BLOCK_LINES] for start in range(0, len(lines), _BLOCK_LINES)]
@@ -139,8 +139,8 @@ def _converted(lines: Sequence[str]) -> Matrix:
 
 
 def _with_nan(text: str) -> str:
-    """The table with nan in its empty cells, which numpy and float() read; an empty line stays one."""
-    # twice, since cells that are beside each other share a comma
+    """Return the table with nan in its empty cells, which numpy and float() read; empty lines stay empty."""
+    # twice, since neighbouring cells share a comma
     text = text.replace(",,", ",nan,").replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
     return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")
 
@@ -162,7 +162,7 @@ def _values(records: Iterator[list[str]], columns: Sequence[Column], unseen: Uns
         blocks.append(_block(block, columns, first_row_number, unseen))
         first_row_number += len(block)
     if not blocks:
-        raise InvocationError(400, "the table has a header and no rows")
+        raise InvocationError(400, "the table has a header but no rows")
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
@@ -204,7 +204,7 @@ def _is_header(cells: Sequence[str], columns: Sequence[Column]) -> bool:
 
 
 def _ordered(names: Sequence[str], columns: Sequence[Column]) -> list[Column]:
-    """The columns in the order of the header's names."""
+    """Return the columns in the order of the header's names."""
     by_name = {column.name: column for column in columns}
     given = Counter(names)
     faults = {

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class SchemaError(ValueError):
-    """schema.json (or its copy in metadata.json) is not a schema of this format; the message names the place."""
+    """schema.json (or its copy in metadata.json) is not a valid schema; the message names the field."""
 
 
 class ModelError(Exception):
@@ -19,7 +19,7 @@ class InvocationError(Exception):
     """A request that cannot be answered.
 
     `status` is the HTTP status (400, 406, 413, 415 …). `row` counts the request's records from 1, without the header;
-    `column` is a feature's name. The message is for the client, and says both where they are known.
+    `column` is a feature's name. The message is for the client, and names both if they are known.
     """
 
     def __init__(self, status: int, message: str, row: int | None = None, column: str | None = None) -> None:
@@ -30,7 +30,7 @@ class InvocationError(Exception):
         self.column = column
 
     def to_json(self) -> dict[str, Any]:
-        """The body of the answer; row and column only where they are known."""
+        """Return the body of the answer; row and column only if they are known."""
         error: dict[str, Any] = {"status": self.status, "message": self.message}
         if self.row is not None:
             error["row"] = self.row

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-# 10**19 and all that is shorter fit into a float64 without overflow; what is longer need not be exact.
+# Integers of fewer digits are kept exact; longer ones are read as float64.
 _EXACT_DIGITS = 20
 # The keys of SageMaker's common JSON format for inference.
 _INSTANCES = "instances"
@@ -28,10 +28,10 @@ _PLAIN_TYPES = {int, float, type(None)}
 
 
 def rows_from_json(text: str, schema: Schema) -> Rows:
-    """The rows in a JSON document. Raises InvocationError(400).
+    """Return the rows in a JSON document. Raises InvocationError(400).
 
-    It is a list of rows or of records (objects by feature name), one row, one record, or `{"instances": …}` with a
-    list of rows, records or `{"features": row}`.
+    The document is a list of rows or of records (objects by feature name), one row, one record, or `{"instances": …}`
+    with a list of rows, records or `{"features": row}`.
     """
     document = _parse(text, None)
     names = set(schema.feature_names)
@@ -40,7 +40,7 @@ def rows_from_json(text: str, schema: Schema) -> Rows:
             return _convert([document], schema)
         if len(document) > 1:
             raise InvocationError(
-                400, f"unexpected beside instances: {listed([k for k in document if k != _INSTANCES])}"
+                400, f"unexpected keys next to instances: {listed([k for k in document if k != _INSTANCES])}"
             )
         document = document[_INSTANCES]
         if not isinstance(document, list) or not all(isinstance(one, (list, dict)) for one in document):
@@ -48,22 +48,22 @@ def rows_from_json(text: str, schema: Schema) -> Rows:
     if not isinstance(document, list):
         raise InvocationError(400, "the body must be a list of rows, a list of records, or an object")
     if not document:
-        raise InvocationError(400, "the body holds no rows")
+        raise InvocationError(400, "the body has no rows")
     if not isinstance(document[0], (list, dict)):
         document = [document]
     return _convert(document, schema)
 
 
 def rows_from_json_lines(text: str, schema: Schema) -> Rows:
-    """The rows in JSON Lines: a row or a record a line. Raises InvocationError(400)."""
+    """Return the rows in JSON Lines: a row or a record per line. Raises InvocationError(400)."""
     lines = text.rstrip().split("\n")
     if lines == [""]:
-        raise InvocationError(400, "the body holds no rows")
+        raise InvocationError(400, "the body has no rows")
     return _convert((_parse(line, row) for row, line in enumerate(lines, 1)), schema)
 
 
 def _convert(records: Iterable[Any], schema: Schema) -> Rows:
-    """Rows and records to a matrix; each is a list in the schema's order, or an object."""
+    """Return the matrix of rows and records; each is a list in the schema's order, or an object."""
     names = schema.feature_names
     known = set(names)
     rows = [_cells(record, names, known, row) for row, record in enumerate(records, 1)]
@@ -78,11 +78,11 @@ def _convert(records: Iterable[Any], schema: Schema) -> Rows:
             ],
             dtype=np.float64,
         )
-    return Rows(values, None, unseen.levels)
+    return Rows(values, None, unseen.categories)
 
 
 def _plain_values(rows: Sequence[list[Any]]) -> Matrix | None:
-    """The matrix of rows that hold nothing but finite numbers and null; None where they hold something else."""
+    """Return the matrix of rows that hold only finite numbers and null; None if they hold anything else."""
     types: set[type] = set()
     for row in rows:
         types.update(map(type, row))
@@ -103,7 +103,7 @@ def _cells(record: Any, names: Sequence[str], known: set[str], row: int) -> list
     if not isinstance(record, list):
         raise InvocationError(400, f"row {row} is neither a list of values nor an object", row)
     if len(record) != len(names):
-        raise InvocationError(400, f"row {row} has {len(record)} values, the model takes {len(names)}", row)
+        raise InvocationError(400, f"row {row} has {len(record)} values, the model expects {len(names)}", row)
     return record
 
 
@@ -116,12 +116,12 @@ def _refuse_names(record: dict[str, Any], names: Sequence[str], known: set[str],
 
 
 def _integer(digits: str) -> int | float:
-    """Python's int() takes quadratic time, and refuses more than 4,300 digits."""
+    """Read the digits without Python's int() if they are many: it takes quadratic time and refuses 4,300 digits."""
     return int(digits) if len(digits) < _EXACT_DIGITS else float(digits)
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise InvocationError(400, f"{constant} is not JSON; a missing value is null")
+    raise InvocationError(400, f"{constant} is not valid JSON; write null for a missing value")
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

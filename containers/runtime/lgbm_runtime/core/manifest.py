@@ -1,6 +1,6 @@
-"""lgbm-sm-manifest.json: the SHA-256 of each file of a model artifact that this program, or `lgbm-sm deploy`, wrote.
+"""lgbm-sm-manifest.json: the SHA-256 of each file that this program or `lgbm-sm deploy` wrote into a model artifact.
 
-A training writes it, and each server checks it once, before it loads the model or runs a user's code.
+The training program writes it. Each server checks it once, before it loads the model or runs a user's code.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 from typing import Any, Mapping
 
+from lgbm_runtime.core.artifact_files import MANIFEST_FILE
 from lgbm_runtime.core.errors import ModelError
 
-MANIFEST_FILE = "lgbm-sm-manifest.json"
 FORMAT_VERSION = 1
 UNCHECKED_VARIABLE = "LGBM_RUNTIME_UNCHECKED"
 _REMEDY = (
@@ -31,13 +31,13 @@ def manifest_text(digests: Mapping[str, str]) -> str:
 def check_model(model_path: Path, environment: Mapping[str, str]) -> str:
     """Compare the files in `model_path` with the manifest there.
 
-    Returns a line for the log, empty if each file is named and unchanged: which files are not named, that there is no
-    manifest, or that LGBM_RUNTIME_UNCHECKED=1 skips the check. Raises ModelError naming a file that is changed or
-    missing, and for a manifest that cannot be read.
+    Returns a line for the log, which names the files that are not in the manifest, or states that there is no manifest
+    or that LGBM_RUNTIME_UNCHECKED=1 skips the check; empty if every file is in the manifest and unchanged. Raises
+    ModelError, which names the file, if one is changed or missing, and if the manifest cannot be read.
     """
     unchecked = environment.get(UNCHECKED_VARIABLE, "").strip()
     if unchecked not in ("", "0", "1"):
-        raise ModelError(f"{UNCHECKED_VARIABLE} is {unchecked!r}, neither 0 nor 1")
+        raise ModelError(f"{UNCHECKED_VARIABLE} must be 0 or 1, got {unchecked!r}")
     if unchecked == "1":
         return f"the files in {model_path} are not checked: {UNCHECKED_VARIABLE}=1"
     digests = _read(model_path / MANIFEST_FILE)
@@ -55,6 +55,20 @@ def check_model(model_path: Path, environment: Mapping[str, str]) -> str:
     return f"served unchecked, since {MANIFEST_FILE} does not name them: {shown}{more}"
 
 
+def sha256_of(path: Path) -> str:
+    """Return the file's SHA-256 in hexadecimal digits. Raises OSError."""
+    # takes a few milliseconds of the server's start, and only a manifest needs it
+    import hashlib
+
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(_CHUNK_BYTES)
+            if not chunk:
+                return digest.hexdigest()
+            digest.update(chunk)
+
+
 def _read(path: Path) -> dict[str, str] | None:
     try:
         manifest: Any = json.loads(path.read_bytes())
@@ -67,38 +81,26 @@ def _read(path: Path) -> dict[str, str] | None:
         raise ModelError(f"{path} is not a manifest of format {FORMAT_VERSION}; {_REMEDY}")
     digests: Any = manifest.get("members")
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
-        raise ModelError(f"{path} does not give the SHA-256 of each member; {_REMEDY}")
+        raise ModelError(f"{path} does not list the SHA-256 of each member; {_REMEDY}")
     return digests
 
 
 def _problem(model_path: Path, name: str, digest: str) -> list[str]:
-    """What is wrong with a file that the manifest names; empty if it is what was packed."""
+    """Return what is wrong with a file in the manifest; empty if it is unchanged."""
     path = model_path / name
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name that no file can have
-        return [f"{_shown(str(path))} is missing, and {MANIFEST_FILE} names it"]
-    if _digest_of(path) != digest:
+        return [f"{_shown(str(path))} is missing, but {MANIFEST_FILE} names it"]
+    try:
+        is_changed = sha256_of(path) != digest
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    if is_changed:
         return [f"{_shown(str(path))} was changed: its SHA-256 is not the one in {MANIFEST_FILE}"]
     return []
 
 
-def _digest_of(path: Path) -> str:
-    # it takes a few milliseconds of a server's start, and without a manifest nobody needs it
-    import hashlib
-
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while True:
-                chunk = file.read(_CHUNK_BYTES)
-                if not chunk:
-                    return digest.hexdigest()
-                digest.update(chunk)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
-
-
 def _files(model_path: Path) -> set[str]:
-    """The paths of all files below a folder, relative to it."""
+    """Return the paths of all files below a folder, relative to it."""
     return {
         (Path(folder) / name).relative_to(model_path).as_posix()
         for folder, _, names in os.walk(model_path)
@@ -107,5 +109,5 @@ def _files(model_path: Path) -> set[str]:
 
 
 def _shown(name: str) -> str:
-    # a name from elsewhere must neither begin a line of its own in the log nor fail to be printed
+    # a name from an archive must not begin a new line in the log, nor fail to be printed
     return ascii(name)[1:-1]

@@ -1,4 +1,4 @@
-"""Media types as they stand in Content-Type and Accept (RFC 9110, 8.3.1)."""
+"""Media types as they occur in Content-Type and Accept (RFC 9110, 8.3.1)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"|")+')
 
 
 class MediaType(NamedTuple):
-    """`name` (`text/csv`) and the parameters' names are lower case."""
+    """`name` (`text/csv`) and the names of the parameters are in lower case."""
 
     name: str
     parameters: dict[str, str]
 
 
 def parse_media_type(text: str) -> MediaType | None:
-    """The media type, or None where the text is none. The first of two parameters of one name wins."""
+    """Return the media type, or None if the text is not one. Of two parameters of one name the first counts."""
     match = _TYPE.match(text)
     if match is None:
         return None
@@ -42,5 +42,5 @@ def parse_media_type(text: str) -> MediaType | None:
 
 
 def split_elements(text: str) -> list[str]:
-    """The elements of a comma-separated header; commas in quotes do not separate."""
+    """Return the elements of a comma-separated header; commas in quotes do not separate."""
     return [element for element in (one.strip() for one in _ELEMENT.findall(text)) if element]

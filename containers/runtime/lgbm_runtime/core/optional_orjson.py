@@ -1,4 +1,4 @@
-"""The package `orjson` where it is installed, as in our images, else None, as in AWS's: it is only ever quicker."""
+"""The package `orjson`, or None in images that lack it, such as the XGBoost image; it only makes JSON faster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request may ask of a model, by the custom attribute `output`."""
+"""The outputs of a model, which a request selects by the custom attribute `output`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MULTICLASS = frozenset({"multiclass", "multiclassova"})
 
 
 def outputs_of(booster: LightgbmBooster) -> list[str]:
-    """The outputs that fit the model."""
+    """Return the outputs that the model has."""
     outputs = [PREDICTION, RAW_SCORE]
     if booster.objective == BINARY or booster.objective in MULTICLASS:
         outputs += [PROBABILITIES, LABEL]
@@ -34,14 +34,14 @@ def outputs_of(booster: LightgbmBooster) -> list[str]:
 
 
 def requested_output(attributes: str, outputs: Sequence[str]) -> str:
-    """The output that the custom attributes ask for: `output=label`, among others after commas or semicolons.
+    """Return the output that the custom attributes request, such as `output=label`.
 
-    Unknown attributes are none of this program's business. Raises InvocationError(400) for an output that is not among
-    `outputs`, and for two different ones.
+    Attributes are separated by commas or semicolons; other attributes are ignored. Raises InvocationError(400) for an
+    output that is not among `outputs`, and for two different ones.
     """
     if not attributes:
         return PREDICTION
-    wanted: str | None = None
+    requested: str | None = None
     for attribute in attributes.replace(";", ",").split(","):
         name, _, value = attribute.partition("=")
         if name.strip().lower() != "output":
@@ -49,17 +49,17 @@ def requested_output(attributes: str, outputs: Sequence[str]) -> str:
         value = value.strip().lower()
         if value not in outputs:
             raise InvocationError(400, f"the model has no output {value[:60]!r}; it has {', '.join(outputs)}")
-        if wanted not in (None, value):
-            raise InvocationError(400, f"the custom attributes ask for two outputs, {wanted} and {value}")
-        wanted = value
-    return wanted or PREDICTION
+        if requested not in (None, value):
+            raise InvocationError(400, f"the custom attributes request two outputs, {requested} and {value}")
+        requested = value
+    return requested or PREDICTION
 
 
 def compute(booster: LightgbmBooster, matrix: Matrix, output: str, classes: Sequence[Value] | None) -> list[Any]:
-    """One element a row: a number, a class, or a list of numbers.
+    """Return one element per row: a number, a class, or a list of numbers.
 
-    Probabilities are in the order of the classes. A label is the class of the highest probability, of two equal ones
-    the first (of two classes: the second where its probability is above 0.5); its code where `classes` is None.
+    Probabilities are in the order of the classes. A label is the class of the highest probability, or its code if
+    `classes` is None. Of equal probabilities the first counts, so that of two classes the second needs more than 0.5.
     """
     if output == PROBABILITIES:
         return _lists(_probabilities(booster, matrix))

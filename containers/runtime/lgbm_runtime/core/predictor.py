@@ -1,4 +1,4 @@
-"""A model that answers requests, whatever server they come through."""
+"""A model that answers requests, independent of the HTTP server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from lgbm_runtime.core.artifact_files import METADATA_FILE, MODEL_FILE
 from lgbm_runtime.core.booster import PREDICTION, LightgbmBooster
 from lgbm_runtime.core.decoding import decode, is_plain_csv
 from lgbm_runtime.core.encoding import encoder, negotiate
@@ -20,16 +21,13 @@ from lgbm_runtime.core.schema import Feature, Schema
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The name under which inference code written for the notebook opens the model, whatever its objective.
-MODEL_FILE = "lightgbm-regression-model.txt"
-METADATA_FILE = "metadata.json"
 # "CustomAttributes" in the API reference of InvokeEndpoint: at most 1,024 visible ASCII characters.
 _ATTRIBUTES_LIMIT = 1024
-_LOGGED_LEVELS = 5
+_LOGGED_CATEGORIES = 5
 
 
 class Answer(NamedTuple):
-    """`attributes` is the value of X-Amzn-SageMaker-Custom-Attributes, empty where there is nothing to say."""
+    """An answer; `attributes` is the value of X-Amzn-SageMaker-Custom-Attributes, or empty."""
 
     body: bytes
     content_type: str
@@ -37,10 +35,10 @@ class Answer(NamedTuple):
 
 
 class Predictor:
-    """Answers one request after another; `invoke` may be called from several threads at once."""
+    """A model that answers requests; several threads may call `invoke` at once."""
 
     def __init__(self, booster: LightgbmBooster, schema: Schema, log: Callable[[str], None] | None = None) -> None:
-        """`log` takes one line; the default writes it to stderr."""
+        """`log` receives one line; the default writes it to stderr."""
         self.schema = schema
         self.outputs = outputs_of(booster)
         self.num_trees = booster.num_trees
@@ -50,10 +48,10 @@ class Predictor:
 
     @staticmethod
     def load(model_path: Path, num_threads: int | None = None, log: Callable[[str], None] | None = None) -> Predictor:
-        """The model in the folder `model_path` (/opt/ml/model): LightGBM's text model and metadata.json.
+        """Load the model in the folder `model_path` (/opt/ml/model): LightGBM's text model and metadata.json.
 
         Without metadata.json, or without a schema in it, the columns are numeric and have the booster's names. Raises
-        ModelError naming the file, where one is missing, broken, or does not fit the other.
+        ModelError, which names the file, if one is missing or broken, or if they do not fit each other.
         """
         booster = LightgbmBooster(model_path / MODEL_FILE, num_threads)
         metadata_path = model_path / METADATA_FILE
@@ -64,23 +62,23 @@ class Predictor:
         return Predictor(booster, schema, log)
 
     def prove(self) -> None:
-        """Makes one prediction. Raises ModelError where none comes out."""
+        """Make one prediction. Raises ModelError if that fails."""
         values = self._booster.predict(np.zeros((1, self.schema.width)), PREDICTION)
         if len(values) != 1:
-            raise ModelError(f"the model answers one row with {len(values)} predictions")
+            raise ModelError(f"the model returned {len(values)} predictions for one row")
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str = "") -> Answer:
-        """Answers the request. Raises InvocationError.
+        """Answer a request. Raises InvocationError.
 
-        The arguments are its body and the headers Content-Type, Accept and X-Amzn-SageMaker-Custom-Attributes. A level
-        that the schema does not know is treated as missing; the log and the answer's attributes say so.
+        The arguments are its body and the headers Content-Type, Accept and X-Amzn-SageMaker-Custom-Attributes. A
+        category that the schema does not have is treated as missing; the log and the answer's attributes name it.
         """
         return Answer(*self.answerer(content_type, accept, attributes)(body))
 
     def answerer(
         self, content_type: str | None, accept: str | None, attributes: str
     ) -> Callable[[bytes], tuple[bytes, str, str]]:
-        """`invoke` for bodies that come with these headers. Raises InvocationError, and what it returns does, too."""
+        """Return `invoke` for requests with these headers. Raises InvocationError, as the returned function does."""
         media_type = negotiate(accept)
         output = requested_output(attributes, self.outputs)
         predict_line, written = self._booster.predict_line, encoder(media_type)
@@ -88,7 +86,7 @@ class Predictor:
         def answer(body: bytes) -> tuple[bytes, str, str]:
             decoded = decode(body, content_type, self.schema)
             values = compute(self._booster, decoded.matrix, output, self.schema.classes)
-            return written(values), media_type, self._say_unseen(decoded.unseen)
+            return written(values), media_type, self._report_unseen(decoded.unseen)
 
         def answer_line(body: bytes) -> tuple[bytes, str, str]:
             values = predict_line(body)
@@ -99,18 +97,18 @@ class Predictor:
         is_plain = output == PREDICTION and self._is_numeric and is_plain_csv(content_type)
         return answer_line if is_plain else answer
 
-    def _say_unseen(self, unseen: tuple[tuple[str, str], ...]) -> str:
+    def _report_unseen(self, unseen: tuple[tuple[str, str], ...]) -> str:
         if not unseen:
             return ""
-        shown = ", ".join(f"{name}: {level!a}" for name, level in unseen[:_LOGGED_LEVELS])
-        more = f" and {len(unseen) - _LOGGED_LEVELS} more" if len(unseen) > _LOGGED_LEVELS else ""
-        self._log(f"unseen levels, taken as missing: {shown}{more}")
+        shown = ", ".join(f"{name}: {category!a}" for name, category in unseen[:_LOGGED_CATEGORIES])
+        more = f" and {len(unseen) - _LOGGED_CATEGORIES} more" if len(unseen) > _LOGGED_CATEGORIES else ""
+        self._log(f"unseen categories are treated as missing: {shown}{more}")
         return _unseen_attribute(unseen)
 
 
 def _unseen_attribute(unseen: tuple[tuple[str, str], ...]) -> str:
-    """`unseen_levels=colour:purple|size:XXL`, percent-encoded; ends in `|...` where not all have room."""
-    attribute = "unseen_levels="
+    """Return `unseen_categories=colour:purple|size:XXL`, percent-encoded; it ends in `|...` if it is cut."""
+    attribute = "unseen_categories="
     for position, pair in enumerate(unseen):
         text = ":".join(quote(part, safe=" ", errors="backslashreplace") for part in pair)
         separator = "|" if position else ""
@@ -128,7 +126,7 @@ def _schema(metadata_path: Path) -> Schema | None:
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{metadata_path} cannot be read: {error}") from error
     if not isinstance(metadata, dict):
-        raise ModelError(f"{metadata_path} is no JSON object")
+        raise ModelError(f"{metadata_path} is not a JSON object")
     if metadata.get("schema") is None:
         return None
     try:
@@ -138,7 +136,7 @@ def _schema(metadata_path: Path) -> Schema | None:
 
 
 def _check(booster: LightgbmBooster, schema: Schema, metadata_path: Path) -> None:
-    """Raises ModelError where the schema describes another model."""
+    """Raise ModelError if the schema describes another model."""
     if schema.width != booster.width:
         raise ModelError(f"{metadata_path} describes {schema.width} features, the model has {booster.width}")
     if schema.classes is None:

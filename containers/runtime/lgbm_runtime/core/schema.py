@@ -1,4 +1,4 @@
-"""What the columns of a table mean: the content of schema.json as the program needs it."""
+"""The columns of a table, as schema.json describes them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Value = Union[str, int, float]
 class Feature:
     """One column.
 
-    `levels` of a categorical feature (or the classes of a target) are all text or all numbers; the position of a level
-    is its code. None: the column is numeric.
+    `levels` are the categories of a categorical feature, or the classes of a target: all texts or all numbers. The
+    position of a category is its code. None: the column is numeric.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Feature:
 
     @property
     def is_text(self) -> bool:
-        """Whether the column's cells are text, matched exactly; otherwise they are numbers."""
+        """Return whether the column's cells are texts, matched exactly; otherwise they are numbers."""
         return bool(self.levels) and isinstance(self.levels[0], str)  # type: ignore[index]
 
 
@@ -42,8 +42,8 @@ class Feature:
 class Schema:
     """The features in the order of the columns, and the target.
 
-    `classes` are a classification's, by code; None where the target is numeric. `document` is the JSON object that the
-    schema was read from; None where there was none.
+    `classes` are the classes of a classification, in the order of their codes; None if the target is numeric.
+    `document` is the JSON object that the schema was read from, or None.
     """
 
     features: tuple[Feature, ...]
@@ -53,11 +53,11 @@ class Schema:
 
     @staticmethod
     def from_json(document: Any) -> Schema:
-        """The schema in a parsed schema.json. Raises SchemaError."""
+        """Return the schema in a parsed schema.json. Raises SchemaError."""
         top = _object(document, "the schema")
         version = top.get("format_version")
         if version != FORMAT_VERSION or isinstance(version, bool):
-            raise SchemaError(f"format_version is {version!r}, this program reads {FORMAT_VERSION}")
+            raise SchemaError(f"format_version must be {FORMAT_VERSION}, got {version!r}")
         described = top.get("features")
         if not isinstance(described, list) or not described:
             raise SchemaError("features must be a list of at least one feature")
@@ -70,9 +70,9 @@ class Schema:
 
     @staticmethod
     def without_channel(width: int, names: Sequence[str] | None = None, target_name: str = "target") -> Schema:
-        """The rule where nobody describes the data: numeric features, and a numeric target in the last column.
+        """Return the schema of data without one: numeric features, and a numeric target in the last column.
 
-        They are named `Column_0` … unless `names` (of length `width`) are given.
+        The features are named `Column_0` … unless `names` (of length `width`) are given.
         """
         if names is None:
             names = [f"Column_{index}" for index in range(width)]
@@ -83,7 +83,7 @@ class Schema:
 
     @property
     def width(self) -> int:
-        """The number of features."""
+        """Return the number of features."""
         return len(self.features)
 
     @property
@@ -92,16 +92,16 @@ class Schema:
 
     @cached_property
     def categorical_indices(self) -> list[int]:
-        """The positions of the categorical features, from 0."""
+        """Return the positions of the categorical features, from 0."""
         return [index for index, feature in enumerate(self.features) if feature.levels is not None]
 
     @property
     def target(self) -> Feature:
-        """The target as a column; its levels are the classes."""
+        """Return the target as a column; its categories are the classes."""
         return Feature(self.target_name, self.classes)
 
     def to_json(self) -> dict[str, Any] | None:
-        """What metadata.json keeps: the object that `from_json` was given."""
+        """Return the object that `from_json` was given, for metadata.json."""
         return self.document
 
 
@@ -111,11 +111,11 @@ def _feature(described: Any, place: str) -> Feature:
     kind = feature.get("type")
     if kind == "numeric":
         if feature.get("levels") is not None:
-            raise SchemaError(f"{place} ({name}) is numeric and has levels")
+            raise SchemaError(f"{place} ({name}) is numeric but has levels")
         return Feature(name)
     if kind == "categorical":
         return Feature(name, _values(feature.get("levels"), f"{place} ({name}).levels"))
-    raise SchemaError(f"{place} ({name}).type is {kind!r}, not numeric or categorical")
+    raise SchemaError(f"{place} ({name}).type must be numeric or categorical, got {kind!r}")
 
 
 def _object(value: Any, place: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _object(value: Any, place: str) -> dict[str, Any]:
 def _name(owner: dict[str, Any], place: str) -> str:
     name = owner.get("name")
     if not isinstance(name, str) or not name:
-        raise SchemaError(f"{place}.name must be text that is not empty")
+        raise SchemaError(f"{place}.name must be a text that is not empty")
     return name
 
 
@@ -140,7 +140,7 @@ def _values(values: Any, place: str) -> tuple[Value, ...]:
         numbers = [_number(value, place) for value in values]
         _refuse_repeated(numbers, f"{place}: value")
     else:
-        raise SchemaError(f"{place} must be all text or all numbers")
+        raise SchemaError(f"{place} must be all texts or all numbers")
     return tuple(values)
 
 
@@ -150,7 +150,7 @@ def _number(value: float, place: str) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise SchemaError(f"{place} holds {value!r}, which is no finite number")
+        raise SchemaError(f"{place} holds {value!r}, which is not a finite number")
     return number
 
 

@@ -1,7 +1,7 @@
-"""From LightGBM's text of a model to trees as native/tree_walk.c walks through them.
+"""From LightGBM's text of a model to the trees of native/tree_walk.c.
 
-Source of the text's fields: Tree::ToString in LightGBM's src/io/tree.cpp; of what a node decides: NumericalDecision and
-CategoricalDecision in its include/LightGBM/tree.h.
+Sources: for the text's fields Tree::ToString in LightGBM's src/io/tree.cpp; for the decision of a node
+NumericalDecision and CategoricalDecision in its include/LightGBM/tree.h.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _NODE = np.dtype([("value", np.float64), ("left", np.uint32), ("feature", np.uin
 
 
 class LeftToLightgbmError(Exception):
-    """The model is of a kind that LightGBM itself has to predict with; the message says why."""
+    """LightGBM itself has to predict with this model; the message gives the reason."""
 
 
 class Forest(NamedTuple):
-    """`nodes` and `words` of all trees, and in `roots` where each tree's nodes begin, for tree_walk.c.
+    """The trees for tree_walk.c: `nodes` and `words` of all of them, and in `roots` the first node of each.
 
     `thresholds` are those of the numeric nodes, in the order of the text.
     """
@@ -39,7 +39,7 @@ class Forest(NamedTuple):
 
 
 def forest_of(text: str, width: int, native: NativeCode) -> Forest:
-    """The trees of a model whose rows have `width` features. Raises LeftToLightgbmError."""
+    """Return the trees of a model whose rows have `width` features. Raises LeftToLightgbmError."""
     trees = _Trees(text[text.index("\nTree=") : text.index("\nend of trees")], native)
     trees.check(width)
     inner, leaf = trees.places()
@@ -50,7 +50,7 @@ def forest_of(text: str, width: int, native: NativeCode) -> Forest:
     is_categorical = (trees.decisions & _IS_CATEGORICAL) != 0
     categorical = inner[is_categorical]
     nodes["feature"][categorical] = 4 * trees.features[is_categorical] + _CATEGORICAL
-    # the two counts take the place of the number
+    # the two counts are stored in place of the threshold
     sets = nodes["value"].view((np.uint32, 2))
     sets[categorical] = trees.sets(is_categorical)
     roots = trees.first_nodes.astype(np.uint32)
@@ -58,9 +58,10 @@ def forest_of(text: str, width: int, native: NativeCode) -> Forest:
 
 
 class _Trees:
-    """The text's fields, those of all trees one after the other.
+    """The fields of the text, concatenated over all trees.
 
-    Inner node j of a tree, in LightGBM's order, has its children in the places 1 + 2j and 2 + 2j of the tree's nodes.
+    Inner node j of a tree, in LightGBM's order, has its children at the positions 1 + 2j and 2 + 2j of the tree's
+    nodes.
     """
 
     def __init__(self, text: str, native: NativeCode) -> None:
@@ -75,14 +76,14 @@ class _Trees:
         self._tree_of = np.repeat(np.arange(len(self._leaves)), self._inner)
 
     def check(self, width: int) -> None:
-        """Raises LeftToLightgbmError unless all of it is understood, and nothing points to where nothing is."""
+        """Raise LeftToLightgbmError unless all fields are understood and every index is in its range."""
         if self._is_linear:
             raise LeftToLightgbmError("the model's trees are linear")
         if not self._is_complete(width):
-            raise LeftToLightgbmError("the text of the model's trees is not understood")
+            raise LeftToLightgbmError("the format of the model's trees is not known")
         if (self.decisions & _MISSING_TYPE == _ZERO_IS_MISSING).any():
-            raise LeftToLightgbmError("the model takes zero for a missing cell")
-        # nothing is below such a threshold and nothing above it; LightGBM writes none
+            raise LeftToLightgbmError("the model treats zero as missing")
+        # a comparison with NaN has no direction; LightGBM writes no such threshold
         if np.isnan(self.thresholds).any():
             raise LeftToLightgbmError("a threshold of the model is NaN")
 
@@ -102,12 +103,12 @@ class _Trees:
         return bool((np.where(child < 0, ~child < leaves, child < inner)).all())
 
     def left_places(self) -> NDArray[np.int64]:
-        """Of each inner node's first child."""
+        """Return the position of each inner node's first child."""
         numbers = np.arange(len(self._tree_of)) - _starts(self._inner)[self._tree_of]
         return self.first_nodes[self._tree_of] + 1 + 2 * numbers
 
     def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Of the inner nodes, and of the leaves."""
+        """Return the positions of the inner nodes and of the leaves."""
         first_inner, first_leaf = _starts(self._inner), _starts(self._leaves)
         inner, leaf = np.zeros_like(self.features), np.zeros(len(self.outputs), np.int64)
         grown = self._inner > 0
@@ -120,12 +121,12 @@ class _Trees:
         return inner, leaf
 
     def nan_goes_right(self) -> NDArray[np.bool_]:
-        """Where nothing is missing, LightGBM takes NaN for zero."""
+        """Return whether NaN goes right at each node; LightGBM treats it as zero if the node has no missing values."""
         is_missing = self.decisions & _MISSING_TYPE == _NAN_IS_MISSING
         return np.where(is_missing, self.decisions & _NAN_GOES_LEFT == 0, self.thresholds < 0)
 
     def sets(self, is_categorical: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """(nodes, 2): the first word of each categorical node's set, and the number of its words.
+        """Return (nodes, 2): the first word of each categorical node's set, and the number of its words.
 
         The threshold of such a node is the number of its set in the tree.
         """
@@ -140,7 +141,7 @@ class _Trees:
 
 
 def _field(text: str, name: str) -> str:
-    """The values in all trees, with blanks between them."""
+    """Return the values in all trees, separated by blanks."""
     start, lines, at = f"\n{name}=", [], 0
     while (at := text.find(start, at)) >= 0:
         at += len(start)
@@ -153,13 +154,13 @@ def _integers(text: str, name: str) -> NDArray[np.int64]:
 
 
 def _numbers(text: str, name: str, native: NativeCode) -> NDArray[np.float64]:
-    """Read ten times as fast as numpy does; none where one of them is not understood."""
+    """Read the values ten times as fast as numpy does; return no value if one of them is not a number."""
     values = _field(text, name).replace(" ", ",").encode()
     numbers = native.read_numbers(values, values.count(b",") + 1) if values else None
     if numbers is not None:
         read: NDArray[np.float64] = numbers[0]
         return read
-    # the compiled code reads finite numbers only, and a node that separates missing from present has the threshold inf
+    # the compiled code reads finite numbers only; a node that separates missing from present has the threshold inf
     try:
         return np.array([float(value) for value in values.split(b",") if value])
     except ValueError:
@@ -167,5 +168,5 @@ def _numbers(text: str, name: str, native: NativeCode) -> NDArray[np.float64]:
 
 
 def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each part begins when the parts lie one after the other."""
+    """Return where each part begins in the concatenation of all parts."""
     return np.cumsum(lengths) - lengths

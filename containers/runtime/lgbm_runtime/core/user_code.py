@@ -1,4 +1,4 @@
-"""A user's inference code in front of the program's own: each function that it lacks is the program's."""
+"""A user's inference code; the program's own functions replace those that it lacks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lgbm_runtime.core.artifact_files import MODEL_FILE
 from lgbm_runtime.core.booster import CONTRIBUTIONS, LEAF_INDEX, PREDICTION, RAW_SCORE, LightgbmBooster
 from lgbm_runtime.core.decoding import MAX_BODY_BYTES, decode, too_large
 from lgbm_runtime.core.encoding import encode, negotiate
@@ -18,7 +19,7 @@ from lgbm_runtime.core.errors import ModelError
 from lgbm_runtime.core.lightgbm_library import import_lightgbm
 from lgbm_runtime.core.media_type import CSV, JSON
 from lgbm_runtime.core.outputs import compute, requested_output
-from lgbm_runtime.core.predictor import MODEL_FILE, Answer, Predictor
+from lgbm_runtime.core.predictor import Answer, Predictor
 from lgbm_runtime.core.schema import Feature, Schema
 from lgbm_runtime.core.user_content import answer_of, content_for_user, media_type_for_user, rows_of
 from lgbm_runtime.core.user_functions import (
@@ -41,14 +42,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# The arguments of lightgbm.Booster.predict that ask for what it computes.
+# The arguments of lightgbm.Booster.predict for each output.
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     PREDICTION: {},
     RAW_SCORE: {"raw_score": True},
     LEAF_INDEX: {"pred_leaf": True},
     CONTRIBUTIONS: {"pred_contrib": True},
 }
-# `load`: that the model was loaded is proof enough, for code that takes neither CSV nor JSON. Default: `predict`.
+# `predict` (the default): make a prediction before serving. `load`: only load the model, for code without CSV and JSON.
 PROOF_VARIABLE = "LGBM_RUNTIME_PROOF"
 
 
@@ -59,32 +60,32 @@ def load_service(
     log: Callable[[str], None] | None = None,
     context: Any = None,
 ) -> Predictor | InferenceCode:
-    """What answers requests for the model in `model_path`: through the user's code where there is some.
+    """Load the model in `model_path` and the user's code, if there is any.
 
     `environment` may hold SAGEMAKER_PROGRAM, SAGEMAKER_SUBMIT_DIRECTORY and LGBM_RUNTIME_PROOF. Raises ModelError with
-    a line that says why nothing can be served, and LibraryError.
+    the reason in one line, and LibraryError.
     """
     program = find_program(model_path, environment)
     if program is None:
         return Predictor.load(model_path, num_threads, log)
     proof = environment.get(PROOF_VARIABLE) or "predict"
     if proof not in ("load", "predict"):
-        raise ModelError(f"{PROOF_VARIABLE} is {proof!r}, neither load nor predict")
+        raise ModelError(f"{PROOF_VARIABLE} must be load or predict, got {proof!r}")
     return InferenceCode.load(model_path, program, num_threads, log, context, proves_predictions=proof == "predict")
 
 
 class InferenceCode:
-    """Answers requests through a user's functions.
+    """A user's functions that answer requests.
 
     Without a model_fn, the model is a `lightgbm.Booster`. Without an input_fn, the data are a float64 matrix (rows,
     features), NaN where a cell is missing. Without a predict_fn, the model's own `predict` is called. Without an
-    output_fn, whatever numpy takes for one or two dimensions of numbers or texts is encoded, a row each.
+    output_fn, the prediction must be one or two dimensions of numbers or texts, as numpy reads it; each row is encoded.
     """
 
     def __init__(
         self, program: Path, functions: dict[str, UserFunction], model: Any, steps: Steps | None, model_path: Path
     ) -> None:
-        """`steps` may be None where the functions need none of the program's own."""
+        """`steps` may be None if the functions need none of the program's own."""
         self.program = program
         self.proves_predictions = True
         self._functions = functions
@@ -102,7 +103,7 @@ class InferenceCode:
         *,
         proves_predictions: bool = True,
     ) -> InferenceCode:
-        """Runs the file `program`, then loads the model. Raises ModelError and LibraryError."""
+        """Run the file `program`, then load the model. Raises ModelError and LibraryError."""
         functions = load_functions(program)
         model: Any = None
         if MODEL_FN in functions:
@@ -112,7 +113,7 @@ class InferenceCode:
                 raise ModelError(f"model_fn failed in {describe_failure(error, program)}") from error
         _import_lightgbm_with_companions()
         if MODEL_FN not in functions and (PREDICT_FN in functions or TRANSFORM_FN in functions):
-            # this class says what is wrong with a file, which the library does not always
+            # this class names what is wrong with a file, which the library does not always do
             LightgbmBooster(model_path / MODEL_FILE)
             model = import_lightgbm().Booster(model_file=str(model_path / MODEL_FILE))
         steps = None
@@ -126,10 +127,10 @@ class InferenceCode:
         return code
 
     def prove(self) -> None:
-        """Makes one prediction on a row of zeros and first levels, sent as CSV and, if that fails, as JSON.
+        """Predict one row of zeros and first categories, sent as CSV and, if that fails, as JSON.
 
-        Raises ModelError where none comes out. Where neither the artifact nor the model says what the columns are, and
-        with LGBM_RUNTIME_PROOF=load, that the model could be loaded is all that is proved.
+        Raises ModelError if both fail. If the columns are not known from the artifact or the model, and with
+        LGBM_RUNTIME_PROOF=load, nothing is predicted.
         """
         features = self._features() if self.proves_predictions else None
         if features is None:
@@ -142,17 +143,17 @@ class InferenceCode:
         except (Exception, SystemExit) as error:
             if not self._answers_json(row):
                 raise ModelError(
-                    f"no prediction came out of {describe_failure(error, self.program)} "
-                    f"(a row was sent as {CSV} and as {JSON}; {PROOF_VARIABLE}=load leaves this proof out)"
+                    f"the test prediction failed in {describe_failure(error, self.program)} "
+                    f"(a row was sent as {CSV} and as {JSON}; {PROOF_VARIABLE}=load skips this test)"
                 ) from error
 
     def invoke(
         self, body: bytes, content_type: str | None, accept: str | None, attributes: str = "", context: Any = None
     ) -> Answer:
-        """Answers the request; the arguments are those of `Predictor.invoke`.
+        """Answer a request; the arguments are those of `Predictor.invoke`.
 
-        `context` is handed to the functions that take one; by default it is a RequestContext. Raises InvocationError,
-        and whatever the user's functions raise.
+        `context` is passed to the functions that accept one; the default is a RequestContext. Raises InvocationError,
+        and all that the user's functions raise.
         """
         if len(body) > MAX_BODY_BYTES:
             raise too_large()
@@ -160,7 +161,7 @@ class InferenceCode:
         if context is None:
             context = own_context
         media_type = media_type_for_user(accept) if self._encodes else negotiate(accept)
-        said = ""
+        unseen = ""
         if TRANSFORM_FN in self._functions:
             name, content = content_for_user(body, content_type)
             result = self._functions[TRANSFORM_FN](context, self._model, content, name, media_type)
@@ -169,18 +170,18 @@ class InferenceCode:
                 name, content = content_for_user(body, content_type)
                 data = self._functions[INPUT_FN](context, content, name)
             else:
-                data, said = self._steps.decode(body, content_type)
+                data, unseen = self._steps.decode(body, content_type)
             prediction = self._predict(context, data, attributes)
             if self._encodes:
                 result = self._functions[OUTPUT_FN](context, prediction, media_type)
             else:
                 result = encode(rows_of(prediction), media_type)
-        return answer_of(result, media_type, own_context.attributes or said)
+        return answer_of(result, media_type, own_context.attributes or unseen)
 
     def answerer(
         self, content_type: str | None, accept: str | None, attributes: str
     ) -> Callable[[bytes], tuple[bytes, str, str]]:
-        """`invoke` for bodies that come with these headers."""
+        """Return `invoke` for requests with these headers."""
         return lambda body: self.invoke(body, content_type, accept, attributes)
 
     @property
@@ -202,7 +203,7 @@ class InferenceCode:
         return np.asarray(self._steps.predict(data, attributes))
 
     def _features(self) -> tuple[Feature, ...] | None:
-        """The columns of a row that the code should be able to answer; None where nothing tells them."""
+        """Return the columns of a row that the code should be able to answer; None if they are not known."""
         try:
             schema = self._steps_or_none.schema if self._steps_or_none else _schema(self._model_path, self._model)
         except ModelError:
@@ -212,26 +213,26 @@ class InferenceCode:
     def _answers_json(self, row: list[Any]) -> bool:
         try:
             self.invoke(json.dumps([row]).encode(), JSON, JSON)
-        except (Exception, SystemExit):  # noqa: BLE001 - what was wrong with CSV is reported
+        except (Exception, SystemExit):  # noqa: BLE001 - the error of the CSV request is reported
             return False
         return True
 
 
 class Steps(Predictor):
-    """A predictor whose steps can be taken one at a time, with the user's functions between them."""
+    """A predictor with separate steps, between which the user's functions run."""
 
     def decode(self, body: bytes, content_type: str | None) -> tuple[Any, str]:
-        """The matrix (rows, features), and the custom attributes that name unseen levels."""
+        """Return the matrix (rows, features), and the custom attributes that name unseen categories."""
         decoded = decode(body, content_type, self.schema)
-        return decoded.matrix, self._say_unseen(decoded.unseen)
+        return decoded.matrix, self._report_unseen(decoded.unseen)
 
     def predict(self, data: Any, attributes: str) -> list[Any]:
-        """A value a row, for whatever `lightgbm.Booster.predict` takes."""
+        """Return one value per row, for all types of data that `lightgbm.Booster.predict` accepts."""
         return compute(self._booster, data, requested_output(attributes, self.outputs), self.schema.classes)
 
 
 class _PackageBooster(LightgbmBooster):
-    """Predicts through the package `lightgbm`, which takes the tables that a user's input_fn may return."""
+    """Predicts through the package `lightgbm`, which accepts the tables that a user's input_fn may return."""
 
     def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
         super().__init__(model_path, num_threads)
@@ -239,14 +240,14 @@ class _PackageBooster(LightgbmBooster):
         self._arguments = {} if num_threads is None else {"num_threads": num_threads}
 
     def predict(self, matrix: Any, output: str) -> NDArray[np.float64]:
-        """As `Booster.predict`, for whatever it takes."""
+        """Call `Booster.predict`."""
         arguments = {**_ARGUMENTS[output], **self._arguments}
         result: NDArray[np.float64] = self._package_booster.predict(matrix, **arguments)
         return result
 
 
 class _NoBooster(LightgbmBooster):
-    """In place of the text model where user code predicts."""
+    """Stands in for the text model if the user's code predicts."""
 
     def __init__(self) -> None:
         self.objective = ""
@@ -257,7 +258,7 @@ class _NoBooster(LightgbmBooster):
 
 
 def _schema(model_path: Path, model: Any, program: Path | None = None) -> Schema:
-    """The artifact's schema; of a model in the user's own format the columns that it names. Raises ModelError."""
+    """Return the artifact's schema, or the columns that a model in the user's own format names. Raises ModelError."""
     path = model_path / MODEL_FILE
     if model is None or path.is_file():
         return Predictor.load(model_path).schema
@@ -265,16 +266,16 @@ def _schema(model_path: Path, model: Any, program: Path | None = None) -> Schema
     names = getattr(model, "feature_name", None) or getattr(model, "feature_name_", None)
     names = names() if callable(names) else names
     if names is None:
-        raise ModelError(f"{program} has no input_fn, and neither {path} nor the model says what the columns are")
+        raise ModelError(f"{program} has no input_fn, and neither {path} nor the model names the columns")
     return Schema(tuple(Feature(str(name)) for name in names))
 
 
 def _import_lightgbm_with_companions() -> None:
-    """Imports it as the user's code would: it understands a DataFrame only where it has seen pandas."""
+    """Import lightgbm as the user's code would: it accepts a DataFrame only if it could import pandas."""
     try:
         importlib.import_module("lightgbm")
     except (ImportError, OSError):
-        # whoever needs it gets the error, from import_lightgbm with the remedy
+        # import_lightgbm raises the error, with its remedy, if lightgbm is needed
         sys.modules.pop("lightgbm", None)
 
 

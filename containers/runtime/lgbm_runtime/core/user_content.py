@@ -1,4 +1,4 @@
-"""What a user's functions are handed of a request, and what they may return."""
+"""The arguments of a user's functions, and their return values."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lgbm_runtime.core.media_type import CSV, JSON, parse_media_type, split_elem
 from lgbm_runtime.core.predictor import Answer
 from lgbm_runtime.core.user_functions import ATTRIBUTES_HEADER
 
-# A body of these types is handed to user code as text, as the toolkits do; any other one as bytes.
+# User code receives a body of these types as text, as in the toolkits, and any other body as bytes.
 _TEXT_TYPES = (CSV, JSON)
 _RESPONSE_ATTRIBUTES = ("get_data", "status_code", "content_type", "headers")
 
 
 def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | bytes]:
-    """The media type without its parameters, and the body: as text where it is CSV or JSON, without a byte order mark.
+    """Return the media type without parameters, and the body: CSV and JSON as text without a byte order mark.
 
     A missing content type is text/csv. Raises InvocationError: 400 for a body that is not text in its charset, 415 for
     a charset that is not supported.
@@ -35,7 +35,7 @@ def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | 
 
 
 def media_type_for_user(accept: str | None) -> str:
-    """The best of the program's own types, or, where none is acceptable, the first one that the client names."""
+    """Return the best of the program's own types, or, if none is acceptable, the first one that the client names."""
     try:
         return negotiate(accept)
     except InvocationError:
@@ -45,26 +45,30 @@ def media_type_for_user(accept: str | None) -> str:
 
 
 def rows_of(prediction: Any) -> list[Any]:
-    """One element a row: a number, a text, or a list of them. Raises TypeError for what has no rows."""
+    """Return one element per row: a number, a text, or a list of them. Raises TypeError for data without rows."""
     values = np.asarray(prediction)
     if values.ndim > 2 or values.size == 0 or values.dtype.kind not in "fiubU":
         kind = type(prediction).__name__
-        raise TypeError(f"no rows can be made of the {kind} that predict_fn returned: add an output_fn that encodes it")
+        raise TypeError(
+            f"predict_fn returned a {kind}, which has no rows of numbers or texts: add an output_fn that encodes it"
+        )
     rows: list[Any] = np.atleast_1d(values).tolist()
     return rows
 
 
 def answer_of(result: Any, media_type: str, attributes: str) -> Answer:
-    """The answer that output_fn or transform_fn returned: the body, or the body and its content type.
+    """Return the answer of output_fn or transform_fn, which return the body, or the body and its content type.
 
-    A body that is neither text nor bytes is encoded as JSON. Code for AWS's XGBoost image may return a Response of
-    Werkzeug's. Raises TypeError for what cannot be encoded, and InvocationError for a Response with an error's status.
+    A body that is neither text nor bytes is encoded as JSON. Code for AWS's XGBoost image may return a Werkzeug
+    Response. Raises TypeError if the body cannot be encoded, and InvocationError for a Response with an error status.
     """
     if all(hasattr(result, name) for name in _RESPONSE_ATTRIBUTES):
         return _answer_of_response(result, attributes)
     body, content_type = result if isinstance(result, tuple) and len(result) == 2 else (result, media_type)
     if not (isinstance(content_type, str) and content_type.isascii() and content_type.isprintable()):
-        raise TypeError(f"the inference code returned {content_type!r} as content type")
+        raise TypeError(
+            f"the inference code returned the content type {content_type!r}, which is not printable ASCII text"
+        )
     if isinstance(body, str):
         body = body.encode()
     elif not isinstance(body, (bytes, bytearray, memoryview)):

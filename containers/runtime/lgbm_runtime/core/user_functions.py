@@ -1,4 +1,4 @@
-"""The functions in a user's inference code: how they are found, checked and called."""
+"""Find, check and call the functions in a user's inference code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from lgbm_runtime.core.errors import InvocationError, ModelError
 
-# The names are those of SageMaker's inference toolkit and of its framework images, as are the arguments.
+# Names and arguments are those of SageMaker's inference toolkit and of its framework images.
 MODEL_FN = "model_fn"
 INPUT_FN = "input_fn"
 PREDICT_FN = "predict_fn"
@@ -33,7 +33,7 @@ _DEFAULT_PROGRAM = "inference.py"
 
 
 class RequestContext:
-    """What a user's function may take as its last argument: of Multi Model Server's context what holds everywhere.
+    """The optional last argument of a user's function: the part of Multi Model Server's context that all patterns have.
 
     `headers` are the request's; there are none while the model is loaded. `attributes` is the value that the user's
     code has set as the answer's X-Amzn-SageMaker-Custom-Attributes.
@@ -51,21 +51,21 @@ class RequestContext:
         return dict(self._headers)
 
     def set_response_header(self, _index: int, name: str, value: str) -> None:
-        """The platform passes on no other header than the custom attributes, so others are dropped here."""
+        """Set the custom attributes; other headers are dropped, as the platform would drop them."""
         if name.lower() == ATTRIBUTES_HEADER.lower():
             self.attributes = value
 
 
 @dataclass(frozen=True)
 class UserFunction:
-    """A function of the user's code that can be called with its arguments, and with the context where it wants it."""
+    """A function of the user's code; `wants_context` if it takes the context as its last argument."""
 
     name: str
     function: Callable[..., Any]
     wants_context: bool
 
     def __call__(self, context: Any, *arguments: Any) -> Any:
-        """Raises what the function raises; an error that carries an HTTP status becomes an InvocationError."""
+        """Call the function. An error with an HTTP status becomes an InvocationError; others are raised unchanged."""
         try:
             return self.function(*arguments, context) if self.wants_context else self.function(*arguments)
         except InvocationError:
@@ -78,17 +78,17 @@ class UserFunction:
 
 
 def code_path(model_path: Path, environment: Mapping[str, str]) -> Path:
-    """The folder of the user's code, which need not exist: SAGEMAKER_SUBMIT_DIRECTORY, or `code` in the model's."""
+    """Return the folder of the user's code, which may not exist: SAGEMAKER_SUBMIT_DIRECTORY, or `code` in the model."""
     submitted = Path(environment.get("SAGEMAKER_SUBMIT_DIRECTORY") or model_path / "code")
-    # an address in S3 is where the platform took it from; it has been unpacked into the model's folder
+    # an S3 address is where the platform found the archive, which it unpacked into the model's folder
     return submitted if submitted.is_absolute() else model_path / "code"
 
 
 def find_program(model_path: Path, environment: Mapping[str, str]) -> Path | None:
-    """The file with the user's functions; None where there is none and none was named.
+    """Return the file with the user's functions, or None if there is none and SAGEMAKER_PROGRAM is not set.
 
-    SAGEMAKER_PROGRAM names the file in `code_path` (default inference.py). Raises ModelError where the folder is there
-    and lacks the file that was named.
+    SAGEMAKER_PROGRAM names the file in `code_path` (default inference.py). Raises ModelError if the folder exists but
+    lacks that file.
     """
     folder = code_path(model_path, environment)
     named = environment.get("SAGEMAKER_PROGRAM")
@@ -104,9 +104,9 @@ def find_program(model_path: Path, environment: Mapping[str, str]) -> Path | Non
 
 
 def load_functions(program: Path) -> dict[str, UserFunction]:
-    """Runs the file and takes its functions by their names; modules beside it can be imported by it.
+    """Run the file and return its functions by name; the file can import modules from its own folder.
 
-    Raises ModelError naming the line where the file fails, and for functions that do not fit together.
+    Raises ModelError, which names the line, if the file fails, and for functions that cannot be combined.
     """
     module = _run(program)
     functions = {
@@ -118,12 +118,14 @@ def load_functions(program: Path) -> dict[str, UserFunction]:
         raise ModelError(f"{program} has none of the functions {', '.join(ARGUMENTS)}")
     others = [name for name in (INPUT_FN, PREDICT_FN, OUTPUT_FN) if name in functions]
     if TRANSFORM_FN in functions and others:
-        raise ModelError(f"{program} has transform_fn and {', '.join(others)}: transform_fn takes their place")
+        raise ModelError(
+            f"{program} has transform_fn and {', '.join(others)}: transform_fn replaces them, remove one or the other"
+        )
     return functions
 
 
 def describe_failure(error: BaseException, program: Path) -> str:
-    """One line: the last line of the user's code that the error came through, and the error."""
+    """Return one line: the last line of the user's code in the traceback, and the error."""
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     place = str(program)
     for frame in traceback.extract_tb(error.__traceback__):
@@ -138,9 +140,9 @@ def _run(program: Path) -> ModuleType:
     sys.path.insert(0, str(program.parent))
     spec = importlib.util.spec_from_file_location(program.stem, program)
     if spec is None or spec.loader is None:
-        raise ModelError(f"{program} is no Python file")
+        raise ModelError(f"{program} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # as an import would: pickled classes and the user's own imports find it there
+    # as an import would, so that pickled classes and the user's own imports find the module
     sys.modules[program.stem] = module
     try:
         spec.loader.exec_module(module)
@@ -153,11 +155,11 @@ def _checked(program: Path, name: str, function: Any) -> UserFunction:
     arguments = ARGUMENTS[name]
     expected = f"{name}({', '.join(arguments)}[, {_CONTEXT}])"
     if not callable(function):
-        raise ModelError(f"{program}: {name} is no function; expected {expected}")
+        raise ModelError(f"{program}: {name} is not a function; expected {expected}")
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        # compiled functions may not tell
+        # compiled functions may have no signature
         return UserFunction(name, function, wants_context=False)
     fits_plain = _takes(signature, len(arguments))
     fits_context = _takes(signature, len(arguments) + 1)

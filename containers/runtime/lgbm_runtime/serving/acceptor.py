@@ -1,4 +1,4 @@
-"""Takes connections from the socket that all workers share, so that each worker gets its part of them."""
+"""Accept connections on the socket that all workers share, so that each worker gets an equal share."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-# A worker that has more connections than another leaves the next one to it, but not for longer than this.
+# A worker that has more connections than another leaves the next one to it for at most this long.
 _YIELD_SECONDS = 0.001
 _MOST_YIELDS = 5
-# Out of descriptors or memory: what asyncio's own servers wait, too.
+# Out of descriptors or memory: asyncio's own servers wait as long.
 _RETRY_SECONDS = 1.0
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _COUNT = struct.Struct("=q")
 
 
 class ConnectionCounts:
-    """How many connections each worker has. Made before the workers are forked, and shared by them.
+    """The number of connections of each worker, in memory that the workers share; create it before they are forked.
 
-    Without it the kernel wakes all, and the quickest takes everything: clients that came together would wait for one
-    worker while the others idle.
+    Without it the kernel wakes all workers and the fastest one accepts everything: clients that connect at the same
+    time would wait for one worker while the others are idle.
     """
 
     def __init__(self, workers: int) -> None:
         self._memory = mmap.mmap(-1, _COUNT.size * workers)
         self._offsets = range(0, _COUNT.size * workers, _COUNT.size)
 
-    def write(self, place: int, count: int) -> None:
-        _COUNT.pack_into(self._memory, self._offsets[place], count)
+    def write(self, slot: int, count: int) -> None:
+        _COUNT.pack_into(self._memory, self._offsets[slot], count)
 
     def least(self) -> int:
         counts: list[int] = [_COUNT.unpack_from(self._memory, offset)[0] for offset in self._offsets]
@@ -41,7 +41,7 @@ class ConnectionCounts:
 
 
 class Acceptor:
-    """Accepts on `listener` until it is stopped. `connect` takes an accepted socket, `count` is the number it has."""
+    """Accepts on `listener` until stopped. `connect` handles a socket, `count` returns the number of connections."""
 
     def __init__(
         self,
@@ -49,13 +49,13 @@ class Acceptor:
         connect: Callable[[socket.socket], Coroutine[Any, Any, object]],
         count: Callable[[], int],
         counts: ConnectionCounts,
-        place: int,
+        slot: int,
     ) -> None:
         self._listener = listener
         self._connect = connect
         self._count = count
         self._counts = counts
-        self._place = place
+        self._slot = slot
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[object]] = set()
         self._yields = 0
@@ -64,7 +64,7 @@ class Acceptor:
 
     def start(self) -> None:
         self._listener.settimeout(0)
-        self._counts.write(self._place, 0)
+        self._counts.write(self._slot, 0)
         self._loop.add_reader(self._listener, self._on_readable)
 
     def stop(self) -> None:
@@ -72,9 +72,9 @@ class Acceptor:
         if self._pause is not None:
             self._pause.cancel()
 
-    def tell_count(self) -> None:
-        """To be called when a connection is closed."""
-        self._counts.write(self._place, self._count() + len(self._tasks))
+    def update_count(self) -> None:
+        """Share the new number of connections; call this when one is closed."""
+        self._counts.write(self._slot, self._count() + len(self._tasks))
 
     def is_backlog_empty(self) -> bool:
         poll = select.poll()
@@ -91,15 +91,15 @@ class Acceptor:
         try:
             connected, _ = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
-            # another worker took it, or the client went away
+            # another worker accepted it, or the client went away
             return
         except OSError as error:
             if error.errno not in _SHORTAGES:
                 raise
-            print(f"no connection can be accepted for now: {error}", file=sys.stderr, flush=True)
+            print(f"cannot accept connections for now: {error}", file=sys.stderr, flush=True)
             self._wait(_RETRY_SECONDS)
             return
-        self._counts.write(self._place, own + 1)
+        self._counts.write(self._slot, own + 1)
         connected.settimeout(0)
         task = self._loop.create_task(self._connect(connected))
         self._tasks.add(task)

@@ -1,4 +1,4 @@
-"""The container contract's three routes: from a request to its response, whatever brought the request."""
+"""The three routes of the container contract: from a request to its response, without HTTP."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from lgbm_runtime.core.user_code import InferenceCode
 from lgbm_runtime.serving.http_messages import Handler, Head, Response, error_response, response_start
 
 ATTRIBUTES_HEADER = b"x-amzn-sagemaker-custom-attributes"
-# What is answered on the spot keeps others waiting for a millisecond or two: so many bytes, and so many of them for
-# each tree that a feature's share of the row goes through.
+# Limits for requests that are answered in the event loop, where they block the others for a millisecond or two: bytes,
+# and bytes x trees / features.
 _INLINE_BYTES = 32 * 1024
 _INLINE_WORK = 250_000
-# "Batch transform" clients send at most so much at once; SageMaker's own default.
+# The largest payload that batch transform sends at once; SageMaker's own default.
 _TRANSFORM_PAYLOAD_MEGABYTES = 6
 
 
 class App:
     """Serves one proven predictor, or a user's inference code.
 
-    `workers` is told to batch transform as the number of useful parallel requests. Small requests are answered at once;
-    larger ones, and those for a user's code, are for a thread, so that /ping answers meanwhile.
+    Batch transform receives `workers` as the number of useful parallel requests. Small requests are answered at once.
+    A thread answers larger ones, and those for a user's code, so that /ping is answered in the meantime.
     """
 
     def __init__(self, service: Predictor | InferenceCode, workers: int) -> None:
@@ -38,7 +38,7 @@ class App:
         self._workers = workers
 
     def handler(self, head: Head) -> Handler:
-        """What answers requests with this head; neither raises."""
+        """Return the function that answers requests with this head; neither of the two raises."""
         try:
             return self._handler(head)
         except Exception as error:  # noqa: BLE001 - see _response_to
@@ -59,24 +59,24 @@ class App:
             _allow(head.method, (b"GET", b"HEAD"))
             return lambda _body: (response_start(200, JSON), self._execution_parameters())
         shown = path[:120].decode("latin-1")
-        raise InvocationError(404, f"there is nothing at {shown}; ask /ping or /invocations")
+        raise InvocationError(404, f"{shown} does not exist; use /ping or /invocations")
 
     def _invocations(self, head: Head) -> Handler:
         if "upgrade" in (head.header(b"connection") or "").lower():
-            # the parser takes the body for the other protocol's
-            raise InvocationError(400, "only HTTP/1.1 is spoken here; send the request without Upgrade")
+            # the parser reads the body as one of the other protocol
+            raise InvocationError(400, "only HTTP/1.1 is supported; send the request without Upgrade")
         check_content_encoding(head.header(b"content-encoding"))
         attributes = head.header(ATTRIBUTES_HEADER) or ""
-        answerer = self._service.answerer(head.header(b"content-type"), head.header(b"accept"), attributes)
+        answer = self._service.answerer(head.header(b"content-type"), head.header(b"accept"), attributes)
         # other outputs may take long
         inline_bytes = -1 if attributes else self._inline_bytes
 
         def respond(body: bytes) -> Response:
             try:
-                content, content_type, said = answerer(body)
+                content, content_type, returned = answer(body)
             except Exception as error:  # noqa: BLE001 - see _response_to
                 return _response_to(error)
-            extra = b"%b: %b\r\n" % (ATTRIBUTES_HEADER, said.encode("ascii")) if said else b""
+            extra = b"%b: %b\r\n" % (ATTRIBUTES_HEADER, returned.encode("ascii")) if returned else b""
             return response_start(200, content_type, extra), content
 
         return lambda body: respond(body) if len(body) <= inline_bytes else partial(respond, body)
@@ -92,15 +92,15 @@ class App:
 
 
 class MethodError(InvocationError):
-    """The path has no such method; `allowed` are those it has."""
+    """The path does not support the method; `allowed` are the methods that it supports."""
 
     def __init__(self, method: bytes, allowed: tuple[bytes, ...]) -> None:
-        super().__init__(405, f"{method.decode()} is not allowed here; use {b' or '.join(allowed).decode()}")
+        super().__init__(405, f"{method.decode()} is not allowed for this path; use {b' or '.join(allowed).decode()}")
         self.allowed = allowed
 
 
 def _response_to(error: Exception) -> Response:
-    """What the client is told. Of a bug it gets a reference, under which the log has the cause."""
+    """Return the error's response. For a bug it holds a reference to the traceback in the log."""
     if isinstance(error, MethodError):
         return error_response(error, b"allow: %b\r\n" % b", ".join(error.allowed))
     if isinstance(error, InvocationError):
@@ -116,11 +116,11 @@ def _allow(method: bytes, allowed: tuple[bytes, ...]) -> None:
 
 
 def _path_of(url: bytes) -> bytes:
-    """Without the query, and of an absolute address without scheme and host. Raises InvocationError(400)."""
+    """Return the path of a URL, relative or absolute, without its query. Raises InvocationError(400)."""
     try:
         path: bytes = httptools.parse_url(url).path or b""
     except httptools.HttpParserInvalidURLError as error:
-        raise InvocationError(400, f"{url[:120]!r} is no address") from error
+        raise InvocationError(400, f"{url[:120]!r} is not a URL") from error
     return path
 
 

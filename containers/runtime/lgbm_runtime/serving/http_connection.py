@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: bytes in, requests to the application, answers out, all within limits."""
+"""One HTTP/1.1 connection: it parses requests, passes them to the application and sends the answers, within limits."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ import httptools
 
 from lgbm_runtime.core.decoding import MAX_BODY_BYTES, too_large
 from lgbm_runtime.core.errors import InvocationError
-from lgbm_runtime.serving.head_cache import KnownHeads
+from lgbm_runtime.serving.head_cache import HeadCache
 from lgbm_runtime.serving.http_messages import Handler, Head, Response, date_line, encoded, error_response
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Application(Protocol):
-    """What answers requests. It never raises, and neither do its handlers."""
+    """Answers requests. It never raises, and neither do its handlers."""
 
     def handler(self, head: Head) -> Handler:
-        """What answers requests with this head."""
+        """Return the function that answers requests with this head."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a connection may cost.
+    """The limits of a connection.
 
-    `idle_seconds` between two requests: the platform keeps connections to a container open, and one that is closed at
-    the wrong moment loses a request. `request_seconds` from a request's first byte to its last, and for a client to
-    read what was sent to it: the platform gives up after 60 s. `discard_seconds`: so long what a client still sends
-    after its request was refused is read, since closing a connection on unread bytes can destroy the answer.
-    `header_bytes` is several times what any client of the platform sends.
+    `idle_seconds` between two requests: the platform keeps connections to a container open, and closing one at the
+    wrong moment loses a request. `request_seconds` from the first byte of a request to its last, and for a client to
+    read its answers: the platform gives up after 60 s. `discard_seconds`: how long the bytes that follow a refused
+    request are read, since closing a connection with unread bytes can destroy the answer. `header_bytes` is several
+    times the size of the largest headers of the platform's clients.
     """
 
     idle_seconds: float = 75.0
@@ -46,10 +46,10 @@ class Limits:
 
 @dataclass
 class Site:
-    """What the connections of a worker share; `draining`: it is about to end, and each answer closes its connection.
+    """The state that all connections of a worker share; if `draining`, each answer closes its connection.
 
-    `date` is that header's line, and `idle_deadline` when a connection that falls idle now is to be closed, both as of
-    the last `tick`.
+    As of the last `tick`, `date` is that header's line, and `idle_deadline` is when to close a connection that becomes
+    idle now.
     """
 
     application: Application
@@ -57,7 +57,7 @@ class Site:
     limits: Limits = field(default_factory=Limits)
     draining: bool = False
     connections: set[Connection] = field(default_factory=set)
-    known_heads: KnownHeads = field(default_factory=KnownHeads)
+    head_cache: HeadCache = field(default_factory=HeadCache)
     on_close: Callable[[], None] = lambda: None
     date: bytes = field(init=False)
     idle_deadline: float = field(init=False)
@@ -66,7 +66,7 @@ class Site:
         self.tick()
 
     def tick(self) -> None:
-        """To be called every second or so: a request need not ask for the time."""
+        """Update the time and close expired connections; call this about every second."""
         now = time.monotonic()
         self.date = date_line()
         self.idle_deadline = now + self.limits.idle_seconds
@@ -75,7 +75,7 @@ class Site:
 
 
 class Connection(asyncio.Protocol):
-    """Answers requests in the order in which they came, one at a time; reads no further while one is in work."""
+    """Answers requests in their order, one at a time; reads no further while one is being answered."""
 
     transport: asyncio.Transport
 
@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[tuple[Head, bytes]] = deque()
         self._chunks: list[bytes] = []
         self._body_bytes = 0
-        # of headers, trailers or a chunk's extensions that are not at their end
+        # of headers, trailers or a chunk's extensions that are not complete
         self._unread_bytes = 0
         self._receiving = False
         self._in_body = False
@@ -100,7 +100,7 @@ class Connection(asyncio.Protocol):
         self._discarding = False
         self._fault: InvocationError | None = None
 
-    # asyncio's calls
+    # called by asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment] # a TCP connection's is a Transport
@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
         begins = self._writable and not (
             self._receiving or self._unread_bytes or self._waiting or self._in_work or self._fault
         )
-        request = self._site.known_heads.find(data) if begins else None
+        request = self._site.head_cache.find(data) if begins else None
         if request is not None:
             self._respond(*request)
             if self._in_work:
@@ -129,21 +129,21 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # what follows is taken for another protocol's; the application says what it makes of the request
+            # the parser leaves the rest to another protocol; the application answers the request
             pass
         except httptools.HttpParserCallbackError:
             raise
         except httptools.HttpParserError as error:
-            self._refuse(InvocationError(400, f"the request is no valid HTTP: {error}"))
+            self._refuse(InvocationError(400, f"the request is not valid HTTP: {error}"))
         if self._unread_bytes > self._site.limits.header_bytes:
             limit = self._site.limits.header_bytes
             self._refuse(InvocationError(431, f"the request's headers are larger than {limit} bytes"))
         if begins and len(self._waiting) == 1 and not (self._receiving or self._fault):
-            self._site.known_heads.remember(data, *self._waiting[0])
+            self._site.head_cache.add(data, *self._waiting[0])
         self._proceed()
 
     def eof_received(self) -> bool:
-        # a client may stop sending and still read: what it asked for is answered first
+        # a client may stop sending and still read: its requests are answered first
         self._ended = True
         return bool(self._waiting or self._in_work) and not self._discarding
 
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
         self._await_next()
         self._proceed()
 
-    # the parser's calls; what they raise would be taken for an error of the client's
+    # called by the parser, which reports an exception here as an error of the client
 
     def on_message_begin(self) -> None:
         self._head = Head()
@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
         self._head.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # nobody needs trailers, and they must not pass for headers
+        # trailers are not needed, and must not be read as headers
         if not self._in_body:
             self._head.add_header(name, value)
 
@@ -181,7 +181,7 @@ class Connection(asyncio.Protocol):
         head.keep_alive = (
             parser.should_keep_alive() and parser.get_http_version() == "1.1" and not parser.should_upgrade()
         )
-        # the parser has seen to it that it is one number
+        # the parser has checked that it is one number
         head.content_length = int(head.headers.get(b"content-length", b"0"))
         if head.content_length > MAX_BODY_BYTES:
             self._refuse(too_large())
@@ -204,33 +204,33 @@ class Connection(asyncio.Protocol):
         chunks, self._chunks = self._chunks, []
         self._waiting.append((self._head, chunks[0] if len(chunks) == 1 else b"".join(chunks)))
 
-    # what follows from them
+    # the connection's own steps
 
     def shut_down(self) -> None:
-        """Closes the connection where no request has begun; otherwise its last answer will."""
+        """Close the connection if no request has begun; otherwise its last answer closes it."""
         if not (self._receiving or self._waiting or self._in_work or self._discarding):
             self.transport.close()
 
     def expire(self) -> None:
-        """The time for what the client is to do next is over."""
+        """Handle a passed deadline."""
         if self._in_work:
             return
         if not self._writable or self.transport.is_closing():
             self.transport.abort()
         elif self._receiving and not self._discarding:
             seconds = self._site.limits.request_seconds
-            self._refuse(InvocationError(408, f"the request was not whole after {seconds:.0f} s"))
+            self._refuse(InvocationError(408, f"the request was not complete after {seconds:.0f} s"))
             self._proceed()
         else:
             self.transport.close()
 
     def _refuse(self, error: InvocationError) -> None:
-        """What was asked before is answered first, then this error, then nothing is read any more."""
+        """Answer the requests before this one, then send this error and stop reading."""
         if self._fault is None:
             self._fault = error
 
     def _proceed(self) -> None:
-        """Answers what can be answered now."""
+        """Answer the requests that can be answered now."""
         while self._waiting and self._writable and not self._in_work:
             self._respond(*self._waiting.popleft())
         is_free = not (self._waiting or self._in_work)
@@ -245,7 +245,7 @@ class Connection(asyncio.Protocol):
             (self.transport.resume_reading if is_free else self.transport.pause_reading)()
 
     def _respond(self, head: Head, body: bytes) -> None:
-        """Answers the request, or has it answered."""
+        """Answer the request, or hand it to the thread."""
         if head.handler is None:
             head.handler = self._site.application.handler(head)
         response = head.handler(body)
@@ -264,7 +264,7 @@ class Connection(asyncio.Protocol):
             self._proceed()
 
     def _answer(self, head: Head | None, response: Response) -> None:
-        """Writes the response; None is of a request that was refused before it was whole."""
+        """Write the response; `head` is None if the request was refused before it was complete."""
         follows = bool(self._waiting or self._receiving or self._fault)
         closes = head is None or not head.keep_alive or (not follows and (self._site.draining or self._ended))
         with_body = head is None or head.method != b"HEAD"

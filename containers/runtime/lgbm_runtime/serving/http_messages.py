@@ -1,4 +1,4 @@
-"""One HTTP request, and the answer to it."""
+"""HTTP requests and responses."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Head:
-    """What a request says before its body; it may belong to several requests.
+    """The request line and headers of a request; requests with equal bytes share one.
 
     `headers` have lower-case names; fields that occur several times are joined by commas (RFC 9110, 5.3). `handler` is
-    the application's, once there was a request.
+    the application's; it is set by the first request.
     """
 
     __slots__ = ("content_length", "handler", "headers", "keep_alive", "method", "url")
@@ -43,15 +43,15 @@ class Head:
         return None if value is None else value.decode("latin-1")
 
 
-# The status line and the headers that not every response has, each with its CRLF; and the body.
+# The status line and the headers that are not in every response, each with its CRLF; and the body.
 Response = tuple[bytes, bytes]
-# From a request's body to the response, or to a function that takes longer to make it and is to be called in a thread.
+# From a request's body to the response, or to a slower function that returns it and has to run in a thread.
 Handler = Callable[[bytes], Response | Callable[[], Response]]
 
 
 @lru_cache(maxsize=64)
 def response_start(status: int, content_type: str = "", extra: bytes = b"") -> bytes:
-    """The first part of a response; `extra` are whole header lines, each with its CRLF."""
+    """Return the first part of a response; `extra` are whole header lines, each with its CRLF."""
     line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Error\r\n" % status
     return b"%b%b%b" % (line, b"content-type: %b\r\n" % content_type.encode("latin-1") if content_type else b"", extra)
 
@@ -61,14 +61,14 @@ def error_response(error: InvocationError, extra: bytes = b"") -> Response:
 
 
 def encoded(response: Response, date: bytes, *, with_body: bool, closes: bool) -> bytes:
-    """The bytes on the wire; `date` is that header's line. To HEAD a response says how long its body would be."""
+    """Return the bytes to send; `date` is that header's line. A response to HEAD has a length but no body."""
     start, body = response
     closing = b"connection: close\r\n" if closes else b""
     return b"%b%b%bcontent-length: %d\r\n\r\n%b" % (start, date, closing, len(body), body if with_body else b"")
 
 
 def date_line() -> bytes:
-    """The header `date` (RFC 9110, 6.6.1)."""
+    """Return the header `date` (RFC 9110, 6.6.1)."""
     t = time.gmtime()
     day, month = _DAYS[t.tm_wday], _MONTHS[t.tm_mon - 1]
     text = f"{day}, {t.tm_mday:02} {month} {t.tm_year} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"

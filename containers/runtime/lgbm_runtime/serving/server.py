@@ -1,4 +1,4 @@
-"""`serve`: takes the socket, and has worker processes answer on it."""
+"""`serve`: open the socket and start the worker processes that answer on it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from lgbm_runtime.core.errors import ModelError
 from lgbm_runtime.core.manifest import check_model
 from lgbm_runtime.core.user_functions import find_program
 from lgbm_runtime.cpu import available_cpus, workers_and_threads
+from lgbm_runtime.environment import DEFAULT_PORT, MOST_WORKERS, PORT_VARIABLE, VariableError, number_in
 from lgbm_runtime.paths import ContainerPaths
 from lgbm_runtime.serving.supervisor import CANNOT_SERVE, Supervisor, WorkerPipes
 
@@ -24,27 +25,24 @@ if TYPE_CHECKING:
     from lgbm_runtime.core.predictor import Predictor
     from lgbm_runtime.core.user_code import InferenceCode
 
-DEFAULT_PORT = 8080
-PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
 WORKERS_VARIABLE = "LGBM_RUNTIME_WORKERS"
-_MOST_WORKERS = 256
 _BACKLOG = 2048
 
 
 class ServeError(Exception):
-    """The server cannot be started as it was asked to; the message says why."""
+    """The server cannot be started with these settings; the message gives the reason."""
 
 
 def serve(
     paths: ContainerPaths, environment: Mapping[str, str], port: int | None = None, descriptor: int | None = None
 ) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit code: 0 after a signal, 1 after a failure.
+    """Serve until SIGTERM or SIGINT; return the exit code: 0 after a signal, 1 after a failure.
 
-    `descriptor` is an inherited listening socket; without it, `port` on all interfaces, else that of the environment,
-    else 8080. This process loads the model, and the workers that are forked from it share its memory; a user's code,
-    which may start threads, is loaded by each worker.
+    `descriptor` is an inherited listening socket. Without it the server listens on all interfaces, on `port`, or that
+    of the environment, or 8080. This process loads the model, and the workers that are forked from it share its
+    memory. Each worker loads a user's code itself, since the code may start threads.
     """
-    # a crash in native code leaves its Python stack in the log
+    # after a crash in native code, the log has the Python stack
     faulthandler.enable()
     model_path = paths.model_path
     try:
@@ -52,13 +50,13 @@ def serve(
         remark = check_model(model_path, environment)
         has_user_code = find_program(model_path, environment) is not None
         cpus = available_cpus()
-        workers, threads = workers_and_threads(cpus, _worker_count(environment))
-    except (ServeError, ModelError) as error:
+        workers, threads = workers_and_threads(cpus, number_in(environment, WORKERS_VARIABLE, 1, MOST_WORKERS))
+    except (ServeError, VariableError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
-    # Threads of our own share out what is large among all processors, and sleep while there is nothing.
+    # The program's own threads share large requests among all processors, and sleep otherwise.
     threads = threads if has_user_code else cpus
-    # Libraries read both when they are loaded; their threads burn time where they wait for one another.
+    # Libraries read both when they are loaded; their threads spin while they wait for one another.
     os.environ["OMP_NUM_THREADS"] = str(threads) if has_user_code else "1"
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
@@ -75,7 +73,7 @@ def serve(
     def work(pipes: WorkerPipes) -> int:
         from lgbm_runtime.serving.app import App
 
-        # absolute for the user's code, which may change the folder; taken now, since a project may have been moved
+        # absolute, since the user's code may change the folder; computed now, since the project may have been moved
         answering = service or _loaded(model_path.absolute(), threads)
         if answering is None:
             return CANNOT_SERVE
@@ -84,18 +82,18 @@ def serve(
 
     host, bound_port = listener.getsockname()[:2]
     plural = "worker" if workers == 1 else "workers"
-    place = f"{model_path.absolute()} on {host}:{bound_port} with {workers} {plural} x {threads} threads"
+    address = f"{model_path.absolute()} on {host}:{bound_port} with {workers} {plural} x {threads} threads"
     if native_code() is None:
-        place += ", without compiled code"
-    # what is alive now stays: collections would only copy shared pages
+        address += ", without compiled code"
+    # objects that exist now stay: collecting them would only copy shared pages
     gc.collect()
     gc.freeze()
-    announcement = f"lgbm_runtime {__version__} serving {place}"
+    announcement = f"lgbm_runtime {__version__} serving {address}"
     return Supervisor(work, workers, f"{announcement}\n{remark}" if remark else announcement).run()
 
 
 def _loaded(model_path: Path, threads: int) -> Predictor | InferenceCode | None:
-    """What answers requests, proven; None after a line on stderr that says why nothing can."""
+    """Return the loaded and proven service; None, after a line on stderr, if the model cannot be served."""
     from lgbm_runtime.core.lightgbm_library import LibraryError
     from lgbm_runtime.core.user_code import load_service
 
@@ -117,7 +115,7 @@ def _listener(environment: Mapping[str, str], port: int | None, descriptor: int 
         check_listener(inherited)
         return inherited
     if port is None:
-        port = _number(environment, PORT_VARIABLE, 0, 65535)
+        port = number_in(environment, PORT_VARIABLE, 0, 65535)
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -129,26 +127,13 @@ def _listener(environment: Mapping[str, str], port: int | None, descriptor: int 
 
 
 def check_listener(inherited: socket.socket) -> None:
-    """Raises ServeError unless it is a TCP socket that listens, as far as the system says so."""
+    """Raise ServeError unless it is a TCP socket that listens, as far as the system can report that."""
     try:
         listens = bool(inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
     except OSError as error:
-        # macOS defines the option, and cannot read it
+        # macOS defines the option but cannot read it
         if error.errno != errno.ENOPROTOOPT:
             raise ServeError(f"descriptor {inherited.fileno()} is not a socket: {error.strerror}") from error
         listens = True
     if not listens or inherited.family not in (socket.AF_INET, socket.AF_INET6):
         raise ServeError(f"descriptor {inherited.fileno()} is not a listening TCP socket")
-
-
-def _worker_count(environment: Mapping[str, str]) -> int | None:
-    return _number(environment, WORKERS_VARIABLE, 1, _MOST_WORKERS)
-
-
-def _number(environment: Mapping[str, str], name: str, least: int, most: int) -> int | None:
-    value = environment.get(name, "").strip()
-    if not value:
-        return None
-    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
-        raise ServeError(f"{name} is {value!r}, not a number from {least} to {most}")
-    return int(value)

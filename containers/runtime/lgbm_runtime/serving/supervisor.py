@@ -1,4 +1,4 @@
-"""The parent of the worker processes: starts them, replaces the dead, passes the end on."""
+"""The parent of the worker processes: it starts them, replaces those that die, and passes SIGTERM on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-# A worker's exit code: it has said on stderr why no worker can ever serve this model.
+# A worker's exit code: no worker can serve this model, and the reason is on stderr.
 CANNOT_SERVE = 3
 # The platform sends SIGKILL 30 s after SIGTERM.
 _STOP_SECONDS = 27.0
@@ -25,27 +25,27 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 class WorkerPipes:
     """A worker's ends of two pipes.
 
-    It writes its process id and a line feed to `ready` when it serves; `lifeline` is at its end once the parent is
-    gone, however that came. `place` is a number below that of the workers, which no other one has at the same time.
+    It writes its process id and a line feed to `ready` when it serves; `lifeline` reaches its end when the parent is
+    gone for any reason. `slot` is a number below that of the workers, which no other worker has at the same time.
     """
 
     ready: int
     lifeline: int
-    place: int
+    slot: int
 
 
 @dataclass
 class Supervisor:
     """Keeps `count` processes running, each of which calls `work`; its return value is the process's exit code.
 
-    No thread may have been started where `run` is called: it forks.
-    `announcement` is printed when all serve for the first time.
+    `run` forks, so no thread may be running when it is called. `announcement` is printed when all workers serve for the
+    first time.
     """
 
     work: Callable[[WorkerPipes], int]
     count: int
     announcement: str
-    _workers: dict[int, int] = field(default_factory=dict)  # process id -> place
+    _workers: dict[int, int] = field(default_factory=dict)  # process id -> slot
     _serving: set[int] = field(default_factory=set)
     _deaths: list[float] = field(default_factory=list)
     _exit_code: int | None = None
@@ -54,7 +54,7 @@ class Supervisor:
     _ready_text: bytes = b""
 
     def run(self) -> int:
-        """Returns the exit code: 0 after SIGTERM or SIGINT, 1 after a failure; then no worker is left."""
+        """Return the exit code: 0 after SIGTERM or SIGINT, 1 after a failure; then no worker is left."""
         self._ready_read, self._ready_write = os.pipe()
         self._lifeline_read, self._lifeline_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
@@ -70,38 +70,38 @@ class Supervisor:
             self._reap()
         self._end_workers()
         for number in (signal.SIGTERM, signal.SIGINT):
-            # a second one must not decide on the exit code: Python takes back handlers before it ends, but not this
+            # a second signal must not change the exit code: Python resets handlers before it ends, but not this
             signal.signal(number, signal.SIG_IGN)
         return self._exit_code
 
     def _start_missing(self) -> None:
-        # the first one alone: where it cannot load the model, it is the only one to say so
-        wanted = self.count if self._proven else 1
-        while len(self._workers) < wanted and self._exit_code is None:
+        # the first one alone, so that only one worker reports a model that cannot be loaded
+        required = self.count if self._proven else 1
+        while len(self._workers) < required and self._exit_code is None:
             self._fork()
 
     def _fork(self) -> None:
-        # a signal that came between fork and the child's own handlers would be lost to the child
+        # the child would lose a signal that arrives between the fork and its own handlers
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        place = min(set(range(self.count)) - set(self._workers.values()))
+        slot = min(set(range(self.count)) - set(self._workers.values()))
         pid = os.fork()
         if pid == 0:
-            self._be_worker(place)
-        self._workers[pid] = place
+            self._be_worker(slot)
+        self._workers[pid] = slot
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
-    def _be_worker(self, place: int) -> NoReturn:
+    def _be_worker(self, slot: int) -> NoReturn:
         exit_code = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, _end_at_once)
-            # Ctrl-C reaches the whole process group; the parent passes the end on
+            # Ctrl-C reaches the whole process group; the parent sends SIGTERM
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             for descriptor in (self._ready_read, self._lifeline_write, self._wake_read, self._wake_write):
                 os.close(descriptor)
-            exit_code = self.work(WorkerPipes(self._ready_write, self._lifeline_read, place))
+            exit_code = self.work(WorkerPipes(self._ready_write, self._lifeline_read, slot))
         except BaseException:  # noqa: BLE001 - the stack below belongs to the parent and must not be unwound
             traceback.print_exc()
         finally:
@@ -110,7 +110,7 @@ class Supervisor:
             os._exit(exit_code)
 
     def _wait(self, seconds: float | None) -> None:
-        """Until a signal comes or a worker says that it serves."""
+        """Wait until a signal arrives or a worker reports that it serves."""
         readable, _, _ = select.select([self._wake_read, self._ready_read], [], [], seconds)
         if self._wake_read in readable:
             os.read(self._wake_read, 4096)
@@ -134,7 +134,7 @@ class Supervisor:
                 self._judge(pid, os.waitstatus_to_exitcode(status))
 
     def _judge(self, pid: int, code: int) -> None:
-        """What the end of a worker means; `code` is negative where a signal ended it."""
+        """Decide what follows from the end of a worker; `code` is negative if a signal ended it."""
         if self._exit_code is not None:
             return
         if code == CANNOT_SERVE:
@@ -151,7 +151,7 @@ class Supervisor:
             _say(f"error: worker {pid} {how}, the {len(self._deaths)}th within {_DEATHS_SECONDS:.0f} s: giving up")
             self._exit_code = 1
             return
-        _say(f"worker {pid} {how}; another takes its place")
+        _say(f"worker {pid} {how}; starting another one")
 
     def _end_workers(self) -> None:
         for pid in self._workers:
@@ -161,7 +161,7 @@ class Supervisor:
             self._wait(max(0.0, end - time.monotonic()))
             self._reap()
         for pid in self._workers:
-            _say(f"worker {pid} has not finished within {_STOP_SECONDS:.0f} s and is killed")
+            _say(f"worker {pid} did not finish within {_STOP_SECONDS:.0f} s and is killed")
             os.kill(pid, signal.SIGKILL)
         for pid in self._workers:
             os.waitpid(pid, 0)
@@ -173,7 +173,7 @@ class Supervisor:
 
 
 def _do_nothing(*_: object) -> None:
-    """For signals that need only wake the parent."""
+    """Handle signals that only have to wake the parent."""
 
 
 def _end_at_once(*_: object) -> None:

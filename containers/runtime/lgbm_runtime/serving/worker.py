@@ -1,4 +1,4 @@
-"""One worker process: answers requests on the shared socket until it is told to end, and loses none of them."""
+"""One worker process: it answers requests on the shared socket until SIGTERM, and loses none of them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _SWEEP_SECONDS = 1.0
 # Of the 30 s between SIGTERM and SIGKILL.
 _DRAIN_SECONDS = 25.0
 _BACKLOG_SECONDS = 1.0
-# A request that is on its way on a connection that is kept open gets so long to arrive.
+# How long a request that is under way on an open connection may take to arrive.
 _IDLE_SECONDS = 0.2
-# A small request waits at most so long for the interpreter while a large one has it; Python's own 5 ms are many times
-# what a small one takes.
+# How long a small request waits for the GIL while a large one holds it; Python's default of 5 ms is many times the
+# duration of a small one.
 _SWITCH_SECONDS = 0.0005
 
 
 def run_worker(listener: socket.socket, app: App, counts: ConnectionCounts, pipes: WorkerPipes) -> None:
-    """Serves on `listener` until SIGTERM or the parent's end."""
+    """Serve on `listener` until SIGTERM or the end of the parent."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     uvloop.run(Worker(app, pipes).serve(listener, counts))
 
@@ -40,7 +40,7 @@ class Worker:
         self._app = app
         self._pipes = pipes
         self._stop = asyncio.Event()
-        # one after the other: what they compute is shared out among threads as it is
+        # one at a time: each already shares its computation among threads
         self._site = Site(app, ThreadPoolExecutor(1, thread_name_prefix="invocations"))
 
     async def serve(self, listener: socket.socket, counts: ConnectionCounts) -> None:
@@ -51,11 +51,11 @@ class Worker:
             lambda connected: loop.connect_accepted_socket(connection_made, connected),
             lambda: len(self._site.connections),
             counts,
-            self._pipes.place,
+            self._pipes.slot,
         )
-        self._site.on_close = acceptor.tell_count
+        self._site.on_close = acceptor.update_count
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        # readable means at its end: nobody writes to it
+        # readable means the end: the parent never writes to it
         loop.add_reader(self._pipes.lifeline, self._on_lifeline)
         acceptor.start()
         os.write(self._pipes.ready, b"%d\n" % os.getpid())
@@ -70,7 +70,7 @@ class Worker:
             self._site.tick()
 
     async def _drain(self, acceptor: Acceptor) -> None:
-        """Answers what has been sent, on old connections and on those that still wait to be accepted, then closes."""
+        """Answer the requests on open connections and on those that wait to be accepted, then close all."""
         end = time.monotonic() + _DRAIN_SECONDS
         self._app.draining = self._site.draining = acceptor.accepts_all = True
         backlog_end = time.monotonic() + _BACKLOG_SECONDS

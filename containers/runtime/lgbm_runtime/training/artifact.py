@@ -1,4 +1,4 @@
-"""What a training leaves behind: the model artifact, and the files beside it in output.tar.gz."""
+"""The results of a training: the model artifact, and the files in output.tar.gz."""
 
 from __future__ import annotations
 
@@ -10,24 +10,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lgbm_runtime.core.manifest import MANIFEST_FILE, manifest_text
+from lgbm_runtime.core.artifact_files import MANIFEST_FILE, METADATA_FILE, MODEL_FILE
+from lgbm_runtime.core.manifest import manifest_text
 
 if TYPE_CHECKING:
     from lgbm_runtime.training.training_api import Model
 
-# The name under which inference code written for the notebook opens the model, whatever its objective.
-MODEL_FILE = "lightgbm-regression-model.txt"
-METADATA_FILE = "metadata.json"
 METRICS_FILE = "metrics.json"
 IMPORTANCE_FILE = "feature_importance.csv"
 FORMAT_VERSION = 1
 
 
 def write_artifact(folder: Path, model: Model, metadata: Mapping[str, Any]) -> None:
-    """Writes LightGBM's text model, metadata.json and their manifest into `folder` (/opt/ml/model).
+    """Write LightGBM's text model, metadata.json and their manifest into `folder` (/opt/ml/model).
 
-    The model gets its name at once, after metadata.json: where it stands, both files are whole and belong together. The
-    manifest is the last to come and the first to go, so that it never stands beside files that it does not describe.
+    The model is renamed to its final name after metadata.json: if it exists, both files are complete and belong
+    together. The manifest is removed first and written last, so that it never describes other files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model_path, manifest_path = folder / MODEL_FILE, folder / MANIFEST_FILE
@@ -44,7 +42,7 @@ def write_artifact(folder: Path, model: Model, metadata: Mapping[str, Any]) -> N
 
 
 def write_output_data(folder: Path, history: Mapping[str, Any], feature_names: Sequence[str], model: Model) -> None:
-    """Writes two files into `folder` (/opt/ml/output/data).
+    """Write two files into `folder` (/opt/ml/output/data).
 
     metrics.json: channel -> metric -> one value for each iteration. feature_importance.csv: name, split, gain.
     """

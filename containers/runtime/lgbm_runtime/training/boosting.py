@@ -1,4 +1,4 @@
-"""The iterations of a training: the same trees as `lightgbm.train` makes of the same rows."""
+"""The iterations of a training, which yield the same trees as `lightgbm.train` for the same rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REFUSED_IN_NAMES = re.compile(r'[\s",:\[\]{}]')
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trained model, cut to its best iteration; `iterations` were run; `stopped` says that a signal ended them."""
+    """A trained model, cut to its best iteration; `iterations` were run; `stopped` if a signal ended them."""
 
     model: Model
     history: History
@@ -33,7 +33,7 @@ class Outcome:
 
 
 def booster_names(names: Sequence[str]) -> list[str]:
-    """The names under which LightGBM knows the columns: the given ones, made safe, and still unique."""
+    """Return the columns' names without characters that LightGBM refuses, and still unique."""
     safe: list[str] = []
     taken = set(names)
     for name in names:
@@ -48,11 +48,11 @@ def booster_names(names: Sequence[str]) -> list[str]:
 
 
 def boost(reader: ChannelReader, settings: Settings, channels: Channels, stop: StopSignal) -> Outcome:
-    """Reads the channels and trains on them.
+    """Read the channels and train on them.
 
-    A stop that is requested meanwhile breaks off the reading; later it ends the training after the iteration that is
-    being made. Raises StopRequestedError where it came before there was an iteration, TrainingError for what is wrong
-    with the data, and with LightGBM's message where LightGBM fails.
+    A requested stop interrupts the reading; during training it takes effect after the current iteration. Raises
+    StopRequestedError for a stop before the first iteration, and TrainingError for faulty data, or with LightGBM's
+    message if LightGBM fails.
     """
     stopping = _early_stopping(settings, channels)
     params = {**settings.params, "num_iterations": settings.num_iterations}
@@ -104,7 +104,7 @@ def _iterate(
             best = history.iterations if stopping is None else history.best_iteration(stopping.min_delta)
         elif stopping is not None:
             best = stopping.best_iteration(history.iterations, results, is_last=is_last)
-    # LightGBM leaves out iterations in which it found no split
+    # LightGBM drops iterations in which it found no split
     kept = max(min(best or history.iterations, booster.iterations), 1)
     model = booster.model(kept, channels.columns.width)
     return Outcome(model, history, history.iterations, kept, stopped)
@@ -117,7 +117,7 @@ def _early_stopping(settings: Settings, channels: Channels) -> EarlyStopping | N
         print("warning: early stopping is off: there is no validation channel", flush=True)
         return None
     if settings.params.get("boosting") == "dart":
-        print("warning: early stopping is off: boosting=dart changes trees that are made already", flush=True)
+        print("warning: early stopping is off: boosting=dart changes earlier trees", flush=True)
         return None
     return EarlyStopping(
         settings.early_stopping_round,

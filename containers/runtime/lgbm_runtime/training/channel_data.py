@@ -1,4 +1,4 @@
-"""From a channel's pieces to LightGBM's binned data: the same as of one matrix, which is never in memory as a whole."""
+"""From a channel's chunks to LightGBM's binned data, without the whole matrix in memory."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgbm_runtime.core.schema import Schema
-from lgbm_runtime.training.channel_rows import Matrix, Rows, read_piece
+from lgbm_runtime.training.channel_rows import Matrix, Rows, read_chunk
 from lgbm_runtime.training.channels import Channel
+from lgbm_runtime.training.chunk_reader import ChunkReader
 from lgbm_runtime.training.failure import TrainingError
-from lgbm_runtime.training.piece_reader import PieceReader
 from lgbm_runtime.training.training_api import Dataset, Lightgbm
 
 
 class ChannelReader:
-    """Reads channels of these columns into data of LightGBM's.
+    """Reads channels with these columns into LightGBM's datasets.
 
-    Every method raises TrainingError naming file, row, column and value of the first cell that does not suit the
-    columns, and LightgbmError where LightGBM refuses the data.
+    Every method raises TrainingError, which names file, row, column and value, for the first cell that does not fit the
+    columns, and LightgbmError if LightGBM refuses the data.
     """
 
-    def __init__(self, pieces: PieceReader, columns: Schema, lightgbm: Lightgbm) -> None:
-        self._pieces = pieces
+    def __init__(self, chunks: ChunkReader, columns: Schema, lightgbm: Lightgbm) -> None:
+        self._chunks = chunks
         self._columns = columns
         self._lightgbm = lightgbm
 
     def train_data(self, channel: Channel, params: Mapping[str, Any]) -> tuple[Dataset, Matrix]:
-        """The channel's features as LightGBM's data, and the labels, which are not in it yet.
+        """Return the channel's features as a dataset, and the labels, which are not in it yet.
 
-        A large channel is read twice: a sample of its rows, by which LightGBM chooses the bins, and then all of them.
+        A large channel is read twice: first a sample of its rows, from which LightGBM chooses the bins, then all rows.
         """
         indices = self._lightgbm.sample_indices(channel.rows, params)
         if len(indices) == channel.rows or _keeps_numbers(params):
@@ -41,7 +41,7 @@ class ChannelReader:
         return data, self._push(data, channel)
 
     def validation_data(self, channel: Channel, params: Mapping[str, Any], train: Dataset) -> tuple[Dataset, Matrix]:
-        """As `train_data`, with the bins of `train`."""
+        """Return what `train_data` does, with the bins of `train`."""
         if _keeps_numbers(params):
             columns, labels = self._all(channel)
             return Dataset.from_columns(self._lightgbm, columns, params, train), labels
@@ -49,11 +49,11 @@ class ChannelReader:
         return data, self._push(data, channel)
 
     def close(self) -> None:
-        """Ends the processes that read: what they hold is free for the training."""
-        self._pieces.close()
+        """End the processes that read, which frees their memory for the training."""
+        self._chunks.close()
 
     def _rows(self, channel: Channel) -> Iterator[Rows]:
-        return self._pieces.map(read_piece, ((piece, self._columns) for piece in channel.pieces))
+        return self._chunks.map(read_chunk, ((chunk, self._columns) for chunk in channel.chunks))
 
     def _all(self, channel: Channel) -> tuple[Matrix, Matrix]:
         columns, labels, row = np.empty((self._columns.width, channel.rows)), np.empty(channel.rows), 0
@@ -72,20 +72,20 @@ class ChannelReader:
         return labels
 
     def _sample(self, channel: Channel, indices: NDArray[np.int32]) -> Matrix:
-        """The columns of the rows at these indices, which ascend."""
+        """Return the columns of the rows at these ascending indices."""
         calls, first = [], 0
-        for piece in channel.pieces:
-            begin, end = np.searchsorted(indices, (first, first + piece.rows))
+        for chunk in channel.chunks:
+            begin, end = np.searchsorted(indices, (first, first + chunk.rows))
             if begin < end:
-                calls.append((piece, self._columns, (indices[begin:end] - first).tolist()))
-            first += piece.rows
+                calls.append((chunk, self._columns, (indices[begin:end] - first).tolist()))
+            first += chunk.rows
         columns, row = np.empty((self._columns.width, len(indices))), 0
         try:
-            for features, _ in self._pieces.map(read_piece, calls):
+            for features, _ in self._chunks.map(read_chunk, calls):
                 columns[:, row : row + len(features)] = features.T
                 row += len(features)
         except TrainingError:
-            # the first fault of the channel may stand in a row before, and this one's row is counted in the sample
+            # an earlier row of the channel may be faulty too, and the row number here is one of the sample
             for _ in self._rows(channel):
                 pass
             raise
@@ -93,9 +93,9 @@ class ChannelReader:
 
 
 def _keeps_numbers(params: Mapping[str, Any]) -> bool:
-    """Whether LightGBM needs the numbers themselves beside the bins.
+    """Return whether LightGBM needs the numbers in addition to the bins.
 
-    LightGBM 4.7 does not take them right row by row: linear trees come out differently, and data made with
-    LGBM_DatasetCreateByReference have no place for them, so that pushing ends the process.
+    LightGBM 4.7 does not handle them row by row: linear trees differ, and a dataset of LGBM_DatasetCreateByReference
+    has no memory for them, so that pushing rows crashes the process.
     """
     return bool(params.get("linear_tree"))

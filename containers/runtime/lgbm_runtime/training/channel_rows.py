@@ -1,4 +1,4 @@
-"""One channel file as matrices: cut into pieces, since its text can be many times as large as the memory."""
+"""One channel file as matrices, read in chunks, since its text can be larger than the memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgbm_runtime.core.cells import is_number_or_missing
-from lgbm_runtime.core.csv_rows import rows_from_csv
+from lgbm_runtime.core.csv_rows import BYTE_ORDER_MARK, rows_from_csv
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.schema import Schema
 from lgbm_runtime.training.failure import TrainingError
 
-PIECE_BYTES = 1 << 22
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+CHUNK_BYTES = 1 << 22
 
 Matrix = NDArray[np.float64]
 Rows = tuple[Matrix, Matrix]  # features (rows, columns) and labels (rows)
@@ -27,18 +26,18 @@ Rows = tuple[Matrix, Matrix]  # features (rows, columns) and labels (rows)
 
 @dataclass(frozen=True)
 class FirstRow:
-    """The width of a file's first row (0: the file is empty), and the names in it when it is a header row."""
+    """The width of a file's first row (0: the file is empty), and its names if it is a header row."""
 
     width: int
     names: list[str] | None
 
 
 @dataclass(frozen=True)
-class Piece:
+class Chunk:
     """Whole records of a file: `size` bytes from `start` on.
 
-    `label` names the file in messages; `first_row` records of the file stand before the piece, `rows` in it. `header`
-    is the header row where it names the columns in an order of its own. `is_plain`: each line is a record.
+    `label` names the file in messages. `first_row` is the number of records before the chunk, `rows` that in it.
+    `header` is the header row if its order is not the schema's. `is_plain`: each line is a record.
     """
 
     path: Path
@@ -52,10 +51,10 @@ class Piece:
 
 
 def first_row_of(path: Path, label: str, columns: Schema | None = None) -> FirstRow:
-    """Looks at the file's first row.
+    """Return the file's first row.
 
-    It is a header row when no cell of it is missing or a number, and, where the columns are known, at least one cell
-    is the name of one. `label` names the file in messages. Raises TrainingError when the file is no CSV in UTF-8.
+    It is a header row if no cell of it is missing or a number, and, if the columns are known, at least one cell is the
+    name of one. `label` names the file in messages. Raises TrainingError if the file is not CSV in UTF-8.
     """
     with _opened(path) as file:
         try:
@@ -68,56 +67,56 @@ def first_row_of(path: Path, label: str, columns: Schema | None = None) -> First
     return FirstRow(len(cells), cells if is_header else None)
 
 
-def pieces_of(path: Path, label: str, columns: Schema, piece_bytes: int | None = None) -> list[Piece]:
-    """Counts the file's records and cuts it into pieces of about `piece_bytes`, without a look at the numbers.
+def chunks_of(path: Path, label: str, columns: Schema, chunk_bytes: int | None = None) -> list[Chunk]:
+    """Count the file's records and split it into chunks of about `chunk_bytes`, without reading the numbers.
 
-    None is PIECE_BYTES. Raises TrainingError when the file is no CSV; text behind the first row that is no UTF-8 is
-    found when the piece is read.
+    None is CHUNK_BYTES. Raises TrainingError if the file is not CSV. Text after the first row that is not UTF-8 is
+    found when the chunk is read.
     """
     names = first_row_of(path, label, columns).names
     header = ""
     if names is not None:
         with _opened(path) as file:
             header = _first_record(file)
-    pieces: list[Piece] = []
+    chunks: list[Chunk] = []
     with path.open("rb") as file:
         start = _skip_to_rows(file, header)
-        # names in the schema's order need no look-up, and numbers without one are read faster
+        # a chunk without a header is read faster, and names in the schema's order are not needed
         header = "" if names == _names(columns) else header
         rows = 0
-        for data in _whole_records(file, piece_bytes or PIECE_BYTES):
+        for data in _whole_records(file, chunk_bytes or CHUNK_BYTES):
             if not data.isspace():
                 is_plain = b'"' not in data and b"\r" not in data
                 count = _lines(data) if is_plain else _records(data, label, rows)
-                pieces.append(Piece(path, label, start, len(data), rows, count, header, is_plain))
+                chunks.append(Chunk(path, label, start, len(data), rows, count, header, is_plain))
                 rows += count
             start += len(data)
-    return pieces
+    return chunks
 
 
-def read_piece(piece: Piece, columns: Schema, picked: Sequence[int] | None = None) -> Rows:
-    """The piece's features and labels, of all its rows or of the `picked` ones, which are counted from 0.
+def read_chunk(chunk: Chunk, columns: Schema, picked: Sequence[int] | None = None) -> Rows:
+    """Return the chunk's features and labels, of all its rows or of the `picked` ones, which are counted from 0.
 
-    Raises TrainingError naming file, row (from 1, without the header), column and value of a cell that does not suit
-    the columns; of the picked rows only where they are all.
+    Raises TrainingError, which names file, row (from 1, without the header), column and value, for a cell that does not
+    fit the columns. With `picked`, the row is counted among those.
     """
-    with piece.path.open("rb") as file:
-        file.seek(piece.start)
-        data = file.read(piece.size)
+    with chunk.path.open("rb") as file:
+        file.seek(chunk.start)
+        data = file.read(chunk.size)
     try:
-        if picked is not None and piece.is_plain:
+        if picked is not None and chunk.is_plain:
             lines = data.split(b"\n")
             data = b"\n".join([lines[index] for index in picked])
-        table = rows_from_csv(piece.header.encode() + data, columns, with_target=True, header=bool(piece.header))
+        table = rows_from_csv(chunk.header.encode() + data, columns, with_target=True, header=bool(chunk.header))
     except InvocationError as error:
-        raise TrainingError(f"{piece.label}: {_counted_from(piece.first_row, error)}") from error
+        raise TrainingError(f"{chunk.label}: {_counted_from(chunk.first_row, error)}") from error
     except UnicodeDecodeError as error:
-        raise TrainingError(f"{piece.label} is not CSV in UTF-8: {error}") from error
+        raise TrainingError(f"{chunk.label} is not CSV in UTF-8: {error}") from error
     if table.unseen:
-        name, level = table.unseen[0]
-        raise TrainingError(f"{piece.label}, column {name}: {level!r} is none of the levels in the schema")
+        name, category = table.unseen[0]
+        raise TrainingError(f"{chunk.label}, column {name}: {category!r} is not one of the categories in the schema")
     features, labels = table.matrix, cast("Matrix", table.target)
-    if picked is not None and not piece.is_plain:
+    if picked is not None and not chunk.is_plain:
         return features[picked], labels[picked]
     return features, labels
 
@@ -127,7 +126,7 @@ def _names(columns: Schema) -> list[str]:
 
 
 def _counted_from(rows: int, error: InvocationError) -> str:
-    """The error's message, its row counted on from the rows before the piece."""
+    """Return the error's message with its row counted from the start of the file."""
     counted = f"row {error.row}"
     if error.row is None or not error.message.startswith(counted):
         return error.message
@@ -139,7 +138,7 @@ def _opened(path: Path) -> TextIO:
 
 
 def _first_record(file: TextIO) -> str:
-    """The lines of the first record: a quoted cell may hold line breaks."""
+    """Return the lines of the first record: a quoted cell may hold line breaks."""
     text = ""
     for line in file:
         text += line
@@ -149,13 +148,13 @@ def _first_record(file: TextIO) -> str:
 
 
 def _skip_to_rows(file: BinaryIO, header: str) -> int:
-    """Goes past the byte order mark and the header; returns the place."""
-    start = len(_BYTE_ORDER_MARK) if file.read(len(_BYTE_ORDER_MARK)) == _BYTE_ORDER_MARK else 0
+    """Skip the byte order mark and the header; return the position after them."""
+    start = len(BYTE_ORDER_MARK) if file.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK else 0
     return file.seek(start + len(header.encode("utf-8")))
 
 
 def _whole_records(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The rest of the file, cut behind records of lines: a quoted cell may hold line breaks."""
+    """Yield the rest of the file, split between records: a quoted cell may hold line breaks."""
     while block := file.read(size):
         lines = [block, file.readline()]
         within_quotes = sum(line.count(b'"') for line in lines) % 2 == 1
@@ -166,7 +165,7 @@ def _whole_records(file: BinaryIO, size: int) -> Iterator[bytes]:
 
 
 def _lines(data: bytes) -> int:
-    # empty lines at the end are no rows
+    # empty lines at the end are not rows
     data = data.rstrip(b"\n") if data.endswith(b"\n\n") else data
     return data.count(b"\n") + (not data.endswith(b"\n"))
 

@@ -1,4 +1,4 @@
-"""The channels' files, cut into pieces and checked against the schema that came with them."""
+"""The channels' files, split into chunks and checked against their schema."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from lgbm_runtime.core.errors import SchemaError
+from lgbm_runtime.core.manifest import sha256_of
 from lgbm_runtime.core.schema import Schema
 from lgbm_runtime.paths import ContainerPaths
-from lgbm_runtime.training.channel_files import data_files, sha256_of, visible_files
-from lgbm_runtime.training.channel_rows import Piece, first_row_of, pieces_of, read_piece
+from lgbm_runtime.training.channel_files import data_files, visible_files
+from lgbm_runtime.training.channel_rows import Chunk, chunks_of, first_row_of, read_chunk
 from lgbm_runtime.training.evaluation import TRAIN, VALIDATION
 from lgbm_runtime.training.failure import TrainingError
 from lgbm_runtime.training.job_config import SCHEMA_CHANNEL
@@ -23,20 +24,20 @@ _REMEDY = "run prepare-data again and train on all the files that it writes"
 
 @dataclass(frozen=True)
 class Channel:
-    """`files` are paths within the channel, `pieces` all that they hold, both in the order of the rows."""
+    """`files` are paths in the channel, `chunks` their whole content, both in the order of the rows."""
 
     name: str
     files: tuple[str, ...]
-    pieces: tuple[Piece, ...]
+    chunks: tuple[Chunk, ...]
 
     @property
     def rows(self) -> int:
-        return sum(piece.rows for piece in self.pieces)
+        return sum(chunk.rows for chunk in self.chunks)
 
 
 @dataclass(frozen=True)
 class Channels:
-    """All of a job's data. `named`: the columns' names are the data's own, from the schema or a header row."""
+    """All data of a job. `named`: the columns' names come from the schema or a header row."""
 
     columns: Schema
     named: bool
@@ -49,9 +50,9 @@ class Channels:
 
 
 def read_schema(paths: ContainerPaths) -> Schema | None:
-    """The schema channel's schema; None where there is no such channel.
+    """Return the schema channel's schema, or None if there is no such channel.
 
-    Raises TrainingError when the channel holds anything but one schema.json of the format that this program reads.
+    Raises TrainingError if the channel holds anything but one valid schema.json.
     """
     folder = paths.channel_path(SCHEMA_CHANNEL)
     if not folder.is_dir():
@@ -69,11 +70,11 @@ def read_schema(paths: ContainerPaths) -> Schema | None:
 
 
 def read_channels(paths: ContainerPaths, schema: Schema | None) -> Channels:
-    """Finds what is in `train`, and in `validation` where there is such a channel; numbers are not read yet.
+    """Find the files of `train`, and of `validation` if there is such a channel; numbers are not read yet.
 
-    Without a schema all columns are numbers, the target is the last one, and the columns' names are those of a header
-    row in the first file (a first row without any number), `Column_0` … otherwise. Raises TrainingError naming
-    channel and file where the files are not those that the schema describes.
+    Without a schema, all columns are numbers and the target is the last one. Their names are those of a header row in
+    the first file (a first row without any number), otherwise `Column_0` …. Raises TrainingError, which names channel
+    and file, if the files are not those that the schema describes.
     """
     folder = paths.channel_path(TRAIN)
     files = data_files(folder)
@@ -90,7 +91,9 @@ def _columns_of(files: Sequence[Path]) -> tuple[Schema, bool]:
         if first.width == 0:
             continue
         if first.width == 1:
-            raise TrainingError(f"channel {TRAIN}, {path.name}: one column only, features and a target are needed")
+            raise TrainingError(
+                f"channel {TRAIN}, {path.name}: only one column, but features and a target are required"
+            )
         if first.names is None:
             return Schema.without_channel(first.width - 1), False
         try:
@@ -106,19 +109,19 @@ def _channel(folder: Path, files: Sequence[Path], columns: Schema) -> Channel:
     if len(files) == 1 and "sha256" in split and sha256_of(files[0]) != split["sha256"]:
         raise TrainingError(f"channel {name}: {files[0].name} is not the file that {SCHEMA_FILE} describes: {_REMEDY}")
     relative = tuple(str(path.relative_to(folder)) for path in files)
-    pieces = [
-        piece
+    chunks = [
+        chunk
         for path, label in zip(files, relative, strict=True)
-        for piece in pieces_of(path, f"channel {name}, {label}", columns)
+        for chunk in chunks_of(path, f"channel {name}, {label}", columns)
     ]
-    channel = Channel(name, relative, tuple(pieces))
+    channel = Channel(name, relative, tuple(chunks))
     if channel.rows == 0:
         raise TrainingError(f"channel {name} holds no rows")
     listed = split.get("rows", channel.rows)
     if listed != channel.rows:
-        # a header or a cell that does not suit the columns says more than a number of rows
-        for piece in pieces:
-            read_piece(piece, columns)
+        # a header or a cell that does not fit the columns is a better message than a number of rows
+        for chunk in chunks:
+            read_chunk(chunk, columns)
         raise TrainingError(f"channel {name} holds {channel.rows} rows, {SCHEMA_FILE} lists {listed}: {_REMEDY}")
     return channel
 

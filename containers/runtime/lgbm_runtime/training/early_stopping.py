@@ -1,4 +1,4 @@
-"""LightGBM's early stopping as its package does it (callback.py), since the C API leaves it to the caller."""
+"""LightGBM's early stopping as in its package (callback.py), since the C API leaves it to the caller."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from lgbm_runtime.training.evaluation import VALIDATION, Result
 
 
 class EarlyStopping:
-    """Follows each metric on the validation channel, and says when one of them ends the training."""
+    """Follows each metric on the validation channel, and decides when one of them ends the training."""
 
     def __init__(self, rounds: int, min_delta: float, *, first_metric_only: bool) -> None:
-        """The training ends when a metric has not got better by more than `min_delta` for so many iterations."""
+        """The training ends if a metric has not improved by more than `min_delta` for `rounds` iterations."""
         self.rounds = rounds
         self.min_delta = min_delta
         self._first_metric_only = first_metric_only
         self._best: dict[str, tuple[int, float]] = {}  # metric: iteration, value
 
     def best_iteration(self, iteration: int, results: Iterable[Result], *, is_last: bool) -> int | None:
-        """The iteration to keep, from 1, where the one with these results ends the training; None where it goes on.
+        """Return the iteration to keep, from 1, if these results end the training; None if it continues.
 
-        The last iteration ends it too, with the best one by the first metric.
+        The last iteration also ends it, with the best iteration by the first metric.
         """
         for channel, metric, value, higher_is_better in results:
             if channel != VALIDATION:

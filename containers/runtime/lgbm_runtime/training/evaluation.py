@@ -1,4 +1,4 @@
-"""Metrics of a training, iteration by iteration, and their lines in the log."""
+"""The metrics of a training after each iteration, and their lines in the log."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterable
 TRAIN = "train"
 VALIDATION = "validation"
 
-# A name that a regular expression and a metric's name can hold as it stands: `ndcg@5` becomes `ndcg_5`.
+# Metric names become valid in regular expressions and on SageMaker: `ndcg@5` becomes `ndcg_5`.
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
 
 
 def safe_name(metric: str) -> str:
-    """The metric's name in log lines, metrics.json and metadata.json."""
+    """Return the metric's name in log lines, metrics.json and metadata.json."""
     return _UNSAFE.sub("_", metric)
 
 
@@ -30,9 +30,9 @@ class History:
         self._deciding: tuple[str, bool] | None = None  # the first metric on the validation channel
 
     def add(self, results: Iterable[Result]) -> str:
-        """Takes the results of the next iteration; returns its line: `iteration=1 train:rmse=8.1 validation:rmse=9`.
+        """Add the results of the next iteration; return its line: `iteration=1 train:rmse=8.1 validation:rmse=9`.
 
-        Numbers are written so that they read back as the same float64.
+        Numbers are written so that reading them gives the same float64.
         """
         self.iterations += 1
         parts = [f"iteration={self.iterations}"]
@@ -45,9 +45,9 @@ class History:
         return " ".join(parts)
 
     def best_iteration(self, min_delta: float) -> int:
-        """The iteration, from 1, that early stopping would choose by the first validation metric.
+        """Return the iteration, from 1, that early stopping would choose by the first validation metric.
 
-        As LightGBM's early stopping does it: an iteration is better when it beats the best by more than `min_delta`.
+        As in LightGBM's early stopping, an iteration is better if it beats the best one by more than `min_delta`.
         """
         if self._deciding is None:
             return self.iterations
@@ -61,7 +61,7 @@ class History:
         return best + 1
 
     def at(self, iteration: int) -> dict[str, dict[str, float | None]]:
-        """Every metric after that iteration (from 1), for JSON: what is no finite number is None."""
+        """Return every metric after that iteration (from 1), for JSON: None if it is not finite."""
         return {
             channel: {name: _finite(values[iteration - 1]) for name, values in metrics.items()}
             for channel, metrics in self.values.items()
@@ -69,7 +69,7 @@ class History:
         }
 
     def as_json(self) -> dict[str, dict[str, list[float | None]]]:
-        """Channel -> metric -> one value for each iteration; what is no finite number is None."""
+        """Return channel -> metric -> one value for each iteration; None for a value that is not finite."""
         return {
             channel: {name: [_finite(value) for value in values] for name, values in metrics.items()}
             for channel, metrics in self.values.items()

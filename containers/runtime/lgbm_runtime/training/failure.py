@@ -1,4 +1,4 @@
-"""How a training that failed says why: on stderr, and in the file that becomes the job's FailureReason."""
+"""Report why a training failed: on stderr, and in the file that becomes the job's FailureReason."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ REASON_LIMIT = 1024
 
 
 class TrainingError(Exception):
-    """A failure whose cause lies in what the program was given; its message is the reason, in one sentence."""
+    """A failure that the job's input has caused; its message is the reason, in one sentence."""
 
 
 def one_line(text: str) -> str:
-    """The text on one line of at most REASON_LIMIT characters; what is cut off is shown as `...`."""
+    """Return the text on one line of at most REASON_LIMIT characters; `...` replaces the rest."""
     line = " ".join(text.split())
     return line if len(line) <= REASON_LIMIT else line[: REASON_LIMIT - 3] + "..."
 
 
 def report_failure(error: BaseException, failure_path: Path) -> None:
-    """Writes the reason to stderr and to `failure_path`.
+    """Write the reason to stderr and to `failure_path`.
 
-    An error that is not a TrainingError is unexpected: its class stands before its message, and its traceback follows
-    the reason in the file (the caller raises it again, so that it reaches stderr as well). A file that cannot be
-    written is said on stderr and is no error of its own: it must not hide the reason.
+    An error that is not a TrainingError is unexpected: its class precedes its message, and its traceback follows the
+    reason in the file (the caller raises it again, so that it also reaches stderr). If the file cannot be written, a
+    warning on stderr says so, but no error is raised, which would hide the reason.
     """
     if isinstance(error, TrainingError):
         reason, details = one_line(str(error)), ""

@@ -1,4 +1,4 @@
-"""What the platform says about the job: its hosts, and how each channel's data arrive."""
+"""The platform's description of the job: its hosts, and how each channel's data arrive."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SCHEMA_CHANNEL = "schema"
 
 
 def hosts_of(resource_config_path: Path) -> list[str]:
-    """The job's hosts as resourceconfig.json lists them; one of no name when the file is missing.
+    """Return the job's hosts in resourceconfig.json; without the file, one host `localhost`.
 
-    Raises TrainingError when there are several.
+    Raises TrainingError if there are several.
     """
     hosts = [str(host) for host in _read_object(resource_config_path).get("hosts") or ["localhost"]]
     if len(hosts) > 1:
@@ -27,22 +27,25 @@ def hosts_of(resource_config_path: Path) -> list[str]:
 
 
 def check_channels(input_data_config_path: Path) -> None:
-    """Raises TrainingError for a channel whose data do not arrive as plain CSV files, naming the channel."""
+    """Raise TrainingError, which names the channel, if a channel's data do not arrive as plain CSV files."""
     for channel, settings in _read_object(input_data_config_path).items():
         if not isinstance(settings, dict):
-            raise TrainingError(f"{input_data_config_path.name}: the settings of channel {channel} are no JSON object")
+            raise TrainingError(
+                f"{input_data_config_path.name}: the settings of channel {channel} are not a JSON object"
+            )
         mode = settings.get("TrainingInputMode") or "File"
         if mode not in ("File", "FastFile"):
             raise TrainingError(
-                f"channel {channel} has the input mode {mode}, which gives a stream that can be read only once, "
-                "not files: use File or FastFile"
+                f"channel {channel} has the input mode {mode}, a stream that is read only once: use File or FastFile"
             )
         wrapper = settings.get("RecordWrapperType") or "None"
         if wrapper != "None":
-            raise TrainingError(f"channel {channel} has the record wrapper {wrapper}: only plain CSV files are read")
+            raise TrainingError(
+                f"channel {channel} has the record wrapper {wrapper}: only plain CSV files are supported"
+            )
         content_type = str(settings.get("ContentType") or "").split(";")[0].strip().lower()
         if channel != SCHEMA_CHANNEL and content_type and content_type not in CSV_CONTENT_TYPES:
-            raise TrainingError(f"channel {channel} has the content type {content_type}: only text/csv is read")
+            raise TrainingError(f"channel {channel} has the content type {content_type}: only text/csv is supported")
 
 
 def _read_object(path: Path) -> dict[str, Any]:

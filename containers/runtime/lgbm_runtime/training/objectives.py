@@ -1,4 +1,4 @@
-"""Which objective suits which target.
+"""The objectives, and the targets that they fit.
 
 Names and aliases are those of LightGBM's parameter `objective` (docs/Parameters.rst); its C API lists the aliases of
 parameter names, not those of their values.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lgbm_runtime.core.outputs import BINARY, MULTICLASS
 from lgbm_runtime.training.failure import TrainingError
 
 _ALIASES: dict[str, tuple[str, ...]] = {
@@ -31,61 +32,77 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "custom": ("none", "null", "na"),
 }
 _CANONICAL = {name: objective for objective, aliases in _ALIASES.items() for name in (objective, *aliases)}
-_MULTICLASS = frozenset({"multiclass", "multiclassova"})
-_CROSS_ENTROPY = frozenset({"cross_entropy", "cross_entropy_lambda"})
+_TWO_CLASSES = frozenset({BINARY, "cross_entropy", "cross_entropy_lambda"})
+_FEWEST_CLASSES = 2
 
 
 def canonical_objective(given: str) -> str:
-    """LightGBM's own name of the objective; an unknown one is returned as it is, for LightGBM to judge.
+    """Return LightGBM's own name of the objective; LightGBM itself refuses an unknown one.
 
     Raises TrainingError for an objective that cannot be trained from channel files.
     """
     objective = _CANONICAL.get(given, given)
     if objective in ("lambdarank", "rank_xendcg"):
-        raise TrainingError(f"objective={given} needs query groups, which the channel files do not carry")
+        raise TrainingError(f"objective={given} needs query groups, which the channel files do not have")
     if objective == "custom":
-        raise TrainingError(f"objective={given} stands for a function of one's own, which the container cannot take")
+        raise TrainingError(f"objective={given} stands for a custom function, which the container does not support")
     return objective
 
 
 def num_class(objective: str, classes: Sequence[Any] | None, given: Any) -> int:
-    """The number of classes that LightGBM is told: 1 unless the objective is a multiclass one.
+    """Return LightGBM's parameter num_class: 1 unless the objective is multiclass.
 
-    `classes` are the schema's (None where there is no schema, or the target is numeric), `given` is the hyperparameter
-    num_class or None. Raises TrainingError when objective, classes and number do not go together.
+    `classes` are the schema's (None: there is no schema, or the target is numeric), `given` is the hyperparameter
+    num_class or None. Raises TrainingError if objective, classes and number do not fit together.
     """
-    known = None if classes is None else len(classes)
-    fitting = "binary" if known == 2 else "multiclass"
-    if objective in _MULTICLASS:
-        if given is None and known is None:
-            raise TrainingError(f"objective={objective} needs num_class, since no schema lists the target's classes")
-        if given is not None and known is not None and given != known:
-            raise TrainingError(f"num_class={given}, but the schema lists {known} classes of the target")
-        count = known if known is not None else given
-        if not isinstance(count, int) or count < 2:
-            raise TrainingError(f"num_class={count}: objective={objective} needs a whole number of at least 2")
-        return count
+    listed = None if classes is None else len(classes)
+    if objective in MULTICLASS:
+        return _multiclass_num_class(objective, listed, given)
     if given not in (None, 1):
-        raise TrainingError(f"num_class={given} does not suit objective={objective}: multiclass takes it")
-    if known is None:
-        return 1
-    if known != 2 and (objective == "binary" or objective in _CROSS_ENTROPY):
-        raise TrainingError(f"objective={objective} needs 2 classes, the schema lists {known}: use objective={fitting}")
-    if objective in _ALIASES and objective != "binary" and objective not in _CROSS_ENTROPY:
-        raise TrainingError(
-            f"objective={objective} needs a numeric target, but the schema lists {known} classes of it: "
-            f"use objective={fitting}, or run prepare-data again for a numeric target"
-        )
+        raise TrainingError(f"num_class={given} does not fit objective={objective}: only multiclass objectives take it")
+    if listed is not None and objective in _TWO_CLASSES:
+        _check_two_classes(objective, listed)
+    elif listed is not None and objective in _ALIASES:
+        _refuse_classes(objective, listed)
     return 1
 
 
-def check_labels(objective: str, labels: Any, where: str) -> None:
-    """Refuses labels that LightGBM would take without a word and misread.
+def _multiclass_num_class(objective: str, listed: int | None, given: Any) -> int:
+    if given is None and listed is None:
+        raise TrainingError(f"objective={objective} needs num_class, since no schema lists the target's classes")
+    if given is not None and listed is not None and given != listed:
+        raise TrainingError(f"num_class={given}, but the schema lists {listed} classes of the target")
+    count = listed if listed is not None else given
+    if not isinstance(count, int) or count < _FEWEST_CLASSES:
+        raise TrainingError(f"num_class={count}: objective={objective} needs a whole number of at least 2")
+    return count
 
-    `labels` is an array of float64. LightGBM's binary objective takes every label above 0 for the positive class.
-    Raises TrainingError naming the first label at fault; `where` says in which channel it is.
+
+def _check_two_classes(objective: str, listed: int) -> None:
+    if listed != _FEWEST_CLASSES:
+        raise TrainingError(
+            f"objective={objective} needs 2 classes, but the schema lists {listed}: use objective={_fitting(listed)}"
+        )
+
+
+def _refuse_classes(objective: str, listed: int) -> None:
+    raise TrainingError(
+        f"objective={objective} needs a numeric target, but the schema lists {listed} classes of it: "
+        f"use objective={_fitting(listed)}, or run prepare-data again for a numeric target"
+    )
+
+
+def _fitting(listed: int) -> str:
+    return BINARY if listed == _FEWEST_CLASSES else "multiclass"
+
+
+def check_labels(objective: str, labels: Any, where: str) -> None:
+    """Raise TrainingError for labels that LightGBM would misread without an error.
+
+    `labels` is an array of float64 from the channel `where`. LightGBM's binary objective reads every label above 0 as
+    the positive class. The message names the first wrong label.
     """
-    if objective != "binary":
+    if objective != BINARY:
         return
     strange = labels[(labels != 0) & (labels != 1)]
     if len(strange):

@@ -1,6 +1,6 @@
 """`train`: channels in, model artifact out.
 
-Importing this module is cheap: the signals are taken over before numpy and LightGBM are loaded.
+Importing this module is cheap: the signal handlers are set before numpy and LightGBM are loaded.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from lgbm_runtime.cpu import available_cpus
 from lgbm_runtime.paths import ContainerPaths
 from lgbm_runtime.training.artifact import write_artifact, write_output_data
 from lgbm_runtime.training.channel_files import size_of
+from lgbm_runtime.training.chunk_reader import ChunkReader
 from lgbm_runtime.training.evaluation import TRAIN, VALIDATION
 from lgbm_runtime.training.failure import TrainingError, report_failure
 from lgbm_runtime.training.job_config import check_channels, hosts_of
-from lgbm_runtime.training.piece_reader import PieceReader
 from lgbm_runtime.training.stopping import StopRequestedError, StopSignal
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ STOPPED_WITHOUT_MODEL = 143
 
 
 def train(paths: ContainerPaths) -> int:
-    """Trains under the container contract; returns the exit code.
+    """Train under the container contract; return the exit code.
 
     0: the artifact is written (also after a SIGTERM, with the best model so far). 143: stopped before there was a
     model. 1: failed, with the reason on stderr and in /opt/ml/output/failure. An unexpected error is reported in the
-    same way and raised again. Must be called from the main thread, which alone receives signals.
+    same way and raised again. Call this from the main thread: only it receives signals.
     """
     stop = StopSignal()
     try:
@@ -63,12 +63,12 @@ def _train(paths: ContainerPaths, stop: StopSignal) -> None:
     # OpenMP reads it when LightGBM is loaded; a parameter num_threads would change the model's text
     os.environ.setdefault("OMP_NUM_THREADS", str(cpus))
     size = sum(size_of(paths.channel_path(channel)) for channel in (TRAIN, VALIDATION))
-    # its processes are forked before numpy and LightGBM start threads
-    with closing(PieceReader(size, cpus)) as pieces:
-        _train_with(pieces, paths, stop, len(hosts))
+    # it forks its processes, before numpy and LightGBM start threads
+    with closing(ChunkReader(size, cpus)) as chunks:
+        _train_with(chunks, paths, stop, len(hosts))
 
 
-def _train_with(pieces: PieceReader, paths: ContainerPaths, stop: StopSignal, hosts: int) -> None:
+def _train_with(chunks: ChunkReader, paths: ContainerPaths, stop: StopSignal, hosts: int) -> None:
     from lgbm_runtime.core.lightgbm_library import LibraryError
     from lgbm_runtime.training.boosting import boost
     from lgbm_runtime.training.channel_data import ChannelReader
@@ -92,7 +92,7 @@ def _train_with(pieces: PieceReader, paths: ContainerPaths, stop: StopSignal, ho
     channels = read_channels(paths, schema)
     for channel in channels.given:
         _say(f"{channel.name}: {channel.rows} rows, {channels.columns.width} features, {', '.join(channel.files)}")
-    outcome = boost(ChannelReader(pieces, channels.columns, lightgbm), settings, channels, stop)
+    outcome = boost(ChannelReader(chunks, channels.columns, lightgbm), settings, channels, stop)
     if outcome.stopped:
         _say(f"stopped by a signal after iteration {outcome.iterations}")
     metadata = _metadata(hyperparameters, settings, channels, outcome, lightgbm.version)

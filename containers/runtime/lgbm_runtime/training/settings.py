@@ -1,4 +1,4 @@
-"""What `lightgbm.train` is given, once hyperparameters, target and library agree."""
+"""The checked settings of a training, from hyperparameters, target and library."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ DEFAULT_OBJECTIVE = "regression"  # LightGBM's own
 
 @dataclass(frozen=True)
 class Settings:
-    """`params` carry LightGBM's own names, without rounds and early stopping (0 is off), with num_class where needed.
+    """`params` have LightGBM's own names, without rounds and early stopping (0 is off), with num_class if needed.
 
-    `objective` is LightGBM's own name of it; in `params` stands the one that was given, since the alias decides on
-    the default metric (`rmse` is regression measured by rmse).
+    `objective` is LightGBM's own name for it. `params` keep the given alias, which decides on the default metric:
+    `rmse` is regression measured by rmse.
     """
 
     params: Mapping[str, Any]
@@ -31,14 +31,16 @@ class Settings:
 
 
 def settings_for(hyperparameters: Hyperparameters, classes: Sequence[Any] | None, lightgbm: Lightgbm) -> Settings:
-    """Settings for a target with these classes (None: numeric, or not known for want of a schema).
+    """Return the settings for a target with these classes (None: numeric, or not known without a schema).
 
-    Raises TrainingError when the objective does not suit the target, or LightGBM refuses a parameter.
+    Raises TrainingError if the objective does not fit the target, or if LightGBM refuses a parameter.
     """
     objective = canonical_objective(str(hyperparameters.values.get("objective", DEFAULT_OBJECTIVE)))
     count = num_class(objective, classes, hyperparameters.values.get("num_class"))
     params = {**hyperparameters.params, **({"num_class": count} if count > 1 else {})}
     check_parameters(params, hyperparameters.metrics, lightgbm)
     if hyperparameters.early_stopping_round and not hyperparameters.evaluates:
-        raise TrainingError("early_stopping_round needs a metric, and metric=None switches them off: leave one out")
+        raise TrainingError(
+            "early_stopping_round needs a metric, but metric=None turns metrics off: remove one of them"
+        )
     return Settings(params, objective, count, hyperparameters.num_iterations, hyperparameters.early_stopping_round)

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT during a training: what is loading is broken off, what is boosting ends after its iteration."""
+"""SIGTERM and SIGINT during a training: they interrupt the loading, and end boosting after the current iteration."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from types import FrameType
 
 
 class StopRequestedError(BaseException):
-    """The training was asked to stop before there was a model to save.
+    """The training was stopped before there was a model to save.
 
-    No Exception, as KeyboardInterrupt is none: it can arise in the middle of other people's code.
+    Not an Exception, like KeyboardInterrupt: it can be raised anywhere in a library, which must not catch it.
     """
 
 
 class StopSignal:
-    """Remembers that a stop was requested; raises StopRequestedError on the spot until `defer` is called."""
+    """Records that a stop was requested; raises StopRequestedError immediately until `defer` is called."""
 
     def __init__(self) -> None:
         self.requested = False
         self._interrupts = True
 
     def install(self) -> None:
-        """Takes over SIGTERM (a process with id 1 ignores it otherwise) and SIGINT."""
+        """Handle SIGTERM, which process 1 otherwise ignores, and SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
 
@@ -32,9 +32,9 @@ class StopSignal:
             raise StopRequestedError
 
     def defer(self) -> None:
-        """From now on a stop is only remembered.
+        """Only record a stop from now on.
 
-        Raises StopRequestedError when there was one already: what arises within a callback of a C library is lost.
+        Raises StopRequestedError if there was one already, since an exception in a callback of a C library is lost.
         """
         self._interrupts = False
         if self.requested:

@@ -1,23 +1,21 @@
-"""LightGBM's C API as far as a training needs it: the calls that `lightgbm.train` makes, in the same order.
+"""The part of LightGBM's C API that a training needs: the calls of `lightgbm.train`, in the same order.
 
-The package `lightgbm` is not imported: with scipy and what else it brings it takes longer than a small training.
-Every function is documented in LightGBM's c_api.h; one that fails raises LightgbmError with LightGBM's message.
+The package `lightgbm` is not imported: with scipy and its other imports it takes longer than a small training. Every
+function is documented in LightGBM's c_api.h. If one fails, LightgbmError is raised with LightGBM's message.
 """
 
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lgbm_runtime.core.lightgbm_library import LibraryError, loading_error
+from lgbm_runtime.core.lightgbm_library import find_library, open_library
 
 Matrix: TypeAlias = NDArray[np.float64]
 
@@ -26,21 +24,21 @@ _FLOAT32, _FLOAT64, _INT32 = 0, 1, 2
 _SPLIT, _GAIN = 0, 1
 _COLUMN_MAJOR = 0
 _NAME_BYTES = 256
-# what LightGBM takes for zero, and leaves out of a sample: kZeroThreshold in meta.h
+# LightGBM treats smaller numbers as zero, and drops them from a sample: kZeroThreshold in meta.h
 _ZERO = 1e-35
-# LightGBM's package decides in the same way; the C API does not say it
+# LightGBM's package has the same list; the C API does not report it
 _HIGHER_IS_BETTER = ("auc", "ndcg@", "map@", "average_precision")
 
 Evaluation: TypeAlias = tuple[str, float, bool]  # metric, value, whether higher is better
 
 
 class LightgbmError(Exception):
-    """LightGBM refused what it was given; the message is its own."""
+    """LightGBM refused its input; the message is LightGBM's."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model: LightGBM's text, and of each feature how often it splits and what that gains in all."""
+    """A trained model: LightGBM's text, and for each feature its number of splits and their total gain."""
 
     text: str
     splits: list[int]
@@ -50,39 +48,28 @@ class Model:
 class Lightgbm:
     """The shared library of the `lightgbm` package that is installed."""
 
-    # the library keeps the address alone, as long as the process lives
+    # the library keeps only the address, which must stay valid as long as the process runs
     _log: object = None
 
     def __init__(self) -> None:
-        """Raises ImportError where there is no such package, LibraryError where the library cannot be loaded."""
-        spec = importlib.util.find_spec("lightgbm")
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError("No module named 'lightgbm'", name="lightgbm")
-        package = Path(spec.origin).parent
-        found = sorted(package.glob("lib/lib_lightgbm.*"))
-        if not found:
-            raise LibraryError(f"LightGBM cannot be loaded: {package / 'lib'} holds no lib_lightgbm")
-        try:
-            self._library = ctypes.CDLL(str(found[0]))
-        except OSError as error:
-            raise loading_error(error) from error
-        self._library.LGBM_GetLastError.restype = ctypes.c_char_p
-        self.version = (package / "VERSION.txt").read_text(encoding="ascii").strip()
+        """Load the library. Raises ModuleNotFoundError if there is no such package, and LibraryError."""
+        path, self.version = find_library()
+        self._library = open_library(path)
 
     def call(self, function: str, *arguments: Any) -> None:
         if getattr(self._library, function)(*arguments) != 0:
             raise LightgbmError(self._library.LGBM_GetLastError().decode("utf-8"))
 
     def log_to(self, write: Callable[[str], object]) -> None:
-        """Hands each line that LightGBM logs to `write`. LightGBM sends a line in pieces, its end as the last one."""
-        pieces: list[bytes] = []
+        """Pass each line of LightGBM's log to `write`. LightGBM sends a line in chunks, its line break last."""
+        chunks: list[bytes] = []
 
-        def take(piece: bytes) -> None:
-            if piece.strip():
-                pieces.append(piece)
+        def take(chunk: bytes) -> None:
+            if chunk.strip():
+                chunks.append(chunk)
             else:
-                line = b"".join(pieces).decode("utf-8", "replace")
-                pieces.clear()
+                line = b"".join(chunks).decode("utf-8", "replace")
+                chunks.clear()
                 write(line)
 
         callback = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(take)
@@ -90,12 +77,12 @@ class Lightgbm:
         Lightgbm._log = callback
 
     def parameter_aliases(self) -> dict[str, str]:
-        """Every name and alias of a parameter, with the name it stands for."""
+        """Return every name and alias of a parameter, with the name it stands for."""
         table: dict[str, list[str]] = json.loads(self.text_of("LGBM_DumpParamAliases"))
         return {name: canonical for canonical, aliases in table.items() for name in (canonical, *aliases)}
 
     def text_of(self, function: str, *arguments: Any) -> str:
-        """The text of a function whose last arguments are a buffer's size, the text's size, and the buffer."""
+        """Return the text of a function whose last arguments are a buffer's size, the text's size, and the buffer."""
         size, needed = 1 << 20, ctypes.c_int64(0)
         while True:
             buffer = ctypes.create_string_buffer(size)
@@ -105,7 +92,7 @@ class Lightgbm:
             size = needed.value
 
     def sample_indices(self, rows: int, params: Mapping[str, Any]) -> NDArray[np.int32]:
-        """The rows, in ascending order, by which LightGBM would choose the bins of a matrix of so many rows."""
+        """Return the rows, in ascending order, from which LightGBM would choose the bins of a matrix of `rows` rows."""
         text, count = parameter_text(params), ctypes.c_int32(0)
         self.call("LGBM_GetSampleCount", ctypes.c_int32(rows), text, ctypes.byref(count))
         indices = np.empty(count.value, dtype=np.int32)
@@ -125,7 +112,7 @@ class Dataset:
     def from_columns(
         cls, lightgbm: Lightgbm, columns: Matrix, params: Mapping[str, Any], reference: Dataset | None = None
     ) -> Dataset:
-        """The data of a whole table (features, rows), with the bins of `reference` where there is one."""
+        """Return the dataset of a whole table (features, rows), with the bins of `reference` if it is given."""
         values = np.ascontiguousarray(columns)
         handle = ctypes.c_void_p()
         lightgbm.call(
@@ -143,10 +130,10 @@ class Dataset:
 
     @classmethod
     def from_sample(cls, lightgbm: Lightgbm, sample: Matrix, rows: int, params: Mapping[str, Any]) -> Dataset:
-        """Data of so many rows, which `push` adds, with the bins that LightGBM chooses by `sample`.
+        """Return a dataset for `rows` rows, which `push` adds, with the bins that LightGBM chooses from `sample`.
 
-        `sample` is (features, sampled rows): the columns of the rows that `sample_indices` names. It is no longer of
-        use afterwards, since LightGBM sorts it in place.
+        `sample` is (features, sampled rows): the columns of the rows in `sample_indices`. LightGBM sorts it in place,
+        so it cannot be used again.
         """
         values, places = [], []
         for column in sample:
@@ -170,13 +157,13 @@ class Dataset:
         return cls(lightgbm, handle)
 
     def same_bins(self, rows: int) -> Dataset:
-        """Data of so many other rows, which `push` adds, with the bins of these."""
+        """Return a dataset for `rows` other rows, which `push` adds, with the same bins."""
         handle = ctypes.c_void_p()
         self.lightgbm.call("LGBM_DatasetCreateByReference", self.handle, ctypes.c_int64(rows), ctypes.byref(handle))
         return Dataset(self.lightgbm, handle)
 
     def push(self, features: Matrix) -> None:
-        """Adds the next rows (rows, features); the data is complete with the last one."""
+        """Add the next rows (rows, features); the dataset is complete with the last one."""
         block = np.ascontiguousarray(features, dtype=np.float64)
         self.lightgbm.call(
             "LGBM_DatasetPushRows",
@@ -190,7 +177,7 @@ class Dataset:
         self._pushed += len(block)
 
     def set_labels(self, labels: Matrix) -> None:
-        """LightGBM keeps them as float32."""
+        """Set the labels, which LightGBM keeps as float32."""
         self._set_field("label", labels.astype(np.float32), _FLOAT32)
 
     def set_query_groups(self, sizes: NDArray[np.int32]) -> None:
@@ -222,11 +209,11 @@ class Booster:
         self._metrics = self._metric_names()
 
     def update(self) -> None:
-        """One more iteration."""
+        """Run one more iteration."""
         self._lightgbm.call("LGBM_BoosterUpdateOneIter", self._handle, ctypes.byref(ctypes.c_int(0)))
 
     def evaluate(self, data: int) -> list[Evaluation]:
-        """Every metric on the training data (0) or on the validation data (1)."""
+        """Return every metric on the training data (0) or on the validation data (1)."""
         values = np.empty(len(self._metrics))
         if not self._metrics:
             return []
@@ -241,13 +228,13 @@ class Booster:
 
     @property
     def iterations(self) -> int:
-        """The iterations in the model: LightGBM leaves out those in which it found no split."""
+        """Return the iterations in the model: LightGBM drops those in which it found no split."""
         count = ctypes.c_int(0)
         self._lightgbm.call("LGBM_BoosterGetCurrentIteration", self._handle, ctypes.byref(count))
         return count.value
 
     def model(self, iterations: int, width: int) -> Model:
-        """The model of the first `iterations` (0: of all), for `width` features."""
+        """Return the model of the first `iterations` (0: of all), for `width` features."""
         text = self._lightgbm.text_of(
             "LGBM_BoosterSaveModelToString",
             self._handle,
@@ -255,7 +242,7 @@ class Booster:
             ctypes.c_int(iterations),
             ctypes.c_int(_SPLIT),
         )
-        # the package's last line in every model, which its readers look for
+        # the package ends every model with this line, which its readers expect
         text += "\npandas_categorical:null\n"
         splits, gains = (self._importance(iterations, width, kind) for kind in (_SPLIT, _GAIN))
         return Model(text, [int(split) for split in splits], gains)
@@ -292,7 +279,7 @@ class Booster:
 
 
 def parameter_text(params: Mapping[str, Any]) -> bytes:
-    """The parameters as the package hands them over: `name=value` with blanks between them."""
+    """Return the parameters as the package passes them: `name=value`, separated by blanks."""
     return " ".join(f"{name}={_value_text(value)}" for name, value in params.items()).encode("utf-8")
 
 

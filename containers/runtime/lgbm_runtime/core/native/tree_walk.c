@@ -1,10 +1,10 @@
-/* Walks through the trees of a LightGBM model, several at a time.
+/* Walk through the trees of a LightGBM model, several at a time.
  *
- * A walk waits for memory at each node, and which way it goes is a coin's toss to the processor: LightGBM's own, one
- * tree and one row after the other, spends most of its time on wrong guesses. Here each step is arithmetic, and a
- * processor has the steps of LANES independent walks to choose from.
+ * A walk waits for memory at each node, and the processor cannot predict its branches: LightGBM's own walk, one tree and
+ * one row after the other, spends most of its time on mispredicted branches. Here each step is arithmetic without a
+ * branch, and the processor executes the steps of LANES independent walks in parallel.
  *
- * The scores are LightGBM's to the bit: the same comparisons, and leaf values added in the order of the trees. */
+ * The scores equal LightGBM's to the bit: the same comparisons, and leaf values added in the order of the trees. */
 
 #include <math.h>
 #include <stdint.h>
@@ -14,9 +14,9 @@
 #include "csv_numbers.h"
 
 #define LANES 8
-/* Rows whose copy stays in a processor's nearer caches while all trees go over them, in numbers. */
+/* Size of a block of copied rows, in numbers, which stays in the processor's caches while all trees read it. */
 #define BLOCK_VALUES 8192
-/* What LightGBM takes for zero: kZeroThreshold in its meta.h. */
+/* LightGBM treats smaller numbers as zero: kZeroThreshold in its meta.h. */
 #define ZERO 1e-35f
 
 /* An inner node has its children at `left` and `left + 1`. A leaf is its own left child, and its feature is NaN in each
@@ -37,12 +37,12 @@ typedef struct {
     uint32_t feature;
 } Node;
 
-/* What an objective makes of scores, as LightGBM's ConvertOutput does. */
+/* From scores to predictions, as in LightGBM's ConvertOutput. */
 enum { IDENTITY, SIGMOID, EXPONENTIAL, SOFTMAX };
 
-/* tree_walk.py has the same. Tree t begins at nodes[roots[t]] and counts for class t % classes; a row has `width`
- * features; `words` are the sets of categories, NULL where there are none; `row`, for predict_line's own use, has room
- * for one number more than that. */
+/* native_code.py has the same struct. Tree t begins at nodes[roots[t]] and belongs to class t % classes; a row has `width`
+ * features; `words` are the sets of categories, NULL if there are none; `row` is predict_line's buffer of `width` + 1
+ * numbers. */
 typedef struct {
     const Node *nodes;
     const uint32_t *words;
@@ -56,7 +56,7 @@ typedef struct {
 } Forest;
 
 static int is_in_set(const Node *node, const uint32_t *words, double category) {
-    /* the fraction is cut off, so that above -1 is 0 */
+    /* the fraction is truncated, so that a number above -1 is category 0 */
     if (!(category > -1.0 && category < 32.0 * node->words))
         return 0;
     uint32_t bit = (uint32_t)(int32_t)category;
@@ -71,7 +71,7 @@ static inline uint32_t next_node(const Node *nodes, const uint32_t *words, uint3
     return at->left + (uint32_t)((cell > at->threshold) | ((cell != cell) & at->feature));
 }
 
-/* Leaves in place of the roots in `lanes`, each for a row of its own. */
+/* Replace the roots in `lanes` by leaves, each for its own row. */
 static inline void walk_lanes(const Node *nodes, const uint32_t *words, uint32_t lanes[LANES], const double *const rows[LANES]) {
     uint32_t moved;
     do {
@@ -84,7 +84,7 @@ static inline void walk_lanes(const Node *nodes, const uint32_t *words, uint32_t
     } while (moved);
 }
 
-/* Numbers alone need no look at a node's kind. */
+/* Without categories, the kind of a node need not be checked. */
 static void walk(const Node *nodes, const uint32_t *words, uint32_t lanes[LANES], const double *const rows[LANES]) {
     if (words == NULL)
         walk_lanes(nodes, NULL, lanes, rows);
@@ -92,14 +92,14 @@ static void walk(const Node *nodes, const uint32_t *words, uint32_t lanes[LANES]
         walk_lanes(nodes, words, lanes, rows);
 }
 
-/* LightGBM's rows are sparse: what it takes for zero is zero. One NaN more, for the leaves. */
+/* LightGBM's rows are sparse: small numbers become zero. One NaN is added, for the leaves. */
 static void copy_row(const double *row, int64_t width, double *copy) {
     for (int64_t column = 0; column < width; column++)
         copy[column] = fabs(row[column]) <= ZERO ? 0.0 : row[column];
     copy[width] = NAN;
 }
 
-/* Adds up scores[classes] of one row, which copy_row has copied: each lane walks through a tree of its own. */
+/* Compute scores[classes] of one row, which copy_row has copied: each lane walks through its own tree. */
 static void score_row(const Forest *forest, const double *row, double *scores) {
     const double *cells[LANES];
     for (int lane = 0; lane < LANES; lane++)
@@ -118,8 +118,8 @@ static void score_row(const Forest *forest, const double *row, double *scores) {
     }
 }
 
-/* Adds up scores[count][classes] of a multiple of LANES rows, which copy_row has copied to every `stride`th number of
- * `copies`: each lane walks through the same tree, for a row of its own. */
+/* Compute scores[count][classes] of a multiple of LANES rows, which copy_row has copied to every `stride`th number of
+ * `copies`: each lane walks through the same tree, for its own row. */
 static void score_groups(const Forest *forest, const double *copies, int64_t stride, int64_t count, double *scores) {
     const int64_t classes = forest->classes;
     memset(scores, 0, (size_t)(count * classes) * sizeof(double));
@@ -139,7 +139,7 @@ static void score_groups(const Forest *forest, const double *copies, int64_t str
     }
 }
 
-/* Adds up rows[count][width] into scores[count][classes]. Returns 1, or 0 where there is no memory. */
+/* Compute scores[count][classes] of rows[count][width]. Return 1, or 0 if there is not enough memory. */
 int score_rows(const Forest *forest, const double *rows, int64_t count, double *scores) {
     const int64_t width = forest->width, classes = forest->classes, stride = width + 1;
     int64_t block = BLOCK_VALUES / stride / LANES * LANES;
@@ -154,7 +154,7 @@ int score_rows(const Forest *forest, const double *rows, int64_t count, double *
             copy_row(rows + (first + row) * width, width, copies + row * stride);
         int64_t grouped = rest / LANES * LANES;
         score_groups(forest, copies, stride, grouped, scores + first * classes);
-        /* too few to keep all lanes busy, until one row has all of them */
+        /* the remaining rows are too few for all lanes: one row at a time uses them for its trees */
         for (int64_t row = grouped; row < rest; row++)
             score_row(forest, copies + row * stride, scores + (first + row) * classes);
     }
@@ -162,7 +162,7 @@ int score_rows(const Forest *forest, const double *rows, int64_t count, double *
     return 1;
 }
 
-/* From scores[count][classes] to predictions. */
+/* Transform scores[count][classes] to predictions. */
 void transform(const Forest *forest, double *scores, int64_t count) {
     const int64_t classes = forest->classes, values = count * classes;
     if (forest->kind == SIGMOID) {
@@ -184,9 +184,9 @@ void transform(const Forest *forest, double *scores, int64_t count) {
     }
 }
 
-/* The predictions[classes] for a line of CSV, which ends with LF, CRLF or nothing, and then a NUL.
+/* Compute predictions[classes] for a line of CSV, which ends with LF, CRLF or nothing, and then a NUL.
  *
- * Returns 1, or 0 where it is something else than read_numbers reads. For one thread at a time. */
+ * Return 1, or 0 if read_numbers does not read the line. For one thread at a time. */
 int predict_line(const Forest *forest, const char *text, int length, double *predictions) {
     if (length > 0 && text[length - 1] == '\n')
         length -= 1 + (length > 1 && text[length - 2] == '\r');
@@ -198,7 +198,7 @@ int predict_line(const Forest *forest, const char *text, int length, double *pre
     return 1;
 }
 
-/* As predict_line for a model of one class; NaN where that returns 0. */
+/* Like predict_line for a model of one class; NaN if that returns 0. */
 double predict_value(const Forest *forest, const char *text, int length) {
     double prediction;
     return predict_line(forest, text, length, &prediction) ? prediction : NAN;
