@@ -9,10 +9,10 @@ from typing import Any
 import botocore.session
 import pytest
 
+from lgbm_runtime import environment as runtime_environment
 from lgbm_runtime.core import predictor, user_functions
 from lgbm_runtime.core.decoding import MAX_BODY_BYTES
 from lgbm_runtime.paths import ContainerPaths
-from lgbm_runtime.serving import server
 from lgbm_runtime.training import failure
 from lgbm_sm import contract
 
@@ -118,12 +118,12 @@ def test_the_program_in_the_image_has_the_same_limits() -> None:
     assert predictor._ATTRIBUTES_LIMIT == contract.ATTRIBUTES_CHARACTERS
     assert user_functions.ATTRIBUTES_HEADER == contract.ATTRIBUTES_HEADER
     assert failure.REASON_LIMIT == contract.FAILURE_REASON_CHARACTERS
-    assert server.DEFAULT_PORT == contract.SERVING_PORT
+    assert runtime_environment.DEFAULT_PORT == contract.SERVING_PORT
 
 
 def test_the_inference_toolkit_has_the_same_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(PACKAGE.parent / "containers" / "inference_toolkit"))
     toolkit = importlib.import_module("lgbm_toolkit.settings")
-    assert toolkit._PORT == contract.SERVING_PORT
+    assert toolkit.DEFAULT_PORT == contract.SERVING_PORT
     assert toolkit._ANSWER_SECONDS == contract.ANSWER_SECONDS
     assert toolkit._SERVER_LIMIT_BYTES >= contract.REQUEST_BYTES

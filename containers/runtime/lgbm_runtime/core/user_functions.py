@@ -58,16 +58,16 @@ class RequestContext:
 
 @dataclass(frozen=True)
 class UserFunction:
-    """A function of the user's code; `wants_context` if it takes the context as its last argument."""
+    """A function of the user's code; `takes_context` if it takes the context as its last argument."""
 
     name: str
     function: Callable[..., Any]
-    wants_context: bool
+    takes_context: bool
 
     def __call__(self, context: Any, *arguments: Any) -> Any:
         """Call the function. An error with an HTTP status becomes an InvocationError; others are raised unchanged."""
         try:
-            return self.function(*arguments, context) if self.wants_context else self.function(*arguments)
+            return self.function(*arguments, context) if self.takes_context else self.function(*arguments)
         except InvocationError:
             raise
         except Exception as error:
@@ -160,13 +160,13 @@ def _checked(program: Path, name: str, function: Any) -> UserFunction:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         # compiled functions may have no signature
-        return UserFunction(name, function, wants_context=False)
+        return UserFunction(name, function, takes_context=False)
     fits_plain = _takes(signature, len(arguments))
     fits_context = _takes(signature, len(arguments) + 1)
     if not (fits_plain or fits_context):
         raise ModelError(f"{program}: {name}{signature} cannot be called as {expected}")
-    wants_context = fits_context and (_CONTEXT in signature.parameters or not fits_plain)
-    return UserFunction(name, function, wants_context)
+    takes_context = fits_context and (_CONTEXT in signature.parameters or not fits_plain)
+    return UserFunction(name, function, takes_context)
 
 
 def _takes(signature: inspect.Signature, count: int) -> bool:
