@@ -1,4 +1,4 @@
-"""What a right answer is: computed from the booster, compared to the last bit."""
+"""Correct answers, computed from the booster and compared to the last bit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.contract.serving import Endpoint, Reply
 
 
 def expected_values(model: Model, rows: Sequence[Sequence[float]], output: str) -> list[Any]:
-    """One element a row, as `Booster.predict` gives it: a number, a list, or a class."""
+    """Return one element per row, as `Booster.predict` does: a number, a list, or a class."""
     X = np.array(rows, dtype=np.float64)
     booster = model.booster
     classes = model.schema["target"]["classes"]
@@ -54,7 +54,7 @@ def values_in(reply: Reply) -> list[Any]:
 
 
 def assert_still_right(endpoint: Endpoint, model: Model) -> None:
-    """The workers are those that started, and the (regression) model answers as it should."""
+    """Assert that no worker was replaced, and that the (regression) model answers correctly."""
     reply = endpoint.ask("POST", "/invocations", LINE, {"Content-Type": CSV})
     assert reply.status == 200
     assert values_in(reply) == expected_values(model, [FIRST], "prediction")

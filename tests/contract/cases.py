@@ -1,4 +1,4 @@
-"""The table of requests: what is sent, and what must come back, whatever server the model stands behind."""
+"""The table of requests and their required answers, which are the same for every server."""
 
 from __future__ import annotations
 

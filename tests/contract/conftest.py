@@ -18,7 +18,7 @@ def models() -> Mapping[str, Model]:
 
 @pytest.fixture(scope="session")
 def roots(models: Mapping[str, Model], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Model name -> a folder laid out as /opt/ml."""
+    """Model name -> a folder like /opt/ml."""
     roots = {name: tmp_path_factory.mktemp(name) for name in models}
     for name, model in models.items():
         write_artifact(model, roots[name] / "model")
@@ -43,7 +43,7 @@ def servers(roots: Mapping[str, Path]) -> Iterator[Mapping[str, Server]]:
 
 @pytest.fixture(scope="session")
 def endpoints(servers: Mapping[str, Server]) -> Iterator[Mapping[str, Endpoint]]:
-    """Model name -> where it is served. All that the tests of requests know of a server."""
+    """Model name -> its endpoint; the tests of requests know nothing else of a server."""
     endpoints = {name: server.endpoint() for name, server in servers.items()}
     yield endpoints
     for endpoint in endpoints.values():
@@ -52,7 +52,7 @@ def endpoints(servers: Mapping[str, Server]) -> Iterator[Mapping[str, Endpoint]]
 
 @pytest.fixture
 def start(tmp_path: Path, roots: Mapping[str, Path]) -> Iterator[Start]:
-    """Starts servers of the regression model, each in a folder of its own, and ends them."""
+    """Start servers of the regression model, each in its own folder, and end them."""
     servers: list[Server] = []
 
     def start_one(workers: int = 2, environment: Mapping[str, str] | None = None) -> Server:

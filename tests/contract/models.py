@@ -1,4 +1,4 @@
-"""The models that the table of requests is about, and their artifacts."""
+"""The models of the table of requests, and their artifacts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOSTON_NAMES = [
 
 @dataclass(frozen=True)
 class Model:
-    """What an answer is compared with: `schema` is the content of schema.json."""
+    """The model to compare answers with; `schema` is the content of schema.json."""
 
     booster: lightgbm.Booster
     schema: dict[str, Any]

@@ -1,4 +1,4 @@
-"""A server under test: how it is started, asked and watched."""
+"""Start, query and watch a server under test."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Reply(NamedTuple):
 
 @dataclass
 class Endpoint:
-    """A served model: where it answers, and the processes that do."""
+    """A served model: its address and its worker processes."""
 
     host: str
     port: int
@@ -39,7 +39,7 @@ class Endpoint:
     _asked_at: float = 0
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """On a connection that is kept while it is in use; a header's text is sent as UTF-8."""
+        """Send a request on a kept connection; headers are sent as UTF-8."""
         if time.monotonic() - self._asked_at > _KEPT_SECONDS:
             self.hang_up()
         if self._connection is None:
@@ -92,7 +92,7 @@ class Server:
         return psutil.Process(self.process.pid).children()
 
     def endpoint(self) -> Endpoint:
-        """Once all workers serve."""
+        """Return the endpoint once all workers serve."""
         self.wait_for_log(" serving ")
         self._endpoints.append(Endpoint(self.host, self.port, self.children()))
         return self._endpoints[-1]
@@ -114,7 +114,7 @@ class Server:
 
 
 def start_server(root: Path, workers: int = 2, environment: Mapping[str, str] | None = None) -> Server:
-    """The server on a free loopback port, whose listening socket it inherits; does not wait for it."""
+    """Start the server on a free loopback port, whose listening socket it inherits; do not wait for it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
@@ -148,5 +148,5 @@ def start_program(
 def wait_until(is_true: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not is_true():
-        assert time.monotonic() < end, "it did not come about in time"
+        assert time.monotonic() < end, "the condition did not become true in time"
         time.sleep(0.02)

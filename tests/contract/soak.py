@@ -1,4 +1,4 @@
-"""A server under full load for as long as one likes: are all answers right, and does its memory stay what it was?
+"""A server under full load: are all answers correct, and does its memory stay constant?
 
     python -m tests.contract.soak --seconds 600
 
@@ -37,7 +37,7 @@ _ALLOWED_GROWTH_BYTES = 8e6
 
 @dataclass
 class Soak:
-    """`memory_before` and `memory_after` are medians of all processes' resident memory in bytes, once warm and last."""
+    """`memory_before` and `memory_after` are medians of all processes' resident memory in bytes, after the warm-up and at the end."""
 
     seconds: float
     answers: Counter[str] = field(default_factory=Counter)
@@ -54,7 +54,7 @@ class Soak:
 
 
 def soak(server: Server, model: Model, seconds: float, clients: int = 8) -> Soak:
-    """Loads the server from so many connections, and compares each answer with what the booster predicts."""
+    """Load the server from this many connections, and compare each answer with the booster's prediction."""
     endpoint = server.endpoint()
     result = Soak(seconds)
     end = time.monotonic() + seconds

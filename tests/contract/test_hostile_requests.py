@@ -1,4 +1,4 @@
-"""Requests that nobody should send: none breaks a worker, and each is followed by a right answer."""
+"""Hostile requests do not break a worker, and a correct answer follows each."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PIECES = [
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A good body with a few pieces put in, cut out or doubled."""
+    """A valid body with a few parts inserted, removed or doubled."""
     body = draw(st.sampled_from(TEMPLATES))
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(body)))

@@ -1,4 +1,4 @@
-"""What lies below the requests: connections, chunks, pipelines, and bytes that are no HTTP."""
+"""Connections, chunks, pipelines, and bytes that are not HTTP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHUNKED = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nT
 
 
 def read_answers(connection: socket.socket, count: int) -> list[tuple[int, bytes]]:
-    """(status, body) of so many answers in a row."""
+    """Return (status, body) of the next `count` answers."""
     answers = []
     with connection.makefile("rb") as stream:
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""The table of requests without a server: quick, and seen by `make mutants`."""
+"""The table of requests without a server: fast enough for `make mutants`."""
 
 from __future__ import annotations
 

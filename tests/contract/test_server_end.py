@@ -17,7 +17,7 @@ from tests.contract.test_http import CHUNKED, read_answers, request
 
 
 def handles_sigterm(pid: int) -> bool:
-    """Whether the program's first line has run; until then a signal has its own effect."""
+    """Return whether the program has set its handlers; until then a signal has its default effect."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():  # not on Linux, or ended
         return True

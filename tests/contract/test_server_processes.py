@@ -1,4 +1,4 @@
-"""The start and the accidents of the server's processes, and what they share."""
+"""How the server's processes start and fail, and what they share."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_server_says_why_and_exits_with_1_when_the_model_cannot_be_served(
 
 
 def _with_manifest(folder: Path, root: Path) -> Path:
-    """A copy of the model that a manifest describes, and one file that it does not."""
+    """A copy of the model with a manifest, and one file that is not in it."""
     (folder / "model").mkdir()
     for file in (root / "model").iterdir():
         (folder / "model" / file.name).write_bytes(file.read_bytes())
@@ -265,7 +265,7 @@ def test_nothing_is_loaded_that_serving_does_not_need(start: Start) -> None:
 
 
 def memory_share(pid: int) -> int:
-    """The process's proportional set size in bytes: what is shared counts for each in part."""
+    """Return the process's proportional set size in bytes: shared memory is divided among the processes."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 

@@ -1,4 +1,4 @@
-"""A user's inference code in the artifact answers in the place of the program's own functions."""
+"""A user's inference code in the artifact replaces the program's own functions."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Write = Callable[[str], Path]
 
 @pytest.fixture(scope="module", params=["compiled", "not compiled"])
 def code(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The test is run with the compiled code, and without it."""
+    """Run the test with the compiled code, and without it."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "not compiled":
             patch.setenv(VARIABLE, "nowhere")
@@ -38,7 +38,7 @@ def model_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write(model_path: Path) -> Iterator[Write]:
-    """Writes code/inference.py; what running it left in the interpreter is taken away in the end."""
+    """Write code/inference.py; the fixture removes its traces from the interpreter at the end."""
     path_before = list(sys.path)
 
     def write_code(text: str) -> Path:

@@ -1,4 +1,4 @@
-"""What is predicted is what `lightgbm.Booster.predict` gives, to the bit, whatever the model."""
+"""Predictions equal those of `lightgbm.Booster.predict` to the bit, for all kinds of models."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MODELS: dict[str, dict[str, Any]] = {
 
 
 def features(rows: int, seed: int) -> Matrix:
-    """Numbers with zeros and gaps, and two categories, of which one has many levels, some of them never seen."""
+    """Numbers with zeros and gaps, and two categorical features, one with many and with unseen categories."""
     random = np.random.default_rng(seed)
     X = random.normal(size=(rows, WIDTH)) * 10.0 ** random.integers(-3, 4, WIDTH)
     X[:, 4] = random.integers(0, 4, rows)

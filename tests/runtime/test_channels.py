@@ -1,4 +1,4 @@
-"""What the training reads from the channels, and what it refuses."""
+"""Training reads the channels, and refuses faulty ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However many digits a cell has, it is read as Python's float() reads it, to the bit.
+"""Numbers with any number of digits are read as Python's float() reads them, to the bit.
 
 A sum of 64 bits wraps at the 20th digit, a float64 rounds at the 17th, and the largest finite one has 309: the strings
 lie around the powers of two and of ten, and half-way between two neighbours there.
@@ -43,7 +43,7 @@ def whole_numbers() -> Iterator[int]:
 
 @lru_cache(maxsize=1)
 def digit_strings() -> tuple[list[str], list[float]]:
-    """The strings, of 1 to 400 digits, and what CPython reads in them."""
+    """The strings, of 1 to 400 digits, and their values in CPython."""
     draw = random.Random(18)
     texts = []
     for digits in map(str, sorted(set(whole_numbers()))):

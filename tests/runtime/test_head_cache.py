@@ -13,7 +13,7 @@ from tests.runtime.served import Served, request
 
 
 def sent(body: bytes, *lines: bytes) -> tuple[bytes, Head]:
-    """A request's bytes, and what the parser makes of its head."""
+    """A request's bytes, and its parsed head."""
     head = Head()
     head.content_length = len(body)
     fields = (b"Content-Length: %d" % len(body), *lines)

@@ -1,4 +1,4 @@
-"""What a connection may cost, and what it never loses: on a real socket, with limits that a test can wait for."""
+"""The limits of a connection, and that it loses no answer: on a real socket, with short limits."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_date_is_now(served: Served) -> None:
 
 
 def read_to(connection: socket.socket, end: bytes) -> bytes:
-    """All bytes up to and with `end`."""
+    """Read all bytes up to and including `end`."""
     text = b""
     while not text.endswith(end):
         received = connection.recv(1)

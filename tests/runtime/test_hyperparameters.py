@@ -1,4 +1,4 @@
-"""The hyperparameters as the platform hands them over: strings, typed by LightGBM's own list of parameters."""
+"""The hyperparameters as the platform passes them: strings, typed by LightGBM's own list of parameters."""
 
 from __future__ import annotations
 

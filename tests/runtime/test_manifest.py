@@ -1,4 +1,4 @@
-"""The manifest that a training writes, and what a server says of files that it does not describe."""
+"""The manifest that a training writes, and how a server reports files that it does not describe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compiled code is made by any C compiler, and whatever is wrong with it, the answers are the same."""
+"""Any C compiler builds the compiled code, and if it is faulty in any way, the answers are the same."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SLOWER = "LightGBM itself predicts, which is slower: "
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Has the program load another file."""
+    """Make the program load another file."""
 
     def load(path: Path) -> native_code.NativeCode | None:
         monkeypatch.setenv(native_code.VARIABLE, str(path))
@@ -156,7 +156,7 @@ def test_it_walks_through_all_trees_but_a_few_kinds_which_the_log_names(
 
 
 def missing_or_present(folder: Path) -> Path:
-    """A model in which LightGBM has written the threshold inf: a missing cell goes right, every other one left."""
+    """A model with the threshold inf, which LightGBM writes: a missing cell goes right, every other one left."""
     random = np.random.default_rng(1)
     X = random.normal(size=(3000, FEATURES))
     X[random.random(X.shape) < 0.05] = np.nan
@@ -167,7 +167,7 @@ def missing_or_present(folder: Path) -> Path:
 
 
 def with_value(path: Path, field: str, value: str) -> Path:
-    """The model, whose first tree has this value first in a field."""
+    """Return the model with this value as the first one in a field of the first tree."""
     # the sizes are no longer right, and LightGBM does without them
     text = re.sub(r"\ntree_sizes=[^\n]*", "", path.read_text())
     start = text.index(f"\n{field}=") + len(field) + 2

@@ -1,4 +1,4 @@
-"""`train` from end to end: the files of a job in, the artifact out, equal to `lightgbm.train` called directly."""
+"""`train` from a job's files to its artifact, which equals that of a direct call of `lightgbm.train`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed and remembered about each iteration, and the names and reasons that leave the program."""
+"""The log and the history of each iteration, and the names and reasons that the program writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a training ends that fails, or that a signal stops."""
+"""How a training ends if it fails or a signal stops it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a user's code, or with a request to it, is said before anything is answered."""
+"""Errors in a user's code, or in a request to it, are reported before the server answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training jobs for the tests: a root laid out as the platform lays out /opt/ml, and the booster to compare with."""
+"""Training jobs for the tests: a root like the platform's /opt/ml, and the booster to compare with."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Job:
         return [sys.executable, "-m", "lgbm_runtime", "train", "--root", str(self.root)]
 
     def run_here(self) -> int:
-        """Runs the program in this process, and gives back the signals and the environment that it took."""
+        """Run the program in this process, then restore the signal handlers and the environment."""
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         before = dict(os.environ)
         try:
@@ -95,7 +95,7 @@ def make_job(
 
 
 def csv_text(rows: Sequence[Sequence[object]], header: Sequence[str] | None = None) -> str:
-    """Cells as they are written in channel files: None is an empty cell, a float its shortest exact form."""
+    """Cells as in channel files: None is an empty cell, a float its shortest exact form."""
     lines = [] if header is None else [",".join(header)]
     lines += [",".join("" if cell is None or str(cell) == "nan" else str(cell) for cell in row) for row in rows]
     return "\n".join(lines) + "\n"
@@ -149,7 +149,7 @@ def direct_booster(
     early_stopping: int = 0,
     categorical: Sequence[int] = (),
 ) -> lightgbm.Booster:
-    """What `lightgbm.train` makes of the same matrices, called as anybody would call it."""
+    """The result of a plain call of `lightgbm.train` with the same matrices."""
     train_set = lightgbm.Dataset(train[0], label=train[1], categorical_feature=list(categorical) or "auto")
     sets = [] if validation is None else [lightgbm.Dataset(validation[0], label=validation[1], reference=train_set)]
     callbacks: list[Any] = [lightgbm.early_stopping(early_stopping, verbose=False)] if early_stopping else []
@@ -159,7 +159,7 @@ def direct_booster(
 
 
 def trees(booster: lightgbm.Booster) -> str:
-    """The text of the trees alone, without names and parameters."""
+    """The text of the trees only, without names and parameters."""
     text = booster.model_to_string()
     return text[text.index("Tree=0") : text.index("end of trees")]
 
@@ -189,7 +189,7 @@ def regression_job(root: Path, **hyperparameters: Any) -> Job:
 
 
 def traced_job(root: Path) -> Job:
-    """A job with all that a project's jobs have: a schema, a validation channel, and early stopping."""
+    """A job with a schema, a validation channel and early stopping, like a project's jobs."""
     splits = {"train": ("a.csv", TRAIN_CSV), "valid": ("b.csv", VALID_CSV)}
     return make_job(
         root,
