@@ -1,15 +1,14 @@
-"""`push`: an image from the engine to ECR, in a form that SageMaker's hosting takes."""
+"""Push an image from Docker to ECR, in a form that SageMaker's hosting accepts."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import structs
 
 from lgbm_sm.aws.account import AwsAccount, registry_login
-from lgbm_sm.aws.dry_run import Rehearsal
 from lgbm_sm.aws.ecr_repository import EcrRepository, Manifest
 from lgbm_sm.aws.image_manifest import (
     DOCKER_LIST,
@@ -22,19 +21,20 @@ from lgbm_sm.aws.image_manifest import (
 from lgbm_sm.aws.refusals import denied_remedy
 from lgbm_sm.aws.resources.pushed_image import PushedImage
 from lgbm_sm.aws.resources.repository import Repository
-from lgbm_sm.aws.tags import MakeTags
 from lgbm_sm.backends.docker.engine import Engine, engine_errors
+from lgbm_sm.backends.docker.events import follow_events
 from lgbm_sm.errors import ImageError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import Place
+from lgbm_sm.record.entries import aws_fields
 from lgbm_sm.record.record import Record
+from lgbm_sm.workspace import Workspace
 
 _AGAIN = "run `lgbm-sm push` again: layers that have arrived are not sent twice"
 
 
 @dataclass(frozen=True)
 class PushResult:
-    """An image in ECR. `uri` ends with its digest, by which it is deployed; `unchanged`: it was there already."""
+    """An image in ECR. `uri` ends with its digest, by which it is deployed; `unchanged`: it existed already."""
 
     uri: str
     tag_uri: str
@@ -45,62 +45,40 @@ class PushResult:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Destination:
-    """Where an image goes, and whose it is. `immutable_tags` and `tags` are for a repository that has to be made.
+def push(tag: str, workspace: Workspace) -> PushResult:
+    """Push Docker's image `tag` (`<repository>:<tag>`) unless ECR has it already, and read the result back.
 
-    With a `rehearsal` nothing is sent.
-    """
-
-    account: AwsAccount
-    project: str
-    immutable_tags: bool
-    tags: MakeTags
-    rehearsal: Rehearsal | None = None
-
-
-def push(
-    tag: str, destination: Destination, *, record: Record, engine: Engine, reporter: Reporter, now: datetime
-) -> PushResult:
-    """Push the engine's image `tag` (`<repository>:<tag>`) unless ECR holds it already, and read back what arrived.
-
-    A repository that is missing is made. The token goes with the call and is kept nowhere.
+    A missing repository is created. The token is passed with the call and not stored.
 
     Raises:
-        EngineError: no engine answers.
-        ImageError: the engine does not hold the image, or it did not arrive in a form that hosting takes.
+        EngineError: Docker does not answer.
+        ImageError: Docker does not have the image, or it did not arrive in a form that hosting accepts.
         AwsError: AWS refuses a call, or does not answer.
     """
+    record, engine, reporter = workspace.record, workspace.engine, workspace.reporter
     started_at = time.monotonic()
-    account = destination.account
+    account = workspace.accounts.get(workspace.config.aws.region)
     image_id, platform = _look_at(tag, engine)
     name, _, version = tag.rpartition(":")
     repository = EcrRepository(account, name)
     reporter.step(f"Push {tag}")
-    repository_uri = _ensure(repository, destination, record, reporter, now)
-    entry = PushedImage(
-        name=f"{repository_uri}:{version}",
-        project=destination.project,
-        place=Place.AWS,
-        created_at=now,
-        account=account.account_id,
-        region=account.region,
-        repository=name,
-    )
+    fields = aws_fields(account, workspace.config.project.name, datetime.now(UTC))
+    repository_uri = _ensure(repository, account, workspace, fields)
+    entry = PushedImage(name=f"{repository_uri}:{version}", repository=name, **fields)
     held = find_pushed(repository, tag, record)
     unchanged = held is not None and is_of_engine(held, image_id, repository, version, platform)
-    if destination.rehearsal and not unchanged:
-        destination.rehearsal.note("docker", "push", image=tag, to=entry.name)
+    if workspace.rehearsal and not unchanged:
+        workspace.rehearsal.note("docker", "push", image=tag, to=entry.name)
         return PushResult(entry.name, entry.name, "", "", platform, unchanged=False, seconds=0)
     if unchanged:
-        reporter.detail("unchanged: ECR holds it already")
+        reporter.detail("unchanged: ECR has it already")
     else:
         record.add(entry)
         _send(tag, entry, account, engine, reporter)
     arrived = held if held and unchanged else _get(repository, version)
     digests: tuple[str, ...] = (arrived.digest,)
     if arrived.media_type != DOCKER_MANIFEST:
-        reporter.detail(f"{arrived.media_type} is what SageMaker refuses: the same blobs get a manifest that it takes")
+        reporter.detail(f"SageMaker refuses {arrived.media_type}: the same blobs get a manifest that it accepts")
         arrived = as_hosting_takes_it(repository, arrived, version, platform)
         digests = (*digests, arrived.digest)
     if not unchanged and image_id not in (*digests, config_digest(arrived.text)):
@@ -114,9 +92,9 @@ def push(
 
 
 def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest | None:
-    """What was pushed as `<repository>:<tag>`, in the form that hosting takes; None where there is no such image.
+    """Return the manifest that was pushed as `<repository>:<tag>` in the form for hosting; None if there is none.
 
-    Where tags are immutable and the engine has pushed another form, that form has the tag, and ours a digest only.
+    If tags are immutable and Docker has pushed another form, that form has the tag, and this one only a digest.
     """
     version = tag.rpartition(":")[2]
     found = repository.find_manifest(tag=version)
@@ -127,10 +105,10 @@ def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest
 
 
 def get_deployed_uri(tag: str, account: AwsAccount, record: Record) -> str:
-    """The address by its digest of what was pushed as `<repository>:<tag>`.
+    """Return the address, by its digest, of the image that was pushed as `<repository>:<tag>`.
 
     Raises:
-        ImageError: ECR does not hold it, or not in a form that hosting takes.
+        ImageError: ECR does not have it, or not in a form that hosting accepts.
         AwsError: AWS refuses a call, or does not answer.
     """
     repository = EcrRepository(account, tag.rpartition(":")[0])
@@ -138,41 +116,30 @@ def get_deployed_uri(tag: str, account: AwsAccount, record: Record) -> str:
     manifest = find_pushed(repository, tag, record) if uri else None
     if manifest is None:
         raise ImageError(
-            f"ECR in {account.region} does not hold image {tag} in a form that SageMaker takes",
+            f"ECR in {account.region} has no image {tag} in a form that SageMaker accepts",
             "run `lgbm-sm build` and `lgbm-sm push` first, with the same configuration",
         )
     return f"{uri}@{manifest.digest}"
 
 
 def _look_at(tag: str, engine: Engine) -> tuple[str, str]:
-    """Id and platform of the engine's image."""
+    """Return the id and the platform of an image that Docker has."""
     if not engine.has_image(tag):
-        raise ImageError(f"the engine does not hold {tag}", "run `lgbm-sm build` first, with the same configuration")
-    with engine_errors(f"image {tag} cannot be looked at", ImageError):
+        raise ImageError(f"Docker has no image {tag}", "run `lgbm-sm build` first, with the same configuration")
+    with engine_errors(f"image {tag} cannot be inspected", ImageError):
         attributes = engine.client.images.get(tag).attrs
     return attributes["Id"], f"{attributes['Os']}/{attributes['Architecture']}"
 
 
-def _ensure(
-    repository: EcrRepository, destination: Destination, record: Record, reporter: Reporter, now: datetime
-) -> str:
-    """The repository's address. Only one that is made here is on record, and so ever deleted."""
+def _ensure(repository: EcrRepository, account: AwsAccount, workspace: Workspace, fields: Mapping[str, Any]) -> str:
+    """Return the repository's address. Only a repository that is created here is put on record, and ever deleted."""
     uri = repository.find_uri()
     if uri is not None:
         return uri
-    account = destination.account
-    reporter.detail(f"repository {repository.name} is made")
-    entry = Repository(
-        name=f"{account.account_id}/{account.region}/{repository.name}",
-        project=destination.project,
-        place=Place.AWS,
-        created_at=now,
-        account=account.account_id,
-        region=account.region,
-        repository=repository.name,
-    )
-    record.add(entry)
-    return repository.create(destination.tags(), immutable_tags=destination.immutable_tags)
+    workspace.reporter.detail(f"repository {repository.name} is created")
+    name = f"{account.account_id}/{account.region}/{repository.name}"
+    workspace.record.add(Repository(name=name, repository=repository.name, **fields))
+    return repository.create(workspace.tags(), immutable_tags=workspace.config.aws.immutable_tags)
 
 
 def _send(tag: str, entry: PushedImage, account: AwsAccount, engine: Engine, reporter: Reporter) -> None:
@@ -183,37 +150,26 @@ def _send(tag: str, entry: PushedImage, account: AwsAccount, engine: Engine, rep
         engine.client.api.tag(tag, repository_uri, version, force=True)
         try:
             events = engine.client.api.push(repository_uri, version, stream=True, decode=True, auth_config=login)
-            _follow(events, failure, reporter)
+            end = follow_events(events, reporter)
         finally:
-            # its own tag is the image's name here
+            # on this machine its own tag is its name
             engine.client.api.remove_image(entry.name)
-
-
-def _follow(events: Iterable[Mapping[str, Any]], failure: str, reporter: Reporter) -> None:
-    """A push that fails says so in one of its events, and nowhere else."""
-    said = ""
-    for event in events:  # to the end, which gives the connection back
-        said = said or str(event.get("error", "")).strip()
-        if event.get("status") in ("Pushed", "Layer already exists"):
-            reporter.log(f"{event.get('id', '')} {event['status'].lower()}")
-        elif "progressDetail" not in event and event.get("status"):
-            reporter.trace(str(event["status"]))
-    if said:
-        raise ImageError(f"{failure}: {said}", denied_remedy(said) or _AGAIN)
+    if end.failure:
+        raise ImageError(f"{failure}: {end.failure}", denied_remedy(end.failure) or _AGAIN)
 
 
 def _get(repository: EcrRepository, version: str, digest: str = "") -> Manifest:
     found = repository.find_manifest(digest=digest) if digest else repository.find_manifest(tag=version)
     if found is None:
-        raise ImageError(f"{repository.name} does not hold {digest or version}, which was sent there", _AGAIN)
+        raise ImageError(f"{repository.name} does not have {digest or version}, which was sent there", _AGAIN)
     return found
 
 
 def as_hosting_takes_it(repository: EcrRepository, arrived: Manifest, version: str, platform: str) -> Manifest:
-    """Put what arrived once more, as a single image in the words of Docker's schema 2, and read that back.
+    """Put the image once more, as a single manifest in Docker's schema 2, and read that back.
 
     Raises:
-        ImageError: it cannot be said in those words, or is for another platform.
+        ImageError: it cannot be converted to that schema, or is for another platform.
         AwsError: AWS refuses a call, or does not answer.
     """
     single = _single(repository, arrived, version, platform)
@@ -222,11 +178,11 @@ def as_hosting_takes_it(repository: EcrRepository, arrived: Manifest, version: s
 
 
 def is_of_engine(held: Manifest, image_id: str, repository: EcrRepository, version: str, platform: str) -> bool:
-    """Whether a manifest in the repository, of a single image, is of the engine's image with this id.
+    """Whether a manifest in the repository, of a single image, is of Docker's image with this id.
 
     The id is the digest of the configuration, or with the containerd image store (the default from Docker 29 on) the
-    digest of the manifest or index that the engine sends. After an earlier push the repository has that one too, beside
-    the manifest that hosting takes, with the same configuration.
+    digest of the manifest or index that Docker sends. After an earlier push the repository has that one too, beside
+    the manifest for hosting, with the same configuration.
     """
     if image_id in (held.digest, config_digest(held.text)):
         return True
@@ -237,7 +193,7 @@ def is_of_engine(held: Manifest, image_id: str, repository: EcrRepository, versi
 
 
 def _single(repository: EcrRepository, manifest: Manifest, version: str, platform: str) -> Manifest:
-    """The manifest itself, or the platform's in an index."""
+    """Return the manifest itself, or the platform's manifest of an index."""
     if manifest.media_type not in (OCI_INDEX, DOCKER_LIST):
         return manifest
     return _get(repository, version, digest_for_platform(manifest.text, platform))

@@ -4,17 +4,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from msgspec import structs
 
 from lgbm_sm import data, deploy, ecr, train
+from lgbm_sm.backends.docker.build_context import ImageRecipe, image_recipe, image_tag
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.ecr import PushResult
 from lgbm_sm.errors import UsageError
 from lgbm_sm.images import build, xgboost
 from lgbm_sm.images.build import BuiltImage
-from lgbm_sm.images.build_context import ImageRecipe, image_recipe, image_tag
 from lgbm_sm.invocation import metrics
 from lgbm_sm.invocation.invoke import PredictionOutput
 from lgbm_sm.predict import predict_test_split
@@ -25,22 +24,23 @@ from lgbm_sm.workspace import Workspace
 def build_images(
     workspace: Workspace, *, base_image: str | None = None, image_name: str | None = None, no_cache: bool = False
 ) -> list[BuiltImage]:
-    """Build the images that the configuration needs: the one that trains, and the one that serves where it differs.
+    """Build the images that the configuration requires: one that trains, and one that serves if it differs.
 
-    Under script_mode the one that serves is AWS's, which is pulled, or `image_name`, which the engine holds.
+    Under script_mode the one that serves is AWS's, which is pulled, or `image_name`, which Docker has.
 
     Raises:
         UsageError: an image is named for a pattern that has its own.
-        ConfigError: the CA bundle cannot be read, or AWS's image is nowhere.
-        ImageError: no engine answers, the disk is nearly full, or a build or a pull failed.
-        AwsError: AWS's image cannot be had.
+        ConfigError: the CA bundle cannot be read, or AWS publishes no such image.
+        ImageError: the disk is nearly full, or a build or a pull failed.
+        EngineError: Docker does not answer.
+        AwsError: AWS's image could not be pulled.
     """
     config = workspace.config
     pattern = config.container.pattern
     if image_name and pattern is not Pattern.SCRIPT_MODE:
         raise UsageError(
             f"--image {image_name}: pattern {pattern} builds its own image",
-            f"leave it out, or set container.pattern: {Pattern.SCRIPT_MODE}",
+            f"omit it, or set container.pattern: {Pattern.SCRIPT_MODE}",
         )
     if base_image and base_image != config.container.base_image:
         config = structs.replace(config, container=structs.replace(config.container, base_image=base_image))
@@ -48,38 +48,17 @@ def build_images(
             f"train and deploy look for an image on {workspace.config.container.base_image or 'the default base'}: "
             f"set container.base_image: {base_image} for them to take this one"
         )
-    built = [
-        build.build(
-            recipe,
-            project=config.project.name,
-            ca_bundle_path=workspace.ca_bundle_path,
-            no_cache=no_cache,
-            record=workspace.record,
-            engine=workspace.engine,
-            reporter=workspace.reporter,
-            now=datetime.now(UTC),
-        )
-        for recipe in recipes(workspace, config)
-    ]
+    built = [build.build(recipe, workspace, no_cache=no_cache) for recipe in recipes(workspace, config)]
     if pattern is Pattern.SCRIPT_MODE:
-        provided = xgboost.provide(
-            config,
-            image=image_name,
-            pull_again=no_cache,
-            record=workspace.record,
-            engine=workspace.engine,
-            reporter=workspace.reporter,
-            now=datetime.now(UTC),
-        )
-        built.append(provided)
+        built.append(xgboost.provide(workspace, image=image_name, pull_again=no_cache))
     return built
 
 
 def push_images(workspace: Workspace) -> list[PushResult]:
-    """Push what `build_images` has built; AWS's image stays where it is.
+    """Push the images that `build_images` has built; AWS's image stays in its registry.
 
     Raises:
-        ImageError: an image is not built, or did not arrive as hosting takes it.
+        ImageError: an image is not built, or did not arrive in a form that hosting accepts.
         AwsError: AWS refuses a call, or does not answer.
     """
     config = workspace.config
@@ -87,24 +66,11 @@ def push_images(workspace: Workspace) -> list[PushResult]:
         workspace.reporter.step("Pattern script_mode: AWS's own image serves, and there is nothing to push for it")
         if config.training.is_local:
             return []
-    account = workspace.accounts.get(config.aws.region)
-    return [
-        ecr.push(
-            image_tag(recipe),
-            ecr.Destination(
-                account, config.project.name, config.aws.immutable_tags, workspace.tags, workspace.rehearsal
-            ),
-            record=workspace.record,
-            engine=workspace.engine,
-            reporter=workspace.reporter,
-            now=datetime.now(UTC),
-        )
-        for recipe in recipes(workspace, config)
-    ]
+    return [ecr.push(image_tag(recipe), workspace) for recipe in recipes(workspace, config)]
 
 
 def recipes(workspace: Workspace, config: Config) -> list[ImageRecipe]:
-    """Of the image that trains, and of the one that serves where that is another one of ours."""
+    """Return the recipes of the image that trains, and of the one that serves if it is another image of the project."""
     pattern = config.container.pattern
     patterns = dict.fromkeys((Pattern.BYOC, Pattern.BYOC if pattern is Pattern.SCRIPT_MODE else pattern))
     return [image_recipe(config, pattern, workspace.containers_path, workspace.engine.platform) for pattern in patterns]

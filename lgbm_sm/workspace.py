@@ -200,14 +200,7 @@ def choose_local_backend(workspace: Workspace, pattern: Pattern) -> ChosenBacken
 
 
 def tag_of(workspace: Workspace, pattern: Pattern, engine_platform: str) -> str:
-    """The tag of the image that a pattern's program runs in, under the configuration.
+    """Return the tag of the image that a pattern's program runs in; see `pattern_tag`."""
+    from lgbm_sm.backends.docker.build_context import pattern_tag
 
-    Raises:
-        ConfigError: there can be no such image.
-    """
-    from lgbm_sm.images import xgboost
-    from lgbm_sm.images.build_context import image_recipe, image_tag
-
-    if pattern is Pattern.SCRIPT_MODE:
-        return xgboost.xgboost_tag(workspace.config)
-    return image_tag(image_recipe(workspace.config, pattern, workspace.containers_path, engine_platform))
+    return pattern_tag(workspace.config, pattern, workspace.containers_path, engine_platform)

@@ -11,12 +11,12 @@ from pathlib import Path
 from benchmarks.container_measurements.figures import CHAIN, Figures
 from benchmarks.container_measurements.limits import at_most
 from benchmarks.container_measurements.project import NAME, Project, repository
+from lgbm_sm.backends.docker.build_context import BASE_IMAGE_ARGUMENT, ImageRecipe, image_recipe
 from lgbm_sm.backends.docker.engine import CONTEXT_LABEL, PROJECT_LABEL, engine_errors
 from lgbm_sm.backends.docker.images import remove_replaced
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import ImageError
 from lgbm_sm.images import build
-from lgbm_sm.images.build_context import BASE_IMAGE_ARGUMENT, ImageRecipe, image_recipe
 from lgbm_sm.model.code import model_code
 from lgbm_sm.record.entries import Image, Place
 
@@ -99,16 +99,7 @@ def recipe(project: Project, pattern: Pattern) -> ImageRecipe:
 
 def _build_pattern(project: Project, wanted: ImageRecipe, *, no_cache: bool = False) -> str:
     with at_most(_BUILD_SECONDS, f"the build of {wanted.dockerfile}"):
-        built = build.build(
-            wanted,
-            project=NAME,
-            ca_bundle_path=None,
-            no_cache=no_cache,
-            record=project.record,
-            engine=project.engine,
-            reporter=project.workspace.reporter,
-            now=datetime.now(UTC),
-        )
+        built = build.build(wanted, project.workspaces[wanted.pattern], no_cache=no_cache)
     return built.tag
 
 

@@ -1,7 +1,7 @@
-"""The programs of jobs and endpoints in this machine's list of processes.
+"""Find the programs of jobs and endpoints among the processes of this machine.
 
-A program has its project's id and the name of its job or endpoint on its command line, and works in their folder: the
-system gives that folder's path as it is now, also after the project was moved.
+A program has the project's id and the name of its job or endpoint on its command line, and runs in their folder. The
+system reports the current path of that folder, even after the project was moved.
 """
 
 import os
@@ -24,13 +24,13 @@ _NO_ID = "-"
 
 
 def labels_of(entry: Entry, project_id: str) -> list[str]:
-    """Options of Python that identify the program. Any -X is taken, and no version of the program sees it."""
+    """Return Python options that identify the program: Python accepts any -X, and the program does not see it."""
     label = f"{_ENTRY_OPTION}={project_id or _NO_ID}/{entry.kind}/{entry.name}"
     return ["-X", label, "-X", f"{_FOLDER_OPTION}={entry.folder.parent.parent}"]
 
 
 def without_labels(arguments: Iterable[str]) -> list[str]:
-    """A command line without `labels_of`."""
+    """Return a command line without the options of `labels_of`."""
     kept: list[str] = []
     for argument in arguments:
         if argument.startswith((f"{_ENTRY_OPTION}=", f"{_FOLDER_OPTION}=")):
@@ -41,7 +41,7 @@ def without_labels(arguments: Iterable[str]) -> list[str]:
 
 
 class Program(NamedTuple):
-    """A process that runs the program: its arguments, and the folder that it works in now (None if not known)."""
+    """A process that runs the program: its arguments, and its current working directory (None if unknown)."""
 
     pid: int
     arguments: tuple[str, ...]
@@ -52,11 +52,11 @@ class Program(NamedTuple):
         if self.folder is not None and is_same_folder(self.folder, entry.folder):
             return True
         is_labelled = bool(project_id) and self._label == (project_id, entry.kind, entry.name)
-        # without a label an older lgbm-sm started it; with another id its record is lost
+        # a program without a label was started by an older lgbm-sm; the record of one with another id is lost
         return self._is_orphan and (is_labelled or self._first_folder == entry.folder)
 
     def folder_in(self, work_path: Path, project_id: str) -> Path | None:
-        """The folder of its job or endpoint below a work folder; None if the program is another project's."""
+        """Return the folder of its job or endpoint below a work folder; None if it belongs to another project."""
         owner, kind, name = self._label
         if project_id and owner == project_id and self._is_orphan:
             return work_path / folder_of_kind(kind) / name
@@ -67,7 +67,7 @@ class Program(NamedTuple):
 
     @property
     def _label(self) -> tuple[str, str, str]:
-        """The project's id, the kind and the name; empty texts for a program of an older lgbm-sm."""
+        """The project's id, the kind and the name; empty for a program of an older lgbm-sm."""
         owner, _, rest = self._option(_ENTRY_OPTION).partition("/")
         kind, _, name = rest.partition("/")
         return owner, kind, name
@@ -78,14 +78,14 @@ class Program(NamedTuple):
         _, kind, name = self._label
         if name:
             return Path(self._option(_FOLDER_OPTION)) / folder_of_kind(kind) / name
-        # an older lgbm-sm gave the whole path of /opt/ml
+        # an older lgbm-sm passed the path of /opt/ml
         with suppress(ValueError, IndexError):
             return Path(self.arguments[self.arguments.index("--root") + 1]).parent
         return None
 
     @property
     def _is_orphan(self) -> bool:
-        """Whether its folder is gone: one that works in another project's, such as the original of a copy, has one."""
+        """Whether its folder no longer exists; that of another project, such as the original of a copy, does."""
         folder = self.folder
         return folder is None or folder.parent.parent.name != WORK_FOLDER or not folder.exists()
 
@@ -95,9 +95,9 @@ class Program(NamedTuple):
 
 
 def running_programs() -> Iterator[Program]:
-    """The programs of any project that run here and can be looked at."""
+    """Find the programs of any project on this machine that this user may see."""
     if sys.platform == "linux":
-        # read before psutil is: most often no such program runs
+        # psutil is imported only if such a program runs
         yield from _programs_in_proc()
         return
     import psutil
@@ -129,7 +129,7 @@ def _folder_of(process: Path) -> Path | None:
 
 
 def processes_of(programs: Iterable[Program]) -> "list[psutil.Process]":
-    """The processes, to look at and to signal; without those that have ended."""
+    """Return the processes of the programs that still run."""
     found = list(programs)
     if not found:
         return []

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgbm_sm import __version__
+from lgbm_sm.backends.docker.build_context import image_recipe, image_tag, xgboost_tag
 from lgbm_sm.backends.docker.engine import Engine, engine_errors
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.doctor.findings import Area, Check, Finding, Status, within
 from lgbm_sm.errors import ConfigError, EngineError, ImageError, LgbmSmError
 from lgbm_sm.images.build import check_disk, free_bytes
-from lgbm_sm.images.build_context import image_recipe, image_tag
 from lgbm_sm.images.xgboost import PLATFORM as XGBOOST_PLATFORM
-from lgbm_sm.images.xgboost import xgboost_tag
 
 PROGRAM = Check("containers", Area.CONFIGURATION)
 ENGINE = Check("docker engine", Area.IMAGE)

@@ -7,6 +7,7 @@ from pathlib import Path
 from lgbm_sm import lifecycle
 from lgbm_sm.aws.ecr_repository import EcrRepository
 from lgbm_sm.aws.image_manifest import DOCKER_MANIFEST
+from lgbm_sm.backends.docker.build_context import ImageRecipe, image_files, image_tag, xgboost_tag
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import ConfigError
@@ -15,8 +16,6 @@ from lgbm_sm.explain.images import image_section, look_at_image
 from lgbm_sm.explain.noted_engine import NotingEngine
 from lgbm_sm.explain.sections import Section, aligned, indented, section
 from lgbm_sm.images.build import PROJECT_ARGUMENT
-from lgbm_sm.images.build_context import ImageRecipe, image_files, image_tag
-from lgbm_sm.images.xgboost import xgboost_tag
 from lgbm_sm.workspace import Workspace
 
 TRAINS, SERVES = "trains", "serves"

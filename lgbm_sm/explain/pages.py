@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from lgbm_sm.backends.docker.build_context import image_tag
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import ConfigError
@@ -12,7 +13,6 @@ from lgbm_sm.explain.other_pages import explain_cleanup, explain_prediction, exp
 from lgbm_sm.explain.sections import Section, section
 from lgbm_sm.explain.serving_page import explain_serving, find_serving_place
 from lgbm_sm.explain.training_page import explain_training, find_training_place
-from lgbm_sm.images.build_context import image_tag
 from lgbm_sm.workspace import Workspace
 
 

@@ -1,8 +1,7 @@
-"""Cuts a request body into batches that stay below the payload limit, in order, no row lost or doubled."""
+"""Cut a request body into batches below the payload limit, in order, without losing or repeating a row."""
 
 import csv
 import io
-import itertools
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -10,25 +9,15 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.table_header import MISSING_TEXTS
 
-BATCH_BYTES = (
-    1024 * 1024
-)  # of 6,291,456 that an invocation may have: some answers are several times larger than the rows
+# an invocation may have 6,291,456 bytes, but some answers are several times larger than the rows
+BATCH_BYTES = 1024 * 1024
 
-# what the server, and pandas' read_csv, take for a missing cell
-# fmt: off
-_MISSING = frozenset({
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
-    "NULL", "NaN", "None", "n/a", "nan", "null",
-})
-# fmt: on
-_BLANKS = (b"\r", b" ", b"\t", b"\v", b"\f")
-# what a line end is followed by where a line is blank, or begins with white space
+# a line end before a line that is blank or begins with white space
 _BEFORE_BLANKS = re.compile(rb"\n[\n\r \t\v\f]")
-# this part of a block is kept free for the end of its last line
+# the part of a block that is reserved for the end of its last line
 _SHARE_OF_A_LINE = 64
-# so many blocks take as long without numpy as numpy takes to be imported
-_BLOCKS_BEFORE_NUMPY = 64
 
 
 @dataclass(frozen=True)
@@ -41,7 +30,7 @@ class Batch:
 
 
 def csv_batches(stream: IO[bytes], feature_names: Collection[str], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
-    """Batches of CSV records; a header is repeated in each. Blank lines are no rows.
+    """Yield batches of CSV records; a header is repeated in each. Blank lines are skipped.
 
     Raises:
         DataError: one row alone is larger than `maximum_bytes`.
@@ -54,17 +43,17 @@ def csv_batches(stream: IO[bytes], feature_names: Collection[str], maximum_bytes
 
 
 def json_lines_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
-    """Batches of JSON Lines; blank lines are no rows. Raises DataError when one line is too large."""
+    """Yield batches of JSON Lines; blank lines are skipped. Raises DataError if one line is too large."""
     yield from _cut(stream, b"", maximum_bytes, b"", lines_with_content)
 
 
 def json_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
-    """Batches of a JSON document: `{"instances": rows}`, a list of rows or records, one row or one record.
+    """Yield batches of a JSON document: `{"instances": rows}`, a list of rows or records, one row or one record.
 
     A document below the limit is sent as it is.
 
     Raises:
-        DataError: the document is no JSON, or one row alone is larger than `maximum_bytes`.
+        DataError: the document is not JSON, or one row alone is larger than `maximum_bytes`.
     """
     body = stream.read()
     try:
@@ -80,7 +69,7 @@ def json_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterato
 
 
 def json_rows(document: Any) -> list[Any]:
-    """The rows of a JSON document: see json_batches."""
+    """Return the rows of a JSON document; see json_batches."""
     if isinstance(document, dict):
         if "instances" not in document:
             return [document]
@@ -111,44 +100,63 @@ def _gather(records: Iterator[bytes], maximum_bytes: int, header: bytes = b"", f
 
 def _cut(
     stream: IO[bytes],
-    block: bytes,
+    first: bytes,
     maximum_bytes: int,
     header: bytes,
     records_of: Callable[[Iterable[bytes]], Iterator[bytes]],
 ) -> Iterator[Batch]:
-    """Cut what follows `block` in blocks of whole records; only blocks that need it are looked at record by record."""
+    """Cut `first` and the rest of the stream into blocks of whole records; only some are parsed record by record."""
     first_row = 1
-    count_lines: Callable[[bytes], int | None] = _count_lines
-    for number in itertools.count():
-        if number == _BLOCKS_BEFORE_NUMPY:
-            count_lines = _numpy_line_counter(maximum_bytes)
-        filled = maximum_bytes - len(header) - maximum_bytes // _SHARE_OF_A_LINE
-        block += stream.read(max(0, filled - len(block)))
-        at_end = len(block) < filled
-        if not at_end:
-            # what ends with a line need not be cut, which would be a copy
-            block += stream.readline(maximum_bytes - len(header) - len(block))
-        quoted = records_of is csv_records and b'"' in block
-        end = len(block) if at_end else _end_of_records(block, quoted=quoted)
-        if len(header) + len(block) > maximum_bytes or not end:
-            # one record is larger: told by the way that knows its length
-            yield from _gather(records_of(_lines_after(block, stream)), maximum_bytes, header, first_row)
-            return
-        whole, block = block[:end], block[end:]
-        whole = whole if whole.endswith(b"\n") or not whole else whole + b"\n"
-        rows = None if quoted else count_lines(whole)
+    has_quotes = records_of is csv_records
+    blocks = _Blocks(stream, first, maximum_bytes - len(header), has_quotes=has_quotes)
+    for block in blocks:
+        body, rows = block, None if has_quotes and b'"' in block else _count_lines(block)
         if rows is None:
-            records = [record if record.endswith(b"\n") else record + b"\n" for record in records_of(io.BytesIO(whole))]
-            whole, rows = b"".join(records), len(records)
+            records = [_ended(record) for record in records_of(io.BytesIO(block))]
+            body, rows = b"".join(records), len(records)
         if rows:
-            yield Batch(header + whole, first_row, rows)
+            yield Batch(header + body, first_row, rows)
             first_row += rows
-        if at_end:
-            return
+    # a record larger than a request: reported with its length
+    yield from _gather(records_of(_lines_after(blocks.rest, stream)), maximum_bytes, header, first_row)
+
+
+class _Blocks:
+    """Blocks of whole records, each as large as fits, to the end of the stream.
+
+    They stop early before a record that does not fit; `rest` then has its beginning.
+    """
+
+    def __init__(self, stream: IO[bytes], rest: bytes, maximum_bytes: int, *, has_quotes: bool) -> None:
+        self.rest = rest
+        self._stream = stream
+        self._maximum_bytes = maximum_bytes
+        self._has_quotes = has_quotes
+
+    def __iter__(self) -> Iterator[bytes]:
+        filled = max(0, self._maximum_bytes - self._maximum_bytes // _SHARE_OF_A_LINE)
+        at_end = False
+        while not at_end:
+            block = self.rest + self._stream.read(max(0, filled - len(self.rest)))
+            at_end = len(block) < filled
+            if not at_end:
+                # a block that ends with a line is not cut, which would be a copy
+                block += self._stream.readline(max(0, self._maximum_bytes - len(block)))
+            end = len(block) if at_end else _end_of_records(block, quoted=self._has_quotes and b'"' in block)
+            self.rest = block
+            if len(block) > self._maximum_bytes or not end:
+                return
+            self.rest = block[end:]
+            yield _ended(block[:end])
+
+
+def _ended(records: bytes) -> bytes:
+    """The records with a line end after the last."""
+    return records if records.endswith(b"\n") or not records else records + b"\n"
 
 
 def _end_of_records(block: bytes, *, quoted: bool) -> int:
-    """Where the last whole record ends; 0 where none does. A line end between quotes is part of a cell."""
+    """Return the end of the last whole record, or 0. A line end between quotes is part of a cell."""
     end = block.rfind(b"\n") + 1
     while quoted and end and block.count(b'"', 0, end) % 2:
         end = block.rfind(b"\n", 0, end - 1) + 1
@@ -156,46 +164,28 @@ def _end_of_records(block: bytes, *, quoted: bool) -> int:
 
 
 def _count_lines(block: bytes) -> int | None:
-    """The number of whole lines; None where one of them may be blank."""
+    """Return the number of lines; None if one of them may be blank."""
     if block[:1].isspace() or _BEFORE_BLANKS.search(block):
         return None
     return block.count(b"\n")
 
 
-def _numpy_line_counter(maximum_bytes: int) -> Callable[[bytes], int | None]:
-    """`_count_lines` in a quarter of the time."""
-    import numpy as np
-
-    # memory that is asked for and given back each time would take longer than the rest
-    ends, pairs = np.empty(maximum_bytes + 1, np.bool_), np.empty(maximum_bytes, np.bool_)
-
-    def count_lines(block: bytes) -> int | None:
-        is_end = np.equal(np.frombuffer(block, np.uint8), ord("\n"), out=ends[: len(block)])
-        is_pair = np.logical_and(is_end[1:], is_end[:-1], out=pairs[: len(block) - 1])
-        # count_nonzero is twenty times as fast as any()
-        if np.count_nonzero(is_pair) or any(blank in block for blank in _BLANKS):
-            return _count_lines(block)
-        return None if block.startswith(b"\n") else int(np.count_nonzero(is_end))
-
-    return count_lines
-
-
 def _lines_after(block: bytes, stream: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a stream of which `block` has been read already."""
+    """Yield the lines of a stream from which `block` has been read already."""
     for line in io.BytesIO(block):
         yield line if line.endswith(b"\n") else line + stream.readline()
     yield from stream
 
 
 def lines_with_content(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines that are not blank."""
+    """Yield the lines that are not blank."""
     return (line for line in lines if line.strip())
 
 
 def csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Records that are not blank: physical lines, joined where a quoted cell holds a line end.
+    """Yield the records that are not blank: lines, joined while the number of quotes so far is odd.
 
-    Its quotes are then odd in number.
+    A line end is then inside a quoted cell.
     """
     record = b""
     for line in lines:
@@ -212,7 +202,7 @@ def csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
 def is_header(record: bytes, feature_names: Collection[str]) -> bool:
     """Whether a first record names columns: one of its cells is a feature name, and none is a number or missing.
 
-    It is the rule by which the server knows a header.
+    The server has the same rule.
     """
     text = record.decode("utf-8-sig", errors="replace")
     cells = next(csv.reader(io.StringIO(text)), [])
@@ -220,7 +210,7 @@ def is_header(record: bytes, feature_names: Collection[str]) -> bool:
 
 
 def _is_number_or_missing(cell: str) -> bool:
-    if cell.strip() in _MISSING:
+    if cell.strip() in MISSING_TEXTS:
         return True
     try:
         float(cell)

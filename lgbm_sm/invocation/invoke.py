@@ -1,4 +1,4 @@
-"""`predict`: a file through an endpoint, in batches, in order."""
+"""Send a file through an endpoint, in batches, and write the predictions in order."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from lgbm_sm.errors import AwsError, DataError, InvocationError
 from lgbm_sm.invocation.batches import Batch, csv_batches, json_batches, json_lines_batches
@@ -19,7 +19,7 @@ from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.wording import shortened_list
 
 PARALLEL_REQUESTS = 4
-# Batches, a megabyte each, that are sent before the oldest is answered: one that takes long holds nothing up.
+# Batches, a megabyte each, that are sent before the oldest is answered, so that a slow one delays no other.
 _READ_AHEAD = 16
 _BAD_REQUEST = 400
 _SHOWN_NAMES = 30
@@ -34,7 +34,7 @@ _JSON_LINES_TYPES = ("application/jsonlines", "application/x-jsonlines", "applic
 
 
 class PredictionOutput(StrEnum):
-    """What the program answers for each row; passed on as the custom attribute `output=…`."""
+    """The output for each row; sent as the custom attribute `output=…`."""
 
     PREDICTION = "prediction"
     RAW_SCORE = "raw_score"
@@ -46,7 +46,7 @@ class PredictionOutput(StrEnum):
 
 @dataclass(frozen=True)
 class InvocationRequest:
-    """How an input is sent: `content_type` says how it is cut, `accept` in which form answers come."""
+    """How an input is sent: `content_type` is the form of the rows, `accept` that of the answers."""
 
     content_type: str
     accept: str
@@ -55,7 +55,7 @@ class InvocationRequest:
 
 @dataclass(frozen=True)
 class InvocationSummary:
-    """What went through the endpoint."""
+    """The number of rows and requests that were answered, and the duration."""
 
     rows: int
     requests: int
@@ -63,27 +63,30 @@ class InvocationSummary:
 
 
 def content_type_of(file_name: str) -> str:
-    """The content type of a file by its suffix.
+    """Return the content type of a file by its suffix.
 
     Raises:
-        DataError: the suffix says nothing.
+        DataError: the suffix is unknown.
     """
     suffix = file_name[file_name.rfind(".") :].lower() if "." in file_name else ""
     if suffix not in _CONTENT_TYPES:
         known = ", ".join(sorted(_CONTENT_TYPES))
-        raise DataError(f"{file_name}: its content type cannot be known by its name ({known})", "pass --content-type")
+        raise DataError(
+            f"{file_name}: cannot tell the content type from the file name (known suffixes: {known})",
+            "pass --content-type",
+        )
     return _CONTENT_TYPES[suffix]
 
 
 def feature_names(endpoint: Endpoint) -> tuple[str, ...]:
-    """The names of the features of the endpoint's model; empty where the model has no schema."""
+    """Return the feature names of the endpoint's model; empty if the model has no schema."""
     metadata = read_model_metadata(endpoint)
     schema = metadata.get("schema")
     return tuple(feature["name"] for feature in schema["features"]) if schema else ()
 
 
 def read_model_metadata(endpoint: Endpoint) -> dict[str, Any]:
-    """The metadata.json of the model that the endpoint serves; empty where another program has made the artifact."""
+    """Return the metadata.json of the model that the endpoint serves; empty if another program made the artifact."""
     path = endpoint.root_path / "model" / "metadata.json"
     try:
         metadata: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -101,26 +104,25 @@ def invoke(
     write: Callable[[bytes], None],
     reporter: Reporter,
 ) -> InvocationSummary:
-    """Send `stream` through the endpoint, by a `sender` of such requests.
+    """Send `stream` through the endpoint with `sender`.
 
-    The answers are given to `write`, each as soon as all before it are written. CSV and JSON Lines answers are written
-    one prediction a line, JSON answers as one document.
+    Each answer is passed to `write` as soon as all before it have been. CSV and JSON Lines answers are written with
+    one prediction per line, JSON answers as one document.
 
     Raises:
-        DataError: the input holds no row, or cannot be cut into batches.
+        DataError: the input has no rows, or cannot be cut into batches.
         InvocationError: the endpoint refused a batch, did not answer, or answered another number of rows.
         AwsError: AWS refused a call.
     """
     started_at = time.monotonic()
-    accept = request.accept.partition(";")[0].strip().lower()
-    joined = _JsonDocument(write) if accept == "application/json" else None
+    is_json = request.accept.partition(";")[0].strip().lower() == "application/json"
+    writer: _Writer = _JsonWriter(write) if is_json else _LinesWriter(write)
     rows = requests = 0
     unseen: set[str] = set()
     batches = _batches(stream, request.content_type, feature_names(endpoint))
     for batch, answer, attributes in _answers(endpoint, sender, batches):
-        predictions = _parsed(answer) if joined else []
-        count = len(predictions) if joined else _rows_in(answer, batch.rows)
-        unseen |= _unseen_levels(attributes)
+        unseen |= _unseen_categories(attributes)
+        count = writer.add(answer, batch.rows)
         if count != batch.rows:
             raise InvocationError(
                 f"endpoint {endpoint.name} answered {count} predictions for the {batch.rows} rows "
@@ -129,18 +131,11 @@ def invoke(
             )
         rows += batch.rows
         requests += 1
-        if joined:
-            joined.add(predictions)
-        else:
-            write(answer if answer.endswith(b"\n") else answer + b"\n")
     if not rows:
-        raise DataError("the input holds no row", "pass a file with at least one row of features")
-    if joined:
-        joined.close()
+        raise DataError("the input has no rows", "pass a file with at least one row of features")
+    writer.close()
     if unseen:
-        reporter.warn(
-            f"levels that the model has not seen in training are taken as missing: {', '.join(sorted(unseen))}"
-        )
+        reporter.warn(f"unseen categories are treated as missing: {', '.join(sorted(unseen))}")
     summary = InvocationSummary(rows, requests, time.monotonic() - started_at)
     reporter.trace(f"{summary.rows:,} rows in {summary.requests} requests, {summary.seconds:.2f} s")
     return summary
@@ -160,8 +155,8 @@ def _batches(stream: IO[bytes], content_type: str, names: tuple[str, ...]) -> It
     )
 
 
-def _unseen_levels(attributes: str) -> set[str]:
-    """Return the categories in the custom attribute `unseen_categories=colour:purple|size:XXL`, percent-encoded."""
+def _unseen_categories(attributes: str) -> set[str]:
+    """Return the categories in the attribute `unseen_categories=colour:purple|size:XXL`, which is percent-encoded."""
     for attribute in attributes.split(","):
         name, _, value = attribute.strip().partition("=")
         if name == "unseen_categories":
@@ -170,15 +165,15 @@ def _unseen_levels(attributes: str) -> set[str]:
 
 
 def headers_of(request: InvocationRequest) -> dict[str, str]:
-    """What a request says of itself."""
+    """Return the headers of a request."""
     headers = {"Content-Type": request.content_type, "Accept": request.accept}
-    if request.output is not PredictionOutput.PREDICTION:  # what every server gives unasked
+    if request.output is not PredictionOutput.PREDICTION:  # the default of every server
         headers[ATTRIBUTES_HEADER] = f"output={request.output}"
     return headers
 
 
 def _answers(endpoint: Endpoint, sender: Retries, batches: Iterator[Batch]) -> Iterator[tuple[Batch, bytes, str]]:
-    """Batches, their answers and the custom attributes of these in order, a few requests at a time."""
+    """Yield batches, their answers and the custom attributes, in order, with a few requests at a time."""
     pending: deque[tuple[Batch, Future[tuple[bytes, str]]]] = deque()
     with ThreadPoolExecutor(PARALLEL_REQUESTS) as executor:
         try:
@@ -205,7 +200,7 @@ def _send(sender: Retries, endpoint: Endpoint, batch: Batch) -> tuple[bytes, str
             f"endpoint {endpoint.name} did not answer for {rows}: {error.message}", error.hint
         ) from error
     except AwsError as error:
-        said = f"endpoint {endpoint.name} could not be asked for {rows}: {error.message}"
+        said = f"cannot send {rows} to endpoint {endpoint.name}: {error.message}"
         raise AwsError(said, error.hint, error.code) from error
     if response.status != 200:
         said = _refusal(endpoint, batch, response.status, response.body)
@@ -214,7 +209,7 @@ def _send(sender: Retries, endpoint: Endpoint, batch: Batch) -> tuple[bytes, str
 
 
 def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
-    """The server's own words, with the row counted from the start of the input instead of the batch."""
+    """Return the server's message, with the row counted from the start of the input instead of the batch."""
     what = f"endpoint {endpoint.name} answered {status}"
     try:
         error = json.loads(body)["error"]
@@ -227,45 +222,66 @@ def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
 
 
 def _remedy(endpoint: Endpoint, status: int) -> str:
-    """What a log does not tell: how the rows are to be."""
+    """Return the next step; for a refused row the expected columns, which the log does not have."""
     names = feature_names(endpoint)
     if status != _BAD_REQUEST or not names:
         return "see `lgbm-sm logs`"
     shown = shortened_list(names, _SHOWN_NAMES)
     return (
-        f"the model takes these columns, with commas between, and no others: {shown}; with a header in any order, "
-        "without one in this"
+        f"expected these columns, comma-separated, and no others: {shown}. Without a header they must be in this order"
     )
 
 
-def _rows_in(answer: bytes, expected: int) -> int:
-    """How many lines the answer has; those that are blank count where that gives the expected number."""
-    lines = answer.count(b"\n") + (not answer.endswith(b"\n") and bool(answer))
-    return lines if lines == expected else sum(1 for line in answer.split(b"\n") if line.strip())
+class _Writer(Protocol):
+    """Writes the answers of several batches as one output."""
+
+    def add(self, answer: bytes, expected: int) -> int:
+        """Write one answer, if it has as many predictions as expected; return their number."""
+
+    def close(self) -> None:
+        """Write the end of the output."""
 
 
-def _parsed(answer: bytes) -> list[Any]:
-    """The predictions in a JSON answer."""
-    try:
-        predictions = json.loads(answer)["predictions"]
-    except (ValueError, LookupError, TypeError) as error:
-        raise InvocationError(
-            f"the endpoint's answer is not JSON with predictions: {answer[:200]!r}", "pass another --accept"
-        ) from error
-    return list(predictions)
+class _LinesWriter:
+    """One prediction per line."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+
+    def add(self, answer: bytes, expected: int) -> int:
+        """See _Writer; blank lines count only if that gives the expected number."""
+        count = answer.count(b"\n") + (not answer.endswith(b"\n") and bool(answer))
+        if count != expected:
+            count = sum(1 for line in answer.split(b"\n") if line.strip())
+        if count == expected:
+            self._write(answer if answer.endswith(b"\n") else answer + b"\n")
+        return count
+
+    def close(self) -> None:
+        """See _Writer."""
 
 
-class _JsonDocument:
-    """Joins the answers of several batches to one `{"predictions": […]}`, a prediction a line."""
+class _JsonWriter:
+    """One document `{"predictions": […]}`, with one prediction per line."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
         self._separator = b'{"predictions": [\n'
 
-    def add(self, predictions: list[Any]) -> None:
-        for prediction in predictions:
-            self._write(self._separator + json.dumps(prediction).encode())
-            self._separator = b",\n"
+    def add(self, answer: bytes, expected: int) -> int:
+        """See _Writer."""
+        try:
+            predictions = list(json.loads(answer)["predictions"])
+        except (ValueError, LookupError, TypeError) as error:
+            raise InvocationError(
+                f"the endpoint's answer is not JSON with predictions: {answer[:200]!r}", "pass another --accept"
+            ) from error
+        if len(predictions) == expected:
+            for prediction in predictions:
+                self._write(self._separator + json.dumps(prediction).encode())
+                self._separator = b",\n"
+        return len(predictions)
 
     def close(self) -> None:
+        """See _Writer."""
         self._write(b"\n]}\n")

@@ -10,13 +10,12 @@ from msgspec import structs
 
 from lgbm_sm import contract
 from lgbm_sm.backends import TrainingInputs
+from lgbm_sm.backends.docker.build_context import image_recipe, image_tag, xgboost_tag
 from lgbm_sm.backends.docker.engine import PATTERN_LABEL, Engine, engine_errors
 from lgbm_sm.config.instance_types import platform_of
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.data import prepare_data
 from lgbm_sm.errors import DataError, ImageError, UsageError
-from lgbm_sm.images.build_context import image_recipe, image_tag
-from lgbm_sm.images.xgboost import xgboost_tag
 from lgbm_sm.invocation.invoke import content_type_of
 from lgbm_sm.model.code import ModelCode, model_code
 from lgbm_sm.preparation.schema import Split, load_schema, schema_path, training_channels, verify_split

@@ -132,7 +132,7 @@ def test_an_image_that_was_never_pushed_is_said_before_anything_is_sent(command:
     refused = project.lgbm_sm(
         command, *project.of_the_model(command), "--set", "container.build_args.OTHER=1", exit_code=5
     ).stderr
-    assert "does not hold image" in refused
+    assert "has no image" in refused
     assert "hint: run `lgbm-sm build` and `lgbm-sm push` first" in refused
     assert project.asked("s3", "Put", "Create") == []
 

@@ -49,7 +49,7 @@ def test_a_job_is_followed_by_its_name_where_it_is_on_no_record(project: Project
     path.unlink()
     assert result(project.lgbm_sm, "train", "--attach", name)["status"] == "Completed"
     missing = project.lgbm_sm("train", "--attach", "nobody", exit_code=7).stderr
-    assert "error: there is no training job nobody in eu-west-1" in missing
+    assert "error: eu-west-1 has no training job nobody" in missing
     path.write_bytes(before)
 
 

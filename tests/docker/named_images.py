@@ -22,8 +22,8 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound
 
+from lgbm_sm.backends.docker.build_context import ImageRecipe, context_archive
 from lgbm_sm.config.sections import Pattern
-from lgbm_sm.images.build_context import ImageRecipe, context_archive
 
 CONTEXT = Path(__file__).parents[2] / "containers"
 # what each image of a test is known by; its value is the repository

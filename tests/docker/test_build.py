@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import docker
@@ -17,15 +16,16 @@ import pytest
 from msgspec import structs
 
 import lgbm_sm
+from lgbm_sm.backends.docker.build_context import ImageRecipe
 from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.backends.docker.images import delete_image, find_image
-from lgbm_sm.config.sections import Pattern
+from lgbm_sm.config.sections import Config, ContainerSection, Pattern, ProjectSection
 from lgbm_sm.errors import ConfigError, ExitCode, ImageError
 from lgbm_sm.images.build import BuiltImage, build
-from lgbm_sm.images.build_context import ImageRecipe
 from lgbm_sm.record.record import Record
 from tests.cli.conftest import CommandLine
 from tests.contract.serving import wait_until
+from tests.workspaces import make_workspace
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -76,16 +76,10 @@ class Builder:
     def __call__(self, *, no_cache: bool = False, ca_bundle_path: Path | None = None, **build_args: str) -> BuiltImage:
         context_path = self.folder / "containers"
         platform = self.engine.platform
-        return build(
-            ImageRecipe(context_path, Pattern.BYOC, self.project, platform, self.base_image, build_args),
-            project=self.project,
-            ca_bundle_path=ca_bundle_path,
-            no_cache=no_cache,
-            record=self.record,
-            engine=self.engine,
-            reporter=self.said,
-            now=datetime.now(UTC),
-        )
+        recipe = ImageRecipe(context_path, Pattern.BYOC, self.project, platform, self.base_image, build_args)
+        config = Config(project=ProjectSection(name=self.project), container=ContainerSection(ca_bundle=ca_bundle_path))
+        workspace = make_workspace(self.folder, config, record=self.record, engine=self.engine, reporter=self.said)
+        return build(recipe, workspace, no_cache=no_cache)
 
 
 @pytest.fixture
@@ -167,7 +161,7 @@ def test_the_ca_bundle_is_there_while_building_and_not_afterwards(
 def test_a_ca_bundle_is_refused_when_it_holds_no_certificate(builder: Builder, tmp_path: Path) -> None:
     builder.write()
     (tmp_path / "proxy.pem").write_text("hello")
-    with pytest.raises(ConfigError, match="holds no certificate in PEM form"):
+    with pytest.raises(ConfigError, match="contains no certificate in PEM form"):
         builder(ca_bundle_path=tmp_path / "proxy.pem")
     with pytest.raises(ConfigError, match="cannot be read"):
         builder(ca_bundle_path=tmp_path / "missing.pem")

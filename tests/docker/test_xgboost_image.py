@@ -5,22 +5,24 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import docker
 import pytest
 from docker.errors import APIError, ImageNotFound
 
+from lgbm_sm.backends.docker.build_context import xgboost_tag
 from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.backends.docker.images import delete_image, find_image
 from lgbm_sm.config.sections import Config, ContainerSection, Pattern, ProjectSection
-from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import ImageError
-from lgbm_sm.images.xgboost import provide, pull, xgboost_tag
+from lgbm_sm.images.xgboost import provide, pull
+from lgbm_sm.progress import Reporter
 from lgbm_sm.record.record import Record
+from lgbm_sm.workspace import Workspace
 from tests.cli.conftest import CommandLine
 from tests.cloud.registry_image import LOGIN, running_registry
+from tests.workspaces import make_workspace
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("xgboost_image"), pytest.mark.timeout(600)]
 
@@ -34,24 +36,28 @@ def registry(engine: docker.DockerClient, base_image: str, docker_session: str) 
 
 @dataclass(frozen=True)
 class Provider:
-    """What `provide` is called with."""
+    """Provides the image of a workspace."""
 
-    config: Config
-    record: Record
-    engine: Engine
-    reporter: Console
+    workspace: Workspace
+
+    @property
+    def config(self) -> Config:
+        return self.workspace.config
+
+    @property
+    def record(self) -> Record:
+        return self.workspace.record
+
+    @property
+    def engine(self) -> Engine:
+        return self.workspace.engine
+
+    @property
+    def reporter(self) -> Reporter:
+        return self.workspace.reporter
 
     def provide(self, image: str | None = None) -> str:
-        built = provide(
-            self.config,
-            image=image,
-            pull_again=False,
-            record=self.record,
-            engine=self.engine,
-            reporter=self.reporter,
-            now=datetime.now(UTC),
-        )
-        return built.image_id
+        return provide(self.workspace, image=image).image_id
 
 
 @pytest.fixture
@@ -60,8 +66,7 @@ def provider(engine: docker.DockerClient, docker_session: str, tmp_path: Path) -
         project=ProjectSection(name=f"test-{docker_session}-{uuid.uuid4().hex[:6]}"),
         container=ContainerSection(pattern=Pattern.SCRIPT_MODE),
     )
-    reporter = Console(output=OutputFormat.TEXT, verbose=False, environment={})
-    provider = Provider(config, Record(tmp_path), Engine({}), reporter)
+    provider = Provider(make_workspace(tmp_path, config))
     yield provider
     for entry in provider.record.images():
         delete_image(entry, provider.record, provider.engine)
@@ -93,7 +98,7 @@ def test_an_image_of_the_engines_gets_the_projects_tag_and_cleanup_takes_only_th
 
 
 def test_it_is_said_when_the_engine_does_not_hold_the_image(provider: Provider) -> None:
-    with pytest.raises(ImageError, match="--image no-such-image:1: the engine does not hold it"):
+    with pytest.raises(ImageError, match="--image no-such-image:1: Docker has no such image"):
         provider.provide("no-such-image:1")
     assert provider.record.images() == ()
 

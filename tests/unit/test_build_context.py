@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lgbm_sm.config.instance_types import platform_of
-from lgbm_sm.config.loading import load_config
-from lgbm_sm.config.sections import Config, Pattern
-from lgbm_sm.errors import ConfigError, ImageError
-from lgbm_sm.images.build import LEAST_FREE_BYTES, check_disk
-from lgbm_sm.images.build_context import (
+from lgbm_sm.backends.docker.build_context import (
     CA_BUNDLE_NAME,
     ImageRecipe,
     context_archive,
@@ -20,6 +15,11 @@ from lgbm_sm.images.build_context import (
     image_recipe,
     image_tag,
 )
+from lgbm_sm.config.instance_types import platform_of
+from lgbm_sm.config.loading import load_config
+from lgbm_sm.config.sections import Config, Pattern
+from lgbm_sm.errors import ConfigError, ImageError
+from lgbm_sm.images.build import LEAST_FREE_BYTES, check_disk
 
 
 @pytest.fixture

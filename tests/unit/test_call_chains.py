@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from lgbm_sm.backends.docker.build_context import ImageRecipe, image_files
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.explain.call_chain import MODULE, call_chains, describe_chain, function_lines
-from lgbm_sm.images.build_context import ImageRecipe, image_files
 from lgbm_sm.shipped import containers_path
 from tests.call_traces import TRACER, VARIABLE, ask, compare
 from tests.contract.serving import Endpoint

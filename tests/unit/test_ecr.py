@@ -10,20 +10,19 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.account import Accounts, AwsAccount
 from lgbm_sm.aws.image_manifest import DOCKER_MANIFEST, OCI_MANIFEST, config_digest
 from lgbm_sm.backends.docker.engine import Engine
-from lgbm_sm.console import Console, OutputFormat
-from lgbm_sm.ecr import Destination, PushResult, push
+from lgbm_sm.config.sections import Config, ProjectSection
+from lgbm_sm.ecr import PushResult, push
 from lgbm_sm.errors import ImageError
-from lgbm_sm.record.record import Record
+from tests.workspaces import make_workspace
 
 RECORDED = json.loads(Path(__file__).with_name("containerd_image.json").read_text())
 MANIFEST: str = RECORDED["manifest"]
@@ -86,19 +85,21 @@ class RecordedEngine(Engine):
         vars(self)["client"] = SimpleNamespace(images=images, api=api)
 
 
+class OneAccount(Accounts):
+    """The only account, in each region."""
+
+    def __init__(self, account: AwsAccount) -> None:
+        super().__init__(lambda _: None)
+        self._account = account
+
+    def get(self, region: str | None, account_id: str | None = None) -> AwsAccount:  # noqa: ARG002 - there is only one
+        return self._account
+
+
 def pushed(ecr: Ecr, engine: RecordedEngine, folder: Path) -> PushResult:
-    destination = Destination(
-        AwsAccount("123456789012", "eu-west-1", ecr), NAME, immutable_tags=False, tags=dict[str, str]
-    )
-    console = Console(output=OutputFormat.TEXT, verbose=False, environment={})
-    return push(
-        f"{NAME}:{VERSION}",
-        destination,
-        record=Record(folder),
-        engine=engine,
-        reporter=console,
-        now=datetime(2026, 11, 1, tzinfo=UTC),
-    )
+    accounts = OneAccount(AwsAccount("123456789012", "eu-west-1", ecr))
+    config = Config(project=ProjectSection(name=NAME))
+    return push(f"{NAME}:{VERSION}", make_workspace(folder, config, accounts=accounts, engine=engine))
 
 
 def engine_of(store: str, ecr: Ecr) -> RecordedEngine:

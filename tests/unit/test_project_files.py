@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from lgbm_sm.backends.docker.build_context import image_recipe, image_tag
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import UsageError
-from lgbm_sm.images.build_context import image_recipe, image_tag
 from lgbm_sm.scaffold.project_files import config_template, require_new, write_project
 from lgbm_sm.shipped import containers_path
 

@@ -1,6 +1,6 @@
-"""What an image is built from: its files, its tag, and the archive that the engine is sent.
+"""The build context of an image: its files, the tag made of their content, and the archive that Docker is sent.
 
-The tag is made of the content, so that what has not changed is found by its name and not built again.
+An unchanged image is found by its tag, and not built again.
 """
 
 import hashlib
@@ -14,11 +14,11 @@ from pathlib import Path
 from lgbm_sm.config.instance_types import platform_of
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.errors import ConfigError
-from lgbm_sm.names import IMAGE_TAG_LENGTH
+from lgbm_sm.names import IMAGE_TAG_LENGTH, script_mode_repository
 
 CA_BUNDLE_NAME = "ca-bundle.pem"
 BASE_IMAGE_ARGUMENT = "BASE_IMAGE"
-# what tools leave behind, wherever it lies; .dockerignore names the rest
+# files that tools leave behind in any folder; .dockerignore names the rest
 _LEFT_BEHIND = ("**/__pycache__", "**/*.py[cod]", "**/.*_cache", "**/.DS_Store")
 # 2 January 1980: the archives that pip makes cannot hold a time before
 _MODIFIED_AT = 315_619_200
@@ -26,9 +26,9 @@ _MODIFIED_AT = 315_619_200
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """What decides on an image: the files below `context_path` as far as they are the pattern's, and the rest.
+    """Everything that an image is made of; of the files below `context_path`, those of the pattern.
 
-    `platform` is such as linux/amd64; without a `base_image` it is the Dockerfile's.
+    `platform` is as in linux/amd64. Without a `base_image` the Dockerfile's is used.
     """
 
     context_path: Path
@@ -44,7 +44,7 @@ class ImageRecipe:
 
     @property
     def all_arguments(self) -> dict[str, str]:
-        """The build arguments, the base image among them."""
+        """The build arguments, including the base image."""
         base = {BASE_IMAGE_ARGUMENT: self.base_image} if self.base_image else {}
         return {**self.build_args, **base}
 
@@ -52,10 +52,10 @@ class ImageRecipe:
 def image_recipe(config: Config, pattern: Pattern, context_path: Path, engine_platform: str) -> ImageRecipe:
     """The recipe of a pattern's image under `config`.
 
-    The platform is that of the instance types that it runs on; where they are all local, the engine's own.
+    The platform is that of the instance types that it runs on, or Docker's own if they are all local.
 
     Raises:
-        ConfigError: the pattern has no image in this version, or one image would have to run on two platforms.
+        ConfigError: the pattern has no image of its own, or one image would have to run on two platforms.
     """
     repository = config.repository_of(pattern)
     if repository is None or not (context_path / pattern / "Dockerfile").is_file():
@@ -78,9 +78,9 @@ def image_recipe(config: Config, pattern: Pattern, context_path: Path, engine_pl
 
 
 def context_digest(recipe: ImageRecipe) -> str:
-    """SHA-256 over everything that decides on the image: files with their modes, arguments, platform, base image.
+    """Return the SHA-256 of everything that the image is made of: files with modes, arguments, platform, base image.
 
-    The CA bundle is not among them: it is a means of the build and no part of the image.
+    The CA bundle is not included: it is used during the build, and not part of the image.
     """
     document = {
         "dockerfile": recipe.dockerfile,
@@ -93,12 +93,28 @@ def context_digest(recipe: ImageRecipe) -> str:
 
 
 def image_tag(recipe: ImageRecipe) -> str:
-    """`<repository>:<the digest's first 12 characters>`."""
+    """Return `<repository>:<first 12 characters of the digest>`."""
     return f"{recipe.repository}:{context_digest(recipe)[:IMAGE_TAG_LENGTH]}"
 
 
+def xgboost_tag(config: Config) -> str:
+    """Return the project's own tag of AWS's XGBoost image."""
+    return f"{script_mode_repository(config.project.name)}:{config.container.xgboost_version}"
+
+
+def pattern_tag(config: Config, pattern: Pattern, context_path: Path, engine_platform: str) -> str:
+    """Return the tag of the image that a pattern's program runs in.
+
+    Raises:
+        ConfigError: the configuration allows no such image.
+    """
+    if pattern is Pattern.SCRIPT_MODE:
+        return xgboost_tag(config)
+    return image_tag(image_recipe(config, pattern, context_path, engine_platform))
+
+
 def context_archive(recipe: ImageRecipe, ca_bundle: bytes) -> io.BytesIO:
-    """The files of the image as an uncompressed tar, and the CA bundle (empty where there is none) as one more.
+    """Return the files of the image and the CA bundle, which may be empty, as an uncompressed tar.
 
     The same content gives the same bytes: owners and times are fixed, modes are 0644 or 0755.
     """
@@ -140,12 +156,12 @@ def _described(path: Path, name: str) -> list[str]:
 
 
 def _mode(path: Path) -> int:
-    # what git keeps of a mode; the rest depends on the umask of whoever checked it out
+    # the part of a mode that git keeps; the rest depends on the umask at the checkout
     return 0o755 if path.stat().st_mode & 0o100 else 0o644
 
 
 def image_files(recipe: ImageRecipe) -> list[tuple[str, Path]]:
-    """The files that go into a pattern's image, by their name in the context: not the other patterns' folders."""
+    """Return the files of a pattern's image by their names in the context, without the other patterns' folders."""
     from docker.utils.build import PatternMatcher  # reads .dockerignore as the Docker client does
 
     context_path = recipe.context_path
