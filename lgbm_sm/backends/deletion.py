@@ -1,4 +1,4 @@
-"""How a job or an endpoint is taken away, wherever it runs."""
+"""Delete a job or an endpoint, on any backend."""
 
 from contextlib import suppress
 
@@ -11,15 +11,15 @@ from lgbm_sm.record.record import Record
 
 
 def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:
-    """Stop the job or endpoint where it runs; remove its folder, then its entry. Harmless when it is gone.
+    """Stop the job or the endpoint, and remove its folder, then its entry. Harmless if it is gone.
 
-    Returns names of what would not end; the entry then stays on record.
+    Returns the names of what could not be ended; the entry then stays on record.
     """
     with suppress(WorkFolderError):  # on a full disk there is space for the record once the folder is gone
         if isinstance(entry, Endpoint):
             record.update(structs.replace(entry, status=EndpointStatus.DELETING))
         elif entry.status is TrainingJobStatus.IN_PROGRESS:
-            # tells a `train` that still follows the job that its end is not the program's own
+            # a `train` that still follows the job sees by this why it ended
             record.update(structs.replace(entry, status=TrainingJobStatus.STOPPING))
     left = backend.remove(entry)
     if not left:
@@ -28,6 +28,6 @@ def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:
             record.remove(entry)
         except WorkFolderError as error:
             return [error.message]
-        except PermissionError as error:  # of a container that somebody else removed, with its image
+        except PermissionError as error:  # of a container that was removed by hand, with its image
             return [f"{error.filename}, which belongs to another user,"]
     return left

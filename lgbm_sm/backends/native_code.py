@@ -1,4 +1,4 @@
-"""The program's compiled part for this machine: made once for each version of it, kept in the user's cache."""
+"""Compile the native part of the program for this machine, once per version, into the user's cache."""
 
 import hashlib
 import platform
@@ -6,18 +6,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-# What lgbm_runtime/core/native_code.py reads.
+# read by lgbm_runtime/core/native_code.py
 VARIABLE = "LGBM_RUNTIME_NATIVE"
 
 
 def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path | None:
-    """The shared library made of `runtime_path`/lgbm_runtime/core/native; None where it cannot be made.
+    """Return the shared library of `runtime_path`/lgbm_runtime/core/native; None if it cannot be compiled.
 
-    The program then does without, so that nothing is said here: the server's first line says it, and `doctor` why.
+    The program then runs without it: the server's first line reports this, and `doctor` the reason.
     """
     folder = runtime_path / "lgbm_runtime" / "core" / "native"
     digest = hashlib.sha256(f"{sys.platform} {platform.machine()} {platform.libc_ver()}".encode())
-    # a project's own copy of the program may be without it
+    # the copy of the program in a project may lack it
     for source in sorted(folder.glob("*")):
         digest.update(source.read_bytes())
     cache_folder = _cache_folder(environment)
@@ -43,7 +43,7 @@ def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path
 
 
 def _cache_folder(environment: Mapping[str, str]) -> Path | None:
-    """Source: the XDG Base Directory Specification. None where this user has no home."""
+    """Return the cache folder of the XDG Base Directory Specification; None if this user has no home."""
     for variable, folder in (("XDG_CACHE_HOME", ""), ("HOME", ".cache")):
         path = Path(environment.get(variable, ""))
         if path.is_absolute():

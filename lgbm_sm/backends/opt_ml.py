@@ -1,4 +1,4 @@
-"""The /opt/ml tree, laid out as the platform lays it out, and what becomes of it when a job ends."""
+"""The /opt/ml tree as the platform lays it out, and the outputs that it collects when a job ends."""
 
 import json
 import os
@@ -19,9 +19,9 @@ HOST = "algo-1"
 
 
 def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str) -> None:
-    """Make the tree that `train` finds: hyperparameters as strings, channel folders, one host.
+    """Write the tree that `train` finds: hyperparameters as strings, channel folders, one host.
 
-    Channel folders are links: the program reads the user's files where they lie.
+    Channel folders are links, so that no file is copied.
     """
     config_path = root / "input" / "config"
     for folder in (
@@ -67,18 +67,18 @@ def training_variables(job_name: str) -> dict[str, str]:
 
 
 def content_type_of(channel: str) -> str:
-    """What a channel's files are."""
+    """Return the content type of a channel."""
     return "application/json" if channel == "schema" else "text/csv"
 
 
 def as_string(value: object) -> str:
-    """A hyperparameter's value as the API takes it."""
-    # The API takes strings only; what is none is sent as JSON, as the SDK sends it.
+    """Return a hyperparameter as the API accepts it."""
+    # the API accepts strings only; the SDK sends other values as JSON too
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def failure_reason(root: Path) -> str:
-    """The first 1,024 characters of /opt/ml/output/failure, which the platform reports; empty where there is none."""
+    """Return the first 1,024 characters of /opt/ml/output/failure, which the platform reports; empty without it."""
     try:
         with (root / "output" / "failure").open(encoding="utf-8", errors="replace") as file:
             return file.read(FAILURE_REASON_CHARACTERS).strip()
@@ -89,7 +89,7 @@ def failure_reason(root: Path) -> str:
 def collect_outputs(job: TrainingJob) -> bool:
     """Pack /opt/ml/model as model.tar.gz and /opt/ml/output/data as output.tar.gz, as the platform does.
 
-    Returns False, and packs nothing, where there is no model.
+    Returns False, and packs nothing, if there is no model.
     """
     root, output_path = job.root_path, job.model_artifact_path.parent
     if not (root / "model").is_dir() or not any((root / "model").iterdir()):
@@ -101,7 +101,7 @@ def collect_outputs(job: TrainingJob) -> bool:
 
 
 def pack(folder: Path, archive_path: Path) -> None:
-    """Make a .tar.gz of what is in a folder, whole or not at all."""
+    """Write a .tar.gz of the contents of a folder, completely or not at all."""
     import tarfile
 
     temporary_path = archive_path.with_name(archive_path.name + ".tmp")
@@ -115,7 +115,7 @@ def pack(folder: Path, archive_path: Path) -> None:
 
 
 def owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
-    """Who has packed it is of no concern where it is unpacked."""
+    """Remove the owner, which means nothing on another machine."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member
@@ -124,11 +124,11 @@ def owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
 def lay_out_serving(
     root: Path, model_artifact_path: Path, code: Mapping[str, Path | str], *, unchecked: bool = False
 ) -> Contents:
-    """Make the tree that `serve` finds: the artifact unpacked into /opt/ml/model, read-only. Returns what it held.
+    """Write the tree that `serve` finds: the artifact unpacked into /opt/ml/model, read-only. Returns its contents.
 
-    `code` has files to copy and texts by their name below /opt/ml/model/code; the manifest then names them too.
+    `code` has files to copy and texts by their names below /opt/ml/model/code, which are added to the manifest.
 
-    Raises ArchiveError when the archive is damaged or must not be served, and OSError when a file cannot be written.
+    Raises ArchiveError if the archive is damaged or must not be served, and OSError if a file cannot be written.
     """
     model_path = root / "model"
     model_path.mkdir(parents=True)

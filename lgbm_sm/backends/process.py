@@ -42,14 +42,14 @@ _LONGEST_PAUSE_SECONDS = 0.25
 
 
 class ProcessTrainingRun(NamedTuple):
-    """A training program and its job, whose file it writes to."""
+    """A training program, and its job, whose log file it writes."""
 
     program: "subprocess.Popen[bytes]"
     job: TrainingJob
 
     def lines(self) -> Iterator[str]:
-        """The lines of the log as they come, until the program has ended and its last line is read."""
-        # so that its end cuts a pause short
+        """Yield the lines of the log as they come, until the program has ended."""
+        # the end of the program cuts a pause short
         ended = threading.Event()
         threading.Thread(target=self._tell_end, args=(ended,), daemon=True).start()
         with self.job.log_path.open(encoding="utf-8", errors="replace") as log:
@@ -71,12 +71,12 @@ class ProcessTrainingRun(NamedTuple):
         ended.set()
 
     def wait(self) -> TrainingEnding:
-        """How the program ended."""
+        """Wait for the end of the program."""
         return training_ending(Ending(self.program.wait()), opt_ml.failure_reason(self.job.root_path))
 
 
 class ProcessServer(NamedTuple):
-    """A serving program and where it answers."""
+    """A serving program and its address."""
 
     program: "subprocess.Popen[bytes]"
     url: str
@@ -89,9 +89,9 @@ class ProcessServer(NamedTuple):
 
 @dataclass(frozen=True)
 class ProcessBackend(LocalBackend):
-    """Starts the program with this Python: `runtime_path` is searched for it, `environment` is what it inherits.
+    """Starts the program from `runtime_path` with this Python; it inherits `environment`.
 
-    `project_id` is that of the record whose programs these are; without one they are known by their folders.
+    `project_id` returns the id in the record of the project; if it is empty, programs are found by their folders.
     """
 
     runtime_path: Path
@@ -106,7 +106,7 @@ class ProcessBackend(LocalBackend):
         return {}
 
     def describe(self) -> str:
-        """What the program is started as."""
+        """See TrainingBackend."""
         return "a process on this machine"
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> ProcessTrainingRun:
@@ -118,8 +118,8 @@ class ProcessBackend(LocalBackend):
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ProcessServer:
         """Start `serve`; see Backend.
 
-        The port is bound before the program starts, which inherits the socket: it cannot be lost to another program
-        in between, and whatever answers on it is this program.
+        The port is bound before the program starts, and the program inherits the socket. No other program can take the
+        port in between.
         """
         import socket
 
@@ -127,7 +127,7 @@ class ProcessBackend(LocalBackend):
             listener.bind((HOST, 0))
             listener.listen(1024)
             descriptor = listener.fileno()
-            # relative to the folder that it works in, so that it finds the model after the project was moved
+            # relative to its working directory, so that it finds the model after the project was moved
             arguments = ["serve", "--root", endpoint.root_path.name, "--fd", str(descriptor)]
             program = self._start(arguments, endpoint, variables, (descriptor,))
             return ProcessServer(program, f"http://{HOST}:{listener.getsockname()[1]}")
@@ -138,7 +138,7 @@ class ProcessBackend(LocalBackend):
         import subprocess
 
         own_variables = {"PYTHONPATH": str(self.runtime_path), "PYTHONUNBUFFERED": "1"}
-        # who names a file of his own gets that
+        # the variable of the user takes precedence
         if NATIVE_VARIABLE not in self.environment:
             own_variables[NATIVE_VARIABLE] = str(native_code_path(self.runtime_path, self.environment) or "")
         labels = labels_of(entry, self.project_id())
@@ -152,7 +152,7 @@ class ProcessBackend(LocalBackend):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=descriptors,
-                start_new_session=True,  # Ctrl-C in the terminal is ours to pass on; a server outlives the command
+                start_new_session=True,  # lgbm-sm passes Ctrl-C on itself; a server outlives the command
             )
 
     def is_running(self, entry: Entry) -> bool:
@@ -187,26 +187,26 @@ class ProcessBackend(LocalBackend):
         return [f"process {process.pid}" for process in self._processes_of(entry)]
 
     def read_log(self, entry: Entry) -> bytes:
-        """All that the program has written so far; see Backend."""
+        """Return its log file; see Backend."""
         with suppress(FileNotFoundError):
             return entry.log_path.read_bytes()
         return b""
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
-        """By the system's own count for each process; see LocalBackend."""
+        """By the system's counters of each process; see ServingBackend."""
         import psutil
 
         seconds, memory_bytes, seen = 0.0, 0, False
         for process in self._processes_of(endpoint):
-            with suppress(psutil.Error):  # ended meanwhile, or not to be looked at
+            with suppress(psutil.Error):  # ended meanwhile, or another user's
                 times, memory = process.cpu_times(), process.memory_full_info()
                 seconds += times.user + times.system
-                memory_bytes += getattr(memory, "pss", memory.uss)  # macOS knows only what is not shared
+                memory_bytes += getattr(memory, "pss", memory.uss)  # macOS reports only unshared memory
                 seen = True
         return Consumption(time.monotonic(), seconds, memory_bytes) if seen else None
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Folders without an entry, and programs whose folder may be gone; see Backend."""
+        """Find folders without an entry, and programs whose folder may be gone; see Backend."""
         known = {entry.folder for entry in record.entries()}
         folders: dict[Path, None] = {}
         for parent in (record.jobs_path, record.endpoints_path):
@@ -240,5 +240,5 @@ def _parent_id(process: "psutil.Process") -> int | None:
 def _signal(send: Callable[[], None]) -> None:
     import psutil
 
-    with suppress(psutil.NoSuchProcess):  # ended by itself, which was the wish
+    with suppress(psutil.NoSuchProcess):  # it has ended already
         send()

@@ -1,4 +1,4 @@
-"""The folder `code` of a model artifact: what each pattern's server wants to find there, and how it is told."""
+"""The folder `code` of a model artifact, and the environment variables with which each pattern's server runs it."""
 
 import filecmp
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ CODE_PATH = "/opt/ml/model/code"
 MODEL_FILE = "lightgbm-regression-model.txt"
 _PROGRAM = "lgbm_runtime"
 _CORE = f"{_PROGRAM}/core"  # all of the program that travels with a model
-# where the user's file has the name that ours has otherwise
+# our entry point, if the user's file has its usual name
 _OUR_ENTRY_POINT_BESIDE_THE_USERS = "lgbm_sm_inference.py"
-# The image makes a package of the folder and installs it: files of these names would take the place of its own.
+# The image makes a package of the folder and installs it: files of these names would replace its own.
 _IMAGES_OWN = ("setup.py", "setup.cfg", "MANIFEST.in", "pyproject.toml")
 _BAKE_LIGHTGBM = "BAKE_LIGHTGBM"
-# Their workers each install the code at their first request, in one folder: side by side they break one another.
+# Each of their workers installs the code at its first request, all into one folder: in parallel they break each other.
 _INSTALL_IN_WORKERS = ("1.5-1", "1.7-1")
 
 
@@ -44,11 +44,11 @@ class ModelCode:
 
     @property
     def is_unchecked(self) -> bool:
-        """Whether the model is served although its files are not those that its manifest names."""
+        """Whether the model is served even if its files differ from its manifest."""
         return self.environment.get(UNCHECKED_VARIABLE) == "1"
 
     def unchecked(self) -> "ModelCode":
-        """The same, for a model that is to be served without the check."""
+        """Return the same code for a model that is served without the check."""
         return replace(self, environment={**self.environment, UNCHECKED_VARIABLE: "1"})
 
 
@@ -81,10 +81,10 @@ def model_code(config: Config, folder: Path, containers_path: Path, *, in_contai
 
 
 def is_our_code(model_path: Path, containers_path: Path) -> bool:
-    """Whether requests to what was deployed with the tree at `model_path` reach no code but lgbm-sm's own.
+    """Whether requests to an endpoint with the tree at `model_path` run only lgbm-sm's own code.
 
-    False wherever that is not proved: if the model is not in the tree, if its folder `code` holds a file that is not
-    a shipped one, byte for byte, and if the folder that images are built from was changed.
+    False unless it is certain: if the model is not in the tree, if its folder `code` has a file that differs from the
+    shipped one, or if the build context was changed.
     """
     shipped = shipped_containers_path()
     ours = {DEFAULT_ENTRY_POINT: shipped / "script_mode" / DEFAULT_ENTRY_POINT}
@@ -104,7 +104,7 @@ def is_our_code(model_path: Path, containers_path: Path) -> bool:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """The files below a folder by their path in it; none if there is no such folder."""
+    """Return the files below a folder by their paths in it; none if the folder does not exist."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
     return {path.relative_to(folder).as_posix(): path for path in paths}
 
@@ -116,7 +116,7 @@ def _users_code(source: InferenceSource | None) -> ModelCode:
 
 
 def _script_mode(version: str, source: InferenceSource | None, containers_path: Path) -> ModelCode:
-    """Our file is the one that AWS's image runs, so that statuses survive; it runs the user's."""
+    """AWS's image runs our file, which keeps the statuses of errors; our file runs the user's."""
     entry_point = _OUR_ENTRY_POINT_BESIDE_THE_USERS if source else DEFAULT_ENTRY_POINT
     environment = {"SAGEMAKER_PROGRAM": entry_point, "SAGEMAKER_SUBMIT_DIRECTORY": CODE_PATH}
     if version in _INSTALL_IN_WORKERS:

@@ -1,7 +1,7 @@
-"""The user's own inference code: found, and refused where it is known before any server is started that it must fail.
+"""The user's inference code: find it, and refuse code that would fail once a server runs it.
 
-What the functions are called and when stands in AWS's developer guide, "Custom Inference Code with Hosting Services",
-and in the README of SageMaker's inference toolkit.
+Source of the functions' names and of when they are called: AWS's developer guide, "Custom Inference Code with Hosting
+Services", and the README of SageMaker's inference toolkit.
 """
 
 import ast
@@ -21,9 +21,9 @@ from lgbm_sm.wording import did_you_mean
 REQUIREMENTS = "requirements.txt"
 DEFAULT_ENTRY_POINT = "inference.py"
 FUNCTIONS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
-_TAKES_THE_PLACE_OF = ("input_fn", "predict_fn", "output_fn")
+_REPLACED_BY_TRANSFORM = ("input_fn", "predict_fn", "output_fn")
 _ROOT = "/opt/ml"
-# what editors, version control and Python leave in a folder
+# files that editors, version control and Python leave in a folder
 _LEFT_BEHIND = {"__pycache__", "node_modules"}
 
 
@@ -36,12 +36,12 @@ class InferenceSource:
 
     @property
     def requirements_path(self) -> Path | None:
-        """The user's requirements.txt; None where there is none."""
+        """The user's requirements.txt, or None."""
         return self.files.get(REQUIREMENTS)
 
 
 def find_source(endpoint: EndpointSection, folder: Path) -> InferenceSource | None:
-    """The code that `endpoint.source_dir` and `endpoint.entry_point` name; None where they name none.
+    """Return the code that `endpoint.source_dir` and `endpoint.entry_point` name, or None.
 
     Relative paths start at `folder`.
 
@@ -54,7 +54,9 @@ def find_source(endpoint: EndpointSection, folder: Path) -> InferenceSource | No
         path = folder / str(endpoint.entry_point)
         source = InferenceSource(path.name, {path.name: path})
         if not path.is_file():
-            raise ConfigError(f"endpoint.entry_point: {path} is no file", "check the path, or set endpoint.source_dir")
+            raise ConfigError(
+                f"endpoint.entry_point: {path} is not a file", "check the path, or set endpoint.source_dir"
+            )
     else:
         source = _in_folder(folder / endpoint.source_dir, endpoint.entry_point)
     _check_functions(source)
@@ -65,8 +67,8 @@ def find_source(endpoint: EndpointSection, folder: Path) -> InferenceSource | No
 
 def _in_folder(source_path: Path, entry_point: Path | None) -> InferenceSource:
     if not source_path.is_dir():
-        what = "is no folder" if source_path.exists() else "does not exist"
-        raise ConfigError(f"endpoint.source_dir: {source_path} {what}", "check the path")
+        state = "is not a folder" if source_path.exists() else "does not exist"
+        raise ConfigError(f"endpoint.source_dir: {source_path} {state}", "check the path")
     files = dict(_files(source_path))
     name = (entry_point or Path(DEFAULT_ENTRY_POINT)).as_posix()
     if name not in files:
@@ -86,11 +88,11 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
         if path.is_file():
             yield "/".join(parts), path
         elif path.is_symlink():
-            raise ConfigError(f"endpoint.source_dir: {path} leads nowhere", "remove the link, or mend it")
+            raise ConfigError(f"endpoint.source_dir: {path} is a broken link", "remove or correct the link")
 
 
 def functions_of(source: InferenceSource) -> tuple[str, ...]:
-    """Which of the functions the entry point defines, as far as can be seen without running it."""
+    """Return the functions that the entry point defines, as far as its syntax tree shows."""
     names = set(_names(_parsed(source.files[source.entry_point]).body))
     return tuple(name for name in FUNCTIONS if name in names)
 
@@ -99,24 +101,24 @@ def _check_functions(source: InferenceSource) -> None:
     path = source.files[source.entry_point]
     names = set(_names(_parsed(path).body))
     found = [name for name in FUNCTIONS if name in names]
-    if "*" in names:  # whatever it brings is seen when the file runs
+    if "*" in names:  # its names are known only when the file runs
         return
     if not found:
         meant = next(filter(None, (did_you_mean(name, FUNCTIONS, cutoff=0.7) for name in names)), "")
         raise ConfigError(
             f"endpoint.entry_point: {path} has none of the functions {', '.join(FUNCTIONS)}{meant}",
-            "define those that you want to be your own: each that is missing is lgbm-sm's",
+            "define at least one; lgbm-sm provides the others",
         )
-    others = [name for name in _TAKES_THE_PLACE_OF if name in found]
+    others = [name for name in _REPLACED_BY_TRANSFORM if name in found]
     if "transform_fn" in found and others:
         raise ConfigError(
-            f"endpoint.entry_point: {path} has transform_fn and {', '.join(others)}: transform_fn takes their place",
+            f"endpoint.entry_point: {path} has transform_fn and {', '.join(others)}: transform_fn replaces them",
             f"remove transform_fn, or {' and '.join(others)}",
         )
 
 
 def check_syntax(source: InferenceSource, python_version: tuple[int, int], where: str) -> None:
-    """Raises ConfigError where a file needs a newer Python than `where` has, as far as its syntax tells."""
+    """Raise ConfigError if the syntax of a file needs a newer Python than `where` has."""
     for name, path in source.files.items():
         if name.endswith(".py"):
             _parsed(path, python_version, where)
@@ -125,18 +127,18 @@ def check_syntax(source: InferenceSource, python_version: tuple[int, int], where
 def _parsed(path: Path, python_version: tuple[int, int] | None = None, where: str = "") -> ast.Module:
     try:
         return ast.parse(path.read_bytes(), filename=str(path), feature_version=python_version)
-    except (SyntaxError, ValueError) as error:  # ValueError: bytes that are no text
+    except (SyntaxError, ValueError) as error:  # ValueError: not text
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         version = ".".join(map(str, python_version)) if python_version else ""
-        known = f" that {where} runs, {version}" if version else ""
-        raise ConfigError(f"{path}{line}: not the Python{known}: {reason}", "mend the file") from error
+        known = f" {version}, the version of {where}" if version else ""
+        raise ConfigError(f"{path}{line}: not valid Python{known}: {reason}", "fix the syntax error") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "check the file's permissions") from error
 
 
 def _names(body: list[ast.stmt]) -> Iterator[str]:
-    """What the statements bind in their own scope, as far as can be seen; `*` for an import of all names."""
+    """Yield the names that the statements bind in their own scope; `*` for an import of all names."""
     for statement in body:
         match statement:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
@@ -155,17 +157,17 @@ def _names(body: list[ast.stmt]) -> Iterator[str]:
 
 
 def check_as_process(source: InferenceSource) -> None:
-    """Refuse what cannot work in a process on this machine, which has neither a /opt/ml nor packages of its own.
+    """Refuse code that cannot work in a process on this machine, which has no /opt/ml and installs no packages.
 
     Raises:
-        ConfigError: the code names /opt/ml, or wants a package that this Python does not have.
+        ConfigError: the code names /opt/ml, or requires a package that this Python does not have.
     """
     remedy = "run `lgbm-sm build`, and set local.backend: docker"
     for name, path in source.files.items():
         for node in ast.walk(_parsed(path)) if name.endswith(".py") else ():
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(_ROOT):
                 raise ConfigError(
-                    f'{path}:{node.lineno}: "{node.value}" is there in a container only, and local.backend takes a '
+                    f'{path}:{node.lineno}: "{node.value}" exists only in a container, and local.backend chooses a '
                     "process here",
                     f"take the path from model_dir, the argument of model_fn; or {remedy}",
                 )
@@ -174,10 +176,10 @@ def check_as_process(source: InferenceSource) -> None:
 
 
 def check_in_byoc_image(source: InferenceSource, pins: Mapping[str, Collection[str]]) -> None:
-    """Refuse what pattern A's image lacks: it installs nothing when it starts. `pins` are as from `pinned_versions`.
+    """Refuse packages that pattern A's image lacks: it installs nothing when it starts. See `pinned_versions`.
 
     Raises:
-        ConfigError: the code wants another package, or another version.
+        ConfigError: the code requires another package, or another version.
     """
     remedy = "set container.pattern: inference_toolkit, which installs requirements.txt when it starts"
     _check_requirements(
@@ -198,7 +200,7 @@ def _check_requirements(
         versions = versions_of(requirement.name.lower()) if requirement else ()
         if requirement is None or not any(requirement.specifier.contains(one, prereleases=True) for one in versions):
             there = f", and has {requirement.name} {' or '.join(versions)}" if requirement and versions else ""
-            raise ConfigError(f"{where}: {text} cannot be had: {because}{there}", remedy)
+            raise ConfigError(f"{where}: {text} is not available: {because}{there}", remedy)
 
 
 def _installed_versions(name: str) -> tuple[str, ...]:
@@ -213,11 +215,11 @@ def _check_imports(source: InferenceSource, is_there: Callable[[str], bool], rem
     path = source.files[source.entry_point]
     for line, module in _imports(_parsed(path).body):
         if module not in own and module not in sys.stdlib_module_names and not is_there(module):
-            raise ConfigError(f"{path}:{line}: there is no package {module}", f"it is not in {remedy}")
+            raise ConfigError(f"{path}:{line}: package {module} does not exist", f"it is not in {remedy}")
 
 
 def _imports(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
-    """Line and top-level module of the imports that are made whenever the file runs."""
+    """Yield line and top-level module of the imports that always run with the file."""
     for statement in body:
         match statement:
             case ast.Import(names=aliases):
@@ -227,9 +229,9 @@ def _imports(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
 
 
 def merged_requirements(ours: str, source: InferenceSource | None) -> str:
-    """The user's requirements, and those lines of `ours` (one requirement each) whose package they do not name.
+    """Return the user's requirements, and the lines of `ours` (one requirement each) for packages not among them.
 
-    Where the user names a package without a version, ours is taken: it is the newest that works in that image.
+    If the user names a package without a version, ours is used: it is the newest that works in that image.
     """
     path = source.requirements_path if source else None
     users = path.read_text(encoding="utf-8").splitlines() if path else []
@@ -245,7 +247,7 @@ def merged_requirements(ours: str, source: InferenceSource | None) -> str:
 
 
 def pinned_versions(text: str) -> dict[str, list[str]]:
-    """Package to versions of the lines `name==version` in a requirements file; several where Python decides."""
+    """Return the versions by package of the lines `name==version` in a requirements file; several if Python decides."""
     versions: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, separator, rest = line.partition("==")
@@ -255,7 +257,7 @@ def pinned_versions(text: str) -> dict[str, list[str]]:
 
 
 def _requirement_lines(path: Path | None) -> Iterator[tuple[int, str]]:
-    """Number and text of the lines of a requirements file; its own options (-r, --index-url) and comments left out."""
+    """Yield number and text of the lines of a requirements file, without options (-r, --index-url) and comments."""
     if path is None:
         return
     try:
@@ -271,7 +273,7 @@ def _requirement_lines(path: Path | None) -> Iterator[tuple[int, str]]:
 
 
 def _requirement(text: str, where: str) -> Requirement | None:
-    """None for a path or an address, which pip takes too."""
+    """Parse a requirement; None for a path or an address, which pip accepts too."""
     without_options = text.partition(" --")[0]
     try:
         return Requirement(without_options)
@@ -279,11 +281,11 @@ def _requirement(text: str, where: str) -> Requirement | None:
         if "/" in without_options or without_options.endswith((".whl", ".tar.gz", ".zip")):
             return None
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{where}: {text} is no requirement: {reason}", "write it as name==version") from error
+        raise ConfigError(f"{where}: {text} is not a requirement: {reason}", "write it as name==version") from error
 
 
 def check_free_names(source: InferenceSource, taken: Collection[str], where: str) -> None:
-    """Raises ConfigError where a file of the user's stands in the way of one of ours."""
+    """Raise ConfigError if a file of the user has the name of one of lgbm-sm's or the image's."""
     for name, path in source.files.items():
         if Path(name).parts[0] in taken:
-            raise ConfigError(f"{path}: {where} has a {Path(name).parts[0]} of its own", "choose another name")
+            raise ConfigError(f"{path}: {where} already has a {Path(name).parts[0]}", "choose another name")

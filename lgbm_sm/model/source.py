@@ -1,4 +1,4 @@
-"""Which model is deployed: that of a training job on record, or an artifact by its path or its address in S3."""
+"""The model to deploy: that of a training job on record, or an artifact by its path or address in S3."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,9 @@ _FETCHED_FILE = "fetched.tar.gz"
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model artifact: `name` is the job's name, the path or the address; `path` is None where it lies in S3.
+    """A model artifact: `name` is the job's name, the path or the address; `path` is None if it is in S3.
 
-    `sha256` is the digest that a job's artifact had when it was recorded; empty if it is not known.
+    `sha256` is the digest of a job's artifact when it was recorded; empty if it is unknown.
     """
 
     name: str
@@ -26,14 +26,14 @@ class ModelSource:
 
     @staticmethod
     def of(job: TrainingJob) -> "ModelSource":
-        """The artifact of a training job on record."""
+        """Return the artifact of a training job on record."""
         return ModelSource(job.name, job.model_artifact_path, job.model_sha256)
 
     def require_unchanged(self) -> None:
         """Compare a job's artifact with the record.
 
         Raises:
-            EndpointError: it is another file by now, or cannot be read.
+            EndpointError: the file has changed, or cannot be read.
         """
         if self.path is None or not self.sha256:
             return
@@ -43,16 +43,16 @@ class ModelSource:
             raise EndpointError(f"{self.path} cannot be read: {error.strerror}") from error
         if found != self.sha256:
             raise EndpointError(
-                f"{self.path} has changed since training job {self.name} made it: its SHA-256 is {found}, on record is "
-                f"{self.sha256}",
+                f"{self.path} has changed since training job {self.name} made it: expected SHA-256 {self.sha256}, got "
+                f"{found}",
                 f"run `lgbm-sm train` again, or serve it as it is: `lgbm-sm deploy --model {self.name} --unchecked`",
             )
 
     def fetch(self, folder: Path, accounts: Accounts, region: str | None) -> Path:
-        """Where it lies on this machine, in `folder` where it has to be fetched.
+        """Return its path on this machine; an artifact in S3 is fetched into `folder`.
 
         Raises:
-            AwsError: there is no such object, or AWS refuses it.
+            AwsError: the object does not exist, or AWS refuses the call.
         """
         if self.path is not None:
             return self.path
@@ -62,7 +62,7 @@ class ModelSource:
 
 
 def find_model(given: str | None, record: Record, project: str) -> ModelSource:
-    """The model that `--model` names; without one that of the project's last completed job, wherever it ran.
+    """Return the model that `--model` names, by default that of the project's last completed job on any backend.
 
     Raises:
         TrainingError: there is none.
@@ -77,19 +77,19 @@ def find_model(given: str | None, record: Record, project: str) -> ModelSource:
     for job in record.training_jobs():
         if job.name == given:
             if not job.model_artifact_path.exists():
-                raise TrainingError(f"training job {given} has left no model here", _advice(record, project))
+                raise TrainingError(f"training job {given} has no model on this machine", _advice(record, project))
             return ModelSource.of(job)
     path = Path(given)
     if not path.is_file():
         raise TrainingError(
-            f"--model {given}: neither a training job on record, nor a file, nor an address in S3",
+            f"--model {given}: not a training job on record, a file, or an address in S3",
             "`lgbm-sm status` shows the jobs",
         )
     return ModelSource(str(path.absolute()), path.absolute())
 
 
 def find_completed_job(record: Record, project: str) -> TrainingJob | None:
-    """The project's last training job that completed, wherever it ran, and whose artifact is here."""
+    """Return the project's last completed training job whose artifact is on this machine."""
     for job in reversed(record.training_jobs(project)):
         if job.status is TrainingJobStatus.COMPLETED and job.model_artifact_path.exists():
             return job

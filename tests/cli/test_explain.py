@@ -247,7 +247,7 @@ def test_a_job_and_an_endpoint_that_are_well_need_no_cause(boston: CommandLine) 
         (["no-such-step"], 2, "the steps are prepare-data"),
         (["push", "--tree", "t"], 2, "--tree is for"),
         (["train", "--model", "m"], 2, "--model is for"),
-        (["deploy", "--model", "no-such-model"], 7, "neither a training job"),
+        (["deploy", "--model", "no-such-model"], 7, "not a training job on record"),
         (["deploy", "--set", "endpoint.source_dir=nowhere"], 3, "nowhere"),
     ],
 )

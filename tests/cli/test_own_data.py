@@ -92,11 +92,11 @@ def test_answers_are_the_boosters_when_a_parquet_has_text_missing_cells_and_a_te
     assert judged["rows"] == 120
     assert 0.6 < judged["metrics"]["auc"] <= 1
     unseen = lgbm_sm("predict", "-", stdin="age,colour,income\n30,purple,20\n30,,20\n")
-    assert "not seen in training are taken as missing: colour:purple" in unseen.stderr
+    assert "unseen categories are treated as missing: colour:purple" in unseen.stderr
     assert len(set(unseen.stdout.splitlines())) == 1
     unnamed = lgbm_sm("predict", "-", stdin="age,colour\n30,blue\n", exit_code=9)
     assert "income" in unnamed.stderr
-    wanted = "hint: the model takes these columns, with commas between, and no others: age, colour, income;"
+    wanted = "hint: expected these columns, comma-separated, and no others: age, colour, income. Without a header"
     for rows_as_exported in ("id,age,colour,income\n1,30,blue,20\n", "30;blue;20\n"):
         assert wanted in lgbm_sm("predict", "-", stdin=rows_as_exported, exit_code=9).stderr
 

@@ -201,7 +201,8 @@ def test_requirements_are_installed_at_the_start_or_refused_before_it(
     if pattern == "byoc":
         refused = project.lgbm_sm("deploy", *options, exit_code=3)
         assert (
-            "requirements.txt:1: tabulate cannot be had: the image of pattern byoc installs nothing" in refused.stderr
+            "requirements.txt:1: tabulate is not available: the image of pattern byoc installs nothing"
+            in refused.stderr
         )
         return
     project.lgbm_sm("deploy", *options)

@@ -59,10 +59,10 @@ def test_a_single_file_is_taken_when_no_folder_is_named(tmp_path: Path) -> None:
     [
         ("def model_fm(model_dir):\n    pass\n", "none of the functions model_fn, input_fn, predict_fn, output_fn"),
         ("def model_fm(model_dir):\n    pass\n", "(did you mean model_fn?)"),
-        ("x = 1\ndef model_fn(:\n", "inference.py:2: not the Python"),
+        ("x = 1\ndef model_fn(:\n", "inference.py:2: not valid Python"),
         (
             PREDICT + "def transform_fn(model, body, content_type, accept):\n    pass\n",
-            "transform_fn takes their place",
+            "transform_fn replaces them",
         ),
         ("\0", "inference.py"),
     ],
@@ -93,10 +93,10 @@ def test_functions_are_found_however_they_come_into_the_file(text: str, tmp_path
     ("section", "said"),
     [
         ({"source_dir": Path("nowhere")}, "nowhere does not exist"),
-        ({"source_dir": Path("src/serve.py")}, "serve.py is no folder"),
+        ({"source_dir": Path("src/serve.py")}, "serve.py is not a folder"),
         ({"source_dir": Path("src")}, "has no inference.py (it has serve.py)"),
         ({"source_dir": Path("src"), "entry_point": Path("server.py")}, "has no server.py (it has serve.py)"),
-        ({"entry_point": Path("nowhere.py")}, "nowhere.py is no file"),
+        ({"entry_point": Path("nowhere.py")}, "nowhere.py is not a file"),
     ],
 )
 def test_a_name_is_refused_when_nothing_has_it(section: dict[str, Path], said: str, tmp_path: Path) -> None:
@@ -109,12 +109,12 @@ def test_a_name_is_refused_when_nothing_has_it(section: dict[str, Path], said: s
 
 def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "weights.bin").symlink_to(tmp_path / "gone")
-    with pytest.raises(ConfigError, match=r"weights\.bin leads nowhere"):
+    with pytest.raises(ConfigError, match=r"weights\.bin is a broken link"):
         source_of(tmp_path, inference=PREDICT)
 
 
 def test_a_requirement_is_refused_when_pip_could_not_read_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"requirements\.txt:3: pandas== is no requirement"):
+    with pytest.raises(ConfigError, match=r"requirements\.txt:3: pandas== is not a requirement"):
         source_of(tmp_path, inference=PREDICT, requirements="numpy\n# a comment\npandas==\n")
 
 
@@ -135,14 +135,12 @@ class TestInAProcess:
 
     def test_a_path_below_opt_ml_is_refused_with_its_line(self, tmp_path: Path) -> None:
         text = PREDICT + "def model_fn(model_dir):\n    return open('/opt/ml/model/x.txt')\n"
-        with pytest.raises(
-            ConfigError, match=r"inference\.py:4: \"/opt/ml/model/x\.txt\" is there in a container only"
-        ):
+        with pytest.raises(ConfigError, match=r"inference\.py:4: \"/opt/ml/model/x\.txt\" exists only in a container"):
             check_as_process(source_of(tmp_path, inference=text))
 
     def test_a_requirement_is_refused_when_it_is_not_installed(self, tmp_path: Path) -> None:
         source = source_of(tmp_path, inference=PREDICT, requirements="numpy\nno-such-package==1\n")
-        with pytest.raises(ConfigError, match=r"requirements\.txt:2: no-such-package==1 cannot be had: a process"):
+        with pytest.raises(ConfigError, match=r"requirements\.txt:2: no-such-package==1 is not available: a process"):
             check_as_process(source)
 
     def test_a_requirement_is_refused_when_another_version_is_installed(self, tmp_path: Path) -> None:
@@ -150,7 +148,7 @@ class TestInAProcess:
             check_as_process(source_of(tmp_path, inference=PREDICT, requirements="numpy<1\n"))
 
     def test_an_import_is_refused_when_there_is_no_such_package(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"inference\.py:2: there is no package no_such_package"):
+        with pytest.raises(ConfigError, match=r"inference\.py:2: package no_such_package does not exist"):
             check_as_process(source_of(tmp_path, inference="import json\nimport no_such_package\n" + PREDICT))
 
     def test_code_is_let_through_when_all_that_it_wants_is_there(self, tmp_path: Path) -> None:
@@ -168,7 +166,7 @@ class TestInPatternAsImage:
     def test_an_import_is_refused_when_the_image_lacks_it(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:
             check_in_byoc_image(source_of(tmp_path, inference="import pandas\n" + PREDICT), PINS)
-        assert "inference.py:1: there is no package pandas" in caught.value.message
+        assert "inference.py:1: package pandas does not exist" in caught.value.message
         assert "container.pattern: inference_toolkit" in caught.value.hint
 
     @pytest.mark.parametrize("line", ["pandas", "lightgbm==3.3.5", "git+https://example.com/x.git"])
@@ -184,14 +182,14 @@ class TestInPatternAsImage:
 def test_syntax_is_refused_when_the_image_has_an_older_python(tmp_path: Path) -> None:
     source = source_of(tmp_path, inference="def predict_fn(data, model):\n    match data:\n        case _: pass\n")
     check_syntax(source, (3, 10), "an image")
-    with pytest.raises(ConfigError, match=r"inference\.py:3: not the Python that an image runs, 3\.8"):
+    with pytest.raises(ConfigError, match=r"inference\.py:3: not valid Python 3\.8, the version of an image"):
         check_syntax(source, (3, 8), "an image")
 
 
 def test_a_file_is_refused_when_it_would_stand_in_the_place_of_ours(tmp_path: Path) -> None:
     (tmp_path / "lgbm_runtime").mkdir()
     (tmp_path / "lgbm_runtime" / "x.py").write_text("")
-    with pytest.raises(ConfigError, match="the program has a lgbm_runtime of its own"):
+    with pytest.raises(ConfigError, match="the program already has a lgbm_runtime"):
         check_free_names(source_of(tmp_path, inference=PREDICT), ("lgbm_runtime",), "the program")
 
 

@@ -104,7 +104,7 @@ def test_script_mode_refuses_code_that_its_python_cannot_read(
 @pytest.mark.parametrize("name", ["setup.py", "pyproject.toml", "lgbm_sm_inference.py"])
 def test_script_mode_refuses_a_file_in_the_place_of_the_images_own(name: str, source: Path, tmp_path: Path) -> None:
     (source / name).write_text("")
-    with pytest.raises(ConfigError, match=f"{name} of its own"):
+    with pytest.raises(ConfigError, match=f"already has a {name}"):
         code_of(tmp_path, "container.pattern=script_mode", *MINE)
     assert code_of(tmp_path, *MINE).files[name] == source / name
 
@@ -119,5 +119,5 @@ def test_a_process_is_served_as_it_is_whatever_the_pattern(source: Path, tmp_pat
 def test_a_folder_of_the_programs_name_is_refused(in_container: bool, source: Path, tmp_path: Path) -> None:
     (source / "lgbm_runtime").mkdir()
     (source / "lgbm_runtime" / "x.py").write_text("")
-    with pytest.raises(ConfigError, match="has a lgbm_runtime of its own"):
+    with pytest.raises(ConfigError, match="already has a lgbm_runtime"):
         code_of(tmp_path, *MINE, in_container=in_container)

@@ -1,7 +1,7 @@
-"""The program in a container on this machine, started as the platform starts it.
+"""The Docker backend: run the program in a container on this machine, as the platform does.
 
-A container is known by its labels: the project's id, the kind and the name of what runs in it, so that two checkouts
-never see one another's. What carries no such labels is never touched.
+A container is found by its labels: the project's id, and the kind and name of its job or endpoint. Two checkouts never
+see each other's containers, and containers without such labels are never touched.
 """
 
 import time
@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 
 CA_BUNDLE_NAME = "ca-bundle.pem"
 CA_BUNDLE_PATH = f"/opt/lgbm-sm/{CA_BUNDLE_NAME}"
-_KILLED = 137  # what SIGKILL leaves as an exit code
-_START_HINT = "see that the image has an entry point that takes train and serve, and that the limits can be met"
+_KILLED = 137  # the exit code after SIGKILL
+_START_HINT = (
+    "check that the image has an entry point that accepts train and serve, and that Docker can meet the limits"
+)
 
 
 @dataclass(frozen=True)
 class ContainerSettings:
-    """What the configuration says of every container; `memory` is as in 2g, `ca_bundle_path` is mounted read-only."""
+    """The configuration of every container; `memory` is as in 2g, `ca_bundle_path` is mounted read-only."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     memory: str | None = None
@@ -54,14 +56,14 @@ class ContainerSettings:
 
 
 class ContainerTrainingRun(NamedTuple):
-    """A training container. Its log also goes to the job's file, as it comes."""
+    """A training container, whose log is also written to the job's file."""
 
     container: "Container"
     job: TrainingJob
     backend: "DockerBackend"
 
     def lines(self) -> Iterator[str]:
-        """The lines of the log as they come, until the container has ended."""
+        """Yield the lines of the log as they come, until the container has ended."""
         rest = b""
         with (
             engine_errors(f"the log of training job {self.job.name} cannot be read", TrainingError),
@@ -75,10 +77,10 @@ class ContainerTrainingRun(NamedTuple):
             yield rest.decode("utf-8", errors="replace")
 
     def wait(self) -> TrainingEnding:
-        """How the container ended; it is removed, and what it wrote belongs to the caller."""
+        """Wait for the end of the container, and remove it; its files then belong to the caller."""
         import docker.errors
 
-        with engine_errors(f"the end of training job {self.job.name} cannot be learnt", TrainingError):
+        with engine_errors(f"cannot wait for training job {self.job.name}", TrainingError):
             try:
                 self.container.wait()
                 self.container.reload()
@@ -90,7 +92,7 @@ class ContainerTrainingRun(NamedTuple):
 
 
 class ContainerServer(NamedTuple):
-    """A serving container and where it answers."""
+    """A serving container and its address."""
 
     container: "Container"
     url: str
@@ -100,7 +102,7 @@ class ContainerServer(NamedTuple):
         """None while it runs."""
         import docker.errors
 
-        with engine_errors("the server's container cannot be looked at", EndpointError):
+        with engine_errors("cannot inspect the server's container", EndpointError):
             try:
                 self.container.reload()
             except docker.errors.NotFound:
@@ -110,9 +112,9 @@ class ContainerServer(NamedTuple):
 
 @dataclass(frozen=True)
 class DockerBackend(LocalBackend):
-    """Starts containers from `image`; without one it still finds, reads and stops what others started.
+    """Starts containers from `image`; without one it only finds, reads and stops containers.
 
-    `project_id` is that of the record whose containers these are; without one they are known by their folders.
+    `project_id` returns the id in the record of the project; if it is empty, containers are found by their folders.
     """
 
     engine: Engine
@@ -128,7 +130,7 @@ class DockerBackend(LocalBackend):
         return {"image": self.image}
 
     def describe(self) -> str:
-        """What the program is started as."""
+        """See TrainingBackend."""
         return f"a container of {self.image}"
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> ContainerTrainingRun:
@@ -221,11 +223,11 @@ class DockerBackend(LocalBackend):
         )
 
     def ending_of(self, container: "Container") -> Ending:
-        """How a container ended, by the attributes that were last read."""
+        """Return how a container ended, by the attributes that were read last."""
         state = container.attrs["State"]
         remark = state.get("Error") or ""
         if state.get("OOMKilled"):
-            limit = f"local.memory: {self.settings.memory}" if self.settings.memory else "there is"
+            limit = f"local.memory: {self.settings.memory}" if self.settings.memory else "Docker has"
             remark = f"killed, since it needed more memory than {limit}"
         return Ending(state["ExitCode"], remark)
 
@@ -244,7 +246,7 @@ class DockerBackend(LocalBackend):
         grace_seconds = STOP_SERVING_SECONDS if isinstance(entry, Endpoint) else STOP_TRAINING_SECONDS
         with engine_errors(f"{entry.name} cannot be stopped", EngineError):
             for container in self.containers_of(entry, helpers=True):
-                with suppress(docker.errors.NotFound):  # removed by somebody else meanwhile
+                with suppress(docker.errors.NotFound):  # removed meanwhile
                     container.stop(timeout=int(grace_seconds))
                     self._keep_log(container, entry)
                     container.remove(force=True, v=True)
@@ -265,14 +267,14 @@ class DockerBackend(LocalBackend):
             entry.log_path.write_bytes(container.logs())
 
     def read_log(self, entry: Entry) -> bytes:
-        """The container's log, or what was kept of it."""
+        """Return the container's log, or the file that was kept of it."""
         with engine_errors(f"the log of {entry.name} cannot be read", EngineError):
             for container in self.containers_of(entry):
                 return bytes(container.logs())
         return entry.log_path.read_bytes() if entry.log_path.exists() else b""
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
-        """By the engine's statistics; see LocalBackend. Memory is without what the kernel only keeps of files."""
+        """By Docker's statistics, without the file cache; see ServingBackend."""
         with engine_errors(f"the statistics of {endpoint.name} cannot be read", EngineError):
             for container in self.containers_of(endpoint):
                 before = time.monotonic()
@@ -285,7 +287,7 @@ class DockerBackend(LocalBackend):
         return None
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Containers and networks of this project that belong to no entry; see Backend."""
+        """Find containers and networks of the project that belong to no entry; see Backend."""
         project_id = record.project_id
 
         def is_ours(labels: Mapping[str, str]) -> bool:
@@ -300,14 +302,14 @@ class DockerBackend(LocalBackend):
             labels = [found.labels for found in client.containers.list(all=True, filters=label, ignore_removed=True)]
             labels += [network.attrs["Labels"] for network in client.networks.list(filters=label)]
         labels = [one for one in labels if is_ours(one)]
-        # endpoints have networks; what else there is was a job's
+        # networks belong to endpoints
         endpoints = {one[NAME_LABEL] for one in labels if one[KIND_LABEL] == "endpoint"}
         names = dict.fromkeys(one[NAME_LABEL] for one in labels)
         folders = [(record.endpoints_path if name in endpoints else record.jobs_path) / name for name in names]
         return [unrecorded_entry(record, folder, self.place) for folder in folders if folder not in known]
 
     def containers_of(self, entry: Entry, *, helpers: bool = False) -> list["Container"]:
-        """The containers of this job or endpoint; with `helpers` those too that hand over what it wrote."""
+        """Find the containers of a job or an endpoint; with `helpers` also those that change the owner of its files."""
         with engine_errors("containers cannot be listed", EngineError):
             found = self.engine.client.containers.list(
                 all=True, filters={"label": _label_of(entry)}, ignore_removed=True

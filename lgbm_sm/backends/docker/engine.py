@@ -1,6 +1,6 @@
-"""The Docker engine: where it is, whether it answers, and its errors in our words.
+"""The connection to Docker, or to a compatible container engine, and its errors.
 
-docker-py is imported once an engine is really needed: `status` and the like first ask over the bare socket.
+docker-py is imported only if Docker is needed: `status` and similar commands first ask over the bare socket.
 """
 
 import json
@@ -17,7 +17,7 @@ from lgbm_sm.errors import EngineError, LgbmSmError
 if TYPE_CHECKING:
     import docker
 
-# what containers, networks and images of ours are known by
+# the labels by which containers, networks and images are found
 PROJECT_LABEL, KIND_LABEL, NAME_LABEL = "lgbm-sm.project", "lgbm-sm.kind", "lgbm-sm.name"
 ID_LABEL, PATTERN_LABEL = "lgbm-sm.id", "lgbm-sm.pattern"
 FOLDER_LABEL, CONTEXT_LABEL, STAGE_LABEL = "lgbm-sm.folder", "lgbm-sm.context", "lgbm-sm.stage"
@@ -28,7 +28,7 @@ _REQUEST_SECONDS = 60
 
 
 class Engine:
-    """The engine that the Docker command line would use: DOCKER_HOST, else the current context, else the socket."""
+    """Docker as its command line finds it: by DOCKER_HOST, else the current context, else the socket."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -38,16 +38,16 @@ class Engine:
         """The connection, made at the first use.
 
         Raises:
-            EngineError: no engine answers, or it refuses this user.
+            EngineError: Docker does not answer, or refuses this user.
         """
         path = self._socket_path
         if path is not None and not path.exists():
-            raise EngineError(f"no Docker engine answers: there is no {path}", _START)
+            raise EngineError(f"Docker does not answer: {path} does not exist", _START)
         if path is not None and not os.access(path, os.W_OK):
-            raise EngineError(f"the Docker engine refuses this user: {path} cannot be written", _JOIN_GROUP)
+            raise EngineError(f"Docker refuses this user: no permission to write {path}", _JOIN_GROUP)
         import docker
 
-        with engine_errors("the Docker engine does not answer", EngineError, _START):
+        with engine_errors("Docker does not answer", EngineError, _START):
             client = docker.from_env(environment=dict(self._environment), timeout=_CONNECT_SECONDS)
             client.ping()
             client.api.timeout = _REQUEST_SECONDS
@@ -55,29 +55,29 @@ class Engine:
 
     @cached_property
     def platform(self) -> str:
-        """Which images run on it without emulation, such as linux/amd64.
+        """The platform whose images run without emulation, such as linux/amd64.
 
         Raises:
             EngineError: see `client`.
         """
         client = self.client
-        with engine_errors("the Docker engine does not answer", EngineError, _START):
+        with engine_errors("Docker does not answer", EngineError, _START):
             version = client.version()
         return f"{version['Os']}/{version['Arch']}"
 
     @cached_property
     def cpus(self) -> int:
-        """How many processors it has.
+        """The number of processors.
 
         Raises:
             EngineError: see `client`.
         """
         client = self.client
-        with engine_errors("the Docker engine does not answer", EngineError, _START):
+        with engine_errors("Docker does not answer", EngineError, _START):
             return int(client.info()["NCPU"])
 
     def has_image(self, tag: str) -> bool:
-        """Whether the engine holds an image of this name.
+        """Whether Docker has an image of this name.
 
         Raises:
             EngineError: see `client`.
@@ -85,7 +85,7 @@ class Engine:
         client = self.client
         import docker.errors
 
-        with engine_errors("the Docker engine does not answer", EngineError, _START):
+        with engine_errors("Docker does not answer", EngineError, _START):
             try:
                 client.images.get(tag)
             except docker.errors.ImageNotFound:
@@ -93,16 +93,16 @@ class Engine:
         return True
 
     def shares_network(self) -> bool:
-        """Whether this machine reaches containers by their own addresses: not with an engine in a virtual machine."""
+        """Whether this machine reaches containers by their own addresses; not if Docker is in a virtual machine."""
         info = self.client.info()
         rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
         inside = sys.platform != "linux" or info.get("OperatingSystem") == "Docker Desktop"
         return self._socket_path is not None and not rootless and not inside
 
     def may_hold_anything(self, is_ours: Callable[[Mapping[str, str]], bool]) -> bool:
-        """False if no container and no network has labels that `is_ours` takes; asks without docker-py.
+        """False if no container and no network has labels that `is_ours` accepts; asks without docker-py.
 
-        True also where this cannot be known so cheaply, as with an engine on another machine.
+        Also True if this cannot be determined without it, as with Docker on another machine.
         """
         path = self._socket_path
         if path is None:
@@ -118,9 +118,9 @@ class Engine:
         return False
 
     def may_hold_images(self, *filters: Mapping[str, list[str]]) -> bool:
-        """False if the engine holds no image that one of the filters finds; asks without docker-py.
+        """False if Docker has no image that matches one of the filters; asks without docker-py.
 
-        True also if this cannot be known so cheaply.
+        Also True if this cannot be determined without it.
         """
         path = self._socket_path
         if path is None or not path.exists():
@@ -134,7 +134,7 @@ class Engine:
 
     @property
     def _socket_path(self) -> Path | None:
-        """The engine's socket; None where only docker-py can find or reach it."""
+        """Docker's socket; None if only docker-py can find or reach it."""
         host = self._environment.get("DOCKER_HOST")
         if host:
             return Path(host.removeprefix("unix://")) if host.startswith("unix://") else None
@@ -148,11 +148,11 @@ class Engine:
 
 
 def _asked(path: Path, target: str) -> list[dict[str, Any]]:
-    """The list that the engine gives. In HTTP 1.0 an answer ends with the connection, so that no client is needed.
+    """Return Docker's answer to a GET request. In HTTP 1.0 it ends with the connection, so no client is needed.
 
     Raises:
-        OSError: it does not answer.
-        ValueError: the answer is no list.
+        OSError: Docker does not answer.
+        ValueError: the answer is not a list.
     """
     import socket
 
@@ -164,13 +164,13 @@ def _asked(path: Path, target: str) -> list[dict[str, Any]]:
             content = file.read().partition(b"\r\n\r\n")[2]
     answer = json.loads(content)
     if not isinstance(answer, list):
-        raise ValueError("the answer is no list")
+        raise ValueError("the answer is not a list")
     return answer
 
 
 @contextmanager
 def engine_errors(what: str, kind: type[LgbmSmError], hint: str = "") -> Iterator[None]:
-    """What docker-py raises becomes an error of `kind` that begins with `what`, or EngineError where nothing answers.
+    """Convert docker-py's errors to `kind`, with a message that begins with `what`; EngineError if Docker is not there.
 
     Raises:
         LgbmSmError: of that kind.
@@ -184,11 +184,11 @@ def engine_errors(what: str, kind: type[LgbmSmError], hint: str = "") -> Iterato
         raise kind(f"{what}: {error.explanation or error}", hint) from error
     except docker.errors.DockerException as error:
         if "PermissionError" in str(error) or "Permission denied" in str(error):
-            raise EngineError("the Docker engine refuses this user", _JOIN_GROUP) from error
-        raise EngineError(f"no Docker engine answers: {error}", _START) from error
+            raise EngineError("Docker refuses this user", _JOIN_GROUP) from error
+        raise EngineError(f"Docker does not answer: {error}", _START) from error
     except (requests.exceptions.RequestException, ConnectionError, TimeoutError) as error:
-        raise EngineError(f"{what}: the engine has stopped answering ({error})", _START) from error
+        raise EngineError(f"{what}: Docker has stopped answering ({error})", _START) from error
 
 
-_START = "start Docker (`sudo systemctl start docker`, or Docker Desktop); `docker version` says whether it answers"
+_START = "start Docker (`sudo systemctl start docker`, or Docker Desktop), and check with `docker version`"
 _JOIN_GROUP = "`sudo usermod -aG docker $USER`, then log in again"

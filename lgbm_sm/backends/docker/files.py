@@ -1,4 +1,4 @@
-"""Files that a container and this machine share, and whose they are in the end."""
+"""Files that a container and this machine share, and their owner."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -21,19 +21,19 @@ def bind(source: Path, target: str, *, read_only: bool = False) -> BindMount:
 
 
 def give_to_caller(
-    folder: Path, client: "DockerClient", wanted_images: Iterable[str], labels: Mapping[str, str]
+    folder: Path, client: "DockerClient", preferred_images: Iterable[str], labels: Mapping[str, str]
 ) -> None:
-    """Make the caller the owner of everything below `folder`; harmless when it is already, or when nothing is there.
+    """Make the caller the owner of everything below `folder`; harmless if nothing is there.
 
-    Programs in containers run as root, as on the platform, and so does the short-lived container that hands over what
-    they wrote. It is of one of `wanted_images`, or else of any image of ours that the engine holds.
+    Programs in containers run as root, as on the platform, and so does the short-lived container that changes the
+    owner. It is started from one of `preferred_images`, or else from any image that lgbm-sm has built.
     """
     user, group = os.getuid(), os.getgid()
     if not _holds_files_of_others(folder, user):
         return
     ours = client.images.list(filters={"label": PATTERN_LABEL})
     names = [name for image in ours for name in (*image.tags, str(image.id))]
-    image = next((name for name in wanted_images if name in names), next(iter(names), None))
+    image = next((name for name in preferred_images if name in names), next(iter(names), None))
     if image is None:
         return
     container = client.containers.create(
@@ -58,7 +58,7 @@ def _holds_files_of_others(folder: Path, user: int) -> bool:
 
 
 def with_public_authorities(ca_bundle_path: Path) -> bytes:
-    """What pip is to trust: it takes a bundle instead of its own, and a proxy may open some connections only."""
+    """Return the CA bundle with the public authorities: pip uses it instead of its own for all connections."""
     import certifi
 
     try:

@@ -1,4 +1,4 @@
-"""The images that `build` has made: found on record or by label, and deleted."""
+"""The images that `build` has made: find them on record or by label, and delete them."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,22 +20,22 @@ from lgbm_sm.record.record import Record
 
 
 def find_image(image: Image, engine: Engine) -> bool:
-    """Whether the engine holds the image on record: it carries this project's label, or is the one that was pulled."""
+    """Whether Docker has the image on record: one with this project's label, or the one that was pulled."""
     if not engine.has_image(image.name):
         return False
-    with engine_errors(f"image {image.name} cannot be looked at", ImageError):
+    with engine_errors(f"image {image.name} cannot be inspected", ImageError):
         found = engine.client.images.get(image.name)
     return found.labels.get(PROJECT_LABEL) == image.project or found.id == image.image_id
 
 
 def find_unrecorded(project: str, record: Record, engine: Engine) -> list[Image]:
-    """Return the project's images in the engine that are not on record.
+    """Find the project's images that are not on record.
 
-    An image of ours is known by its label, and its tag by the digest in another label: further tags are the user's.
-    AWS's XGBoost image has no label of ours, but a name that only the project gives.
+    An image is found by its label, and its tag by the digest in another label: other tags are the user's. AWS's
+    XGBoost image has no such label, but a name that only the project gives.
 
     Raises:
-        EngineError: no engine answers.
+        EngineError: Docker does not answer.
     """
     labelled, named = {"label": [f"{PROJECT_LABEL}={project}"]}, {"reference": [script_mode_repository(project)]}
     if not engine.may_hold_images(labelled, named):
@@ -70,9 +70,9 @@ def _labels(listed: dict[str, Any]) -> dict[str, str]:
 
 
 def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
-    """Remove the image from the engine, then its entry; harmless when it is gone, or is another project's by now.
+    """Delete the image, then its entry; harmless if it is gone, or belongs to another project by now.
 
-    Returns what keeps it there; the entry then stays on record.
+    Returns why it is left; the entry then stays on record.
     """
     import docker.errors
 
@@ -91,24 +91,24 @@ def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
 
 
 def _remove_stages(image: Image, engine: Engine) -> None:
-    """Remove the stages that the classic builder keeps, without a name, of this project's images of that pattern."""
+    """Remove the untagged stages that the classic builder keeps of this project's images of that pattern."""
     import docker.errors
 
     labels = [f"{PROJECT_LABEL}={image.project}", f"{STAGE_LABEL}={image.pattern}"]
     stages: dict[str, str | list[str] | bool] = {"dangling": True, "label": labels}
-    with engine_errors(f"what {image.name} was built from cannot be removed", ImageError):
+    with engine_errors(f"the stages of {image.name} cannot be removed", ImageError):
         for stage in engine.client.images.list(filters=stages):
             with suppress(docker.errors.APIError):  # another build is using it
                 engine.client.images.remove(str(stage.id))
 
 
 def remove_replaced(image: Image, engine: Engine) -> None:
-    """Remove what bore the tag before the image was built anew; harmless where it is none, or a container uses it."""
+    """Remove the image that had the tag before a rebuild; harmless if there is none, or a container uses it."""
     import docker.errors
 
     context = image.name.rpartition(":")[2]
     ours: dict[str, str | list[str] | bool] = {"dangling": True, "label": f"{PROJECT_LABEL}={image.project}"}
-    with engine_errors(f"what {image.name} has replaced cannot be removed", ImageError):
+    with engine_errors(f"the image that {image.name} has replaced cannot be removed", ImageError):
         for replaced in engine.client.images.list(filters=ours):
             if replaced.labels.get(CONTEXT_LABEL, "").startswith(context):
                 with suppress(docker.errors.APIError):

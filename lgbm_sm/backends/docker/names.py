@@ -1,4 +1,4 @@
-"""What the containers and networks of a job or an endpoint are called and labelled, and how they are found again."""
+"""Names and labels of the containers and networks of a job or an endpoint."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ def _work_path(entry: Entry) -> Path:
 
 
 def labels_of(entry: Entry, project_id: str) -> dict[str, str]:
-    """The labels of what is made for the entry; the work folder's is where it is now."""
+    """Return the labels of containers and networks for the entry, with the current path of the work folder."""
     return {
         PROJECT_LABEL: entry.project,
         KIND_LABEL: entry.kind,
@@ -24,28 +24,28 @@ def labels_of(entry: Entry, project_id: str) -> dict[str, str]:
 
 
 def is_of(labels: Mapping[str, str], entry: Entry, project_id: str) -> bool:
-    """Whether what has these labels was made for the entry."""
+    """Whether a container or network with these labels was created for the entry."""
     return labels.get(NAME_LABEL) == entry.name and is_of_project(labels, _work_path(entry), project_id)
 
 
 def is_of_project(labels: Mapping[str, str], work_path: Path, project_id: str) -> bool:
-    """Whether what has these labels was made for the project with this id, in its work folder or where that was before.
+    """Whether a container or network with these labels was created for the project with this id.
 
-    What an older lgbm-sm made has no id. What has another id was made here before the record was lost, if there is no
-    record now, or if its folder is still here.
+    An older lgbm-sm set no id. With another id it was created here before the record was lost: if there is no record
+    now, or if its folder still exists.
     """
     name, owner, folder = labels.get(NAME_LABEL, ""), labels.get(ID_LABEL, ""), Path(labels.get(FOLDER_LABEL, ""))
     if owner and owner == project_id:
         return True
     own_folders = (work_path / JOBS / name, work_path / ENDPOINTS / name)
     if not owner:
-        # the folder of a project that was moved exists no more, and is here under its name
+        # the folder of a project that was moved no longer exists, and is here under its name
         return folder == work_path or (not folder.exists() and any(own.is_dir() for own in own_folders))
     return folder == work_path and (not project_id or any(has_marker_of(own, owner) for own in own_folders))
 
 
 def unique_name(entry: Entry, project_id: str) -> str:
-    """The entry's name and a part of the project's id: names are unique in an engine, entries in a project."""
+    """Return the entry's name with a part of the project's id, since container names are unique in Docker."""
     import hashlib
 
     return f"{entry.name}-{project_id[:6] or hashlib.sha256(str(entry.folder).encode()).hexdigest()[:6]}"

@@ -1,7 +1,7 @@
-"""Endpoints of the project that this work folder does not know: found in the account by name and tag, put on record.
+"""Adopt endpoints of the project that are not on record: find them in the account by name and tag.
 
-A fresh clone has no record, and another clone may have updated the endpoint since. What is put on record so is marked
-as adopted: another work folder made it.
+A fresh clone has no record, and another clone may have updated the endpoint since. Their entries are marked as adopted:
+another work folder created them.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,12 +27,12 @@ from lgbm_sm.backends.unpacking import unpack
 from lgbm_sm.errors import AwsError, DataError, EndpointError
 from lgbm_sm.model.code import ModelCode
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import Endpoint, EndpointStatus, Place
+from lgbm_sm.record.entries import Endpoint, EndpointStatus, aws_fields
 from lgbm_sm.record.record import Record
 from lgbm_sm.record.work_folder import remove_tree
 
 ARTIFACTS_FOLDER = "models/"
-# an endpoint that is being updated answers with what it had
+# an endpoint that is being updated answers with its old model
 ANSWERING = ("InService", "Updating", "SystemUpdating", "RollingBack")
 Description = Mapping[str, Any]
 Consents = Callable[[str], bool]
@@ -50,18 +50,18 @@ class Adoption:
 
     @property
     def resources(self) -> SageMakerResources:
-        """Those of the account."""
+        """The resources of the account."""
         return SageMakerResources(self.account, self.backend.patience)
 
     def find_named(self) -> Description | None:
-        """The endpoint called `endpoint.name`, if it carries the project's tag."""
+        """Return the endpoint called `endpoint.name`, if it has the project's tag."""
         found = self.resources.find_endpoint(self.backend.endpoint_name)
         if found and self.resources.carries_tag(found["EndpointArn"], self.backend.project):
             return found
         return None
 
     def require_consent(self, name: str, consents: Consents) -> None:
-        """Ask before an endpoint is updated that may be another project's, since both have the notebook's default name.
+        """Ask before updating an endpoint that may be another project's: many have the notebook's default name.
 
         Raises:
             EndpointError: another work folder created it, and `consents` does not allow its update.
@@ -72,19 +72,17 @@ class Adoption:
             return
         said = f"endpoint {name} was created by another work folder, and many projects are called {DEFAULT_PROJECT}"
         if not consents(f"{said}. Update it?"):
-            raise EndpointError(
-                said, "set project.name to a name of your own, or update it with `lgbm-sm deploy --adopted`"
-            )
+            raise EndpointError(said, "set project.name to another name, or update it with `lgbm-sm deploy --adopted`")
 
     def find_tagged(self) -> Description | None:
-        """The newest of the endpoints that answer and carry the project's tag, such as those of earlier versions."""
+        """Return the newest endpoint that answers and has the project's tag, such as one of an earlier version."""
         names = find_endpoint_names(self.account, self.backend.project)
         found = [described for name in names if (described := self.resources.find_endpoint(name))]
         answering = [endpoint for endpoint in found if endpoint["EndpointStatus"] in ANSWERING]
         return max(answering, key=lambda endpoint: endpoint["CreationTime"], default=None)
 
     def find_recorded(self, name: str) -> Endpoint | None:
-        """The entry of the endpoint of this name, in this account and region."""
+        """Return the entry of the endpoint of this name, in this account and region."""
         for endpoint in self.record.endpoints(self.backend.project):
             where = (endpoint.account, endpoint.region)
             if endpoint.name == name and where == (self.account.account_id, self.account.region):
@@ -92,7 +90,7 @@ class Adoption:
         return None
 
     def adopt(self, found: Description, recorded: Endpoint | None) -> Endpoint:
-        """The entry of an endpoint as it is now; put on record with its parts unless they are there.
+        """Return the entry of an endpoint as it is now; puts it and its parts on record unless they are.
 
         A part without the project's tag is not adopted.
         """
@@ -104,18 +102,17 @@ class Adoption:
         config = self.resources.find_config(config_name) or {}
         endpoint = Endpoint(
             name=name,
-            created_at=found["CreationTime"],
             folder=folder,
             status=EndpointStatus.IN_SERVICE,
             training_job=config_name,
             deployed_at=config.get("CreationTime"),
             adopted=recorded.adopted if recorded else True,
-            **self._where(),
+            **self._fields(found["CreationTime"]),
         )
         adopted = [f"endpoint {name}"]
         self.record.add(endpoint)
         if config and self._is_ours(config["EndpointConfigArn"]):
-            self.record.add(EndpointConfig(name=config_name, created_at=config["CreationTime"], **self._of(name)))
+            self.record.add(EndpointConfig(name=config_name, **self._part_fields(name, config["CreationTime"])))
             adopted.append(f"endpoint config {config_name}")
         for variant in config.get("ProductionVariants", ()):
             adopted += self._adopt_model(name, str(variant.get("ModelName", "")))
@@ -128,28 +125,27 @@ class Adoption:
         model = self.resources.find_model(name) if name else None
         if model is None or not self._is_ours(model["ModelArn"]):
             return []
-        self.record.add(Model(name=name, created_at=model["CreationTime"], **self._of(endpoint)))
+        self.record.add(Model(name=name, **self._part_fields(endpoint, model["CreationTime"])))
         uri = _artifact_uri(model)
         if not uri.endswith(f"/{ARTIFACTS_FOLDER}{name}/model.tar.gz"):
             return [f"model {name}"]
         location = parse_uri(uri)
         below = location.key.removesuffix(f"/{ARTIFACTS_FOLDER}{name}/model.tar.gz")
-        prefix = below.removesuffix(f"/{self.backend.project}")  # not in it in the layout before
+        prefix = below.removesuffix(f"/{self.backend.project}")  # an older layout did not have it
         objects = ProjectObjects(S3Bucket(self.account, location.bucket), prefix, self.backend.project)
         upload = Upload(
             name=objects.uri(""),
-            created_at=datetime.now(UTC),
             bucket=location.bucket,
             prefix=prefix,
             adopted=True,
-            **self._where(),
+            **self._fields(datetime.now(UTC)),
         )
         if upload.name not in {entry.name for entry in self.record.aws_entries()}:
             self.record.add(upload)
         return [f"model {name}", f"artifact {uri}"]
 
     def fetch_model(self, endpoint: Endpoint) -> None:
-        """Fetch the artifact that the endpoint serves, which knows its columns, unless it is here."""
+        """Fetch the artifact that the endpoint serves, which has its column names, unless it is here."""
         if (endpoint.root_path / "model").exists():
             return
         uris = self._artifact_uris(endpoint)
@@ -161,12 +157,12 @@ class Adoption:
                 self.record.make_folder(endpoint.folder)
                 remove_tree(arriving)
                 download(self.account, uri, archive)
-                # it is served already, and perhaps unchecked
+                # the endpoint serves it already, perhaps unchecked
                 unpack(arriving, archive, ModelCode().unchecked())
                 archive.unlink()
                 arriving.rename(endpoint.root_path)
         except (AwsError, DataError, EndpointError) as error:
-            self.reporter.warn(f"the names of the model's columns are not known here: {error.message}")
+            self.reporter.warn(f"the column names of the model are unknown here: {error.message}")
 
     def _artifact_uris(self, endpoint: Endpoint) -> list[str]:
         found = self.resources.find_endpoint(endpoint.name)
@@ -196,15 +192,14 @@ class Adoption:
     def _is_ours(self, arn: str) -> bool:
         return self.resources.carries_tag(arn, self.backend.project)
 
-    def _where(self) -> dict[str, Any]:
-        where = {"account": self.account.account_id, "region": self.account.region}
-        return {"project": self.backend.project, "place": Place.AWS, **where}
+    def _fields(self, created_at: datetime) -> dict[str, Any]:
+        return aws_fields(self.account, self.backend.project, created_at)
 
-    def _of(self, endpoint: str) -> dict[str, Any]:
-        return {**self._where(), "endpoint": endpoint, "adopted": True}
+    def _part_fields(self, endpoint: str, created_at: datetime) -> dict[str, Any]:
+        return {**self._fields(created_at), "endpoint": endpoint, "adopted": True}
 
 
 def _artifact_uri(model: Description) -> str:
-    """Where a model's artifact is; empty if it has none."""
+    """Return the address of a model's artifact; empty if it has none."""
     containers = [model.get("PrimaryContainer") or {}, *model.get("Containers", ())]
     return next((str(one["ModelDataUrl"]) for one in containers if one.get("ModelDataUrl")), "")

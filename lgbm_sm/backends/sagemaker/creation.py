@@ -1,8 +1,7 @@
-"""Creating something on SageMaker: a create and the describe that follows it are two calls, and fail apart.
+"""Create resources on SageMaker, whose reads lag behind its writes, as do the tags that a policy may require.
 
-SageMaker's reads follow its writes late, and so do the tags that a policy may ask for. So a Describe that is denied or
-finds nothing just after a create says nothing about the create; and a create may be refused because what it names,
-created a moment ago, is not visible yet.
+A create and the Describe after it are two calls. A Describe that is denied or finds nothing does not mean that the
+create failed. A create may be refused because a resource that it names, created a moment ago, is not visible yet.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -12,16 +11,16 @@ from lgbm_sm.aws.account import aws_errors
 from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.errors import AwsError
 
-# how long a Describe is asked again
+# how long a Describe is repeated
 VISIBLE_SECONDS = 60.0
-# how long a create is tried again while what it names is not visible
+# how long a create is repeated while a resource that it names is not visible
 DEPENDENCY_SECONDS = 20.0
-# SageMaker has no code of its own for a name that is taken, but for jobs
+# SageMaker has an error code for a name that is taken only for jobs
 _TAKEN_CODE, _TAKEN_WORDS = "ResourceInUse", "already existing"
 
 
 class CreatedError(AwsError):
-    """The resource was created and exists; what failed came after."""
+    """The resource was created and exists; a later call failed."""
 
 
 def create(
@@ -34,8 +33,8 @@ def create(
 ) -> bool:
     """Make a call of SageMaker's SDK that creates or updates `what`; False if its name is taken.
 
-    The SDK describes what it has created. If only that fails, the call counts as done: see `describe_created`.
-    `needs` are the names of what the caller created a moment ago: a refusal that names one of them is tried again.
+    The SDK then describes the resource. If only that fails, the call counts as done; see `describe_created`.
+    `needs` are the names of resources that were created a moment ago: a refusal that names one of them is repeated.
 
     Raises:
         AwsError: SageMaker refuses the call, or does not answer.
@@ -59,9 +58,9 @@ def create(
 def describe_created(
     what: str, find: Callable[[], Mapping[str, Any] | None], patience: Patience, *, follow: str
 ) -> Mapping[str, Any]:
-    """Describe `what`, which was created just now; asked again for a minute while that is denied or finds nothing.
+    """Describe `what`, which was created a moment ago; repeated for a minute while that is denied or finds nothing.
 
-    `find` gives None if there is no such resource. `follow` is the hint if it stays so: how to follow or delete it.
+    `find` returns None if it finds nothing. `follow` is the hint if it stays so: how to follow or delete the resource.
 
     Raises:
         CreatedError: it cannot be described.
@@ -81,17 +80,17 @@ def describe_created(
 
 
 def refused_operation(error: AwsError) -> str:
-    """The operation that AWS refused, such as DescribeEndpoint; empty if there was no answer."""
+    """Return the operation that AWS refused, such as DescribeEndpoint; empty if there was no answer."""
     return str(getattr(error.__cause__, "operation_name", ""))
 
 
 def is_denied(error: AwsError) -> bool:
-    """Whether a permission is missing, or was not seen yet."""
+    """Whether a permission is missing, or is not visible yet."""
     return "AccessDenied" in error.code
 
 
 def created_error(what: str, error: AwsError, follow: str) -> CreatedError:
-    """The error for a call that failed after `what` was created; `follow` says how to follow or delete it."""
+    """Return the error for a call that failed after `what` was created; `follow` is how to follow or delete it."""
     message = f"{what} exists and is billed, but it cannot be followed: {error.message}"
     return CreatedError(message, "; ".join(filter(None, (error.hint, follow))), error.code)
 

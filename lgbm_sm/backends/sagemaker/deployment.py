@@ -1,4 +1,4 @@
-"""`deploy` on SageMaker: a model, an endpoint config, and an endpoint that is created, or updated without a gap."""
+"""One deployment on SageMaker: a model, an endpoint config, and an endpoint that is created or updated."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,20 +27,20 @@ from lgbm_sm.errors import AwsError, DataError, EndpointError, LgbmSmError, Time
 from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.code import ModelCode
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import Endpoint, EndpointStatus, Place
+from lgbm_sm.record.entries import Endpoint, EndpointStatus, aws_fields
 from lgbm_sm.record.file_lock import FileLock
 from lgbm_sm.record.record import Record
 
-# beyond the container's own start: an instance is found, the image and the model are fetched
+# before the container starts: an instance is found, the image and the model are fetched
 _PROVISION_SECONDS = 1800.0
 _SAID_EVERY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment under `name`, which its model, its config, its artifact and its folder share.
+    """One deployment; its model, config, artifact and folder have the same `name`.
 
-    `endpoint` is the entry of the endpoint if it is created; one that is there already is updated.
+    `endpoint` is the entry of a new endpoint; one that exists already is updated.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Deployment:
 
 @dataclass
 class _Taken:
-    """What became of the endpoint so far: its entry `now`, and `before` if the deployment updates it."""
+    """The state of the endpoint so far: its entry `now`, and `before` if the deployment updates it."""
 
     deployment: Deployment
     now: Endpoint
@@ -78,7 +78,7 @@ class _Taken:
     config_before: str | None = None  # empty if the deployment creates the endpoint
 
     def prepare(self, found: Description | None) -> None:
-        """Put on record what is about to be created, or updated; see Claim."""
+        """Put on record the endpoint that is about to be created or updated; see Claim."""
         new, record = self.deployment.endpoint, self.deployment.record
         if found is None:
             self.now, self.before = structs.replace(new, deployed_at=self.now.deployed_at), None
@@ -101,7 +101,7 @@ class _Taken:
 
 
 def find_existing(adoption: Adoption, name: str) -> Description | None:
-    """The endpoint that a deployment under this name would update or wait for; None if it would create one.
+    """Return the endpoint that a deployment under this name would update or wait for; None if it would create one.
 
     Raises:
         EndpointError: it is not the project's, or in a state in which SageMaker does not update it.
@@ -116,15 +116,15 @@ def find_existing(adoption: Adoption, name: str) -> Description | None:
 
 
 def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Endpoint:
-    """Pack the artifact again for the pattern, in a file of its own; put it into S3; create or update the endpoint.
+    """Repackage the artifact for the pattern, upload it, and create or update the endpoint.
 
-    What is made is on record first. What the endpoint had before is deleted once the new deployment is in service;
-    if that does not come up, the old one goes on serving, and the new parts are deleted.
+    Each part is on record before it is created. The endpoint's old parts are deleted once the new deployment is in
+    service. If it does not come up, the old one continues to serve, and the new parts are deleted.
 
     Raises:
         EndpointError: the artifact is damaged, or the endpoint did not come up (with the container's last lines), or it
             is not the project's, or another command has updated it since.
-        TimedOutError: it is still changing after all the time that it may take. It stays, and is on record.
+        TimedOutError: it is still changing after the longest time that it may take. It stays, and is on record.
         AwsError: AWS refuses a call, or does not answer.
         KeyboardInterrupt: passed on; an endpoint that changes cannot be stopped, so it stays, and is on record.
     """
@@ -132,7 +132,7 @@ def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: Model
         _make_parts(deployment, _Taken(deployment, deployment.endpoint), artifact_path, code)
         deployment.record.remove_folder(deployment.endpoint.folder)
         return deployment.endpoint
-    # each deployment of a folder may delete what an earlier one has left
+    # a deployment deletes the parts that earlier ones of the folder have left
     lock_path = deployment.record.work_path / "deploy.lock"
     with FileLock(lock_path, say=deployment.reporter.detail, timeout_seconds=deployment.timeout_seconds).held():
         return _deploy(deployment, artifact_path, code)
@@ -183,7 +183,7 @@ def _make_parts(deployment: Deployment, taken: _Taken, artifact_path: Path, code
 
 
 def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
-    """The archive of the tree that a server finds; the tree stays, for `predict` to know the model's columns by."""
+    """Return the archive of the tree that a server finds; the tree stays, since `predict` reads the columns from it."""
     root_path = deployment.endpoint.root_path
     remark = unpack(root_path, artifact_path, code)
     if remark:
@@ -194,7 +194,7 @@ def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
 
 
 def _config_time(deployment: Deployment) -> datetime:
-    """When the config was created, by AWS's clock, which its logs have too; if it is not visible yet, by ours."""
+    """Return when the config was created by AWS's clock, or this machine's if it is not visible yet."""
     try:
         found = deployment.resources.find_config(deployment.name) or {}
     except AwsError:
@@ -205,14 +205,8 @@ def _config_time(deployment: Deployment) -> datetime:
 
 def _part_fields(deployment: Deployment) -> dict[str, Any]:
     endpoint = deployment.endpoint
-    return {
-        "project": endpoint.project,
-        "place": Place.AWS,
-        "created_at": endpoint.created_at,
-        "account": endpoint.account,
-        "region": endpoint.region,
-        "endpoint": endpoint.name,
-    }
+    fields = aws_fields(deployment.plan.account, endpoint.project, endpoint.created_at)
+    return {**fields, "endpoint": endpoint.name}
 
 
 def _wait_until_in_service(deployment: Deployment, taken: _Taken) -> None:
@@ -260,7 +254,7 @@ def _is_in_service(description: Description, config: str) -> bool:
 
 def _not_come_up(deployment: Deployment, description: Description) -> EndpointError:
     endpoint = structs.replace(deployment.endpoint, deployed_at=_config_time(deployment))
-    # an update that failed leaves the endpoint in service, with the config that it had
+    # after a failed update the endpoint stays in service with its old config
     reason = str(description.get("FailureReason") or f"it is {description['EndpointStatus']}")
     lines = last_log_lines(endpoint, deployment.backend)
     log = f"; its log ends:{lines}" if lines else "; its container has written no log"
@@ -270,13 +264,13 @@ def _not_come_up(deployment: Deployment, description: Description) -> EndpointEr
 
 
 def _withdrawn(deployment: Deployment, taken: _Taken, error: LgbmSmError) -> LgbmSmError:
-    """Delete what the deployment has made, unless the endpoint has it; returns the error, with what serves now."""
+    """Delete the new parts unless the endpoint has them; returns the error, with the model that serves now."""
     endpoint, resources = deployment.endpoint, deployment.resources
     try:
         found = resources.find_endpoint(endpoint.name)
         if found and deployment.name in deployed_configs(found) and found["EndpointStatus"] != EndpointStatus.FAILED:
-            # a call whose answer was lost may have been carried out
-            state = f"is {found['EndpointStatus']} with what this command has made, and is billed"
+            # a call whose answer was lost may have been executed
+            state = f"is {found['EndpointStatus']} with the parts that this command has created, and is billed"
             return _adding(error, f"endpoint {endpoint.name} {state}", follow_up(endpoint.name))
         if left := resources.delete_endpoint(endpoint.name, deployment.name):
             return _adding(error, f"endpoint {endpoint.name}: {', '.join(left)}", follow_up(endpoint.name))
@@ -314,7 +308,7 @@ def _delete_replaced(deployment: Deployment, taken: _Taken) -> None:
 
 
 def _delete_parts(deployment: Deployment, names: set[str]) -> None:
-    """Artifacts first: they are known by the models and configs on record, and so to the next deployment too."""
+    """Delete artifacts first: the next deployment finds them by the models and configs on record."""
     for left in deployment.objects.delete_folders([f"{ARTIFACTS_FOLDER}{name}/" for name in names]):
         deployment.reporter.warn(f"{left} is left")
     for part in endpoint_parts(deployment.record, deployment.endpoint.name):
@@ -325,7 +319,7 @@ def _delete_parts(deployment: Deployment, names: set[str]) -> None:
 def delete_endpoint(
     endpoint: Endpoint, record: Record, backend: SageMakerBackend, objects: ProjectObjects
 ) -> list[str]:
-    """Delete an endpoint with its configs, its models and their artifacts. Returns why it is left."""
+    """Delete an endpoint with its configs, its models and their artifacts. Returns why something is left."""
     names = {part.name for part in endpoint_parts(record, endpoint.name)}
     left = delete(endpoint, record, backend)
     for part in endpoint_parts(record, endpoint.name):

@@ -1,7 +1,7 @@
-"""One endpoint per project: its name is fixed, so CreateEndpoint itself decides which of several commands creates it.
+"""One endpoint per project: its name is fixed, so CreateEndpoint decides which of several commands creates it.
 
-The others wait until it is in service, and then update it. After an answer that was lost, the call was ours only if
-DescribeEndpoint names our endpoint config.
+The others wait until it is in service, and then update it. If the answer to a call was lost, the call succeeded only if
+DescribeEndpoint shows this command's endpoint config.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,9 +22,9 @@ Description = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Claim:
-    """`name` is to be an endpoint of the endpoint config `config`, `timeout_seconds` after others began with it.
+    """The endpoint `name` gets the endpoint config `config`; other commands are waited for, up to `timeout_seconds`.
 
-    `prepare` is called before each create (with None) and each update (with what is updated).
+    `prepare` is called before each create, with None, and before each update, with the endpoint's description.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Claim:
     is_rehearsal: bool = False
 
     def make(self) -> None:
-        """Create the endpoint or update it. It is changing then, for this config.
+        """Create or update the endpoint; it is then changing to this config.
 
         Raises:
             EndpointError: it is not the project's, or in a state in which SageMaker does not update it.
@@ -51,7 +51,7 @@ class Claim:
                 self.prepare(None)
                 if create_endpoint(self.name, self.config, self.plan):
                     return
-                continue  # who has created it, its config tells
+                continue  # its config shows which command has created it
             if self.config in deployed_configs(found):
                 return
             status = str(found["EndpointStatus"])
@@ -80,7 +80,7 @@ class Claim:
 
 
 def require_updatable(found: Description) -> None:
-    """Raises EndpointError if SageMaker does not update an endpoint in this state, nor ever will."""
+    """Raise EndpointError if SageMaker never updates an endpoint in this state."""
     name, status = found["EndpointName"], found["EndpointStatus"]
     if status not in (EndpointStatus.IN_SERVICE, EndpointStatus.FAILED, *CHANGING):
         region = found["EndpointArn"].split(":")[3]
@@ -91,7 +91,7 @@ def require_updatable(found: Description) -> None:
 
 
 def require_ours(found: Description, project: str, resources: SageMakerResources) -> None:
-    """Raises EndpointError unless the endpoint carries the project's tag, which is read late after its creation."""
+    """Raise EndpointError unless the endpoint has the project's tag, which is visible some time after its creation."""
     arn, name = found["EndpointArn"], found["EndpointName"]
     grace_seconds = 60.0 if found["EndpointStatus"] == EndpointStatus.CREATING else 0.0
     for _ in resources.patience.rounds(grace_seconds):
@@ -100,11 +100,11 @@ def require_ours(found: Description, project: str, resources: SageMakerResources
     _, _, _, region, account, _ = arn.split(":", 5)
     raise EndpointError(
         f"endpoint {name} in account {account}, {region}, does not carry the tag {PROJECT_TAG}={project}: "
-        "it is not this project's, and stays as it is",
+        "it is not this project's, and is not changed",
         "set endpoint.name to a name that nothing else uses",
     )
 
 
 def follow_up(name: str) -> str:
-    """The hint after an endpoint was created or updated, and something failed that came after."""
+    """Return the hint if an endpoint was created or updated, and a later call failed."""
     return f"`lgbm-sm status` shows the state of endpoint {name}, `lgbm-sm logs` its log, `lgbm-sm cleanup` deletes it"

@@ -1,4 +1,4 @@
-"""What a SageMaker endpoint is made of, created through SageMaker's SDK: model, endpoint config, endpoint.
+"""Create a model, an endpoint config and an endpoint through SageMaker's SDK.
 
 Models and endpoint configs have names of their own, with the time and three random characters: a name that is taken was
 taken by our own call, whose answer was lost. The endpoint's name is the project's: see
@@ -20,13 +20,13 @@ from lgbm_sm.config.sections import EndpointSection
 from lgbm_sm.errors import AwsError
 
 VARIANT = "AllTraffic"
-# SageMaker has no code of its own for an endpoint that is changing
+# SageMaker has no error code for an endpoint that is changing
 _CHANGES = "in-progress"
 
 
 @dataclass(frozen=True)
 class HostingPlan:
-    """What a model is served with: `image` by its address, `environment` of its container."""
+    """Everything that serves a model: `image` by its address, `environment` of its container."""
 
     account: AwsAccount
     role_arn: str
@@ -38,12 +38,12 @@ class HostingPlan:
     patience: Patience = field(default_factory=Patience)
 
     def describe(self) -> str:
-        """What serves, in a few words."""
+        """Describe the instances in a few words."""
         return f"SageMaker, {self.endpoint.instance_count} x {self.endpoint.instance_type}"
 
 
 def model_request(name: str, artifact_uri: str, plan: HostingPlan) -> dict[str, Any]:
-    """CreateModel's parameters, under the names that the SDK gives them."""
+    """Return CreateModel's parameters, by the SDK's names."""
     container = {"image": plan.image, "model_data_url": artifact_uri, "environment": dict(plan.environment)}
     return {
         "model_name": name,
@@ -56,7 +56,7 @@ def model_request(name: str, artifact_uri: str, plan: HostingPlan) -> dict[str, 
 
 
 def config_request(name: str, plan: HostingPlan) -> dict[str, Any]:
-    """CreateEndpointConfig's parameters; the model has the same name."""
+    """Return CreateEndpointConfig's parameters; the model has the same name."""
     endpoint = plan.endpoint
     variant = {
         "variant_name": VARIANT,
@@ -75,7 +75,7 @@ def config_request(name: str, plan: HostingPlan) -> dict[str, Any]:
 
 
 def create_model(name: str, artifact_uri: str, plan: HostingPlan) -> None:
-    """Raises AwsError when SageMaker refuses it, or does not answer."""
+    """Create the model; raises AwsError if SageMaker refuses it, or does not answer."""
     from sagemaker.core.resources import Model
 
     request = model_request(name, artifact_uri, plan)

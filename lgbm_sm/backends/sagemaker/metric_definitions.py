@@ -1,10 +1,10 @@
-"""What SageMaker is told so that it reads a job's metrics from its log.
+"""The definitions by which SageMaker reads a job's metrics from its log.
 
-A line of that is `iteration=3 train:l2=61.2 validation:l2=75.9`.
+A line of the log is `iteration=3 train:l2=61.2 validation:l2=75.9`.
 """
 
-# LightGBM's metrics that need no query groups, those of the usual objectives first (docs/Parameters.rst, `metric`).
-# Twenty, since the service takes 40 definitions a job (botocore's API model: MetricDefinitionList) for two channels.
+# LightGBM's metrics without query groups, those of the usual objectives first (docs/Parameters.rst, `metric`).
+# Twenty for each of two channels: a job may have 40 definitions (botocore's API model: MetricDefinitionList).
 _METRICS = (
     *("rmse", "l2", "l1", "r2", "binary_logloss", "binary_error", "auc", "average_precision"),
     *("multi_logloss", "multi_error", "auc_mu", "quantile", "huber", "fair", "mape"),

@@ -279,7 +279,7 @@ def follow_up(job_name: str) -> str:
 
 
 def job_request(job: TrainingJob, inputs: TrainingInputs, plan: JobPlan, section: AwsSection) -> dict[str, Any]:
-    """CreateTrainingJob's parameters, under the names that the SDK gives them."""
+    """Return CreateTrainingJob's parameters, by the SDK's names."""
     training = plan.training
     key = {"kms_key_id": section.kms_key} if section.kms_key else {}
     volume_key = section.kms_key and not has_local_storage(training.instance_type)
