@@ -179,7 +179,8 @@ def test_predict_asks_again_after_a_failure_of_the_platform_unless_a_users_code_
     project.deploy(*code(tmp_path, "def predict_fn(data, model):\n    return model.predict(data)\n"))
     fail(1)
     refused = project.lgbm_sm("predict", exit_code=6).stderr
-    assert "could not be asked for the rows from row 1 on: could not get the endpoint's answer: InternalFa" in refused
+    assert "cannot send the rows from row 1 on to endpoint" in refused
+    assert "could not get the endpoint's answer: InternalFailure" in refused
     assert "sent again" not in refused
 
 
