@@ -15,7 +15,8 @@ import numpy as np
 from benchmarks.container_measurements.figures import Figures
 from benchmarks.container_measurements.limits import at_most
 from benchmarks.container_measurements.project import NAME, Project
-from lgbm_sm.backends import STOP_SERVING_SECONDS, opt_ml
+from lgbm_sm import contract
+from lgbm_sm.backends import opt_ml
 from lgbm_sm.backends.docker.backend import ContainerServer, ContainerSettings, DockerBackend
 from lgbm_sm.errors import EndpointError
 from lgbm_sm.record.entries import Endpoint, Place
@@ -90,7 +91,7 @@ def _measure(backend: DockerBackend, endpoint: Endpoint, question: Question, sub
     figures.add(f"memory after {_REQUESTS} requests", "MiB", subject, _memory_bytes(server.container) / 2**20)
 
     started_at = time.monotonic()
-    server.container.stop(timeout=int(STOP_SERVING_SECONDS))
+    server.container.stop(timeout=int(contract.STOP_SERVING_SECONDS))
     exit_code = int(server.container.wait(timeout=_REQUEST_SECONDS)["StatusCode"])
     figures.add("SIGTERM to exit", "s", subject, time.monotonic() - started_at)
     figures.add("exit code", "", subject, exit_code)

@@ -9,9 +9,6 @@ from lgbm_sm.invocation.transport import Sender
 from lgbm_sm.record.entries import Endpoint, Entry, Observation, Place, RecordedEntry, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
 
-STOP_TRAINING_SECONDS = 120.0  # StopTrainingJob: SIGTERM, 120 s, SIGKILL
-STOP_SERVING_SECONDS = 30.0  # on update and scale-in: SIGTERM, then SIGKILL after 30 s
-
 
 class Ending(NamedTuple):
     """How a program ended: `exit_code` is negative after a signal; `remark` is the backend's explanation."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgbm_sm import contract
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.model.artifact import MANIFEST_FILE, Contents, digest_of, manifest_text, read_artifact
 from lgbm_sm.record.entries import TrainingJob
@@ -14,27 +15,24 @@ from lgbm_sm.record.entries import TrainingJob
 if TYPE_CHECKING:
     import tarfile
 
-FAILURE_REASON_CHARACTERS = 1024
-HOST = "algo-1"
-
 
 def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str) -> None:
     """Write the tree that `train` finds: hyperparameters as strings, channel folders, one host.
 
     Channel folders are links, so that no file is copied.
     """
-    config_path = root / "input" / "config"
+    config_path = root / contract.CONFIG_FOLDER
     for folder in (
         config_path,
-        root / "input" / "data",
-        root / "model",
-        root / "output" / "data",
-        root / "checkpoints",
+        root / contract.DATA_FOLDER,
+        root / contract.MODEL_FOLDER,
+        root / contract.OUTPUT_DATA_FOLDER,
+        root / contract.CHECKPOINTS_FOLDER,
     ):
         folder.mkdir(parents=True)
     documents = {
-        "hyperparameters.json": {name: as_string(value) for name, value in inputs.hyperparameters.items()},
-        "inputdataconfig.json": {
+        contract.HYPERPARAMETERS_FILE: {name: as_string(value) for name, value in inputs.hyperparameters.items()},
+        contract.CHANNELS_FILE: {
             name: {
                 "ContentType": content_type_of(name),
                 "TrainingInputMode": "File",
@@ -43,27 +41,27 @@ def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str)
             }
             for name in inputs.channels
         },
-        "resourceconfig.json": {
-            "current_host": HOST,
-            "hosts": [HOST],
+        contract.HOSTS_FILE: {
+            "current_host": contract.FIRST_HOST,
+            "hosts": [contract.FIRST_HOST],
             "network_interface_name": network_interface,
             "current_instance_type": "local",
             "current_group_name": "homogeneousCluster",
             "instance_groups": [
-                {"instance_group_name": "homogeneousCluster", "instance_type": "local", "hosts": [HOST]}
+                {"instance_group_name": "homogeneousCluster", "instance_type": "local", "hosts": [contract.FIRST_HOST]}
             ],
         },
     }
     for name, document in documents.items():
         (config_path / name).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     for name, folder in inputs.channels.items():
-        (root / "input" / "data" / name).symlink_to(folder.resolve(), target_is_directory=True)
+        (root / contract.DATA_FOLDER / name).symlink_to(folder.resolve(), target_is_directory=True)
 
 
 def training_variables(job_name: str) -> dict[str, str]:
     """The environment variables that the platform sets for a training job."""
     job_arn = f"arn:aws:sagemaker:local:000000000000:training-job/{job_name}"
-    return {"TRAINING_JOB_NAME": job_name, "TRAINING_JOB_ARN": job_arn}
+    return {contract.JOB_NAME_VARIABLE: job_name, contract.JOB_ARN_VARIABLE: job_arn}
 
 
 def content_type_of(channel: str) -> str:
@@ -80,8 +78,8 @@ def as_string(value: object) -> str:
 def failure_reason(root: Path) -> str:
     """Return the first 1,024 characters of /opt/ml/output/failure, which the platform reports; empty without it."""
     try:
-        with (root / "output" / "failure").open(encoding="utf-8", errors="replace") as file:
-            return file.read(FAILURE_REASON_CHARACTERS).strip()
+        with (root / contract.FAILURE_FILE).open(encoding="utf-8", errors="replace") as file:
+            return file.read(contract.FAILURE_REASON_CHARACTERS).strip()
     except FileNotFoundError:
         return ""
 
@@ -92,11 +90,11 @@ def collect_outputs(job: TrainingJob) -> bool:
     Returns False, and packs nothing, if there is no model.
     """
     root, output_path = job.root_path, job.model_artifact_path.parent
-    if not (root / "model").is_dir() or not any((root / "model").iterdir()):
+    if not (root / contract.MODEL_FOLDER).is_dir() or not any((root / contract.MODEL_FOLDER).iterdir()):
         return False
     output_path.mkdir(parents=True, exist_ok=True)
-    pack(root / "output" / "data", output_path / "output.tar.gz")
-    pack(root / "model", output_path / "model.tar.gz")
+    pack(root / contract.OUTPUT_DATA_FOLDER, output_path / contract.OUTPUT_ARCHIVE)
+    pack(root / contract.MODEL_FOLDER, output_path / contract.MODEL_ARCHIVE)
     return True
 
 
@@ -130,7 +128,7 @@ def lay_out_serving(
 
     Raises ArchiveError if the archive is damaged or must not be served, and OSError if a file cannot be written.
     """
-    model_path = root / "model"
+    model_path = root / contract.MODEL_FOLDER
     model_path.mkdir(parents=True)
     contents = read_artifact(model_artifact_path, model_path, unchecked=unchecked)
     added = {}

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from lgbm_sm import contract
 from lgbm_sm.backends import (
-    STOP_SERVING_SECONDS,
-    STOP_TRAINING_SECONDS,
     Consumption,
     Ending,
     RunningProgram,
@@ -112,7 +111,8 @@ class ProcessBackend(LocalBackend):
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> ProcessTrainingRun:
         """Start `train`; see Backend."""
         opt_ml.lay_out_training(job.root_path, inputs, "lo")
-        program = self._start(["train", "--root", str(job.root_path)], job, opt_ml.training_variables(job.name))
+        variables = opt_ml.training_variables(job.name)
+        program = self._start([contract.TRAIN_COMMAND, "--root", str(job.root_path)], job, variables)
         return ProcessTrainingRun(program, job)
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ProcessServer:
@@ -128,7 +128,7 @@ class ProcessBackend(LocalBackend):
             listener.listen(1024)
             descriptor = listener.fileno()
             # relative to its working directory, so that it finds the model after the project was moved
-            arguments = ["serve", "--root", endpoint.root_path.name, "--fd", str(descriptor)]
+            arguments = [contract.SERVE_COMMAND, "--root", endpoint.root_path.name, "--fd", str(descriptor)]
             program = self._start(arguments, endpoint, variables, (descriptor,))
             return ProcessServer(program, f"http://{HOST}:{listener.getsockname()[1]}")
 
@@ -179,7 +179,8 @@ class ProcessBackend(LocalBackend):
             # Workers are stopped by their own parent, which lets them finish their requests.
             if _parent_id(process) not in {other.pid for other in processes}:
                 _signal(process.terminate)
-        grace_seconds = STOP_SERVING_SECONDS if isinstance(entry, Endpoint) else STOP_TRAINING_SECONDS
+        is_endpoint = isinstance(entry, Endpoint)
+        grace_seconds = contract.STOP_SERVING_SECONDS if is_endpoint else contract.STOP_TRAINING_SECONDS
         _, alive = psutil.wait_procs(processes, timeout=grace_seconds)
         for process in alive:
             _signal(process.kill)

@@ -3,6 +3,7 @@
 import time
 from http import HTTPStatus
 
+from lgbm_sm import contract
 from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.backends import Backend, Server
 from lgbm_sm.backends.logs import last_log_lines
@@ -10,7 +11,6 @@ from lgbm_sm.errors import EndpointError, TimedOutError
 from lgbm_sm.invocation.single_requests import Client
 from lgbm_sm.record.entries import Endpoint
 
-_PING_SECONDS = 2.0  # the platform waits 2 s for an answer to /ping
 # A server that fails instead of being late, as AWS's XGBoost image does if the model cannot be loaded: the platform
 # would repeat the ping for minutes, and then report only that the pings failed.
 _MOST_FAILURES = 3
@@ -29,15 +29,15 @@ def wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, timeo
         EndpointError: the server ended, or fails each ping.
         TimedOutError: no such answer came in time.
     """
-    seconds = _PING_SECONDS
+    seconds = contract.PING_SECONDS
     failures = 0
     for waited_seconds in _PAUSES.rounds(timeout_seconds):
         if waited_seconds >= timeout_seconds:
             break
         asked_at = time.monotonic()
         status = _ping(server.url, min(seconds, timeout_seconds - waited_seconds))
-        is_late = time.monotonic() - asked_at > _PING_SECONDS
-        seconds = 2 * seconds if is_late and status is None else _PING_SECONDS
+        is_late = time.monotonic() - asked_at > contract.PING_SECONDS
+        seconds = 2 * seconds if is_late and status is None else contract.PING_SECONDS
         failures = failures + 1 if status == HTTPStatus.INTERNAL_SERVER_ERROR else 0
         # checked after the ping: the answer came from this server, and not from a later program on its port
         ending = server.ending()
@@ -57,8 +57,8 @@ def wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, timeo
                 _FIX,
             )
     raise TimedOutError(
-        f"endpoint {endpoint.name} answered no /ping with 200 within the platform's 2 s, in {timeout_seconds:g} s; "
-        f"its log ends:{last_log_lines(endpoint, backend)}",
+        f"endpoint {endpoint.name} answered no /ping with 200 within the platform's {contract.PING_SECONDS:g} s, in "
+        f"{timeout_seconds:g} s; its log ends:{last_log_lines(endpoint, backend)}",
         "fix the error shown in the log, or raise endpoint.startup_timeout_seconds",
     )
 

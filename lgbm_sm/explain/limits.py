@@ -1,8 +1,13 @@
 """The platform's time-outs and limits, as AWS's developer guide and API give them, and what keeps to them here."""
 
-from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS
-from lgbm_sm.backends.opt_ml import FAILURE_REASON_CHARACTERS
+from lgbm_sm import contract
 from lgbm_sm.config.sections import Config
+from lgbm_sm.contract import (
+    FAILURE_REASON_CHARACTERS,
+    MOST_HYPERPARAMETERS,
+    STOP_SERVING_SECONDS,
+    STOP_TRAINING_SECONDS,
+)
 from lgbm_sm.explain.sections import Section, aligned, section
 from lgbm_sm.invocation.batches import BATCH_BYTES
 from lgbm_sm.invocation.transport import READ_SECONDS
@@ -12,14 +17,14 @@ _TRAINING_PAGE = f"{_GUIDE}, Containers with custom training algorithms"
 _HOSTING_PAGE = f"{_GUIDE}, Custom Inference Code with Hosting Services"
 _HOSTING_FAQ = f"{_GUIDE}, Model Hosting FAQs"
 
-PING_SECONDS = 2
-CONNECT_MILLISECONDS = 250
-ANSWER_SECONDS = 60
-FIRST_PING_MINUTES = 8
-LARGEST_BODY_MEGABYTES = 25
-SERVERLESS_MEGABYTES = 4
-OLDER_BODY_BYTES = 6_291_456  # botocore's model of InvokeEndpoint
-MOST_HYPERPARAMETERS, LONGEST_NAME, LONGEST_VALUE = 100, 256, 2500  # CreateTrainingJob
+_PING, _ANSWER = int(contract.PING_SECONDS), int(contract.ANSWER_SECONDS)
+_ACCEPT_MILLISECONDS = int(contract.ACCEPT_SECONDS * 1000)
+_FIRST_PING_MINUTES = contract.STARTUP_SECONDS // 60
+_SHORTEST, _LONGEST = contract.SHORTEST_STARTUP_SECONDS, contract.LONGEST_STARTUP_SECONDS
+_REQUEST_MEGABYTES = contract.REQUEST_BYTES // contract.MEGABYTE
+_SERVERLESS_MEGABYTES = contract.SERVERLESS_REQUEST_BYTES // contract.MEGABYTE
+_OLDER_BYTES = contract.OLDER_REQUEST_BYTES
+_KEY, _VALUE = contract.HYPERPARAMETER_KEY_CHARACTERS, contract.HYPERPARAMETER_VALUE_CHARACTERS
 
 
 def training_limits(config: Config) -> Section:
@@ -31,7 +36,7 @@ def training_limits(config: Config) -> Section:
                 (
                     "hyperparameters",
                     (
-                        f"at most {MOST_HYPERPARAMETERS}, names of {LONGEST_NAME} and values of {LONGEST_VALUE:,} "
+                        f"at most {MOST_HYPERPARAMETERS}, names of {_KEY} and values of {_VALUE:,} "
                         "characters, all of them text"
                     ),
                 ),
@@ -66,24 +71,24 @@ def serving_limits(config: Config) -> Section:
         "Time-outs and limits",
         aligned(
             [
-                ("GET /ping", f"200 within {PING_SECONDS} s, and only once the model can answer"),
+                ("GET /ping", f"200 within {_PING} s, and only once the model can answer"),
                 (
                     "the first 200",
                     (
-                        f"within {FIRST_PING_MINUTES} minutes of the start; endpoint.startup_timeout_seconds "
-                        f"(here {wanted}) sets 60 to 3,600 s instead"
+                        f"within {_FIRST_PING_MINUTES} minutes of the start; endpoint.startup_timeout_seconds "
+                        f"(here {wanted}) sets {_SHORTEST} to {_LONGEST:,} s instead"
                     ),
                 ),
-                ("a connection", f"is accepted within {CONNECT_MILLISECONDS} ms"),
+                ("a connection", f"is accepted within {_ACCEPT_MILLISECONDS} ms"),
                 (
                     "POST /invocations",
-                    f"is answered within {ANSWER_SECONDS} s; `lgbm-sm predict` gives up after {READ_SECONDS:.0f} s",
+                    f"is answered within {_ANSWER} s; `lgbm-sm predict` gives up after {READ_SECONDS:.0f} s",
                 ),
                 (
                     "a body",
                     (
-                        f"at most {LARGEST_BODY_MEGABYTES} MB, else 413; older pages and botocore's model say "
-                        f"{OLDER_BODY_BYTES:,} bytes, serverless endpoints take {SERVERLESS_MEGABYTES} MB; "
+                        f"at most {_REQUEST_MEGABYTES} MB, else 413; older pages and botocore's model say "
+                        f"{_OLDER_BYTES:,} bytes, serverless endpoints take {_SERVERLESS_MEGABYTES} MB; "
                         f"`lgbm-sm predict` sends at most {BATCH_BYTES:,} bytes at once"
                     ),
                 ),
@@ -91,7 +96,7 @@ def serving_limits(config: Config) -> Section:
                     "the end",
                     f"SIGTERM, {STOP_SERVING_SECONDS:.0f} s later SIGKILL; requests in flight are answered first",
                 ),
-                ("/opt/ml/model", "is read-only"),
+                (contract.MODEL_PATH, "is read-only"),
             ]
         ),
         f"sources: {_HOSTING_PAGE}; {_HOSTING_FAQ}",

@@ -1,7 +1,7 @@
 """`explain prepare-data`, `explain predict` and `explain cleanup`."""
 
+from lgbm_sm import contract
 from lgbm_sm.aws.resources import arn_of, in_order_of_deletion, kind_of
-from lgbm_sm.backends import STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.explain.aws_calls import note_upload, open_unknown_account
 from lgbm_sm.explain.functions import functions_section
@@ -134,8 +134,8 @@ def explain_cleanup(workspace: Workspace) -> list[Section]:
             "How programs end",
             aligned(
                 [
-                    ("serving", f"SIGTERM, {STOP_SERVING_SECONDS:.0f} s later SIGKILL, as SageMaker does it"),
-                    ("training", f"SIGTERM, {STOP_TRAINING_SECONDS:.0f} s later SIGKILL; the same"),
+                    ("serving", f"SIGTERM, {contract.STOP_SERVING_SECONDS:.0f} s later SIGKILL, as SageMaker does it"),
+                    ("training", f"SIGTERM, {contract.STOP_TRAINING_SECONDS:.0f} s later SIGKILL; the same"),
                 ]
             ),
             "an endpoint of SageMaker's that is Creating cannot be deleted: cleanup waits for it",

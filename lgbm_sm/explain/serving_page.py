@@ -4,7 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from lgbm_sm import deploy
+from lgbm_sm import contract, deploy
 from lgbm_sm.aws.s3_files import read_file
 from lgbm_sm.backends.programs import PROGRAM
 from lgbm_sm.backends.sagemaker.adoption import ARTIFACTS_FOLDER
@@ -127,7 +127,7 @@ def _files(scene: Scene, source: ModelSource | None, code: ModelCode) -> list[st
             if source is None
             else f"/opt/ml/model/: what {source.name} holds, which is fetched when it is deployed"
         )
-        return [missing, *(f"/opt/ml/model/{line}" for line in _origins(code))]
+        return [missing, *(f"{contract.MODEL_PATH}/{line}" for line in _origins(code))]
     lines = [f"of {source.path}", *scene.tree]
     if not code.files:
         return [*lines, "there is no folder code: the program in the image answers"]

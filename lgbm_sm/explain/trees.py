@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lgbm_sm.backends.docker.files import OPT_ML
+from lgbm_sm import contract
 from lgbm_sm.explain.sections import indented, json_lines, shortened
 
 _SHOWN_WHOLE_BYTES = 4096
@@ -32,7 +32,7 @@ def describe_channels(folders: dict[str, Path]) -> list[str]:
     """What lies in each channel's folder, under the names that it has in the container."""
     lines = []
     for channel, folder in folders.items():
-        name = f"{OPT_ML}/input/data/{channel}"
+        name = f"{contract.DATA_PATH}/{channel}"
         lines.append(f"{name}/  is {folder}, read-only" if folder.is_dir() else f"{name}/  {folder} is not there yet")
         for path in _paths(folder) if folder.is_dir() else ():
             if path.is_file():
@@ -47,11 +47,11 @@ def _paths(root: Path) -> Iterator[Path]:
 
 def _described_package(path: Path, root: Path) -> list[str]:
     names = [str(file.relative_to(path)) for file in _paths(path) if file.is_file()]
-    return [f"{OPT_ML}/{path.relative_to(root)}/  {len(names)} files: {shortened(', '.join(names))}"]
+    return [f"{contract.OPT_ML}/{path.relative_to(root)}/  {len(names)} files: {shortened(', '.join(names))}"]
 
 
 def _described(path: Path, root: Path) -> list[str]:
-    name = f"{OPT_ML}/{path.relative_to(root)}"
+    name = f"{contract.OPT_ML}/{path.relative_to(root)}"
     if path.is_dir():
         return [f"{name}/  empty"] if not any(path.iterdir()) else []
     size = path.stat().st_size

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO, Any, Protocol
 
+from lgbm_sm import contract
 from lgbm_sm.errors import AwsError, DataError, InvocationError
 from lgbm_sm.invocation.batches import Batch, csv_batches, json_batches, json_lines_batches
 from lgbm_sm.invocation.retries import Retries
-from lgbm_sm.invocation.transport import ATTRIBUTES_HEADER
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.wording import shortened_list
@@ -168,7 +168,7 @@ def headers_of(request: InvocationRequest) -> dict[str, str]:
     """Return the headers of a request."""
     headers = {"Content-Type": request.content_type, "Accept": request.accept}
     if request.output is not PredictionOutput.PREDICTION:  # the default of every server
-        headers[ATTRIBUTES_HEADER] = f"output={request.output}"
+        headers[contract.ATTRIBUTES_HEADER] = f"output={request.output}"
     return headers
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lgbm_sm import contract
 from lgbm_sm.aws.account import AwsAccount, aws_errors
 from lgbm_sm.errors import AwsError, InvocationError
 from lgbm_sm.record.entries import Endpoint
@@ -16,7 +17,6 @@ from lgbm_sm.record.entries import Endpoint
 if TYPE_CHECKING:
     from http.client import HTTPConnection
 
-ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 70.0  # the platform answers within 60 s; a client that gives up earlier pays for an answer it never sees
 _SEE = "see `lgbm-sm status` and `lgbm-sm logs`"
@@ -75,9 +75,9 @@ class HttpSender:
                 _open(connection)
             # a server may answer, and close, before it has read all
             with suppress(BrokenPipeError):
-                connection.request("POST", "/invocations", body, self._headers)
+                connection.request("POST", contract.INVOCATIONS_PATH, body, self._headers)
             answer = connection.getresponse()
-            response = Response(answer.status, answer.read(), answer.headers.get(ATTRIBUTES_HEADER, ""))
+            response = Response(answer.status, answer.read(), answer.headers.get(contract.ATTRIBUTES_HEADER, ""))
         except TimeoutError as error:
             connection.close()
             raise InvocationError(str(error), _SEE) from error
@@ -135,8 +135,8 @@ class RuntimeSender:
             "ContentType": headers["Content-Type"],
             "Accept": headers["Accept"],
         }
-        if ATTRIBUTES_HEADER in headers:
-            self.parameters["CustomAttributes"] = headers[ATTRIBUTES_HEADER]
+        if contract.ATTRIBUTES_HEADER in headers:
+            self.parameters["CustomAttributes"] = headers[contract.ATTRIBUTES_HEADER]
 
     def send(self, body: bytes) -> Response:
         """See Sender."""

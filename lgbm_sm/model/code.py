@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lgbm_sm import contract
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.config.values import XGBOOST_PYTHON_VERSIONS
 from lgbm_sm.model.artifact import UNCHECKED_VARIABLE
@@ -22,7 +23,6 @@ from lgbm_sm.model.inference_source import (
 )
 from lgbm_sm.shipped import containers_path as shipped_containers_path
 
-CODE_PATH = "/opt/ml/model/code"
 MODEL_FILE = "lightgbm-regression-model.txt"
 _PROGRAM = "lgbm_runtime"
 _CORE = f"{_PROGRAM}/core"  # all of the program that travels with a model
@@ -118,7 +118,7 @@ def _users_code(source: InferenceSource | None) -> ModelCode:
 def _script_mode(version: str, source: InferenceSource | None, containers_path: Path) -> ModelCode:
     """AWS's image runs our file, which keeps the statuses of errors; our file runs the user's."""
     entry_point = _OUR_ENTRY_POINT_BESIDE_THE_USERS if source else DEFAULT_ENTRY_POINT
-    environment = {"SAGEMAKER_PROGRAM": entry_point, "SAGEMAKER_SUBMIT_DIRECTORY": CODE_PATH}
+    environment = {"SAGEMAKER_PROGRAM": entry_point, "SAGEMAKER_SUBMIT_DIRECTORY": contract.CODE_PATH}
     if version in _INSTALL_IN_WORKERS:
         environment["SAGEMAKER_MODEL_SERVER_WORKERS"] = "1"
     if source:

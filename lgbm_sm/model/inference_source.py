@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from lgbm_sm import contract
 from lgbm_sm.config.sections import EndpointSection
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.wording import did_you_mean
@@ -22,7 +23,6 @@ REQUIREMENTS = "requirements.txt"
 DEFAULT_ENTRY_POINT = "inference.py"
 FUNCTIONS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
 _REPLACED_BY_TRANSFORM = ("input_fn", "predict_fn", "output_fn")
-_ROOT = "/opt/ml"
 # files that editors, version control and Python leave in a folder
 _LEFT_BEHIND = {"__pycache__", "node_modules"}
 
@@ -165,7 +165,11 @@ def check_as_process(source: InferenceSource) -> None:
     remedy = "run `lgbm-sm build`, and set local.backend: docker"
     for name, path in source.files.items():
         for node in ast.walk(_parsed(path)) if name.endswith(".py") else ():
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(_ROOT):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and node.value.startswith(contract.OPT_ML)
+            ):
                 raise ConfigError(
                     f'{path}:{node.lineno}: "{node.value}" exists only in a container, and local.backend chooses a '
                     "process here",

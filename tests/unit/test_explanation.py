@@ -9,11 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import botocore.session
 import pytest
 
-from lgbm_runtime.core.decoding import MAX_BODY_BYTES
-from lgbm_sm.backends import RunningProgram, TrainingInputs, readiness
+from lgbm_sm.backends import RunningProgram, TrainingInputs
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.config.loading import load_config
@@ -29,17 +27,6 @@ from lgbm_sm.record.entries import Endpoint, Place, TrainingJob
 from tests.unit.test_known_issues import SAMPLES
 
 NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
-
-
-def test_limits_are_those_of_the_programs_and_of_the_api() -> None:
-    assert limits.LARGEST_BODY_MEGABYTES * 1024 * 1024 == MAX_BODY_BYTES
-    assert readiness._PING_SECONDS == limits.PING_SECONDS
-    session = botocore.session.get_session()
-    body = session.get_service_model("sagemaker-runtime").shape_for("BodyBlob")
-    assert body.metadata["max"] == limits.OLDER_BODY_BYTES
-    parameters: Any = session.get_service_model("sagemaker").shape_for("HyperParameters")
-    found = (parameters.metadata["max"], parameters.key.metadata["max"], parameters.value.metadata["max"])
-    assert found == (limits.MOST_HYPERPARAMETERS, limits.LONGEST_NAME, limits.LONGEST_VALUE)
 
 
 def test_limits_name_the_time_that_is_configured() -> None:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from lgbm_sm import contract
 from lgbm_sm.backends import (
-    STOP_SERVING_SECONDS,
-    STOP_TRAINING_SECONDS,
     Consumption,
     Ending,
     RunningProgram,
@@ -23,7 +22,7 @@ from lgbm_sm.backends import (
     training_ending,
 )
 from lgbm_sm.backends.docker.engine import KIND_LABEL, NAME_LABEL, Engine, engine_errors
-from lgbm_sm.backends.docker.files import OPT_ML, bind, give_to_caller, with_public_authorities
+from lgbm_sm.backends.docker.files import bind, give_to_caller, with_public_authorities
 from lgbm_sm.backends.docker.inspection import address_of, memory_bytes
 from lgbm_sm.backends.docker.names import is_of, is_of_project, labels_of, unique_name
 from lgbm_sm.backends.docker.spec import BindMount, ContainerSpec
@@ -145,14 +144,14 @@ class DockerBackend(LocalBackend):
         The channels are mounted read-only.
         """
         opt_ml.lay_out_training(job.root_path, inputs, "eth0" if self.settings.network else "lo")
-        mounts = [bind(job.root_path, OPT_ML)]
-        for link in sorted((job.root_path / "input" / "data").iterdir()):
+        mounts = [bind(job.root_path, contract.OPT_ML)]
+        for link in sorted((job.root_path / contract.DATA_FOLDER).iterdir()):
             folder = link.resolve()
             if link.is_symlink():  # it leads nowhere inside the container, where the folder itself is mounted
                 link.unlink()
                 link.mkdir()
-            mounts.append(bind(folder, f"{OPT_ML}/input/data/{link.name}", read_only=True))
-        return self._spec(job, "train", mounts, opt_ml.training_variables(job.name), hostname=opt_ml.HOST)
+            mounts.append(bind(folder, f"{contract.DATA_PATH}/{link.name}", read_only=True))
+        return self._spec(job, contract.TRAIN_COMMAND, mounts, opt_ml.training_variables(job.name), contract.FIRST_HOST)
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerServer:
         """Start `serve`; see LocalBackend. Docker chooses the port, on the loopback interface only.
@@ -170,8 +169,8 @@ class DockerBackend(LocalBackend):
     def serving_spec(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerSpec:
         """Return the container that serves the endpoint's tree, which exists; writes the CA bundle beside the tree."""
         mounts = [
-            bind(endpoint.root_path, OPT_ML),
-            bind(endpoint.root_path / "model", f"{OPT_ML}/model", read_only=True),
+            bind(endpoint.root_path, contract.OPT_ML),
+            bind(endpoint.root_path / contract.MODEL_FOLDER, contract.MODEL_PATH, read_only=True),
         ]
         environment = dict(variables)
         if self.settings.ca_bundle_path:
@@ -179,7 +178,7 @@ class DockerBackend(LocalBackend):
             path.write_bytes(with_public_authorities(self.settings.ca_bundle_path))
             mounts.append(bind(path, CA_BUNDLE_PATH, read_only=True))
             environment["PIP_CERT"] = CA_BUNDLE_PATH
-        return self._spec(endpoint, "serve", mounts, environment)
+        return self._spec(endpoint, contract.SERVE_COMMAND, mounts, environment)
 
     def _spec(
         self, entry: Entry, command: str, mounts: list[BindMount], environment: Mapping[str, str], hostname: str = ""
@@ -243,7 +242,8 @@ class DockerBackend(LocalBackend):
         """SIGTERM, SIGKILL after the grace, and the container is removed; see Backend."""
         import docker.errors
 
-        grace_seconds = STOP_SERVING_SECONDS if isinstance(entry, Endpoint) else STOP_TRAINING_SECONDS
+        is_endpoint = isinstance(entry, Endpoint)
+        grace_seconds = contract.STOP_SERVING_SECONDS if is_endpoint else contract.STOP_TRAINING_SECONDS
         with engine_errors(f"{entry.name} cannot be stopped", EngineError):
             for container in self.containers_of(entry, helpers=True):
                 with suppress(docker.errors.NotFound):  # removed meanwhile

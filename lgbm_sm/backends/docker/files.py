@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgbm_sm import contract
 from lgbm_sm.backends.docker.engine import PATTERN_LABEL
 from lgbm_sm.backends.docker.spec import BindMount
 from lgbm_sm.errors import ConfigError
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-OPT_ML = "/opt/ml"
 
 
 def bind(source: Path, target: str, *, read_only: bool = False) -> BindMount:
@@ -38,12 +37,12 @@ def give_to_caller(
         return
     container = client.containers.create(
         image,
-        ["-R", "-h", f"{user}:{group}", OPT_ML],
+        ["-R", "-h", f"{user}:{group}", contract.OPT_ML],
         entrypoint=["chown"],
         user="0:0",
         network_mode="none",
         labels=dict(labels),
-        mounts=[bind(folder, OPT_ML).mount()],
+        mounts=[bind(folder, contract.OPT_ML).mount()],
     )
     try:
         container.start()

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lgbm_sm.backends.docker.spec import SERVING_PORT
+from lgbm_sm import contract
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 def address_of(container: "Container") -> tuple[str, int] | None:
     """Host and port of the serving port, by the attributes that were read last; None if the container has ended."""
     settings = container.attrs["NetworkSettings"]
-    if published := (settings["Ports"] or {}).get(f"{SERVING_PORT}/tcp"):
+    if published := (settings["Ports"] or {}).get(f"{contract.SERVING_PORT}/tcp"):
         return published[0]["HostIp"], int(published[0]["HostPort"])
     addresses = [network["IPAddress"] for network in settings["Networks"].values() if network["IPAddress"]]
-    return (addresses[0], SERVING_PORT) if addresses else None
+    return (addresses[0], contract.SERVING_PORT) if addresses else None
 
 
 def memory_bytes(statistics: Any) -> int | None:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lgbm_sm import contract
+
 if TYPE_CHECKING:
     from docker.types import Mount
 
-SERVING_PORT = 8080
 PUBLISHED_ON = "127.0.0.1"
 
 
@@ -60,7 +61,7 @@ class ContainerSpec:
         if self.internal_network:
             optional["network"] = self.internal_network
         if self.publishes:
-            optional["ports"] = {f"{SERVING_PORT}/tcp": (PUBLISHED_ON, None)}
+            optional["ports"] = {f"{contract.SERVING_PORT}/tcp": (PUBLISHED_ON, None)}
         if self.memory:
             # instances have no swap
             optional |= {"mem_limit": self.memory, "memswap_limit": self.memory}
