@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgbm_sm.bench.figures import Step
+from lgbm_sm.wording import counted
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ def advise(steps: Sequence[Step], traffic: Traffic, *, instances: int, instance:
     best = max(kept, key=lambda step: step.requests_per_second)
     here = f"{instances} x {instance}"
     each = best.requests_per_second / instances
-    sentences = [f"{limit}no errors: {best.concurrency} clients, {best.requests_per_second:,.0f} requests/s, {here}."]
+    sentences = [
+        f"{limit}no errors: {counted(best.concurrency, 'client')}, {best.requests_per_second:,.0f} requests/s, {here}."
+    ]
     if best.is_client_limited:
         sentences.append("The client was the limit in that step: the server sustains at least that rate.")
     needed = None

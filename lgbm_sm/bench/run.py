@@ -14,6 +14,7 @@ from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import invoke
 from lgbm_sm.preparation.schema import Split, load_schema, verify_split
 from lgbm_sm.record.entries import Endpoint
+from lgbm_sm.wording import counted
 from lgbm_sm.workspace import Workspace
 
 _MOST_CLIENTS = 1000
@@ -129,8 +130,10 @@ def bench(workspace: Workspace, target: Target, load: Load, wanted: Wanted) -> R
         InvocationError: the first requests fail.
     """
     reporter, schedule = workspace.reporter, wanted.schedule
-    rows = "1 row" if load.rows == 1 else f"{load.rows:,} rows"
-    reporter.step(f"Load on {target.name}: {rows} per request, {load.distinct_rows:,} different rows")
+    reporter.step(
+        f"Load on {target.name}: {counted(load.rows, 'row')} per request, "
+        f"{counted(load.distinct_rows, 'different row')}"
+    )
     client = target.open_client(load, wanted.accept, schedule)
     steps = []
     try:
@@ -139,7 +142,7 @@ def bench(workspace: Workspace, target: Target, load: Load, wanted: Wanted) -> R
             steps.append(step)
             requests += step.warm_up + step.good + step.failed
             times = f"p99 {step.latency.p99:.3g} ms" if step.latency else "no good answer"
-            clients = "1 client" if step.concurrency == 1 else f"{step.concurrency} clients"
+            clients = counted(step.concurrency, "client")
             reporter.detail(f"{clients}: {step.requests_per_second:,.0f} requests/s, {times}")
     finally:
         client.close()

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.console import Console, table
+from lgbm_sm.wording import counted
 
 if TYPE_CHECKING:
     from lgbm_sm.bench.figures import Step
@@ -53,7 +54,7 @@ def _remark(step: "Step") -> str:
 
 def _notes(result: "Result") -> list[str]:
     failures = [
-        f"{step.concurrency} clients: {failure.count:,} x {kind}, the first: {failure.example}"
+        f"{counted(step.concurrency, 'client')}: {failure.count:,} x {kind}, the first: {failure.example}"
         for step in result.steps
         for kind, failure in step.failures.items()
     ]

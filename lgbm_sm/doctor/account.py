@@ -141,8 +141,8 @@ def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelt
     """Return the account and the caller's ARN; add our clock's lead over AWS's to `skews`, even if AWS refuses."""
 
     def compare(http_response: Any, **_: Any) -> None:
-        if told := _read_date(http_response.headers.get("Date", "")):
-            skews.append(clock() - told)
+        if sent := _read_date(http_response.headers.get("Date", "")):
+            skews.append(clock() - sent)
 
     region = region_of(session)
     with aws_errors("the AWS identity (sts:GetCallerIdentity)", verb="determine"):
@@ -155,10 +155,10 @@ def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelt
 def _read_date(header: str) -> datetime | None:
     """Return the time of a Date header; None if a proxy has replaced it by other text."""
     try:
-        told = parsedate_to_datetime(header)
+        sent = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+    return sent if sent.tzinfo else sent.replace(tzinfo=UTC)
 
 
 def _fix_for_credentials(error: LgbmSmError) -> str:

@@ -51,15 +51,15 @@ def examine_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> 
     if not wanted:
         yield QUOTA.ok("not needed: no instance type is configured")
         return
-    told: dict[str, Quota] = {}
+    found: dict[str, Quota] = {}
     failure: LgbmSmError | None = None
     try:
-        within(_SECONDS, QUOTA.name, lambda: _read_quotas(account, wanted, told))
+        within(_SECONDS, QUOTA.name, lambda: _read_quotas(account, wanted, found))
     except TimedOutError as error:
         failure = TimedOutError(f"Service Quotas: {error.message}", _NOT_REQUIRED)
     except AwsError as error:
         failure = AwsError(error.message, error.hint if "Denied" in error.code else _NOT_REQUIRED)
-    quotas = dict(told)  # an abandoned thread may still add to it
+    quotas = dict(found)  # an abandoned thread may still add to it
     for instances in wanted:
         if failure is None or instances.quota_name in quotas:
             yield judge_quota(instances, quotas, account.region)
@@ -76,8 +76,8 @@ def require_quota(account: AwsAccount, wanted: WantedInstances, reporter: Report
             reporter.warn(f"{finding.message} ({finding.fix})")
 
 
-def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], told: dict[str, Quota]) -> None:
-    """Add quotas to `told` by name, page by page, until it has the wanted ones: the account's, else AWS's defaults.
+def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], found: dict[str, Quota]) -> None:
+    """Add quotas to `found` by name, page by page, until it has the wanted ones: the account's, else AWS's defaults.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.
@@ -97,8 +97,8 @@ def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], told:
             )
             for page in pages:
                 for quota in page["Quotas"]:
-                    told.setdefault(quota["QuotaName"], Quota(quota["QuotaCode"], quota["Value"]))
-                if all(one.quota_name in told for one in wanted):
+                    found.setdefault(quota["QuotaName"], Quota(quota["QuotaCode"], quota["Value"]))
+                if all(one.quota_name in found for one in wanted):
                     return
 
 

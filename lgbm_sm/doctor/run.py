@@ -27,7 +27,7 @@ def examine(
     execution_role: str | None,
     clock: Callable[[], datetime],
 ) -> Iterator[Finding]:
-    """Yield every finding at once; each check takes a few seconds at most, and runs whatever the others find.
+    """Yield every finding at once; each check takes a few seconds at most, and runs even if others fail.
 
     If `loaded` is an error, only the checks run that need no configuration. AWS is called if an instance type is not
     local, or with `ask_aws`. `execution_role` is a name or an ARN; `clock` returns the local time with its zone.

@@ -176,7 +176,7 @@ def _foreign(workspace: Workspace, wanted: Wanted, image: str, material: _Materi
 
 
 def _only_command(engine: Engine, image: str) -> str:
-    """Return the command of an image of ours that has only one; empty for all others."""
+    """Return the one command of an inference_toolkit image; empty for all other images."""
     if not engine.has_image(image):
         raise ImageError(f"Docker has no image {image}", "build it (`lgbm-sm build`), pull it, or check the name")
     with engine_errors(f"could not inspect image {image}", ImageError):

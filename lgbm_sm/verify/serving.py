@@ -51,7 +51,7 @@ def check_serving(
 
 
 def _reason_not_to_isolate(sandbox: Sandbox, subject: Subject) -> str:
-    """Why isolation cannot be tried; empty if it can."""
+    """Return the reason why isolation is not tried; empty if it is."""
     if not sandbox.engine.shares_network():
         return "a container without a network is reachable only if Docker runs directly on this machine"
     return "not tried, because of --network" if subject.needs_network else ""

@@ -10,6 +10,7 @@ from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 from lgbm_sm.verify.subject import Subject
 from lgbm_sm.verify.training_run import LENIENT, STRICT, Conditions, Training, TrainingOutcome, TrainingRun
+from lgbm_sm.wording import counted
 
 _SEEN = {
     "nested": "trains on files in sub-folders",
@@ -37,7 +38,7 @@ def check_training(
     run, outcome = strict, strict.outcome()
     if outcome.is_done:
         yield COMPLETES.passed(f"exit code 0 after {outcome.seconds:.1f} s")
-        yield HYPERPARAMETERS.passed(f"{len(values)} strings")
+        yield HYPERPARAMETERS.passed(counted(len(values), "string"))
         for name, check in CONDITIONS.items():
             yield check.passed(_SEEN[name]) if getattr(conditions, name) else check.skipped(_NOT_ISOLATED)
     else:
@@ -78,7 +79,7 @@ def _find_cause(
         yield COMPLETES.passed(f"exit code 0 after {lenient.seconds:.1f} s")
     else:
         yield COMPLETES.passed(f"exit code 0 after {lenient.seconds:.1f} s, under easier conditions")
-    yield HYPERPARAMETERS.passed(f"{len(training.hyperparameters)} strings")
+    yield HYPERPARAMETERS.passed(counted(len(training.hyperparameters), "string"))
     return (yield from _try_each(training, strict, lenient))
 
 

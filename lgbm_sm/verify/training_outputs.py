@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lgbm_sm import contract
+from lgbm_sm.wording import counted
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Summary:
 
     def __str__(self) -> str:
         owner = "root" if self.owners == {0} else f"user {', '.join(map(str, sorted(self.owners)))}"
-        return f"{self.files} files, {self.size / 1e3:.0f} kB, owned by {owner}"
+        return f"{counted(self.files, 'file')}, {self.size / 1e3:.0f} kB, owned by {owner}"
 
 
 def repack(content: tarfile.TarFile | None, path: Path) -> Summary:

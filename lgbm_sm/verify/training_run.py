@@ -159,7 +159,7 @@ def start_training(
 
 
 def _encoded(values: Mapping[str, HyperparameterValue], conditions: Conditions) -> Mapping[str, HyperparameterValue]:
-    """Return the hyperparameters, each encoded as JSON in advance if `quoted`: opt_ml encodes what is not text."""
+    """Return the hyperparameters, each encoded as JSON if `quoted`; opt_ml encodes only values that are not text."""
     if not conditions.quoted:
         return values
     return {name: json.dumps(value if isinstance(value, str) else json.dumps(value)) for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""The checks of `verify`: one module for each part of the contract, and what a check and its result are.
+"""The checks of `verify`, one module for each part of the contract, and the classes that they share.
 
 A check is a `Check`, a function that judges it, and one line in its module's table. Add its row to docs/verify.md.
 """

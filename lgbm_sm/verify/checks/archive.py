@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from lgbm_sm.model.archive import ArchiveError, Kind, Member, read_archive
 from lgbm_sm.verify.checks import DEVELOPER_GUIDE_HOSTING, Check, Result, advice, rule, skip
+from lgbm_sm.wording import counted
 
 FORM = rule(
     "archive-form",
@@ -69,7 +70,7 @@ def _judge_form(packed: Packed) -> Result:
     for member in packed.members:
         if not _stays_inside(member):
             return FORM.broken(f"{member.name} is a link to a path outside the archive")
-    return FORM.passed(f"{len(files)} files, {sum(file.size for file in files) / 1e6:.1f} MB")
+    return FORM.passed(f"{counted(len(files), 'file')}, {sum(file.size for file in files) / 1e6:.1f} MB")
 
 
 def _stays_inside(member: Member) -> bool:

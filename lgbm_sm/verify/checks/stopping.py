@@ -49,7 +49,7 @@ _ALLOWED_BYTES = 4 * 1024**2  # of growth in a round: an interpreter's heap vari
 
 
 def check_stop(conversation: Conversation) -> Iterator[Result]:
-    """Send SIGTERM during a request, and judge what becomes of the request and of the server."""
+    """Send SIGTERM during a request, and judge whether it is answered and whether the server ends."""
     limits = conversation.serving.limits
     server = conversation.server
     work = _work(conversation)

@@ -28,7 +28,7 @@ COMPLETES = rule(
 )
 HYPERPARAMETERS = rule(
     "train-hyperparameters",
-    "Every value in hyperparameters.json is a string, whatever type it had in the request.",
+    "Every value in hyperparameters.json is a string, even if the request had a number.",
     'convert each value when you read it: int("31"), float("0.05")',
     DEVELOPER_GUIDE_TRAINING_INFORMATION,
 )
