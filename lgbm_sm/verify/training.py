@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lgbm_sm.verify.checks import Result, skip
-from lgbm_sm.verify.checks.training import CHECKS, COMPLETES, CONDITIONS, HYPERPARAMETERS, TABLE, Trained
+from lgbm_sm.verify.checks.training import CHECKS, COMPLETES, CONDITIONS, HYPERPARAMETERS, JUDGES, Trained
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 from lgbm_sm.verify.subject import Subject
@@ -47,7 +47,7 @@ def check_training(
             return None
         run, outcome = found
     trained = Trained(training, run, outcome, quoted, garbage, folder)
-    for judge in TABLE.values():
+    for judge in JUDGES.values():
         yield judge(trained)
     for one in (strict, quoted, garbage, run):
         one.started.remove()

@@ -1,6 +1,7 @@
 """The checks of `verify`, one module for each part of the contract, and the classes that they share.
 
-A check is a `Check`, a function that judges it, and one line in its module's table. Add its row to docs/verify.md.
+To add a check, write a `Check` and the function that judges it, and register them in the `JUDGES` of their module. Then
+add the row to docs/verify.md.
 """
 
 from collections.abc import Iterable, Iterator

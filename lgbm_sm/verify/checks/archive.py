@@ -59,7 +59,7 @@ def check_archive(path: Path, environment: Mapping[str, str]) -> Iterator[Result
         yield FORM.broken(f"{path.name} {error}")
         yield from skip(CHECKS[1:], "the archive could not be read")
         return
-    for judge in TABLE.values():
+    for judge in JUDGES.values():
         yield judge(packed)
 
 
@@ -125,10 +125,10 @@ def _is_litter(part: str) -> bool:
 
 
 # in the order of the report
-TABLE: Mapping[Check, Callable[[Packed], Result]] = {
+JUDGES: Mapping[Check, Callable[[Packed], Result]] = {
     FORM: _judge_form,
     TOP_FOLDER: _judge_top_folder,
     CODE: _judge_code,
     LITTER: _judge_litter,
 }
-CHECKS = tuple(TABLE)
+CHECKS = tuple(JUDGES)

@@ -111,7 +111,7 @@ def check_image(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any
     """
     image = Inspected(attributes, subject.platform, _classify(sandbox, subject, attributes))
     sandbox.as_root = not image.is_root
-    for judge in TABLE.values():
+    for judge in JUDGES.values():
         yield judge(image)
     return image.programs.startable
 
@@ -179,7 +179,7 @@ def _listed(names: list[str]) -> str:
 
 
 # in the order of the report
-TABLE: Mapping[Check, Callable[[Inspected], Result]] = {
+JUDGES: Mapping[Check, Callable[[Inspected], Result]] = {
     PLATFORM: _judge_platform,
     MANIFEST: _judge_manifest,
     SIZE: _judge_size,
@@ -188,7 +188,7 @@ TABLE: Mapping[Check, Callable[[Inspected], Result]] = {
     PROGRAMS: _judge_programs,
     LINE_ENDINGS: _judge_line_endings,
 }
-CHECKS = tuple(TABLE)
+CHECKS = tuple(JUDGES)
 
 
 def _classify(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any]) -> Programs:

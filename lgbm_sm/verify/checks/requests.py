@@ -162,12 +162,12 @@ def check_invocations(conversation: Conversation, first: Reply | None) -> Result
 
 def check_requests(conversation: Conversation) -> Iterator[Result]:
     """Yield the results of all checks that send requests of their own."""
-    for judge in TABLE.values():
+    for judge in JUDGES.values():
         yield judge(conversation)
     if conversation.request is None:
-        yield from skip(SAMPLE_TABLE, NO_REQUEST)
+        yield from skip(SAMPLE_JUDGES, NO_REQUEST)
         return
-    for judge_sample in SAMPLE_TABLE.values():
+    for judge_sample in SAMPLE_JUDGES.values():
         yield judge_sample(conversation, conversation.request)
 
 
@@ -283,7 +283,7 @@ def _judge_concurrency(conversation: Conversation, request: SampleRequest) -> Re
 
 
 # in the order of the report
-TABLE: Mapping[Check, Callable[[Conversation], Result]] = {
+JUDGES: Mapping[Check, Callable[[Conversation], Result]] = {
     WRONG_METHOD: _judge_method,
     EXECUTION_PARAMETERS: _judge_execution_parameters,
     EMPTY_BODY: _judge_empty_body,
@@ -291,11 +291,11 @@ TABLE: Mapping[Check, Callable[[Conversation], Result]] = {
     CLIENT_ERRORS: _judge_client_errors,
 }
 # the same, for checks that vary a request which the model can answer
-SAMPLE_TABLE: Mapping[Check, Callable[[Conversation, SampleRequest], Result]] = {
+SAMPLE_JUDGES: Mapping[Check, Callable[[Conversation, SampleRequest], Result]] = {
     ONE_ROW: _judge_one_row,
     CONTENT_TYPE: _judge_parameters,
     SIX_MEGABYTES: _judge_six_megabytes,
     TODAYS_LIMIT: _judge_todays_limit,
     CONCURRENCY: _judge_concurrency,
 }
-CHECKS = (INVOCATIONS, *TABLE, *SAMPLE_TABLE)
+CHECKS = (INVOCATIONS, *JUDGES, *SAMPLE_JUDGES)

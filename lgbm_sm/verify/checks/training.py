@@ -183,11 +183,11 @@ def _judge_sigterm(trained: Trained) -> Result:
 
 
 # judged after a training that succeeds, in the order of the report
-TABLE: Mapping[Check, Callable[[Trained], Result]] = {
+JUDGES: Mapping[Check, Callable[[Trained], Result]] = {
     HYPERPARAMETERS_QUOTED: _judge_quoted,
     ARTIFACTS: _judge_artifacts,
     FAILURE_EXIT_CODE: _judge_failure_exit_code,
     FAILURE_REPORT: _judge_failure_report,
     SIGTERM: _judge_sigterm,
 }
-CHECKS = (COMPLETES, HYPERPARAMETERS, *CONDITIONS.values(), *TABLE)
+CHECKS = (COMPLETES, HYPERPARAMETERS, *CONDITIONS.values(), *JUDGES)
