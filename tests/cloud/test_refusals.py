@@ -166,17 +166,17 @@ def test_a_clock_that_is_wrong_is_one_error_about_the_clock(
     refused = lgbm_sm("policy", exit_code=6).stderr.splitlines()
     assert refused == [
         f"error: could not determine the AWS identity (sts:GetCallerIdentity): {code}: {message}",
-        "hint: set the clock of this machine: `lgbm-sm doctor --aws` shows by how much it is off, and how to set it",
+        "hint: set the clock; `lgbm-sm doctor --aws` shows the difference and the command that sets it",
     ]
 
 
 @pytest.mark.parametrize(
     ("date", "told", "exit_code"),
     [
-        ("yesterday", "not checked: AWS has not told its time", 0),
-        ("Mon, 30 Nov 99999 16:52:58 GMT", "not checked: AWS has not told its time", 0),
+        ("yesterday", "not checked: AWS did not send its time", 0),
+        ("Mon, 30 Nov 99999 16:52:58 GMT", "not checked: AWS did not send its time", 0),
         # a time without a zone
-        ("Thu, 01 Jan 2026 00:00:00 -0000", "AWS refuses what is signed with that time", 6),
+        ("Thu, 01 Jan 2026 00:00:00 -0000", "AWS refuses every call", 6),
     ],
 )
 def test_a_date_that_is_wrong_in_the_answers_is_no_traceback(
@@ -230,7 +230,7 @@ def test_quotas_that_cannot_be_read_are_a_warning_within_seconds(
     require_quota(account, TRAIN, said)
     assert time.monotonic() - started_at < 12
     assert said.lines[-1].startswith("the quotas of instance types are unknown: ")
-    assert said.lines[-1].endswith("SageMaker refuses a job or an endpoint if the quota is too small)")
+    assert said.lines[-1].endswith("SageMaker itself refuses a job or an endpoint if the quota is too small)")
 
 
 def test_a_quota_that_is_known_to_be_too_small_counts_though_the_others_are_not_known(
