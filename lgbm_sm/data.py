@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from lgbm_sm.preparation.channel_files import PreparedFile, require_outside, write_data_folder
 from lgbm_sm.preparation.column_roles import choose_roles
-from lgbm_sm.preparation.columns import Column, Kind, describe_feature, is_inexact, read_column
+from lgbm_sm.preparation.columns import Column, ColumnKind, describe_feature, is_inexact, read_column
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import (
     Feature,
     Levels,
     Schema,
     Split,
-    Target,
+    TargetColumn,
 )
 from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
 from lgbm_sm.preparation.splits import require_classes_in_train, split_rows
@@ -55,7 +55,7 @@ class _Columns:
 
     read: tuple[Column, ...]
     features: tuple[Feature, ...]
-    target: Target
+    target: TargetColumn
     cells: "pa.Table"
     codes: list[int] | None
 
@@ -147,7 +147,7 @@ def _read_columns(source: Source, section: "DataSection", objective: str) -> _Co
     return _Columns(
         read=read,
         features=tuple(feature for feature in described if feature),
-        target=Target(name=target_name, classes=classes),
+        target=TargetColumn(name=target_name, classes=classes),
         cells=pa.table([column.cells for column in read], names=[column.name for column in read]),
         codes=None if classes is None else class_codes(target.cells, classes),
     )
@@ -157,11 +157,11 @@ def _note_columns(features: tuple[Feature, ...], columns: tuple[Column, ...], no
     texts = [
         f"{feature.name} ({counted(len(feature.levels), 'category', 'categories')})"
         for feature, column in zip(features, columns, strict=True)
-        if feature.levels and column.kind is Kind.TEXT
+        if feature.levels and column.kind is ColumnKind.TEXT
     ]
     if texts:
         notes.detail(f"text columns become categories: {', '.join(texts)}")
-    if inexact := [column.name for column in columns if column.kind is Kind.NUMBER and is_inexact(column)]:
+    if inexact := [column.name for column in columns if column.kind is ColumnKind.NUMBER and is_inexact(column)]:
         notes.warn(
             f"{', '.join(inexact)}: integers beyond 2^53 lose their last digits, since LightGBM uses float64; if they "
             "are identifiers, leave them out with data.drop"

@@ -10,7 +10,7 @@ from msgspec import NODEFAULT
 from msgspec.structs import fields
 
 from lgbm_sm import errors
-from lgbm_sm.config.keys import Section, plain
+from lgbm_sm.config.keys import ConfigSection, plain
 from lgbm_sm.config.sections import Config
 from lgbm_sm.known_issues.lookup import known_issues
 
@@ -43,7 +43,7 @@ def configuration() -> str:
     return "\n\n".join(parts)
 
 
-def _keys(prefix: str, section: type[Section]) -> Iterator[tuple[str, str, str]]:
+def _keys(prefix: str, section: type[ConfigSection]) -> Iterator[tuple[str, str, str]]:
     for field in fields(section):
         kind, key = get_args(field.type)
         default = ""
@@ -51,7 +51,7 @@ def _keys(prefix: str, section: type[Section]) -> Iterator[tuple[str, str, str]]
             default = _as_yaml(field.default if field.default is not NODEFAULT else field.default_factory())
         yield f"{prefix}.{field.name}", default, key.description
         for part in get_args(kind):
-            if isinstance(part, type) and issubclass(part, Section):
+            if isinstance(part, type) and issubclass(part, ConfigSection):
                 yield from _keys(f"{prefix}.{field.name}", part)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import field
 
 from lgbm_sm.config import tag_limits, values
-from lgbm_sm.config.keys import Key, Section, mapping_key
+from lgbm_sm.config.keys import ConfigSection, Key, mapping_key
 
 
 class BackendChoice(StrEnum):
@@ -23,7 +23,7 @@ def _with_subnets(groups: tuple[str, ...], others: Mapping[str, Any]) -> None:
         raise ValueError("set both aws.subnets and aws.security_groups, or neither")
 
 
-class AwsSection(Section, frozen=True):
+class AwsSection(ConfigSection, frozen=True):
     """Names and settings in the AWS account."""
 
     prefix: Annotated[str, Key(values.prefix, "The first part of the key of every object in S3.")] = "demo_lightgbm"
@@ -85,7 +85,7 @@ class AwsSection(Section, frozen=True):
     ] = field(default_factory=dict)
 
 
-class LocalSection(Section, frozen=True):
+class LocalSection(ConfigSection, frozen=True):
     """How the program runs on this machine."""
 
     backend: Annotated[

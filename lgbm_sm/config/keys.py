@@ -16,11 +16,11 @@ from msgspec.structs import fields
 
 from lgbm_sm.config.problems import KnownKeys, RefusedPartsError, UnfitValueError, collecting
 
-Check = Callable[[object], Any]
+ValueCheck = Callable[[object], Any]
 """Return the value as a section holds it, or raise ValueError: UnfitValueError, or a sentence for the user."""
 
 
-class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ConfigSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of the configuration: each field is `name: Annotated[type, Key(…)] = default`.
 
     A key whose default is None may be left empty. `read` checks the values that users write; the constructor does not
@@ -28,7 +28,7 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
 
-AnySection = TypeVar("AnySection", bound=Section)
+AnySection = TypeVar("AnySection", bound=ConfigSection)
 
 
 class Key(Struct, frozen=True):
@@ -38,21 +38,25 @@ class Key(Struct, frozen=True):
     allowed below the key.
     """
 
-    check: Check
+    check: ValueCheck
     description: str
     beside: Callable[[Any, Mapping[str, Any]], None] | None = None
     below: KnownKeys = {}
 
 
 def section_key(
-    section: type[Section], description: str, *, beside: Callable[[Any, Mapping[str, Any]], None] | None = None
+    section: type[ConfigSection], description: str, *, beside: Callable[[Any, Mapping[str, Any]], None] | None = None
 ) -> Key:
     """Return a key that holds the keys of another section."""
     return Key(partial(read, section), description, beside, known_keys(section))
 
 
 def mapping_key(
-    each: Check, description: str, *, whole: Check = lambda values: values, suggested: Mapping[str, object] = {}
+    each: ValueCheck,
+    description: str,
+    *,
+    whole: ValueCheck = lambda values: values,
+    suggested: Mapping[str, object] = {},
 ) -> Key:
     """Return a key that allows any name below it.
 
@@ -62,7 +66,7 @@ def mapping_key(
     return Key(lambda given: whole(_read_mapping(each, given)), description, below=below)
 
 
-def _read_mapping(each: Check, given: object) -> dict[str, Any]:
+def _read_mapping(each: ValueCheck, given: object) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise UnfitValueError("a mapping", given)
     values: dict[str, Any] = {}
@@ -76,12 +80,12 @@ def _read_mapping(each: Check, given: object) -> dict[str, Any]:
 
 
 @cache
-def keys_of(section: type[Section]) -> dict[str, Key]:
+def keys_of(section: type[ConfigSection]) -> dict[str, Key]:
     """Return the keys by name, in their order."""
     return {field.name: get_args(field.type)[1] for field in fields(section)}
 
 
-def known_keys(section: type[Section]) -> KnownKeys:
+def known_keys(section: type[ConfigSection]) -> KnownKeys:
     """Return the names below a section."""
     return {name: key.below for name, key in keys_of(section).items()}
 
@@ -121,7 +125,7 @@ def read(section: type[AnySection], given: object) -> AnySection:
 def plain(value: object) -> Any:
     """Return the value as YAML and JSON write it: mappings, lists and scalars."""
     match value:
-        case Section():
+        case ConfigSection():
             return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
         case Mapping():
             return {name: plain(single) for name, single in value.items()}

@@ -11,7 +11,7 @@ from lgbm_sm import contract
 from lgbm_sm.config import values
 from lgbm_sm.config.backend_sections import AwsSection, BackendChoice, LocalSection
 from lgbm_sm.config.instance_types import LOCAL
-from lgbm_sm.config.keys import Key, Section, mapping_key, section_key
+from lgbm_sm.config.keys import ConfigSection, Key, mapping_key, section_key
 from lgbm_sm.config.values import HyperparameterValue
 
 DEFAULT_HYPERPARAMETERS: Mapping[str, HyperparameterValue] = {
@@ -36,7 +36,7 @@ class Pattern(StrEnum):
     SCRIPT_MODE = "script_mode"
 
 
-class ProjectSection(Section, frozen=True):
+class ProjectSection(ConfigSection, frozen=True):
     """The name of the project."""
 
     name: Annotated[
@@ -50,7 +50,7 @@ class ProjectSection(Section, frozen=True):
     ] = "sagemaker-lightgbm-regression"
 
 
-class DataFiles(Section, frozen=True):
+class DataFiles(ConfigSection, frozen=True):
     """Three tables with the same columns, already split."""
 
     train: Annotated[Path, Key(values.path, "The table to train on.")]
@@ -63,7 +63,7 @@ def _no_file_too(files: DataFiles | None, others: Mapping[str, Any]) -> None:
         raise ValueError("data.file is set too: set only one of them")
 
 
-class DataSection(Section, frozen=True):
+class DataSection(ConfigSection, frozen=True):
     """The table to learn from, and how to split it."""
 
     name: Annotated[
@@ -120,7 +120,7 @@ class DataSection(Section, frozen=True):
     ] = Path("data")
 
 
-class ContainerSection(Section, frozen=True):
+class ContainerSection(ConfigSection, frozen=True):
     """The kind of SageMaker container that runs the program."""
 
     pattern: Annotated[
@@ -165,7 +165,7 @@ class ContainerSection(Section, frozen=True):
     ] = None
 
 
-class TrainingSection(Section, frozen=True):
+class TrainingSection(ConfigSection, frozen=True):
     """Where and how to train the model."""
 
     instance_type: Annotated[
@@ -213,7 +213,7 @@ class TrainingSection(Section, frozen=True):
         return objective_of(self.hyperparameters)
 
 
-class EndpointSection(Section, frozen=True):
+class EndpointSection(ConfigSection, frozen=True):
     """Where and how to serve the model."""
 
     name: Annotated[
@@ -266,7 +266,7 @@ class EndpointSection(Section, frozen=True):
         return self.instance_type == LOCAL
 
 
-class Config(Section, frozen=True):
+class Config(ConfigSection, frozen=True):
     """The configuration."""
 
     project: Annotated[ProjectSection, section_key(ProjectSection, "The name of the project.")] = field(

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from lgbm_sm import contract
 from lgbm_sm.config.instance_types import check_instance_type, check_known_size
-from lgbm_sm.config.keys import Check
+from lgbm_sm.config.keys import ValueCheck
 from lgbm_sm.config.problems import RefusedPartsError, UnfitValueError, collecting
 from lgbm_sm.names import LONGEST_PROJECT_NAME
 
@@ -31,7 +31,7 @@ def text(value: object) -> str:
     raise UnfitValueError("text", value, takes_text=True)
 
 
-def whole_number(least: int, most: int | None = None) -> Check:
+def whole_number(least: int, most: int | None = None) -> ValueCheck:
     """Return a check of a range, ends included."""
 
     def check(value: object) -> int:
@@ -76,7 +76,7 @@ def truth(value: object) -> bool:
     raise UnfitValueError("true or false", value)
 
 
-def choice(kind: type[StrEnum]) -> Check:
+def choice(kind: type[StrEnum]) -> ValueCheck:
     """Return a check of an enumeration's values."""
 
     def check(value: object) -> StrEnum:
@@ -88,7 +88,7 @@ def choice(kind: type[StrEnum]) -> Check:
     return check
 
 
-def each(check: Check) -> Callable[[object], tuple[Any, ...]]:
+def each(check: ValueCheck) -> Callable[[object], tuple[Any, ...]]:
     """Return a check of a list, item by item."""
 
     def check_items(value: object) -> tuple[Any, ...]:
@@ -131,7 +131,7 @@ def endpoint_name(value: object) -> str:
 
 
 def _resource_name(name: str) -> str:
-    """Check the pattern of every SageMaker resource name."""
+    """ValueCheck the pattern of every SageMaker resource name."""
     if re.fullmatch(contract.NAME_PATTERN, name):
         return name
     allowed = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")

@@ -22,7 +22,7 @@ from lgbm_sm.preparation.schema import (
     Schema,
     Split,
     SplitFile,
-    Target,
+    TargetColumn,
     file_sha256,
     load_schema,
     schema_path,
@@ -73,7 +73,7 @@ def require_outside(paths: tuple[Path, ...], folder: Path) -> None:
 
 
 def write_data_folder(
-    folder: Path, dataset: str, features: tuple[Feature, ...], target: Target, tables: Mapping[Split, "pa.Table"]
+    folder: Path, dataset: str, features: tuple[Feature, ...], target: TargetColumn, tables: Mapping[Split, "pa.Table"]
 ) -> WrittenFolder:
     """Write exactly `tables` to the data folder, and the schema that describes them.
 
@@ -125,7 +125,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _write(
-    folder: Path, dataset: str, features: tuple[Feature, ...], target: Target, tables: Mapping[Split, "pa.Table"]
+    folder: Path, dataset: str, features: tuple[Feature, ...], target: TargetColumn, tables: Mapping[Split, "pa.Table"]
 ) -> WrittenFolder:
     paths = {split: folder / FOLDERS[split] / f"{dataset}_{FOLDERS[split]}.csv" for split in Split}
     earlier = _earlier_files(folder)

@@ -27,7 +27,7 @@ _DATE_HINT = "derive numbers from dates (year, month, weekday, days since …), 
 RowName: TypeAlias = Callable[[int], str]
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """The kind of values in a column."""
 
     NUMBER = "numbers"
@@ -46,7 +46,7 @@ class Column:
     """
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     cells: "pa.ChunkedArray"
 
 
@@ -63,36 +63,36 @@ def read_column(name: str, cells: "pa.ChunkedArray") -> Column:
     kind = kind_of(cells.type)
     if pa.types.is_boolean(cells.type):
         cells = pc.if_else(cells, "True", "False")
-    elif kind is Kind.TEXT:
+    elif kind is ColumnKind.TEXT:
         cells = cells.cast(pa.large_string())
         cells = pc.if_else(pc.equal(cells, ""), None, cells)
     elif pa.types.is_uint64(cells.type):
         pass
     elif pa.types.is_integer(cells.type):
         cells = cells.cast(pa.int64())
-    elif kind is Kind.NUMBER:
+    elif kind is ColumnKind.NUMBER:
         cells = cells.cast(pa.float64())
         cells = pc.if_else(pc.is_nan(cells), None, cells)
-    if kind in (Kind.NUMBER, Kind.TEXT) and cells.null_count == len(cells):
-        kind = Kind.EMPTY
+    if kind in (ColumnKind.NUMBER, ColumnKind.TEXT) and cells.null_count == len(cells):
+        kind = ColumnKind.EMPTY
     return Column(name, kind, cells)
 
 
-def kind_of(data_type: "pa.DataType") -> Kind:
+def kind_of(data_type: "pa.DataType") -> ColumnKind:
     """Return the kind of an Arrow type; true and false count as text."""
     from pyarrow import types
 
     if types.is_dictionary(data_type):
         return kind_of(data_type.value_type)
     if types.is_integer(data_type) or types.is_floating(data_type) or types.is_decimal(data_type):
-        return Kind.NUMBER
+        return ColumnKind.NUMBER
     if types.is_boolean(data_type) or types.is_string(data_type) or types.is_large_string(data_type):
-        return Kind.TEXT
+        return ColumnKind.TEXT
     if types.is_string_view(data_type):
-        return Kind.TEXT
+        return ColumnKind.TEXT
     if types.is_temporal(data_type):
-        return Kind.DATE
-    return Kind.EMPTY if types.is_null(data_type) else Kind.OTHER
+        return ColumnKind.DATE
+    return ColumnKind.EMPTY if types.is_null(data_type) else ColumnKind.OTHER
 
 
 def describe_feature(column: Column, problems: Problems, row_name: RowName, *, categorical: bool) -> Feature | None:
@@ -101,13 +101,13 @@ def describe_feature(column: Column, problems: Problems, row_name: RowName, *, c
     `categorical`: it is listed in data.categorical, so its numbers are categories, and any text is accepted.
     """
     name = column.name
-    if column.kind is Kind.EMPTY:
+    if column.kind is ColumnKind.EMPTY:
         problems.add(f"column {name!r} contains {column.kind}", drop=name)
-    elif column.kind is Kind.DATE:
+    elif column.kind is ColumnKind.DATE:
         problems.add(f"column {name!r} contains {column.kind}", _DATE_HINT, drop=name)
-    elif column.kind is Kind.OTHER:
+    elif column.kind is ColumnKind.OTHER:
         problems.add(f"column {name!r} contains {column.kind} (type {column.cells.type})", drop=name)
-    elif column.kind is Kind.TEXT:
+    elif column.kind is ColumnKind.TEXT:
         levels = text_levels(column, problems, categorical=categorical)
         return Feature(name=name, type="categorical", levels=levels) if levels else None
     elif not refuse_infinite(column, problems, row_name):

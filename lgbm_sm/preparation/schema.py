@@ -57,7 +57,7 @@ class Feature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         _check_levels(self.levels or (), f"feature {self.name}: level")
 
 
-class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TargetColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The target column, with the classes of a classification.
 
     The position of a class is its code, 0 to k-1.
@@ -84,7 +84,7 @@ class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     format_version: Literal[1] = 1
     dataset: str
-    target: Target
+    target: TargetColumn
     features: Annotated[tuple[Feature, ...], Meta(min_length=1)]
     splits: dict[Split, SplitFile]
 

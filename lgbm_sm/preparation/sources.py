@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.errors import DataError
-from lgbm_sm.preparation.columns import Kind, kind_of
+from lgbm_sm.preparation.columns import ColumnKind, kind_of
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import Levels
 from lgbm_sm.preparation.tables import Table, read_table
@@ -157,7 +157,7 @@ def _differences(first: Table, other: Table) -> str:
 def _compare_kinds(first: Table, other: Table, problems: Problems) -> None:
     for name in first.columns.column_names:
         kinds = [kind_of(table.columns.schema.field(name).type) for table in (first, other)]
-        if kinds[0] is not kinds[1] and Kind.EMPTY not in kinds:
+        if kinds[0] is not kinds[1] and ColumnKind.EMPTY not in kinds:
             problems.add(
                 f"column {name!r} contains {kinds[0]} in {first.path.name}, but {kinds[1]} in {other.path.name}",
                 "fix the cells that differ; the three tables need the same columns",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lgbm_sm.preparation.columns import (
     Column,
-    Kind,
+    ColumnKind,
     RowName,
     positions_where,
     refuse_infinite,
@@ -104,7 +104,7 @@ def describe_target(
         problems.add(f"objective={objective} needs a custom function, which is not supported", use("regression"))
     if not _is_usable(column, problems, row_name):
         return None
-    if column.kind is Kind.TEXT:
+    if column.kind is ColumnKind.TEXT:
         return _text_classes(column, objective, family, problems, classes)
     if family in (_Family.BINARY, _Family.MULTICLASS):
         return _number_classes(column, objective, family, problems)
@@ -134,7 +134,7 @@ def class_counts(cells: "pa.ChunkedArray", classes: Levels) -> str:
 
 def _is_usable(column: Column, problems: Problems, row_name: RowName) -> bool:
     name = column.name
-    if column.kind in (Kind.EMPTY, Kind.OTHER, Kind.DATE):
+    if column.kind in (ColumnKind.EMPTY, ColumnKind.OTHER, ColumnKind.DATE):
         problems.add(f"the target {name!r} contains {column.kind}", "use another column: --set data.target=<column>")
         return False
     if column.cells.null_count:
@@ -147,7 +147,7 @@ def _is_usable(column: Column, problems: Problems, row_name: RowName) -> bool:
             "remove rows without a target from the table; in a CSV, empty cells and NA, NaN, None, null are missing",
         )
         return False
-    return column.kind is not Kind.NUMBER or not refuse_infinite(column, problems, row_name)
+    return column.kind is not ColumnKind.NUMBER or not refuse_infinite(column, problems, row_name)
 
 
 def _text_classes(
@@ -195,7 +195,7 @@ def _count_classes(column: Column, objective: str, family: _Family, found: Level
 
 
 def _add_classification(column: Column, why: str, found: Levels, problems: Problems) -> None:
-    kind = "text" if column.kind is Kind.TEXT else "numbers"
+    kind = "text" if column.kind is ColumnKind.TEXT else "numbers"
     values = ", ".join(f"{value!r:.40}" for value in found[:_SHOWN_CLASSES]) + (
         ", …" if len(found) > _SHOWN_CLASSES else ""
     )

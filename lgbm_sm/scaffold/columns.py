@@ -2,7 +2,7 @@
 
 import re
 
-from lgbm_sm.preparation.columns import Column, Kind, RowName, describe_feature, some_values
+from lgbm_sm.preparation.columns import Column, ColumnKind, RowName, describe_feature, some_values
 from lgbm_sm.preparation.problems import Problems
 
 _FEW_ROWS = 20  # in so few rows, any whole numbers may be unique
@@ -35,7 +35,7 @@ def why_to_drop(column: Column, row_name: RowName, *, categorical: bool) -> str 
         return problems.text.replace(subject, f"{subject}cannot be used: it ", 1)
     if categorical:
         return None
-    if column.kind is Kind.TEXT:
+    if column.kind is ColumnKind.TEXT:
         return _why_dates(column)
     return _why_identifier(column)
 
@@ -98,7 +98,7 @@ def _why_identifier(column: Column) -> str | None:
 def _is_integer(column: Column) -> bool:
     import pyarrow as pa
 
-    return column.kind is Kind.NUMBER and pa.types.is_integer(column.cells.type)
+    return column.kind is ColumnKind.NUMBER and pa.types.is_integer(column.cells.type)
 
 
 def _look_like_codes(values: list[int]) -> bool:

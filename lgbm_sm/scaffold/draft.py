@@ -17,7 +17,7 @@ ANSWERED = ("answered",)
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenSetting:
     """A decided setting: its dotted key, its value in YAML's types, and the reasons."""
 
     key: str
@@ -67,10 +67,10 @@ class Draft:
         return any(value.key == key and value.source.startswith("--set") for value in effective(self._loaded))
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def choices(self) -> tuple[ChosenSetting, ...]:
         """Every setting that was set, in the order of the sections."""
         return tuple(
-            Choice(value.key, value.value, self.reasons.get(value.key, GIVEN))
+            ChosenSetting(value.key, value.value, self.reasons.get(value.key, GIVEN))
             for value in effective(self._loaded)
             if value.source.startswith("--set")
         )

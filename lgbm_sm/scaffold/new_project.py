@@ -20,7 +20,7 @@ from lgbm_sm.preparation.tables import TABLE_SUFFIXES
 from lgbm_sm.preparation.targets import describe_target
 from lgbm_sm.progress import Reporter
 from lgbm_sm.scaffold.decisions import Decisions
-from lgbm_sm.scaffold.draft import ANSWERED, GIVEN, Choice, Draft
+from lgbm_sm.scaffold.draft import ANSWERED, GIVEN, ChosenSetting, Draft
 from lgbm_sm.scaffold.project_files import config_template, require_new, write_project
 from lgbm_sm.scaffold.proposal import ProposedColumn, propose
 from lgbm_sm.wording import shortened_list
@@ -55,7 +55,7 @@ class NewProject:
 
     folder: Path
     files: tuple[Path, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[ChosenSetting, ...]
 
 
 def make_project(folder: Path, options: InitOptions, *, decisions: Decisions, reporter: Reporter) -> NewProject:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lgbm_sm.preparation.columns import Column, Kind, some_values, texts_among_numbers
+from lgbm_sm.preparation.columns import Column, ColumnKind, some_values, texts_among_numbers
 from lgbm_sm.wording import counted
 
 _MOST_CLASSES = 10  # for whole numbers; more different ones are probably counts or measurements
@@ -21,14 +21,18 @@ def propose_objective(target: Column) -> ProposedObjective:
 
     Does not check whether the target can be learned at all.
     """
-    values = sorted(target.cells.drop_null().unique().to_pylist()) if target.kind in (Kind.TEXT, Kind.NUMBER) else []
+    values = (
+        sorted(target.cells.drop_null().unique().to_pylist())
+        if target.kind in (ColumnKind.TEXT, ColumnKind.NUMBER)
+        else []
+    )
     count, rows = len(values), len(target.cells)
-    if target.kind is Kind.TEXT and not texts_among_numbers(values):
+    if target.kind is ColumnKind.TEXT and not texts_among_numbers(values):
         return ProposedObjective(
             "binary" if count <= 2 else "multiclass",
             f"the target {target.name!r} has {counted(count, 'class', 'classes')} ({some_values(values)})",
         )
-    if target.kind is not Kind.NUMBER:
+    if target.kind is not ColumnKind.NUMBER:
         return ProposedObjective("regression", f"the target {target.name!r} should contain numbers")
     if count == 2:
         return ProposedObjective("binary", f"the target {target.name!r} is always {values[0]} or {values[1]}")

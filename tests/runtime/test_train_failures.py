@@ -29,7 +29,7 @@ from tests.runtime.training_jobs import (
     [
         ({"num_leafs": "31"}, "num_leafs is not a parameter of LightGBM (did you mean num_leaf?)"),
         ({"num_leaves": "abc"}, 'num_leaves=abc: Parameter num_leaves should be of type int, got "abc"'),
-        ({"verbose": "abc"}, "verbosity=abc: a whole number is wanted"),
+        ({"verbose": "abc"}, "verbosity must be a whole number, got abc"),
         ({"objective": "gamma"}, "LightGBM: "),
         ({"objective": "binary"}, "objective=binary needs a target of 0 and 1"),
         ({"metric": "None", "early_stopping_round": "5"}, "early_stopping_round needs a metric"),

@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[import-not-found]
 
 from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.table_header import MISSING_TEXTS
 from lgbm_sm.preparation.tables import Table, read_table
 
 
@@ -80,6 +82,10 @@ def test_floats_are_the_nearest_ones_when_read_from_csv(tmp_path: Path) -> None:
 def test_words_for_missing_are_missing_and_words_for_truth_stay_text_when_read_from_csv(tmp_path: Path) -> None:
     table = read(tmp_path, "a,b\ntrue,1\nNA,\nFALSE,null\n", header=True)
     assert table.columns.to_pydict() == {"a": ["true", None, "FALSE"], "b": [1, None, None]}
+
+
+def test_the_missing_texts_are_those_of_pandas() -> None:
+    assert sorted(MISSING_TEXTS) == sorted(STR_NA_VALUES)
 
 
 @pytest.mark.parametrize(

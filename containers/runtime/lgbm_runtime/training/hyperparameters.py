@@ -1,7 +1,7 @@
-"""hyperparameters.json: strings in, typed LightGBM parameters out.
+"""Read hyperparameters.json: turn strings into typed LightGBM parameters.
 
-The platform hands every value over as a string, and some clients encode each value as JSON once more (`31` and
-`"31"` are the same value here). Names and aliases are those of the LightGBM library that is installed.
+SageMaker passes every value as a string, and some clients encode each value as JSON once more (`31` and `"31"` are the
+same value here). Names and aliases are those of the installed LightGBM.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from lgbm_runtime.training.parameter_names import REFUSED, is_platform_key
 
 DEFAULT_NUM_ITERATIONS = 100  # LightGBM's own default for num_iterations
 
-# A parameter's value: what JSON knows, without objects.
+# a JSON value other than an object
 Value = Any
 
-# LightGBM takes a decimal such as `.5` or `5.`, which JSON does not.
+# LightGBM accepts decimals such as `.5` and `5.`, JSON does not
 _DECIMAL = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?")
 _NO_METRIC = frozenset({"None", "none", "null", "na", "custom"})
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Typed hyperparameters under LightGBM's own names (aliases are resolved).
+    """Typed hyperparameters under LightGBM's own names, with aliases resolved.
 
-    `values` holds everything that was given; `num_iterations` is at least 1; `early_stopping_round` 0 means off;
-    `ignored` are the platform's own keys.
+    `values` are all given parameters; `num_iterations` is at least 1; `early_stopping_round` 0 means off; `ignored` are
+    the platform's own keys.
     """
 
     values: Mapping[str, Value]
@@ -42,13 +42,13 @@ class Hyperparameters:
 
     @property
     def params(self) -> dict[str, Value]:
-        """The parameters for `lightgbm.train`, without the number of rounds and early stopping."""
+        """The parameters for LightGBM, without the number of rounds and early stopping."""
         apart = ("num_iterations", "early_stopping_round")
         return {key: value for key, value in self.values.items() if key not in apart}
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics asked for by name; empty when the objective's own metric is used, or none at all."""
+        """The metrics given by name; empty for the objective's own metric, or none at all."""
         given = self.values.get("metric", "")
         names = given if isinstance(given, list) else str(given).split(",")
         return tuple(str(name) for name in names if name and name not in _NO_METRIC)
@@ -60,10 +60,10 @@ class Hyperparameters:
 
 
 def read_hyperparameters(path: Path, aliases: Mapping[str, str]) -> Hyperparameters:
-    """Reads and checks the file; one that does not exist means none were given.
+    """Read and check the file; it may be missing if there are no hyperparameters.
 
-    `aliases` are those of the library that will train. Raises TrainingError when the file is no flat JSON object, and
-    as `parse_hyperparameters` does.
+    `aliases` are those of the installed LightGBM. Raises TrainingError if the file is not a flat JSON object, and as
+    `parse_hyperparameters` does.
     """
     if not path.exists():
         return parse_hyperparameters({}, aliases)
@@ -72,15 +72,15 @@ def read_hyperparameters(path: Path, aliases: Mapping[str, str]) -> Hyperparamet
     except ValueError as error:
         raise TrainingError(f"{path.name} is not valid JSON: {error}") from error
     if not isinstance(raw, dict):
-        raise TrainingError(f"{path.name} must hold one JSON object of names and values")
+        raise TrainingError(f"{path.name} must contain one JSON object of names and values")
     return parse_hyperparameters(raw, aliases)
 
 
 def parse_hyperparameters(raw: Mapping[str, Any], aliases: Mapping[str, str]) -> Hyperparameters:
-    """Types the values and resolves the aliases.
+    """Convert the values to their types and resolve the aliases.
 
-    Raises TrainingError naming every key at fault at once: unknown (with a suggestion), refused in the container
-    (with the reason), given twice with different values, or not a value at all.
+    Raises TrainingError that names every wrong key: unknown (with a suggestion), refused in the container (with the
+    reason), given twice with different values, or without a valid value.
     """
     problems: list[str] = []
     ignored: list[str] = []
@@ -105,15 +105,15 @@ def parse_hyperparameters(raw: Mapping[str, Any], aliases: Mapping[str, str]) ->
             continue
         if canonical in given and given[canonical][1] != value:
             other, first = given[canonical]
-            problems.append(f"{other}={first} and {key}={value} are the same parameter with two values: give one")
+            problems.append(f"{other}={first} and {key}={value} are two values of the same parameter: set only one")
             continue
         given.setdefault(canonical, (key, value))
     rounds = _whole(given, "num_iterations", DEFAULT_NUM_ITERATIONS, problems)
     stopping = _whole(given, "early_stopping_round", 0, problems)
     if rounds < 1:
-        problems.append(f"{given['num_iterations'][0]}={rounds}: at least 1 is needed")
+        problems.append(f"{given['num_iterations'][0]} must be at least 1, got {rounds}")
     if not isinstance(given.get("first_metric_only", ("", False))[1], bool):
-        problems.append(f"{given['first_metric_only'][0]}={given['first_metric_only'][1]}: true or false is needed")
+        problems.append("{} must be true or false, got {}".format(*given["first_metric_only"]))
     if problems:
         raise TrainingError("hyperparameters: " + "; ".join(problems))
     values = {canonical: value for canonical, (_, value) in given.items()}
@@ -121,25 +121,25 @@ def parse_hyperparameters(raw: Mapping[str, Any], aliases: Mapping[str, str]) ->
 
 
 def typed_value(name: str, text: Any) -> Value:
-    """The value that `text` stands for, or None where the parameter is left at its default.
+    """Return the value of a parameter, or None to keep its default.
 
-    A text that is JSON is decoded, and decoded once more when it was a quoted string; `True` and `False` as Python
-    writes them are truth values; anything else stays text. Raises ValueError for an object, an empty text, and a text
-    with blanks inside: LightGBM takes its parameters as one line with blanks between them.
+    JSON is decoded, and decoded once more if it was a quoted string; Python's `True` and `False` are truth values; any
+    other text stays text. Raises ValueError for an object, an empty text, and text with spaces, since LightGBM takes
+    its parameters as one line separated by spaces.
     """
-    value = _decoded(text) if isinstance(text, str) else text
-    if isinstance(value, str):
-        value = _decoded(value)
+    value = text
+    for _ in range(2):
+        value = _decoded(value) if isinstance(value, str) else value
+    if value is None or value == "None":
+        # only metric has the value `None`: no metric at all
+        return "None" if name == "metric" else None
     if isinstance(value, dict):
-        raise ValueError("a number, a text or a list is needed, not an object")
-    if name == "metric":
-        # `None` is a word of LightGBM's own here: no metric at all
-        value = "None" if value is None else value
-    elif value is None or value == "None":
-        return None
+        raise ValueError("must be a number, text or a list, got an object")
     for part in value if isinstance(value, list) else [value]:
-        if isinstance(part, str) and (not part or part.split() != [part]):
-            raise ValueError("the value is empty" if not part else f"{part!r} has a blank in it")
+        if part == "":
+            raise ValueError("must not be empty")
+        if isinstance(part, str) and part.split() != [part]:
+            raise ValueError(f"must not contain spaces, got {part!r}")
     return value
 
 
@@ -164,5 +164,5 @@ def _whole(given: Mapping[str, tuple[str, Value]], name: str, default: int, prob
     key, value = given.get(name, (name, default))
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    problems.append(f"{key}={value}: a whole number is needed")
+    problems.append(f"{key} must be a whole number, got {value}")
     return default

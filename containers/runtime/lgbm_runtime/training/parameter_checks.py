@@ -1,4 +1,4 @@
-"""LightGBM's own judgement of the parameters, asked for before the data are read."""
+"""Let LightGBM check the parameters before the data is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from lgbm_runtime.training.failure import TrainingError
 from lgbm_runtime.training.training_api import Booster, Dataset, Evaluation, Lightgbm, LightgbmError
 
-# checked against the number of columns, which the probe has not
+# LightGBM checks it against the number of columns, which the test data does not have
 _PER_COLUMN = frozenset({"max_bin_by_feature"})
 # checked together with the objective
 _DEPENDENT = frozenset({"num_class", "objective", "metric"})
@@ -19,22 +19,22 @@ _SOURCE_PLACE = re.compile(r" at \S+, line \d+ \.")
 
 
 def without_source_place(message: object) -> str:
-    """LightGBM's message without the place in its C++ source."""
+    """Return LightGBM's message without the line of its C++ source."""
     return _SOURCE_PLACE.sub("", str(message)).strip()
 
 
 def check_parameters(params: Mapping[str, Any], metrics: Sequence[str], lightgbm: Lightgbm) -> None:
-    """Gives each parameter to LightGBM with a data set of four rows, and each metric with a booster on it.
+    """Pass each parameter to LightGBM with a data set of four rows, and each metric.
 
-    `params` are typed and carry LightGBM's own names, with objective and num_class. Raises TrainingError with
-    LightGBM's message for every parameter at fault, and naming metrics that LightGBM would leave out without a word.
+    `params` are typed and have LightGBM's own names, with objective and num_class. Raises TrainingError with LightGBM's
+    message for every wrong parameter, and for metrics that LightGBM would silently ignore.
     """
     problems: list[str] = []
     for name, value in params.items():
         if name == "verbosity":
-            # not by LightGBM: the probe would speak as loud as it says
+            # not checked by LightGBM, which would log at this level
             if not isinstance(value, int):
-                problems.append(f"{name}={value}: a whole number is wanted")
+                problems.append(f"{name} must be a whole number, got {value}")
             continue
         if name in _PER_COLUMN or name in _DEPENDENT:
             continue
@@ -46,7 +46,7 @@ def check_parameters(params: Mapping[str, Any], metrics: Sequence[str], lightgbm
     try:
         _evaluated(lightgbm, {**goal, "metric": "None"})
         unknown = [metric for metric in metrics if not _evaluated(lightgbm, {**goal, "metric": metric})]
-        problems.extend(f"metric={metric}: LightGBM has no such metric" for metric in unknown)
+        problems.extend(f"metric={metric} is not a metric of LightGBM" for metric in unknown)
     except LightgbmError as error:
         problems.append(without_source_place(error))
     if problems:
@@ -55,7 +55,7 @@ def check_parameters(params: Mapping[str, Any], metrics: Sequence[str], lightgbm
 
 def _probe_data(lightgbm: Lightgbm, params: Mapping[str, Any]) -> Dataset:
     data = Dataset.from_columns(lightgbm, np.arange(4.0).reshape(1, 4), params)
-    # labels of 1 and one query group are allowed by every objective and metric
+    # every objective and metric allows labels of 1 and a single query group
     data.set_labels(np.ones(4))
     data.set_query_groups(np.array([4], dtype=np.int32))
     return data
