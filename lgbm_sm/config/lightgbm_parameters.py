@@ -43,14 +43,11 @@ def parameter_names() -> Mapping[str, str]:
 
 
 def _dump_aliases(library: ctypes.CDLL) -> bytes:
-    size, needed = 1 << 14, ctypes.c_int64(0)
-    while True:
-        buffer = ctypes.create_string_buffer(size)
-        if library.LGBM_DumpParamAliases(ctypes.c_int64(size), ctypes.byref(needed), buffer) != 0:
-            raise LightgbmMissingError("LGBM_DumpParamAliases failed")
-        if needed.value <= size:
-            return buffer.value
-        size = needed.value
+    needed, buffer = ctypes.c_int64(0), ctypes.create_string_buffer(0)
+    for _ in range(2):  # the first call only returns the size
+        buffer = ctypes.create_string_buffer(needed.value)
+        library.LGBM_DumpParamAliases(ctypes.c_int64(needed.value), ctypes.byref(needed), buffer)
+    return buffer.value
 
 
 def refused_parameters(containers_path: Path) -> Mapping[str, str]:

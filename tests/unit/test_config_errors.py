@@ -64,6 +64,10 @@ training:
             "aws: {zzz: 1}",
             "aws.zzz is not a known key (known here: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
         ),
+        (
+            "aws: {instance: 1}",
+            "aws.instance is not a known key (known here: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
+        ),
         ("123: 1", "123 is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
         ("data: {file: a, file: b}", "duplicate key data.file (first defined on line 1)"),
         ("training: 3", "training is a section: write its keys below it, indented"),

@@ -67,6 +67,12 @@ def test_the_name_that_is_set_already_is_suggested_when_an_alias_of_it_is_misspe
     assert loaded.config.training.hyperparameters["num_boost_round"] == 50
 
 
+def test_a_name_in_capitals_or_with_hyphens_is_recognized() -> None:
+    assert messages("", "training.hyperparameters.MAX-DEPTH=3") == [
+        "--set training.hyperparameters.MAX-DEPTH: training.hyperparameters.MAX-DEPTH is not a parameter of LightGBM (did you mean max_depth?)"
+    ]
+
+
 def test_two_names_of_a_parameter_pass_when_their_values_agree() -> None:
     assert load_config(None, ["training.hyperparameters.num_iterations=20"]).config.training.hyperparameters == {
         **NOTEBOOK_HYPERPARAMETERS,

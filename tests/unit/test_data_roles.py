@@ -188,6 +188,14 @@ def test_a_column_may_be_whole_numbers_or_empty_in_one_table_when_another_has_fr
         ({"test": table("a,b,c,prize", 3)}, "test.csv lacks 'price'; test.csv also has 'prize'"),
         ({"test": table("a,b,price", 3)}, "test.csv lacks 'c'"),
         ({"test": table(rows=3).partition("\n")[2]}, "train.csv has a header, test.csv does not"),
+        (
+            {
+                "train": "a,a,b,price\n1,2,3,4\n",
+                "test": "a,b,b,price\n1,2,3,4\n",
+                "validation": "a,a,b,price\n1,2,3,4\n",
+            },
+            "test.csv and train.csv have different columns: one of them has a column more often",
+        ),
         ({"test": "a,b,c,price\nx,1,2,3\n"}, "column 'a' contains numbers in train.csv, but text in test.csv"),
         ({"test": "a,b,c,price\n0,1,2,\n1,1,1,1\n"}, "is missing in 1 of 16 rows: row 1 of test.csv"),
         (
@@ -198,6 +206,12 @@ def test_a_column_may_be_whole_numbers_or_empty_in_one_table_when_another_has_fr
 )
 def test_three_tables_are_refused_when_they_disagree(texts: dict[str, str], message: str, project: DataProject) -> None:
     assert message in project.refusal(files=three(project, **texts), target="price", name="mine").message
+
+
+def test_columns_of_the_same_name_may_be_left_out_of_three_tables(project: DataProject) -> None:
+    files = three(project, **{name: table("a,b,a,price", 6) for name in ("train", "validation", "test")})
+    project.prepare(files=files, target="price", drop=[0, 2], name="mine")
+    assert names(project) == ["b", "price"]
 
 
 def test_three_tables_are_matched_by_position_when_none_has_names(project: DataProject) -> None:

@@ -50,6 +50,11 @@ def test_a_header_is_asked_for_when_it_may_be_one_or_not(text: str, tmp_path: Pa
     assert "--set data.header=true" in caught.value.hint
 
 
+def test_a_short_row_is_named_when_the_header_is_detected(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Row #2: Expected 2 columns, got 1"):
+        read(tmp_path, "a,b\n1\n2,3\n")
+
+
 @pytest.mark.parametrize(("header", "rows"), [(True, 1), (False, 2)])
 def test_the_header_is_as_configured_when_it_is_configured(header: bool, rows: int, tmp_path: Path) -> None:
     table = read(tmp_path, "1,2\n3,4\n", header=header)
