@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from lgbm_sm.aws.resources import KINDS, arn_of, delete_recorded, kind_of
-from lgbm_sm.aws.resources.kind import Group
+from lgbm_sm.aws.resources import KINDS, account_of, arn_of, kind_of
+from lgbm_sm.aws.resources.kind import AccountEntry, Group
 from lgbm_sm.aws.resources.pushed_image import PUSHED_IMAGES
+from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.docker.images import delete_image
 from lgbm_sm.errors import AwsError, EngineError, ImageError, UsageError
@@ -84,7 +86,7 @@ def cleanup(
             else:
                 reporter.detail(f"{_noun(item)} {item.entry.name} deleted")
                 deleted.append(item)
-    if sources.accounts.rehearsal:
+    if sources.accounts.dry_run:
         return CleanupResult(tuple(deleted), tuple(kept), (), tuple(adopted))
     left_over = _left_over(take_inventory(sources), kept, reasons)
     return CleanupResult(tuple(deleted), tuple(kept), left_over, tuple(adopted))
@@ -146,7 +148,7 @@ def _key(item: Item) -> tuple[str, str]:
 
 def _delete(entry: RecordedEntry, sources: InventorySources) -> list[str]:
     """Delete a resource and its entry. Return the reasons why it is left."""
-    record, dry_run = sources.record, sources.accounts.rehearsal
+    record, dry_run = sources.record, sources.accounts.dry_run
     try:
         if dry_run and entry.is_local:
             dry_run.note("local", "Delete", kind=entry.kind, name=entry.name)
@@ -154,14 +156,20 @@ def _delete(entry: RecordedEntry, sources: InventorySources) -> list[str]:
         match entry:
             case Image():
                 return delete_image(entry, record, sources.engine)
-            case TrainingJob() | Endpoint() if dry_run:
-                return sources.backends[entry.place].remove(entry)
-            case TrainingJob() | Endpoint():
-                return delete(entry, record, sources.backends[entry.place])
+            case TrainingJob() | Endpoint() if not dry_run:
+                remove = sources.backends[entry.place].remove if entry.is_local else partial(_delete_at_aws, sources)
+                return delete(entry, record, remove)
             case _:
-                return delete_recorded(entry, record, sources.accounts)
+                left = _delete_at_aws(sources, entry)
+        if not left:
+            record.remove(entry)
     except (EngineError, ImageError, AwsError) as error:
         return [error.message]
+    return left
+
+
+def _delete_at_aws(sources: InventorySources, entry: AccountEntry) -> list[str]:
+    return kind_of(entry).delete(entry, account_of(entry, sources.accounts), Patience())
 
 
 def groups_of(names: str) -> tuple[str, ...]:

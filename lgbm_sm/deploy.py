@@ -61,7 +61,7 @@ def deploy_model(
     return workspace.sagemaker.deploy(request)
 
 
-def rehearse_deployment(workspace: Workspace, model: str | None, *, unchecked: bool = False) -> None:
+def plan_deployment(workspace: Workspace, model: str | None, *, unchecked: bool = False) -> None:
     """Record the AWS calls of a deployment; one on this machine makes none.
 
     Raises:
@@ -152,7 +152,7 @@ def _deploy_locally(workspace: Workspace, source: ModelSource, *, replace: bool,
     for older in workspace.record.endpoints(endpoint.project):
         if replace and older.is_local and older.created_at < endpoint.created_at:
             workspace.reporter.detail(f"replaces {older.name}, which is deleted")
-            delete(older, workspace.record, workspace.backend_of(older))
+            delete(older, workspace.record, workspace.backend_of(older).remove)
     return in_service
 
 
@@ -177,11 +177,11 @@ def _bring_up(
         reporter.trace(f"{server.url}, log: {endpoint.log_path}")
         wait_until_ready(endpoint, server, backend, workspace.config.endpoint.startup_timeout_seconds)
     except (LgbmSmError, KeyboardInterrupt):
-        delete(endpoint, record, backend)
+        delete(endpoint, record, backend.remove)
         raise
     in_service = structs.replace(endpoint, status=EndpointStatus.IN_SERVICE, url=server.url)
     if not record.update(in_service):
-        delete(endpoint, record, backend)
+        delete(endpoint, record, backend.remove)
         raise EndpointError(f"endpoint {endpoint.name} was deleted by another command while it came up", "deploy again")
     reporter.detail(f"in service at {server.url} after {time.monotonic() - started_at:.1f} s")
     return in_service
@@ -211,7 +211,7 @@ def _hosting_request(
         return ecr.get_deployed_uri(tag, account, workspace.record)
 
     def verify(artifact_path: Path) -> None:
-        if section.verify and not workspace.rehearsal:
+        if section.verify and not workspace.dry_run:
             _verify(workspace, tag, artifact_path, code)
 
     return HostingRequest(

@@ -67,8 +67,8 @@ def push(tag: str, workspace: Workspace) -> PushResult:
     entry = PushedImage(name=f"{repository_uri}:{version}", repository=name, **fields)
     held = find_pushed(repository, tag, record)
     unchanged = held is not None and is_of_engine(held, image_id, repository, version, platform)
-    if workspace.rehearsal and not unchanged:
-        workspace.rehearsal.note("docker", "push", image=tag, to=entry.name)
+    if workspace.dry_run and not unchanged:
+        workspace.dry_run.note("docker", "push", image=tag, to=entry.name)
         return PushResult(entry.name, entry.name, "", "", platform, unchanged=False, seconds=0)
     if unchanged:
         reporter.detail("unchanged: ECR has it already")

@@ -91,7 +91,7 @@ def start(workspace: Workspace) -> TrainingJob:
     return job
 
 
-def rehearse(workspace: Workspace) -> None:
+def plan(workspace: Workspace) -> None:
     """Record the AWS calls that would create a job; a job on this machine makes none."""
     if workspace.config.training.is_local:
         training_channels(workspace.data_path)

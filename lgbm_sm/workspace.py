@@ -25,7 +25,7 @@ from lgbm_sm.record.identity import open_record
 from lgbm_sm.record.record import Record
 
 if TYPE_CHECKING:
-    from lgbm_sm.aws.dry_run import Rehearsal
+    from lgbm_sm.aws.dry_run import DryRun
     from lgbm_sm.backends.sagemaker.hosting import SageMakerHosting
 
 
@@ -86,9 +86,9 @@ class Workspace:
         )
 
     @property
-    def rehearsal(self) -> "Rehearsal | None":
+    def dry_run(self) -> "DryRun | None":
         """What notes the calls of `--dry-run`; None where they are made."""
-        return self.accounts.rehearsal
+        return self.accounts.dry_run
 
     def tags(self) -> dict[str, str]:
         """The tags of what is created in the account now."""
@@ -134,20 +134,20 @@ def open_workspace(
     changes: bool,
     ask_aws: bool = False,
     finds_logs: bool = False,
-    rehearsal: "Rehearsal | None" = None,
+    dry_run: "DryRun | None" = None,
 ) -> Workspace:
     """Assemble a workspace; the work folder `.lgbm-sm` lies beside config.yaml.
 
     `containers_path` is the build context of the images, which holds the program too. AWS is asked what it holds of
     the project where an instance type is SageMaker's, or something there is on record, or with `ask_aws`; of the logs
-    there with `finds_logs`. With a `rehearsal` AWS is asked, and nothing is changed there or in the record. What
+    there with `finds_logs`. With a `dry_run` AWS is asked, and nothing is changed there or in the record. What
     `changes` something is refused in a copy of a project; see `identity.open_record`.
     """
     config = loaded.config
     folder = loaded.folder.resolve()
-    record = open_record(folder, reporter, changes=changes, dry_run=rehearsal is not None)
+    record = open_record(folder, reporter, changes=changes, dry_run=dry_run is not None)
     engine = Engine(environment)
-    accounts = Accounts(reporter.step, rehearsal, reporter.detail)
+    accounts = Accounts(reporter.step, dry_run, reporter.detail)
     return Workspace(
         config=config,
         config_path=loaded.path,

@@ -1,4 +1,4 @@
-"""AWS's services as this program needs them: what botocore raises becomes an error of ours here."""
+"""The AWS account: sessions, clients and calls. Each error that botocore raises becomes an AwsError here."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,13 +11,12 @@ from lgbm_sm.aws.refusals import known_remedy, remedy_for
 from lgbm_sm.errors import AwsError
 
 if TYPE_CHECKING:
-    from lgbm_sm.aws.dry_run import Rehearsal
+    from lgbm_sm.aws.dry_run import DryRun
 
 DEFAULT_REGION = "ap-northeast-1"  # the notebook's
 PROJECT_TAG = "lgbm-sm:project"
-# a call that AWS has throttled is made again, later each time: nine times are two minutes at most
+# a throttled call is retried with growing pauses: nine retries take two minutes at most
 _ATTEMPTS = 10
-
 
 IsMissing = Callable[[AwsError], bool]
 """Whether an error means that the resource of the call does not exist."""
@@ -30,7 +29,7 @@ def has_code(*codes: str) -> IsMissing:
 
 @dataclass(frozen=True)
 class AwsAccount:
-    """Who calls, and where. `session` is boto3's; `caller_arn` is that of the identity, empty where nobody asked."""
+    """An account and a region. `session` is boto3's; `caller_arn` is the caller's, empty if unknown."""
 
     account_id: str
     region: str
@@ -44,17 +43,17 @@ class AwsAccount:
         return partition_of(self.region)
 
     def client(self, service: str) -> Any:
-        """boto3's client of a service, in this region; the same at each call."""
+        """Return boto3's client of a service in this region; the same one each time."""
         if service not in self._clients:
             self._clients[service] = self.session.client(service, region_name=self.region)
         return self._clients[service]
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of a resource in this region."""
+        """Return the ARN of a resource in this region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
     def find(
-        self, service: str, operation: str, what: str, is_missing: "IsMissing", **parameters: Any
+        self, service: str, operation: str, what: str, is_missing: IsMissing, **parameters: Any
     ) -> dict[str, Any] | None:
         """Call an operation about `what`; return the answer, or None if the error means that it does not exist.
 
@@ -71,7 +70,7 @@ class AwsAccount:
             raise
 
     def find_pages(
-        self, service: str, operation: str, what: str, is_missing: "IsMissing", **parameters: Any
+        self, service: str, operation: str, what: str, is_missing: IsMissing, **parameters: Any
     ) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing; none if the error means that `what` does not exist. Raises as `find` does."""
         try:
@@ -83,7 +82,7 @@ class AwsAccount:
 
 
 def find_partition(region: str) -> str | None:
-    """The partition of a region, such as aws or aws-cn, as botocore knows it; None if it does not know the region."""
+    """Return the partition of a region, such as aws or aws-cn; None if botocore does not know the region."""
     from botocore.exceptions import UnknownRegionError
 
     try:
@@ -94,19 +93,19 @@ def find_partition(region: str) -> str | None:
 
 
 def partition_of(region: str) -> str:
-    """The partition that ARNs of a region begin with; aws if botocore does not know the region, as in its own rules."""
+    """Return the partition in the ARNs of a region; aws if botocore does not know the region, as in its own rules."""
     return find_partition(region) or "aws"
 
 
 def dns_suffix_of(region: str) -> str:
-    """The domain that the names of AWS's hosts in a region end with, such as amazonaws.com."""
+    """Return the domain of AWS's hosts in a region, such as amazonaws.com."""
     suffix: str = _regions().get_partition_dns_suffix(partition_of(region))
     return suffix
 
 
 @cache
 def _regions() -> Any:
-    # not of a session, which would need a profile that exists
+    # without a session, which would need an existing profile
     from botocore.loaders import Loader
     from botocore.regions import EndpointResolver
 
@@ -114,45 +113,45 @@ def _regions() -> Any:
 
 
 class Accounts:
-    """The caller's account in each region that is asked for; nobody is called before that.
+    """The caller's account in each region; AWS is called when a region is asked for.
 
-    `announce` is told of each of them once, before anything is done there, and `tell_retry` of each wait before a call
-    is made again. With a `rehearsal` nothing is changed.
+    `announce` is called once for each account and region, before other calls there, and `tell_retry` before each retry.
+    With a `dry_run` nothing is changed.
     """
 
     def __init__(
         self,
         announce: Callable[[str], None] = lambda _: None,
-        rehearsal: "Rehearsal | None" = None,
+        dry_run: "DryRun | None" = None,
         tell_retry: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.rehearsal = rehearsal
+        self.dry_run = dry_run
         self._tell_retry = tell_retry
         self._known: dict[str | None, AwsAccount] = {}
         self._announce = announce
 
     def get(self, region: str | None, account_id: str | None = None) -> AwsAccount:
-        """The account in `region`, by default that of the AWS command line.
+        """Return the account in `region`, by default the region of the AWS CLI.
 
         Raises:
-            AwsError: see `connect`; or it is not `account_id`.
+            AwsError: see `connect`; or the account is not `account_id`.
         """
         if region not in self._known:
-            found = connect(region, self.rehearsal, self._tell_retry)
+            found = connect(region, self.dry_run, self._tell_retry)
             if found.region not in self._known:
                 self._announce(f"AWS account {found.account_id}, {found.region}")
             self._known[region] = self._known.setdefault(found.region, found)
         account = self._known[region]
         if account_id not in (None, account.account_id):
             raise AwsError(
-                f"the credentials belong to account {account.account_id}, and this is in {account_id}",
+                f"the credentials are for account {account.account_id}, but the resource is in account {account_id}",
                 "set AWS_PROFILE to an identity of that account",
             )
         return account
 
     @property
     def reached(self) -> tuple[AwsAccount, ...]:
-        """Those that have been asked for, a region each."""
+        """The accounts that have been asked for, one per region."""
         return tuple({account.region: account for account in self._known.values()}.values())
 
 
@@ -164,13 +163,13 @@ def open_session(
     read_seconds: float | None = None,
     tell_retry: Callable[[str], None] = lambda _: None,
 ) -> Any:
-    """A boto3 session with the account that the AWS command line would use, and its region unless one is given.
+    """Open a boto3 session with the credentials that the AWS CLI would use, and its region unless one is given.
 
-    Its clients make each call up to `attempts` times, and wait as long as botocore does unless told otherwise.
-    `tell_retry` gets a line before each wait for another attempt.
+    Its clients make each call up to `attempts` times, with botocore's timeouts unless others are given. `tell_retry` is
+    called with a line of text before each retry.
 
     Raises:
-        AwsError: AWS_PROFILE names no profile.
+        AwsError: the profile in AWS_PROFILE does not exist.
     """
     import boto3
     import botocore.session
@@ -183,37 +182,43 @@ def open_session(
     )
 
     with aws_errors("a session", verb="open"):
-        below = botocore.session.get_session()
-        below.set_default_client_config(settings)
-        attach(below, tell_retry)
-        return boto3.Session(botocore_session=below, region_name=region)
+        session = botocore.session.get_session()
+        session.set_default_client_config(settings)
+        attach(session, tell_retry)
+        return boto3.Session(botocore_session=session, region_name=region)
 
 
 def region_of(session: Any) -> str:
-    """The region of a session; the notebook's where none is set."""
+    """Return the region of a session, or the notebook's region if none is set."""
     return session.region_name or DEFAULT_REGION
 
 
 def connect(
     region: str | None = None,
-    rehearsal: "Rehearsal | None" = None,
+    dry_run: "DryRun | None" = None,
     tell_retry: Callable[[str], None] = lambda _: None,
 ) -> AwsAccount:
-    """The account that the credentials belong to.
+    """Open a session and return its account; see `identify`."""
+    session = open_session(region, tell_retry=tell_retry)
+    if dry_run:
+        dry_run.attach(session)
+    return identify(session)
+
+
+def identify(session: Any) -> AwsAccount:
+    """Return the account that the credentials of a session belong to.
 
     Raises:
         AwsError: there are no credentials, or they are refused, or AWS does not answer.
     """
-    session = open_session(region, tell_retry=tell_retry)
-    if rehearsal:
-        rehearsal.attach(session)
+    region = region_of(session)
     with aws_errors("the AWS identity (sts:GetCallerIdentity)", verb="determine"):
-        identity = session.client("sts", region_name=region_of(session)).get_caller_identity()
-    return AwsAccount(identity["Account"], region_of(session), session, identity["Arn"])
+        identity = session.client("sts", region_name=region).get_caller_identity()
+    return AwsAccount(identity["Account"], region, session, identity["Arn"])
 
 
 def registry_login(session: Any, registry_id: str, region: str) -> dict[str, str]:
-    """`username` and `password` for an account's container registry (ECR) in a region; good for 12 hours.
+    """Return `username` and `password` for an account's container registry (ECR) in a region; valid for 12 hours.
 
     Raises:
         AwsError: there are no credentials, or they do not allow it, or AWS does not answer.
@@ -231,7 +236,7 @@ _CHANGES = ("abort", "create", "delete", "put", "stop", "update")
 
 
 def _verb_of(operation: str) -> str:
-    """The verb of an operation such as delete_object, for a message; "get" for all that only read."""
+    """Return the verb of an operation for a message: "get" for those that only read."""
     verb = operation.removeprefix("batch_").partition("_")[0]
     return verb if verb in _CHANGES else "get"
 
@@ -262,7 +267,9 @@ def aws_errors(what: str, failure: str = "", *, verb: str = "get") -> Iterator[N
             "with training.instance_type and endpoint.instance_type set to local AWS is not called",
         ) from error
     except ProfileNotFound as error:
-        raise AwsError(str(error), "`aws configure list-profiles` lists them; set AWS_PROFILE to one") from error
+        raise AwsError(
+            str(error), "set AWS_PROFILE to one of the profiles that `aws configure list-profiles` shows"
+        ) from error
     except ClientError as error:
         code, said = error.response["Error"]["Code"], error.response["Error"]["Message"]
         text = f"{failed}: {code}: {said}"
@@ -270,8 +277,8 @@ def aws_errors(what: str, failure: str = "", *, verb: str = "get") -> Iterator[N
     except ResponseParserError as error:
         said = " ".join(str(error).split())
         raise AwsError(
-            f"{failed}: {said}", "see whether a proxy answers for AWS, and that AWS_ENDPOINT_URL is right"
+            f"{failed}: {said}", "check AWS_ENDPOINT_URL, and whether a proxy answers instead of AWS"
         ) from error
     except BotoCoreError as error:
         text = f"{failed}: {error}"
-        raise AwsError(text, known_remedy(text) or "see that AWS can be reached from here") from error
+        raise AwsError(text, known_remedy(text) or "check that this machine can reach AWS") from error

@@ -1,4 +1,4 @@
-"""CloudWatch's logs of jobs and endpoints: what their containers have written, each line once."""
+"""The CloudWatch logs of the containers of jobs and endpoints, each line once."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,16 +12,15 @@ _IS_MISSING = has_code("ResourceNotFoundException")
 
 
 def endpoint_group(endpoint: str) -> str:
-    """The log group of an endpoint."""
+    """Return the log group of an endpoint."""
     return f"{ENDPOINTS_PREFIX}{endpoint}"
 
 
 class Log:
-    """The streams of a log group that begin with `prefix`: a job's begin with its name and a slash.
+    """The streams of a log group whose names begin with `prefix`: those of a job begin with its name and a slash.
 
-    With `since` only the streams that began then or later: an endpoint keeps its group, and each deployment of it has
-    instances of its own, each with a stream of its own. Each function raises AwsError when AWS refuses the call, or
-    does not answer.
+    With `since` only the streams that began then or later: all deployments of an endpoint share its group, and each
+    instance has a new stream. Methods raise AwsError if AWS refuses a call, or does not answer.
     """
 
     def __init__(self, account: AwsAccount, group: str, prefix: str = "", since: datetime | None = None) -> None:
@@ -33,11 +32,11 @@ class Log:
         self._tokens: dict[str, str] = {}
 
     def new_lines(self) -> list[str]:
-        """The lines that have come since the last call, each stream's in its order; none while there is no log."""
+        """Return the lines since the last call, stream by stream; none while there is no log."""
         return [line for stream in self.streams() for line in self._new_lines_of(stream)]
 
     def streams(self) -> list[str]:
-        """The names of the streams, in the order in which they began."""
+        """Return the names of the streams, in the order in which they began."""
         parameters = {"logStreamNamePrefix": self._prefix} if self._prefix else {}
         pages = self._account.find_pages(
             "logs", "describe_log_streams", self._what, _IS_MISSING, logGroupName=self.group, **parameters
@@ -51,11 +50,11 @@ class Log:
         return [str(stream["logStreamName"]) for stream in sorted(streams, key=lambda one: one["creationTime"])]
 
     def exists(self) -> bool:
-        """Whether there is anything of it."""
+        """Whether there is a stream."""
         return bool(self.streams())
 
     def delete(self) -> None:
-        """Delete the streams, where the group is others' too, or else the group; harmless when it is gone."""
+        """Delete the streams with the prefix, or the group if there is no prefix; harmless if they are gone."""
         if not self._prefix:
             self._ask("delete_log_group")
             return
@@ -72,7 +71,7 @@ class Log:
             for event in answer["events"]:
                 yield from str(event["message"]).rstrip("\n").split("\n")
             self._tokens[stream] = answer["nextForwardToken"]
-            # an empty page is no end: there CloudWatch gives the token back that it was given
+            # an empty page is not the end: at the end CloudWatch returns the same token
             if answer["nextForwardToken"] == token:
                 return
 

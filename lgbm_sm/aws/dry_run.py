@@ -1,24 +1,26 @@
-"""`--dry-run`: the commands run as ever, but what would change something at AWS is only noted, and answered here.
+"""`--dry-run`: commands run as usual, but calls that would change something are recorded and answered here.
 
-What only reads is really asked, so that the calls are those that the account's state leads to.
+Calls that only read are sent to AWS, so that the recorded calls are those that the state of the account leads to.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 _READS = ("Describe", "Get", "List", "Head", "BatchGet", "BatchCheck")
-# the pieces of one upload, which its beginning tells
-_PIECES = ("UploadPart", "CompleteMultipartUpload")
-_BODIES = ("Body", "ChecksumAlgorithm", "Metadata", "ExpectedBucketOwner")
+# the parts of a multipart upload, which CreateMultipartUpload stands for
+_PARTS = ("UploadPart", "CompleteMultipartUpload")
+_NOT_SHOWN = ("Body", "ChecksumAlgorithm", "Metadata", "ExpectedBucketOwner")
 _PARAMETERS = "lgbm_sm_parameters"
-# SageMaker's words for what has been deleted
-_GONE = "Could not find"
+_SAGEMAKER_OPERATION = re.compile(r"(?P<verb>Create|Delete|Describe|Stop)(?P<noun>\w+)")
+_DEPTH = 4  # of placeholders in an answer
+_PLACEHOLDERS = {"repositoryUri": "<registry>/{repositoryName}"}
 
 
 @dataclass(frozen=True)
 class PlannedCall:
-    """A call that would be made: `service` and `operation` as IAM names them, `parameters` as AWS's API does."""
+    """A call that would be made: `service` and `operation` as IAM names them, `parameters` as in AWS's API."""
 
     service: str
     operation: str
@@ -26,92 +28,107 @@ class PlannedCall:
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """What botocore takes for an HTTP response."""
+class _HttpResponse:
+    """The part of an HTTP response that botocore looks at."""
 
     status_code: int
 
 
 @dataclass
-class Rehearsal:
-    """Takes the place of AWS in sessions that it is attached to, as far as calls would change something."""
+class DryRun:
+    """Replaces AWS in the sessions that it is attached to, for calls that would change something.
+
+    It remembers the SageMaker resources that would be created, stopped and deleted, by kind and name.
+    """
 
     calls: list[PlannedCall] = field(default_factory=list)
-    _deleted: set[str] = field(default_factory=set)
-    _made: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _stopped: set[str] = field(default_factory=set)
+    _created: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _deleted: set[tuple[str, str]] = field(default_factory=set)
+    _stopped: set[tuple[str, str]] = field(default_factory=set)
 
     def attach(self, session: Any) -> None:
-        """To boto3's session, before it has made a client."""
-        session.events.register("before-parameter-build", self._remember)
+        """Attach to boto3's session, before it has made a client."""
+        session.events.register("before-parameter-build", self._remember_parameters)
         session.events.register("before-call", self._answer)
-        session.events.register("after-call.sagemaker.DescribeTrainingJob", self._show_stopped)
+        session.events.register("after-call.sagemaker", self._show_stopped)
 
     def note(self, service: str, operation: str, **parameters: Any) -> None:
-        """A call that is not made through a session."""
+        """Record a call that is not made through a session."""
         self.calls.append(PlannedCall(service, operation, parameters))
 
-    def _remember(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
+    def _remember_parameters(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
         context[_PARAMETERS] = dict(params)
 
-    def _answer(self, model: Any, context: Mapping[str, Any], **_: Any) -> tuple[_Answer, dict[str, Any]] | None:
-        """None where the call is to be made."""
+    def _answer(self, model: Any, context: Mapping[str, Any], **_: Any) -> tuple[_HttpResponse, dict[str, Any]] | None:
+        """Return the answer to a call, or None if it is to be sent to AWS."""
         operation, parameters = str(model.name), context.get(_PARAMETERS, {})
-        name = _name_of(parameters)
-        if operation.startswith(_READS):
-            if operation in ("DescribeEndpoint", "DescribeTrainingJob") and name in self._deleted:
-                error = {"Code": "ValidationException", "Message": f'{_GONE} "{name}".'}
-                return _Answer(400), {"Error": error, "ResponseMetadata": {}}
-            made = self._made.get(f"{operation.removeprefix('Describe')} {name}")
-            return (_Answer(200), made) if made else None
         service = str(model.service_model.signing_name)
-        if operation not in _PIECES:
-            shown = {key: value for key, value in parameters.items() if key not in _BODIES}
+        if operation.startswith(_READS):
+            return self._describe(operation, parameters) if service == "sagemaker" else None
+        if operation not in _PARTS:
+            shown = {key: value for key, value in parameters.items() if key not in _NOT_SHOWN}
             self.calls.append(PlannedCall(service, operation, shown))
-        if operation.startswith("Delete") and name:
-            self._deleted.add(name)
-        if operation == "StopTrainingJob":
-            self._stopped.add(name)
-        if service == "sagemaker" and operation.startswith("Create"):
-            noun = operation.removeprefix("Create")
-            self._made[f"{noun} {name}"] = _described(noun, parameters)
-        return _Answer(200), _answer_of(operation, parameters)
+        if service == "sagemaker":
+            self._remember_change(operation, parameters)
+        return _HttpResponse(200), {**_placeholder(model.output_shape, parameters), "ResponseMetadata": {}}
 
-    def _show_stopped(self, parsed: dict[str, Any], **_: Any) -> None:
-        if parsed.get("TrainingJobName") in self._stopped:
-            parsed["TrainingJobStatus"] = "Stopped"
+    def _remember_change(self, operation: str, parameters: Mapping[str, Any]) -> None:
+        verb, resource = _verb_and_resource(operation, parameters)
+        match verb:
+            case "Create":
+                self._created[resource] = _described(resource[0], parameters)
+            case "Delete":
+                self._deleted.add(resource)
+            case "Stop":
+                self._stopped.add(resource)
+
+    def _describe(self, operation: str, parameters: Mapping[str, Any]) -> tuple[_HttpResponse, dict[str, Any]] | None:
+        """Answer Describe for a resource that would be created or deleted; None for others."""
+        _, resource = _verb_and_resource(operation, parameters)
+        if resource in self._deleted:
+            error: dict[str, str] = {"Code": "ValidationException", "Message": f'Could not find "{resource[1]}".'}
+            return _HttpResponse(400), {"Error": error, "ResponseMetadata": {}}
+        created = self._created.get(resource)
+        return (_HttpResponse(200), created) if created else None
+
+    def _show_stopped(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        """Change AWS's answer about a resource that would be stopped."""
+        resource = _verb_and_resource(str(model.name), parsed)[1]
+        if resource in self._stopped:
+            parsed[f"{resource[0]}Status"] = "Stopped"
 
 
-def _name_of(parameters: Mapping[str, Any]) -> str:
-    """What a call of SageMaker's is about: CreateEndpoint names an endpoint before its config."""
-    for key in ("TrainingJobName", "EndpointName", "EndpointConfigName", "ModelName"):
-        if key in parameters:
-            return str(parameters[key])
-    return ""
+def _verb_and_resource(operation: str, parameters: Mapping[str, Any]) -> tuple[str, tuple[str, str]]:
+    """Return the verb of one of SageMaker's operations, and the kind and the name of the resource."""
+    found = _SAGEMAKER_OPERATION.fullmatch(operation)
+    if found is None:
+        return "", ("", "")
+    return found["verb"], (found["noun"], str(parameters.get(f"{found['noun']}Name", "")))
 
 
 def _described(noun: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What Describe would say of it at first."""
+    """Return the first answer of Describe for a new resource."""
     given = {key: value for key, value in parameters.items() if key != "Tags"}
-    status = {"TrainingJob": "InProgress", "Endpoint": "Creating"}.get(noun)
+    status = "InProgress" if noun.endswith("Job") else "Creating"
     return {
         **given,
         f"{noun}Arn": f"arn:aws:sagemaker:::{noun}",
-        **({f"{noun}Status": status} if status else {}),
+        f"{noun}Status": status,
         "ResponseMetadata": {},
     }
 
 
-def _answer_of(operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """As much of AWS's answer as the commands look at."""
-    answer: dict[str, Any] = {"ResponseMetadata": {}}
-    match operation:
-        case "CreateRepository":
-            answer["repository"] = {"repositoryUri": f"<registry>/{parameters['repositoryName']}"}
-        case "PutObject" | "UploadPart" | "CompleteMultipartUpload":
-            answer["ETag"] = '"0"'
-        case "CreateMultipartUpload":
-            answer["UploadId"] = "0"
-        case "BatchDeleteImage":
-            answer["failures"] = []
-    return answer
+def _placeholder(shape: Any, parameters: Mapping[str, Any], name: str = "", depth: int = 0) -> Any:
+    """Return an answer in the form that an operation promises, with names in angle brackets for values."""
+    if shape is None or (shape.type_name == "structure" and depth == _DEPTH):
+        return {}
+    match shape.type_name:
+        case "structure":
+            return {member: _placeholder(part, parameters, member, depth + 1) for member, part in shape.members.items()}
+        case "string":
+            return _PLACEHOLDERS.get(name, f"<{name}>").format_map(parameters)
+        case "list":
+            return []
+        case "map":
+            return {}
+    return None

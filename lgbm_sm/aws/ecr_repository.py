@@ -1,4 +1,4 @@
-"""A repository of ECR's: what is in it, by its true manifests, and what is put there and taken away."""
+"""A repository in ECR: its images by their unconverted manifests, and how they are added and deleted."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from lgbm_sm.names import IMAGE_TAG_LENGTH
 _OUR_TAG = re.compile(rf"[0-9a-f]{{{IMAGE_TAG_LENGTH}}}")
 _IS_MISSING = has_code("RepositoryNotFoundException")
 _UNTAGGED_DAYS = 30
-# an image that has lost its tag is one that a newer one has replaced
+# an image loses its tag when a newer one replaces it
 _LIFECYCLE_POLICY = {
     "rules": [
         {
             "rulePriority": 1,
-            "description": f"untagged images go after {_UNTAGGED_DAYS} days",
+            "description": f"untagged images expire after {_UNTAGGED_DAYS} days",
             "selection": {
                 "tagStatus": "untagged",
                 "countType": "sinceImagePushed",
@@ -35,7 +35,7 @@ _LIFECYCLE_POLICY = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a tag or a digest names: `text` is what the digest is made of."""
+    """A manifest: `digest` is that of `text`."""
 
     digest: str
     media_type: str
@@ -43,7 +43,7 @@ class Manifest:
 
 
 class EcrRepository:
-    """One repository by its name. Each function raises AwsError when AWS refuses the call, or does not answer."""
+    """One repository. Methods raise AwsError if AWS refuses a call, or does not answer."""
 
     def __init__(self, account: AwsAccount, name: str) -> None:
         self.name = name
@@ -52,12 +52,12 @@ class EcrRepository:
         self._what = f"repository {name}"
 
     def find_uri(self) -> str | None:
-        """The address for pushes and pulls, as ECR gives it; None where there is no such repository."""
+        """Return the address for pushes and pulls; None if the repository does not exist."""
         answer = self._ask("describe_repositories", repositoryNames=[self.name])
         return str(answer["repositories"][0]["repositoryUri"]) if answer else None
 
     def is_tagged(self, project: str) -> bool:
-        """Whether it carries the tag of a project of ours, which tells it from one that was there before."""
+        """Whether it has the tag of the project, unlike a repository that was there before."""
         answer = self._ask("describe_repositories", repositoryNames=[self.name])
         if not answer:
             return False
@@ -66,8 +66,8 @@ class EcrRepository:
         return {"Key": PROJECT_TAG, "Value": project} in tags["tags"]
 
     def create(self, tags: Tags, *, immutable_tags: bool) -> str:
-        """Make it, with these tags; returns its address. Images are scanned, and untagged ones expire."""
-        with aws_errors(f"repository {self.name}"):
+        """Create it with these tags, and return its address. Images are scanned, and untagged ones expire."""
+        with aws_errors(self._what, verb="create"):
             created = self._ecr.create_repository(
                 repositoryName=self.name,
                 imageTagMutability="IMMUTABLE" if immutable_tags else "MUTABLE",
@@ -78,7 +78,7 @@ class EcrRepository:
         return str(created["repository"]["repositoryUri"])
 
     def find_manifest(self, *, tag: str = "", digest: str = "") -> Manifest | None:
-        """What the tag or the digest names; None where there is no such image, or no such repository."""
+        """Return the manifest of a tag or a digest; None if the image or the repository does not exist."""
         image_id = {"imageTag": tag} if tag else {"imageDigest": digest}
         answer = self._ask(
             "batch_get_image", repositoryName=self.name, imageIds=[image_id], acceptedMediaTypes=list(ACCEPTED)
@@ -91,8 +91,8 @@ class EcrRepository:
     def find_pushed(self, known: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Map each tag of the form that `push` gives, unless it is `known`, to the digests of its image.
 
-        An image that hosting does not take as it arrived has two manifests, or more, and a tag on one of them only: the
-        others are known by their configuration. Empty if there is no such repository.
+        An image that was converted for hosting has two manifests or more, and a tag on one of them only: the others
+        have the same configuration. Empty if the repository does not exist.
         """
         listed = self._list_images()
         tags = sorted({tag for _, tag in listed if _OUR_TAG.fullmatch(tag) and tag not in known})
@@ -102,28 +102,28 @@ class EcrRepository:
         return {tag: (manifest.digest, *_of_one_image(manifest, others)) for tag, manifest in tagged.items()}
 
     def _list_images(self) -> list[tuple[str, str]]:
-        """Digest and tag of each image; the tag is empty if it has none."""
+        """Return the digest and the tag of each image; the tag is empty if it has none."""
         pages = self._account.find_pages("ecr", "list_images", self._what, _IS_MISSING, repositoryName=self.name)
         return [(one["imageDigest"], one.get("imageTag", "")) for page in pages for one in page["imageIds"]]
 
     def put_manifest(self, text: str, media_type: str, tag: str) -> str:
-        """Put a manifest of blobs that are there already, and give it the tag; returns its digest.
+        """Put a manifest of blobs that are there already, with the tag, and return its digest.
 
-        Where the tag names another image and is immutable, the manifest is known by its digest only.
+        If the tag belongs to another image and is immutable, the manifest gets no tag.
         """
         described = {"repositoryName": self.name, "imageManifest": text, "imageManifestMediaType": media_type}
         try:
-            with aws_errors(f"image {self.name}:{tag}"):
+            with aws_errors(f"image {self.name}:{tag}", verb="put"):
                 put = self._ecr.put_image(**described, imageTag=tag)
         except AwsError as error:
             if error.code != "ImageTagAlreadyExistsException":
                 raise
-            with aws_errors(f"image {self.name}:{tag}"):
+            with aws_errors(f"image {self.name}:{tag}", verb="put"):
                 put = self._ecr.put_image(**described)
         return str(put["image"]["imageId"]["imageDigest"])
 
     def delete_images(self, digests: Collection[str]) -> list[str]:
-        """Delete images with all their tags; harmless when they are gone. Returns why any is left."""
+        """Delete images with all their tags; harmless if they are gone. Return the reasons why any are left."""
         if not digests:
             return []
         image_ids = [{"imageDigest": digest} for digest in digests]
@@ -135,13 +135,13 @@ class EcrRepository:
         ]
 
     def delete(self) -> list[str]:
-        """Delete it when it is empty; harmless when it is gone. Returns why it is left."""
+        """Delete it if it is empty; harmless if it is gone. Return the reasons why it is left."""
         try:
             self._ask("delete_repository", repositoryName=self.name)
         except AwsError as error:
             if error.code != "RepositoryNotEmptyException":
                 raise
-            return ["it holds images that lgbm-sm has not pushed"]
+            return ["it contains images that lgbm-sm did not push"]
         return []
 
     def _ask(self, operation: str, **parameters: Any) -> dict[str, Any] | None:
@@ -149,7 +149,7 @@ class EcrRepository:
 
 
 def _of_one_image(tagged: Manifest, others: Sequence[Manifest]) -> list[str]:
-    """The digests among `others` that are the tagged image in another form, or a part of its index."""
+    """Return the digests among `others` that are the tagged image in another form, or a part of its index."""
     parts = parts_of_index(tagged.text)
     found = [tagged, *(other for other in others if other.digest in parts)]
     configs = {digest for manifest in found for digest in config_digests(manifest.text)}

@@ -1,4 +1,4 @@
-"""What is done at botocore's events: retries are shown, and an answer that is not AWS's is refused."""
+"""Handlers of botocore's events: retries are shown, and answers that do not come from AWS are refused."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ _ERRORS, _TOO_MANY_REQUESTS, _SERVER_ERROR = 300, 429, 500
 _PAGE = re.compile(rb"<(!doctype\s+)?html", re.IGNORECASE)
 _SHOWN_BYTES = 80
 
-# what is read of each answer: where it is missing, something else than AWS answers, or AWS has changed
+# the members that this program reads: if one is missing, something else than AWS answers, or the API has changed
 NEEDED_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "BatchDeleteImage": ("failures",),
     "BatchGetImage": ("images",),
@@ -34,11 +34,11 @@ NEEDED_MEMBERS: Mapping[str, tuple[str, ...]] = {
 
 
 def attach(session: Any, tell_retry: Callable[[str], None]) -> None:
-    """To botocore's session, before it has made a client. `tell_retry` gets a line before each wait."""
+    """Attach to botocore's session, before it has made a client. `tell_retry` is called before each retry."""
 
     def tell(operation: Any, **event: Any) -> None:
-        if said := _describe_retry(str(operation.name), **event):
-            tell_retry(said)
+        if line := _describe_retry(str(operation.name), **event):
+            tell_retry(line)
 
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_timestamp)
     session.register("needs-retry", tell)
@@ -55,7 +55,7 @@ def _describe_retry(
     request_dict: Mapping[str, Any],
     **_: Any,
 ) -> str:
-    """A line about the attempt that botocore makes next; empty if it makes none, which it has decided already."""
+    """Describe botocore's next attempt; empty if it has decided to make none."""
     answer = response[1] if response else {}
     metadata, code = answer.get("ResponseMetadata", {}), answer.get("Error", {}).get("Code", "")
     most = request_dict["context"].get("retries", {}).get("max", 0)
@@ -71,10 +71,10 @@ def _describe_retry(
 
 
 def _read_timestamp(value: Any) -> Any:
-    """Read a time as botocore does, whose ValueError would look like a mistake of this program.
+    """Read a time as botocore does, but without its ValueError, which would look like a bug of this program.
 
     Raises:
-        ResponseParserError: it is not a time.
+        ResponseParserError: the value is not a time.
     """
     from botocore.parsers import ResponseParserError
     from botocore.utils import parse_timestamp
@@ -86,10 +86,10 @@ def _read_timestamp(value: Any) -> Any:
 
 
 def _refuse_foreign_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:
-    """Refuse a proxy's page with status 200, in which botocore finds an answer without members, or a KeyError.
+    """Refuse a proxy's page with status 200, which botocore reads as an answer without members, or with a KeyError.
 
     Raises:
-        ResponseParserError: it is not what the service's protocol asks for.
+        ResponseParserError: the answer does not follow the protocol of the service.
     """
     from botocore.parsers import ResponseParserError
 
@@ -99,18 +99,18 @@ def _refuse_foreign_answer(response_dict: Mapping[str, Any], operation_model: An
     is_json = operation_model.service_model.resolved_protocol in ("json", "rest-json")
     if body and (not body.startswith(b"{") if is_json else _PAGE.match(body)):
         shown = body[:_SHOWN_BYTES].decode(errors="replace")
-        raise ResponseParserError(f"the answer is not one of AWS: {shown}")
+        raise ResponseParserError(f"the answer does not come from AWS: {shown}")
 
 
 def _require_members(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
-    """Refuse an answer without a member that is read of it.
+    """Refuse an answer without a member that this program reads.
 
     Raises:
-        ResponseParserError: one is missing.
+        ResponseParserError: a member is missing.
     """
     from botocore.parsers import ResponseParserError
 
-    # what a dry run answers itself has no headers, and no more than it needs
+    # the answers of a dry run have no headers
     if http_response.status_code >= _ERRORS or not hasattr(http_response, "headers"):
         return
     missing = [name for name in NEEDED_MEMBERS.get(str(model.name), ()) if name not in parsed]

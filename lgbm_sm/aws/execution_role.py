@@ -1,4 +1,4 @@
-"""The execution role: what SageMaker becomes when it runs our job, and serves our model."""
+"""The execution role, which SageMaker assumes to run jobs and to serve models."""
 
 import json
 import re
@@ -9,29 +9,29 @@ from lgbm_sm.aws.policy_scope import ROLE_ARN, SUGGESTED_ROLE, scope_of
 from lgbm_sm.config.sections import Config
 from lgbm_sm.errors import AwsError
 
-# SageMaker's notebooks call the session that they open with the role by this name
+# a SageMaker notebook calls its session with the role SageMaker
 NOTEBOOK_ARN = re.compile(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/(?P<name>[^/]+)/SageMaker")
 
 
 def get_execution_role(account: AwsAccount, config: Config) -> str:
-    """The ARN of `aws.execution_role`; without one that of the notebook that we run on.
+    """Return the ARN of `aws.execution_role`, or of the role of the SageMaker notebook that this runs on.
 
     Raises:
-        AwsError: there is no such role, or it is another account's, or none is given and this is no notebook; says
-            which policies to create it with.
+        AwsError: the role does not exist or belongs to another account, or none is set and this is not a notebook. The
+            hint shows how to create it.
     """
     on_notebook = NOTEBOOK_ARN.fullmatch(account.caller_arn)
     if config.aws.execution_role is None and on_notebook is None:
         raise AwsError(
-            "aws.execution_role: none is set, and this is no SageMaker notebook, whose role would be taken",
+            "aws.execution_role is not set, and this is not a SageMaker notebook, whose role would be used",
             _creation(SUGGESTED_ROLE, account, config),
         )
     name = config.aws.execution_role or (on_notebook["name"] if on_notebook else "")
     if match := ROLE_ARN.fullmatch(name):
         if match["account"] != account.account_id:
             raise AwsError(
-                f"aws.execution_role: {name} is in account {match['account']}, and the caller in {account.account_id}",
-                "name a role of the caller's account: SageMaker takes no other",
+                f"aws.execution_role: {name} is in account {match['account']}, the caller in {account.account_id}",
+                "set a role in the caller's account: SageMaker accepts no other",
             )
         return name
     try:
@@ -40,8 +40,8 @@ def get_execution_role(account: AwsAccount, config: Config) -> str:
     except AwsError as error:
         if error.code != "NoSuchEntity":
             raise
-        said = f"aws.execution_role: account {account.account_id} has no role {name}"
-        raise AwsError(said, _creation(name, account, config), error.code) from error
+        message = f"aws.execution_role: account {account.account_id} has no role {name}"
+        raise AwsError(message, _creation(name, account, config), error.code) from error
 
 
 def _creation(name: str, account: AwsAccount, config: Config) -> str:

@@ -1,13 +1,13 @@
-"""What to do after AWS has refused a call: the hint of the error, from AWS's code, the operation and AWS's words."""
+"""The hint for a call that AWS refused, from the error code, the operation and the message."""
 
 import re
 
-# AWS's words: IAM user guide, "Troubleshoot access denied error messages"
+# the messages: IAM user guide, "Troubleshoot access denied error messages"
 _DENIED = re.compile(r"not authorized to perform: (?P<action>[a-z0-9-]+:[A-Za-z]+)")
 _EXPLICIT = re.compile(r"with an explicit deny(?: in (?P<policy>an? [A-Za-z -]+?(?: policy| boundary)))?")
 _BOUND = re.compile(r"because no (?P<policy>service control policy|permissions boundary|session policy|VPC \S+ policy)")
-# S3's answers often do not name an action, and that of an operation may have another name: Service Authorization
-# Reference, Amazon S3; API reference, "Required permissions" of each operation
+# S3's messages often omit the action, whose name may differ from the operation's: Service Authorization Reference,
+# Amazon S3; API reference, "Required permissions" of each operation
 S3_ACTIONS = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "CompleteMultipartUpload": "s3:PutObject",
@@ -18,7 +18,7 @@ S3_ACTIONS = {
     "GetBucketTagging": "s3:GetBucketTagging",
     "GetObject": "s3:GetObject",
     "HeadBucket": "s3:ListBucket",
-    # without s3:ListBucket an object that does not exist is a 403 too
+    # without s3:ListBucket S3 also answers 403 for an object that does not exist
     "HeadObject": "s3:GetObject and s3:ListBucket",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "ListObjectVersions": "s3:ListBucketVersions",
@@ -33,9 +33,9 @@ _THROTTLING = ("RequestLimitExceeded", "SlowDown", "TooManyRequestsException")
 
 
 def remedy_for(code: str, operation: str, text: str) -> str:
-    """The hint for a refusal; `text` is the error's message, which holds AWS's code and words."""
+    """Return the hint for a refusal; `text` is the message of the AwsError, which contains AWS's code and message."""
     known = known_remedy(text)
-    # what looks like expired credentials, or like a permission that is missing
+    # these look like expired credentials or a missing permission
     if is_about_clock(text) or "tag policy" in text:
         return known
     if "Denied" in code or code == "403":
@@ -43,24 +43,24 @@ def remedy_for(code: str, operation: str, text: str) -> str:
     if "Expired" in code:
         return "log in again: the credentials have expired"
     if is_throttling(code):
-        return "AWS limits the rate of calls: try again in a minute"
-    return known or "`lgbm-sm doctor --aws` shows who calls, and what the account lacks"
+        return "AWS is throttling the calls: try again in a minute"
+    return known or "`lgbm-sm doctor --aws` shows the caller's identity, and what is missing in the account"
 
 
 def is_throttling(code: str) -> bool:
-    """Whether AWS limits the rate of calls: not how much there may be of something."""
+    """Whether AWS limits the rate of calls, as opposed to the number of resources."""
     return "Throttl" in code or code in _THROTTLING
 
 
 def is_about_clock(text: str) -> bool:
-    """Whether AWS has refused what was signed with the time of this machine."""
+    """Whether AWS refused a call because the clock of this machine is wrong."""
     from lgbm_sm.known_issues.lookup import find_issues
 
     return any(issue.id == "clock-wrong" for issue in find_issues(text))
 
 
 def known_remedy(text: str) -> str:
-    """What fixes a known failure; empty if it is not known."""
+    """Return the fix for a known issue; empty if it is not known."""
     from lgbm_sm.known_issues.lookup import find_issues
 
     known = find_issues(text)
@@ -68,7 +68,7 @@ def known_remedy(text: str) -> str:
 
 
 def denied_remedy(text: str) -> str:
-    """The hint for words of AWS that came by another program, such as Docker; empty if they name no denied action."""
+    """Return the hint for a message of AWS in the output of Docker; empty if it names no denied action."""
     return _permission_remedy("", text) if _DENIED.search(text) else ""
 
 
@@ -77,9 +77,9 @@ def _permission_remedy(operation: str, text: str) -> str:
     action = denied["action"] if denied else S3_ACTIONS.get(operation, operation)
     if explicit := _EXPLICIT.search(text):
         policy = explicit["policy"] or "a policy"
-        return f"{policy} denies {action} explicitly, and an allow elsewhere does not help: ask its owner to change it"
+        return f"{policy} denies {action} explicitly, which overrides every allow: ask its owner to change it"
     if bound := _BOUND.search(text):
         return f"the {bound['policy']} of the identity does not allow {action}: ask its owner to add it"
     if action.startswith("kms:"):
         return f"allow the identity {action}; `lgbm-sm policy` prints it if aws.kms_key names the key"
-    return f"allow the identity {action}; `lgbm-sm policy` prints all that the commands need"
+    return f"allow the identity {action}; `lgbm-sm policy` prints all permissions that the commands need"

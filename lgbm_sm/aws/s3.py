@@ -1,4 +1,4 @@
-"""S3 as this program needs it: a bucket that is the caller's, and what is put there, fetched and taken away."""
+"""A bucket of the caller's account in S3: its objects, versions and open uploads."""
 
 import base64
 import os
@@ -12,10 +12,10 @@ from lgbm_sm.aws.tags import Tags, as_list
 from lgbm_sm.errors import AwsError, DataError
 
 Advance = Callable[[int], None]
-"""Told of each piece of a transfer: how many bytes more; fewer where a piece has to be sent again."""
+"""Called with the bytes of each chunk of a transfer; with a negative number if a chunk has to be sent again."""
 
 _SHA256 = "lgbm-sm-sha256"  # metadata of each object, in hexadecimal digits
-_DELETED_AT_ONCE = 1000  # the most that DeleteObjects takes
+_DELETED_AT_ONCE = 1000  # the maximum of DeleteObjects
 _CONTENT_TYPES = {
     ".csv": "text/csv",
     ".gz": "application/gzip",
@@ -26,12 +26,12 @@ _CONTENT_TYPES = {
 
 
 def default_bucket_name(account: AwsAccount) -> str:
-    """The bucket that SageMaker's SDK uses too."""
+    """Return the name of the bucket that SageMaker's SDK also uses by default."""
     return f"sagemaker-{account.region}-{account.account_id}"
 
 
 def ensure_bucket(account: AwsAccount, name: str, *, tags: Tags, kms_key: str = "") -> bool:
-    """See that the account has the bucket in its region; returns whether it was made here.
+    """Create the bucket in the account's region if it does not exist; return whether it was created.
 
     Raises:
         AwsError: see `S3Bucket.exists` and `S3Bucket.create`.
@@ -42,7 +42,7 @@ def ensure_bucket(account: AwsAccount, name: str, *, tags: Tags, kms_key: str = 
 
 @dataclass(frozen=True)
 class StoredVersion:
-    """One version of an object, or a delete marker, which has no content; `size` in bytes."""
+    """A version of an object, or a delete marker, which has no content; `size` is in bytes."""
 
     key: str
     version_id: str
@@ -59,17 +59,17 @@ class OpenUpload:
 
 
 class StoredText(NamedTuple):
-    """Content of an object; `etag` names it while it is what the key holds, and is empty where it was deleted."""
+    """The content of an object; `etag` is that of the current version, and empty if the object was deleted."""
 
     content: bytes
     etag: str
 
 
 class S3Bucket:
-    """One bucket by its name, which has to be the account's own.
+    """A bucket, which must belong to the account.
 
-    Each function raises AwsError when AWS refuses the call, or does not answer. `kms_key` encrypts what is put here;
-    without one the bucket's own setting holds, which is never none.
+    Methods raise AwsError if AWS refuses a call, or does not answer. `kms_key` encrypts new objects; without one the
+    bucket's default encryption applies, which always exists.
     """
 
     def __init__(self, account: AwsAccount, name: str, kms_key: str = "") -> None:
@@ -78,18 +78,18 @@ class S3Bucket:
         self._kms_key = kms_key
         self._s3 = account.client("s3")
         self._what = f"bucket {name}"
-        # names of buckets can be guessed: data goes into no bucket that somebody else has made under such a name
+        # the default name can be guessed: no data is sent to a bucket that somebody else has created with it
         self._bucket = {"Bucket": name, "ExpectedBucketOwner": account.account_id}
 
     def uri(self, key: str) -> str:
-        """The address of an object."""
+        """Return the address of an object."""
         return f"s3://{self.name}/{key}"
 
     def exists(self) -> bool:
-        """Whether it is there.
+        """Whether it exists.
 
         Raises:
-            AwsError: it is another account's, or in another region, or not ours to look at.
+            AwsError: it belongs to another account, is in another region, or may not be read.
         """
         try:
             with self._errors():
@@ -108,13 +108,13 @@ class S3Bucket:
         return True
 
     def create(self, tags: Tags) -> bool:
-        """Make it, private and encrypted, with these tags; False where the account has got it meanwhile."""
+        """Create it, private and encrypted, with these tags; return False if the account has it meanwhile."""
         region = self._account.region
-        # the region that S3 takes for its first refuses to be named
-        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        # S3 refuses us-east-1 as a location constraint
+        location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         try:
             with self._errors():
-                self._s3.create_bucket(Bucket=self.name, **place)
+                self._s3.create_bucket(Bucket=self.name, **location)
         except AwsError as error:
             if error.code == "BucketAlreadyOwnedByYou":
                 return False
@@ -125,7 +125,7 @@ class S3Bucket:
         if self._kms_key:
             encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self._kms_key}
         with self._errors():
-            # a new bucket of S3's is both by itself; said here, it does not hang on that
+            # both are S3's defaults for a new bucket; explicit settings do not depend on that
             self._s3.put_public_access_block(
                 **self._bucket,
                 PublicAccessBlockConfiguration=dict.fromkeys(
@@ -142,35 +142,35 @@ class S3Bucket:
         return True
 
     def tags(self) -> dict[str, str]:
-        """Its tags; none where there is no such bucket."""
+        """Return its tags; none if it does not exist."""
         answer = self._ask("get_bucket_tagging", unless="NoSuchTagSet")
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]} if answer else {}
 
     def delete(self) -> list[str]:
-        """Delete it when it is empty; harmless when it is gone. Returns why it is left."""
+        """Delete it if it is empty; harmless if it is gone. Return the reasons why it is left."""
         try:
             self._ask("delete_bucket")
         except AwsError as error:
             if error.code != "BucketNotEmpty":
                 raise
-            return ["it holds objects that lgbm-sm has not put there"]
+            return ["it contains objects that lgbm-sm did not create"]
         return []
 
     def find_sha256(self, key: str) -> str | None:
-        """The digest of an object's content; None where there is no such object, "" where nothing tells it."""
+        """Return the digest of an object's content; None if the object does not exist, "" if it has no digest."""
         answer = self._ask("head_object", unless="404", Key=key, ChecksumMode="ENABLED")
         if answer is None:
             return None
-        # an object that has come in parts (its ETag tells) has a checksum of its parts' checksums
+        # an object that was sent in parts, with a dash in its ETag, has a checksum of the parts' checksums
         if "ChecksumSHA256" in answer and "-" not in answer["ETag"]:
             return base64.b64decode(answer["ChecksumSHA256"]).hex()
         return str(answer["Metadata"].get(_SHA256, ""))
 
     def send(self, file: LocalFile, key: str, advance: Advance) -> None:
-        """Put a file there, whole or not at all; a large one in parts, of which none stay when it fails.
+        """Send a file, completely or not at all: a large one in parts, which are aborted if it fails.
 
         Raises:
-            DataError: the file has changed since its digest was taken.
+            DataError: the file has changed since its digest was calculated.
         """
         arguments = {
             "ChecksumAlgorithm": "SHA256",
@@ -188,7 +188,7 @@ class S3Bucket:
             raise DataError(f"{file.path} cannot be read: {error.strerror}") from error
 
     def find_text(self, key: str) -> StoredText | None:
-        """The newest content of an object; None where there is none. Deleted content counts while a version is left."""
+        """Return the newest content of an object, also if it was deleted but a version is left; None without one."""
         versions = [version for version in self.versions(key) if version.key == key]
         for version in versions:
             if not version.is_marker:
@@ -200,7 +200,7 @@ class S3Bucket:
         return None
 
     def replace_text(self, key: str, text: str, etag: str) -> bool:
-        """Write JSON where still that is there which has the `etag`, or nothing where it is empty; False otherwise."""
+        """Write JSON if the object still has this `etag`, or does not exist if that is empty; return False if not."""
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
             with aws_errors(self.uri(key)):
@@ -219,7 +219,7 @@ class S3Bucket:
         return True
 
     def versions(self, prefix: str) -> list[StoredVersion]:
-        """Everything below `prefix`, for each key what holds first; nothing where there is no such bucket."""
+        """Return all versions below `prefix`, the current one of a key first; none if the bucket does not exist."""
         found = []
         for page in self._pages("list_object_versions", prefix):
             entries = [(entry, False) for entry in page.get("Versions", ())]
@@ -232,17 +232,17 @@ class S3Bucket:
         return found
 
     def open_uploads(self, prefix: str) -> list[OpenUpload]:
-        """The multipart uploads below `prefix` that are open."""
+        """Return the open multipart uploads below `prefix`."""
         pages = self._pages("list_multipart_uploads", prefix)
         return [OpenUpload(entry["Key"], entry["UploadId"]) for page in pages for entry in page.get("Uploads", ())]
 
     def abort(self, uploads: Iterable[OpenUpload]) -> None:
-        """Abort multipart uploads; harmless when they are gone."""
+        """Abort multipart uploads; harmless if they are gone."""
         for upload in uploads:
             self._ask("abort_multipart_upload", unless="NoSuchUpload", Key=upload.key, UploadId=upload.upload_id)
 
     def delete_versions(self, versions: Collection[StoredVersion]) -> list[str]:
-        """Delete these for good; harmless when they are gone. Returns why any is left."""
+        """Delete these versions permanently; harmless if they are gone. Return the reasons why any are left."""
         objects = [{"Key": version.key, "VersionId": version.version_id} for version in versions]
         left = []
         for start in range(0, len(objects), _DELETED_AT_ONCE):
@@ -252,7 +252,7 @@ class S3Bucket:
         return left
 
     def delete_below(self, prefix: str) -> list[str]:
-        """Delete everything below `prefix`, open uploads too; harmless when it is gone. Returns why any is left."""
+        """Delete all versions and open uploads below `prefix`. Return the reasons why any are left."""
         self.abort(self.open_uploads(prefix))
         return self.delete_versions(self.versions(prefix))
 
@@ -265,15 +265,15 @@ class S3Bucket:
 
     def _not_ours(self, code: str) -> AwsError:
         return AwsError(
-            f"bucket {self.name} belongs to another account than {self._account.account_id}, or may not be used",
+            f"bucket {self.name} does not belong to account {self._account.account_id}, or access is denied",
             "set aws.bucket to a bucket of this account, or allow the identity s3:ListBucket",
             code,
         )
 
     def _elsewhere(self, region: str, code: str = "") -> AwsError:
         return AwsError(
-            f"bucket {self.name} is in {region}, and SageMaker in {self._account.region} cannot use it",
-            "set aws.region to that of the bucket, or aws.bucket to another bucket",
+            f"bucket {self.name} is in {region}: SageMaker in {self._account.region} cannot use it",
+            "set aws.region to the region of the bucket, or aws.bucket to another bucket",
             code,
         )
 

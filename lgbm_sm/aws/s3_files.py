@@ -1,4 +1,4 @@
-"""Files on their way to S3 and from there, and the addresses that S3's objects have."""
+"""Files to send to S3, downloads, and addresses of objects."""
 
 import hashlib
 import os
@@ -11,33 +11,33 @@ from typing import Any, NamedTuple
 from lgbm_sm.aws.account import AwsAccount, aws_errors
 from lgbm_sm.errors import AwsError, DataError, UsageError
 
-_ADDRESS = "such an address is s3://<bucket>/<key>"
-_AGAIN = "run the command again: what has arrived is not sent twice"
+_ADDRESS = "an address has the form s3://<bucket>/<key>"
+_AGAIN = "run the command again: files that have arrived are not sent twice"
 
 
 class S3Location(NamedTuple):
-    """What a URI names. `key` is empty where it names a bucket."""
+    """A bucket, and a key in it, which is empty for the bucket itself."""
 
     bucket: str
     key: str
 
 
 def parse_uri(uri: str) -> S3Location:
-    """Bucket and key of `s3://<bucket>/<key>`.
+    """Return the bucket and the key of `s3://<bucket>/<key>`.
 
     Raises:
-        UsageError: it is no such URI.
+        UsageError: it is not such a URI.
     """
     scheme, separator, path = uri.partition("://")
     bucket, _, key = path.partition("/")
     if scheme != "s3" or not separator or not bucket:
-        raise UsageError(f"{uri}: no address in S3", _ADDRESS)
+        raise UsageError(f"{uri} is not an address in S3", _ADDRESS)
     return S3Location(bucket, key)
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file as it was when its digest was taken: `sha256` in hexadecimal digits, `size` in bytes."""
+    """A file, as it was when its digest was calculated: `sha256` in hexadecimal digits, `size` in bytes."""
 
     path: Path
     size: int
@@ -46,7 +46,7 @@ class LocalFile:
 
 
 def read_file(path: Path) -> LocalFile:
-    """Take a file's digest.
+    """Calculate a file's digest.
 
     Raises:
         DataError: it cannot be read.
@@ -61,16 +61,16 @@ def read_file(path: Path) -> LocalFile:
 
 
 def download(account: AwsAccount, uri: str, path: Path) -> None:
-    """Fetch an object into a file, which is replaced when all has arrived; its folder is made.
+    """Fetch an object into a file, which is replaced when all data have arrived; its folder is created.
 
     Raises:
-        UsageError: `uri` is no address of an object.
-        AwsError: there is no such object, or AWS refuses it, or does not answer.
+        UsageError: `uri` is not the address of an object.
+        AwsError: the object does not exist, or AWS refuses the call, or does not answer.
         DataError: the file cannot be written.
     """
     bucket, key = parse_uri(uri)
     if not key:
-        raise UsageError(f"{uri}: no address of an object", _ADDRESS)
+        raise UsageError(f"{uri} is not the address of an object", _ADDRESS)
     s3 = account.client("s3")
     partial = path.with_name(f"{path.name}.part")
     try:
@@ -86,27 +86,27 @@ def download(account: AwsAccount, uri: str, path: Path) -> None:
     except AwsError as error:
         if error.code not in ("404", "NoSuchKey", "NoSuchBucket"):
             raise
-        raise AwsError(f"{uri}: there is no such object", f"`aws s3 ls s3://{bucket}/` lists", error.code) from error
+        raise AwsError(f"{uri} does not exist", f"`aws s3 ls s3://{bucket}/` lists the objects", error.code) from error
 
 
 @contextmanager
 def transfer(uri: str) -> Iterator[Any]:
-    """How boto3 is to send or fetch; what it raises becomes an AwsError."""
+    """Yield the settings of boto3's transfers; its errors become AwsErrors."""
     from boto3.s3.transfer import TransferConfig
     from s3transfer.exceptions import RetriesExceededError
 
     try:
         with aws_errors(uri):
-            # which of its two ways boto3 takes would else depend on the machine
+            # otherwise the transfer client would depend on the machine
             yield TransferConfig(preferred_transfer_client="classic")
     except RetriesExceededError as error:
-        raise AwsError(f"{uri} has not arrived whole: {error.last_exception}", "run the command again") from error
+        raise AwsError(f"{uri} did not arrive completely: {error.last_exception}", "run the command again") from error
 
 
 def require_same(file: LocalFile, status: os.stat_result) -> None:
-    """Raises DataError when a file is another than when its digest was taken."""
+    """Raise DataError if a file has changed since its digest was calculated."""
     if _identity(status) != file.identity:
-        raise DataError(f"{file.path} has changed while it was uploaded", _AGAIN)
+        raise DataError(f"{file.path} changed while it was uploaded", _AGAIN)
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What a project has put into a bucket, known by the manifest that it wrote there first."""
+"""The objects of a project in a bucket, listed in a manifest that is written before they are."""
 
 import json
 import threading
@@ -14,13 +14,13 @@ from lgbm_sm.aws.s3_files import LocalFile
 from lgbm_sm.errors import AwsError
 
 Progress = Callable[[int, int], None]
-"""Told how many bytes have been sent so far, and how many there are in all; from several threads, one at a time."""
+"""Called with the bytes sent so far and the total; from several threads, one at a time."""
 
-_ATTEMPTS = 5  # at a manifest that other commands write at the same time
+_ATTEMPTS = 5  # to write a manifest that other commands write at the same time
 
 
 class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`objects` are keys without the part that all have, so that nothing outside it can ever be named."""
+    """`objects` are keys without their common prefix, so that nothing outside it can ever be listed."""
 
     format_version: Literal[1] = 1
     project: str
@@ -29,7 +29,7 @@ class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 @dataclass(frozen=True)
 class UploadResult:
-    """The addresses of what was sent, and of what was there already; `held` names all that the project has there."""
+    """The addresses of the files that were sent and of those that were there; `held` are all names of the project."""
 
     sent: tuple[str, ...]
     unchanged: tuple[str, ...]
@@ -38,7 +38,7 @@ class UploadResult:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """What a key holds: `size` in bytes, of all its versions. An open upload is billed too, by the parts it has."""
+    """The content of a key: `size` is in bytes, of all its versions. Open uploads are billed too, by their parts."""
 
     uri: str
     size: int
@@ -47,10 +47,10 @@ class StoredObject:
 
 
 class ProjectObjects:
-    """One project's objects, below `<prefix>/<project>/`. Each function raises AwsError as S3Bucket's do.
+    """The objects below `<prefix>/<project>/` that the project's manifest lists. Methods raise AwsError as S3Bucket's.
 
-    Ours is what the manifest there names. In the layout before this one all projects shared `<prefix>/`: what is there
-    is found and deleted too, by the project's manifest of that time, and nothing is added to it.
+    In an earlier layout all projects shared `<prefix>/`: those objects are also found and deleted, by the manifest of
+    that time, and nothing is added to it.
     """
 
     def __init__(self, bucket: S3Bucket, prefix: str, project: str) -> None:
@@ -60,69 +60,75 @@ class ProjectObjects:
         self._earlier = _ListedBeside(bucket, f"{prefix}/", f"{prefix}/.lgbm-sm/{project}.json", project)
 
     def key(self, name: str) -> str:
-        """The key of an object by its name, which is its path below the project's part of the bucket."""
+        """Return the key of an object by its name, which is its path below the project's part of the bucket."""
         return self._own.root + name
 
     def uri(self, name: str) -> str:
-        """The address of an object by its name."""
+        """Return the address of an object by its name."""
         return self._bucket.uri(self.key(name))
 
     def upload(self, files: Mapping[str, LocalFile], progress: Progress | None = None) -> UploadResult:
-        """Send files, by their names, unless they are there; the manifest names them before.
+        """Send files, by their names, unless they are there unchanged.
 
-        A broken upload can be run again: what has arrived is not sent twice, and parts of one that was killed go.
+        A broken upload can be repeated: files that have arrived are not sent again, and its open multipart uploads are
+        aborted.
 
         Raises:
             DataError: a file changes meanwhile.
-            AwsError: under one of the keys is something else, which this project has not put there.
+            AwsError: one of the keys holds an object that this project has not put there, or AWS refuses a call.
         """
         held = self._own.names() or frozenset()
-        there = {name: self._bucket.find_sha256(self.key(name)) for name in files}
-        unchanged = [name for name, file in files.items() if file.sha256 == there[name]]
-        changed = [name for name in files if name not in unchanged]
-        if refused := [self.uri(name) for name in changed if name not in held and self._is_there(name)]:
+        changed = [name for name, file in files.items() if self._bucket.find_sha256(self.key(name)) != file.sha256]
+        self._require_replaceable([name for name in changed if name not in held])
+        # an unchanged object that is not ours is used, and is not deleted with ours
+        self._own.add(changed)
+        self._own.abort({self.key(name) for name in changed})
+        self._send({name: files[name] for name in changed}, progress)
+        unchanged = [self.uri(name) for name in files if name not in changed]
+        return UploadResult(tuple(map(self.uri, changed)), tuple(unchanged), held.union(changed))
+
+    def _require_replaceable(self, names: Collection[str]) -> None:
+        """Raise AwsError if the key of one of these holds anything: an older version would be deleted with ours."""
+        occupied = [
+            self._bucket.uri(key)
+            for key in map(self.key, names)
+            if any(version.key == key for version in self._bucket.versions(key))
+        ]
+        if occupied:
             raise AwsError(
-                f"{', '.join(refused)}: project {self._project} has not put there what it would replace",
+                f"project {self._project} did not create these objects, and would replace them: {', '.join(occupied)}",
                 "set aws.prefix to one that nothing else uses",
             )
-        # what is there and was not put there by us is used, and stays when ours goes
-        self._own.add(changed)
-        if changed:
-            self._own.abort({self.key(name) for name in changed})
-        sent = _Sent(sum(files[name].size for name in changed), progress)
-        for name in changed:
-            self._bucket.send(files[name], self.key(name), sent.advance)
-        return UploadResult(tuple(map(self.uri, changed)), tuple(map(self.uri, unchanged)), held.union(changed))
+
+    def _send(self, files: Mapping[str, LocalFile], progress: Progress | None) -> None:
+        sent = _Sent(sum(file.size for file in files.values()), progress)
+        for name, file in files.items():
+            self._bucket.send(file, self.key(name), sent.advance)
 
     def list_ours(self) -> list[StoredObject]:
-        """What is there of ours, the manifests included."""
+        """Return the project's objects, including the manifests."""
         return [stored for listed in (self._own, self._earlier) for stored in listed.stored()]
 
     def list_foreign(self, folder: str) -> list[str]:
-        """The addresses of what lies below a folder and is not ours."""
+        """Return the addresses of the objects below a folder that are not the project's."""
         names = self._own.names() or frozenset()
         keys = {version.key for version in self._bucket.versions(self.key(folder))}
         return [self._bucket.uri(key) for key in sorted(keys - {self.key(name) for name in names})]
 
     def delete_folders(self, folders: Collection[str]) -> list[str]:
-        """Delete what is ours below these folders. Returns why anything is left."""
+        """Delete the project's objects below these folders. Return the reasons why any are left."""
         return [left for listed in (self._own, self._earlier) for left in listed.delete_below(folders)]
 
     def delete(self) -> list[str]:
-        """Delete what is ours with all its versions, then the manifests; harmless when it is gone.
+        """Delete the project's objects with all their versions, then the manifests; harmless if they are gone.
 
-        Returns why anything is left; its manifest then stays.
+        Return the reasons why any are left; their manifest is then kept.
         """
         return [left for listed in (self._own, self._earlier) for left in listed.delete()]
 
-    def _is_there(self, name: str) -> bool:
-        """Whether the key holds anything; an older version of it would be deleted with ours."""
-        key = self.key(name)
-        return any(version.key == key for version in self._bucket.versions(key))
-
 
 class _Listed:
-    """The objects below `root` that a manifest names."""
+    """The objects below `root` that a manifest lists."""
 
     def __init__(self, bucket: S3Bucket, root: str, manifest_key: str, project: str) -> None:
         self.root = root
@@ -131,12 +137,12 @@ class _Listed:
         self._project = project
 
     def names(self) -> frozenset[str] | None:
-        """What the manifest names, by keys without the root; None where there is none."""
+        """Return the keys in the manifest, without the root; None if there is no manifest."""
         found = self._bucket.find_text(self._manifest_key)
         return self._parsed(found, self._manifest_key).objects if found else None
 
     def add(self, names: Collection[str]) -> None:
-        """Name more objects, before they are sent."""
+        """List more objects, before they are sent."""
         for _ in range(_ATTEMPTS):
             found = self._bucket.find_text(self._manifest_key)
             held = self._parsed(found, self._manifest_key).objects if found else frozenset()
@@ -147,10 +153,10 @@ class _Listed:
             if self._bucket.replace_text(self._manifest_key, json.dumps(content, indent=2) + "\n", etag):
                 return
         uri = self._bucket.uri(self._manifest_key)
-        raise AwsError(f"{uri}: other commands write it at the same time", "run the command again")
+        raise AwsError(f"could not write {uri}: other commands write it at the same time", "run the command again")
 
     def stored(self) -> list[StoredObject]:
-        """What is there, the manifest included."""
+        """Return the objects, including the manifest."""
         names = self.names()
         if names is None:
             return []
@@ -183,7 +189,7 @@ class _Listed:
         return self._bucket.delete_versions([version for version in manifests if version.key == self._manifest_key])
 
     def abort(self, keys: Collection[str]) -> None:
-        """Take back what a killed upload has left of these."""
+        """Abort the open uploads of these, which a killed command has left."""
         if keys:
             self._bucket.abort(upload for upload in self._bucket.open_uploads(self.root) if upload.key in keys)
 
@@ -200,12 +206,12 @@ class _Listed:
         except msgspec.DecodeError as error:
             raise AwsError(
                 f"{self._bucket.uri(key)} is not a manifest that this lgbm-sm reads: {error}",
-                "use the lgbm-sm that wrote it; without the manifest nobody knows what lgbm-sm has put there",
+                "use the version of lgbm-sm that wrote it: only the manifest lists the objects that are the project's",
             ) from error
 
 
 class _ListedBeside(_Listed):
-    """In the layout before, projects under a prefix could use the same objects: ours is what no other one names."""
+    """The earlier layout, in which projects could share objects: one is ours if no other manifest lists it."""
 
     def names(self) -> frozenset[str] | None:
         names = super().names()
@@ -219,7 +225,7 @@ class _ListedBeside(_Listed):
 
 
 class _Sent:
-    """Adds up what the threads of an upload tell."""
+    """The sum of the bytes that the threads of an upload report."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._total = total

@@ -1,4 +1,4 @@
-"""The channels on their way to S3, where training jobs read them."""
+"""The upload of channels to S3, where training jobs read them."""
 
 import hashlib
 from collections.abc import Mapping
@@ -23,9 +23,9 @@ _DIGITS = 16  # of the SHA-256 over the files' names and contents
 
 @dataclass(frozen=True)
 class UploadedChannels:
-    """Channel name to the address that a job is given; how many files were sent, and how many were there already.
+    """The address of each channel, and the numbers of files that were sent and that were there unchanged.
 
-    Below `output_uri` a job puts what it has made.
+    Jobs write their outputs below `output_uri`.
     """
 
     uris: Mapping[str, str]
@@ -36,21 +36,21 @@ class UploadedChannels:
 
 @dataclass(frozen=True)
 class ChannelSet:
-    """The files of channels by their names in S3, below a `folder` that is named by their content.
+    """The files of channels by their names in S3, below a `folder` whose name is derived from their content.
 
-    So another data set gets other keys, and what a job was started with stays what it trains on.
+    A changed data set gets new keys, so that a running job keeps its data.
     """
 
     folder: str
     files: Mapping[str, LocalFile]
 
     def channel_folder(self, path: Path) -> str:
-        """Where the files of a channel's folder are."""
+        """Return the folder in S3 of a channel's folder."""
         return f"{self.folder}{path.name}/"
 
 
 def channel_set(channels: Mapping[str, Path]) -> ChannelSet:
-    """What the folders (by channel name) become in S3.
+    """Return the files in S3 for local folders, by channel name.
 
     Raises:
         DataError: a file cannot be read.
@@ -76,23 +76,23 @@ def upload_channels(
     reporter: Reporter,
     now: datetime,
 ) -> UploadedChannels:
-    """Put the folders (by channel name) into the project's part of the bucket; see ChannelSet.
+    """Upload local folders, by channel name, to the project's part of the bucket; see ChannelSet.
 
-    What is there unchanged is not sent again. Earlier data sets stay until `cleanup`, since jobs may still read them.
-    The default bucket is made where it is missing, another one is not.
+    Unchanged files are not sent again. Earlier data sets are kept until `cleanup`, since jobs may still read them. The
+    default bucket is created if it does not exist.
 
     Raises:
-        AwsError: there is no such bucket, or something else lies where the files should, or AWS refuses a call.
+        AwsError: the bucket does not exist, other objects have the same keys, or AWS refuses a call.
         DataError: a file cannot be read.
     """
     objects = open_objects(section, project=project, account=account, record=record, now=now)
     local = channel_set(channels)
     reporter.step(f"Upload to {objects.uri(local.folder)}")
     result = objects.upload(local.files, lambda sent, total: reporter.progress("sent", sent, total))
-    # a job reads all that lies in a channel's folder
+    # a job reads all objects in a channel's folder
     for foreign in objects.list_foreign(local.folder):
         if foreign not in result.unchanged:
-            reporter.warn(f"{foreign}: lgbm-sm has not put it there, and jobs would read it too")
+            reporter.warn(f"{foreign} was not created by lgbm-sm, and jobs will read it too")
     for uri in result.sent:
         reporter.detail(f"{uri} (sent)")
     for uri in result.unchanged:
@@ -100,7 +100,7 @@ def upload_channels(
     sets = {name.split("/")[1] for name in result.held if name.startswith(_CHANNELS)}
     if earlier := len(sets - {local.folder.split("/")[1]}):
         reporter.detail(
-            f"data sets uploaded earlier: {earlier}; they stay until `lgbm-sm cleanup`, since jobs may still read them"
+            f"data sets uploaded earlier: {earlier}; kept until `lgbm-sm cleanup`, since jobs may still read them"
         )
     uris = {channel: objects.uri(local.channel_folder(folder)) for channel, folder in channels.items()}
     return UploadedChannels(uris, objects.uri("output/"), len(result.sent), len(result.unchanged))
@@ -109,10 +109,10 @@ def upload_channels(
 def open_objects(
     section: AwsSection, *, project: str, account: AwsAccount, record: Record, now: datetime
 ) -> ProjectObjects:
-    """The project's objects in its bucket, which are on record from now on. The default bucket is made where missing.
+    """Put the project's objects in its bucket on record. The default bucket is created if it does not exist.
 
     Raises:
-        AwsError: another bucket is named and there is none, or AWS refuses a call.
+        AwsError: the bucket `aws.bucket` does not exist, or AWS refuses a call.
     """
     name = section.bucket or default_bucket_name(account)
     bucket = S3Bucket(account, name, section.kms_key or "")
@@ -135,5 +135,5 @@ def open_objects(
     if section.bucket is None:
         ensure_bucket(account, name, tags=section.tags, kms_key=section.kms_key or "")
     elif not bucket.exists():
-        raise AwsError(f"aws.bucket: {name}: there is no such bucket", "make it, or leave aws.bucket out")
+        raise AwsError(f"aws.bucket: bucket {name} does not exist", "create it, or omit aws.bucket")
     return objects

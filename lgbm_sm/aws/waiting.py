@@ -1,4 +1,4 @@
-"""Waiting for what AWS does by itself: bounded, and asked for less and less often."""
+"""Waiting for AWS: with a time limit, and with growing pauses between the questions."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Patience:
-    """How to wait: seconds between the questions, from the first to the longest. `clock` and `sleep` are time's."""
+    """The pauses between questions in seconds, from the first to the longest. `clock` and `sleep` are time's."""
 
     first_seconds: float = 0.25
     longest_seconds: float = 10.0
@@ -16,7 +16,7 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
     def rounds(self, timeout_seconds: float) -> Iterator[float]:
-        """The seconds since the start, at once and then after each pause, until they are `timeout_seconds`."""
+        """Yield the seconds since the start, at once and after each pause, until they reach `timeout_seconds`."""
         started_at = self.clock()
         pause_seconds = self.first_seconds
         while True:

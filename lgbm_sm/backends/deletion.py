@@ -1,19 +1,19 @@
 """Delete a job or an endpoint, on any backend."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from msgspec import structs
 
-from lgbm_sm.backends import Backend
 from lgbm_sm.errors import WorkFolderError
 from lgbm_sm.record.entries import Endpoint, EndpointStatus, Entry, TrainingJobStatus
 from lgbm_sm.record.record import Record
 
 
-def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:
-    """Stop the job or the endpoint, and remove its folder, then its entry. Harmless if it is gone.
+def delete(entry: Entry, record: Record, remove: Callable[[Entry], list[str]]) -> list[str]:
+    """Remove a job or an endpoint, then its folder, then its entry; harmless if it is gone.
 
-    Returns the names of what could not be ended; the entry then stays on record.
+    `remove` is the method of its backend. Return the reasons why it is left; its entry is then kept.
     """
     with suppress(WorkFolderError):  # on a full disk there is space for the record once the folder is gone
         if isinstance(entry, Endpoint):
@@ -21,7 +21,7 @@ def delete(entry: Entry, record: Record, backend: Backend) -> list[str]:
         elif entry.status is TrainingJobStatus.IN_PROGRESS:
             # a `train` that still follows the job sees by this why it ended
             record.update(structs.replace(entry, status=TrainingJobStatus.STOPPING))
-    left = backend.remove(entry)
+    left = remove(entry)
     if not left:
         try:
             record.remove_folder(entry.folder)

@@ -103,7 +103,7 @@ class LocalBackend(ABC):
 
     def take_down(self, endpoint: Endpoint, record: Record) -> list[str]:
         """Stop the server, and remove its folder and its entry; see Backend."""
-        return delete(endpoint, record, self)
+        return delete(endpoint, record, self.remove)
 
     def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
         """The log as it grows; see Backend."""

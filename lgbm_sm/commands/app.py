@@ -15,7 +15,7 @@ from lgbm_sm.console import Console, can_ask, is_terminal
 from lgbm_sm.errors import ExitCode
 
 if TYPE_CHECKING:
-    from lgbm_sm.aws.dry_run import Rehearsal
+    from lgbm_sm.aws.dry_run import DryRun
     from lgbm_sm.config.loading import LoadedConfig
     from lgbm_sm.inventory import Item
     from lgbm_sm.record.entries import TrainingJob
@@ -178,7 +178,7 @@ def opened_workspace(
         changes=changes,
         ask_aws=ask_aws,
         finds_logs=finds_logs,
-        rehearsal=_rehearsal() if dry_run else None,
+        dry_run=_new_dry_run() if dry_run else None,
     )
     try:
         with storage_errors(workspace.record.work_path):
@@ -200,7 +200,7 @@ def opened_workspace(
 
 def _warn_of_several_endpoints(workspace: "Workspace") -> None:
     """Warn, after a command that called AWS, that the project has several endpoints: each of them is billed."""
-    if workspace.rehearsal or not workspace.accounts.reached:
+    if workspace.dry_run or not workspace.accounts.reached:
         return
     workspace.sagemaker.warn_of_several_endpoints()
 
@@ -211,10 +211,10 @@ def _is_billed_endpoint(item: "Item") -> bool:
     return isinstance(item.entry, Endpoint) and not item.entry.is_local and item.running is not False
 
 
-def _rehearsal() -> "Rehearsal":
-    from lgbm_sm.aws.dry_run import Rehearsal
+def _new_dry_run() -> "DryRun":
+    from lgbm_sm.aws.dry_run import DryRun
 
-    return Rehearsal()
+    return DryRun()
 
 
 def help_text(example: str, text: str, following: str) -> str:

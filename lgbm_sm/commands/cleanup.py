@@ -72,8 +72,8 @@ def cleanup(
             command = " ".join(("lgbm-sm cleanup --yes --adopted", *given, *(f"--keep {one}" for one in keep or ())))
             names = "".join(f"\n  {describe(item)}" for item in result.adopted)
             console.warn(f"kept, because another folder created them:{names}\n`{command}` deletes them too")
-        if workspace.rehearsal:
-            views.show_calls(console, workspace.rehearsal)
+        if workspace.dry_run:
+            views.show_calls(console, workspace.dry_run)
             return
         views.show_cleanup(console, result)
         if result.left:

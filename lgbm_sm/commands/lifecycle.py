@@ -105,8 +105,8 @@ def push(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
 
     with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
         pushed = lifecycle.push_images(workspace)
-        if workspace.rehearsal:
-            views.show_calls(console, workspace.rehearsal)
+        if workspace.dry_run:
+            views.show_calls(console, workspace.dry_run)
         else:
             views.show_pushed(console, pushed)
 
@@ -146,9 +146,9 @@ def train(
     if attach and no_wait:
         raise UsageError("--attach and --no-wait exclude each other", "remove one of them")
     with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
-        if workspace.rehearsal:
-            train.rehearse(workspace)
-            views.show_calls(console, workspace.rehearsal)
+        if workspace.dry_run:
+            train.plan(workspace)
+            views.show_calls(console, workspace.dry_run)
             return
         if no_wait:
             views.show_started_job(console, train.start(workspace))
@@ -195,9 +195,9 @@ def deploy(
         return adopted or (can_ask() and console.confirm(question))
 
     with opened_workspace(ctx, changes=True, dry_run=dry_run) as (workspace, console):
-        if workspace.rehearsal:
-            deploy.rehearse_deployment(workspace, model, unchecked=unchecked)
-            views.show_calls(console, workspace.rehearsal)
+        if workspace.dry_run:
+            deploy.plan_deployment(workspace, model, unchecked=unchecked)
+            views.show_calls(console, workspace.dry_run)
         else:
             endpoint = deploy.deploy_model(workspace, model, unchecked=unchecked, consents=consents)
             views.show_endpoint(console, endpoint)

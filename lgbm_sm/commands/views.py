@@ -1,4 +1,4 @@
-"""How each command's result looks, as text and as JSON."""
+"""The results of the commands, as text and as JSON."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.aws.resources import arn_of
+from lgbm_sm.aws.resources.pushed_image import PushedImage
 from lgbm_sm.console import Console, OutputFormat, table
-from lgbm_sm.record.entries import Endpoint, Entry, Place, RecordedEntry, TrainingJob
+from lgbm_sm.record.entries import Endpoint, Entry, Image, RecordedEntry, TrainingJob
 
 if TYPE_CHECKING:
-    from lgbm_sm.aws.dry_run import Rehearsal
+    from lgbm_sm.aws.dry_run import DryRun
     from lgbm_sm.aws.upload import UploadedChannels
     from lgbm_sm.cleanup import CleanupResult
     from lgbm_sm.commands.output import Answer
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def show_run(console: Console, summary: "RunSummary", answer: "Answer", *, kept: bool) -> None:
-    """The summary of `run`; with text output on stderr, since the predictions are the result."""
+    """Show the summary of `run`; text goes to stderr, since the predictions are the result."""
     console.step("Summary")
     for line in table(
         ("step", "seconds"), [(step, f"{value:.1f}") for step, value in summary.seconds.items()]
@@ -59,7 +60,7 @@ def _number(value: float | None) -> str:
 
 
 def show_images(console: Console, images: Sequence["BuiltImage"]) -> None:
-    """The tags, a line each."""
+    """Show the tags of images, one per line."""
     payload = [
         {
             "tag": image.tag,
@@ -77,7 +78,7 @@ def show_images(console: Console, images: Sequence["BuiltImage"]) -> None:
 
 
 def show_pushed(console: Console, results: Sequence["PushResult"]) -> None:
-    """The addresses by digest, a line each."""
+    """Show the addresses of pushed images by digest, one per line."""
     payload = [
         {
             "uri": result.uri,
@@ -94,7 +95,7 @@ def show_pushed(console: Console, results: Sequence["PushResult"]) -> None:
 
 
 def show_trained_model(console: Console, model: "TrainedModel") -> None:
-    """Where the artifact lies, and how good the model is."""
+    """Show the model artifact and its metrics."""
     payload = {
         "training_job": model.job_name,
         "status": "Completed",
@@ -110,18 +111,17 @@ def show_trained_model(console: Console, model: "TrainedModel") -> None:
     console.result(payload, str(model.model_artifact_path))
 
 
-def show_calls(console: Console, rehearsal: "Rehearsal") -> None:
-    """The calls that would change something, in order, with their parameters."""
+def show_calls(console: Console, dry_run: "DryRun") -> None:
+    """Show the calls that would change something, in order, with their parameters."""
     payload = [
-        {"service": call.service, "operation": call.operation, "parameters": call.parameters}
-        for call in rehearsal.calls
+        {"service": call.service, "operation": call.operation, "parameters": call.parameters} for call in dry_run.calls
     ]
-    lines = [f"{call.service}:{call.operation} {json.dumps(call.parameters, default=str)}" for call in rehearsal.calls]
+    lines = [f"{call.service}:{call.operation} {json.dumps(call.parameters, default=str)}" for call in dry_run.calls]
     console.result({"calls": payload}, "\n".join(lines) or "no call would change anything at AWS")
 
 
 def show_started_job(console: Console, job: TrainingJob) -> None:
-    """The name of a job that goes on without the command."""
+    """Show the name of a job that continues without the command."""
     console.detail(f"`lgbm-sm train --attach {job.name}` follows it, `lgbm-sm cleanup` stops it")
     console.result({"training_job": job.name, "status": "InProgress"}, job.name)
 
@@ -131,21 +131,21 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "name": endpoint.name,
         "status": endpoint.status,
         "url": endpoint.url or None,
-        "place": endpoint.place,
+        "backend": endpoint.place,
         "region": endpoint.region or None,
         "training_job": endpoint.training_job,
-        "log": endpoint.log_path if endpoint.place is not Place.AWS else None,
+        "log": endpoint.log_path if endpoint.is_local else None,
     }
 
 
 def show_endpoint(console: Console, endpoint: Endpoint) -> None:
-    """Where the endpoint answers."""
-    if endpoint.place is Place.AWS:
+    """Show how to send a request to the endpoint."""
+    if not endpoint.is_local:
         console.detail(
             f"aws sagemaker-runtime invoke-endpoint --endpoint-name {endpoint.name} --region {endpoint.region} "
             "--content-type text/csv --body fileb://rows.csv answer.csv"
         )
-        console.detail("it is billed until `lgbm-sm cleanup` has deleted it")
+        console.detail("the endpoint is billed until `lgbm-sm cleanup` deletes it")
         console.result({"endpoint": _endpoint(endpoint)}, endpoint.name)
         return
     console.detail(f"curl --data-binary @rows.csv -H 'Content-Type: text/csv' {endpoint.url}/invocations")
@@ -155,7 +155,7 @@ def show_endpoint(console: Console, endpoint: Endpoint) -> None:
 def show_invocation(
     console: Console, summary: "InvocationSummary", metrics: dict[str, float], answer: "Answer"
 ) -> None:
-    """How much went through, and how well; the predictions themselves have been written already."""
+    """Show the metrics and the numbers of rows; the predictions have been written already."""
     for name, value in metrics.items():
         console.detail(f"{name} {_number(value)}")
     if answer.path:
@@ -179,18 +179,24 @@ def _item(item: "Item") -> dict[str, Any]:
         "kind": entry.kind,
         "name": entry.name,
         "project": entry.project,
-        "place": entry.place,
+        "backend": entry.place,
         "created_at": entry.created_at,
         "state": item.state,
         "remark": item.remark,
         "folder": entry.folder if isinstance(entry, TrainingJob | Endpoint) else None,
-        "image": (entry.image or None) if isinstance(entry, TrainingJob | Endpoint) else entry.name,
+        "image": _image(entry),
         "arn": arn_of(entry),
     }
 
 
+def _image(entry: RecordedEntry) -> str | None:
+    if isinstance(entry, TrainingJob | Endpoint):
+        return entry.image or None
+    return entry.name if isinstance(entry, Image | PushedImage) else None
+
+
 def show_status(console: Console, inventory: "Inventory") -> None:
-    """A line for each thing."""
+    """Show the resources, one per line."""
     items = inventory.items
     for problem in inventory.problems:
         console.warn(f"{problem.message} ({problem.hint})")
@@ -198,7 +204,7 @@ def show_status(console: Console, inventory: "Inventory") -> None:
         (item.entry.kind, item.entry.name, item.entry.place, item.state, _age(item.entry), item.remark)
         for item in items
     ]
-    text = table(("kind", "name", "place", "state", "age", ""), rows) if rows else "nothing on record"
+    text = table(("kind", "name", "backend", "state", "age", ""), rows) if rows else "nothing on record"
     payload = {
         "items": [_item(item) for item in items],
         "problems": [{"message": problem.message, "hint": problem.hint} for problem in inventory.problems],
@@ -215,7 +221,7 @@ def _age(entry: RecordedEntry) -> str:
 
 
 def show_log(console: Console, entry: Entry, chunks: Iterable[bytes]) -> None:
-    """The log itself on stdout."""
+    """Write the log to stdout."""
     if console.output is OutputFormat.JSON:
         text = b"".join(chunks).decode("utf-8", errors="replace")
         console.json({"kind": entry.kind, "name": entry.name, "path": entry.log_path, "lines": text.splitlines()})
@@ -226,7 +232,7 @@ def show_log(console: Console, entry: Entry, chunks: Iterable[bytes]) -> None:
 
 
 def show_cleanup(console: Console, result: "CleanupResult") -> None:
-    """What was deleted and what stayed; a left-over is shown by the error that the command ends with."""
+    """Show the deleted and the kept resources; the command's error shows those that are left."""
     for item in result.kept:
         console.detail(f"kept: {item.entry.name}")
     payload = {
@@ -240,7 +246,7 @@ def show_cleanup(console: Console, result: "CleanupResult") -> None:
 
 
 def show_config(console: Console, values: Sequence["EffectiveValue"]) -> None:
-    """Every key, its value and its source."""
+    """Show each key with its value and its source."""
     rows = [
         (value.key, value.value if isinstance(value.value, str) else json.dumps(value.value), value.source)
         for value in values
@@ -250,7 +256,7 @@ def show_config(console: Console, values: Sequence["EffectiveValue"]) -> None:
 
 
 def show_prepared_data(console: Console, prepared: "PreparedData", uploaded: "UploadedChannels | None") -> None:
-    """Shapes and first rows, as the notebook shows them; and where in S3 the channels are."""
+    """Show shapes and first rows, as the notebook does, and the addresses of the channels in S3."""
     features, target = prepared.schema.feature_names, prepared.schema.target.name
     columns = {"test": features, "test_target": (target,)}
     blocks = [
@@ -282,7 +288,7 @@ def show_prepared_data(console: Console, prepared: "PreparedData", uploaded: "Up
 
 
 def show_explanation(console: Console, sections: Sequence["Section"]) -> None:
-    """Each section's title, and its lines below it."""
+    """Show sections, each with its title."""
     blocks = ["\n".join((found.title, *(f"  {line}".rstrip() for line in found.lines))) for found in sections]
     payload = {"sections": [{"title": found.title, "lines": found.lines} for found in sections]}
     console.result(payload, "\n\n".join(blocks))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from lgbm_sm.aws.account import DEFAULT_REGION, AwsAccount, aws_errors, open_session, region_of
+from lgbm_sm.aws.account import DEFAULT_REGION, AwsAccount, aws_errors, identify, open_session, region_of
 from lgbm_sm.aws.ecr_repository import EcrRepository
 from lgbm_sm.aws.refusals import is_about_clock
 from lgbm_sm.aws.resources.endpoint import find_several_endpoints
@@ -144,12 +144,9 @@ def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelt
         if sent := _read_date(http_response.headers.get("Date", "")):
             skews.append(clock() - sent)
 
-    region = region_of(session)
-    with aws_errors("the AWS identity (sts:GetCallerIdentity)", verb="determine"):
-        sts = session.client("sts", region_name=region)
-        sts.meta.events.register("after-call.sts.GetCallerIdentity", compare)
-        identity = sts.get_caller_identity()
-    return AwsAccount(identity["Account"], region, session), identity["Arn"]
+    session.events.register("after-call.sts.GetCallerIdentity", compare)
+    account = identify(session)
+    return account, account.caller_arn
 
 
 def _read_date(header: str) -> datetime | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lgbm_sm.aws.account import AwsAccount, aws_errors, dns_suffix_of, region_of
-from lgbm_sm.aws.dry_run import PlannedCall, Rehearsal
+from lgbm_sm.aws.dry_run import DryRun, PlannedCall
 from lgbm_sm.aws.policy_scope import ROLE_ARN
 from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name
 from lgbm_sm.aws.s3_manifest import ProjectObjects
@@ -47,7 +47,7 @@ class UnknownAccount:
     """An account that nobody was asked for, and what is noted of the calls that are made in it."""
 
     account: AwsAccount
-    rehearsal: Rehearsal
+    dry_run: DryRun
     section: AwsSection
     project: str
 
@@ -79,7 +79,7 @@ class UnknownAccount:
 
     def lines(self) -> list[str]:
         """The calls so far, in order, each with its parameters."""
-        return describe_calls(self.rehearsal.calls)
+        return describe_calls(self.dry_run.calls)
 
 
 def open_unknown_account(section: AwsSection, project: str) -> UnknownAccount:
@@ -90,13 +90,13 @@ def open_unknown_account(section: AwsSection, project: str) -> UnknownAccount:
     """
     import boto3
 
-    rehearsal = Rehearsal()
+    dry_run = DryRun()
     with aws_errors("a session"):
         # with credentials of its own a session looks for no others
         session = boto3.Session("none", "none", region_name=section.region)
-    rehearsal.attach(session)
+    dry_run.attach(session)
     session.events.register("before-send", _refuse)
-    return UnknownAccount(AwsAccount(_ACCOUNT, region_of(session), session), rehearsal, section, project)
+    return UnknownAccount(AwsAccount(_ACCOUNT, region_of(session), session), dry_run, section, project)
 
 
 def note_upload(aws: UnknownAccount, channels: Mapping[str, Path]) -> ChannelSet:

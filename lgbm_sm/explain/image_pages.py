@@ -115,7 +115,7 @@ def explain_push(workspace: Workspace) -> list[Section]:
         tag = image_tag(recipe)
         aws = open_unknown_account(config.aws, config.project.name)
         EcrRepository(aws.account, recipe.repository).create(workspace.tags(), immutable_tags=config.aws.immutable_tags)
-        aws.rehearsal.note(
+        aws.dry_run.note(
             "docker", "push", image=tag, to=aws.pushed_uri(tag).partition("@")[0] + f":{tag.partition(':')[2]}"
         )
         sections += [

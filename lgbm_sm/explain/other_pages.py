@@ -110,7 +110,7 @@ def _invocation(workspace: Workspace, name: str) -> list[str]:
     aws = open_unknown_account(workspace.config.aws, workspace.config.project.name)
     headers = headers_of(InvocationRequest("text/csv", "text/csv"))
     sender = RuntimeSender(name, aws.account, headers, parallel=1)
-    aws.rehearsal.note("sagemaker", "InvokeEndpoint", **sender.parameters, Body="<rows>")
+    aws.dry_run.note("sagemaker", "InvokeEndpoint", **sender.parameters, Body="<rows>")
     return aws.lines()
 
 

@@ -230,7 +230,7 @@ def _calls(
         # what is sent is this archive, packed anew with the folder code
         aws.bucket.send(read_file(source.path), full_key, lambda _: None)
     else:
-        aws.rehearsal.note("s3", "PutObject", Bucket=aws.bucket.name, Key=full_key)
+        aws.dry_run.note("s3", "PutObject", Bucket=aws.bucket.name, Key=full_key)
     create_model(name, aws.objects.uri(key), plan)
     create_config(name, plan)
     create_endpoint(config.endpoint_name, name, plan)

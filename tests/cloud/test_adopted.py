@@ -142,7 +142,7 @@ def test_images_in_ecr_are_found_by_the_repositorys_tag_and_somebody_elses_keeps
     images = {one.digest: one for one in (ours, second, theirs, untagged)}
     project.aws.registry.images[project.name] = images
     found = project.lgbm_sm("cleanup", "--yes", "--adopted", "--aws", exit_code=11)
-    assert "it holds images that lgbm-sm has not pushed" in found.stderr
+    assert "it contains images that lgbm-sm did not push" in found.stderr
     assert set(images) == {theirs.digest, untagged.digest}
     project.aws.client("ecr").delete_repository(repositoryName=project.name, force=True)
 

@@ -147,7 +147,7 @@ def test_a_damaged_artifact_in_s3_leaves_no_folder(project: Project) -> None:
     s3.create_bucket(Bucket="theirs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_object(Bucket="theirs", Key="damaged.tar.gz", Body=project.model.read_bytes()[:-5])
     try:
-        for key, exit_code, says in (("damaged", 8, "is damaged"), ("missing", 6, "there is no such object")):
+        for key, exit_code, says in (("damaged", 8, "is damaged"), ("missing", 6, "does not exist")):
             options = ("--model", f"s3://theirs/{key}.tar.gz")
             said = project.lgbm_sm("deploy", *options, exit_code=exit_code).stderr
             assert f"error: s3://theirs/{key}.tar.gz" in said

@@ -35,7 +35,7 @@ def shown(built: ForkedCommandLine, step: str) -> list[tuple[str, dict[str, Any]
     return calls_of(explained(built, step)["The calls at AWS"])
 
 
-def rehearsed(built: ForkedCommandLine, step: str) -> list[tuple[str, dict[str, Any]]]:
+def dry_run(built: ForkedCommandLine, step: str) -> list[tuple[str, dict[str, Any]]]:
     calls = json.loads(built(step, "--dry-run", "--output", "json").stdout)["calls"]
     made = [(f"{call['service']}:{call['operation']}", call["parameters"]) for call in calls]
     # a bucket is made once, and the manifest says what was put there
@@ -62,11 +62,11 @@ def test_the_calls_that_are_shown_are_those_that_the_command_makes(aws: Emulator
     aws.faults.calls.clear()
     trains = shown(built, "train")
     assert aws.faults.operations() == []
-    assert comparable(trains) == comparable(rehearsed(built, "train"))
+    assert comparable(trains) == comparable(dry_run(built, "train"))
     assert reads_of(aws, built, "train") - mentioned(built, "train") == set()
     serves = shown(built, "deploy")
     assert aws.faults.operations() == []
-    assert comparable(serves) == comparable(rehearsed(built, "deploy"))
+    assert comparable(serves) == comparable(dry_run(built, "deploy"))
     assert reads_of(aws, built, "deploy") - mentioned(built, "deploy") == set()
 
 

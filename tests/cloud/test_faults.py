@@ -106,7 +106,7 @@ def test_a_role_that_sagemaker_may_not_assume_is_said(command: str, project: Pro
 @pytest.mark.parametrize(
     ("role", "said"),
     [
-        ("null", "aws.execution_role: none is set, and this is no SageMaker notebook"),
+        ("null", "aws.execution_role is not set, and this is not a SageMaker notebook"),
         ("nobody", "aws.execution_role: account 123456789012 has no role nobody"),
     ],
 )
@@ -123,7 +123,7 @@ def test_a_bucket_that_is_named_and_missing_is_said(command: str, project: Proje
     refused = project.lgbm_sm(
         command, *project.of_the_model(command), "--set", "aws.bucket=nowhere", exit_code=6
     ).stderr
-    assert "error: aws.bucket: nowhere: there is no such bucket" in refused
+    assert "error: aws.bucket: bucket nowhere does not exist" in refused
     assert "hint: make it, or leave aws.bucket out" in refused
 
 

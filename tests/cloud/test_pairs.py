@@ -114,7 +114,7 @@ def test_the_predictions_are_the_same_wherever_a_model_is_trained_and_served(
 ) -> None:
     options = SERVED_HERE if served == "here" else ()
     deployed = result(trained.lgbm_sm, "deploy", "--model", trained.artifacts[artifact], *options)
-    assert deployed["endpoint"]["place"] == ("process" if served == "here" else "aws")
+    assert deployed["endpoint"]["backend"] == ("process" if served == "here" else "aws")
     predictions = numbers(trained.lgbm_sm("predict", *options).stdout)
     assert len(predictions) == 102
     assert predictions == pytest.approx(trained.expected, rel=0, abs=0 if pattern == "byoc" else 1e-12)

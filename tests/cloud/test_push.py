@@ -129,7 +129,7 @@ def test_a_foreign_image_keeps_the_repository(aws: Emulator, lgbm_sm: CommandLin
         imageTag="theirs",
     )
     left = lgbm_sm("cleanup", "--yes", exit_code=11)
-    assert "it holds images that lgbm-sm has not pushed" in left.stderr
+    assert "it contains images that lgbm-sm did not push" in left.stderr
     [kept] = ecr.describe_images(repositoryName=project(lgbm_sm))["imageDetails"]
     assert kept["imageTags"] == ["theirs"]
     ecr.batch_delete_image(repositoryName=project(lgbm_sm), imageIds=[{"imageTag": "theirs"}])

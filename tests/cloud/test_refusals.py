@@ -79,7 +79,7 @@ def test_the_hint_names_the_action_that_was_denied_and_not_the_operation(
     model = {"ModelName": "m", "ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": CONTAINER, "Tags": TAGS}
     missing = "iam:PassRole" if "sagemaker:AddTags" in allowed else "sagemaker:AddTags"
     hint = hint_of(lambda: sagemaker.create_model(**model))
-    assert hint == f"allow the identity {missing}; `lgbm-sm policy` prints all that the commands need"
+    assert hint == f"allow the identity {missing}; `lgbm-sm policy` prints all permissions that the commands need"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_the_hint_names_the_action_of_s3_when_the_refusal_names_none(
     [
         (
             "with an explicit deny in a service control policy",
-            "a service control policy denies ecr:InitiateLayerUpload explicitly, and an allow elsewhere does not help",
+            "a service control policy denies ecr:InitiateLayerUpload explicitly, which overrides every allow",
         ),
         (
             "with an explicit deny in an identity-based policy: arn:aws:iam::123456789012:policy/no",
@@ -144,7 +144,7 @@ def test_no_further_attempt_is_told_of_after_the_last(aws_without_engine: Emulat
     session = open_session("eu-west-1", attempts=2, tell_retry=told.append)
     hint = hint_of(session.client("ecr").describe_repositories)
     assert told == ["AWS throttles DescribeRepositories: trying again (attempt 2 of 2)"]
-    assert hint == "AWS limits the rate of calls: try again in a minute"
+    assert hint == "AWS is throttling the calls: try again in a minute"
     assert account.account_id == ACCOUNT
 
 

@@ -76,7 +76,7 @@ def test_another_data_set_gets_keys_of_its_own_and_the_earlier_stays_until_clean
     other = lgbm_sm("prepare-data", "--upload", "--set", "data.random_state=7")
     assert set(before) < set(keys(aws_without_engine))
     assert {key: stored(aws_without_engine, key) for key in before} == before
-    assert "data sets uploaded earlier: 1; they stay until `lgbm-sm cleanup`" in other.stderr
+    assert "data sets uploaded earlier: 1; kept until `lgbm-sm cleanup`" in other.stderr
     assert len([key for key in keys(aws_without_engine) if "/channels/" in key]) == 6
     assert "nothing left" in lgbm_sm("cleanup", "--yes").stdout
     assert keys(aws_without_engine) == []
@@ -92,7 +92,7 @@ def test_somebody_elses_file_in_a_channel_is_named_and_stays(
 ) -> None:
     train = uploaded(lgbm_sm)["channels"]["train"]
     aws_without_engine.client("s3").put_object(Bucket=BUCKET, Key=f"{key_of(train)}theirs.csv", Body=b"1")
-    assert f"{train}theirs.csv: lgbm-sm has not put it there" in lgbm_sm("prepare-data", "--upload").stderr
+    assert f"{train}theirs.csv was not created by lgbm-sm" in lgbm_sm("prepare-data", "--upload").stderr
     [item] = json.loads(lgbm_sm("status", "--output", "json").stdout)["items"]
     assert (item["kind"], item["state"], item["name"]) == ("upload", "Available", f"s3://{BUCKET}/{OURS}/")
     assert "nothing left" in lgbm_sm("cleanup", "--yes").stdout
@@ -144,7 +144,7 @@ def test_what_was_uploaded_in_the_layout_before_is_shown_once_and_cleaned_up(
 
 def test_a_named_bucket_is_not_made(aws_without_engine: Emulator, lgbm_sm: CommandLine) -> None:
     refused = lgbm_sm("prepare-data", "--upload", "--set", "aws.bucket=no-such-bucket-here", exit_code=6)
-    assert "aws.bucket: no-such-bucket-here: there is no such bucket" in refused.stderr
+    assert "aws.bucket: bucket no-such-bucket-here does not exist" in refused.stderr
     assert aws_without_engine.client("s3").list_buckets()["Buckets"] == []
 
 

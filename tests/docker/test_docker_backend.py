@@ -151,7 +151,7 @@ def test_cleanup_finds_containers_and_networks_when_record_and_folder_are_lost(
     record = (trained.folder / ".lgbm-sm/record.json").read_text()
     (trained.folder / ".lgbm-sm").rename(trained.folder / "moved")
     [lost] = items(trained, "endpoint")
-    assert (lost["place"], lost["state"]) == ("docker", "Running")
+    assert (lost["backend"], lost["state"]) == ("docker", "Running")
     trained("cleanup", "--yes")
     assert ours(engine, trained) == []
     assert networks_of(engine, trained) == []
@@ -382,7 +382,7 @@ def test_auto_takes_a_container_only_once_its_image_is_built(lgbm_sm: CommandLin
     assert "`lgbm-sm build` makes it" in lgbm_sm("train").stderr
     lgbm_sm("build")
     assert "and the image is there: " in lgbm_sm("train").stderr
-    assert [job["place"] for job in items(lgbm_sm, "training_job")] == ["process", "docker"]
+    assert [job["backend"] for job in items(lgbm_sm, "training_job")] == ["process", "docker"]
     changed = lgbm_sm("train", "--set", "container.build_args.NEW=1")
     assert "local.backend is auto, and the image is not there" in changed.stderr
 

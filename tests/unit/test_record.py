@@ -192,7 +192,7 @@ def test_a_folder_that_is_no_plain_name_is_refused(tmp_path: Path, name: str) ->
         record.entries()
 
 
-def test_a_rehearsal_writes_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     record = DryRunRecord(tmp_path / ".lgbm-sm")
     record.add(job(record, "a"))
     assert [entry.name for entry in record.entries()] == ["a"]

@@ -30,13 +30,13 @@ def test_an_address_has_a_bucket_and_a_key(uri: str, bucket: str, key: str) -> N
 
 @pytest.mark.parametrize("uri", ["", "bucket/key", "s3:/bucket/key", "s3:///key", "https://bucket/key", "s3"])
 def test_what_is_no_address_is_refused(uri: str) -> None:
-    with pytest.raises(UsageError, match="no address in S3") as refused:
+    with pytest.raises(UsageError, match="is not an address in S3") as refused:
         parse_uri(uri)
-    assert refused.value.hint == "such an address is s3://<bucket>/<key>"
+    assert refused.value.hint == "an address has the form s3://<bucket>/<key>"
 
 
 def test_a_bucket_alone_cannot_be_fetched(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no address of an object"):
+    with pytest.raises(UsageError, match="is not the address of an object"):
         download(ACCOUNT, "s3://bucket/", tmp_path / "file")
 
 
@@ -58,7 +58,7 @@ def test_a_file_that_was_replaced_is_another_one(tmp_path: Path) -> None:
     file = read_file(path)
     (tmp_path / "b.csv").write_bytes(b"1,3\n")
     (tmp_path / "b.csv").replace(path)
-    with pytest.raises(DataError, match=r"a\.csv has changed while it was uploaded"):
+    with pytest.raises(DataError, match=r"a\.csv changed while it was uploaded"):
         require_same(file, path.stat())
 
 

@@ -117,7 +117,7 @@ class Adoption:
         for variant in config.get("ProductionVariants", ()):
             adopted += self._adopt_model(name, str(variant.get("ModelName", "")))
         self.reporter.step(f"Found in the account and adopted: {', '.join(adopted)}")
-        if recorded and recorded.folder != folder and not self.backend.accounts.rehearsal:
+        if recorded and recorded.folder != folder and not self.backend.accounts.dry_run:
             self.record.remove_folder(recorded.folder)
         return endpoint
 

@@ -128,7 +128,7 @@ def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: Model
         AwsError: AWS refuses a call, or does not answer.
         KeyboardInterrupt: passed on; an endpoint that changes cannot be stopped, so it stays, and is on record.
     """
-    if deployment.backend.accounts.rehearsal:
+    if deployment.backend.accounts.dry_run:
         _make_parts(deployment, _Taken(deployment, deployment.endpoint), artifact_path, code)
         deployment.record.remove_folder(deployment.endpoint.folder)
         return deployment.endpoint
@@ -177,7 +177,7 @@ def _make_parts(deployment: Deployment, taken: _Taken, artifact_path: Path, code
         reporter=deployment.reporter,
         timeout_seconds=deployment.timeout_seconds,
         prepare=taken.prepare,
-        is_rehearsal=deployment.backend.accounts.rehearsal is not None,
+        is_dry_run=deployment.backend.accounts.dry_run is not None,
     )
     claim.make()
 
@@ -321,7 +321,7 @@ def delete_endpoint(
 ) -> list[str]:
     """Delete an endpoint with its configs, its models and their artifacts. Returns why something is left."""
     names = {part.name for part in endpoint_parts(record, endpoint.name)}
-    left = delete(endpoint, record, backend)
+    left = delete(endpoint, record, backend.remove)
     for part in endpoint_parts(record, endpoint.name):
         left += delete_recorded(part, record, backend.accounts)
     return [*left, *objects.delete_folders([f"{ARTIFACTS_FOLDER}{name}/" for name in names])]

@@ -34,7 +34,7 @@ class Claim:
     reporter: Reporter
     timeout_seconds: float
     prepare: Callable[[Description | None], None]
-    is_rehearsal: bool = False
+    is_dry_run: bool = False
 
     def make(self) -> None:
         """Create or update the endpoint; it is then changing to this config.
@@ -57,7 +57,7 @@ class Claim:
             status = str(found["EndpointStatus"])
             if status != EndpointStatus.DELETING:
                 require_ours(found, self.plan.tags()[PROJECT_TAG], self.resources)
-            if status in CHANGING and not self.is_rehearsal:
+            if status in CHANGING and not self.is_dry_run:
                 if status != said:
                     said = status
                     self.reporter.detail(f"endpoint {self.name} is {status}: waiting until that ends")

@@ -55,7 +55,7 @@ def test_another_accounts_bucket_is_refused_with_a_remedy(
     aws_without_engine: Emulator, account: AwsAccount, operation: str, code: str, status: int
 ) -> None:
     aws_without_engine.faults.fail(f"s3:{operation}", code, "Forbidden", status)
-    with pytest.raises(AwsError, match=f"{BUCKET} belongs to another account than {ACCOUNT}") as refused:
+    with pytest.raises(AwsError, match=f"{BUCKET} does not belong to account {ACCOUNT}") as refused:
         ensure_bucket(account, BUCKET, tags={})
     assert refused.value.hint.startswith("set aws.bucket to a bucket of this account")
     assert refused.value.code == code
@@ -66,7 +66,7 @@ def test_a_bucket_in_another_region_is_refused_with_a_remedy(
 ) -> None:
     ensure_bucket(account, BUCKET, tags={})
     elsewhere = connect_to(aws_without_engine, monkeypatch, "us-west-2")
-    with pytest.raises(AwsError, match="is in eu-west-1, and SageMaker in us-west-2 cannot use it") as refused:
+    with pytest.raises(AwsError, match="is in eu-west-1: SageMaker in us-west-2 cannot use it") as refused:
         ensure_bucket(elsewhere, BUCKET, tags={})
     assert "set aws.region to that of the bucket" in refused.value.hint
 
@@ -81,7 +81,7 @@ def test_a_bucket_that_another_command_makes_meanwhile_is_not_made_twice(
 
 def test_a_bucket_goes_only_when_it_is_empty(aws_without_engine: Emulator, plain_bucket: S3Bucket) -> None:
     put_foreign(aws_without_engine, "theirs")
-    assert plain_bucket.delete() == ["it holds objects that lgbm-sm has not put there"]
+    assert plain_bucket.delete() == ["it contains objects that lgbm-sm did not create"]
     s3_of(aws_without_engine).delete_object(Bucket=BUCKET, Key="theirs")
     assert plain_bucket.delete() == []
     assert not plain_bucket.exists()
@@ -107,7 +107,7 @@ def test_a_download_is_whole_or_not_there(
 def test_an_object_that_is_not_there_is_named(
     account: AwsAccount, plain_bucket: S3Bucket, tmp_path: Path, address: str
 ) -> None:
-    with pytest.raises(AwsError, match=f"{address}: there is no such object"):
+    with pytest.raises(AwsError, match=f"{address} does not exist"):
         download(account, address, tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
