@@ -1,7 +1,7 @@
-"""The image's entry point: `start.py train | serve`, started with SIGTERM and SIGINT blocked.
+"""The image's entry point: `start.py train | serve`.
 
-Process 1 does not receive a signal without a handler, and Python needs about 20 ms before it can set one. A blocked
-signal is kept until then.
+It is started with SIGTERM and SIGINT blocked. Process 1 does not receive a signal without a handler, and Python needs
+about 20 ms before it can set one. A blocked signal is kept until then.
 """
 
 from __future__ import annotations

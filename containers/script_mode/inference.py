@@ -1,7 +1,8 @@
-"""Pattern C's script: AWS's XGBoost image loads the model with `model_fn` and answers requests with `transform_fn`.
+"""Pattern C's script, which AWS's XGBoost image runs.
 
-The image's first process also imports this file, only to check that it can, so each function imports its modules
-itself. The file must run on Python 3.8, the version in image 1.5-1.
+The image loads the model with `model_fn` and answers requests with `transform_fn`. The image's first process also
+imports this file, only to check that it can, so each function imports its modules itself. The file must run on Python
+3.8, the version in image 1.5-1.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ class Reply(NamedTuple):
 
 
 def model_fn(model_dir: str) -> Predictor | InferenceCode:
-    """Check the files in `model_dir` against their manifest, load the model, and make one prediction.
+    """Check the files in `model_dir`, load the model, and make one prediction.
 
-    If that fails, the image answers the ping with 500, and tries again at the next one. Raises ModelError and
-    LibraryError; a line in the log gives the reason.
+    The files are compared with their manifest. If that fails, the image answers the ping with 500, and tries again at
+    the next one. Raises ModelError and LibraryError; a line in the log gives the reason.
     """
     from lgbm_runtime.core.errors import ModelError
     from lgbm_runtime.core.lightgbm_library import LibraryError
@@ -61,7 +62,10 @@ def model_fn(model_dir: str) -> Predictor | InferenceCode:
 
 
 def transform_fn(service: Predictor | InferenceCode, content: str | bytes, _content_type: str, _accept: str) -> Any:
-    """Answer Flask's current request, which the image has decoded into the arguments. Returns a Response."""
+    """Answer Flask's current request, which the image has decoded into the arguments.
+
+    Returns a Response.
+    """
     # only the image has it
     flask = importlib.import_module("flask")
     request = flask.request
@@ -82,9 +86,10 @@ def load(model_path: Path, environment: Mapping[str, str]) -> Predictor | Infere
 
 
 def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[str, str]) -> Reply:
-    """Answer a request. `headers` ignores the case of names, or spells them as this function does.
+    """Answer a request.
 
-    Nothing may be raised: the image would answer with an HTML page and status 500.
+    `headers` ignores the case of names, or spells them as this function does. Nothing may be raised: the image would
+    answer with an HTML page and status 500.
     """
     from lgbm_runtime.core.decoding import check_content_encoding
     from lgbm_runtime.core.errors import InvocationError, unexpected_error
@@ -104,7 +109,9 @@ def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[s
 
 
 def raw_body(environ: Mapping[str, Any], content: str | bytes) -> bytes:
-    """Return the body as it was sent. The image decodes CSV and JSON, with U+FFFD for bytes that are not UTF-8.
+    """Return the body as it was sent.
+
+    The image decodes CSV and JSON, with U+FFFD for bytes that are not UTF-8.
 
     Source: `populate_request` in Werkzeug's documentation of BaseRequest: `environ` holds the last request, here the
     one of `content`. From version 2.0 on it does not.

@@ -1,1 +1,1 @@
-"""Serve a LightGBM model through Multi Model Server and SageMaker's inference toolkit (pattern B)."""
+"""Pattern B: Multi Model Server and SageMaker's inference toolkit."""

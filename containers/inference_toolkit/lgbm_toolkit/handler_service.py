@@ -1,4 +1,7 @@
-"""The service that Multi Model Server's workers run. The server requires exactly one class in this module."""
+"""The service that Multi Model Server's workers run.
+
+The server requires exactly one class in this module.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from lgbm_toolkit.transformer import LightgbmTransformer
 
 
 class HandlerService(DefaultHandlerService):  # type: ignore[misc] # the toolkit has no types
-    """The toolkit's service with this package's transformer; `initialize` and `handle` are the toolkit's."""
+    """The toolkit's service with this package's transformer.
+
+    The methods `initialize` and `handle` are the toolkit's.
+    """
 
     def __init__(self) -> None:
         super().__init__(transformer=LightgbmTransformer())

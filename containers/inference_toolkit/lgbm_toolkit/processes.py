@@ -35,7 +35,10 @@ class ChildProcesses:
     def start(
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a process in its own process group. Raises StopRequestedError if a stop was requested."""
+        """Start a process in its own process group.
+
+        Raises StopRequestedError if a stop was requested.
+        """
         if self.stop_requested:
             raise StopRequestedError
         return subprocess.Popen(
@@ -43,7 +46,10 @@ class ChildProcesses:
         )
 
     def run(self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> int:
-        """Run a process; return its exit code, negative if a signal ended it. Raises StopRequestedError."""
+        """Run a process; return its exit code, negative if a signal ended it.
+
+        Raises StopRequestedError.
+        """
         process = self.start(command, environment, folder)
         while not self.has_ended(process, None):
             if self.stop_requested:
@@ -52,7 +58,10 @@ class ChildProcesses:
         return process.returncode
 
     def has_ended(self, process: subprocess.Popen[bytes], seconds: float | None) -> bool:
-        """Wait until the process ends or a stop is requested, for at most `seconds` (None: without limit)."""
+        """Wait until the process ends or a stop is requested; return whether it ended.
+
+        The wait takes at most `seconds`; None is without limit.
+        """
         end = None if seconds is None else time.monotonic() + seconds
         while process.poll() is None and not self.stop_requested:
             rest = None if end is None else end - time.monotonic()

@@ -33,11 +33,14 @@ _WORKERLESS_SECONDS = 30.0
 
 
 class ServeError(Exception):
-    """The container cannot serve; the message gives the reason, and is empty if that was already printed."""
+    """The container cannot serve.
+
+    The message gives the reason, and is empty if that was already printed.
+    """
 
 
 def serve(model_path: Path, environment: Mapping[str, str]) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code: 0 after a signal, 1 after a failure."""
+    """Serve until SIGTERM or SIGINT; return 0 after a signal, 1 after a failure."""
     children = ChildProcesses()
     try:
         settings = Settings.of(environment)
@@ -83,7 +86,10 @@ def _install_requirements(children: ChildProcesses, code_folder: Path, environme
 
 
 def _verify(children: ChildProcesses, model_path: Path, environment: Mapping[str, str]) -> None:
-    """Load the model in a separate process: user code may crash it, and none of it may stay in this process."""
+    """Load the model in a separate process.
+
+    User code may crash it, and none of it may stay in this process.
+    """
     code = children.run([sys.executable, "-m", "lgbm_toolkit.verification", str(model_path)], environment)
     if code == CANNOT_SERVE:
         raise ServeError
@@ -100,7 +106,10 @@ def _run_server(
     watch: LockWatch,
     patience: float,
 ) -> None:
-    """Run until a signal. Raises ServeError if the server, or its last worker, ends without one."""
+    """Run until a signal.
+
+    Raises ServeError if the server, or its last worker, ends without one.
+    """
     config_path = folder / "server.properties"
     config_path.write_text(settings.server_properties(_HANDLER_SERVICE))
     # a file from an earlier start of the same container would prevent the server from starting

@@ -1,4 +1,4 @@
-"""The settings in the container's environment, and Multi Model Server's configuration made from them."""
+"""From the container's environment to Multi Model Server's configuration."""
 
 from __future__ import annotations
 
@@ -92,5 +92,5 @@ class Settings:
 
 
 def threads_of(environment: Mapping[str, str]) -> int | None:
-    """Return the number of LightGBM's threads, which the entry point sets for its child processes."""
+    """Return the number of LightGBM's threads, which the entry point has set."""
     return number_in(environment, THREADS_VARIABLE, 1, MOST_WORKERS)

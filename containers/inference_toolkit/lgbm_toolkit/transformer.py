@@ -52,7 +52,10 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
             sys.stdout.reconfigure(line_buffering=True, write_through=False)
 
     def validate_and_initialize(self, model_dir: str, context: Any = None) -> None:
-        """Load the model. If that fails, end the worker: the toolkit would continue without a model."""
+        """Load the model.
+
+        If that fails, end the worker: the toolkit would continue without a model.
+        """
         try:
             self._answering = load_service(Path(model_dir), os.environ, threads_of(os.environ), context=context)
         except (ModelError, LibraryError) as error:
@@ -97,7 +100,10 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
 
     @staticmethod
     def handle_error(context: Any, inference_exception: Any, trace: str, index: int = 0) -> bytes:
-        """Return the body for an error. An unexpected one is logged, and the client gets its reference."""
+        """Return the body for an error.
+
+        An unexpected one is logged, and the client gets its reference.
+        """
         if isinstance(inference_exception, RequestRefusedError):
             document = inference_exception.body
         else:

@@ -1,4 +1,7 @@
-"""`python -m lgbm_toolkit.verification MODEL_PATH`: load the model as a worker does, and predict once."""
+"""`python -m lgbm_toolkit.verification MODEL_PATH`: load the model and predict once.
+
+It loads the model as a worker does.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The state of the workers as locks on two files, which the kernel releases when a process dies."""
+"""The state of the workers, as locks on two files.
+
+The kernel releases a lock when its process dies.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _BUSY = "busy"
 
 
 class WorkerLocks:
-    """The worker's side: it holds one lock while it can answer, the other while it is answering."""
+    """The worker's locks: one while it can answer, the other while it is answering."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Open the files; without the variable there is nothing to lock."""

@@ -52,9 +52,10 @@ def _affinity() -> int:
 
 
 def workers_and_threads(cpus: int, workers: int | None = None) -> tuple[int, int]:
-    """Return the number of worker processes and of LightGBM's threads in each, together at most `cpus` if possible.
+    """Return the number of worker processes, and of LightGBM's threads in each.
 
-    If `workers` is None, there is one per processor, at most eight, since each holds the model in memory.
+    Together the threads are at most `cpus`, if possible. If `workers` is None, there is one per processor, at most
+    eight, since each holds the model in memory.
     """
     if workers is None:
         workers = min(cpus, _MOST_WORKERS)

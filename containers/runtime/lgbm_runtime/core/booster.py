@@ -50,10 +50,10 @@ class LightgbmBooster:
     """
 
     def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
-        """Load LightGBM's text model. `num_threads` threads predict large matrices; None means one.
+        """Load LightGBM's text model.
 
-        Starts no thread, so that the process may be forked. Raises ModelError, which names the file, if it is missing
-        or not a model, and LibraryError.
+        `num_threads` threads predict large matrices; None means one. Starts no thread, so that the process may be
+        forked. Raises ModelError, which names the file, if it is missing or not a model, and LibraryError.
         """
         try:
             text = model_path.read_text(encoding="utf-8")
@@ -93,7 +93,10 @@ class LightgbmBooster:
         return len(self.feature_names)
 
     def predict(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
-        """Return what `Booster.predict` does for (rows, features): (rows) or (rows, values); leaf indices are int32."""
+        """Return what `Booster.predict` does for (rows, features): (rows) or (rows, values).
+
+        Leaf indices are int32.
+        """
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise ValueError(f"a matrix of shape {matrix.shape} for a model of {self.width} features")
@@ -117,7 +120,10 @@ class LightgbmBooster:
         return self._model.predict(matrix, _KINDS[output])
 
     def _tree_walk(self, text: str, header: dict[str, str]) -> TreeWalk | None:
-        """Return None, after a line on stderr, if the tree walk cannot predict exactly what LightGBM does."""
+        """Return the tree walk, or None if it does not predict exactly what LightGBM does.
+
+        A line on stderr then gives the reason.
+        """
         try:
             return self._compared_walk(text, header)
         except LeftToLightgbmError as error:

@@ -1,7 +1,8 @@
-"""The part of LightGBM's C API that serving needs: https://lightgbm.readthedocs.io/en/latest/C-API.html.
+"""The part of LightGBM's C API that serving needs.
 
-The package `lightgbm` is not imported: with its own imports that takes longer than the rest of the server's start, and
-one prediction through it takes ten times as long as through the library.
+See https://lightgbm.readthedocs.io/en/latest/C-API.html. The package `lightgbm` is not imported: with its own imports
+that takes longer than the rest of the server's start, and one prediction through it takes ten times as long as through
+the library.
 """
 
 from __future__ import annotations
@@ -56,7 +57,10 @@ class CallError(Exception):
 
 
 class Library:
-    """LightGBM's shared library. The functions release the GIL, except the one for a single row."""
+    """LightGBM's shared library.
+
+    The functions release the GIL, except the one for a single row.
+    """
 
     def __init__(self, path: Path) -> None:
         """Load the library. Raises LibraryError."""
@@ -83,7 +87,10 @@ def load_library() -> Library:
 
 
 class Model:
-    """A model in the library's memory, for rows of `width` features. Several threads may use it at once."""
+    """A model in the library's memory, for rows of `width` features.
+
+    Several threads may use it at once.
+    """
 
     def __init__(self, library: Library, text: str, width: int) -> None:
         """Load the text. Raises CallError if the library does not accept it as a model."""
@@ -104,7 +111,10 @@ class Model:
             self._library.call("LGBM_BoosterFree", self._handle)
 
     def predict(self, matrix: NDArray[np.float64], kind: int) -> NDArray[np.float64]:
-        """Compute (rows, values) for C-contiguous (rows, features) in the calling thread. Raises CallError."""
+        """Compute (rows, values) for C-contiguous (rows, features) in the calling thread.
+
+        Raises CallError.
+        """
         rows = len(matrix)
         length = ctypes.c_int64()
         self._library.call("LGBM_BoosterCalcNumPredict", self._handle, rows, kind, *_ALL_TREES, ctypes.byref(length))
@@ -126,7 +136,10 @@ class Model:
         return result
 
     def _row_predictor(self) -> Callable[[array[float]], list[float]]:
-        """Return a function from a row's features to its NORMAL prediction: one value, or one per class."""
+        """Return a function from a row's features to its NORMAL prediction.
+
+        The prediction is one value, or one per class.
+        """
         config, length = self._row_config, ctypes.c_int64()
         self._library.call("LGBM_BoosterCalcNumPredict", self._handle, 1, NORMAL, *_ALL_TREES, ctypes.byref(length))
         self._library.call(

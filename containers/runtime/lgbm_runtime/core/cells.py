@@ -21,7 +21,10 @@ _SHOWN_CHARACTERS = 60
 
 
 class Unseen:
-    """Categories of a request that the schema does not have, each once, as (column, category); at most fifty."""
+    """The categories of a request that the schema does not have, as (column, category).
+
+    Each is kept once, and at most fifty are kept.
+    """
 
     def __init__(self) -> None:
         self._categories: dict[tuple[str, str], None] = {}
@@ -59,7 +62,10 @@ class Column:
         return [self.from_text(cell, row, unseen) for row, cell in enumerate(cells, first_row)]
 
     def from_text(self, cell: str, row: int, unseen: Unseen) -> float:
-        """Return the value of a CSV cell. A category takes precedence over a text for missing, such as NA."""
+        """Return the value of a CSV cell.
+
+        A category takes precedence over a text for missing, such as NA.
+        """
         if self._is_text:
             code = self._codes.get(cell)
             if code is not None:
@@ -73,7 +79,10 @@ class Column:
         return self._from_number(value, cell.strip(), row, unseen)
 
     def from_json(self, value: Any, row: int, unseen: Unseen) -> float:
-        """Return the value of a JSON cell: a number, null, or for a category a text or a boolean (`True`, `False`)."""
+        """Return the value of a JSON cell.
+
+        The cell is a number or null, or for a category a text or a boolean (`True`, `False`).
+        """
         if value is None:
             return self._missing(row)
         if isinstance(value, (list, dict)):
@@ -121,9 +130,10 @@ def columns_of(schema: Schema, *, with_target: bool = False) -> list[Column]:
 
 
 def parse_number(cell: str) -> float | None:
-    """Return the cell as Python's float() reads it, with or without blanks around it; None if it is not a number.
+    """Return the cell as Python's float() reads it, or None if it is not a number.
 
-    float() also accepts digits of other scripts and underscores between digits, which are mistakes in a table.
+    Blanks around the number are ignored. float() also accepts digits of other scripts and underscores between digits,
+    which are mistakes in a table.
     """
     if not cell.isascii() or "_" in cell:
         return None
@@ -145,7 +155,10 @@ def listed(names: Sequence[str], limit: int = 10) -> str:
 
 
 def _floats(cells: Sequence[str]) -> list[float] | None:
-    """Return the cells' values, NaN for empty ones; None if one of them has to be read on its own."""
+    """Return the cells' values, or None if one of them has to be read on its own.
+
+    Empty cells are NaN.
+    """
     joined = "".join(cells)
     if not joined.isascii() or "_" in joined:
         return None

@@ -1,4 +1,7 @@
-"""The formats of requests and answers: to add one, write a module with its ContentType and name it here."""
+"""The formats of requests and answers.
+
+To add one, write a module with its ContentType and name the module here.
+"""
 
 from __future__ import annotations
 

@@ -37,11 +37,11 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, header: bool | None = None) -> Rows:
-    """Return the rows of a table in UTF-8 whose columns are the schema's features, then the target `with_target`.
+    """Return the rows of a table in UTF-8.
 
-    `header` is whether the first line holds names. None: it does if none of its cells is a number or missing, and at
-    least one is a column's name. Named columns may come in any order. Raises InvocationError(400), and
-    UnicodeDecodeError if the table is not UTF-8.
+    Its columns are the schema's features, and then the target if `with_target`. `header` is whether the first line
+    holds names. None: it does if none of its cells is a number or missing, and at least one is a column's name. Named
+    columns may come in any order. Raises InvocationError(400), and UnicodeDecodeError if the table is not UTF-8.
     """
     table = table[3:] if table.startswith(BYTE_ORDER_MARK) else table
     # rstrip copies the table, which can have many megabytes
@@ -64,9 +64,10 @@ def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, he
 
 
 def plain_row(line: bytes, width: int) -> array[float] | None:
-    """Return the row in one line of numbers and empty cells, to the bit as `rows_from_csv` reads it.
+    """Return the row in one line of numbers and empty cells, or None.
 
-    None for any other text, which `rows_from_csv` reads or refuses in five times the time.
+    The numbers equal those of `rows_from_csv` to the bit. None for any other text, which `rows_from_csv` reads or
+    refuses in five times the time.
     """
     native = native_code()
     if native is not None:
@@ -83,7 +84,7 @@ def plain_row(line: bytes, width: int) -> array[float] | None:
 
 
 def _plain_values(table: bytes, schema: Schema, *, with_target: bool, header: bool | None) -> Matrix | None:
-    """Return the matrix of a table that holds only numbers and empty cells below an optional header.
+    """Return the matrix of a table of numbers and empty cells with an optional header.
 
     None if it holds anything else: then it is read cell by cell.
     """
@@ -107,7 +108,10 @@ def _plain_values(table: bytes, schema: Schema, *, with_target: bool, header: bo
 
 
 def _numbers(table: bytes, width: int) -> Matrix | None:
-    """Return the matrix of a table of finite numbers and empty cells, as float() reads them; None for any other."""
+    """Return the matrix of a table of finite numbers and empty cells, else None.
+
+    The numbers are read as float() reads them, to the bit.
+    """
     native = native_code()
     if native is not None:
         return native.read_numbers(table, width)
@@ -129,7 +133,10 @@ def _numbers(table: bytes, width: int) -> Matrix | None:
 
 
 def _converted(lines: Sequence[str]) -> Matrix:
-    """Return the matrix. Raises ValueError if a cell is not a number, or the lines have different lengths."""
+    """Return the matrix.
+
+    Raises ValueError if a cell is not a number, or the lines have different lengths.
+    """
     if len(lines) < _NUMPY_LINES:
         return np.array([list(map(float, line.split(","))) for line in lines])
     blocks = [lines[start : start + _BLOCK_LINES] for start in range(0, len(lines), _BLOCK_LINES)]
@@ -139,7 +146,10 @@ def _converted(lines: Sequence[str]) -> Matrix:
 
 
 def _with_nan(text: str) -> str:
-    """Return the table with nan in its empty cells, which numpy and float() read; empty lines stay empty."""
+    """Return the table with nan in its empty cells, which numpy and float() read.
+
+    Empty lines stay empty.
+    """
     # twice, since neighbouring cells share a comma
     text = text.replace(",,", ",nan,").replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
     return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")

@@ -37,10 +37,11 @@ def negotiate(accept: str | None) -> str:
 
 
 def encode(values: Sequence[Any], media_type: str) -> bytes:
-    """Return the body; `values` has one element per row: a number, a text or a list of numbers.
+    """Return the body.
 
-    Numbers keep every bit: they are written with the fewest digits that give the same float64, as orjson spells them
-    (`1e-7`, ten times as fast) if it is installed, else as Python does (`1e-07`).
+    `values` has one element per row: a number, a text or a list of numbers. Numbers keep every bit: they are written
+    with the fewest digits that give the same float64, as orjson spells them (`1e-7`, ten times as fast) if it is
+    installed, else as Python does (`1e-07`).
     """
     return encoder(media_type)(values)
 
@@ -51,7 +52,10 @@ def encoder(media_type: str) -> Callable[[Sequence[Any]], bytes]:
 
 
 def _ranges(accept: str) -> dict[str, tuple[float, int]]:
-    """Return each media range with its quality and its position; malformed ranges are left out."""
+    """Return each media range with its quality and its position.
+
+    Malformed ranges are left out.
+    """
     ranges: dict[str, tuple[float, int]] = {}
     for position, element in enumerate(split_elements(accept)):
         media_range = parse_media_type(element)

@@ -8,7 +8,10 @@ from typing import Any
 
 
 class SchemaError(ValueError):
-    """schema.json (or its copy in metadata.json) is not a valid schema; the message names the field."""
+    """schema.json, or its copy in metadata.json, is not valid.
+
+    The message names the field.
+    """
 
 
 class ModelError(Exception):
@@ -40,7 +43,10 @@ class InvocationError(Exception):
 
 
 def unexpected_error(trace: str, status: int = 500) -> InvocationError:
-    """Log the traceback of a bug, and return the error for the client, which finds the log entry by its reference."""
+    """Log the traceback of a bug, and return the error for the client.
+
+    A reference connects the error with the log entry.
+    """
     reference = os.urandom(6).hex()
     print(f"unexpected error {reference}:\n{trace}", file=sys.stderr, flush=True)
     return InvocationError(status, f"internal error; the server's log shows the cause under the reference {reference}")

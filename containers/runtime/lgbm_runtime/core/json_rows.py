@@ -63,7 +63,10 @@ def rows_from_json_lines(text: str, schema: Schema) -> Rows:
 
 
 def _convert(records: Iterable[Any], schema: Schema) -> Rows:
-    """Return the matrix of rows and records; each is a list in the schema's order, or an object."""
+    """Return the matrix of rows and records.
+
+    Each is a list in the schema's order, or an object.
+    """
     names = schema.feature_names
     known = set(names)
     rows = [_cells(record, names, known, row) for row, record in enumerate(records, 1)]
@@ -82,7 +85,7 @@ def _convert(records: Iterable[Any], schema: Schema) -> Rows:
 
 
 def _plain_values(rows: Sequence[list[Any]]) -> Matrix | None:
-    """Return the matrix of rows that hold only finite numbers and null; None if they hold anything else."""
+    """Return the matrix of rows of finite numbers and null, or None for other rows."""
     types: set[type] = set()
     for row in rows:
         types.update(map(type, row))
@@ -116,7 +119,10 @@ def _refuse_names(record: dict[str, Any], names: Sequence[str], known: set[str],
 
 
 def _integer(digits: str) -> int | float:
-    """Read the digits without Python's int() if they are many: it takes quadratic time and refuses 4,300 digits."""
+    """Read an integer; if it has many digits, as a float.
+
+    Python's int() takes quadratic time, and refuses more than 4,300 digits.
+    """
     return int(digits) if len(digits) < _EXACT_DIGITS else float(digits)
 
 

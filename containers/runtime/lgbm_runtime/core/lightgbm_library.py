@@ -27,7 +27,10 @@ _COMPANIONS = (
 
 
 class LibraryError(Exception):
-    """LightGBM's shared library, or one that it needs, cannot be loaded; the message has the remedy if it is known."""
+    """LightGBM's shared library, or one that it needs, cannot be loaded.
+
+    The message has the remedy if it is known.
+    """
 
 
 class SharedLibrary(NamedTuple):

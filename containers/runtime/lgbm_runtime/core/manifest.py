@@ -1,6 +1,7 @@
-"""lgbm-sm-manifest.json: the SHA-256 of each file that this program or `lgbm-sm deploy` wrote into a model artifact.
+"""Write and check lgbm-sm-manifest.json, the manifest of a model artifact.
 
-The training program writes it. Each server checks it once, before it loads the model or runs a user's code.
+It holds the SHA-256 of each file that this program or `lgbm-sm deploy` wrote into the artifact. The training program
+writes it. Each server checks it once, before it loads the model or runs a user's code.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _NAMED = 5
 
 
 def manifest_text(digests: Mapping[str, str]) -> str:
-    """Return the file's content; `digests` maps a path below the model's folder to a SHA-256 in hexadecimal digits."""
+    """Return the file's content.
+
+    `digests` maps a path below the model's folder to a SHA-256 in hexadecimal digits.
+    """
     return json.dumps({"format_version": FORMAT_VERSION, "members": dict(sorted(digests.items()))}, indent=1) + "\n"
 
 

@@ -22,7 +22,10 @@ class MediaType(NamedTuple):
 
 
 def parse_media_type(text: str) -> MediaType | None:
-    """Return the media type, or None if the text is not one. Of two parameters of one name the first counts."""
+    """Return the media type, or None if the text is not one.
+
+    Of two parameters of one name the first counts.
+    """
     match = _TYPE.match(text)
     if match is None:
         return None

@@ -36,7 +36,10 @@ class NativeForest(ctypes.Structure):
 
 
 class NativeCode:
-    """The functions of native/*.c, described there. Those for one row keep the GIL: they take microseconds."""
+    """The functions of native/*.c, which are described there.
+
+    Those for one row keep the GIL: they take microseconds.
+    """
 
     def __init__(self, path: Path) -> None:
         """Load the file. Raises OSError if that fails."""
@@ -82,7 +85,10 @@ def _length(table: bytes) -> int:
 
 @lru_cache(maxsize=1)
 def native_code() -> NativeCode | None:
-    """Return None if there is no compiled file, or, after a line on stderr, if it cannot be loaded."""
+    """Load the compiled file; return None if there is none.
+
+    If it cannot be loaded, a line on stderr gives the reason.
+    """
     path = Path(os.environ.get(VARIABLE) or Path(__file__).with_name(_FILE))
     if not path.is_file():
         return None

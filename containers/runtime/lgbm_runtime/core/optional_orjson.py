@@ -1,4 +1,7 @@
-"""The package `orjson`, or None in images that lack it, such as the XGBoost image; it only makes JSON faster."""
+"""The package `orjson`, or None in images that lack it, such as the XGBoost image.
+
+It only makes JSON faster.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Predictor:
 
     @staticmethod
     def load(model_path: Path, num_threads: int | None = None, log: Callable[[str], None] | None = None) -> Predictor:
-        """Load the model in the folder `model_path` (/opt/ml/model): LightGBM's text model and metadata.json.
+        """Load LightGBM's text model and metadata.json in `model_path` (/opt/ml/model).
 
         Without metadata.json, or without a schema in it, the columns are numeric and have the booster's names. Raises
         ModelError, which names the file, if one is missing or broken, or if they do not fit each other.
@@ -78,7 +78,10 @@ class Predictor:
     def answerer(
         self, content_type: str | None, accept: str | None, attributes: str
     ) -> Callable[[bytes], tuple[bytes, str, str]]:
-        """Return `invoke` for requests with these headers. Raises InvocationError, as the returned function does."""
+        """Return `invoke` for requests with these headers.
+
+        Raises InvocationError, as the returned function does.
+        """
         media_type = negotiate(accept)
         output = requested_output(attributes, self.outputs)
         predict_line, written = self._booster.predict_line, encoder(media_type)
@@ -107,7 +110,10 @@ class Predictor:
 
 
 def _unseen_attribute(unseen: tuple[tuple[str, str], ...]) -> str:
-    """Return `unseen_categories=colour:purple|size:XXL`, percent-encoded; it ends in `|...` if it is cut."""
+    """Return `unseen_categories=colour:purple|size:XXL`, percent-encoded.
+
+    The text ends in `|...` if not all categories have room.
+    """
     attribute = "unseen_categories="
     for position, pair in enumerate(unseen):
         text = ":".join(quote(part, safe=" ", errors="backslashreplace") for part in pair)

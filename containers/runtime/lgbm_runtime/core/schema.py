@@ -34,7 +34,10 @@ class Feature:
 
     @property
     def is_text(self) -> bool:
-        """Return whether the column's cells are texts, matched exactly; otherwise they are numbers."""
+        """Return whether the column's cells are texts; otherwise they are numbers.
+
+        Texts are matched exactly.
+        """
         return bool(self.levels) and isinstance(self.levels[0], str)  # type: ignore[index]
 
 
@@ -70,7 +73,7 @@ class Schema:
 
     @staticmethod
     def without_channel(width: int, names: Sequence[str] | None = None, target_name: str = "target") -> Schema:
-        """Return the schema of data without one: numeric features, and a numeric target in the last column.
+        """Return a schema of numeric features, with a numeric target in the last column.
 
         The features are named `Column_0` … unless `names` (of length `width`) are given.
         """

@@ -27,9 +27,10 @@ class LeftToLightgbmError(Exception):
 
 
 class Forest(NamedTuple):
-    """The trees for tree_walk.c: `nodes` and `words` of all of them, and in `roots` the first node of each.
+    """The trees for tree_walk.c.
 
-    `thresholds` are those of the numeric nodes, in the order of the text.
+    `nodes` and `words` are those of all trees, and `roots` has the first node of each. `thresholds` are those of the
+    numeric nodes, in the order of the text.
     """
 
     nodes: NDArray[Any]
@@ -39,7 +40,10 @@ class Forest(NamedTuple):
 
 
 def forest_of(text: str, width: int, native: NativeCode) -> Forest:
-    """Return the trees of a model whose rows have `width` features. Raises LeftToLightgbmError."""
+    """Return the trees of a model whose rows have `width` features.
+
+    Raises LeftToLightgbmError.
+    """
     trees = _Trees(text[text.index("\nTree=") : text.index("\nend of trees")], native)
     trees.check(width)
     inner, leaf = trees.places()
@@ -76,7 +80,7 @@ class _Trees:
         self._tree_of = np.repeat(np.arange(len(self._leaves)), self._inner)
 
     def check(self, width: int) -> None:
-        """Raise LeftToLightgbmError unless all fields are understood and every index is in its range."""
+        """Raise LeftToLightgbmError for unknown fields and for indices out of range."""
         if self._is_linear:
             raise LeftToLightgbmError("the model's trees are linear")
         if not self._is_complete(width):
@@ -121,12 +125,15 @@ class _Trees:
         return inner, leaf
 
     def nan_goes_right(self) -> NDArray[np.bool_]:
-        """Return whether NaN goes right at each node; LightGBM treats it as zero if the node has no missing values."""
+        """Return whether NaN goes right at each node.
+
+        LightGBM treats it as zero if the node has no missing values.
+        """
         is_missing = self.decisions & _MISSING_TYPE == _NAN_IS_MISSING
         return np.where(is_missing, self.decisions & _NAN_GOES_LEFT == 0, self.thresholds < 0)
 
     def sets(self, is_categorical: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return (nodes, 2): the first word of each categorical node's set, and the number of its words.
+        """Return (nodes, 2): for each categorical node the first word and the size of its set.
 
         The threshold of such a node is the number of its set in the tree.
         """
@@ -154,7 +161,10 @@ def _integers(text: str, name: str) -> NDArray[np.int64]:
 
 
 def _numbers(text: str, name: str, native: NativeCode) -> NDArray[np.float64]:
-    """Read the values ten times as fast as numpy does; return no value if one of them is not a number."""
+    """Read the values ten times as fast as numpy does.
+
+    Return no value if one of them is not a number.
+    """
     values = _field(text, name).replace(" ", ",").encode()
     numbers = native.read_numbers(values, values.count(b",") + 1) if values else None
     if numbers is not None:

@@ -1,4 +1,7 @@
-"""Predictions by native/tree_walk.c: three to five times as fast as LightGBM, and equal to the bit."""
+"""Predictions by native/tree_walk.c.
+
+They are three to five times as fast as LightGBM's, and equal to the bit.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,9 @@ class TreeWalk:
 
     @staticmethod
     def of(native: NativeCode, text: str, header: Mapping[str, str], width: int) -> TreeWalk:
-        """Return the walk through the model with this text, whose lines before the first tree are `header`.
+        """Return the walk through the model with this text.
+
+        Its lines before the first tree are `header`.
 
         Raises LeftToLightgbmError for trees and objectives that LightGBM itself has to predict with.
         """
@@ -75,7 +80,10 @@ class TreeWalk:
         return TreeWalk(native, forest, width, int(header.get("num_tree_per_iteration", "1")), transformation)
 
     def sample(self, rows: int, width: int) -> NDArray[np.float64]:
-        """Return (rows, width) of thresholds, at which decisions change; the first row is zero, the last one NaN."""
+        """Return (rows, width) of thresholds, at which the decisions of nodes change.
+
+        The first row is zero, the last one NaN.
+        """
         thresholds = self._forest.thresholds
         cells = np.resize(thresholds, (rows, width)) if len(thresholds) else np.ones((rows, width))
         cells[0], cells[-1] = 0.0, np.nan
@@ -91,9 +99,9 @@ class TreeWalk:
         return scores
 
     def predict_line(self, line: bytes) -> list[float] | None:
-        """Return one prediction per class for a line of CSV; None if it has anything but numbers and empty cells.
+        """Return one prediction per class for a line of CSV, or None.
 
-        Also None if a model of one class predicts NaN.
+        It is None if the line has anything but numbers and empty cells. Also None if a model of one class predicts NaN.
         """
         if self._classes == 1:
             value = self._native.predict_value(self._pointer, line, len(line))
@@ -103,7 +111,7 @@ class TreeWalk:
 
 
 def _transformation(objective: str) -> _Transformation | None:
-    """Return the transformation of the header's objective, such as `binary sigmoid:1`; None if it is not known."""
+    """Return the transformation for an objective such as `binary sigmoid:1`, or None."""
     name, *options = objective.split() or [""]
     kind = _TRANSFORMATIONS.get(name)
     # an option without a value changes the objective: `regression sqrt`

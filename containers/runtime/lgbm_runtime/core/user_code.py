@@ -203,7 +203,7 @@ class InferenceCode:
         return np.asarray(self._steps.predict(data, attributes))
 
     def _features(self) -> tuple[Feature, ...] | None:
-        """Return the columns of a row that the code should be able to answer; None if they are not known."""
+        """Return the columns of a row for the test prediction, or None if they are not known."""
         try:
             schema = self._steps_or_none.schema if self._steps_or_none else _schema(self._model_path, self._model)
         except ModelError:
@@ -222,7 +222,7 @@ class Steps(Predictor):
     """A predictor with separate steps, between which the user's functions run."""
 
     def decode(self, body: bytes, content_type: str | None) -> tuple[Any, str]:
-        """Return the matrix (rows, features), and the custom attributes that name unseen categories."""
+        """Return the matrix (rows, features), and the attributes for unseen categories."""
         decoded = decode(body, content_type, self.schema)
         return decoded.matrix, self._report_unseen(decoded.unseen)
 
@@ -232,7 +232,10 @@ class Steps(Predictor):
 
 
 class _PackageBooster(LightgbmBooster):
-    """Predicts through the package `lightgbm`, which accepts the tables that a user's input_fn may return."""
+    """Predicts through the package `lightgbm`.
+
+    The package accepts the tables that a user's input_fn may return.
+    """
 
     def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
         super().__init__(model_path, num_threads)
@@ -258,7 +261,10 @@ class _NoBooster(LightgbmBooster):
 
 
 def _schema(model_path: Path, model: Any, program: Path | None = None) -> Schema:
-    """Return the artifact's schema, or the columns that a model in the user's own format names. Raises ModelError."""
+    """Return the artifact's schema, or the columns that the user's own model names.
+
+    Raises ModelError if there are none.
+    """
     path = model_path / MODEL_FILE
     if model is None or path.is_file():
         return Predictor.load(model_path).schema
@@ -271,7 +277,10 @@ def _schema(model_path: Path, model: Any, program: Path | None = None) -> Schema
 
 
 def _import_lightgbm_with_companions() -> None:
-    """Import lightgbm as the user's code would: it accepts a DataFrame only if it could import pandas."""
+    """Import lightgbm as the user's code would.
+
+    It accepts a DataFrame only if it could import pandas.
+    """
     try:
         importlib.import_module("lightgbm")
     except (ImportError, OSError):

@@ -20,10 +20,10 @@ _RESPONSE_ATTRIBUTES = ("get_data", "status_code", "content_type", "headers")
 
 
 def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | bytes]:
-    """Return the media type without parameters, and the body: CSV and JSON as text without a byte order mark.
+    """Return the media type without parameters, and the body.
 
-    A missing content type is text/csv. Raises InvocationError: 400 for a body that is not text in its charset, 415 for
-    a charset that is not supported.
+    CSV and JSON are text without a byte order mark. A missing content type is text/csv. Raises InvocationError: 400 for
+    a body that is not text in its charset, 415 for a charset that is not supported.
     """
     stated = (content_type or "").strip() or CSV
     media_type = parse_media_type(stated)
@@ -35,7 +35,7 @@ def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | 
 
 
 def media_type_for_user(accept: str | None) -> str:
-    """Return the best of the program's own types, or, if none is acceptable, the first one that the client names."""
+    """Return the best of the program's own types, or else the client's first type."""
     try:
         return negotiate(accept)
     except InvocationError:
@@ -45,7 +45,10 @@ def media_type_for_user(accept: str | None) -> str:
 
 
 def rows_of(prediction: Any) -> list[Any]:
-    """Return one element per row: a number, a text, or a list of them. Raises TypeError for data without rows."""
+    """Return one element per row: a number, a text, or a list of them.
+
+    Raises TypeError for data without rows.
+    """
     values = np.asarray(prediction)
     if values.ndim > 2 or values.size == 0 or values.dtype.kind not in "fiubU":
         kind = type(prediction).__name__
@@ -57,10 +60,11 @@ def rows_of(prediction: Any) -> list[Any]:
 
 
 def answer_of(result: Any, media_type: str, attributes: str) -> Answer:
-    """Return the answer of output_fn or transform_fn, which return the body, or the body and its content type.
+    """Return the answer of output_fn or transform_fn.
 
-    A body that is neither text nor bytes is encoded as JSON. Code for AWS's XGBoost image may return a Werkzeug
-    Response. Raises TypeError if the body cannot be encoded, and InvocationError for a Response with an error status.
+    They return the body, or the body and its content type. A body that is neither text nor bytes is encoded as JSON.
+    Code for AWS's XGBoost image may return a Werkzeug Response. Raises TypeError if the body cannot be encoded, and
+    InvocationError for a Response with an error status.
     """
     if all(hasattr(result, name) for name in _RESPONSE_ATTRIBUTES):
         return _answer_of_response(result, attributes)

@@ -33,10 +33,11 @@ _DEFAULT_PROGRAM = "inference.py"
 
 
 class RequestContext:
-    """The optional last argument of a user's function: the part of Multi Model Server's context that all patterns have.
+    """The optional last argument of a user's function.
 
-    `headers` are the request's; there are none while the model is loaded. `attributes` is the value that the user's
-    code has set as the answer's X-Amzn-SageMaker-Custom-Attributes.
+    It is the part of Multi Model Server's context that all patterns have. `headers` are the request's; there are none
+    while the model is loaded. `attributes` is the value that the user's code has set as the answer's X-Amzn-SageMaker-
+    Custom-Attributes.
     """
 
     def __init__(self, model_path: Path, headers: Mapping[str, str] | None = None) -> None:
@@ -58,14 +59,20 @@ class RequestContext:
 
 @dataclass(frozen=True)
 class UserFunction:
-    """A function of the user's code; `takes_context` if it takes the context as its last argument."""
+    """A function of the user's code.
+
+    `takes_context` is whether it takes the context as its last argument.
+    """
 
     name: str
     function: Callable[..., Any]
     takes_context: bool
 
     def __call__(self, context: Any, *arguments: Any) -> Any:
-        """Call the function. An error with an HTTP status becomes an InvocationError; others are raised unchanged."""
+        """Call the function.
+
+        An error with an HTTP status becomes an InvocationError; others are raised unchanged.
+        """
         try:
             return self.function(*arguments, context) if self.takes_context else self.function(*arguments)
         except InvocationError:
@@ -78,14 +85,17 @@ class UserFunction:
 
 
 def code_path(model_path: Path, environment: Mapping[str, str]) -> Path:
-    """Return the folder of the user's code, which may not exist: SAGEMAKER_SUBMIT_DIRECTORY, or `code` in the model."""
+    """Return the folder of the user's code, which may not exist.
+
+    It is SAGEMAKER_SUBMIT_DIRECTORY, or `code` in the model's folder.
+    """
     submitted = Path(environment.get("SAGEMAKER_SUBMIT_DIRECTORY") or model_path / "code")
     # an S3 address is where the platform found the archive, which it unpacked into the model's folder
     return submitted if submitted.is_absolute() else model_path / "code"
 
 
 def find_program(model_path: Path, environment: Mapping[str, str]) -> Path | None:
-    """Return the file with the user's functions, or None if there is none and SAGEMAKER_PROGRAM is not set.
+    """Return the file with the user's functions, or None if there is no such file.
 
     SAGEMAKER_PROGRAM names the file in `code_path` (default inference.py). Raises ModelError if the folder exists but
     lacks that file.
@@ -104,7 +114,9 @@ def find_program(model_path: Path, environment: Mapping[str, str]) -> Path | Non
 
 
 def load_functions(program: Path) -> dict[str, UserFunction]:
-    """Run the file and return its functions by name; the file can import modules from its own folder.
+    """Run the file and return its functions by name.
+
+    The file can import modules from its own folder.
 
     Raises ModelError, which names the line, if the file fails, and for functions that cannot be combined.
     """

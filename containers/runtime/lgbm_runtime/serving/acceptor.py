@@ -1,4 +1,4 @@
-"""Accept connections on the socket that all workers share, so that each worker gets an equal share."""
+"""Accept connections on the shared socket, so that each worker gets an equal share."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _COUNT = struct.Struct("=q")
 
 
 class ConnectionCounts:
-    """The number of connections of each worker, in memory that the workers share; create it before they are forked.
+    """The number of connections of each worker, in memory that the workers share.
 
-    Without it the kernel wakes all workers and the fastest one accepts everything: clients that connect at the same
-    time would wait for one worker while the others are idle.
+    Create it before they are forked. Without it the kernel wakes all workers and the fastest one accepts everything:
+    clients that connect at the same time would wait for one worker while the others are idle.
     """
 
     def __init__(self, workers: int) -> None:
@@ -41,7 +41,10 @@ class ConnectionCounts:
 
 
 class Acceptor:
-    """Accepts on `listener` until stopped. `connect` handles a socket, `count` returns the number of connections."""
+    """Accepts on `listener` until stopped.
+
+    `connect` handles a socket, `count` returns the number of connections.
+    """
 
     def __init__(
         self,

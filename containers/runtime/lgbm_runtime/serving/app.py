@@ -1,4 +1,4 @@
-"""The three routes of the container contract: from a request to its response, without HTTP."""
+"""The three routes of the container contract, from a request to its response."""
 
 from __future__ import annotations
 
@@ -116,7 +116,10 @@ def _allow(method: bytes, allowed: tuple[bytes, ...]) -> None:
 
 
 def _path_of(url: bytes) -> bytes:
-    """Return the path of a URL, relative or absolute, without its query. Raises InvocationError(400)."""
+    """Return the path of a URL, relative or absolute, without its query.
+
+    Raises InvocationError(400).
+    """
     try:
         path: bytes = httptools.parse_url(url).path or b""
     except httptools.HttpParserInvalidURLError as error:

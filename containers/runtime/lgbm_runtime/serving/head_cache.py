@@ -11,9 +11,10 @@ _LONGEST = 4096
 
 
 class HeadCache:
-    """The parsed headers of requests by their bytes: clients repeat them, and a look-up takes a tenth of the parsing.
+    """The parsed headers of requests by their bytes.
 
-    Only for bytes that begin where a request may begin: there, equal bytes have equal meaning.
+    Clients repeat their headers, and a look-up takes a tenth of the time of parsing. Only for bytes that begin where a
+    request may begin: there, equal bytes have equal meaning.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,7 @@
-"""One HTTP/1.1 connection: it parses requests, passes them to the application and sends the answers, within limits."""
+"""One HTTP/1.1 connection.
+
+It parses requests, passes them to the application and sends the answers, within limits.
+"""
 
 from __future__ import annotations
 
@@ -46,10 +49,10 @@ class Limits:
 
 @dataclass
 class Site:
-    """The state that all connections of a worker share; if `draining`, each answer closes its connection.
+    """The state that all connections of a worker share.
 
-    As of the last `tick`, `date` is that header's line, and `idle_deadline` is when to close a connection that becomes
-    idle now.
+    If `draining`, each answer closes its connection. As of the last `tick`, `date` is that header's line, and
+    `idle_deadline` is when to close a connection that becomes idle now.
     """
 
     application: Application
@@ -75,7 +78,10 @@ class Site:
 
 
 class Connection(asyncio.Protocol):
-    """Answers requests in their order, one at a time; reads no further while one is being answered."""
+    """Answers requests in their order, one at a time.
+
+    It reads no further while a request is being answered.
+    """
 
     transport: asyncio.Transport
 

@@ -61,7 +61,10 @@ def error_response(error: InvocationError, extra: bytes = b"") -> Response:
 
 
 def encoded(response: Response, date: bytes, *, with_body: bool, closes: bool) -> bytes:
-    """Return the bytes to send; `date` is that header's line. A response to HEAD has a length but no body."""
+    """Return the bytes to send; `date` is that header's line.
+
+    A response to HEAD has a length but no body.
+    """
     start, body = response
     closing = b"connection: close\r\n" if closes else b""
     return b"%b%b%bcontent-length: %d\r\n\r\n%b" % (start, date, closing, len(body), body if with_body else b"")

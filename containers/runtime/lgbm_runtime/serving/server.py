@@ -36,11 +36,11 @@ class ServeError(Exception):
 def serve(
     paths: ContainerPaths, environment: Mapping[str, str], port: int | None = None, descriptor: int | None = None
 ) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code: 0 after a signal, 1 after a failure.
+    """Serve until SIGTERM or SIGINT; return 0 after a signal, 1 after a failure.
 
     `descriptor` is an inherited listening socket. Without it the server listens on all interfaces, on `port`, or that
-    of the environment, or 8080. This process loads the model, and the workers that are forked from it share its
-    memory. Each worker loads a user's code itself, since the code may start threads.
+    of the environment, or 8080. This process loads the model, and the workers that are forked from it share its memory.
+    Each worker loads a user's code itself, since the code may start threads.
     """
     # after a crash in native code, the log has the Python stack
     faulthandler.enable()
@@ -93,7 +93,10 @@ def serve(
 
 
 def _loaded(model_path: Path, threads: int) -> Predictor | InferenceCode | None:
-    """Return the loaded and proven service; None, after a line on stderr, if the model cannot be served."""
+    """Return the loaded and proven service, or None if the model cannot be served.
+
+    A line on stderr then gives the reason.
+    """
     from lgbm_runtime.core.lightgbm_library import LibraryError
     from lgbm_runtime.core.user_code import load_service
 
@@ -127,7 +130,7 @@ def _listener(environment: Mapping[str, str], port: int | None, descriptor: int 
 
 
 def check_listener(inherited: socket.socket) -> None:
-    """Raise ServeError unless it is a TCP socket that listens, as far as the system can report that."""
+    """Raise ServeError if it is not a listening TCP socket."""
     try:
         listens = bool(inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
     except OSError as error:

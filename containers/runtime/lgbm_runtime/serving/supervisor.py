@@ -1,4 +1,7 @@
-"""The parent of the worker processes: it starts them, replaces those that die, and passes SIGTERM on."""
+"""The parent of the worker processes.
+
+It starts them, replaces those that die, and passes SIGTERM on.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +39,10 @@ class WorkerPipes:
 
 @dataclass
 class Supervisor:
-    """Keeps `count` processes running, each of which calls `work`; its return value is the process's exit code.
+    """Keeps `count` processes running, each of which calls `work`.
 
-    `run` forks, so no thread may be running when it is called. `announcement` is printed when all workers serve for the
-    first time.
+    The return value of `work` is the process's exit code. `run` forks, so no thread may be running when it is called.
+    `announcement` is printed when all workers serve for the first time.
     """
 
     work: Callable[[WorkerPipes], int]
@@ -54,7 +57,10 @@ class Supervisor:
     _ready_text: bytes = b""
 
     def run(self) -> int:
-        """Return the exit code: 0 after SIGTERM or SIGINT, 1 after a failure; then no worker is left."""
+        """Run until SIGTERM or SIGINT; return 0 after a signal, 1 after a failure.
+
+        No worker is left at the end.
+        """
         self._ready_read, self._ready_write = os.pipe()
         self._lifeline_read, self._lifeline_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()

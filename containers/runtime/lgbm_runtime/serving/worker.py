@@ -1,4 +1,7 @@
-"""One worker process: it answers requests on the shared socket until SIGTERM, and loses none of them."""
+"""One worker process.
+
+It answers requests on the shared socket until SIGTERM, and loses none of them.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,7 @@ class Worker:
             self._site.tick()
 
     async def _drain(self, acceptor: Acceptor) -> None:
-        """Answer the requests on open connections and on those that wait to be accepted, then close all."""
+        """Answer the requests on open and on waiting connections, then close all."""
         end = time.monotonic() + _DRAIN_SECONDS
         self._app.draining = self._site.draining = acceptor.accepts_all = True
         backlog_end = time.monotonic() + _BACKLOG_SECONDS

@@ -22,7 +22,7 @@ FORMAT_VERSION = 1
 
 
 def write_artifact(folder: Path, model: Model, metadata: Mapping[str, Any]) -> None:
-    """Write LightGBM's text model, metadata.json and their manifest into `folder` (/opt/ml/model).
+    """Write the model, metadata.json and their manifest into `folder` (/opt/ml/model).
 
     The model is renamed to its final name after metadata.json: if it exists, both files are complete and belong
     together. The manifest is removed first and written last, so that it never describes other files.

@@ -1,4 +1,7 @@
-"""The iterations of a training, which yield the same trees as `lightgbm.train` for the same rows."""
+"""The iterations of a training.
+
+They yield the same trees as `lightgbm.train` for the same rows.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ _REFUSED_IN_NAMES = re.compile(r'[\s",:\[\]{}]')
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trained model, cut to its best iteration; `iterations` were run; `stopped` if a signal ended them."""
+    """A trained model, cut to its best iteration.
+
+    `iterations` is the number of iterations that were run; `stopped` is whether a signal ended them.
+    """
 
     model: Model
     history: History

@@ -13,10 +13,11 @@ _COMPRESSED = frozenset({".gz", ".gzip", ".bz2", ".xz", ".zst", ".zip", ".snappy
 
 
 def data_files(folder: Path) -> list[Path]:
-    """Return all CSV files under the folder, at any depth, in the order of their relative paths; links are followed.
+    """Return all CSV files under the folder, in the order of their relative paths.
 
-    Hidden files and folders are skipped, and those whose name begins with `_` (`_SUCCESS`, `_temporary`: markers of
-    Spark and Hadoop). Raises TrainingError, which names them, for files that are not CSV, and if there is no file.
+    Subfolders are searched at any depth, and links are followed. Hidden files and folders are skipped, and those whose
+    name begins with `_` (`_SUCCESS`, `_temporary`: markers of Spark and Hadoop). Raises TrainingError, which names
+    them, for files that are not CSV, and if there is no file.
     """
     if not folder.is_dir():
         raise TrainingError(f"channel {folder.name} is missing: no folder {folder}")
@@ -38,7 +39,10 @@ def data_files(folder: Path) -> list[Path]:
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """Return all files under the folder, without hidden ones and markers, in the order of their relative paths."""
+    """Return all files under the folder, in the order of their relative paths.
+
+    Hidden files and markers are skipped.
+    """
     return sorted(_walk(folder), key=lambda path: path.relative_to(folder).parts)
 
 

@@ -1,4 +1,7 @@
-"""One channel file as matrices, read in chunks, since its text can be larger than the memory."""
+"""Read one channel file as matrices, in chunks.
+
+The text of a file can be larger than the memory.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ Rows = tuple[Matrix, Matrix]  # features (rows, columns) and labels (rows)
 
 @dataclass(frozen=True)
 class FirstRow:
-    """The width of a file's first row (0: the file is empty), and its names if it is a header row."""
+    """A file's first row: its width, and its names if it is a header row.
+
+    The width of an empty file is 0.
+    """
 
     width: int
     names: list[str] | None
@@ -68,10 +74,10 @@ def first_row_of(path: Path, label: str, columns: Schema | None = None) -> First
 
 
 def chunks_of(path: Path, label: str, columns: Schema, chunk_bytes: int | None = None) -> list[Chunk]:
-    """Count the file's records and split it into chunks of about `chunk_bytes`, without reading the numbers.
+    """Count the file's records and split it into chunks of about `chunk_bytes`.
 
-    None is CHUNK_BYTES. Raises TrainingError if the file is not CSV. Text after the first row that is not UTF-8 is
-    found when the chunk is read.
+    Numbers are not read yet. None is CHUNK_BYTES. Raises TrainingError if the file is not CSV. Text after the first row
+    that is not UTF-8 is found when the chunk is read.
     """
     names = first_row_of(path, label, columns).names
     header = ""
@@ -95,7 +101,9 @@ def chunks_of(path: Path, label: str, columns: Schema, chunk_bytes: int | None =
 
 
 def read_chunk(chunk: Chunk, columns: Schema, picked: Sequence[int] | None = None) -> Rows:
-    """Return the chunk's features and labels, of all its rows or of the `picked` ones, which are counted from 0.
+    """Return the chunk's features and labels, of all or of the `picked` rows.
+
+    `picked` rows are counted from 0.
 
     Raises TrainingError, which names file, row (from 1, without the header), column and value, for a cell that does not
     fit the columns. With `picked`, the row is counted among those.

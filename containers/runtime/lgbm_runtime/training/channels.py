@@ -24,7 +24,10 @@ _REMEDY = "run prepare-data again and train on all the files that it writes"
 
 @dataclass(frozen=True)
 class Channel:
-    """`files` are paths in the channel, `chunks` their whole content, both in the order of the rows."""
+    """The files of a channel.
+
+    `files` are paths in the channel, `chunks` their whole content, both in the order of the rows.
+    """
 
     name: str
     files: tuple[str, ...]
@@ -70,11 +73,11 @@ def read_schema(paths: ContainerPaths) -> Schema | None:
 
 
 def read_channels(paths: ContainerPaths, schema: Schema | None) -> Channels:
-    """Find the files of `train`, and of `validation` if there is such a channel; numbers are not read yet.
+    """Find the files of `train`, and of `validation` if there is such a channel.
 
-    Without a schema, all columns are numbers and the target is the last one. Their names are those of a header row in
-    the first file (a first row without any number), otherwise `Column_0` …. Raises TrainingError, which names channel
-    and file, if the files are not those that the schema describes.
+    Numbers are not read yet. Without a schema, all columns are numbers and the target is the last one. Their names are
+    those of a header row in the first file (a first row without any number), otherwise `Column_0` …. Raises
+    TrainingError, which names channel and file, if the files are not those that the schema describes.
     """
     folder = paths.channel_path(TRAIN)
     files = data_files(folder)

@@ -1,4 +1,7 @@
-"""LightGBM's early stopping as in its package (callback.py), since the C API leaves it to the caller."""
+"""LightGBM's early stopping, as in its package (callback.py).
+
+The C API leaves it to the caller.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,17 @@ from lgbm_runtime.training.evaluation import VALIDATION, Result
 
 
 class EarlyStopping:
-    """Follows each metric on the validation channel, and decides when one of them ends the training."""
+    """Decides by the metrics on the validation channel when the training ends."""
 
     def __init__(self, rounds: int, min_delta: float, *, first_metric_only: bool) -> None:
-        """The training ends if a metric has not improved by more than `min_delta` for `rounds` iterations."""
+        """End the training if a metric does not improve by `min_delta` in `rounds` iterations."""
         self.rounds = rounds
         self.min_delta = min_delta
         self._first_metric_only = first_metric_only
         self._best: dict[str, tuple[int, float]] = {}  # metric: iteration, value
 
     def best_iteration(self, iteration: int, results: Iterable[Result], *, is_last: bool) -> int | None:
-        """Return the iteration to keep, from 1, if these results end the training; None if it continues.
+        """Return the iteration to keep, from 1, or None if the training continues.
 
         The last iteration also ends it, with the best iteration by the first metric.
         """

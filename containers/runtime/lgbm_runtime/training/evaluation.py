@@ -30,9 +30,10 @@ class History:
         self._deciding: tuple[str, bool] | None = None  # the first metric on the validation channel
 
     def add(self, results: Iterable[Result]) -> str:
-        """Add the results of the next iteration; return its line: `iteration=1 train:rmse=8.1 validation:rmse=9`.
+        """Add the results of the next iteration; return its line for the log.
 
-        Numbers are written so that reading them gives the same float64.
+        The line is `iteration=1 train:rmse=8.1 validation:rmse=9`. Numbers are written so that reading them gives the
+        same float64.
         """
         self.iterations += 1
         parts = [f"iteration={self.iterations}"]
@@ -45,9 +46,10 @@ class History:
         return " ".join(parts)
 
     def best_iteration(self, min_delta: float) -> int:
-        """Return the iteration, from 1, that early stopping would choose by the first validation metric.
+        """Return the iteration, from 1, that early stopping would choose.
 
-        As in LightGBM's early stopping, an iteration is better if it beats the best one by more than `min_delta`.
+        It decides by the first validation metric. As in LightGBM's early stopping, an iteration is better if it beats
+        the best one by more than `min_delta`.
         """
         if self._deciding is None:
             return self.iterations
@@ -69,7 +71,10 @@ class History:
         }
 
     def as_json(self) -> dict[str, dict[str, list[float | None]]]:
-        """Return channel -> metric -> one value for each iteration; None for a value that is not finite."""
+        """Return channel -> metric -> one value for each iteration.
+
+        None for a value that is not finite.
+        """
         return {
             channel: {name: [_finite(value) for value in values] for name, values in metrics.items()}
             for channel, metrics in self.values.items()

@@ -1,4 +1,7 @@
-"""Report why a training failed: on stderr, and in the file that becomes the job's FailureReason."""
+"""Report why a training failed.
+
+The reason goes to stderr, and to the file that becomes the job's FailureReason.
+"""
 
 from __future__ import annotations
 

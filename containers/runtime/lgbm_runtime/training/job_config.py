@@ -27,7 +27,10 @@ def hosts_of(resource_config_path: Path) -> list[str]:
 
 
 def check_channels(input_data_config_path: Path) -> None:
-    """Raise TrainingError, which names the channel, if a channel's data do not arrive as plain CSV files."""
+    """Raise TrainingError if a channel's data do not arrive as plain CSV files.
+
+    The message names the channel.
+    """
     for channel, settings in _read_object(input_data_config_path).items():
         if not isinstance(settings, dict):
             raise TrainingError(

@@ -17,8 +17,9 @@ DEFAULT_OBJECTIVE = "regression"  # LightGBM's own
 
 @dataclass(frozen=True)
 class Settings:
-    """`params` have LightGBM's own names, without rounds and early stopping (0 is off), with num_class if needed.
+    """The settings of a training.
 
+    `params` have LightGBM's own names, without rounds and early stopping (0 is off), with num_class if needed.
     `objective` is LightGBM's own name for it. `params` keep the given alias, which decides on the default metric:
     `rmse` is regression measured by rmse.
     """
@@ -31,7 +32,9 @@ class Settings:
 
 
 def settings_for(hyperparameters: Hyperparameters, classes: Sequence[Any] | None, lightgbm: Lightgbm) -> Settings:
-    """Return the settings for a target with these classes (None: numeric, or not known without a schema).
+    """Return the settings for a target with these classes.
+
+    None means that the target is numeric, or that there is no schema.
 
     Raises TrainingError if the objective does not fit the target, or if LightGBM refuses a parameter.
     """

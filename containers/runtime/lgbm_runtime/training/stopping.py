@@ -1,4 +1,7 @@
-"""SIGTERM and SIGINT during a training: they interrupt the loading, and end boosting after the current iteration."""
+"""SIGTERM and SIGINT during a training.
+
+They interrupt the loading, and end boosting after the current iteration.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ class StopRequestedError(BaseException):
 
 
 class StopSignal:
-    """Records that a stop was requested; raises StopRequestedError immediately until `defer` is called."""
+    """Records that a stop was requested.
+
+    Until `defer` is called, a stop also raises StopRequestedError immediately.
+    """
 
     def __init__(self) -> None:
         self.requested = False

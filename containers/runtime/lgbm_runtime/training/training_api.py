@@ -1,7 +1,8 @@
-"""The part of LightGBM's C API that a training needs: the calls of `lightgbm.train`, in the same order.
+"""The part of LightGBM's C API that a training needs.
 
-The package `lightgbm` is not imported: with scipy and its other imports it takes longer than a small training. Every
-function is documented in LightGBM's c_api.h. If one fails, LightgbmError is raised with LightGBM's message.
+The program makes the same calls as `lightgbm.train`, in the same order. The package `lightgbm` is not imported: with
+scipy and its other imports it takes longer than a small training. Every function is documented in LightGBM's c_api.h.
+If one fails, LightgbmError is raised with LightGBM's message.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class LightgbmError(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model: LightGBM's text, and for each feature its number of splits and their total gain."""
+    """A trained model: LightGBM's text, and each feature's splits and total gain."""
 
     text: str
     splits: list[int]
@@ -52,7 +53,10 @@ class Lightgbm:
     _log: object = None
 
     def __init__(self) -> None:
-        """Load the library. Raises ModuleNotFoundError if there is no such package, and LibraryError."""
+        """Load the library.
+
+        Raises ModuleNotFoundError if there is no such package, and LibraryError.
+        """
         path, self.version = find_library()
         self._library = open_library(path)
 
@@ -61,7 +65,10 @@ class Lightgbm:
             raise LightgbmError(self._library.LGBM_GetLastError().decode("utf-8"))
 
     def log_to(self, write: Callable[[str], object]) -> None:
-        """Pass each line of LightGBM's log to `write`. LightGBM sends a line in chunks, its line break last."""
+        """Pass each line of LightGBM's log to `write`.
+
+        LightGBM sends a line in chunks, its line break last.
+        """
         chunks: list[bytes] = []
 
         def take(chunk: bytes) -> None:
@@ -82,7 +89,10 @@ class Lightgbm:
         return {name: canonical for canonical, aliases in table.items() for name in (canonical, *aliases)}
 
     def text_of(self, function: str, *arguments: Any) -> str:
-        """Return the text of a function whose last arguments are a buffer's size, the text's size, and the buffer."""
+        """Return the text that a function writes into a buffer.
+
+        Its last arguments are the buffer's size, the text's size, and the buffer.
+        """
         size, needed = 1 << 20, ctypes.c_int64(0)
         while True:
             buffer = ctypes.create_string_buffer(size)
@@ -92,7 +102,10 @@ class Lightgbm:
             size = needed.value
 
     def sample_indices(self, rows: int, params: Mapping[str, Any]) -> NDArray[np.int32]:
-        """Return the rows, in ascending order, from which LightGBM would choose the bins of a matrix of `rows` rows."""
+        """Return the rows from which LightGBM would choose the bins, in ascending order.
+
+        They are those of a matrix of `rows` rows.
+        """
         text, count = parameter_text(params), ctypes.c_int32(0)
         self.call("LGBM_GetSampleCount", ctypes.c_int32(rows), text, ctypes.byref(count))
         indices = np.empty(count.value, dtype=np.int32)
@@ -112,7 +125,10 @@ class Dataset:
     def from_columns(
         cls, lightgbm: Lightgbm, columns: Matrix, params: Mapping[str, Any], reference: Dataset | None = None
     ) -> Dataset:
-        """Return the dataset of a whole table (features, rows), with the bins of `reference` if it is given."""
+        """Return the dataset of a whole table (features, rows).
+
+        It has the bins of `reference`, if that is given.
+        """
         values = np.ascontiguousarray(columns)
         handle = ctypes.c_void_p()
         lightgbm.call(
@@ -130,10 +146,10 @@ class Dataset:
 
     @classmethod
     def from_sample(cls, lightgbm: Lightgbm, sample: Matrix, rows: int, params: Mapping[str, Any]) -> Dataset:
-        """Return a dataset for `rows` rows, which `push` adds, with the bins that LightGBM chooses from `sample`.
+        """Return a dataset for `rows` rows, with bins that LightGBM chooses from `sample`.
 
-        `sample` is (features, sampled rows): the columns of the rows in `sample_indices`. LightGBM sorts it in place,
-        so it cannot be used again.
+        `push` adds the rows. `sample` is (features, sampled rows): the columns of the rows in `sample_indices`.
+        LightGBM sorts it in place, so it cannot be used again.
         """
         values, places = [], []
         for column in sample:
