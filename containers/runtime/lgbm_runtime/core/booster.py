@@ -13,7 +13,7 @@ from lgbm_runtime.core import c_api
 from lgbm_runtime.core.csv_rows import plain_row
 from lgbm_runtime.core.errors import ModelError
 from lgbm_runtime.core.native_code import native_code
-from lgbm_runtime.core.tree_text import LeftToLightgbmError
+from lgbm_runtime.core.tree_text import UnsupportedModelError
 from lgbm_runtime.core.tree_walk import TreeWalk
 
 if TYPE_CHECKING:
@@ -126,19 +126,19 @@ class LightgbmBooster:
         """
         try:
             return self._compared_walk(text, header)
-        except LeftToLightgbmError as error:
+        except UnsupportedModelError as error:
             print(f"LightGBM itself predicts, which is slower: {error}", file=sys.stderr, flush=True)
             return None
 
     def _compared_walk(self, text: str, header: dict[str, str]) -> TreeWalk:
         native = native_code()
         if native is None:
-            raise LeftToLightgbmError("no compiled code")
+            raise UnsupportedModelError("no compiled code")
         walk = TreeWalk.of(native, text, header, self.width)
         rows = walk.sample(_COMPARED_ROWS, self.width)
         for output, raw in ((PREDICTION, False), (RAW_SCORE, True)):
             if walk.predict(rows, raw=raw).tobytes() != self._model.predict(rows, _KINDS[output]).tobytes():
-                raise LeftToLightgbmError("the compiled code predicts different values")
+                raise UnsupportedModelError("the compiled code predicts different values")
         return walk
 
     def _pool(self) -> ThreadPoolExecutor:

@@ -73,9 +73,9 @@ class Predictor:
         The arguments are its body and the headers Content-Type, Accept and X-Amzn-SageMaker-Custom-Attributes. A
         category that the schema does not have is treated as missing; the log and the answer's attributes name it.
         """
-        return Answer(*self.answerer(content_type, accept, attributes)(body))
+        return Answer(*self.handler(content_type, accept, attributes)(body))
 
-    def answerer(
+    def handler(
         self, content_type: str | None, accept: str | None, attributes: str
     ) -> Callable[[bytes], tuple[bytes, str, str]]:
         """Return `invoke` for requests with these headers.

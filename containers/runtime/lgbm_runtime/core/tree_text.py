@@ -22,7 +22,7 @@ _NAN_GOES_RIGHT, _CATEGORICAL = 1, 2
 _NODE = np.dtype([("value", np.float64), ("left", np.uint32), ("feature", np.uint32)])
 
 
-class LeftToLightgbmError(Exception):
+class UnsupportedModelError(Exception):
     """LightGBM itself has to predict with this model; the message gives the reason."""
 
 
@@ -42,7 +42,7 @@ class Forest(NamedTuple):
 def forest_of(text: str, width: int, native: NativeCode) -> Forest:
     """Return the trees of a model whose rows have `width` features.
 
-    Raises LeftToLightgbmError.
+    Raises UnsupportedModelError.
     """
     trees = _Trees(text[text.index("\nTree=") : text.index("\nend of trees")], native)
     trees.check(width)
@@ -80,16 +80,16 @@ class _Trees:
         self._tree_of = np.repeat(np.arange(len(self._leaves)), self._inner)
 
     def check(self, width: int) -> None:
-        """Raise LeftToLightgbmError for unknown fields and for indices out of range."""
+        """Raise UnsupportedModelError for unknown fields and for indices out of range."""
         if self._is_linear:
-            raise LeftToLightgbmError("the model's trees are linear")
+            raise UnsupportedModelError("the model's trees are linear")
         if not self._is_complete(width):
-            raise LeftToLightgbmError("the format of the model's trees is not known")
+            raise UnsupportedModelError("the format of the model's trees is not known")
         if (self.decisions & _MISSING_TYPE == _ZERO_IS_MISSING).any():
-            raise LeftToLightgbmError("the model treats zero as missing")
+            raise UnsupportedModelError("the model treats zero as missing")
         # a comparison with NaN has no direction; LightGBM writes no such threshold
         if np.isnan(self.thresholds).any():
-            raise LeftToLightgbmError("a threshold of the model is NaN")
+            raise UnsupportedModelError("a threshold of the model is NaN")
 
     def _is_complete(self, width: int) -> bool:
         of_nodes = (self.features, self.thresholds, self.decisions, self._left, self._right)

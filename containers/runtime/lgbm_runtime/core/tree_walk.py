@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lgbm_runtime.core.native_code import NativeForest
-from lgbm_runtime.core.tree_text import LeftToLightgbmError, forest_of
+from lgbm_runtime.core.tree_text import UnsupportedModelError, forest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,14 +68,14 @@ class TreeWalk:
 
         Its lines before the first tree are `header`.
 
-        Raises LeftToLightgbmError for trees and objectives that LightGBM itself has to predict with.
+        Raises UnsupportedModelError for trees and objectives that LightGBM itself has to predict with.
         """
         objective = header.get("objective", "")
         transformation = _transformation(objective)
         if transformation is None:
-            raise LeftToLightgbmError(f"the model's objective is {objective}")
+            raise UnsupportedModelError(f"the model's objective is {objective}")
         if "average_output" in header:
-            raise LeftToLightgbmError("the model's trees are averaged")
+            raise UnsupportedModelError("the model's trees are averaged")
         forest = forest_of(text, width, native)
         return TreeWalk(native, forest, width, int(header.get("num_tree_per_iteration", "1")), transformation)
 

@@ -178,7 +178,7 @@ class InferenceCode:
                 result = encode(rows_of(prediction), media_type)
         return answer_of(result, media_type, own_context.attributes or unseen)
 
-    def answerer(
+    def handler(
         self, content_type: str | None, accept: str | None, attributes: str
     ) -> Callable[[bytes], tuple[bytes, str, str]]:
         """Return `invoke` for requests with these headers."""

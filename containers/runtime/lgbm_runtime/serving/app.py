@@ -67,7 +67,7 @@ class App:
             raise InvocationError(400, "only HTTP/1.1 is supported; send the request without Upgrade")
         check_content_encoding(head.header(b"content-encoding"))
         attributes = head.header(ATTRIBUTES_HEADER) or ""
-        answer = self._service.answerer(head.header(b"content-type"), head.header(b"accept"), attributes)
+        answer = self._service.handler(head.header(b"content-type"), head.header(b"accept"), attributes)
         # other outputs may take long
         inline_bytes = -1 if attributes else self._inline_bytes
 
