@@ -14,7 +14,7 @@ from lgbm_sm.aws.s3_manifest import ProjectObjects
 from lgbm_sm.config.backend_sections import AwsSection
 from lgbm_sm.errors import AwsError
 from lgbm_sm.progress import Reporter
-from lgbm_sm.record.entries import Place
+from lgbm_sm.record.entries import aws_fields
 from lgbm_sm.record.record import Record
 
 _CHANNELS = "channels/"
@@ -117,16 +117,7 @@ def open_objects(
     name = section.bucket or default_bucket_name(account)
     bucket = S3Bucket(account, name, section.kms_key or "")
     objects = ProjectObjects(bucket, section.prefix, project)
-    upload = Upload(
-        name=objects.uri(""),
-        project=project,
-        place=Place.AWS,
-        created_at=now,
-        account=account.account_id,
-        region=account.region,
-        bucket=name,
-        prefix=section.prefix,
-    )
+    upload = Upload(name=objects.uri(""), bucket=name, prefix=section.prefix, **aws_fields(account, project, now))
     record.add(upload)
     for entry in record.of_type(Upload):
         # in an earlier layout all projects under a prefix had one name

@@ -11,7 +11,7 @@ from lgbm_sm.aws.ecr_repository import EcrRepository
 from lgbm_sm.aws.refusals import is_about_clock
 from lgbm_sm.aws.resources.endpoint import find_several_endpoints
 from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name
-from lgbm_sm.config.instance_types import LOCAL, InstancePurpose
+from lgbm_sm.config.instance_types import InstancePurpose
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.doctor.findings import Area, Check, Finding, within
 from lgbm_sm.doctor.quotas import QUOTA, WantedInstances, examine_quotas
@@ -55,14 +55,14 @@ def wanted_of(config: Config | None, execution_role: str | None) -> WantedAccoun
     serving = Pattern.BYOC if config.container.pattern is Pattern.SCRIPT_MODE else config.container.pattern
     names = dict.fromkeys((config.repository_of(Pattern.BYOC), config.repository_of(serving)))
     training, endpoint = config.training, config.endpoint
-    instances = (
-        WantedInstances(InstancePurpose.TRAINING, training.instance_type, training.instance_count),
-        WantedInstances(InstancePurpose.ENDPOINT, endpoint.instance_type, 1),
-    )
-    wanted = tuple(instance for instance in instances if instance.instance_type != LOCAL)
+    wanted: list[WantedInstances] = []
+    if not training.is_local:
+        wanted.append(WantedInstances(InstancePurpose.TRAINING, training.instance_type, training.instance_count))
+    if not endpoint.is_local:
+        wanted.append(WantedInstances(InstancePurpose.ENDPOINT, endpoint.instance_type, 1))
     role = execution_role or config.aws.execution_role
     repositories = tuple(filter(None, names))
-    return WantedAccount(config.aws.region, config.aws.bucket, role, repositories, wanted, config.project.name)
+    return WantedAccount(config.aws.region, config.aws.bucket, role, repositories, tuple(wanted), config.project.name)
 
 
 def examine_account(wanted: WantedAccount, clock: Callable[[], datetime]) -> Iterator[Finding]:

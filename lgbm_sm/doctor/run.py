@@ -5,9 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lgbm_sm.backends.docker.engine import Engine
-from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.loading import LoadedConfig
-from lgbm_sm.config.sections import Config
 from lgbm_sm.doctor.account import examine_account, wanted_of
 from lgbm_sm.doctor.containers import examine_containers
 from lgbm_sm.doctor.findings import Area, Check, Finding, Status
@@ -37,16 +35,12 @@ def examine(
     config = loaded.config if isinstance(loaded, LoadedConfig) else None
     folder = loaded.folder if isinstance(loaded, LoadedConfig) else Path.cwd()
     yield from examine_containers(config, engine=Engine(environment), containers_path=containers_path, folder=folder)
-    if ask_aws or (config and _needs_aws(config)):
+    if ask_aws or (config and not config.is_local):
         yield from examine_account(wanted_of(config, execution_role), clock)
     elif config:
         yield AWS.ok("not checked, since both instance types are local; pass --aws to check it")
     else:
         yield AWS.not_checked("fix the configuration first, or pass --aws")
-
-
-def _needs_aws(config: Config) -> bool:
-    return {config.training.instance_type, config.endpoint.instance_type} != {LOCAL}
 
 
 def examine_configuration(loaded: LoadedConfig | ConfigError) -> list[Finding]:
