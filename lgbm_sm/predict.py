@@ -1,4 +1,4 @@
-"""`predict`: rows through an endpoint, and metrics where the labels are known."""
+"""Predict: send rows through an endpoint, and compute metrics if the labels are known."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ def predict_test_split(
     output: PredictionOutput,
     write: Callable[[bytes], None],
 ) -> tuple[InvocationSummary, dict[str, float]]:
-    """Send the test file that prepare-data wrote; also gives the metrics where predictions meet the labels.
+    """Send the test file that prepare-data wrote; also returns the metrics of the predictions.
 
     Raises:
         DataError: the test file is missing or changed, or its schema is not the one that the model was trained on.
@@ -62,7 +62,7 @@ def predict_test_split(
 
 
 def _numbers(answer: bytes, accept: str) -> list[list[float]]:
-    """Predictions as rows of numbers: one a row, or one for each class."""
+    """Return the predictions as rows of numbers: one per row, or one per class."""
     if accept == "text/csv":
         return [[float(cell) for cell in line.split(b",")] for line in answer.splitlines()]
     predictions = json.loads(answer)["predictions"]
@@ -71,7 +71,7 @@ def _numbers(answer: bytes, accept: str) -> list[list[float]]:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What `predict` was asked for: `file` is a path, `-` for stdin, or None for the test rows."""
+    """The arguments of `predict`: `file` is a path, `-` for stdin, or None for the test rows."""
 
     file: str | None
     content_type: str | None
@@ -82,21 +82,21 @@ class Prediction:
 def predict(
     workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes], None]
 ) -> tuple[InvocationSummary, dict[str, float]]:
-    """Send a file or the test rows through the project's endpoint; metrics where the labels are known.
+    """Send a file or the test rows through the project's endpoint; returns the metrics of test rows.
 
     Raises:
-        UsageError: no such output.
+        UsageError: the output does not exist.
         DataError: the file cannot be read or cut into rows.
         EndpointError: there is no endpoint in service.
         InvocationError: the endpoint refused rows, or did not answer.
     """
     if wanted.output not in set(PredictionOutput):
-        raise UsageError(f"--give {wanted.output}: no such output", f"the outputs are {', '.join(PredictionOutput)}")
+        raise UsageError(f"--give {wanted.output}: unknown output", f"the outputs are {', '.join(PredictionOutput)}")
     output = PredictionOutput(wanted.output)
     endpoint = deploy.get_endpoint(workspace)
     if wanted.file is None:
         if wanted.content_type:
-            raise UsageError("--content-type goes with a FILE", "the test rows are text/csv")
+            raise UsageError("--content-type requires a FILE", "the test rows are text/csv")
         return predict_test_split(workspace, endpoint, accept=wanted.accept, output=output, write=write)
     from_stdin = wanted.file == "-"
     content_type = wanted.content_type or ("text/csv" if from_stdin else invoke.content_type_of(wanted.file))
@@ -117,7 +117,7 @@ def _invoke(
     model_path = endpoint.root_path / "model"
 
     def answers_our_code() -> bool:
-        # another folder's image may be built from other files than those here
+        # the image of another folder may be built from other files
         return not endpoint.adopted and is_our_code(model_path, workspace.containers_path)
 
     retries = Retries(sender, answers_our_code, workspace.reporter.detail)
@@ -128,7 +128,7 @@ def _invoke(
 
 
 def _meaning(endpoint: Endpoint) -> str:
-    """What the numbers of a prediction are; empty for regression, and where the user's code may have answered."""
+    """Explain the numbers of a prediction; empty for regression, and if the user's code may have answered."""
     schema = invoke.read_model_metadata(endpoint).get("schema")
     classes = schema["target"]["classes"] if schema else None
     if classes is None or (endpoint.root_path / "model" / "code").exists():
@@ -148,6 +148,6 @@ def _open_input(file: str) -> Iterator[IO[bytes]]:
         with Path(file).open("rb") as stream:
             yield stream
     except OSError as error:
-        if error.filename != file:  # not about the input
+        if error.filename != file:  # of another file
             raise
         raise DataError(f"{file} cannot be read: {error.strerror}", "check the path") from error

@@ -1,4 +1,4 @@
-"""What every command works with: the effective configuration, and the parts assembled from it."""
+"""The workspace of a command: the effective configuration, and the parts made from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -31,10 +31,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The parts, and where the configuration's relative paths start: `folder`, that of config.yaml.
+    """The parts of a command; relative paths of the configuration start at `folder`, that of config.yaml.
 
-    `config_path` is the file that was read, if any.
-    `asks_aws` and `finds_logs` say how much of AWS is looked at; see `open_workspace`.
+    `config_path` is the file that was read, if any. See `open_workspace` for `asks_aws` and `finds_logs`.
     """
 
     config: Config
@@ -91,7 +90,7 @@ class Workspace:
         return self.accounts.dry_run
 
     def tags(self) -> dict[str, str]:
-        """The tags of what is created in the account now."""
+        """Return the tags of resources that are created now."""
         return resource_tags(self.config.project.name, self.record.project_id, self.config.aws.tags)
 
     @property
@@ -104,7 +103,7 @@ class Workspace:
         return self.folder / path if path else None
 
     def protected(self, *inputs: str | Path | None) -> tuple[Protected, ...]:
-        """What no option of a command may replace: the project's own files, and the command's `inputs`.
+        """The files that no option of a command may replace: the project's, and the command's `inputs`.
 
         An input may also be `-`, which is stdin.
         """
@@ -136,7 +135,7 @@ def open_workspace(
     finds_logs: bool = False,
     dry_run: "DryRun | None" = None,
 ) -> Workspace:
-    """Assemble a workspace; the work folder `.lgbm-sm` lies beside config.yaml.
+    """Open a workspace; the work folder `.lgbm-sm` is beside config.yaml.
 
     `containers_path` is the build context of the images, which holds the program too. AWS is asked what it holds of
     the project where an instance type is SageMaker's, or something there is on record, or with `ask_aws`; of the logs
@@ -173,7 +172,7 @@ def _container_settings(local: LocalSection) -> ContainerSettings:
 
 
 class ChosenBackend(NamedTuple):
-    """A backend on this machine, with the image of its pattern, and the reason why it was chosen."""
+    """A backend on this machine, with the image of its pattern, and the reason for the choice."""
 
     backend: LocalBackend
     because: str

@@ -1,4 +1,4 @@
-"""What is loaded: an endpoint of the project's, one of SageMaker's by its name, or any HTTP server."""
+"""The target of a load test: the project's endpoint, a named SageMaker endpoint, or any HTTP server."""
 
 import ipaddress
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class Target:
 
 
 def local_target(endpoint: Endpoint, backend: ServingBackend) -> Target:
-    """An endpoint of the project's on this machine."""
+    """Return the project's endpoint on this machine as a target."""
     return Target(
         name=endpoint.name,
         instance=_THIS_MACHINE,
@@ -47,10 +47,10 @@ def local_target(endpoint: Endpoint, backend: ServingBackend) -> Target:
 
 
 def http_target(url: str) -> Target:
-    """Any server that takes POST requests.
+    """Return any server that accepts POST requests as a target.
 
     Raises:
-        UsageError: the URL is none.
+        UsageError: the URL is not valid.
     """
     from lgbm_sm.bench.http_client import parse_url
 
@@ -66,7 +66,7 @@ def http_target(url: str) -> Target:
 
 
 def sagemaker_target(name: str, account: AwsAccount) -> Target:
-    """An endpoint of SageMaker's, by its name.
+    """Return a SageMaker endpoint as a target, by its name.
 
     Raises:
         EndpointError: there is none, or it is not in service.
@@ -90,7 +90,7 @@ def sagemaker_target(name: str, account: AwsAccount) -> Target:
 
         def open_sender(parallel: int) -> RuntimeSender:
             headers = {"Content-Type": load.content_type, "Accept": accept}
-            # each request is sent once: what is throttled is part of the figures
+            # each request is sent once: throttling is part of the measurement
             return RuntimeSender(name, account, headers, parallel, read_seconds=schedule.timeout_seconds)
 
         return RuntimeClient(open_sender, load, max(schedule.concurrency))

@@ -54,7 +54,7 @@ def provide(workspace: Workspace, *, image: str | None = None, pull_again: bool 
 
 
 def image_uri(version: str, region: str) -> str:
-    """Return the address of AWS's image for a region.
+    """Return the registry address for a region.
 
     Raises:
         ConfigError: AWS has no such image in the region.

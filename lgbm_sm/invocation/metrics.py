@@ -1,4 +1,4 @@
-"""How well predictions meet known labels."""
+"""Compare predictions with known labels."""
 
 import math
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ from typing import Any
 def prediction_metrics(
     metadata: dict[str, Any], predictions: Sequence[Sequence[float]], labels: Sequence[str]
 ) -> dict[str, float]:
-    """The metrics that suit the model's objective, by name.
+    """Return the metrics of the model's objective, by name.
 
-    `predictions` has a row for each label: one value, or one probability a class for a multiclass model.
-    `labels` are the cells of the target column as prepare-data wrote them; classes are known by the schema.
+    `predictions` has a row for each label: one value, or one probability per class for a multiclass model.
+    `labels` are the cells of the target column as prepare-data wrote them; the schema has the classes.
     """
     schema = metadata.get("schema")
     classes = schema["target"]["classes"] if schema else None
     if classes is None:
         return _regression_metrics([float(label) for label in labels], [row[0] for row in predictions])
-    from sklearn import metrics  # here, since it takes a second to load
+    from sklearn import metrics  # imported here, since it takes a second to load
 
     codes = class_codes(classes, labels)
     every_code = list(range(len(classes)))
@@ -25,12 +25,12 @@ def prediction_metrics(
         positive = [row[0] for row in predictions]
         accuracy = sum((value > 0.5) == (code == 1) for value, code in zip(positive, codes, strict=True)) / len(codes)
         found = {"binary_logloss": float(metrics.log_loss(codes, positive, labels=every_code)), "accuracy": accuracy}
-        if len(set(codes)) > 1:  # undefined where the rows hold one class only
+        if len(set(codes)) > 1:  # undefined if the rows have only one class
             found["auc"] = float(metrics.roc_auc_score(codes, positive))
         return found
     chosen = [max(every_code, key=row.__getitem__) for row in predictions]
     return {
-        # one-vs-all probabilities do not add up to 1, and log_loss wants rows that do
+        # one-vs-all probabilities do not add up to 1, as log_loss requires
         "multi_logloss": float(metrics.log_loss(codes, [_normalised(row) for row in predictions], labels=every_code)),
         "accuracy": sum(one == code for one, code in zip(chosen, codes, strict=True)) / len(codes),
     }
@@ -42,13 +42,13 @@ def _regression_metrics(truth: Sequence[float], values: Sequence[float]) -> dict
     labels = np.asarray(truth)
     errors = labels - np.asarray(values)
     found = {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
-    if spread := float(np.sum((labels - labels.mean()) ** 2)):  # undefined where all labels are the same
+    if spread := float(np.sum((labels - labels.mean()) ** 2)):  # undefined if all labels are equal
         found["r2"] = 1 - float(np.sum(errors**2)) / spread
     return found
 
 
 def class_codes(classes: Sequence[str | float], labels: Sequence[str]) -> list[int]:
-    """The position of each label among the classes: text by its letters, numbers by their value."""
+    """Return the position of each label among the classes: text by its letters, numbers by value."""
     if all(isinstance(value, str) for value in classes):
         positions: dict[str | float, int] = {value: code for code, value in enumerate(classes)}
         return [positions[label] for label in labels]

@@ -1,10 +1,9 @@
-"""Which requests to an endpoint are sent again, how often, and how long after.
+"""Decide which requests to an endpoint are sent again, how often, and after which pause.
 
-A request that was refused before the model saw it is sent again for up to a quarter of a minute: AWS limits its rate,
-no instance takes it, or nothing listens. If its answer was lost, the model may have seen it: that changes nothing
-where lgbm-sm's own program answers, so it is sent again twice there, and never where a user's code may have acted on
-it. An error that the model itself answered is final, apart from 503. Source: the errors of InvokeEndpoint in AWS's API
-reference.
+A request that was refused before the model saw it is repeated for up to 15 seconds: AWS limits the rate, no instance
+is available, or nothing listens. If the answer was lost, the model may have seen the request. That is harmless if
+lgbm-sm's own program answers, so it is repeated twice; it is never repeated if a user's code may have acted on it. An
+error that the model itself answered is final, except 503. Source: the errors of InvokeEndpoint in AWS's API reference.
 """
 
 import random
@@ -25,7 +24,7 @@ _REFUSED_CODES = (
     "ServiceUnavailableException",
     "TooManyRequestsException",
     "RequestLimitExceeded",
-    "429",  # a gateway's own answer has nothing but its status
+    "429",  # the answer of a gateway has only a status
     "503",
 )
 _LOST_CODES = ("InternalFailure",)
@@ -33,10 +32,10 @@ _LOST_CODES = ("InternalFailure",)
 
 @dataclass(frozen=True)
 class Retries:
-    """Sends requests through `sender`, again where that is right, from several threads at once.
+    """Sends requests through `sender`, with retries, from several threads at once.
 
-    `is_our_code` says whether lgbm-sm's own program answers, and is asked only if an answer was lost. `tell` gets each
-    reason with the pause that follows. `sleep` returns True if there is to be no other attempt.
+    `is_our_code` returns whether lgbm-sm's own program answers; it is called only if an answer was lost. `tell` gets
+    each reason with the pause that follows. `sleep` returns True if there is to be no other attempt.
     """
 
     sender: Sender
@@ -46,10 +45,10 @@ class Retries:
     _given_up: threading.Event = field(default_factory=threading.Event)
 
     def send(self, body: bytes, what: str) -> Response:
-        """The answer to one request; `what` names it to the user.
+        """Send one request, and return the answer; `what` names it to the user.
 
         Raises:
-            InvocationError, AwsError: the last attempt's, as the sender raises them.
+            InvocationError, AwsError: as the sender raises them at the last attempt.
         """
         attempt = 1
         while True:
@@ -69,7 +68,7 @@ class Retries:
             return error
 
     def _judge(self, outcome: Response | InvocationError | AwsError) -> tuple[str, int]:
-        """Why a request failed, and how often it may be sent again."""
+        """Return why a request failed, and how often it may be repeated."""
         if isinstance(outcome, Response):
             return f"the server answered {outcome.status}", _REFUSED_RETRIES if outcome.status == _UNAVAILABLE else 0
         code = outcome.code if isinstance(outcome, AwsError) else ""
@@ -87,9 +86,9 @@ class Retries:
         return (self.sleep or self._given_up.wait)(seconds)
 
     def give_up(self) -> None:
-        """Let no request be sent again; those that wait for their turn end with their last failure."""
+        """Stop all retries; requests that wait for one end with their last failure."""
         self._given_up.set()
 
     def close(self) -> None:
-        """Give the connections back, once no request is on its way."""
+        """Close the connections, once no request is under way."""
         self.sender.close()

@@ -1,7 +1,7 @@
-"""How one request reaches an endpoint: over HTTP on this machine, or through SageMaker's runtime.
+"""Send one request to an endpoint: over HTTP on this machine, or through SageMaker's runtime.
 
-A sender sends it once, and says what became of it: one that was slow, or whose connection broke, may have been
-computed and billed. Whether it is sent again is decided in `retries`.
+A sender sends it once, and reports the outcome: a request that was slow, or whose connection broke, may have been
+computed and billed. The module `retries` decides whether to send it again.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 70.0  # the platform answers within 60 s; a client that gives up earlier pays for an answer it never sees
+READ_SECONDS = 70.0  # the platform answers within 60 s; a client that gives up earlier pays for the answer
 _SEE = "see `lgbm-sm status` and `lgbm-sm logs`"
 
 
 class NotSentError(InvocationError):
-    """No connection came about, so nothing was sent."""
+    """No connection was made, so nothing was sent."""
 
 
 class LostConnectionError(InvocationError):
@@ -32,7 +32,7 @@ class LostConnectionError(InvocationError):
 
 @dataclass(frozen=True)
 class Response:
-    """The server's answer; `attributes` are the custom ones, empty where there are none."""
+    """The server's answer; `attributes` are the custom attributes, which may be empty."""
 
     status: int
     body: bytes
@@ -40,24 +40,24 @@ class Response:
 
 
 class Sender(Protocol):
-    """Sends requests of one form, from several threads at once."""
+    """Sends requests with the same headers, from several threads at once."""
 
     def send(self, body: bytes) -> Response:
-        """The answer to one request, whatever its status.
+        """Send one request, and return the answer, of any status.
 
         Raises:
-            InvocationError: there is none; NotSentError and LostConnectionError say what is known of it.
+            InvocationError: there is none; NotSentError and LostConnectionError if the reason is known.
             AwsError: AWS refuses the call.
         """
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
 
 
 class HttpSender:
-    """To an endpoint on this machine, over connections that are kept.
+    """Sends to an endpoint on this machine, over connections that are kept.
 
-    By the standard library's client: with large requests, urllib3's pool costs a twentieth of the rate.
+    It uses the standard library's client: with large requests, urllib3's pool costs 5 % of the rate.
     """
 
     def __init__(self, endpoint: Endpoint, headers: Mapping[str, str]) -> None:
@@ -73,7 +73,7 @@ class HttpSender:
         try:
             if connection.sock is None:
                 _open(connection)
-            # a server may answer, and close, before it has read all
+            # a server may answer and close before it has read everything
             with suppress(BrokenPipeError):
                 connection.request("POST", contract.INVOCATIONS_PATH, body, self._headers)
             answer = connection.getresponse()
@@ -90,7 +90,7 @@ class HttpSender:
     def _connection(self) -> "HTTPConnection":
         from http.client import HTTPConnection
 
-        # two threads may want the last one
+        # another thread may have taken the last one
         with suppress(IndexError):
             return self._idle.pop()
         return HTTPConnection(self._address, timeout=CONNECT_SECONDS)
@@ -110,7 +110,7 @@ def _open(connection: "HTTPConnection") -> None:
 
 
 class RuntimeSender:
-    """To an endpoint of SageMaker's, by its name."""
+    """Sends to an endpoint on SageMaker, by its name."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class RuntimeSender:
 
 
 def _kind_of(error: BaseException | None) -> type[InvocationError] | None:
-    """What botocore's error says of the connection; None for any other error."""
+    """Return the kind of a connection error of botocore; None for any other error."""
     from botocore.exceptions import (
         ConnectionClosedError,
         ConnectTimeoutError,
@@ -183,11 +183,11 @@ def _kind_of(error: BaseException | None) -> type[InvocationError] | None:
 
 
 def _refusal(response: Mapping[str, Any]) -> Response | None:
-    """What the container has answered, or the platform in its stead; None where the call itself was refused."""
+    """Return the answer of the container, or of the platform for it; None if the call was refused."""
     code = response["Error"]["Code"]
     if code == "ModelError":
         said = str(response.get("OriginalMessage", response["Error"]["Message"]))
         return Response(int(response.get("OriginalStatusCode", 500)), said.encode())
-    if code.isdigit() and code not in ("429", "503"):  # where the gateway itself refuses, only the status tells
+    if code.isdigit() and code not in ("429", "503"):  # a refusal by the gateway has only a status
         return Response(int(code), str(response["Error"]["Message"]).encode())
     return None

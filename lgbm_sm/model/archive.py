@@ -1,4 +1,4 @@
-"""A .tar.gz from anywhere, read as a stream: within bounds, strictly, and to its last byte.
+"""Read an untrusted .tar.gz as a stream: within bounds, strictly, and to its last byte.
 
 tarfile itself stops at the first header that it cannot read, follows links, and leaves the end of the gzip data, where
 the checksum is, unread.
@@ -27,7 +27,7 @@ _FILES, _FOLDER, _LINKS = (b"0", b"\0", b"7"), b"5", (b"1", b"2")
 
 @dataclass(frozen=True)
 class Bounds:
-    """What an archive may hold: bytes when unpacked, with headers; files and folders; bytes of a name and its parts."""
+    """Limits of an archive: unpacked bytes, headers included; members; bytes of a name and its parts."""
 
     unpacked_bytes: int = 10_000_000_000
     members: int = 10_000
@@ -39,11 +39,11 @@ BOUNDS = Bounds()
 
 
 class ArchiveError(Exception):
-    """An archive is damaged, or not what a model artifact may be; the message continues "<path> ..."."""
+    """An archive is damaged or not a valid model artifact; the message continues "<path> ..."."""
 
 
 class Kind(StrEnum):
-    """What a member is. A hard link's target starts at the archive's root, a symbolic link's at the member's folder."""
+    """The kind of a member. A hard link's target starts at the root, a symbolic link's at its folder."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -53,7 +53,7 @@ class Kind(StrEnum):
 
 @dataclass
 class Member:
-    """A file, a folder or a link; `name` has no leading "./". `chunks` gives a file's content, once."""
+    """A file, a folder or a link; `name` has no leading "./". `chunks` yields a file's content, once."""
 
     name: str
     kind: Kind
@@ -66,7 +66,7 @@ class Member:
         self._left = self.size
 
     def chunks(self) -> Iterator[bytes]:
-        """The content from where it was last left, in pieces of at most 1 MiB."""
+        """Yield the rest of the content, in chunks of at most 1 MiB."""
         while self._left:
             chunk = self._stream.read(min(self._left, _CHUNK_BYTES))
             self._left -= len(chunk)
@@ -74,7 +74,7 @@ class Member:
 
 
 def read_archive(path: Path, bounds: Bounds = BOUNDS, *, links: bool = False) -> Iterator[Member]:
-    """The members in their order; each one's content is available until the next one is asked for.
+    """Yield the members in order; the content of each is available until the next one is requested.
 
     Raises:
         ArchiveError: the file cannot be read, is damaged, ends early or goes on after its end, is beyond a bound, or
@@ -99,7 +99,7 @@ def _read_errors() -> Iterator[None]:
 
 
 class _Stream:
-    """The unpacked bytes, of which at most `limit` are read."""
+    """The unpacked bytes; at most `limit` are read."""
 
     def __init__(self, file: "GzipFile", limit: int) -> None:
         self._file = file
@@ -120,7 +120,7 @@ class _Stream:
         return content
 
     def require_end(self) -> None:
-        """Nothing but zeros may follow, up to the end of the gzip data and its checksum."""
+        """Require that only zeros follow, up to the end of the gzip data and its checksum."""
         while True:
             with _read_errors():
                 content = self._file.read(_CHUNK_BYTES)
@@ -163,7 +163,7 @@ class _Reader:
         self.stream.require_end()
 
     def _extend(self, extension: dict[str, str], kind: bytes, size: int) -> None:
-        """What is said before a header about what follows."""
+        """Read the extensions before a header."""
         if size > _EXTENSION_BYTES:
             raise ArchiveError(f"has a header of {size} bytes, more than {_EXTENSION_BYTES}")
         content = self.stream.read(size)
@@ -180,7 +180,7 @@ class _Reader:
             raise ArchiveError("gives one name or size to all that follows")
 
     def _member(self, kind: bytes, stated: str, target: str, extension: dict[str, str], size: int) -> Member | None:
-        """The member, looked at from all sides; None for the root itself."""
+        """Check and return the member; None for the root itself."""
         found = _kind(kind, stated)
         if found is None or (found in (Kind.HARD_LINK, Kind.SYMBOLIC_LINK) and not self.links):
             raise ArchiveError(f"holds {stated!a}, which is neither a file nor a folder")
@@ -197,7 +197,7 @@ class _Reader:
         if self.count > self.bounds.members:
             raise ArchiveError(f"holds more than {self.bounds.members} files and folders")
         self._enter(name, found)
-        # before a byte of it is written anywhere
+        # before any of its bytes is written
         self.stream.require_room(size)
         return Member(name, found, size, target, self.stream)
 
@@ -217,7 +217,7 @@ class _Reader:
         return name
 
     def _enter(self, name: str, kind: Kind) -> None:
-        """Each name is one thing."""
+        """Require that each name is used for one member."""
         parents = [str(parent) for parent in PurePosixPath(name).parents][:-1]
         is_folder = kind is Kind.FOLDER
         if name in self.files or (not is_folder and name in self.folders) or not self.files.isdisjoint(parents):
@@ -227,7 +227,7 @@ class _Reader:
 
 
 def _parse(block: bytes) -> tuple[bytes, int, str, str]:
-    """A header's kind, size, name and target."""
+    """Parse a header: kind, size, name and target."""
     import tarfile
 
     try:
@@ -250,7 +250,7 @@ def _kind(kind: bytes, name: str) -> Kind | None:
 
 
 def _pax_records(content: bytes) -> dict[str, str]:
-    """Records are lines "<length> <keyword>=<value>", where the length counts the whole line in bytes."""
+    """Parse records "<length> <keyword>=<value>"; the length counts the whole line in bytes."""
     records = {}
     position = 0
     while position < len(content) and content[position]:
@@ -260,7 +260,7 @@ def _pax_records(content: bytes) -> dict[str, str]:
         keyword, separator, value = record[len(digits) + 1 : -1].partition(b"=")
         if not (keyword and separator and record.endswith(b"\n") and len(record) == length):
             raise ArchiveError("has a damaged extended header")
-        # of other keywords only the name matters: an extended attribute may be bytes
+        # other values are not decoded: an extended attribute may be binary
         records[_text(keyword)] = _text(value)
         position += length
     return records

@@ -1,4 +1,4 @@
-"""A model artifact: model.tar.gz, and the manifest in it, which has the SHA-256 of each file that lgbm-sm wrote.
+"""A model artifact: model.tar.gz, and its manifest with the SHA-256 of each file that lgbm-sm wrote.
 
 The training program writes the manifest, each server checks it before it answers (lgbm_runtime/core/manifest.py), and
 `deploy` checks it before anything is started, and names in it the code that it adds.
@@ -23,12 +23,12 @@ _NAMED = 5
 
 
 class ManifestError(ArchiveError):
-    """A file is not the one that the manifest names: the archive can still be served unchecked."""
+    """A file differs from the manifest: the archive can still be served unchecked."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What an artifact holds: `digests` are the SHA-256 of its files, `manifest` those that it should have.
+    """The contents of an artifact: `digests` are the SHA-256 of its files, `manifest` the expected ones.
 
     `manifest` is None if there is none that can be read. `texts` has the bytes of metadata.json and of the manifest, if
     they exist. `problem` is why the two do not agree, in an artifact that was read unchecked.
@@ -41,7 +41,7 @@ class Contents:
 
     @property
     def remark(self) -> str:
-        """What was not checked, in a line; empty if everything was."""
+        """The parts that were not checked, in a line; empty if everything was."""
         if self.problem:
             return f"unchecked: the model artifact {self.problem}"
         if self.manifest is None:
@@ -111,7 +111,7 @@ def _written(chunks: Iterator[bytes], path: Path | None) -> str:
             digest.update(chunk)
         return digest.hexdigest()
     path.parent.mkdir(parents=True, exist_ok=True)
-    # "x": on a file system that does not tell A from a, one must not replace the other
+    # "x": on a file system that ignores case, A must not replace a
     with path.open("xb") as file:
         for chunk in chunks:
             file.write(chunk)

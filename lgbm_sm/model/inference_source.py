@@ -1,7 +1,7 @@
 """The user's inference code: find it, and refuse code that would fail once a server runs it.
 
 Source of the functions' names and of when they are called: AWS's developer guide, "Custom Inference Code with Hosting
-Services", and the README of SageMaker's inference toolkit.
+Services", and the README of the SageMaker inference toolkit.
 """
 
 import ast

@@ -128,7 +128,7 @@ def test_overrides_add_up_when_they_stand_before_and_after_the_command(lgbm_sm: 
     [
         (["no-such-command"], 2, "no-such-command"),
         (["train", "--no-such-option"], 2, "--no-such-option"),
-        (["predict", "--give", "nonsense"], 2, "--give nonsense: no such output"),
+        (["predict", "--give", "nonsense"], 2, "--give nonsense: unknown output"),
         (["cleanup", "--keep", "nonsense"], 2, "--keep nonsense: this is not a kind of resource"),
         (["config", "--set", "training.instance_typ=local"], 3, "did you mean"),
         (["--config", "missing.yaml", "config"], 3, "missing.yaml"),

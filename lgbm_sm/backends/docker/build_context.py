@@ -98,7 +98,7 @@ def image_tag(recipe: ImageRecipe) -> str:
 
 
 def xgboost_tag(config: Config) -> str:
-    """Return the project's own tag of AWS's XGBoost image."""
+    """Return the tag that the project gives to AWS's XGBoost image."""
     return f"{script_mode_repository(config.project.name)}:{config.container.xgboost_version}"
 
 

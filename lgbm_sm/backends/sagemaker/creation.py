@@ -31,7 +31,7 @@ def create(
     needs: Collection[str] = (),
     failure: str = "cannot be created",
 ) -> bool:
-    """Make a call of SageMaker's SDK that creates or updates `what`; False if its name is taken.
+    """Make an SDK call that creates or updates `what`; False if its name is taken.
 
     The SDK then describes the resource. If only that fails, the call counts as done; see `describe_created`.
     `needs` are the names of resources that were created a moment ago: a refusal that names one of them is repeated.

@@ -48,7 +48,7 @@ class SageMakerHosting(SageMakerBackend):
     def deploy(self, request: HostingRequest) -> Endpoint:
         """Create or update an endpoint; see `deploy_to_sagemaker` for what happens if it does not come up.
 
-        Whatever can be refused is refused first: role, image, state of the endpoint, consent, quota, artifact.
+        Everything that can be refused is refused first: role, image, state of the endpoint, consent, quota, artifact.
         """
         config, record, account, source = self.config, self.record, self.account(), request.source
         plan = HostingPlan(

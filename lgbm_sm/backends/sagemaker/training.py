@@ -208,7 +208,7 @@ def prepare_training(
 ) -> SageMakerTrainer:
     """Upload the channels, and return the backend with everything else that a job requires.
 
-    Whatever can be refused is refused before the upload: the role, the image by its digest, the quota.
+    Everything that can be refused is refused before the upload: the role, the image by its digest, the quota.
     """
     config, account = backend.config, backend.account()
     role_arn = get_execution_role(account, config)
