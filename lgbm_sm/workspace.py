@@ -137,9 +137,9 @@ def open_workspace(
 ) -> Workspace:
     """Open a workspace; the work folder `.lgbm-sm` is beside config.yaml.
 
-    `containers_path` is the build context of the images, which holds the program too. AWS is asked what it holds of
-    the project where an instance type is SageMaker's, or something there is on record, or with `ask_aws`; of the logs
-    there with `finds_logs`. With a `dry_run` AWS is asked, and nothing is changed there or in the record. What
+    `containers_path` is the build context of the images, which contains the program too. The account is searched for
+    resources of the project if an instance type is SageMaker's, if resources there are on record, or with `ask_aws`;
+    with `finds_logs` also for logs. With a `dry_run` nothing is changed there or in the record. A command that
     `changes` something is refused in a copy of a project; see `identity.open_record`.
     """
     config = loaded.config

@@ -19,10 +19,10 @@ _THIS_MACHINE = "machine like this one"
 
 @dataclass(frozen=True)
 class Target:
-    """`instances` of what `instance` names answer there. `price` says why one would ask first; empty where none does.
+    """A server and the machines behind it: `instances` of the type `instance`.
 
-    `open_client` takes the load, the form of the answer, and the schedule. `unseen` says why `consumption` gives None,
-    empty where it does not.
+    `price` is the reason to ask before the load; it may be empty. `open_client` takes the load, the form of the
+    answers, and the schedule. `unseen` is the reason why `consumption` returns None; else it is empty.
     """
 
     name: str
