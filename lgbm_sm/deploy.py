@@ -1,4 +1,4 @@
-"""Deploy: bring up an endpoint for a model on the backend that the configuration chooses, find it, take it down."""
+"""Deploy: bring up an endpoint on the configured backend, find it, take it down."""
 
 import time
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def deploy_model(
     unchecked: bool = False,
     consents: Consents = lambda _: False,
 ) -> Endpoint:
-    """Bring up an endpoint for the model that `--model` names, by default that of the last completed job.
+    """Bring up an endpoint for `--model`, by default the model of the last completed job.
 
     With `replace` it replaces the project's endpoint on the same backend. If `endpoint.verify` is set, the image is
     run here under the container contract before it goes to SageMaker, where a failure takes minutes. A changed
@@ -85,7 +85,7 @@ def check_serving(workspace: Workspace) -> None:
 
 
 def get_endpoint(workspace: Workspace) -> Endpoint:
-    """Return the project's endpoint in service, on this machine or on SageMaker, as the configuration says.
+    """Return the project's endpoint in service on the configured backend.
 
     An endpoint on SageMaker that is not on record, or that another folder has updated, is put on record.
 
@@ -188,7 +188,10 @@ def _bring_up(
 
 
 def _choose_local(workspace: Workspace) -> tuple[LocalBackend, str, ModelCode]:
-    """The backend on this machine, why it was chosen, and the code beside the model; refuses what cannot be served."""
+    """The backend on this machine, why it was chosen, and the code beside the model.
+
+    Refuses what cannot be served.
+    """
     pattern = workspace.config.container.pattern
     backend, because = choose_local_backend(workspace, pattern)
     code = model_code(workspace.config, workspace.folder, workspace.containers_path, in_container=backend.in_container)

@@ -34,7 +34,10 @@ _AGAIN = "run `lgbm-sm push` again: layers that have arrived are not sent twice"
 
 @dataclass(frozen=True)
 class PushResult:
-    """An image in ECR. `uri` ends with its digest, by which it is deployed; `unchanged`: it existed already."""
+    """An image in ECR. `uri` ends with its digest, by which it is deployed.
+
+    `unchanged`: it existed already.
+    """
 
     uri: str
     tag_uri: str
@@ -46,7 +49,7 @@ class PushResult:
 
 
 def push(tag: str, workspace: Workspace) -> PushResult:
-    """Push Docker's image `tag` (`<repository>:<tag>`) unless ECR has it already, and read the result back.
+    """Push image `tag` (`<repository>:<tag>`) unless ECR has it, and read the result back.
 
     A missing repository is created. The token is passed with the call and not stored.
 
@@ -92,9 +95,10 @@ def push(tag: str, workspace: Workspace) -> PushResult:
 
 
 def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest | None:
-    """Return the manifest that was pushed as `<repository>:<tag>` in the form for hosting; None if there is none.
+    """Return the manifest that was pushed as `<repository>:<tag>` in the form for hosting.
 
-    If tags are immutable and Docker has pushed another form, that form has the tag, and this one only a digest.
+    None if there is none. If tags are immutable and Docker has pushed another form, that form has the tag, and this one
+    only a digest.
     """
     version = tag.rpartition(":")[2]
     found = repository.find_manifest(tag=version)
@@ -132,7 +136,10 @@ def _look_at(tag: str, engine: Engine) -> tuple[str, str]:
 
 
 def _ensure(repository: EcrRepository, account: AwsAccount, workspace: Workspace, fields: Mapping[str, Any]) -> str:
-    """Return the repository's address. Only a repository that is created here is put on record, and ever deleted."""
+    """Return the repository's address.
+
+    Only a repository that is created here is put on record, and ever deleted.
+    """
     uri = repository.find_uri()
     if uri is not None:
         return uri
@@ -178,7 +185,7 @@ def as_hosting_takes_it(repository: EcrRepository, arrived: Manifest, version: s
 
 
 def is_of_engine(held: Manifest, image_id: str, repository: EcrRepository, version: str, platform: str) -> bool:
-    """Whether a manifest in the repository, of a single image, is of Docker's image with this id.
+    """Whether a single-image manifest in the repository is of Docker's image with this id.
 
     The id is the digest of the configuration, or with the containerd image store (the default from Docker 29 on) the
     digest of the manifest or index that Docker sends. After an earlier push the repository has that one too, beside

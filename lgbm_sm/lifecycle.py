@@ -24,9 +24,10 @@ from lgbm_sm.workspace import Workspace
 def build_images(
     workspace: Workspace, *, base_image: str | None = None, image_name: str | None = None, no_cache: bool = False
 ) -> list[BuiltImage]:
-    """Build the images that the configuration requires: one that trains, and one that serves if it differs.
+    """Build the images that the configuration requires.
 
-    Under script_mode the one that serves is AWS's, which is pulled, or `image_name`, which Docker has.
+    One that trains, and one that serves if it differs. Under script_mode the one that serves is AWS's, which is pulled,
+    or `image_name`, which Docker has.
 
     Raises:
         UsageError: an image is named for a pattern that has its own.
@@ -70,7 +71,7 @@ def push_images(workspace: Workspace) -> list[PushResult]:
 
 
 def recipes(workspace: Workspace, config: Config) -> list[ImageRecipe]:
-    """Return the recipes of the image that trains, and of the one that serves if it is another image of the project."""
+    """Return the recipes of the images that train and serve."""
     pattern = config.container.pattern
     patterns = dict.fromkeys((Pattern.BYOC, Pattern.BYOC if pattern is Pattern.SCRIPT_MODE else pattern))
     return [image_recipe(config, pattern, workspace.containers_path, workspace.engine.platform) for pattern in patterns]
@@ -128,9 +129,10 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
 
 
 def _deploy(workspace: Workspace, job_name: str, *, keep: bool) -> Endpoint:
-    """Deploy the job's model. After an interrupt an endpoint on SageMaker that was not to be kept is deleted.
+    """Deploy the job's model.
 
-    SageMaker does not delete an endpoint while it is created, so that is waited for.
+    After an interrupt an endpoint on SageMaker that was not to be kept is deleted. SageMaker does not delete an
+    endpoint while it is created, so that is waited for.
     """
     before = {endpoint.name for endpoint in workspace.record.endpoints()}
     try:

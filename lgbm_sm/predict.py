@@ -82,7 +82,9 @@ class Prediction:
 def predict(
     workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes], None]
 ) -> tuple[InvocationSummary, dict[str, float]]:
-    """Send a file or the test rows through the project's endpoint; returns the metrics of test rows.
+    """Send a file or the test rows through the project's endpoint.
+
+    Returns the metrics of test rows.
 
     Raises:
         UsageError: the output does not exist.
@@ -128,7 +130,10 @@ def _invoke(
 
 
 def _meaning(endpoint: Endpoint) -> str:
-    """Explain the numbers of a prediction; empty for regression, and if the user's code may have answered."""
+    """Explain the numbers of a prediction.
+
+    Empty for regression, and if the user's code may have answered.
+    """
     schema = invoke.read_model_metadata(endpoint).get("schema")
     classes = schema["target"]["classes"] if schema else None
     if classes is None or (endpoint.root_path / "model" / "code").exists():

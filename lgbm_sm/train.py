@@ -1,4 +1,4 @@
-"""Train: start a job on the backend that the configuration chooses, follow it, keep its model."""
+"""Train: start a job on the configured backend, follow it, keep its model."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -37,7 +37,7 @@ Stops = Callable[[TrainingJob], bool]
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A completed job. `metrics` maps split (`train`, `validation`) to metric name to value at the best iteration.
+    """A completed job; `metrics` has values at the best iteration by split and name.
 
     `billable_seconds` are those of one instance, on SageMaker.
     """
@@ -51,7 +51,10 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class Following:
-    """How a job is followed. `stops` is asked when the command is interrupted: whether to stop the job too."""
+    """How a job is followed.
+
+    `stops` is asked when the command is interrupted: whether to stop the job too.
+    """
 
     record: Record
     backend: TrainingBackend
@@ -259,7 +262,10 @@ def _interrupted(job: TrainingJob, run: TrainingRun, following: Following) -> No
 
 
 def _keep_completed(job: TrainingJob, ending: TrainingEnding, following: Following) -> None:
-    """Finish a completed job after an interrupt; if that is interrupted too, SageMaker still has its model."""
+    """Finish a completed job after an interrupt.
+
+    If that is interrupted too, SageMaker still has its model.
+    """
     following.reporter.step(f"Training job {job.name} is Completed: its model is kept")
     try:
         model = _completed(job, ending, following)
@@ -290,7 +296,10 @@ def _require_on_record(job: TrainingJob, record: Record) -> None:
 def _not_completed(
     job: TrainingJob, ending: TrainingEnding, last_lines: Iterable[str], following: Following
 ) -> TrainingError:
-    """The error for a job that failed or was stopped; the model of a stopped job is kept, and deployed only by name."""
+    """The error for a job that failed or was stopped.
+
+    The model of a stopped job is kept, and deployed only by name.
+    """
     shown = "" if ending.is_explained else "".join(f"\n  {line}" for line in last_lines)
     if ending.status is TrainingJobStatus.FAILED:
         said = ending.failure_reason.splitlines()[0]

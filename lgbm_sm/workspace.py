@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The parts of a command; relative paths of the configuration start at `folder`, that of config.yaml.
+    """The parts of a command.
 
-    `config_path` is the file that was read, if any. See `open_workspace` for `asks_aws` and `finds_logs`.
+    Relative paths of the configuration start at `folder`, that of config.yaml. `config_path` is the file that was read,
+    if any. See `open_workspace` for `asks_aws` and `finds_logs`.
     """
 
     config: Config
@@ -66,7 +67,7 @@ class Workspace:
 
     @property
     def backends(self) -> Mapping[Place, ServingBackend]:
-        """The backends that may have jobs or endpoints of the project, by their names in the record."""
+        """The backends that may have jobs or endpoints of the project, by name in the record."""
         known: list[ServingBackend] = [self.process, self.docker]
         recorded = (*self.record.entries(), *self.record.aws_entries())
         if self.asks_aws or self.accounts.reached or not all(entry.is_local for entry in recorded):
@@ -103,9 +104,9 @@ class Workspace:
         return self.folder / path if path else None
 
     def protected(self, *inputs: str | Path | None) -> tuple[Protected, ...]:
-        """The files that no option of a command may replace: the project's, and the command's `inputs`.
+        """The files that no option of a command may replace.
 
-        An input may also be `-`, which is stdin.
+        The project's, and the command's `inputs`. An input may also be `-`, which is stdin.
         """
         data = self.config.data
         tables = {"data.file": data.file}

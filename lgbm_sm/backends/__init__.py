@@ -1,4 +1,7 @@
-"""The backends that run jobs and endpoints: a process, Docker, SageMaker, with the same methods."""
+"""The backends that run jobs and endpoints.
+
+A process, Docker, SageMaker, with the same methods.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +14,10 @@ from lgbm_sm.record.record import Record
 
 
 class Ending(NamedTuple):
-    """How a program ended: `exit_code` is negative after a signal; `remark` is the backend's explanation."""
+    """How a program ended: `exit_code` is negative after a signal.
+
+    `remark` is the backend's explanation.
+    """
 
     exit_code: int
     remark: str = ""
@@ -34,7 +40,7 @@ class TrainingEnding(NamedTuple):
 
 
 def training_ending(ending: Ending, reason: str) -> TrainingEnding:
-    """Return the ending of a job by its program's ending and the reason that it gave, which may be empty."""
+    """Return how a job ended, by its program's ending and the reason that it gave, if any."""
     if ending.exit_code == 0:
         return TrainingEnding(TrainingJobStatus.COMPLETED)
     said = f"AlgorithmError: {reason}, {ending}" if reason else f"AlgorithmError: {ending}"
@@ -49,7 +55,7 @@ class TrainingInputs(NamedTuple):
 
 
 class Consumption(NamedTuple):
-    """CPU seconds of an endpoint's programs until `at`, in monotonic seconds, and their memory in bytes at that time.
+    """CPU seconds and memory in bytes of an endpoint's programs at `at`, in monotonic seconds.
 
     Memory that several programs share is counted once.
     """
@@ -114,22 +120,32 @@ class Backend(Protocol):
         """Return the state of a job or an endpoint now."""
 
     def facts(self, entry: Entry) -> dict[str, str]:
-        """Return details of a job or an endpoint for a person: where it is, its image, state, reason and so on."""
+        """Return details of a job or an endpoint for a person.
+
+        Where it is, its image, state, reason and so on.
+        """
 
     def is_running(self, entry: Entry) -> bool:
         """Whether the program of this job or endpoint is running."""
 
     def programs(self, entry: Entry) -> list[RunningProgram]:
-        """Return the processes of a job or an endpoint; none if it has ended, or if the backend hides them."""
+        """Return the processes of a job or an endpoint.
+
+        None if it has ended, or if the backend hides them.
+        """
 
     def stop(self, entry: Entry) -> list[str]:
-        """Send SIGTERM to the entry's program, and SIGKILL after the platform's grace; harmless if it has ended.
+        """Send SIGTERM to the entry's program, and SIGKILL after the platform's grace.
 
-        The files that it wrote then belong to the caller. Returns the names of what could not be ended.
+        Harmless if it has ended. The files that it wrote then belong to the caller. Returns the names of what could not
+        be ended.
         """
 
     def remove(self, entry: Entry) -> list[str]:
-        """Stop it, and delete what the backend itself keeps of it. Returns what is left, with the reason."""
+        """Stop it, and delete what the backend itself keeps of it.
+
+        Returns what is left, with the reason.
+        """
 
     def read_log(self, entry: Entry) -> bytes:
         """Return the whole log of the entry's program so far."""
@@ -138,7 +154,7 @@ class Backend(Protocol):
         """Yield the log; with `follow`, also what is added until the program ends."""
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Return entries for the jobs and endpoints of this work folder or project that are not on record."""
+        """Return entries for jobs and endpoints of the project that are not on record."""
 
 
 class TrainingBackend(Backend, Protocol):
@@ -161,7 +177,10 @@ class TrainingBackend(Backend, Protocol):
         """Return the ending of a job that `stop` was called for."""
 
     def collect_outputs(self, job: TrainingJob) -> bool:
-        """Put the outputs of a job that has ended at `job.model_artifact_path`; False if it has made no model."""
+        """Put the outputs of a job that has ended at `job.model_artifact_path`.
+
+        False if it has made no model.
+        """
 
 
 class ServingBackend(Backend, Protocol):
@@ -177,4 +196,7 @@ class ServingBackend(Backend, Protocol):
         """Return the CPU time and memory of the endpoint's programs; None if they cannot be seen."""
 
     def take_down(self, endpoint: Endpoint, record: Record) -> list[str]:
-        """Delete an endpoint with everything that it is made of, and its entries. Returns what is left."""
+        """Delete an endpoint with everything that it is made of, and its entries.
+
+        Returns what is left.
+        """

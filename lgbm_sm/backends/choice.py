@@ -26,9 +26,10 @@ class Choice(NamedTuple):
 
 
 def choose(wanted: BackendChoice, engine: EngineView, tag_of: Callable[[str], str]) -> Choice:
-    """Choose a container or a process; `tag_of` returns the tag of the image for the engine's platform.
+    """Choose a container or a process.
 
-    `auto` chooses a container only if Docker answers and has that image. `docker` accepts nothing else.
+    `tag_of` returns the tag of the image for the engine's platform. `auto` chooses a container only if Docker answers
+    and has that image. `docker` accepts nothing else.
 
     Raises:
         EngineError: the choice is `docker`, and Docker does not answer.

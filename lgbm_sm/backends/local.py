@@ -24,7 +24,10 @@ from lgbm_sm.record.record import Record
 
 
 class LocalBackend(ABC):
-    """A backend on this machine; each program also writes its log to the log path of its entry. See Backend."""
+    """A backend on this machine.
+
+    Each program also writes its log to the log path of its entry. See Backend.
+    """
 
     place: ClassVar[Place]
     noun: ClassVar[str]
@@ -45,7 +48,7 @@ class LocalBackend(ABC):
 
     @abstractmethod
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> Server:
-        """Start `serve` on the tree below `endpoint.root_path`, on a free port of the loopback interface.
+        """Start `serve` on the tree below `endpoint.root_path`, on a free loopback port.
 
         `variables` are the environment variables of the pattern.
 

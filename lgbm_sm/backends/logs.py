@@ -26,7 +26,7 @@ def follow_growing(read: Callable[[], bytes], is_running: Callable[[], bool], *,
 
 
 def last_log_lines(endpoint: "Endpoint", backend: "Backend") -> str:
-    """Return the end of the server's log for a message, after the last error that the log names."""
+    """Return the last error in the server's log and the end of the log, for a message."""
     lines = backend.read_log(endpoint).decode("utf-8", errors="replace").splitlines()
     causes = [line for line in lines[:-_LAST_LINES] if line.startswith("error: ")]
     return "".join(f"\n  {line}" for line in [*causes[-1:], *lines[-_LAST_LINES:]])

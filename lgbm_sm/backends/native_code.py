@@ -1,4 +1,4 @@
-"""Compile the native part of the program for this machine, once per version, into the user's cache."""
+"""Compile the native part of the program once per version, into the user's cache."""
 
 import hashlib
 import platform
@@ -11,9 +11,10 @@ VARIABLE = "LGBM_RUNTIME_NATIVE"
 
 
 def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path | None:
-    """Return the shared library of `runtime_path`/lgbm_runtime/core/native; None if it cannot be compiled.
+    """Return the shared library of `runtime_path`/lgbm_runtime/core/native.
 
-    The program then runs without it: the server's first line reports this, and `doctor` the reason.
+    None if it cannot be compiled. The program then runs without it: the server's first line reports this, and `doctor`
+    the reason.
     """
     folder = runtime_path / "lgbm_runtime" / "core" / "native"
     digest = hashlib.sha256(f"{sys.platform} {platform.machine()} {platform.libc_ver()}".encode())
@@ -43,7 +44,10 @@ def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path
 
 
 def _cache_folder(environment: Mapping[str, str]) -> Path | None:
-    """Return the cache folder of the XDG Base Directory Specification; None if this user has no home."""
+    """Return the cache folder of the XDG Base Directory Specification.
+
+    None if this user has no home.
+    """
     for variable, folder in (("XDG_CACHE_HOME", ""), ("HOME", ".cache")):
         path = Path(environment.get(variable, ""))
         if path.is_absolute():

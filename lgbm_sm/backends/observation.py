@@ -12,7 +12,7 @@ from lgbm_sm.record.entries import (
 
 
 def observe_local(entry: Entry, *, running: bool) -> Observation:
-    """The state of a job or an endpoint on this machine, by its entry and by whether its program is running."""
+    """Return the state of a local job or endpoint, by its entry and its program."""
     if entry.project == UNKNOWN_PROJECT:
         return Observation("Running" if running else "Ended", "without an entry in the record", running)
     if isinstance(entry, Endpoint):

@@ -1,4 +1,4 @@
-"""The /opt/ml tree as the platform lays it out, and the outputs that it collects when a job ends."""
+"""The /opt/ml tree of the platform, and the outputs that it collects when a job ends."""
 
 import json
 import os
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str) -> None:
-    """Write the tree that `train` finds: hyperparameters as strings, channel folders, one host.
+    """Write the tree that `train` finds.
 
-    Channel folders are links, so that no file is copied.
+    Hyperparameters as strings, channel folders, one host. Channel folders are links, so that no file is copied.
     """
     config_path = root / contract.CONFIG_FOLDER
     for folder in (
@@ -76,7 +76,7 @@ def as_string(value: object) -> str:
 
 
 def failure_reason(root: Path) -> str:
-    """Return the first 1,024 characters of /opt/ml/output/failure, which the platform reports; empty without it."""
+    """Return the part of /opt/ml/output/failure that the platform reports; empty without it."""
     try:
         with (root / contract.FAILURE_FILE).open(encoding="utf-8", errors="replace") as file:
             return file.read(contract.FAILURE_REASON_CHARACTERS).strip()
@@ -85,7 +85,7 @@ def failure_reason(root: Path) -> str:
 
 
 def collect_outputs(job: TrainingJob) -> bool:
-    """Pack /opt/ml/model as model.tar.gz and /opt/ml/output/data as output.tar.gz, as the platform does.
+    """Pack /opt/ml/model and /opt/ml/output/data as the platform does.
 
     Returns False, and packs nothing, if there is no model.
     """
@@ -122,9 +122,10 @@ def owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
 def lay_out_serving(
     root: Path, model_artifact_path: Path, code: Mapping[str, Path | str], *, unchecked: bool = False
 ) -> Contents:
-    """Write the tree that `serve` finds: the artifact unpacked into /opt/ml/model, read-only. Returns its contents.
+    """Write the tree that `serve` finds: the artifact unpacked into /opt/ml/model, read-only.
 
-    `code` has files to copy and texts by their names below /opt/ml/model/code, which are added to the manifest.
+    Returns its contents. `code` has files to copy and texts by their names below /opt/ml/model/code, which are added to
+    the manifest.
 
     Raises ArchiveError if the archive is damaged or must not be served, and OSError if a file cannot be written.
     """

@@ -24,7 +24,10 @@ _NO_ID = "-"
 
 
 def labels_of(entry: Entry, project_id: str) -> list[str]:
-    """Return Python options that identify the program: Python accepts any -X, and the program does not see it."""
+    """Return Python options that identify the program.
+
+    Python accepts any -X, and the program does not see it.
+    """
     label = f"{_ENTRY_OPTION}={project_id or _NO_ID}/{entry.kind}/{entry.name}"
     return ["-X", label, "-X", f"{_FOLDER_OPTION}={entry.folder.parent.parent}"]
 
@@ -41,7 +44,10 @@ def without_labels(arguments: Iterable[str]) -> list[str]:
 
 
 class Program(NamedTuple):
-    """A process that runs the program: its arguments, and its current working directory (None if unknown)."""
+    """A process that runs the program.
+
+    Its arguments, and its current working directory (None if unknown).
+    """
 
     pid: int
     arguments: tuple[str, ...]
@@ -56,7 +62,10 @@ class Program(NamedTuple):
         return self._is_orphan and (is_labelled or self._first_folder == entry.folder)
 
     def folder_in(self, work_path: Path, project_id: str) -> Path | None:
-        """Return the folder of its job or endpoint below a work folder; None if it belongs to another project."""
+        """Return the folder of its job or endpoint below a work folder.
+
+        None if it belongs to another project.
+        """
         owner, kind, name = self._label
         if project_id and owner == project_id and self._is_orphan:
             return work_path / folder_of_kind(kind) / name
@@ -85,7 +94,10 @@ class Program(NamedTuple):
 
     @property
     def _is_orphan(self) -> bool:
-        """Whether its folder no longer exists; that of another project, such as the original of a copy, does."""
+        """Whether its folder no longer exists.
+
+        That of another project, such as the original of a copy, does.
+        """
         folder = self.folder
         return folder is None or folder.parent.parent.name != WORK_FOLDER or not folder.exists()
 

@@ -13,9 +13,9 @@ from lgbm_sm.record.work_folder import storage_errors
 
 
 def unpack(root_path: Path, artifact_path: Path, code: ModelCode, source: str = "") -> str:
-    """Unpack the artifact and the pattern's code into the tree of a server. Returns the parts that were not checked.
+    """Unpack the artifact and the pattern's code into the tree of a server.
 
-    An error names `source` if that is an address in S3, else the path.
+    Returns the parts that were not checked. An error names `source` if that is an address in S3, else the path.
 
     Raises:
         EndpointError: the artifact is damaged, or its files differ from its manifest.

@@ -1,4 +1,7 @@
-"""The target of a load test: the project's endpoint, a named SageMaker endpoint, or any HTTP server."""
+"""The target of a load test.
+
+The project's endpoint, a named SageMaker endpoint, or any HTTP server.
+"""
 
 import ipaddress
 from collections.abc import Callable

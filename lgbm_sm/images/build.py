@@ -22,7 +22,10 @@ LEAST_FREE_BYTES = 3 * 1000**3
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """An image that Docker has. `unchanged`: it existed already. `platform` is as in linux/amd64."""
+    """An image that Docker has. `unchanged`: it existed already.
+
+    `platform` is as in linux/amd64.
+    """
 
     tag: str
     image_id: str
@@ -131,7 +134,10 @@ def _read_ca_bundle(path: Path | None) -> bytes:
 
 
 def free_bytes(engine: Engine) -> int | None:
-    """Return the free space of the disk that Docker keeps its data on; None if that is not on this machine."""
+    """Return the free space of the disk that Docker keeps its data on.
+
+    None if that is not on this machine.
+    """
     with engine_errors("cannot read Docker's data folder", EngineError):
         info = engine.client.info()
     folder = Path(info.get("DockerRootDir") or "")
@@ -141,7 +147,10 @@ def free_bytes(engine: Engine) -> int | None:
 
 
 def check_disk(free: int | None) -> None:
-    """Raise ImageError below 3 GB; an image and its intermediate steps need about half of that. None is not checked."""
+    """Raise ImageError below 3 GB.
+
+    An image and its intermediate steps need about half of that. None is not checked.
+    """
     if free is not None and free < LEAST_FREE_BYTES:
         raise ImageError(
             f"{free / 1e9:.1f} GB are free on Docker's disk; a build needs {LEAST_FREE_BYTES / 1e9:.0f} GB",

@@ -1,4 +1,7 @@
-"""AWS's XGBoost image, on which pattern C serves: pulled once, and given a tag of the project."""
+"""AWS's XGBoost image, on which pattern C serves.
+
+Pulled once, and given a tag of the project.
+"""
 
 import time
 from collections.abc import Mapping
@@ -23,7 +26,7 @@ PLATFORM = "linux/amd64"  # AWS publishes no other
 
 
 def provide(workspace: Workspace, *, image: str | None = None, pull_again: bool = False) -> BuiltImage:
-    """Give the project's tag to `image`, which Docker has, or else to AWS's image, which is pulled.
+    """Give the project's tag to `image`, or else to AWS's image, which is pulled.
 
     If the tag exists and no `image` is given, nothing is pulled, unless `pull_again`.
 
@@ -96,7 +99,10 @@ def pull(uri: str, login: Mapping[str, str], engine: Engine, reporter: Reporter)
 
 
 def _name(uri: str, tag: str, engine: Engine, *, only_name: bool) -> str:
-    """Give the tag to the image; removes the image that had it before, and with `only_name` the name `uri`."""
+    """Give the tag to the image.
+
+    Removes the image that had it before, and with `only_name` the name `uri`.
+    """
     import docker.errors
 
     with engine_errors(f"image {uri} cannot be named {tag}", ImageError):

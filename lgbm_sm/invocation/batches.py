@@ -1,4 +1,4 @@
-"""Cut a request body into batches below the payload limit, in order, without losing or repeating a row."""
+"""Cut a request body into batches below the payload limit, in the order of the rows."""
 
 import csv
 import io
@@ -43,14 +43,18 @@ def csv_batches(stream: IO[bytes], feature_names: Collection[str], maximum_bytes
 
 
 def json_lines_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
-    """Yield batches of JSON Lines; blank lines are skipped. Raises DataError if one line is too large."""
+    """Yield batches of JSON Lines; blank lines are skipped.
+
+    Raises DataError if one line is too large.
+    """
     yield from _cut(stream, b"", maximum_bytes, b"", lines_with_content)
 
 
 def json_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
-    """Yield batches of a JSON document: `{"instances": rows}`, a list of rows or records, one row or one record.
+    """Yield batches of a JSON document.
 
-    A document below the limit is sent as it is.
+    `{"instances": rows}`, a list of rows or records, one row or one record. A document below the limit is sent as it
+    is.
 
     Raises:
         DataError: the document is not JSON, or one row alone is larger than `maximum_bytes`.
@@ -105,7 +109,10 @@ def _cut(
     header: bytes,
     records_of: Callable[[Iterable[bytes]], Iterator[bytes]],
 ) -> Iterator[Batch]:
-    """Cut `first` and the rest of the stream into blocks of whole records; only some are parsed record by record."""
+    """Cut `first` and the rest of the stream into blocks of whole records.
+
+    Only some are parsed record by record.
+    """
     first_row = 1
     has_quotes = records_of is csv_records
     blocks = _Blocks(stream, first, maximum_bytes - len(header), has_quotes=has_quotes)
@@ -156,7 +163,10 @@ def _ended(records: bytes) -> bytes:
 
 
 def _end_of_records(block: bytes, *, quoted: bool) -> int:
-    """Return the end of the last whole record, or 0. A line end between quotes is part of a cell."""
+    """Return the end of the last whole record, or 0.
+
+    A line end between quotes is part of a cell.
+    """
     end = block.rfind(b"\n") + 1
     while quoted and end and block.count(b'"', 0, end) % 2:
         end = block.rfind(b"\n", 0, end - 1) + 1
@@ -183,9 +193,9 @@ def lines_with_content(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the records that are not blank: lines, joined while the number of quotes so far is odd.
+    """Yield the records that are not blank.
 
-    A line end is then inside a quoted cell.
+    Lines, joined while the number of quotes so far is odd. A line end is then inside a quoted cell.
     """
     record = b""
     for line in lines:
@@ -200,9 +210,9 @@ def csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def is_header(record: bytes, feature_names: Collection[str]) -> bool:
-    """Whether a first record names columns: one of its cells is a feature name, and none is a number or missing.
+    """Whether a first record names columns.
 
-    The server has the same rule.
+    One of its cells is a feature name, and none is a number or missing. The server has the same rule.
     """
     text = record.decode("utf-8-sig", errors="replace")
     cells = next(csv.reader(io.StringIO(text)), [])

@@ -46,7 +46,7 @@ class PredictionOutput(StrEnum):
 
 @dataclass(frozen=True)
 class InvocationRequest:
-    """How an input is sent: `content_type` is the form of the rows, `accept` that of the answers."""
+    """How an input is sent: `content_type` is the form of the rows, `accept` of the answers."""
 
     content_type: str
     accept: str
@@ -86,7 +86,10 @@ def feature_names(endpoint: Endpoint) -> tuple[str, ...]:
 
 
 def read_model_metadata(endpoint: Endpoint) -> dict[str, Any]:
-    """Return the metadata.json of the model that the endpoint serves; empty if another program made the artifact."""
+    """Return the metadata.json of the model that the endpoint serves.
+
+    Empty if another program made the artifact.
+    """
     path = endpoint.root_path / "model" / "metadata.json"
     try:
         metadata: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -156,7 +159,7 @@ def _batches(stream: IO[bytes], content_type: str, names: tuple[str, ...]) -> It
 
 
 def _unseen_categories(attributes: str) -> set[str]:
-    """Return the categories in the attribute `unseen_categories=colour:purple|size:XXL`, which is percent-encoded."""
+    """Return the categories in `unseen_categories=colour:purple|size:XXL` (percent-encoded)."""
     for attribute in attributes.split(","):
         name, _, value = attribute.strip().partition("=")
         if name == "unseen_categories":
@@ -173,7 +176,7 @@ def headers_of(request: InvocationRequest) -> dict[str, str]:
 
 
 def _answers(endpoint: Endpoint, sender: Retries, batches: Iterator[Batch]) -> Iterator[tuple[Batch, bytes, str]]:
-    """Yield batches, their answers and the custom attributes, in order, with a few requests at a time."""
+    """Yield batches with their answers and custom attributes, in order."""
     pending: deque[tuple[Batch, Future[tuple[bytes, str]]]] = deque()
     with ThreadPoolExecutor(PARALLEL_REQUESTS) as executor:
         try:
@@ -209,7 +212,7 @@ def _send(sender: Retries, endpoint: Endpoint, batch: Batch) -> tuple[bytes, str
 
 
 def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
-    """Return the server's message, with the row counted from the start of the input instead of the batch."""
+    """Return the server's message, with the row counted from the start of the input."""
     what = f"endpoint {endpoint.name} answered {status}"
     try:
         error = json.loads(body)["error"]
@@ -222,7 +225,7 @@ def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
 
 
 def _remedy(endpoint: Endpoint, status: int) -> str:
-    """Return the next step; for a refused row the expected columns, which the log does not have."""
+    """Return the next step; for a refused row the expected columns."""
     names = feature_names(endpoint)
     if status != _BAD_REQUEST or not names:
         return "see `lgbm-sm logs`"

@@ -1,4 +1,7 @@
-"""Single requests to a server on this machine, with their durations: readiness checks and `verify` send them."""
+"""Single requests to a server on this machine, with their durations.
+
+Readiness checks and `verify` send them.
+"""
 
 import http.client
 import time
@@ -11,10 +14,10 @@ from lgbm_sm import contract
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer to a request: `status` is None if there was none, and `failure` is the reason.
+    """The answer to a request.
 
-    Seconds are counted from the start of the request to the accepted connection, and to the last byte of the answer.
-    `ended_at` is on the monotonic clock.
+    `status` is None if there was none, and `failure` is the reason. Seconds are counted from the start of the request
+    to the accepted connection, and to the last byte of the answer. `ended_at` is on the monotonic clock.
     """
 
     status: int | None

@@ -1,7 +1,8 @@
-"""Send one request to an endpoint: over HTTP on this machine, or through SageMaker's runtime.
+"""Send one request to an endpoint.
 
-A sender sends it once, and reports the outcome: a request that was slow, or whose connection broke, may have been
-computed and billed. The module `retries` decides whether to send it again.
+Over HTTP on this machine, or through SageMaker's runtime. A sender sends it once, and reports the outcome: a request
+that was slow, or whose connection broke, may have been computed and billed. The module `retries` decides whether to
+send it again.
 """
 
 from collections.abc import Mapping
@@ -183,7 +184,10 @@ def _kind_of(error: BaseException | None) -> type[InvocationError] | None:
 
 
 def _refusal(response: Mapping[str, Any]) -> Response | None:
-    """Return the answer of the container, or of the platform for it; None if the call was refused."""
+    """Return the answer of the container, or of the platform for it.
+
+    None if the call was refused.
+    """
     code = response["Error"]["Code"]
     if code == "ModelError":
         said = str(response.get("OriginalMessage", response["Error"]["Message"]))

@@ -1,1 +1,1 @@
-"""The model: its artifact, where it comes from, and the inference code that is shipped with it."""
+"""The model: its artifact, its source, and the inference code that is deployed with it."""

@@ -27,7 +27,10 @@ _FILES, _FOLDER, _LINKS = (b"0", b"\0", b"7"), b"5", (b"1", b"2")
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of an archive: unpacked bytes, headers included; members; bytes of a name and its parts."""
+    """Limits of an archive: unpacked bytes, headers included; members.
+
+    Bytes of a name and its parts.
+    """
 
     unpacked_bytes: int = 10_000_000_000
     members: int = 10_000
@@ -43,7 +46,7 @@ class ArchiveError(Exception):
 
 
 class Kind(StrEnum):
-    """The kind of a member. A hard link's target starts at the root, a symbolic link's at its folder."""
+    """The kind of a member; hard links start at the root, symbolic links at their folder."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -53,7 +56,10 @@ class Kind(StrEnum):
 
 @dataclass
 class Member:
-    """A file, a folder or a link; `name` has no leading "./". `chunks` yields a file's content, once."""
+    """A file, a folder or a link; `name` has no leading "./".
+
+    `chunks` yields a file's content, once.
+    """
 
     name: str
     kind: Kind
@@ -74,7 +80,9 @@ class Member:
 
 
 def read_archive(path: Path, bounds: Bounds = BOUNDS, *, links: bool = False) -> Iterator[Member]:
-    """Yield the members in order; the content of each is available until the next one is requested.
+    """Yield the members in order.
+
+    The content of each is available until the next one is requested.
 
     Raises:
         ArchiveError: the file cannot be read, is damaged, ends early or goes on after its end, is beyond a bound, or

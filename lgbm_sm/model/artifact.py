@@ -1,4 +1,4 @@
-"""A model artifact: model.tar.gz, and its manifest with the SHA-256 of each file that lgbm-sm wrote.
+"""A model artifact: model.tar.gz, and its manifest with the SHA-256 of lgbm-sm's files.
 
 The training program writes the manifest, each server checks it before it answers (lgbm_runtime/core/manifest.py), and
 `deploy` checks it before anything is started, and names in it the code that it adds.
@@ -28,10 +28,11 @@ class ManifestError(ArchiveError):
 
 @dataclass(frozen=True)
 class Contents:
-    """The contents of an artifact: `digests` are the SHA-256 of its files, `manifest` the expected ones.
+    """The contents of an artifact.
 
-    `manifest` is None if there is none that can be read. `texts` has the bytes of metadata.json and of the manifest, if
-    they exist. `problem` is why the two do not agree, in an artifact that was read unchecked.
+    `digests` are the SHA-256 of its files, `manifest` the expected ones. `manifest` is None if there is none that can
+    be read. `texts` has the bytes of metadata.json and of the manifest, if they exist. `problem` is why the two do not
+    agree, in an artifact that was read unchecked.
     """
 
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Contents:
 def read_artifact(
     path: Path, folder: Path | None = None, *, unchecked: bool = False, bounds: Bounds = BOUNDS
 ) -> Contents:
-    """Read an artifact to its end, unpack it into the empty `folder` if one is given, and compare the manifest.
+    """Read an artifact, unpack it into the empty `folder` if given, and check its manifest.
 
     What is unpacked before an error stays for the caller to remove.
 
@@ -147,7 +148,7 @@ def _compare(manifest: Mapping[str, str], digests: Mapping[str, str]) -> None:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Return the metadata.json of a model artifact, which is read to its end and compared with its manifest.
+    """Return the metadata.json of a model artifact, after checking all of the artifact.
 
     Raises:
         TrainingError: the archive is missing or damaged, or has no metadata.json, or a broken one.

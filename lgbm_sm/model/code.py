@@ -1,4 +1,4 @@
-"""The folder `code` of a model artifact, and the environment variables with which each pattern's server runs it."""
+"""The folder `code` of a model artifact, and the environment of each pattern's server."""
 
 import filecmp
 from collections.abc import Mapping
@@ -37,7 +37,10 @@ _INSTALL_IN_WORKERS = ("1.5-1", "1.7-1")
 
 @dataclass(frozen=True)
 class ModelCode:
-    """`files` by their name below `code`: a file to copy, or a text; `environment`: the server's variables."""
+    """`files` by their name below `code`: a file to copy, or a text.
+
+    `environment`: the server's variables.
+    """
 
     files: Mapping[str, Path | str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +56,9 @@ class ModelCode:
 
 
 def model_code(config: Config, folder: Path, containers_path: Path, *, in_container: bool) -> ModelCode:
-    """Return the code that a model is deployed with, under the pattern of `config`; relative paths start at `folder`.
+    """Return the code that a model is deployed with, under the pattern of `config`.
+
+    Relative paths start at `folder`.
 
     Raises:
         ConfigError: the user's code is missing, or cannot work in a container (or in a process).
@@ -81,7 +86,7 @@ def model_code(config: Config, folder: Path, containers_path: Path, *, in_contai
 
 
 def is_our_code(model_path: Path, containers_path: Path) -> bool:
-    """Whether requests to an endpoint with the tree at `model_path` run only lgbm-sm's own code.
+    """Whether requests to an endpoint with the tree at `model_path` run only lgbm-sm's code.
 
     False unless it is certain: if the model is not in the tree, if its folder `code` has a file that differs from the
     shipped one, or if the build context was changed.

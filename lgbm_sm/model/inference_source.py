@@ -1,4 +1,6 @@
-"""The user's inference code: find it, and refuse code that would fail once a server runs it.
+"""The user's inference code.
+
+Find it, and refuse code that would fail once a server runs it.
 
 Source of the functions' names and of when they are called: AWS's developer guide, "Custom Inference Code with Hosting
 Services", and the README of the SageMaker inference toolkit.
@@ -29,7 +31,7 @@ _LEFT_BEHIND = {"__pycache__", "node_modules"}
 
 @dataclass(frozen=True)
 class InferenceSource:
-    """The user's files by their name below `code`, one of which, `entry_point`, has the functions."""
+    """The user's files by their name below `code`; `entry_point` has the functions."""
 
     entry_point: str
     files: Mapping[str, Path]
@@ -138,7 +140,10 @@ def _parsed(path: Path, python_version: tuple[int, int] | None = None, where: st
 
 
 def _names(body: list[ast.stmt]) -> Iterator[str]:
-    """Yield the names that the statements bind in their own scope; `*` for an import of all names."""
+    """Yield the names that the statements bind in their own scope.
+
+    `*` for an import of all names.
+    """
     for statement in body:
         match statement:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
@@ -157,7 +162,7 @@ def _names(body: list[ast.stmt]) -> Iterator[str]:
 
 
 def check_as_process(source: InferenceSource) -> None:
-    """Refuse code that cannot work in a process on this machine, which has no /opt/ml and installs no packages.
+    """Refuse code that needs /opt/ml or missing packages, for a process on this machine.
 
     Raises:
         ConfigError: the code names /opt/ml, or requires a package that this Python does not have.
@@ -180,7 +185,9 @@ def check_as_process(source: InferenceSource) -> None:
 
 
 def check_in_byoc_image(source: InferenceSource, pins: Mapping[str, Collection[str]]) -> None:
-    """Refuse packages that pattern A's image lacks: it installs nothing when it starts. See `pinned_versions`.
+    """Refuse packages that pattern A's image lacks: it installs nothing when it starts.
+
+    See `pinned_versions`.
 
     Raises:
         ConfigError: the code requires another package, or another version.
@@ -233,7 +240,7 @@ def _imports(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
 
 
 def merged_requirements(ours: str, source: InferenceSource | None) -> str:
-    """Return the user's requirements, and the lines of `ours` (one requirement each) for packages not among them.
+    """Return the user's requirements, and the lines of `ours` for packages not among them.
 
     If the user names a package without a version, ours is used: it is the newest that works in that image.
     """
@@ -251,7 +258,10 @@ def merged_requirements(ours: str, source: InferenceSource | None) -> str:
 
 
 def pinned_versions(text: str) -> dict[str, list[str]]:
-    """Return the versions by package of the lines `name==version` in a requirements file; several if Python decides."""
+    """Return the versions by package of the lines `name==version` in a requirements file.
+
+    Several if Python decides.
+    """
     versions: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, separator, rest = line.partition("==")
@@ -261,7 +271,7 @@ def pinned_versions(text: str) -> dict[str, list[str]]:
 
 
 def _requirement_lines(path: Path | None) -> Iterator[tuple[int, str]]:
-    """Yield number and text of the lines of a requirements file, without options (-r, --index-url) and comments."""
+    """Yield number and text of the requirements in a file, without options and comments."""
     if path is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""The model to deploy: that of a training job on record, or an artifact by its path or address in S3."""
+"""The model to deploy: of a training job on record, or an artifact by path or S3 address."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,10 @@ _FETCHED_FILE = "fetched.tar.gz"
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model artifact: `name` is the job's name, the path or the address; `path` is None if it is in S3.
+    """A model artifact: `name` is the job's name, the path or the address.
 
-    `sha256` is the digest of a job's artifact when it was recorded; empty if it is unknown.
+    `path` is None if it is in S3. `sha256` is the digest of a job's artifact when it was recorded; empty if it is
+    unknown.
     """
 
     name: str
@@ -62,7 +63,7 @@ class ModelSource:
 
 
 def find_model(given: str | None, record: Record, project: str) -> ModelSource:
-    """Return the model that `--model` names, by default that of the project's last completed job on any backend.
+    """Return the model that `--model` names, by default that of the last completed job.
 
     Raises:
         TrainingError: there is none.

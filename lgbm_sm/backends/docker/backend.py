@@ -1,4 +1,4 @@
-"""The Docker backend: run the program in a container on this machine, as the platform does.
+"""The Docker backend: run the program in a container, as the platform does.
 
 A container is found by its labels: the project's id, and the kind and name of its job or endpoint. Two checkouts never
 see each other's containers, and containers without such labels are never touched.
@@ -45,7 +45,10 @@ _START_HINT = (
 
 @dataclass(frozen=True)
 class ContainerSettings:
-    """The configuration of every container; `memory` is as in 2g, `ca_bundle_path` is mounted read-only."""
+    """The configuration of every container.
+
+    `memory` is as in 2g, `ca_bundle_path` is mounted read-only.
+    """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     memory: str | None = None
@@ -154,10 +157,11 @@ class DockerBackend(LocalBackend):
         return self._spec(job, contract.TRAIN_COMMAND, mounts, opt_ml.training_variables(job.name), contract.FIRST_HOST)
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerServer:
-        """Start `serve`; see LocalBackend. Docker chooses the port, on the loopback interface only.
+        """Start `serve`; see LocalBackend.
 
-        A container without a network has no port that could be published. If `network` is false it gets an
-        internal network, which leads nowhere else, and answers at its own address there.
+        Docker chooses the port, on the loopback interface only. A container without a network has no port that could be
+        published. If `network` is false it gets an internal network, which leads nowhere else, and answers at its own
+        address there.
         """
         failure = f"endpoint {endpoint.name}: its container cannot be started"
         with engine_errors(failure, EndpointError, _START_HINT):
@@ -167,7 +171,10 @@ class DockerBackend(LocalBackend):
             return ContainerServer(container, "http://{}:{}".format(*address) if address else "", self)
 
     def serving_spec(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerSpec:
-        """Return the container that serves the endpoint's tree, which exists; writes the CA bundle beside the tree."""
+        """Return the container that serves the endpoint's tree, which exists.
+
+        Writes the CA bundle beside the tree.
+        """
         mounts = [
             bind(endpoint.root_path, contract.OPT_ML),
             bind(endpoint.root_path / contract.MODEL_FOLDER, contract.MODEL_PATH, read_only=True),
@@ -309,7 +316,10 @@ class DockerBackend(LocalBackend):
         return [unrecorded_entry(record, folder, self.place) for folder in folders if folder not in known]
 
     def containers_of(self, entry: Entry, *, helpers: bool = False) -> list["Container"]:
-        """Find the containers of a job or an endpoint; with `helpers` also those that change the owner of its files."""
+        """Find the containers of a job or an endpoint.
+
+        With `helpers` also those that change the owner of its files.
+        """
         with engine_errors("containers cannot be listed", EngineError):
             found = self.engine.client.containers.list(
                 all=True, filters={"label": _label_of(entry)}, ignore_removed=True

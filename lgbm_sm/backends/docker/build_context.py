@@ -1,6 +1,7 @@
-"""The build context of an image: its files, the tag made of their content, and the archive that Docker is sent.
+"""The build context of an image.
 
-An unchanged image is found by its tag, and not built again.
+Its files, the tag made of their content, and the archive that Docker is sent. An unchanged image is found by its tag,
+and not built again.
 """
 
 import hashlib
@@ -26,9 +27,10 @@ _MODIFIED_AT = 315_619_200
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """Everything that an image is made of; of the files below `context_path`, those of the pattern.
+    """Everything that an image is made of.
 
-    `platform` is as in linux/amd64. Without a `base_image` the Dockerfile's is used.
+    Of the files below `context_path`, those of the pattern. `platform` is as in linux/amd64. Without a `base_image` the
+    Dockerfile's is used.
     """
 
     context_path: Path
@@ -78,9 +80,10 @@ def image_recipe(config: Config, pattern: Pattern, context_path: Path, engine_pl
 
 
 def context_digest(recipe: ImageRecipe) -> str:
-    """Return the SHA-256 of everything that the image is made of: files with modes, arguments, platform, base image.
+    """Return the SHA-256 of everything that the image is made of.
 
-    The CA bundle is not included: it is used during the build, and not part of the image.
+    Files with modes, arguments, platform, base image. The CA bundle is not included: it is used during the build, and
+    not part of the image.
     """
     document = {
         "dockerfile": recipe.dockerfile,
@@ -114,7 +117,7 @@ def pattern_tag(config: Config, pattern: Pattern, context_path: Path, engine_pla
 
 
 def context_archive(recipe: ImageRecipe, ca_bundle: bytes) -> io.BytesIO:
-    """Return the files of the image and the CA bundle, which may be empty, as an uncompressed tar.
+    """Return the image's files and the CA bundle, which may be empty, as an uncompressed tar.
 
     The same content gives the same bytes: owners and times are fixed, modes are 0644 or 0755.
     """
@@ -161,7 +164,7 @@ def _mode(path: Path) -> int:
 
 
 def image_files(recipe: ImageRecipe) -> list[tuple[str, Path]]:
-    """Return the files of a pattern's image by their names in the context, without the other patterns' folders."""
+    """Return the files of a pattern's image by their names in the build context."""
     from docker.utils.build import PatternMatcher  # reads .dockerignore as the Docker client does
 
     context_path = recipe.context_path

@@ -28,7 +28,10 @@ _REQUEST_SECONDS = 60
 
 
 class Engine:
-    """Docker as its command line finds it: by DOCKER_HOST, else the current context, else the socket."""
+    """Docker as its command line finds it.
+
+    By DOCKER_HOST, else the current context, else the socket.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -93,16 +96,19 @@ class Engine:
         return True
 
     def shares_network(self) -> bool:
-        """Whether this machine reaches containers by their own addresses; not if Docker is in a virtual machine."""
+        """Whether this machine reaches containers by their own addresses.
+
+        Not if Docker is in a virtual machine.
+        """
         info = self.client.info()
         rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
         inside = sys.platform != "linux" or info.get("OperatingSystem") == "Docker Desktop"
         return self._socket_path is not None and not rootless and not inside
 
     def may_hold_anything(self, is_ours: Callable[[Mapping[str, str]], bool]) -> bool:
-        """False if no container and no network has labels that `is_ours` accepts; asks without docker-py.
+        """False if no container and no network has labels that `is_ours` accepts.
 
-        Also True if this cannot be determined without it, as with Docker on another machine.
+        Asks without docker-py. Also True if this cannot be determined without it, as with Docker on another machine.
         """
         path = self._socket_path
         if path is None:
@@ -148,7 +154,9 @@ class Engine:
 
 
 def _asked(path: Path, target: str) -> list[dict[str, Any]]:
-    """Return Docker's answer to a GET request. In HTTP 1.0 it ends with the connection, so no client is needed.
+    """Return Docker's answer to a GET request.
+
+    In HTTP 1.0 it ends with the connection, so no client is needed.
 
     Raises:
         OSError: Docker does not answer.
@@ -170,7 +178,9 @@ def _asked(path: Path, target: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def engine_errors(what: str, kind: type[LgbmSmError], hint: str = "") -> Iterator[None]:
-    """Convert docker-py's errors to `kind`, with a message that begins with `what`; EngineError if Docker is not there.
+    """Convert docker-py's errors to `kind`, with a message that begins with `what`.
+
+    EngineError if Docker is not there.
 
     Raises:
         LgbmSmError: of that kind.

@@ -1,4 +1,7 @@
-"""Docker's event streams: how a build, a push or a pull reports its progress and its failure."""
+"""Docker's event streams.
+
+How a build, a push or a pull reports its progress and its failure.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Mapping

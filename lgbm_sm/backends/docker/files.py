@@ -57,7 +57,10 @@ def _holds_files_of_others(folder: Path, user: int) -> bool:
 
 
 def with_public_authorities(ca_bundle_path: Path) -> bytes:
-    """Return the CA bundle with the public authorities: pip uses it instead of its own for all connections."""
+    """Return the CA bundle with the public authorities.
+
+    Pip uses it instead of its own for all connections.
+    """
     import certifi
 
     try:

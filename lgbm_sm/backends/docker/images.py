@@ -20,7 +20,10 @@ from lgbm_sm.record.record import Record
 
 
 def find_image(image: Image, engine: Engine) -> bool:
-    """Whether Docker has the image on record: one with this project's label, or the one that was pulled."""
+    """Whether Docker has the image on record.
+
+    One with this project's label, or the one that was pulled.
+    """
     if not engine.has_image(image.name):
         return False
     with engine_errors(f"image {image.name} cannot be inspected", ImageError):
@@ -70,7 +73,9 @@ def _labels(listed: dict[str, Any]) -> dict[str, str]:
 
 
 def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
-    """Delete the image, then its entry; harmless if it is gone, or belongs to another project by now.
+    """Delete the image, then its entry.
+
+    Harmless if it is gone, or belongs to another project by now.
 
     Returns why it is left; the entry then stays on record.
     """
@@ -91,7 +96,7 @@ def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
 
 
 def _remove_stages(image: Image, engine: Engine) -> None:
-    """Remove the untagged stages that the classic builder keeps of this project's images of that pattern."""
+    """Remove the untagged stages that the classic builder keeps of the pattern's images."""
     import docker.errors
 
     labels = [f"{PROJECT_LABEL}={image.project}", f"{STAGE_LABEL}={image.pattern}"]
@@ -103,7 +108,10 @@ def _remove_stages(image: Image, engine: Engine) -> None:
 
 
 def remove_replaced(image: Image, engine: Engine) -> None:
-    """Remove the image that had the tag before a rebuild; harmless if there is none, or a container uses it."""
+    """Remove the image that had the tag before a rebuild.
+
+    Harmless if there is none, or a container uses it.
+    """
     import docker.errors
 
     context = image.name.rpartition(":")[2]

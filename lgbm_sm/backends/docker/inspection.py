@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 
 def address_of(container: "Container") -> tuple[str, int] | None:
-    """Host and port of the serving port, by the attributes that were read last; None if the container has ended."""
+    """Host and port of the serving port, by the attributes that were read last.
+
+    None if the container has ended.
+    """
     settings = container.attrs["NetworkSettings"]
     if published := (settings["Ports"] or {}).get(f"{contract.SERVING_PORT}/tcp"):
         return published[0]["HostIp"], int(published[0]["HostPort"])
@@ -18,10 +21,10 @@ def address_of(container: "Container") -> tuple[str, int] | None:
 
 
 def memory_bytes(statistics: Any) -> int | None:
-    """Memory of the container's processes without the file cache; None if Docker does not report it.
+    """Memory of the container's processes without the file cache.
 
-    Docker names the cache `inactive_file` under cgroups v2 and `total_inactive_file` under v1, where `inactive_file`
-    leaves out the groups below.
+    None if Docker does not report it. Docker names the cache `inactive_file` under cgroups v2 and `total_inactive_file`
+    under v1, where `inactive_file` leaves out the groups below.
     """
     usage = (isinstance(statistics, dict) and statistics.get("memory_stats")) or {}
     if "usage" not in usage:

@@ -13,7 +13,7 @@ def _work_path(entry: Entry) -> Path:
 
 
 def labels_of(entry: Entry, project_id: str) -> dict[str, str]:
-    """Return the labels of containers and networks for the entry, with the current path of the work folder."""
+    """Return the labels of the entry's containers and networks."""
     return {
         PROJECT_LABEL: entry.project,
         KIND_LABEL: entry.kind,
@@ -29,7 +29,7 @@ def is_of(labels: Mapping[str, str], entry: Entry, project_id: str) -> bool:
 
 
 def is_of_project(labels: Mapping[str, str], work_path: Path, project_id: str) -> bool:
-    """Whether a container or network with these labels was created for the project with this id.
+    """Whether a container or network with these labels belongs to the project with this id.
 
     An older lgbm-sm set no id. With another id it was created here before the record was lost: if there is no record
     now, or if its folder still exists.
@@ -45,7 +45,7 @@ def is_of_project(labels: Mapping[str, str], work_path: Path, project_id: str) -
 
 
 def unique_name(entry: Entry, project_id: str) -> str:
-    """Return the entry's name with a part of the project's id, since container names are unique in Docker."""
+    """Return the entry's name with a part of the project's id, so that it is unique in Docker."""
     import hashlib
 
     return f"{entry.name}-{project_id[:6] or hashlib.sha256(str(entry.folder).encode()).hexdigest()[:6]}"

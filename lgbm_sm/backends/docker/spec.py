@@ -30,7 +30,7 @@ class BindMount:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """A container that Docker can start, and that `explain` can print as a `docker run` command.
+    """A container that Docker can start and `explain` can print as a `docker run` command.
 
     `hostname` is Docker's choice if it is empty. `internal_network` is the name of a network that leads nowhere else.
     `publishes` makes the serving port reachable on the loopback interface. `memory` is as in 2g.
@@ -50,7 +50,7 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def options(self) -> dict[str, Any]:
-        """Return docker-py's arguments for creating it, apart from the image, the command and its name."""
+        """Return docker-py's options for creating it, without image, command and name."""
         from docker.types import LogConfig
 
         optional: dict[str, Any] = {}

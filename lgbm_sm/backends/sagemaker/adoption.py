@@ -1,7 +1,7 @@
-"""Adopt endpoints of the project that are not on record: find them in the account by name and tag.
+"""Adopt endpoints of the project that are not on record.
 
-A fresh clone has no record, and another clone may have updated the endpoint since. Their entries are marked as adopted:
-another work folder created them.
+Find them in the account by name and tag. A fresh clone has no record, and another clone may have updated the endpoint
+since. Their entries are marked as adopted: another work folder created them.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +41,10 @@ Consents = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class Adoption:
-    """Finds and adopts a project's endpoints in `account`. Functions raise AwsError as SageMakerResources does."""
+    """Finds and adopts a project's endpoints in `account`.
+
+    Functions raise AwsError as SageMakerResources does.
+    """
 
     account: AwsAccount
     backend: SageMakerBackend
@@ -61,7 +64,9 @@ class Adoption:
         return None
 
     def require_consent(self, name: str, consents: Consents) -> None:
-        """Ask before updating an endpoint that may be another project's: many have the notebook's default name.
+        """Ask before updating an endpoint that may be another project's.
+
+        Many have the notebook's default name.
 
         Raises:
             EndpointError: another work folder created it, and `consents` does not allow its update.
@@ -75,7 +80,7 @@ class Adoption:
             raise EndpointError(said, "set project.name to another name, or update it with `lgbm-sm deploy --adopted`")
 
     def find_tagged(self) -> Description | None:
-        """Return the newest endpoint that answers and has the project's tag, such as one of an earlier version."""
+        """Return the newest endpoint that answers and has the project's tag."""
         names = find_endpoint_names(self.account, self.backend.project)
         found = [described for name in names if (described := self.resources.find_endpoint(name))]
         answering = [endpoint for endpoint in found if endpoint["EndpointStatus"] in ANSWERING]
@@ -90,9 +95,9 @@ class Adoption:
         return None
 
     def adopt(self, found: Description, recorded: Endpoint | None) -> Endpoint:
-        """Return the entry of an endpoint as it is now; puts it and its parts on record unless they are.
+        """Return the entry of an endpoint as it is now.
 
-        A part without the project's tag is not adopted.
+        Puts it and its parts on record unless they are. A part without the project's tag is not adopted.
         """
         name, config_name = str(found["EndpointName"]), str(found["EndpointConfigName"])
         folder = self.record.endpoints_path / config_name
@@ -145,7 +150,7 @@ class Adoption:
         return [f"model {name}", f"artifact {uri}"]
 
     def fetch_model(self, endpoint: Endpoint) -> None:
-        """Fetch the artifact that the endpoint serves, which has its column names, unless it is here."""
+        """Fetch the artifact that the endpoint serves, unless it is here."""
         if (endpoint.root_path / "model").exists():
             return
         uris = self._artifact_uris(endpoint)

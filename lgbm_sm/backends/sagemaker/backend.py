@@ -32,10 +32,11 @@ _LOG_PAUSE_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class SageMakerBackend:
-    """Jobs and endpoints in the account. Each method raises AwsError if AWS refuses a call, or does not answer.
+    """Jobs and endpoints in the account.
 
-    `make_tags` returns the tags of new resources. If `is_wanted`, the account is also searched for resources of the
-    project that are not on record; with `finds_logs` for their logs too.
+    Each method raises AwsError if AWS refuses a call, or does not answer. `make_tags` returns the tags of new
+    resources. If `is_wanted`, the account is also searched for resources of the project that are not on record; with
+    `finds_logs` for their logs too.
     """
 
     accounts: Accounts
@@ -128,7 +129,10 @@ class SageMakerBackend:
         return Log(self._account(entry), TRAINING_GROUP, f"{entry.name}/")
 
     def read_log(self, entry: Entry) -> bytes:
-        """All of its log so far, or why it cannot be read, in a line: it is shown with other errors. See Backend."""
+        """All of its log so far, or why it cannot be read, in a line.
+
+        It is shown with other errors. See Backend.
+        """
         try:
             lines = self.log(entry).new_lines()
         except AwsError as error:
@@ -148,9 +152,10 @@ class SageMakerBackend:
             time.sleep(_LOG_PAUSE_SECONDS)
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Find the resources with the project's tag, and those that its manifest in S3 lists; see Backend.
+        """Find the resources with the project's tag, and those that its manifest in S3 lists.
 
-        AWS is asked in the region of the configuration, in those on record, and where this command has been already.
+        See Backend. AWS is asked in the region of the configuration, in those on record, and where this command has
+        been already.
         """
         recorded = [*record.entries(), *record.aws_entries()]
         for entry in recorded:

@@ -1,4 +1,4 @@
-"""Create resources on SageMaker, whose reads lag behind its writes, as do the tags that a policy may require.
+"""Create resources on SageMaker, whose reads and tags lag behind its writes.
 
 A create and the Describe after it are two calls. A Describe that is denied or finds nothing does not mean that the
 create failed. A create may be refused because a resource that it names, created a moment ago, is not visible yet.
@@ -58,9 +58,10 @@ def create(
 def describe_created(
     what: str, find: Callable[[], Mapping[str, Any] | None], patience: Patience, *, follow: str
 ) -> Mapping[str, Any]:
-    """Describe `what`, which was created a moment ago; repeated for a minute while that is denied or finds nothing.
+    """Describe `what`, which was created a moment ago.
 
-    `find` returns None if it finds nothing. `follow` is the hint if it stays so: how to follow or delete the resource.
+    Repeated for a minute while that is denied or finds nothing. `find` returns None if it finds nothing. `follow` is
+    the hint if it stays so: how to follow or delete the resource.
 
     Raises:
         CreatedError: it cannot be described.
@@ -80,7 +81,10 @@ def describe_created(
 
 
 def refused_operation(error: AwsError) -> str:
-    """Return the operation that AWS refused, such as DescribeEndpoint; empty if there was no answer."""
+    """Return the operation that AWS refused, such as DescribeEndpoint.
+
+    Empty if there was no answer.
+    """
     return str(getattr(error.__cause__, "operation_name", ""))
 
 
@@ -90,7 +94,10 @@ def is_denied(error: AwsError) -> bool:
 
 
 def created_error(what: str, error: AwsError, follow: str) -> CreatedError:
-    """Return the error for a call that failed after `what` was created; `follow` is how to follow or delete it."""
+    """Return the error for a call that failed after `what` was created.
+
+    `follow` is how to follow or delete it.
+    """
     message = f"{what} exists and is billed, but it cannot be followed: {error.message}"
     return CreatedError(message, "; ".join(filter(None, (error.hint, follow))), error.code)
 

@@ -1,4 +1,7 @@
-"""One deployment on SageMaker: a model, an endpoint config, and an endpoint that is created or updated."""
+"""One deployment on SageMaker.
+
+A model, an endpoint config, and an endpoint that is created or updated.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,7 +73,10 @@ class Deployment:
 
 @dataclass
 class _Taken:
-    """The state of the endpoint so far: its entry `now`, and `before` if the deployment updates it."""
+    """The state of the endpoint so far.
+
+    Its entry `now`, and `before` if the deployment updates it.
+    """
 
     deployment: Deployment
     now: Endpoint
@@ -101,7 +107,9 @@ class _Taken:
 
 
 def find_existing(adoption: Adoption, name: str) -> Description | None:
-    """Return the endpoint that a deployment under this name would update or wait for; None if it would create one.
+    """Return the endpoint that a deployment under this name would update or wait for.
+
+    None if it would create one.
 
     Raises:
         EndpointError: it is not the project's, or in a state in which SageMaker does not update it.
@@ -183,7 +191,10 @@ def _make_parts(deployment: Deployment, taken: _Taken, artifact_path: Path, code
 
 
 def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
-    """Return the archive of the tree that a server finds; the tree stays, since `predict` reads the columns from it."""
+    """Return the archive of the tree that a server finds.
+
+    The tree stays, since `predict` reads the columns from it.
+    """
     root_path = deployment.endpoint.root_path
     remark = unpack(root_path, artifact_path, code)
     if remark:
@@ -194,7 +205,7 @@ def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
 
 
 def _config_time(deployment: Deployment) -> datetime:
-    """Return when the config was created by AWS's clock, or this machine's if it is not visible yet."""
+    """Return the config's creation time, by this machine's clock if it is not visible yet."""
     try:
         found = deployment.resources.find_config(deployment.name) or {}
     except AwsError:
@@ -246,7 +257,10 @@ def _wait_until_in_service(deployment: Deployment, taken: _Taken) -> None:
 
 
 def _is_in_service(description: Description, config: str) -> bool:
-    """Whether the endpoint answers with this config; another command may be updating it from that already."""
+    """Whether the endpoint answers with this config.
+
+    Another command may be updating it from that already.
+    """
     if description["EndpointConfigName"] != config or description["EndpointStatus"] not in ("InService", "Updating"):
         return False
     return description["EndpointStatus"] == "InService" or deployed_configs(description)[1] != config
@@ -264,7 +278,10 @@ def _not_come_up(deployment: Deployment, description: Description) -> EndpointEr
 
 
 def _withdrawn(deployment: Deployment, taken: _Taken, error: LgbmSmError) -> LgbmSmError:
-    """Delete the new parts unless the endpoint has them; returns the error, with the model that serves now."""
+    """Delete the new parts unless the endpoint has them.
+
+    Returns the error, with the model that serves now.
+    """
     endpoint, resources = deployment.endpoint, deployment.resources
     try:
         found = resources.find_endpoint(endpoint.name)
@@ -308,7 +325,10 @@ def _delete_replaced(deployment: Deployment, taken: _Taken) -> None:
 
 
 def _delete_parts(deployment: Deployment, names: set[str]) -> None:
-    """Delete artifacts first: the next deployment finds them by the models and configs on record."""
+    """Delete artifacts first.
+
+    The next deployment finds them by the models and configs on record.
+    """
     for left in deployment.objects.delete_folders([f"{ARTIFACTS_FOLDER}{name}/" for name in names]):
         deployment.reporter.warn(f"{left} is left")
     for part in endpoint_parts(deployment.record, deployment.endpoint.name):
@@ -319,7 +339,10 @@ def _delete_parts(deployment: Deployment, names: set[str]) -> None:
 def delete_endpoint(
     endpoint: Endpoint, record: Record, backend: SageMakerBackend, objects: ProjectObjects
 ) -> list[str]:
-    """Delete an endpoint with its configs, its models and their artifacts. Returns why something is left."""
+    """Delete an endpoint with its configs, its models and their artifacts.
+
+    Returns why something is left.
+    """
     names = {part.name for part in endpoint_parts(record, endpoint.name)}
     left = delete(endpoint, record, backend.remove)
     for part in endpoint_parts(record, endpoint.name):

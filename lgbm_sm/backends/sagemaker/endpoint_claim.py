@@ -1,7 +1,8 @@
-"""One endpoint per project: its name is fixed, so CreateEndpoint decides which of several commands creates it.
+"""One endpoint per project.
 
-The others wait until it is in service, and then update it. If the answer to a call was lost, the call succeeded only if
-DescribeEndpoint shows this command's endpoint config.
+Its name is fixed, so CreateEndpoint decides which of several commands creates it. The others wait until it is in
+service, and then update it. If the answer to a call was lost, the call succeeded only if DescribeEndpoint shows this
+command's endpoint config.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,9 +23,10 @@ Description = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Claim:
-    """The endpoint `name` gets the endpoint config `config`; other commands are waited for, up to `timeout_seconds`.
+    """The endpoint `name` gets the endpoint config `config`.
 
-    `prepare` is called before each create, with None, and before each update, with the endpoint's description.
+    Other commands are waited for, up to `timeout_seconds`. `prepare` is called before each create, with None, and
+    before each update, with the endpoint's description.
     """
 
     name: str
@@ -91,7 +93,7 @@ def require_updatable(found: Description) -> None:
 
 
 def require_ours(found: Description, project: str, resources: SageMakerResources) -> None:
-    """Raise EndpointError unless the endpoint has the project's tag, which is visible some time after its creation."""
+    """Raise EndpointError unless the endpoint has the project's tag, or gets it in a minute."""
     arn, name = found["EndpointArn"], found["EndpointName"]
     grace_seconds = 60.0 if found["EndpointStatus"] == EndpointStatus.CREATING else 0.0
     for _ in resources.patience.rounds(grace_seconds):

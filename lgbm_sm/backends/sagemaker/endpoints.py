@@ -83,7 +83,7 @@ def create_model(name: str, artifact_uri: str, plan: HostingPlan) -> None:
 
 
 def create_config(name: str, plan: HostingPlan) -> None:
-    """Create the endpoint config of the model of the same name, which was created a moment ago.
+    """Create the endpoint config of the model of the same name, which is new.
 
     Raises AwsError when SageMaker refuses it, or does not answer.
     """
@@ -95,7 +95,9 @@ def create_config(name: str, plan: HostingPlan) -> None:
 
 
 def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
-    """Create the endpoint of a config that was created a moment ago; False if there is an endpoint of this name.
+    """Create the endpoint of a config that was created a moment ago.
+
+    False if there is an endpoint of this name.
 
     Raises AwsError when SageMaker refuses it, or does not answer.
     """
@@ -107,7 +109,9 @@ def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
 
 
 def update_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
-    """Update the endpoint to a config that was created a moment ago; False if the endpoint is changing.
+    """Update the endpoint to a config that was created a moment ago.
+
+    False if the endpoint is changing.
 
     Raises AwsError when SageMaker refuses it, or does not answer.
     """

@@ -46,9 +46,10 @@ class SageMakerHosting(SageMakerBackend):
     """The SageMaker backend with everything that concerns its endpoints."""
 
     def deploy(self, request: HostingRequest) -> Endpoint:
-        """Create or update an endpoint; see `deploy_to_sagemaker` for what happens if it does not come up.
+        """Create or update an endpoint.
 
-        Everything that can be refused is refused first: role, image, state of the endpoint, consent, quota, artifact.
+        See `deploy_to_sagemaker` for what happens if it does not come up. Everything that can be refused is refused
+        first: role, image, state of the endpoint, consent, quota, artifact.
         """
         config, record, account, source = self.config, self.record, self.account(), request.source
         plan = HostingPlan(
@@ -89,9 +90,10 @@ class SageMakerHosting(SageMakerBackend):
         return deploy_to_sagemaker(deployment, artifact_path, request.code)
 
     def find_endpoint(self) -> Endpoint | None:
-        """Find the endpoint that answers: `endpoint.name`, else one on record, else one with the project's tag.
+        """Find the endpoint that answers.
 
-        It is put on record if it is not, or has been updated by another folder since.
+        `endpoint.name`, else one on record, else one with the project's tag. It is put on record if it is not, or has
+        been updated by another folder since.
 
         Raises:
             EndpointError: it does not answer now.
@@ -137,7 +139,10 @@ class SageMakerHosting(SageMakerBackend):
         return delete_endpoint(endpoint, record, self, self._objects(account, endpoint.project))
 
     def warn_of_several_endpoints(self) -> None:
-        """Warn of further endpoints of the project in the accounts that were called: each is billed."""
+        """Warn of further endpoints of the project in the accounts that were called.
+
+        Each is billed.
+        """
         for account in self.accounts.reached:
             try:
                 Adoption(account, self, self.record, self.reporter).warn_of_several()

@@ -1,4 +1,7 @@
-"""Training jobs on SageMaker: created through its SDK, followed by their status and their log."""
+"""Training jobs on SageMaker.
+
+Created through its SDK, followed by their status and their log.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,7 +37,10 @@ _LOG_DELAY_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class JobPlan:
-    """Everything that a job requires, apart from its inputs: `channel_uris` by channel name; `image` by its digest."""
+    """Everything that a job requires, apart from its inputs: `channel_uris` by channel name.
+
+    `image` by its digest.
+    """
 
     account: AwsAccount
     role_arn: str
@@ -82,7 +88,10 @@ class SageMakerTrainingRun:
     is_new: bool = False
 
     def lines(self) -> Iterator[str]:
-        """The lines of the log as they come, until the job has ended; also written to the job's file."""
+        """The lines of the log as they come, until the job has ended.
+
+        Also written to the job's file.
+        """
         log = _ShownLog(self.backend.log(self.job), self.reporter)
         self.job.folder.mkdir(parents=True, exist_ok=True)
         shown = ""
@@ -228,7 +237,9 @@ def prepare_training(
 
 
 def find_job(backend: SageMakerBackend, name: str | None) -> TrainingJob:
-    """Find a job by its name, by default the project's last; one of another machine is put on record.
+    """Find a job by its name, by default the project's last.
+
+    One of another machine is put on record.
 
     Raises:
         TrainingError: it does not exist.
