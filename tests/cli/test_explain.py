@@ -75,7 +75,7 @@ def test_each_step_is_explained_without_engine_and_account_where_nothing_is_made
 def test_the_overview_has_each_step_in_order(alone: CommandLine) -> None:
     found = explained(alone)
     assert [title for title in found if title in STEPS] == STEPS
-    assert "no Docker engine answers" in found["train"][0]
+    assert "Docker does not answer" in found["train"][0]
     assert found["push"] == ["not needed: both instance types are local"]
     remote = explained(alone, *ON_SAGEMAKER)
     assert remote["train"][0].startswith("SageMaker, 1 x ml.m4.2xlarge")

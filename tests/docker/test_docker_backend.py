@@ -392,6 +392,6 @@ def test_training_says_what_is_missing_when_there_is_no_image_or_no_engine(lgbm_
     assert "run `lgbm-sm build` first" in lgbm_sm("train", exit_code=5).stderr
     lgbm_sm.environment["DOCKER_HOST"] = "unix:///no/such/engine.sock"
     try:
-        assert "no Docker engine answers" in lgbm_sm("train", exit_code=5).stderr
+        assert "Docker does not answer" in lgbm_sm("train", exit_code=5).stderr
     finally:
         del lgbm_sm.environment["DOCKER_HOST"]

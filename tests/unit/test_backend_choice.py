@@ -52,7 +52,7 @@ def test_auto_takes_a_process_when_the_engine_holds_only_other_images() -> None:
 def test_auto_takes_a_process_when_no_engine_answers() -> None:
     choice = choose(BackendChoice.AUTO, NO_ENGINE, tag_of)
     assert not choice.image
-    assert "no Docker engine answers" in choice.because
+    assert "Docker does not answer" in choice.because
 
 
 def test_auto_takes_a_process_when_the_pattern_has_no_image() -> None:
@@ -68,7 +68,9 @@ def test_docker_refuses_when_the_image_is_not_there() -> None:
 
 
 def test_docker_refuses_when_no_engine_answers() -> None:
-    with pytest.raises(EngineError, match=r"no Docker engine answers: there is no /nonexistent/docker\.sock") as caught:
+    with pytest.raises(
+        EngineError, match=r"Docker does not answer: /nonexistent/docker\.sock does not exist"
+    ) as caught:
         choose(BackendChoice.DOCKER, NO_ENGINE, tag_of)
     assert caught.value.exit_code is ExitCode.IMAGE
     assert "start Docker" in caught.value.hint

@@ -132,7 +132,9 @@ def test_each_finding_is_a_line_with_its_remedy(doctor: Doctor) -> None:
     lines = doctor.run("--set", "local.backend=docker", exit_code=5).splitlines()
     assert all(line.split()[0] in ("ok", "warning", "problem") for line in lines)
     [problem] = [line for line in lines if line.startswith("problem")]
-    assert problem.startswith("problem  docker engine   no Docker engine answers: there is no /nonexistent/docker.sock")
+    assert problem.startswith(
+        "problem  docker engine   Docker does not answer: /nonexistent/docker.sock does not exist"
+    )
     assert "(fix: start Docker (`sudo systemctl start docker`" in problem
 
 

@@ -95,7 +95,9 @@ def test_script_mode_refuses_code_that_its_python_cannot_read(
 ) -> None:
     script_mode = ("container.pattern=script_mode", f"container.xgboost_version={version}", *MINE)
     (source / "serve.py").write_text(f"{PREDICT}\n{refused}\n")
-    with pytest.raises(ConfigError, match=f"AWS's XGBoost image {version.replace('.', '[.]')} runs, {python}"):
+    with pytest.raises(
+        ConfigError, match=f"{python}, the version of AWS's XGBoost image {version.replace('.', '[.]')}"
+    ):
         code_of(tmp_path, *script_mode)
     (source / "serve.py").write_text(f"{PREDICT}\n{taken}\n")
     assert code_of(tmp_path, *script_mode).files["serve.py"] == source / "serve.py"
