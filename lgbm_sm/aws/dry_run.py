@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _READS = ("Describe", "Get", "List", "Head", "BatchGet", "BatchCheck")
-# the parts of a multipart upload, which CreateMultipartUpload stands for
+# the parts of a multipart upload, of which only CreateMultipartUpload is shown
 _PARTS = ("UploadPart", "CompleteMultipartUpload")
 _NOT_SHOWN = ("Body", "ChecksumAlgorithm", "Metadata", "ExpectedBucketOwner")
 _PARAMETERS = "lgbm_sm_parameters"

@@ -1,4 +1,4 @@
-"""The SageMaker resources of one account, by name: what the SageMaker backend looks up, stops and deletes."""
+"""The SageMaker resources of one account, by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,25 +14,25 @@ from lgbm_sm.aws.waiting import Patience
 
 @dataclass(frozen=True)
 class SageMakerResources:
-    """The resources of an account in a region. Each function raises AwsError when AWS refuses, or does not answer."""
+    """The resources of an account in a region. Methods raise AwsError if AWS refuses a call, or does not answer."""
 
     account: AwsAccount
     patience: Patience = field(default_factory=Patience)
 
     def find_job(self, name: str) -> Mapping[str, Any] | None:
-        """DescribeTrainingJob's answer; None where there is no such job."""
+        """Return DescribeTrainingJob's answer; None if the job does not exist."""
         return TrainingJobs().find(self.account, name)
 
     def find_endpoint(self, name: str) -> Mapping[str, Any] | None:
-        """DescribeEndpoint's answer; None where there is no such endpoint."""
+        """Return DescribeEndpoint's answer; None if the endpoint does not exist."""
         return Endpoints().find(self.account, name)
 
     def find_config(self, name: str) -> Mapping[str, Any] | None:
-        """DescribeEndpointConfig's answer; None where there is no such config."""
+        """Return DescribeEndpointConfig's answer; None if the config does not exist."""
         return EndpointConfigs().find(self.account, name)
 
     def find_model(self, name: str) -> Mapping[str, Any] | None:
-        """DescribeModel's answer; None where there is no such model."""
+        """Return DescribeModel's answer; None if the model does not exist."""
         return Models().find(self.account, name)
 
     def delete_endpoint(self, name: str, config: str = "") -> list[str]:
@@ -40,5 +40,5 @@ class SageMakerResources:
         return Endpoints().delete_named(self.account, name, self.patience, config)
 
     def carries_tag(self, arn: str, project: str) -> bool:
-        """Whether a resource carries the project's tag."""
+        """Whether a resource has the project's tag."""
         return Endpoints().tags(self.account, arn).get(PROJECT_TAG) == project

@@ -1,4 +1,4 @@
-"""What the endpoint configs and the models of a deployment have in common."""
+"""The base of endpoint configs and models, the parts of an endpoint."""
 
 from typing import TypeVar
 

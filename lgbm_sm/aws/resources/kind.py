@@ -1,4 +1,4 @@
-"""The interface of a kind of AWS resource: find, describe, delete, and the IAM permissions that this takes."""
+"""The interface of a kind of AWS resource: how it is found, observed and deleted, and the IAM permissions for that."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
@@ -67,7 +67,7 @@ class Search:
 
 
 class ResourceKind(ABC, Generic[E]):
-    """One kind of AWS resource. It has no state: what it works on is an entry, and the account that the entry names.
+    """One kind of AWS resource. Its methods take the entry of a resource, and the account that the entry is in.
 
     Methods that take an account raise AwsError if AWS refuses a call or does not answer.
     """
@@ -108,7 +108,7 @@ class ResourceKind(ABC, Generic[E]):
         """Return the IAM statements that the commands need for it; statements with the same Sid are merged."""
 
     def is_adopted(self, found: Found, project_id: str) -> bool:
-        """Whether another work folder created it: no resource without an origin tag counts as created here."""
+        """Whether another work folder created it; also if it has no tag that shows its origin."""
         return not project_id or found.tags.get(ORIGIN_TAG) != project_id
 
     def is_needed_by(self, entry: E, other: RecordedEntry, *, running: bool | None) -> bool:  # noqa: ARG002

@@ -66,7 +66,7 @@ class SageMakerKind(ResourceKind[E]):
         return arn_in_region(entry, "sagemaker", f"{self.arn_type}/{entry.name.lower()}")
 
     def find(self, account: AwsAccount, name: str) -> Answer | None:
-        """Return the answer of Describe, or None if there is no such resource.
+        """Return the answer of Describe, or None if the resource does not exist.
 
         Raises:
             AwsError: SageMaker refuses the call, or does not answer.
