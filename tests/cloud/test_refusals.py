@@ -295,7 +295,7 @@ def test_a_proxys_page_in_place_of_an_answer_is_one_error(
 ) -> None:
     monkeypatch.setattr(_Page, "page", page)
     client = account.session.client(service, endpoint_url=proxy_url)
-    assert hint_of(getattr(client, method)) == "see whether a proxy answers for AWS, and that AWS_ENDPOINT_URL is right"
+    assert hint_of(getattr(client, method)) == "check AWS_ENDPOINT_URL, and whether a proxy answers instead of AWS"
 
 
 def test_a_key_that_may_not_be_used_is_explained_by_the_setting_that_puts_it_into_the_policy(
@@ -318,7 +318,7 @@ def test_a_time_that_is_none_in_an_answer_is_one_error(aws_without_engine: Emula
 
     s3.meta.events.register_first("before-parse.s3.HeadObject", spoil)
     hint = hint_of(lambda: s3.head_object(Bucket="bucket", Key="a"))
-    assert hint.startswith("see whether a proxy answers for AWS")
+    assert hint.startswith("check AWS_ENDPOINT_URL")
     assert aws_without_engine.faults.operations()[-1] == "s3:HeadObject"
 
 

@@ -63,5 +63,5 @@ def test_the_image_of_the_platform_is_found_beside_attestations() -> None:
 
 
 def test_an_index_is_refused_when_it_lacks_the_platform() -> None:
-    with pytest.raises(ImageError, match="no image for linux/amd64, but for linux/arm64, unknown/unknown"):
+    with pytest.raises(ImageError, match="no image for linux/amd64, only for linux/arm64, unknown/unknown"):
         digest_for_platform(index("linux/arm64", "unknown/unknown"), "linux/amd64")

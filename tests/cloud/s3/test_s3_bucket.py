@@ -68,7 +68,7 @@ def test_a_bucket_in_another_region_is_refused_with_a_remedy(
     elsewhere = connect_to(aws_without_engine, monkeypatch, "us-west-2")
     with pytest.raises(AwsError, match="is in eu-west-1: SageMaker in us-west-2 cannot use it") as refused:
         ensure_bucket(elsewhere, BUCKET, tags={})
-    assert "set aws.region to that of the bucket" in refused.value.hint
+    assert "set aws.region to the region of the bucket" in refused.value.hint
 
 
 def test_a_bucket_that_another_command_makes_meanwhile_is_not_made_twice(
