@@ -2,7 +2,8 @@
 
 import posixpath
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from lgbm_sm import contract
@@ -72,15 +73,32 @@ _GO_SYMLINK = 1 << 27
 _MOST_LINKS = 10
 
 
-@dataclass
-class Programs:
-    """The programs that `train` and `serve` start, sorted by whether they can start."""
+class State(Enum):
+    """Whether a program can start, and why not."""
 
-    missing: list[str] = field(default_factory=list)
-    not_executable: list[str] = field(default_factory=list)
-    wrong_endings: list[str] = field(default_factory=list)
-    present: list[str] = field(default_factory=list)
-    startable: set[str] = field(default_factory=set)
+    MISSING = auto()
+    NOT_EXECUTABLE = auto()
+    WRONG_LINE_ENDINGS = auto()
+    STARTABLE = auto()
+
+
+@dataclass(frozen=True)
+class Program:
+    """The program that a command starts; without a `path`, the image does not have it."""
+
+    command: str
+    name: str
+    path: str = ""
+    mode: int = 0
+    has_wrong_endings: bool = False
+
+    @property
+    def state(self) -> State:
+        if not self.path:
+            return State.MISSING
+        if not self.mode & 0o111:
+            return State.NOT_EXECUTABLE
+        return State.WRONG_LINE_ENDINGS if self.has_wrong_endings else State.STARTABLE
 
 
 @dataclass(frozen=True)
@@ -89,7 +107,10 @@ class Inspected:
 
     attributes: Mapping[str, Any]
     wanted_platform: str | None
-    programs: Programs
+    programs: tuple[Program, ...]
+
+    def programs_that_are(self, state: State) -> list[Program]:
+        return [program for program in self.programs if program.state is state]
 
     @property
     def entry_point(self) -> list[str]:
@@ -109,11 +130,11 @@ def check_image(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any
 
     From then on, the sandbox runs containers as root if the image names another user.
     """
-    image = Inspected(attributes, subject.platform, _classify(sandbox, subject, attributes))
+    image = Inspected(attributes, subject.platform, _find_programs(sandbox, subject, attributes))
     sandbox.as_root = not image.is_root
     for judge in JUDGES.values():
         yield judge(image)
-    return image.programs.startable
+    return {program.command for program in image.programs_that_are(State.STARTABLE)}
 
 
 def environment_of(attributes: Mapping[str, Any]) -> dict[str, str]:
@@ -159,17 +180,19 @@ def _judge_form(image: Inspected) -> Result:
 
 
 def _judge_programs(image: Inspected) -> Result:
-    programs = image.programs
-    if programs.not_executable:
-        return PROGRAMS.broken(f"not executable: {_listed(programs.not_executable)}")
-    if programs.missing and (image.entry_point or not programs.present):
-        return PROGRAMS.broken(f"not found on PATH: {_listed(programs.missing)}")
-    only = f"; no `{programs.missing[0]}`, so the image is checked without it" if programs.missing else ""
-    return PROGRAMS.passed(f"executable: {_listed(programs.present)}{only}")
+    missing = [program.name for program in image.programs_that_are(State.MISSING)]
+    present = [program.name for program in image.programs if program.name not in missing]
+    if not_executable := image.programs_that_are(State.NOT_EXECUTABLE):
+        shown = [f"{program.path} (mode {program.mode & 0o777:o})" for program in not_executable]
+        return PROGRAMS.broken(f"not executable: {_listed(shown)}")
+    if missing and not present:
+        return PROGRAMS.broken(f"not found on PATH: {_listed(missing)}")
+    only = f"; no `{missing[0]}`, so the image is checked without it" if missing else ""
+    return PROGRAMS.passed(f"executable: {_listed(present)}{only}")
 
 
 def _judge_line_endings(image: Inspected) -> Result:
-    wrong = image.programs.wrong_endings
+    wrong = [program.path for program in image.programs_that_are(State.WRONG_LINE_ENDINGS)]
     return LINE_ENDINGS.broken(rf"\r\n in {_listed(wrong)}") if wrong else LINE_ENDINGS.passed(r"no script with \r\n")
 
 
@@ -191,34 +214,25 @@ JUDGES: Mapping[Check, Callable[[Inspected], Result]] = {
 CHECKS = tuple(JUDGES)
 
 
-def _classify(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any]) -> Programs:
-    """Look at each program in a container that never runs."""
+def _find_programs(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any]) -> tuple[Program, ...]:
+    """Look at the program of each command, in a container that never runs."""
     entry_point = list(attributes["Config"].get("Entrypoint") or ())
     path = environment_of(attributes).get("PATH") or _DEFAULT_PATH
-    programs = Programs()
+    programs = []
     looked_at = sandbox.create(["look"])
     try:
         for command in sorted({subject.only} if subject.only else COMMANDS):
-            program = entry_point[0] if entry_point else command
-            found = _find_program(looked_at, program, path)
-            if found is None:
-                programs.missing.append(program)
-                continue
-            programs.present.append(program)
-            name, mode = found
-            if not mode & 0o111:
-                programs.not_executable.append(f"{name} (mode {mode & 0o777:o})")
-            elif _has_wrong_endings(looked_at, name, entry_point):
-                programs.wrong_endings.append(name)
-            else:
-                programs.startable.add(command)
+            name = entry_point[0] if entry_point else command
+            found, mode = _find_program(looked_at, name, path)
+            wrong = bool(found) and _has_wrong_endings(looked_at, found, entry_point)
+            programs.append(Program(command, name, found, mode, wrong))
     finally:
         looked_at.remove()
-    return programs
+    return tuple(programs)
 
 
-def _find_program(looked_at: Started, program: str, path: str) -> tuple[str, int] | None:
-    """Return a program's path, links followed, and its mode."""
+def _find_program(looked_at: Started, program: str, path: str) -> tuple[str, int]:
+    """Return a program's path, links followed, and its mode; an empty path if the image does not have it."""
     candidates = [program] if "/" in program else [f"{folder}/{program}" for folder in path.split(":") if folder]
     for candidate in candidates:
         name = candidate
@@ -229,7 +243,7 @@ def _find_program(looked_at: Started, program: str, path: str) -> tuple[str, int
             if not status["mode"] & _GO_SYMLINK:
                 return name, int(status["mode"])
             name = posixpath.normpath(posixpath.join(posixpath.dirname(name), status["linkTarget"]))
-    return None
+    return "", 0
 
 
 def _has_wrong_endings(looked_at: Started, program: str, entry_point: list[str]) -> bool:
