@@ -43,30 +43,31 @@ def bench(
         str | None, typer.Option(metavar="NAME", help="The SageMaker endpoint to load, in aws.region.")
     ] = None,
     rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows per request.")] = 1,
-    concurrency: Annotated[str, typer.Option(metavar="N,N,…", help="The clients of each step.")] = "1,2,4,8,16",
+    concurrency: Annotated[str, typer.Option(metavar="N,N,…", help="Number of clients of each step.")] = "1,2,4,8,16",
     seconds: Annotated[float, typer.Option(metavar="N", min=0.1, max=3600, help="Duration of each step.")] = 5,
     most_requests: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Limit of all requests together, shared by the steps.")
+        int, typer.Option(metavar="N", min=1, help="Largest number of requests, shared by the steps.")
     ] = 200_000,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, help="Timeout of an answer; a later one is an error.")
+        float, typer.Option(metavar="SECONDS", min=0.1, help="Timeout of an answer; a later answer is an error.")
     ] = contract.ANSWER_SECONDS,
     rate: Annotated[
-        float | None, typer.Option(metavar="R", min=0, help="Show how many instances R requests per second need.")
+        float | None,
+        typer.Option(metavar="R", min=0, help="Expected requests per second; shows the instances they need."),
     ] = None,
     p99_ms: Annotated[
         float | None,
-        typer.Option("--p99-ms", metavar="MS", min=0, help="Show the fastest step within this limit of p99."),
+        typer.Option("--p99-ms", metavar="MS", min=0, help="The limit of p99; shows the fastest step within it."),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Also draw the steps, as .png or .svg (needs matplotlib)."),
+        typer.Option(metavar="PATH", help="A chart of the steps, as .png or .svg (needs matplotlib)."),
     ] = None,
     content_type: Annotated[
         str | None, typer.Option(metavar="TYPE", help="FILE's content type (default: from its suffix).")
     ] = None,
     accept: Annotated[str, typer.Option(metavar="TYPE", help="The answer's content type.")] = "*/*",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Load an endpoint that costs money without asking.")] = False,
 ) -> None:
     from lgbm_sm.bench import run as loading
     from lgbm_sm.bench.advice import Traffic

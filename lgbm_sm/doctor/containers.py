@@ -43,7 +43,7 @@ def examine_containers(
     version_path = containers_path / "runtime" / "lgbm_runtime" / "__init__.py"
     yield PROGRAM.look(_FOLDER_SECONDS, lambda: examine_program(containers_path, version_path.read_text("utf-8")))
     # by default, programs run as processes until there is an image, so a missing Docker is only a warning
-    missing = Status.PROBLEM if config and wants_containers(config) else Status.WARNING
+    missing = Status.PROBLEM if config and config.requires_images else Status.WARNING
     state = None
     try:
         state = within(_ENGINE_SECONDS, ENGINE.name, lambda: look_at(engine))
@@ -79,11 +79,6 @@ def examine_program(containers_path: Path, source: str) -> Finding:
     )
 
 
-def wants_containers(config: Config) -> bool:
-    """Whether a command would fail without an image."""
-    return config.requires_images
-
-
 def wanted_patterns(config: Config) -> list[Pattern]:
     """Return the patterns whose images are used: that of byoc always trains."""
     return list(dict.fromkeys((Pattern.BYOC, config.container.pattern)))
@@ -116,7 +111,7 @@ def _examine_image(
                 return Check(IMAGE.name, Area.CONFIGURATION).problem(error.message, error.hint)
             tag, platform = image_tag(recipe), recipe.platform
         return judge_image(
-            tag, platform, state.platform, is_built=engine.has_image(tag), is_needed=wants_containers(config)
+            tag, platform, state.platform, is_built=engine.has_image(tag), is_needed=config.requires_images
         )
 
     return IMAGE.look(_ENGINE_SECONDS, ask)
