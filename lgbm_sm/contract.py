@@ -44,6 +44,8 @@ SERVING_PORT = 8080
 PING_PATH = "/ping"
 INVOCATIONS_PATH = "/invocations"
 LOCAL_INVOCATIONS_URL = f"http://127.0.0.1:{SERVING_PORT}{INVOCATIONS_PATH}"
+PROGRAM_VARIABLE = "SAGEMAKER_PROGRAM"  # sagemaker-inference-toolkit, README
+SUBMIT_DIRECTORY_VARIABLE = "SAGEMAKER_SUBMIT_DIRECTORY"
 ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"  # API: InvokeEndpoint
 
 # Times of a training.

@@ -117,13 +117,13 @@ def _files(folder: Path) -> dict[str, Path]:
 def _users_code(source: InferenceSource | None) -> ModelCode:
     if source is None:
         return ModelCode()
-    return ModelCode(dict(source.files), {"SAGEMAKER_PROGRAM": source.entry_point})
+    return ModelCode(dict(source.files), {contract.PROGRAM_VARIABLE: source.entry_point})
 
 
 def _script_mode(version: str, source: InferenceSource | None, containers_path: Path) -> ModelCode:
     """AWS's image runs our file, which keeps the statuses of errors; our file runs the user's."""
     entry_point = _OUR_ENTRY_POINT_BESIDE_THE_USERS if source else DEFAULT_ENTRY_POINT
-    environment = {"SAGEMAKER_PROGRAM": entry_point, "SAGEMAKER_SUBMIT_DIRECTORY": contract.CODE_PATH}
+    environment = {contract.PROGRAM_VARIABLE: entry_point, contract.SUBMIT_DIRECTORY_VARIABLE: contract.CODE_PATH}
     if version in _INSTALL_IN_WORKERS:
         environment["SAGEMAKER_MODEL_SERVER_WORKERS"] = "1"
     if source:

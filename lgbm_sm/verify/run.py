@@ -11,7 +11,7 @@ from msgspec import structs
 from lgbm_sm import contract
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker.build_context import image_recipe, image_tag, xgboost_tag
-from lgbm_sm.backends.docker.engine import PATTERN_LABEL, Engine, engine_errors
+from lgbm_sm.backends.docker.engine import PATTERN_LABEL, Engine
 from lgbm_sm.config.instance_types import platform_of
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.data import prepare_data
@@ -23,7 +23,7 @@ from lgbm_sm.verify.checks import Report, Result, Verdict
 from lgbm_sm.verify.checks.image import COMMANDS
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.subject import SampleRequest, Subject
-from lgbm_sm.verify.verifier import Verification
+from lgbm_sm.verify.verifier import Verification, attributes_of
 from lgbm_sm.workspace import Workspace
 
 _ROWS = 100  # of the test split, in the sample request
@@ -177,10 +177,8 @@ def _foreign(workspace: Workspace, wanted: Wanted, image: str, material: _Materi
 
 def _only_command(engine: Engine, image: str) -> str:
     """Return the one command of an inference_toolkit image; empty for all other images."""
-    if not engine.has_image(image):
-        raise ImageError(f"Docker has no image {image}", "build it (`lgbm-sm build`), pull it, or check the name")
-    with engine_errors(f"could not inspect image {image}", ImageError):
-        pattern = engine.client.images.get(image).labels.get(PATTERN_LABEL)
+    labels = attributes_of(engine, image)["Config"].get("Labels") or {}
+    pattern = labels.get(PATTERN_LABEL)
     return contract.SERVE_COMMAND if pattern == Pattern.INFERENCE_TOOLKIT else ""
 
 

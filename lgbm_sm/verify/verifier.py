@@ -58,7 +58,7 @@ class Verification:
         return replace(report, seconds=time.monotonic() - began)
 
     def _check(self, sandbox: Sandbox, subject: Subject) -> Iterator[Result]:
-        attributes = _attributes(self.engine, subject.image)
+        attributes = attributes_of(self.engine, subject.image)
         startable = yield from check_image(sandbox, subject, attributes)
         reason = dict.fromkeys(COMMANDS, "the program cannot start: see the checks of the image")
         if not attributes["Config"].get("Entrypoint"):
@@ -102,7 +102,8 @@ def _archive_results(path: Path | None, environment: Mapping[str, str]) -> Itera
     yield from skip(archive.CHECKS, "no model: pass --model FILE")
 
 
-def _attributes(engine: Engine, image: str) -> Mapping[str, Any]:
+def attributes_of(engine: Engine, image: str) -> Mapping[str, Any]:
+    """Return Docker's attributes of an image, or raise ImageError if it has no such image."""
     if not engine.has_image(image):
         raise ImageError(f"Docker has no image {image}", "build it (`lgbm-sm build`), pull it, or check the name")
     with engine_errors(f"could not inspect image {image}", ImageError):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from lgbm_sm import contract
 from lgbm_sm.model.archive import ArchiveError, Kind, Member, read_archive
 from lgbm_sm.verify.checks import DEVELOPER_GUIDE_HOSTING, Check, Result, advice, rule, skip
 from lgbm_sm.wording import counted
@@ -98,7 +99,7 @@ def _judge_top_folder(packed: Packed) -> Result:
 
 def _judge_code(packed: Packed) -> Result:
     names = {"/".join(parts) for parts in packed.files}
-    program = packed.environment.get("SAGEMAKER_PROGRAM", "")
+    program = packed.environment.get(contract.PROGRAM_VARIABLE, "")
     wanted = f"{_CODE}/{program or _DEFAULT_PROGRAM}"
     if wanted in names:
         return CODE.passed(f"{wanted} is in the archive")
