@@ -1,1 +1,1 @@
-"""Load on an endpoint: requests of real rows, clients that send them, and figures of the answers."""
+"""Load on an endpoint: requests of real rows, clients, and figures of the answers."""

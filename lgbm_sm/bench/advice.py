@@ -1,4 +1,4 @@
-"""Advice for a given traffic: the best step within a latency limit, and the number of instances."""
+"""Advice for a given traffic: the best step, and the number of instances."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Advice:
-    """The fastest step within the limit and without errors, and the instances needed for the rate.
+    """The fastest step within the limit and without errors, and the instances needed.
 
     Both are None if there is no such step; `instances` is also None without a rate.
     """
@@ -30,7 +30,10 @@ class Advice:
 
 
 def advise(steps: Sequence[Step], traffic: Traffic, *, instances: int, instance: str) -> Advice:
-    """Return the advice for steps that were measured on `instances` instances of a type such as ml.m4.xlarge."""
+    """Return the advice for steps that were measured on `instances` instances.
+
+    `instance` is their type, such as ml.m4.xlarge.
+    """
     limit = "" if traffic.p99_ms is None else f"p99 within {traffic.p99_ms:g} ms, "
     sound = [step for step in steps if step.latency and not step.failures]
     kept = [step for step in sound if traffic.p99_ms is None or (step.latency and step.latency.p99 <= traffic.p99_ms)]

@@ -20,7 +20,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Latency:
-    """Latencies of good answers in ms. Each percentile is a measured latency, without interpolation."""
+    """Latencies of good answers in ms; each percentile is a measured latency."""
 
     p50: float
     p90: float
@@ -30,7 +30,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Step:
-    """One concurrency: `good` and failed requests in `seconds`, without the `warm_up` requests before.
+    """One step: `good` and failed requests in `seconds`, without the `warm_up` requests.
 
     `latency` is None without a good answer, and `usage` if the server's is unknown. `is_cut`: the limit of requests
     ended the step, not the time.
@@ -59,7 +59,7 @@ class Step:
 
     @property
     def is_client_limited(self) -> bool:
-        """Whether this client, or its wait for a processor, limited the rate instead of the server."""
+        """Whether the client, or its wait for a processor, limited the rate."""
         return self.client_cpus + self.client_waited >= _CLIENT_LIMIT
 
 

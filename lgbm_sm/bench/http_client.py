@@ -1,4 +1,6 @@
-"""Load over HTTP: many clients in one thread, fast enough to measure a server that answers in 0.1 ms.
+"""Load over HTTP: many clients in one thread.
+
+It is fast enough to measure a server that answers in 0.1 ms.
 
 It uses asyncio's protocols on uvloop, httptools' parser, and prepared requests. Latency is the time from the request to
 the last byte of the answer. If the server closes the connection after each answer, it includes the next connection.
@@ -229,7 +231,10 @@ class _ClosedLoop:
 
 
 class HttpClient:
-    """Clients of any HTTP server that accepts POST; see Client. `timeout_seconds` limits one answer."""
+    """Clients of any HTTP server that accepts POST; see Client.
+
+    `timeout_seconds` limits one answer.
+    """
 
     def __init__(self, address: Address, load: Load, accept: str, timeout_seconds: float) -> None:
         self._address = address

@@ -1,4 +1,4 @@
-"""Request bodies of real rows, which take turns and differ from one another as long as there are rows."""
+"""Request bodies of real rows, which take turns."""
 
 import itertools
 import json

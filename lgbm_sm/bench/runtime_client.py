@@ -1,4 +1,4 @@
-"""Load through SageMaker's runtime: one thread for each client, since boto3 is synchronous."""
+"""Load through SageMaker's runtime: a thread per client, since boto3 is synchronous."""
 
 import itertools
 import threading
@@ -36,7 +36,10 @@ class _Phase:
 
 
 class RuntimeClient:
-    """Clients of a SageMaker endpoint; see Client. `open_sender` opens a sender for so many threads."""
+    """Clients of a SageMaker endpoint; see Client.
+
+    `open_sender` opens a sender for so many threads.
+    """
 
     def __init__(self, open_sender: Callable[[int], Sender], load: Load, most_clients: int) -> None:
         self._sender = open_sender(most_clients)

@@ -22,7 +22,7 @@ class Failure:
 
 @dataclass
 class Samples:
-    """One phase of load: the latency of each good answer (int64, ns), and the failures by kind.
+    """One phase of load: latencies of good answers (int64, ns), and failures by kind.
 
     A kind is an HTTP status, an AWS error code, or a failure of the connection. `seconds` is the time from the first
     request to the last answer. In that time, the client kept `client_cpus` processors busy, and waited for a processor
@@ -54,7 +54,10 @@ class Samples:
 
     @contextmanager
     def timed(self) -> Iterator[Self]:
-        """Measure the phase that runs inside, without garbage collection: its pauses would count as slow answers."""
+        """Measure the phase that runs inside.
+
+        Garbage collection is off: its pauses would count as slow answers.
+        """
         gc.collect()
         gc.disable()
         started_at, cpu_before, delay_before = time.perf_counter(), time.process_time(), _run_delay_seconds()
@@ -68,7 +71,7 @@ class Samples:
 
 
 def _run_delay_seconds() -> float:
-    """Return the time that this thread has waited for a processor so far; 0 on systems other than Linux.
+    """Return the time that this thread has waited for a processor so far; 0 without Linux.
 
     Source: the second number of schedstat, ns on the run queue (Documentation/scheduler/sched-stats).
     """
@@ -79,10 +82,13 @@ def _run_delay_seconds() -> float:
 
 
 class Client(Protocol):
-    """Sends requests in a closed loop: each simulated client waits for an answer before its next request."""
+    """Sends requests in a closed loop: a client waits for an answer before its next request."""
 
     def run(self, concurrency: int, seconds: float, most_requests: int) -> Samples:
-        """Send requests with so many clients, until the time is up or the limit is reached; wait for all answers."""
+        """Send requests with so many clients, and wait for all answers.
+
+        It ends when the time is up or `most_requests` are sent.
+        """
 
     def close(self) -> None:
         """Close the connections."""

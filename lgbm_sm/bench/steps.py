@@ -1,4 +1,4 @@
-"""The steps of load: each has a warm-up that does not count, and its share of the requests."""
+"""The steps of load: each has a warm-up, and its share of the requests."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LONGEST_WARM_UP_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """The load: clients and `seconds` of each step, requests in total, and the timeout of one answer."""
+    """The load: clients and `seconds` of each step, all requests, timeout of one answer."""
 
     concurrency: Sequence[int]
     seconds: float

@@ -65,7 +65,9 @@ def examine_containers(
 
 
 def examine_program(containers_path: Path, source: str) -> Finding:
-    """Check that the program in the images has lgbm-sm's version: an upgrade does not change a project's own copy.
+    """Check that the program in the images has lgbm-sm's version.
+
+    An upgrade of lgbm-sm does not change a project's own copy.
 
     `source` is the text of the program's `__init__.py`.
     """

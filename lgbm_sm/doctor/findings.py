@@ -21,7 +21,10 @@ class Status(StrEnum):
 
 
 class Area(StrEnum):
-    """The area of a check, which decides the exit code; the first one that has a problem takes precedence."""
+    """The area of a check, which decides the exit code.
+
+    The first area that has a problem takes precedence.
+    """
 
     CONFIGURATION = "configuration"
     IMAGE = "image"
@@ -68,7 +71,7 @@ class Check:
         return Finding(self.name, self.area, status, " ".join(message.split()), " ".join(fix.split()))
 
     def look(self, seconds: float, ask: Callable[[], Finding]) -> Finding:
-        """Return the finding of `ask`; an error, or no answer within so many seconds, is a problem."""
+        """Return the finding of `ask`; an error, or no answer in time, is a problem."""
         try:
             return within(seconds, self.name, ask)
         except LgbmSmError as error:

@@ -1,4 +1,7 @@
-"""The quotas of instance types. In a new account many are 0, and SageMaker refuses a job only after the slow steps."""
+"""The quotas of instance types.
+
+In a new account many are 0, and SageMaker refuses a job only after the slow steps.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -77,7 +80,9 @@ def require_quota(account: AwsAccount, wanted: WantedInstances, reporter: Report
 
 
 def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], found: dict[str, Quota]) -> None:
-    """Add quotas to `found` by name, page by page, until it has the wanted ones: the account's, else AWS's defaults.
+    """Add quotas to `found` by name, page by page, until it has the wanted ones.
+
+    The account's quotas take precedence over AWS's defaults.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.

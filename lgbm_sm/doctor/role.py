@@ -18,7 +18,9 @@ _ASSUME = "sts:AssumeRole"
 
 
 def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | None) -> Finding:
-    """Check that SageMaker may assume `execution_role`, a name or an ARN; the default is this notebook's role.
+    """Check that SageMaker may assume `execution_role`, a name or an ARN.
+
+    The default is this notebook's role.
 
     Raises:
         AwsError: AWS does not answer, or refuses the call for a reason other than a missing permission.

@@ -1,4 +1,4 @@
-"""`lgbm-sm doctor`: problems of this machine and of the AWS account, with their fixes. It changes nothing."""
+"""`lgbm-sm doctor`: problems of this machine and of the AWS account, with their fixes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -25,7 +25,9 @@ def examine(
     execution_role: str | None,
     clock: Callable[[], datetime],
 ) -> Iterator[Finding]:
-    """Yield every finding at once; each check takes a few seconds at most, and runs even if others fail.
+    """Yield every finding as soon as it is known.
+
+    Each check takes a few seconds at most, and runs even if others fail.
 
     If `loaded` is an error, only the checks run that need no configuration. AWS is called if an instance type is not
     local, or with `ask_aws`. `execution_role` is a name or an ARN; `clock` returns the local time with its zone.

@@ -58,7 +58,7 @@ class Started:
         return None if state["Running"] or state["Restarting"] else int(state["ExitCode"])
 
     def wait(self, seconds: float) -> int | None:
-        """Wait for the end and return the exit code, or None if the container still runs after so many seconds."""
+        """Wait for the exit code; None if the container still runs after so many seconds."""
         for _ in PAUSES.rounds(seconds):
             if (code := self.exit_code()) is not None:
                 return code
@@ -69,7 +69,7 @@ class Started:
             return bytes(self.container.logs()).decode("utf-8", errors="replace")
 
     def last_words(self) -> str:
-        """Docker's reason not to start it, or the end of its log, as the continuation of a sentence."""
+        """Docker's reason not to start it, or the end of its log, to continue a sentence."""
         lines = [line.strip() for line in self.log().splitlines() if line.strip()]
         said = self.refusal or " / ".join(lines[-2:])
         return f": {said[-300:]}" if said else ", with an empty log"
@@ -113,7 +113,10 @@ class Started:
             return tarfile.open(fileobj=io.BufferedReader(_Chunks(iter(chunks))), mode="r|")
 
     def status(self, path: str) -> dict[str, Any] | None:
-        """Return a path's mode (in Go's encoding), size and link target; a link itself is not followed."""
+        """Return a path's mode (in Go's encoding), size and link target.
+
+        A link itself is not followed.
+        """
         import docker.errors
 
         with engine_errors("could not inspect files of a container", EngineError):
@@ -135,7 +138,7 @@ class Started:
             return file.read(most_bytes) if file else None
 
     def run(self, *command: str) -> bytes:
-        """Run a program of the image in the container and return its output; empty if the image lacks it."""
+        """Return the output of a program in the container; empty if the image lacks it."""
         import docker.errors
 
         with suppress(docker.errors.APIError):
@@ -144,7 +147,7 @@ class Started:
         return b""
 
     def address(self) -> tuple[str, int] | None:
-        """Return the server's host and port as seen from this machine; None if the container has ended."""
+        """Return the server's host and port; None if the container has ended."""
         with engine_errors("could not inspect a container", EngineError):
             self.container.reload()
         return address_of(self.container)

@@ -1,4 +1,4 @@
-"""The time limits of a verification: the platform's, and our own for steps that it does not limit."""
+"""The time limits of a verification: the platform's, and our own for other steps."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,7 @@ _BINDINGS = {Binding.RULE: "a rule of the platform", Binding.ADVICE: "advice"}
 
 
 def text_of(result: Result) -> str:
-    """Return one line; if there is something to fix, also why it matters, the fix and the source."""
+    """Return one line, and for a broken check also the reason, the fix and the source."""
     check = result.check
     line = _line(result.verdict, check.name, result.seen)
     if result.is_met:
@@ -29,7 +29,10 @@ def text_of(result: Result) -> str:
 
 
 class Lines:
-    """Writes results as they arrive; consecutive checks that are skipped for the same reason share a line."""
+    """Writes results as they arrive.
+
+    Consecutive checks that are skipped for the same reason share a line.
+    """
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write

@@ -97,7 +97,7 @@ def verify_before_deploy(
     limits: Limits,
     tell: Callable[[Result], None],
 ) -> Report:
-    """Run the checks that matter for a deploy: the image, the archive with its `code`, and serving.
+    """Check what a deploy needs: the image, the archive with its `code`, and serving.
 
     `platform` is that of the instance type, such as linux/amd64. Takes 10 to 20 seconds.
 
@@ -183,7 +183,7 @@ def _only_command(engine: Engine, image: str) -> str:
 
 
 def _own(workspace: Workspace, wanted: Wanted, material: _Material) -> list[Subject]:
-    """Return the image that serves, preceded by the one that trains if that is a different image."""
+    """Return the image that serves, after the one that trains if that is different."""
     config, engine = workspace.config, workspace.engine
     pattern = config.container.pattern
     code = model_code(config, workspace.folder, workspace.containers_path, in_container=True)

@@ -1,4 +1,7 @@
-"""The containers, volumes and networks of a verification, marked by a label and always removed at the end."""
+"""The containers, volumes and networks of a verification.
+
+They carry a label, and are always removed at the end.
+"""
 
 import os
 import platform
@@ -52,7 +55,10 @@ class Sandbox:
             return str(self.engine.client.volumes.create(labels=_labels()).name)
 
     def _shared_volume(self, content: bytes | Path) -> str:
-        """Return the name of the read-only volume of that content, filled through a container that never runs."""
+        """Return the name of the read-only volume of that content.
+
+        It is filled through a container that never runs.
+        """
         if content not in self._shared:
             name = self._new_volume()
             filling = self._create(["fill"], {"mounts": [Volume(_FILL_PATH, content).mount(name)]})
@@ -108,7 +114,10 @@ class Sandbox:
         return started
 
     def serving_options(self, *, network: bool) -> dict[str, Any]:
-        """Return the options to reach a server: with a network on a loopback port, else at its own address."""
+        """Return the options to reach a server.
+
+        With a network it answers on a loopback port, otherwise at its own address.
+        """
         if network:
             return {"ports": {f"{contract.SERVING_PORT}/tcp": ("127.0.0.1", None)}}
         if not self._network:
@@ -134,7 +143,7 @@ def remove_abandoned(engine: Engine) -> None:
 
 
 def _remove_all(engine: Engine, owner: str) -> None:
-    """Remove everything with the owner's label, and retry while Docker is still busy with something.
+    """Remove everything with the owner's label; retry while Docker is busy with it.
 
     Raises:
         EngineError: something is left after the last attempt.
@@ -148,7 +157,7 @@ def _remove_all(engine: Engine, owner: str) -> None:
 
 
 def _try_to_remove(engine: Engine, owner: str) -> str:
-    """Return Docker's message about the last thing that it did not remove; empty if nothing is left."""
+    """Return Docker's last reason not to remove something; empty if nothing is left."""
     import docker.errors
 
     client = engine.client

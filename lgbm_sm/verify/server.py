@@ -81,7 +81,7 @@ class Server:
         return self.started.exit_code()
 
     def ask(self, method: str, path: str, body: bytes | None, content_type: str, *, seconds: float) -> Reply:
-        """Return the answer, or the reason why there is none if the container has lost its address."""
+        """Return the answer, or the reason why there is none."""
         if self.client is None:
             return Reply(None, failure="the container has ended")
         return self.client.ask(method, path, body, content_type, seconds=seconds)
@@ -90,7 +90,10 @@ class Server:
         return self.ask("GET", contract.PING_PATH, None, "", seconds=seconds)
 
     def wait_until_ready(self, limits: Limits) -> Startup:
-        """Wait until /ping answers 200, the container ends, it listens on loopback only, or the time is up."""
+        """Wait until /ping answers 200.
+
+        Ends early if the container ends, or listens on loopback only.
+        """
         startup = Startup()
         looked_at = looks_on_loopback = 0
         for _ in PAUSES.rounds(self.started.started_at + limits.startup - time.monotonic()):
@@ -165,5 +168,8 @@ def start_server(
 
 
 def _is_loopback(address: str) -> bool:
-    """Tell loopback by an address of /proc/net/tcp: hexadecimal, each word in the machine's byte order."""
+    """Whether an address of /proc/net/tcp is loopback.
+
+    It is hexadecimal, with each word in the machine's byte order.
+    """
     return address == _LOOPBACK_V6 or (address.endswith("7F") and address[:-8] in ("", _MAPPED_V4))

@@ -24,7 +24,7 @@ _NOT_ISOLATED = "not tried, because of --network"
 def check_training(
     sandbox: Sandbox, subject: Subject, limits: Limits, folder: Path
 ) -> Generator[Result, None, Path | None]:
-    """Yield the results, and return the trained model as `folder`/model.tar.gz, or None if there is none."""
+    """Yield the results, and return the path of the trained model; None without a model."""
     if subject.inputs is None:
         yield from skip(CHECKS, "no data to train on: pass --channels, or set data.* in config.yaml")
         return None
@@ -57,7 +57,9 @@ def check_training(
 def _find_cause(
     training: Training, strict: Conditions
 ) -> Generator[Result, None, tuple[TrainingRun, TrainingOutcome] | None]:
-    """Find the condition that a training fails under, by dropping all of them and adding one at a time.
+    """Find the condition that a training fails under.
+
+    Drops all conditions, then adds one at a time.
 
     Returns a training that succeeded, with its outcome, or None if there is none.
     """

@@ -10,7 +10,10 @@ from lgbm_sm.wording import counted
 
 @dataclass
 class Summary:
-    """The content of a packed folder: `problem` is the first member that the platform would not pack."""
+    """The content of a packed folder.
+
+    `problem` describes the first member that the platform would not pack.
+    """
 
     files: int = 0
     size: int = 0
@@ -30,7 +33,7 @@ class Summary:
 
 
 def repack(content: tarfile.TarFile | None, path: Path) -> Summary:
-    """Write the folder that `content` holds to a model.tar.gz; None if the container has no such folder."""
+    """Write the folder in `content` to a model.tar.gz; None stands for a missing folder."""
     summary = Summary()
     if content is not None:
         with content, tarfile.open(path, "w:gz", compresslevel=1) as archive:

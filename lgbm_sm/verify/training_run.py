@@ -25,7 +25,9 @@ _JOB = "lgbm-sm-verification"
 
 @dataclass(frozen=True)
 class Conditions:
-    """The conditions that the platform may run a training under; each can be dropped to find the one that fails.
+    """The conditions that the platform may run a training under.
+
+    Each can be dropped, to find the one that an image fails under.
 
     `nested`: the channels' files are in sub-folders. `read_only`: the data is mounted read-only. `isolated`: no
     network. `covered`: all of /opt/ml is mounted over. `quoted`: each hyperparameter is encoded a second time.
@@ -46,7 +48,10 @@ LENIENT = Conditions(nested=False, read_only=False, isolated=False, covered=Fals
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """`exit_code` is None if the training was still running at its limit; `said` continues a sentence."""
+    """The end of a training.
+
+    `exit_code` is None if it was still running at its limit; `said` continues a sentence.
+    """
 
     exit_code: int | None
     has_model: bool
@@ -96,7 +101,7 @@ class TrainingRun:
 
 @dataclass
 class Training:
-    """An image's training, with the conditions and the hyperparameters that it is known to pass so far."""
+    """An image's training, with the conditions and hyperparameters that it passes so far."""
 
     sandbox: Sandbox
     inputs: TrainingInputs
@@ -132,7 +137,7 @@ def start_training(
     hyperparameters: Mapping[str, HyperparameterValue],
     environment: Mapping[str, str],
 ) -> TrainingRun:
-    """Start `train` on the channels of `inputs` as the platform does, with other hyperparameters."""
+    """Start `train` as the platform does, on the channels of `inputs`."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "ml"
         network = "lo" if conditions.isolated else "eth0"
@@ -159,7 +164,10 @@ def start_training(
 
 
 def _encoded(values: Mapping[str, HyperparameterValue], conditions: Conditions) -> Mapping[str, HyperparameterValue]:
-    """Return the hyperparameters, each encoded as JSON if `quoted`; opt_ml encodes only values that are not text."""
+    """Return the hyperparameters, each encoded as JSON if `quoted`.
+
+    opt_ml then encodes only values that are not text.
+    """
     if not conditions.quoted:
         return values
     return {name: json.dumps(value if isinstance(value, str) else json.dumps(value)) for name, value in values.items()}

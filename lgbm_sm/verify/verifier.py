@@ -30,7 +30,10 @@ _BY_SHELL_FORM = (training.COMPLETES, training.SIGTERM, startup.STARTS, stopping
 
 @dataclass
 class Verification:
-    """One run of `verify`: `tell` gets each result at once, and `folder` holds models while it runs."""
+    """One run of `verify`.
+
+    `tell` gets each result at once, and `folder` holds models while it runs.
+    """
 
     engine: Engine
     limits: Limits
@@ -111,7 +114,10 @@ def attributes_of(engine: Engine, image: str) -> Mapping[str, Any]:
 
 
 def with_code(path: Path, code: Mapping[str, Path | str], made_path: Path) -> Path:
-    """Return a copy of the archive, at `made_path`, with `code` as its folder code; `path` if it has that folder."""
+    """Return a copy of the archive, at `made_path`, with `code` as its folder code.
+
+    Returns `path` if the archive already has that folder.
+    """
     if not code:
         return path
     try:

@@ -1,4 +1,4 @@
-"""The checks of `verify`, one module for each part of the contract, and the classes that they share.
+"""The checks of `verify`, one module for each part of the contract.
 
 To add a check, write a `Check` and the function that judges it, and register them in the `JUDGES` of their module. Then
 add the row to docs/verify.md.
@@ -51,7 +51,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """The verdict of a check, with what was observed in one sentence; for a skipped check, the reason."""
+    """The verdict of a check, with the observation or the reason for skipping it."""
 
     check: "Check"
     verdict: Verdict
@@ -65,7 +65,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Check:
-    """One requirement: `why` it matters, how to `fix` a violation, and the `source` that states it.
+    """One requirement: `why` it matters, how to `fix` a violation, and its `source`.
 
     The name begins with image-, train-, archive- or serve-.
     """

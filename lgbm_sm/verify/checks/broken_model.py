@@ -25,7 +25,7 @@ _LIE_SECONDS = 1.0  # how much longer the broken model is watched than the good 
 
 
 def judge_ping_truth(conversation: Conversation, ready: Ready, invocations: Result, broken: Server | None) -> Result:
-    """Judge whether /ping answered 200 before the model could predict, or with a model that never can.
+    """Judge whether /ping answered 200 although the model could not predict.
 
     `broken` serves a broken model, and was started at the same time as the good one.
     """
@@ -52,7 +52,7 @@ def judge_ping_truth(conversation: Conversation, ready: Ready, invocations: Resu
 
 
 def with_broken_model(model_path: Path, path: Path) -> Path | None:
-    """Copy an archive with garbage instead of every file but the code; None if it holds nothing but code.
+    """Copy an archive with garbage in place of its model; None if it holds only code.
 
     The copy has no manifest: our own servers would reject the files by it, and never try to load the model.
     """

@@ -146,7 +146,10 @@ class Conversation:
 
 
 def check_invocations(conversation: Conversation, first: Reply | None) -> Result:
-    """Judge the answer to the sample request; `first` is the one to the request right after the first ping."""
+    """Judge the answer to the sample request.
+
+    `first` is the answer to the request right after the first ping.
+    """
     request = conversation.request
     if first is None or request is None:
         return INVOCATIONS.skipped(NO_REQUEST)

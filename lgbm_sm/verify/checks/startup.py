@@ -96,7 +96,9 @@ class Serving:
 
 @dataclass(frozen=True)
 class Ready:
-    """A server that is ready, and its answer to the first request, sent right after the first 200 of /ping.
+    """A server that is ready, and its answer to the first request.
+
+    The request was sent right after the first 200 of /ping.
 
     `ping_seconds` is the time limit of its further pings.
     """
@@ -142,7 +144,10 @@ def _pass_conditions(serving: Serving) -> Iterator[Result]:
 def _find_cause(
     serving: Serving, server: Server
 ) -> Generator[Result, None, tuple[Server, Startup, Reply | None] | None]:
-    """Find the condition that a server fails under, by dropping all of them and adding one at a time."""
+    """Find the condition that a server fails under.
+
+    Drops all conditions, then adds one at a time.
+    """
     server.started.remove()
     lenient = serving.start(_LENIENT)
     startup = lenient.wait_until_ready(serving.limits)
@@ -167,7 +172,7 @@ def _find_cause(
 
 
 def _explain(startup: Startup) -> Iterator[Result]:
-    """Name the check that a server fails which never becomes ready; the checks after it are skipped."""
+    """Name the check that fails if a server never becomes ready; skip those after it."""
     open_ports = ", ".join(f"{port} on {where}" for port, where in sorted(startup.listens.items()))
     if startup.exit_code is not None:
         broken = STARTS.broken(str(startup))
@@ -190,7 +195,10 @@ def _explain(startup: Startup) -> Iterator[Result]:
 
 
 def _judge_ping_time(server: Server, limits: Limits) -> Result:
-    """Judge several pings of a ready server: one may be late, since a worker may still load its model."""
+    """Judge several pings of a ready server.
+
+    One may be late, since a worker may still load its model.
+    """
     pings = [server.ping(PATIENCE * limits.ping) for _ in range(_PINGS)]
     late = [ping for ping in pings if ping.status != 200 or ping.seconds > limits.ping]
     if not late:

@@ -49,7 +49,7 @@ _ALLOWED_BYTES = 4 * 1024**2  # of growth in a round: an interpreter's heap vari
 
 
 def check_stop(conversation: Conversation) -> Iterator[Result]:
-    """Send SIGTERM during a request, and judge whether it is answered and whether the server ends."""
+    """Send SIGTERM during a request, and judge the answer and the server's end."""
     limits = conversation.serving.limits
     server = conversation.server
     work = _work(conversation)
@@ -81,7 +81,7 @@ def _stop(conversation: Conversation, work: tuple[SampleRequest, float] | str) -
 
 
 def _work(conversation: Conversation) -> tuple[SampleRequest, float] | str:
-    """Return a request that takes long enough to be interrupted, with its seconds; or why there is none."""
+    """Return a request that takes long enough to interrupt, or why there is none."""
     request = conversation.request
     if request is None:
         return NO_REQUEST
@@ -94,7 +94,7 @@ def _work(conversation: Conversation) -> tuple[SampleRequest, float] | str:
 
 
 def _stop_under_way(conversation: Conversation, work: SampleRequest, usual_seconds: float) -> tuple[float, Result]:
-    """Send SIGTERM during a request; return the time of the signal, and the result for the request.
+    """Send SIGTERM during a request; return the signal's time and the request's result.
 
     If a request ends before the signal, another one follows: the machine may have been busy earlier.
     """

@@ -111,7 +111,7 @@ _MOST_SECONDS_BEFORE_STOP = 10.0
 
 @dataclass
 class Trained:
-    """A finished training, and two more that run at the same time: one with quoted values, one with garbage data."""
+    """A finished training, and two more: one with quoted values, one with garbage data."""
 
     training: Training
     run: TrainingRun
