@@ -195,12 +195,11 @@ def _count_classes(column: Column, objective: str, family: _Family, found: Level
 
 
 def _add_classification(column: Column, why: str, found: Levels, problems: Problems) -> None:
-    kind = "text" if column.kind is ColumnKind.TEXT else "numbers"
     values = ", ".join(f"{value!r:.40}" for value in found[:_SHOWN_CLASSES]) + (
         ", …" if len(found) > _SHOWN_CLASSES else ""
     )
     problems.add(
-        f"the target {column.name!r} is {kind} with {len(found)} different values ({values}), but {why}",
+        f"the target {column.name!r} has {len(found)} different values ({values}), but {why}",
         use("binary" if len(found) <= 2 else "multiclass"),
     )
 

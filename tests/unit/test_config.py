@@ -141,6 +141,14 @@ def test_whole_mapping_of_the_environment_goes_before_its_single_keys(tmp_path: 
     assert loaded.config.training.hyperparameters == {"objective": "l1", "num_leaves": 7}
 
 
+def test_whole_mapping_comes_first_when_its_name_sorts_after_that_of_a_key(tmp_path: Path) -> None:
+    environ = {
+        "LGBM_SM_Training__Hyperparameters": "{objective: l1}",
+        "LGBM_SM_TRAINING__HYPERPARAMETERS__NUM_LEAVES": "7",
+    }
+    assert load(tmp_path, "", **environ).config.training.hyperparameters == {"objective": "l1", "num_leaves": 7}
+
+
 def test_hyperparameter_is_left_out_when_it_has_no_value(tmp_path: Path) -> None:
     loaded = load(tmp_path, "", "training.hyperparameters.early_stopping_round=")
     assert "early_stopping_round" not in loaded.config.training.hyperparameters

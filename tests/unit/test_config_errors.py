@@ -138,6 +138,9 @@ def test_a_file_in_another_encoding_is_refused_with_its_line() -> None:
         ("data.random_state=on", "--set data.random_state: must be a whole number, got on"),
         ("data.random_state=-1", "--set data.random_state: must be at least 0, got -1"),
         ("data.random_state=4294967296", "--set data.random_state: must be at most 4294967295, got 4294967296"),
+        ("data.test_size=1", "--set data.test_size: must be below 1, got 1"),
+        ("local.cpus=.inf", "--set local.cpus: must be a finite number, got .inf"),
+        ("data.drop=[[[1]]]", "--set data.drop: the value is nested too deeply"),
         ("data.test_size=0", "--set data.test_size: must be above 0, got 0"),
         ("data.header=maybe", '--set data.header: must be true or false, got the text "maybe"'),
         ("data.drop=a", '--set data.drop: must be a list, got the text "a"'),
@@ -191,6 +194,10 @@ def test_a_variable_that_does_not_fit_is_refused(name: str, value: str, message:
         ("ml.m4", '"ml.m4" is not an instance type (the size is missing, as in ml.m4.xlarge)'),
         ("Local", '"Local" is not an instance type (did you mean local?)'),
         ("big", '"big" is not an instance type (use "local", or an instance type such as ml.m4.xlarge)'),
+        (
+            "local-gpu",
+            'local-gpu is not supported, since the images contain LightGBM without its GPU build: use "local"',
+        ),
         (
             "local_gpu",
             'local_gpu is not supported, since the images contain LightGBM without its GPU build: use "local"',
@@ -284,6 +291,8 @@ def test_every_pair_of_keys_is_told_apart_by_its_section() -> None:
 @pytest.mark.parametrize(
     ("tags", "message"),
     [
+        ("{'AWS:x': y}", 'aws.tags.AWS:x: keys that begin with "aws:" are reserved for AWS'),
+        ("{'LGBM-SM:x': y}", 'aws.tags.LGBM-SM:x: keys that begin with "lgbm-sm:" are reserved for lgbm-sm'),
         ("{'aws:x': y}", 'aws.tags.aws:x: keys that begin with "aws:" are reserved for AWS'),
         (
             "{'lgbm-sm:project': y}",
@@ -302,3 +311,14 @@ def test_every_pair_of_keys_is_told_apart_by_its_section() -> None:
 def test_tags_that_aws_does_not_take_are_refused(tags: str, message: str) -> None:
     [said] = messages("", f"aws.tags={tags}")
     assert message in said
+
+
+def test_a_tag_may_have_spaces_and_letters_of_any_language() -> None:
+    loaded = load_config(None, ["aws.tags={Kosten Stelle: 'Größe 4'}"])
+    assert loaded.config.aws.tags == {"Kosten Stelle": "Größe 4"}
+
+
+def test_a_wrong_subnet_is_one_problem_when_security_groups_are_given_too() -> None:
+    assert messages("aws: {subnets: [x], security_groups: [sg-01234567]}") == [
+        'config.yaml:1: aws.subnets: item 1: must be a subnet\'s id, such as subnet-0123456789abcdef0, got "x"'
+    ]

@@ -209,3 +209,36 @@ def test_the_remedy_is_one_list_to_copy_when_columns_are_dropped_already(project
         """leave out: --set 'data.drop=["no", 0, day, "a b", x]'""",
         "treat as categories: --set 'data.categorical=[day, x]'",
     ]
+
+
+def texts(different: int, rows: int) -> list[str]:
+    return [f"t{row % different}x" for row in range(rows)]
+
+
+@pytest.mark.parametrize(
+    ("different", "rows", "is_refused"), [(20, 20, False), (21, 21, True), (21, 24, False), (23, 25, True)]
+)
+def test_more_than_20_texts_are_an_identifier_when_nine_in_ten_rows_have_their_own(
+    different: int, rows: int, is_refused: bool, project: DataProject
+) -> None:
+    columns = {"x": texts(different, rows), "y": [float(row) for row in range(rows)]}
+    pa.parquet.write_table(pa.table(columns), project.folder / "t.parquet")
+    if is_refused:
+        error = project.refusal(file="t.parquet", target="y")
+        assert f"column 'x' has {different} different texts in {rows} rows, like an identifier" in error.message
+    else:
+        project.prepare(file="t.parquet", target="y")
+        assert len(feature(project)["levels"]) == different
+
+
+def test_text_is_categories_when_half_of_it_is_numbers(project: DataProject) -> None:
+    project.prepare(file=parquet(project, x=["1", "2", "a", "b"] * (ROWS // 4)), target="y")
+    assert feature(project)["levels"] == ["1", "2", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("extreme", "is_warned"), [(2**53, False), (2**53 + 1, True), (-(2**53), False), (-(2**53) - 1, True)]
+)
+def test_integers_are_warned_of_when_float64_is_not_exact(extreme: int, is_warned: bool, project: DataProject) -> None:
+    project.prepare(file=parquet(project, x=[*range(ROWS - 1), extreme]), target="y")
+    assert [warning.startswith("x: integers beyond 2^53") for warning in project.reports.warnings] == [True] * is_warned

@@ -142,6 +142,12 @@ def test_columns_without_names_of_their_own_do_no_harm_when_they_are_dropped(hea
     assert names(project) == ["b", "c", "price"]
 
 
+@pytest.mark.parametrize(("target", "name"), [(-4, "a"), (0, "a"), (3, "price"), (-1, "price")])
+def test_positions_reach_from_the_first_column_to_the_last(target: int, name: str, project: DataProject) -> None:
+    project.prepare(file=project.write("t.csv", table()), target=target)
+    assert project.schema()["target"]["name"] == name
+
+
 def test_a_table_is_refused_when_it_lies_where_files_are_written(project: DataProject) -> None:
     error = project.refusal(file=project.write("data/train/mine_train.csv", table()), target="price")
     assert "in a folder that prepare-data writes to" in error.message

@@ -61,12 +61,12 @@ def test_classes_are_listed_for_classifications_and_none_else_when_objective_and
 @pytest.mark.parametrize(
     ("objective", "target", "message", "better"),
     [
-        ("regression", WORDS, "is text with 2 different values ('no', 'yes')", "binary"),
-        ("l1", THREE, "is text with 3 different values ('a', 'b', 'c')", "multiclass"),
-        ("regression", [True, False] * 20, "is text with 2 different values ('False', 'True')", "binary"),
-        ("xentropy", WORDS, "is text with 2 different values", "binary"),
+        ("regression", WORDS, "has 2 different values ('no', 'yes')", "binary"),
+        ("l1", THREE, "has 3 different values ('a', 'b', 'c')", "multiclass"),
+        ("regression", [True, False] * 20, "has 2 different values ('False', 'True')", "binary"),
+        ("xentropy", WORDS, "has 2 different values", "binary"),
         ("binary", THREE, "3 different values ('a', 'b', 'c'), but objective=binary predicts 2 classes", "multiclass"),
-        ("binary", [1, 2, 3, 4] * 10, "is numbers with 4 different values (1, 2, 3, 4)", "multiclass"),
+        ("binary", [1, 2, 3, 4] * 10, "has 4 different values (1, 2, 3, 4)", "multiclass"),
         ("binary", NUMBERS, "is continuous (40 different numbers, 0.0 to 58.5)", "regression"),
         ("multiclass", NUMBERS, "is continuous", "regression"),
         ("multiclass", [0.5, 1.0] * 20, "is continuous", "regression"),
@@ -74,6 +74,7 @@ def test_classes_are_listed_for_classifications_and_none_else_when_objective_and
         ("gamma", [-1, 1] * 20, "needs numbers above 0", "regression"),
         ("poisson", [-1, 1] * 20, "needs numbers of at least 0", "regression"),
         ("tweedie", [0, 0] * 20, "not all of them 0", "regression"),
+        ("cross_entropy", [0, -0.5] * 20, "needs probabilities from 0 to 1", "regression"),
         ("cross_entropy", [0, 2] * 20, "needs probabilities from 0 to 1", "regression"),
         ("lambdarank", NUMBERS, "objective=lambdarank needs query groups", "regression"),
         ("custom", NUMBERS, "objective=custom needs a custom function", "regression"),
@@ -90,6 +91,12 @@ def test_the_objective_that_suits_is_named_when_the_configured_one_does_not(
 def test_the_nearest_objective_is_suggested_when_there_is_none_of_the_name(project: DataProject) -> None:
     error = project.refusal("regresion", file=table(project, NUMBERS), target="y")
     assert error.message == "objective=regresion is not an objective of LightGBM (did you mean regression?)"
+
+
+def test_an_objective_that_would_be_refused_is_not_suggested(project: DataProject) -> None:
+    for objective in ("rank_xendcgg", "custom_"):
+        error = project.refusal(objective, file=table(project, NUMBERS), target="y")
+        assert error.message == f"objective={objective} is not an objective of LightGBM"
 
 
 def test_rows_are_named_when_their_target_is_missing(project: DataProject) -> None:
@@ -145,6 +152,10 @@ def test_every_split_has_the_proportions_of_the_table_when_the_objective_is_a_cl
         (["a"] * 20 + ["b"] * 19 + ["c"], "class 'c' has 1 row: each class needs one row for each"),
         (["a"] * 36 + ["b"] * 2 + ["c"] * 2, "class 'b' has 2 rows, 'c' has 2 rows"),
         (list(range(40)), "class 0 has 1 row, 1 has 1 row, 2 has 1 row, 3 has 1 row, 4 has 1 row, and 35 more classes"),
+        (
+            [row * 10 // 45 for row in range(45)],
+            "10 classes in 45 rows: the smallest split would get 9 rows, less than one",
+        ),
         ([row // 4 for row in range(40)], "10 classes in 40 rows: the smallest split would get 8 rows, less than one"),
     ],
 )

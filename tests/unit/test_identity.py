@@ -1,5 +1,6 @@
 """Whose the work folder is: that of a project that was renamed, of one that was copied, or of a copy."""
 
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +37,15 @@ def adopted(folder: Path) -> dict[str, bool]:
 
 
 def test_all_stays_the_projects_own_when_its_folder_is_renamed(project: Path, tmp_path: Path) -> None:
+    project.rename(tmp_path / "renamed")
+    assert adopted(tmp_path / "renamed") == {"houses-1": False, "houses-2": False}
+
+
+def test_all_stays_the_projects_own_when_the_moved_record_has_no_inode(project: Path, tmp_path: Path) -> None:
+    path = project / ".lgbm-sm" / "record.json"
+    document = json.loads(path.read_text())
+    del document["inode"]
+    path.write_text(json.dumps(document))
     project.rename(tmp_path / "renamed")
     assert adopted(tmp_path / "renamed") == {"houses-1": False, "houses-2": False}
 

@@ -37,6 +37,7 @@ def cycle(*values: object) -> list[object]:
         (cycle(0.5, 1.5), "binary", "always 0.5 or 1.5"),
         (cycle(1, 2, 3, 4), "multiclass", "only 4 different whole numbers"),
         (cycle(1.5, 2, 3, 4), "regression", "4 different numbers"),
+        (cycle(*range(10)), "multiclass", "only 10 different whole numbers"),
         (cycle(*range(11)), "regression", "11 different numbers"),
         (cycle("1.5", "2", "3", "unknown"), "regression", "should contain numbers"),
     ],
@@ -155,3 +156,16 @@ def test_what_the_user_has_decided_is_not_proposed() -> None:
 def test_the_columns_are_listed_when_there_is_no_target() -> None:
     with pytest.raises(DataError, match="no target column is set; the columns are a, b"):
         propose(Source(columns=pa.table({"a": [1], "b": [2]}), named=True), target=None)
+
+
+@pytest.mark.parametrize(("rows", "is_dropped"), [(20, False), (21, True)])
+def test_integers_that_count_are_an_identifier_when_there_are_more_than_20(rows: int, is_dropped: bool) -> None:
+    table = pa.table({"target": MEASURED[:rows], "measured": MEASURED[:rows], "counted": list(range(7, 7 + rows))})
+    proposed = propose(Source(columns=table, named=True), target="target")
+    assert [column.reference for column in proposed.drop] == ["counted"] * is_dropped
+
+
+@pytest.mark.parametrize(("rows", "objective"), [(30, "multiclass"), (29, "regression")])
+def test_whole_numbers_are_classes_when_each_may_have_ten_rows(rows: int, objective: str) -> None:
+    table = pa.table({"y": [row % 3 for row in range(rows)], "measured": MEASURED[:rows]})
+    assert propose(Source(columns=table, named=True), target="y").objective.name == objective

@@ -43,6 +43,13 @@ def test_nothing_is_written_when_only_read(tmp_path: Path) -> None:
     assert not (tmp_path / ".lgbm-sm").exists()
 
 
+def test_the_first_folder_brings_the_record_whose_id_its_marker_has(tmp_path: Path) -> None:
+    record = Record(tmp_path / ".lgbm-sm")
+    record.make_folder(record.jobs_path / "a")
+    assert [path.name for path in (record.jobs_path / "a").iterdir()] == [f".made-by-lgbm-sm-{record.project_id}"]
+    assert len(record.project_id) == 16
+
+
 def test_entries_come_back_as_they_were_added_when_another_object_reads_them(tmp_path: Path) -> None:
     record = Record(tmp_path)
     first, second = job(record, "a"), job(record, "b")
