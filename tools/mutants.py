@@ -28,6 +28,8 @@ TREE = ROOT / "build" / "mutants"
 _LEFT_OUT = shutil.ignore_patterns("build", "dist", "data", "__pycache__", ".*")
 # python -m mutmut loads itself twice, and a script of .venv/bin does not start in a folder with a quote in its name
 _MUTMUT = [sys.executable, "-c", "import sys; from mutmut.__main__ import cli; sys.argv[0] = 'mutmut'; cli()"]
+# what the tests import, and no source that is changed
+_HEAVY = ("hypothesis", "lightgbm", "numpy", "pandas", "pyarrow.csv", "pyarrow.parquet", "sklearn.datasets")
 _NOTICED = ("killed", "timeout", "segfault")
 
 
@@ -36,6 +38,7 @@ def make_tree() -> None:
     shutil.rmtree(TREE, ignore_errors=True)
     shutil.copytree(ROOT, TREE, ignore=_LEFT_OUT)
     (TREE / "lgbm_runtime").symlink_to("containers/runtime/lgbm_runtime")
+    (TREE / "preloaded.txt").write_text("\n".join(_HEAVY))
 
 
 def sample(seed: int, size: int) -> list[str]:
