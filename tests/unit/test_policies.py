@@ -56,6 +56,49 @@ POLICIES = {
 }
 
 
+# what each statement allows, by service: tests/cloud/test_policy.py shows that each is enough, and needed
+CALLER = {
+    "Endpoints": "sagemaker: CreateEndpoint DeleteEndpoint DescribeEndpoint UpdateEndpoint InvokeEndpoint AddTags ListTags CreateEndpointConfig DeleteEndpointConfig DescribeEndpointConfig",
+    "FindByName": "sagemaker: ListEndpoints ListEndpointConfigs ListModels ListTrainingJobs",
+    "FindByTag": "tag: GetResources",
+    "Models": "sagemaker: CreateModel DeleteModel DescribeModel AddTags ListTags",
+    "TrainingJobs": "sagemaker: CreateTrainingJob DeleteTrainingJob DescribeTrainingJob StopTrainingJob AddTags ListTags",
+    "FindLogGroups": "logs: DescribeLogGroups",
+    "FindJobLogs": "logs: DescribeLogStreams",
+    "UseJobLogs": "logs: DeleteLogStream GetLogEvents",
+    "UseEndpointLogs": "logs: DeleteLogGroup DeleteLogStream DescribeLogStreams GetLogEvents",
+    "LookAtBucket": "s3: ListBucket",
+    "FindVersions": "s3: ListBucketVersions",
+    "FindUploads": "s3: ListBucketMultipartUploads",
+    "ReadObjects": "s3: GetObject GetObjectVersion",
+    "WriteObjects": "s3: AbortMultipartUpload PutObject",
+    "DeleteObjects": "s3: DeleteObjectVersion",
+    "MakeBucket": "s3: CreateBucket PutBucketPublicAccessBlock PutEncryptionConfiguration PutBucketTagging",
+    "LogInToRegistry": "ecr: GetAuthorizationToken",
+    "PushImages": "ecr: BatchCheckLayerAvailability CompleteLayerUpload InitiateLayerUpload UploadLayerPart PutImage",
+    "ReadManifests": "ecr: BatchGetImage ListImages",
+    "DeleteImages": "ecr: BatchDeleteImage DeleteRepository",
+    "PullXgboostImage": "ecr: BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer",
+    "LookAtRepositories": "ecr: DescribeRepositories ListTagsForResource",
+    "MakeRepositories": "ecr: CreateRepository PutLifecyclePolicy TagResource",
+    "PassRole": "iam: PassRole",
+    "LookAtRole": "iam: GetRole",
+    "LookAtQuotas": "servicequotas: ListAWSDefaultServiceQuotas ListServiceQuotas",
+    "UseKey": "kms: CreateGrant Decrypt DescribeKey GenerateDataKey",
+}
+ROLE_OF_JOBS = {
+    "LogInToRegistry": "ecr: GetAuthorizationToken",
+    "PullImages": "ecr: BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer",
+    "FindObjects": "s3: ListBucket",
+    "ReadObjects": "s3: GetObject",
+    "WriteOutput": "s3: PutObject",
+    "WriteLogs": "logs: CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents",
+    "WriteMetrics": "cloudwatch: PutMetricData",
+    "UseKey": "kms: CreateGrant Decrypt DescribeKey Encrypt GenerateDataKey",
+    "JoinNetwork": "ec2: CreateNetworkInterface CreateNetworkInterfacePermission DeleteNetworkInterface DeleteNetworkInterfacePermission DescribeDhcpOptions DescribeNetworkInterfaces DescribeSecurityGroups DescribeSubnets DescribeVpcs",
+}
+
+
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
@@ -86,6 +129,17 @@ def test_a_policy_has_what_iam_asks_for(policy: dict[str, Any]) -> None:
         assert as_list(statement["Resource"])
     allowed = list(permissions(policy))
     assert len(allowed) == len(set(allowed))
+
+
+def test_each_statement_allows_what_it_is_for() -> None:
+    in_use = scope(
+        *(f"aws.kms_key={KEY}", "aws.subnets=[subnet-0123456789abcdef0]", "container.pattern=script_mode"),
+        *("aws.security_groups=[sg-0123456789abcdef0]", "aws.tags={CostCenter: '42'}"),
+    )
+    for build, expected in ((caller_policy, CALLER), (role_policy, ROLE_OF_JOBS)):
+        found = {one["Sid"]: as_list(one["Action"]) for one in build(in_use)["Statement"]}
+        services = {sid: text.partition(": ") for sid, text in expected.items()}
+        assert found == {sid: [f"{of}:{name}" for name in names.split()] for sid, (of, _, names) in services.items()}
 
 
 def formats(service: str, kind: str) -> list[str]:

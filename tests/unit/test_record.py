@@ -21,9 +21,9 @@ from lgbm_sm.aws.resources.model import Model
 from lgbm_sm.aws.resources.upload import Upload
 from lgbm_sm.errors import ExitCode, RecordError, TimedOutError, WorkFolderError
 from lgbm_sm.names import is_timestamped, timestamped_name
-from lgbm_sm.record.entries import Place, TrainingJob, TrainingJobStatus
+from lgbm_sm.record.entries import Endpoint, Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.file_lock import FileLock
-from lgbm_sm.record.record import DryRunRecord, Record
+from lgbm_sm.record.record import DryRunRecord, Record, unrecorded_entry
 
 
 def job(record: Record, name: str) -> TrainingJob:
@@ -204,6 +204,56 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     record.add(job(record, "a"))
     assert [entry.name for entry in record.entries()] == ["a"]
     assert not (tmp_path / ".lgbm-sm").exists()
+
+
+def test_a_dry_run_has_an_id_of_its_own_and_makes_a_folder_that_it_may_remove(tmp_path: Path) -> None:
+    record = DryRunRecord(tmp_path / ".lgbm-sm")
+    folder = record.jobs_path / "a"
+    record.make_folder(folder)
+    assert re.fullmatch(r"[0-9a-f]{16}", record.project_id)
+    assert [path.name for path in folder.iterdir()] == [f".made-by-lgbm-sm-{record.project_id}"]
+    record.remove_folder(folder)
+    assert not folder.exists()
+    assert not record.path.exists()
+
+
+def test_a_folder_is_made_before_its_entry_and_keeps_the_id_of_the_project(tmp_path: Path) -> None:
+    record = Record(tmp_path / ".lgbm-sm")
+    record.make_folder(record.jobs_path / "a")
+    project_id = record.project_id
+    assert [path.name for path in (record.jobs_path / "a").iterdir()] == [f".made-by-lgbm-sm-{project_id}"]
+    entry = job(record, "a")
+    record.add(entry)
+    assert (record.project_id, record.entries()) == (project_id, (entry,))
+    (entry.root_path / "model").mkdir(parents=True)
+    record.remove_root(entry)
+    assert not entry.root_path.exists()
+    record.remove_folder(entry.folder)
+    assert not entry.folder.exists()
+
+
+def test_the_root_of_a_job_stays_where_its_folder_has_no_marker(tmp_path: Path) -> None:
+    record = Record(tmp_path / ".lgbm-sm")
+    entry = job(record, "a")
+    entry.root_path.mkdir(parents=True)
+    with pytest.raises(WorkFolderError, match="has no marker"):
+        record.remove_root(entry)
+    assert entry.root_path.is_dir()
+
+
+def test_what_is_found_without_an_entry_gets_one_by_its_folder(tmp_path: Path) -> None:
+    record = Record(tmp_path)
+    folder = record.endpoints_path / "e"
+    folder.mkdir(parents=True)
+    os.utime(folder, (1_700_000_000, 1_700_000_000))  # 14 November 2023, 22:13:20 UTC
+    endpoint = unrecorded_entry(record, folder, Place.DOCKER)
+    assert isinstance(endpoint, Endpoint)
+    assert (endpoint.name, endpoint.folder, endpoint.place) == ("e", folder, Place.DOCKER)
+    assert endpoint.created_at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    gone = unrecorded_entry(record, record.jobs_path / "j", Place.PROCESS)
+    assert isinstance(gone, TrainingJob)
+    assert (gone.name, gone.folder, gone.project) == ("j", record.jobs_path / "j", "(not on record)")
+    assert abs((datetime.now(UTC) - gone.created_at).total_seconds()) < 60
 
 
 def test_a_command_that_waits_names_the_process_that_holds_the_lock_and_gives_up(tmp_path: Path) -> None:
