@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from msgspec import structs
 
@@ -49,7 +50,7 @@ def build_images(
             f"train and deploy look for an image on {workspace.config.container.base_image or 'the default base'}: "
             f"set container.base_image: {base_image} for them to take this one"
         )
-    built = [build.build(recipe, workspace, no_cache=no_cache) for recipe in recipes(workspace, config)]
+    built = [build.build(recipe, workspace, no_cache=no_cache) for recipe in _recipes(workspace, config)]
     if pattern is Pattern.SCRIPT_MODE:
         built.append(xgboost.provide(workspace, image=image_name, pull_again=no_cache))
     return built
@@ -67,14 +68,18 @@ def push_images(workspace: Workspace) -> list[PushResult]:
         workspace.reporter.step("Pattern script_mode: AWS's own image serves, and there is nothing to push for it")
         if config.training.is_local:
             return []
-    return [ecr.push(image_tag(recipe), workspace) for recipe in recipes(workspace, config)]
+    return [ecr.push(image_tag(recipe), workspace) for recipe in _recipes(workspace, config)]
 
 
-def recipes(workspace: Workspace, config: Config) -> list[ImageRecipe]:
-    """Return the recipes of the images that train and serve."""
+def _recipes(workspace: Workspace, config: Config) -> list[ImageRecipe]:
+    return recipes(config, workspace.containers_path, workspace.engine.platform)
+
+
+def recipes(config: Config, containers_path: Path, platform: str) -> list[ImageRecipe]:
+    """Return the recipes of the image that trains, and of the one that serves if it is another image of the project."""
     pattern = config.container.pattern
     patterns = dict.fromkeys((Pattern.BYOC, Pattern.BYOC if pattern is Pattern.SCRIPT_MODE else pattern))
-    return [image_recipe(config, pattern, workspace.containers_path, workspace.engine.platform) for pattern in patterns]
+    return [image_recipe(config, pattern, containers_path, platform) for pattern in patterns]
 
 
 def prepare_data(workspace: Workspace) -> data.PreparedData:

@@ -1,10 +1,12 @@
-"""Write a call chain of `lgbm-sm explain` from a trace: python tools/call_chains.py NAME TRACE_FOLDER.
+"""Write the call chains of `lgbm-sm explain` from new traces.
 
-NAME is train, byoc, inference_toolkit or script_mode. tools/call_trace/sitecustomize.py records the trace. The tests
-that compare the chains with a new trace keep its folder, and print this command if they differ.
+Run `python tools/call_chains.py`; it needs Docker. tools/call_trace/sitecustomize.py records a trace. The tests that
+compare the chains with new traces run the programs; with WRITE_VARIABLE in the environment they write the chains.
 """
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -16,6 +18,8 @@ import msgspec
 from lgbm_sm.explain.call_chain import CHAINS_PATH, MODULE, Call, call_chains, function_lines
 from lgbm_sm.shipped import containers_path
 
+WRITE_VARIABLE = "WRITE_CALL_CHAINS"
+_TESTS = ("tests/unit/test_call_chains.py", "tests/docker/test_call_chains.py")
 _PACKAGES = {"/lgbm_runtime/": "runtime/lgbm_runtime/", "/lgbm_toolkit/": "inference_toolkit/lgbm_toolkit/"}
 _FILES = {
     "start.py": "byoc/start.py",
@@ -25,7 +29,7 @@ _FILES = {
 # the tests' stand-in for AWS's image; and programs are known by their package, not as __main__
 _OURS = {"lgbm_runtime", "lgbm_toolkit", "start", "inference", "lgbm_sm_inference"}
 _NOT_SHOWN = {*sys.stdlib_module_names, *_OURS, "__main__", "stand_in"}
-_HEADER = "# Made by tools/call_chains.py from a trace of the running programs: do not edit.\n"
+_HEADER = "# Written by `python tools/call_chains.py` from traces of the running programs: do not edit.\n"
 
 
 class TracedCall(NamedTuple):
@@ -38,7 +42,7 @@ class TracedCall(NamedTuple):
 
 
 def chain_of(trace_path: Path) -> tuple[Call, ...]:
-    """Return the first call into each file of each program, in order, below the calls that lead there."""
+    """Return the first call into each file of each program, below the calls before it."""
     first: dict[tuple[str, str], TracedCall] = {}
     for call in read_trace(trace_path):
         if call.caller == call.program:
@@ -110,14 +114,14 @@ def _source_of(path: str) -> str:
 
 def write_chain(name: str, chain: tuple[Call, ...]) -> None:
     """Replace one chain of call_chains.yaml."""
-    chains = {**(call_chains() if CHAINS_PATH.exists() else {}), name: chain}
+    chains = {**call_chains(), name: chain}
     document = "\n".join(
         f"{key}:\n" + "".join(f"- {json.dumps(msgspec.to_builtins(call))}\n" for call in calls)
         for key, calls in sorted(chains.items())
     )
     CHAINS_PATH.write_text(f"{_HEADER}\n{document}", encoding="utf-8")
+    call_chains.cache_clear()
 
 
 if __name__ == "__main__":
-    chain_name, trace_folder = sys.argv[1:]
-    write_chain(chain_name, chain_of(Path(trace_folder)))
+    sys.exit(subprocess.call([sys.executable, "-m", "pytest", "-q", *_TESTS], env={**os.environ, WRITE_VARIABLE: "1"}))

@@ -1,4 +1,4 @@
-"""What the platform does at a step, and what an error means: explain."""
+"""explain: what SageMaker does at a step, and what an error means."""
 
 import os
 from collections.abc import Collection
@@ -16,14 +16,14 @@ from lgbm_sm.errors import UsageError
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="What SageMaker does at a step, or what an error means.",
+    short_help="Explain a step, or an error message.",
     help=help_text(
         'lgbm-sm explain deploy; lgbm-sm explain "did not pass the ping health check"',
-        "STEP is prepare-data, build, push, train, deploy, predict or cleanup: shows where it runs and why, the "
-        "`docker run` that does the same, files with their contents, environment, image, which file calls which, "
-        "processes, limits, and the calls at AWS with their parameters. Anything else is an error's text: shows known "
-        "causes and remedies. Without either an overview. Asks AWS only about a --job of SageMaker's.",
-        "the step itself.",
+        "STEP is prepare-data, build, push, train, deploy, predict or cleanup. Shows where it runs and why, the same "
+        "`docker run` command, the files and environment variables in the container, the image, which file calls "
+        "which, the processes, the limits, and the AWS calls with their parameters. For an error message, shows the "
+        "known issues with cause and fix. Changes nothing, and calls AWS only for --job.",
+        "run the step.",
     ),
 )
 def explain(
@@ -47,14 +47,14 @@ def explain(
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="deploy: the model, as `lgbm-sm deploy --model` takes it.")
+        str | None, typer.Option(metavar="MODEL", help="deploy: the model, as in `lgbm-sm deploy --model`.")
     ] = None,
     tree: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="train, deploy: make the tree there that a container finds as /opt/ml."),
+        typer.Option(metavar="DIR", help="train, deploy: write the files to DIR that the container finds in /opt/ml."),
     ] = None,
     aws: Annotated[
-        bool, typer.Option("--aws", help="--job: ask SageMaker, though both instance types are local.")
+        bool, typer.Option("--aws", help="--job: ask SageMaker even if both instance types are local.")
     ] = False,
 ) -> None:
     from lgbm_sm.commands import views
@@ -62,21 +62,21 @@ def explain(
     from lgbm_sm.explain.pages import Step, explain_all, explain_step, find_step
 
     if job is not None and step is not None:
-        raise UsageError("--job and a step or an error are two questions", "ask one at a time")
-    if step == "run":  # is all of them
+        raise UsageError("--job cannot be combined with a step or an error message", "run explain once for each")
+    if step == "run":  # it runs all steps
         step = None
     known = None if step is None else find_step(step)
     if tree is not None and known not in (Step.TRAIN, Step.DEPLOY):
-        raise UsageError("--tree is for explain train and explain deploy", "leave it out")
+        raise UsageError("--tree is only for explain train and explain deploy", "omit it")
     if model is not None and known is not Step.DEPLOY:
-        raise UsageError("--model is for explain deploy", "leave it out")
+        raise UsageError("--model is only for explain deploy", "omit it")
     if step in _commands(ctx) and known is None:
         raise UsageError(
-            f"{step} is a command without a page of its own",
-            f"`lgbm-sm {step} --help` says what it does; the pages are {', '.join(Step)}",
+            f"{step} is a command, not a step",
+            f"run `lgbm-sm {step} --help`; the steps are {', '.join(Step)}",
         )
     if step is not None and known is None:
-        # an error may be that of a configuration that cannot be loaded
+        # the error may be that of a configuration that cannot be loaded
         console = Console(output=ctx.obj["output"], verbose=ctx.obj["verbose"], environment=os.environ)
         views.show_explanation(console, explain_message(step))
         return

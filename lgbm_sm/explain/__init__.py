@@ -1,1 +1,1 @@
-"""`explain`: what the platform does at each step, from the effective configuration and what is really there."""
+"""Explain what SageMaker does at each step, without changing anything."""

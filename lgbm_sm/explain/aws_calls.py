@@ -1,131 +1,199 @@
-"""The calls that change something at AWS, made by the functions that really make them, and answered here.
+"""The AWS calls of a step: its dry run in an imaginary account.
 
-Nobody is asked for an account: what only AWS knows stands in angle brackets.
+No request is sent to AWS. Values that only AWS knows are shown in angle brackets.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from lgbm_sm.aws.account import AwsAccount, aws_errors, dns_suffix_of, region_of
+from msgspec import structs
+
+from lgbm_sm.aws.account import Accounts, AwsAccount, aws_errors, dns_suffix_of, region_of
 from lgbm_sm.aws.dry_run import DryRun, PlannedCall
+from lgbm_sm.aws.image_manifest import DOCKER_MANIFEST
 from lgbm_sm.aws.policy_scope import ROLE_ARN
-from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name
-from lgbm_sm.aws.s3_manifest import ProjectObjects
-from lgbm_sm.aws.upload import ChannelSet, channel_set
-from lgbm_sm.config.backend_sections import AwsSection
+from lgbm_sm.errors import LgbmSmError
 from lgbm_sm.explain.sections import indented, json_lines
+from lgbm_sm.record.record import DryRunRecord, Record
+from lgbm_sm.record.work_folder import remove_tree
+from lgbm_sm.workspace import Workspace
 
-# names of buckets are checked before a call is noted, and <account> would be none
 _ACCOUNT = "000000000000"
-_SHOWN_ACCOUNT = "<account>"
-# of a job and of a deployment alike
-ASKED_BEFORE = (
-    (
-        "where the bucket is missing it is made before (`lgbm-sm explain prepare-data` shows how); the project's "
-        "manifest there is written before each upload, with s3:PutObject"
-    ),
-    (
-        "asked before: sts:GetCallerIdentity, iam:GetRole, ecr:DescribeRepositories, ecr:BatchGetImage, "
-        "service-quotas:ListServiceQuotas and service-quotas:ListAWSDefaultServiceQuotas"
-    ),
-    (
-        "asked of what lies in the bucket: s3:HeadBucket, s3:HeadObject, s3:ListObjectVersions, "
-        "s3:ListMultipartUploads, s3:GetObject"
-    ),
-    (
-        "asked at the end, to warn of a second endpoint of the project, which would be billed too: "
-        "resourcegroupstaggingapi:GetResources"
-    ),
-)
-_MOST_SHOWN = 3  # of a parameter that is a list of the same things
+_ROLE = "<aws.execution_role, or the role of the SageMaker notebook>"
+_DIGEST = f"sha256:{'f' * 64}"
+_SHOWN = {_ACCOUNT: "<account>", _DIGEST: "<digest>"}
+_MOST_SHOWN = 3  # elements of a long list
+_NO_RESOURCES = {
+    "HeadObject": ("404", "Not Found"),
+    "GetObject": ("NoSuchKey", "The specified key does not exist."),
+    "DescribeEndpoint": ("ValidationException", "Could not find endpoint."),
+}
+_EMPTY_ACCOUNT = {
+    **_NO_RESOURCES,
+    "HeadBucket": ("404", "Not Found"),
+    "DescribeRepositories": ("RepositoryNotFoundException", "The repository does not exist."),
+}
 
 
-@dataclass(frozen=True)
-class UnknownAccount:
-    """An account that nobody was asked for, and what is noted of the calls that are made in it."""
+class UnknownAccounts(Accounts):
+    """An imaginary account: a dry run that also answers the calls that only read.
 
-    account: AwsAccount
-    dry_run: DryRun
-    section: AwsSection
-    project: str
-
-    @property
-    def role_arn(self) -> str:
-        """`aws.execution_role` as far as it is known."""
-        role = self.section.execution_role
-        if role is None:
-            return "<aws.execution_role, or that of the SageMaker notebook>"
-        return role if ROLE_ARN.fullmatch(role) else f"arn:{self.account.partition}:iam::{_SHOWN_ACCOUNT}:role/{role}"
-
-    @property
-    def bucket(self) -> S3Bucket:
-        """That of the configuration, else the default one."""
-        return S3Bucket(
-            self.account, self.section.bucket or default_bucket_name(self.account), self.section.kms_key or ""
-        )
-
-    @property
-    def objects(self) -> ProjectObjects:
-        """The project's objects in it."""
-        return ProjectObjects(self.bucket, self.section.prefix, self.project)
-
-    def pushed_uri(self, tag: str) -> str:
-        """The address that an image would have."""
-        region = self.account.region
-        registry = f"{_SHOWN_ACCOUNT}.dkr.ecr.{region}.{dns_suffix_of(region)}"
-        return f"{registry}/{tag.rpartition(':')[0]}@<digest of {tag}>"
-
-    def lines(self) -> list[str]:
-        """The calls so far, in order, each with its parameters."""
-        return describe_calls(self.dry_run.calls)
-
-
-def open_unknown_account(section: AwsSection, project: str) -> UnknownAccount:
-    """In the region of the configuration, else of the AWS command line's; nothing is sent anywhere.
-
-    Raises:
-        AwsError: AWS_PROFILE names no profile.
+    With `exists` the account has the bucket, the repositories, the images and the role that the step requires.
     """
-    import boto3
 
-    dry_run = DryRun()
-    with aws_errors("a session"):
-        # with credentials of its own a session looks for no others
-        session = boto3.Session("none", "none", region_name=section.region)
-    dry_run.attach(session)
-    session.events.register("before-send", _refuse)
-    return UnknownAccount(AwsAccount(_ACCOUNT, region_of(session), session), dry_run, section, project)
+    def __init__(self, role: str, *, exists: bool) -> None:
+        self.calls = DryRun()
+        super().__init__(dry_run=self.calls)
+        arn = ROLE_ARN.fullmatch(role)
+        self._account_id = arn["account"] if arn else _ACCOUNT
+        self._missing = _NO_RESOURCES if exists else _EMPTY_ACCOUNT
+        # operations in the order of their first call; the account's id is what the first one returns
+        self.reads: dict[str, None] = {"sts:GetCallerIdentity": None}
 
+    def get(self, region: str | None, account_id: str | None = None) -> AwsAccount:  # noqa: ARG002 - see Accounts
+        """Return the account in `region`, by default that of the AWS command line.
 
-def note_upload(aws: UnknownAccount, channels: Mapping[str, Path]) -> ChannelSet:
-    """Note the objects that the channels become; those that are there already are not sent again."""
-    local = channel_set({name: folder for name, folder in channels.items() if folder.is_dir()})
-    for name, file in local.files.items():
-        aws.bucket.send(file, aws.objects.key(name), lambda _: None)
-    return local
+        Raises:
+            AwsError: AWS_PROFILE names no profile.
+        """
+        if region not in self._known:
+            import boto3
+
+            with aws_errors("a session"):
+                # boto3 looks for no credentials if it is given some
+                session = boto3.Session("none", "none", region_name=region)
+            self.calls.attach(session)
+            account = AwsAccount(self._account_id, region_of(session), session)
+            session.events.register("before-call", partial(self._answer, account))
+            session.events.register("before-send", _refuse)
+            self._known[region] = account
+        return self._known[region]
+
+    def _answer(self, account: AwsAccount, model: Any, params: Any, **_: Any) -> tuple[SimpleNamespace, dict[str, Any]]:
+        """Answer a call that the dry run would send."""
+        operation = str(model.name)
+        self.reads[f"{model.service_model.service_name}:{operation}"] = None
+        if operation in self._missing:
+            code, message = self._missing[operation]
+            return SimpleNamespace(status_code=404), {"Error": {"Code": code, "Message": message}}
+        empty: dict[str, Any] = {
+            name: [] for name, shape in model.output_shape.members.items() if shape.type_name == "list"
+        }
+        known = _ANSWERS[operation](account, params["body"]) if operation in _ANSWERS else {}
+        return SimpleNamespace(status_code=200), {"ResponseMetadata": {}, **empty, **known}
 
 
 def _refuse(request: Any, **_: Any) -> None:
-    raise AssertionError(f"explain calls nobody, and was about to ask {request.url}")
+    raise AssertionError(f"explain sends no requests, and was about to send one to {request.url}")
+
+
+def _role(account: AwsAccount, body: Any) -> dict[str, Any]:
+    return {"Role": {"Arn": f"arn:{account.partition}:iam::{account.account_id}:role/{body['RoleName']}"}}
+
+
+def _repository(account: AwsAccount, body: Any) -> dict[str, Any]:
+    [name] = json.loads(body)["repositoryNames"]
+    registry = f"{account.account_id}.dkr.ecr.{account.region}.{dns_suffix_of(account.region)}"
+    return {"repositories": [{"repositoryUri": f"{registry}/{name}", "repositoryArn": account.arn("ecr", name)}]}
+
+
+def _image(*_: object) -> dict[str, Any]:
+    image = {"imageId": {"imageDigest": _DIGEST}, "imageManifestMediaType": DOCKER_MANIFEST, "imageManifest": "{}"}
+    return {"images": [image]}
+
+
+_ANSWERS: dict[str, Callable[[AwsAccount, Any], dict[str, Any]]] = {
+    "GetRole": _role,
+    "DescribeRepositories": _repository,
+    "BatchGetImage": _image,
+}
+
+
+class _TemporaryRecord(DryRunRecord):
+    """The project's record in a dry run, with the folders of endpoints outside the project."""
+
+    def __init__(self, record: Record, folder: Path) -> None:
+        super().__init__(record.work_path, is_others=record.is_others)
+        self._folder = folder
+
+    @property
+    def endpoints_path(self) -> Path:
+        """A temporary folder."""
+        return self._folder
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder in it."""
+        folder.mkdir()
+
+    def remove_folder(self, folder: Path) -> None:
+        """Remove a folder in it."""
+        remove_tree(folder)
+
+
+class _Silent:
+    """A Reporter that reports nothing: the page has everything."""
+
+    def step(self, text: str) -> None:
+        """Report nothing."""
+
+    detail = warn = log = trace = step
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Report nothing."""
+
+
+def describe_calls_of(
+    workspace: Workspace, dry_run: Callable[[Workspace], object], *, exists: bool = True
+) -> list[str]:
+    """Return the AWS calls of a step's dry run, or the reason why it cannot run.
+
+    Calls that only read are on one line.
+
+    With `exists` the account has the bucket, the repositories, the images and the role that the step requires.
+    """
+    config = workspace.config
+    role = config.aws.execution_role or _ROLE
+    accounts = UnknownAccounts(role, exists=exists)
+    with tempfile.TemporaryDirectory(prefix="lgbm-sm-explain-") as folder:
+        unknown = replace(
+            workspace,
+            config=structs.replace(config, aws=structs.replace(config.aws, execution_role=role)),
+            accounts=accounts,
+            record=_TemporaryRecord(workspace.record, Path(folder)),
+            reporter=_Silent(),
+        )
+        try:
+            dry_run(unknown)
+        except LgbmSmError as error:
+            return [f"not known yet: {error.message}", error.hint]
+        finally:
+            for path in Path(folder).iterdir():
+                remove_tree(path)  # a model's folder is read-only
+    return [*describe_calls(accounts.calls.calls), f"calls that only read: {', '.join(accounts.reads)}"]
 
 
 def describe_calls(calls: Iterable[PlannedCall]) -> list[str]:
-    """Service, operation and parameters of each."""
+    """Return service, operation and parameters of each call."""
     lines = []
     for call in calls:
-        shown = [line.replace(_ACCOUNT, _SHOWN_ACCOUNT) for line in json_lines(_abridged(dict(call.parameters)))]
-        lines += [f"{call.service}:{call.operation}", *indented(shown)]
+        lines += [f"{call.service}:{call.operation}", *indented(json_lines(_shortened(dict(call.parameters))))]
+    for value, shown in _SHOWN.items():
+        lines = [line.replace(value, shown) for line in lines]
     return lines
 
 
-def _abridged(value: Any) -> Any:
-    """Without most of a long list, such as that of forty metrics."""
+def _shortened(value: Any) -> Any:
+    """Return a value without most elements of long lists, such as the one of forty metrics."""
     if isinstance(value, dict):
-        return {name: _abridged(one) for name, one in value.items()}
+        return {name: _shortened(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        shown = [_abridged(one) for one in value[:_MOST_SHOWN]]
+        shown = [_shortened(one) for one in value[:_MOST_SHOWN]]
         more = len(value) - _MOST_SHOWN
-        return [*shown, f"… and {more} more"] if more > 1 else [_abridged(one) for one in value]
+        return [*shown, f"… and {more} more"] if more > 1 else [_shortened(one) for one in value]
     return value

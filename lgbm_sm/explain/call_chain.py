@@ -1,4 +1,4 @@
-"""Which file of an image's programs calls which, as a trace of the running programs showed it."""
+"""Which file of an image's programs calls which, from a trace of the programs."""
 
 import ast
 from functools import cache
@@ -6,8 +6,15 @@ from pathlib import Path
 
 import msgspec
 
+from lgbm_sm.config.sections import Pattern
+
 CHAINS_PATH = Path(__file__).with_name("call_chains.yaml")
 MODULE = "<module>"
+_DOCKERFILES = {
+    "train": "byoc/Dockerfile",
+    Pattern.BYOC: "byoc/Dockerfile",
+    Pattern.INFERENCE_TOOLKIT: "inference_toolkit/Dockerfile",
+}
 
 
 class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -31,11 +38,28 @@ def call_chains() -> dict[str, tuple[Call, ...]]:
 
 
 def describe_chain(name: str, containers_path: Path) -> list[str]:
-    """Return a line for each file, below the file that calls it: the function that is called, and the file's purpose.
+    """Return the entry point, then a line for each file, below the file that calls it.
 
-    Functions that the project's own copy of containers/ does not have are marked.
+    A line has the function that is called and the purpose of the file. Functions that the project's own copy of
+    containers/ does not have are marked.
     """
-    return [f"{'  ' * call.depth}{_described(call, containers_path)}" for call in call_chains()[name]]
+    calls = [f"{'  ' * call.depth}{_described(call, containers_path)}" for call in call_chains()[name]]
+    return [_entry_point(name, containers_path), *calls]
+
+
+def _entry_point(name: str, containers_path: Path) -> str:
+    if name not in _DOCKERFILES:
+        return "AWS's image has no entry point: SageMaker's argument `serve` is a program on its PATH"
+    file = _DOCKERFILES[name]
+    lines = (containers_path / file).read_text(encoding="utf-8").splitlines()
+    return next(
+        (
+            f"containers/{file}:{number} {line}"
+            for number, line in enumerate(lines, 1)
+            if line.startswith("ENTRYPOINT ")
+        ),
+        f"containers/{file}: no ENTRYPOINT",
+    )
 
 
 def _described(call: Call, containers_path: Path) -> str:
@@ -50,7 +74,10 @@ def _described(call: Call, containers_path: Path) -> str:
 
 
 def function_lines(path: Path) -> dict[str, int]:
-    """Return the first line of each function in a file by its name, such as Server.run; decorators count."""
+    """Return the first line of each function in a file by its name, such as Server.run.
+
+    A decorator is part of its function.
+    """
     found = {MODULE: 1}
 
     def visit(node: ast.AST, prefix: str) -> None:

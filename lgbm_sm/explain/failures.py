@@ -1,16 +1,15 @@
-"""`explain "ERROR"` and `explain --job NAME`: what happened, and the known issues that match."""
+"""`explain "ERROR"` and `explain --job NAME`: what happened, and matching known issues."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from lgbm_sm.aws.sagemaker_resources import SageMakerResources
 from lgbm_sm.errors import TrainingError, UsageError
 from lgbm_sm.explain.pages import Step
 from lgbm_sm.explain.sections import Section, aligned, section
 from lgbm_sm.known_issues.lookup import find_issues
-from lgbm_sm.record.entries import Endpoint, Entry, Place, TrainingJob
+from lgbm_sm.record.entries import Endpoint, Entry, TrainingJob, aws_fields
 from lgbm_sm.wording import similar
 from lgbm_sm.workspace import Workspace
 
@@ -19,7 +18,9 @@ _WORD = re.compile(r"[\w-]+")
 
 
 def explain_message(text: str) -> list[Section]:
-    """Return the known issues that match an error message, the most specific first, or where to look.
+    """Return the known issues that match an error message, or hints on where to look.
+
+    The most specific issue is the first.
 
     Raises:
         UsageError: `text` is a single word, so a step was meant, and it is neither a step nor in a known issue.
@@ -57,7 +58,7 @@ def _known_issues(text: str) -> list[Section]:
 
 
 def explain_entry(workspace: Workspace, name: str) -> list[Section]:
-    """Return what happened to a training job or an endpoint: one on record, or one that SageMaker finds by its name.
+    """Return what happened to a training job or an endpoint on record or on SageMaker.
 
     Raises:
         TrainingError: no job or endpoint has this name.
@@ -65,7 +66,7 @@ def explain_entry(workspace: Workspace, name: str) -> list[Section]:
         EngineError: it runs in a container, and Docker does not answer.
     """
     entry = _find_entry(workspace, name)
-    backend = workspace.backends[entry.place]
+    backend = workspace.backend_of(entry)
     facts = backend.facts(entry)
     log = backend.read_log(entry).decode("utf-8", errors="replace").splitlines()
     last_lines = log[-_LAST_LINES:]
@@ -101,18 +102,11 @@ def _find_entry(workspace: Workspace, name: str) -> Entry:
         )
     account = workspace.accounts.get(workspace.config.aws.region)
     resources = SageMakerResources(account)
-    where: dict[str, Any] = {
-        "name": name,
-        "project": workspace.config.project.name,
-        "place": Place.AWS,
-        "created_at": datetime.now(UTC),
-        "account": account.account_id,
-        "region": account.region,
-    }
+    where = aws_fields(account, workspace.config.project.name, datetime.now(UTC))
     if resources.find_job(name):
-        return TrainingJob(**where, folder=workspace.record.jobs_path / name)
+        return TrainingJob(name=name, **where, folder=workspace.record.jobs_path / name)
     if resources.find_endpoint(name):
-        return Endpoint(**where, folder=workspace.record.endpoints_path / name, training_job="")
+        return Endpoint(name=name, **where, folder=workspace.record.endpoints_path / name, training_job="")
     raise TrainingError(
         f"--job {name}: no training job or endpoint of this name is on record or in {account.region}",
         "`lgbm-sm status` lists them",

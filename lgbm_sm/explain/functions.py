@@ -1,56 +1,52 @@
-"""Which of the functions that answer a request are the user's, and which ours."""
+"""The functions that answer a request: the user's own, and lgbm-sm's for the others."""
 
-from lgbm_sm.config.sections import Config
+from lgbm_sm.contract import MODEL_PATH
 from lgbm_sm.explain.sections import Section, aligned, section
 from lgbm_sm.model.inference_source import FUNCTIONS, REQUIREMENTS, InferenceSource, find_source, functions_of
 from lgbm_sm.workspace import Workspace
 
 _TRANSFORM = "transform_fn"
 _OURS = {
-    "model_fn": "loads /opt/ml/model/lightgbm-regression-model.txt",
-    "input_fn": "text/csv, application/json or application/jsonlines to a float64 matrix, checked by the schema",
-    "predict_fn": "the model's predict",
-    "output_fn": "text/csv, application/json or application/jsonlines, as Accept wants it",
+    "model_fn": f"loads {MODEL_PATH}/lightgbm-regression-model.txt",
+    "input_fn": "reads text/csv, application/json or application/jsonlines into a float64 matrix, by the schema",
+    "predict_fn": "predicts with the model",
+    "output_fn": "writes text/csv, application/json or application/jsonlines, as Accept asks",
 }
 
 
 def functions_section(workspace: Workspace) -> Section:
-    """The functions in the order in which they are called.
+    """Return the functions in the order in which they are called.
 
     Raises:
         ConfigError: the user's code cannot be read.
     """
     source = find_source(workspace.config.endpoint, workspace.folder)
-    title = "Whose functions answer"
+    title = "Functions that answer"
     if source is None:
-        return section(
-            title,
-            "all are ours: endpoint.source_dir is not set",
-            aligned([(name, f"ours: {does}") for name, does in _OURS.items()]),
-        )
-    return section(title, _named(workspace.config, source), aligned(_owners(source)), _required(source))
-
-
-def _named(config: Config, source: InferenceSource) -> str:
-    where = config.endpoint.source_dir or source.files[source.entry_point].parent
-    return f"{source.entry_point} in {where}, which becomes /opt/ml/model/code"
+        rows = [(name, f"lgbm-sm's: {does}") for name, does in _OURS.items()]
+        return section(title, "all are lgbm-sm's, because endpoint.source_dir is not set", aligned(rows))
+    folder = workspace.config.endpoint.source_dir or source.files[source.entry_point].parent
+    file = f"{source.entry_point} in {folder}, which becomes {MODEL_PATH}/code"
+    return section(title, file, aligned(_owners(source)), _requirements(source))
 
 
 def _owners(source: InferenceSource) -> list[tuple[str, str]]:
-    theirs = functions_of(source)
+    users = functions_of(source)
     rows = []
     for name in FUNCTIONS:
-        if name in theirs:
-            rows.append((name, f"the user's, {source.entry_point}"))
-        elif name == _TRANSFORM or (_TRANSFORM in theirs and name != "model_fn"):
-            rows.append((name, "not called" if name != _TRANSFORM else "none: the three before it are called"))
+        if name in users:
+            rows.append((name, f"yours, in {source.entry_point}"))
+        elif name == _TRANSFORM:
+            rows.append((name, "none, so the three functions above are called"))
+        elif _TRANSFORM in users and name != "model_fn":
+            rows.append((name, "not called"))
         else:
-            rows.append((name, f"ours: {_OURS[name]}"))
+            rows.append((name, f"lgbm-sm's: {_OURS[name]}"))
     return rows
 
 
-def _required(source: InferenceSource) -> list[str]:
+def _requirements(source: InferenceSource) -> list[str]:
     if source.requirements_path is None:
-        return [f"no {REQUIREMENTS}: nothing is installed for it"]
+        return [f"no {REQUIREMENTS}, so no packages are installed for it"]
     lines = source.requirements_path.read_text(encoding="utf-8").splitlines()
     return [f"{REQUIREMENTS}:", *(f"  {line}" for line in lines if line.strip())]

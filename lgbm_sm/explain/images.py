@@ -1,20 +1,24 @@
-"""The image that a step takes, as the engine knows it."""
+"""The image that a step uses, as Docker knows it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lgbm_sm.backends.docker.engine import engine_errors
+from lgbm_sm.backends.docker.engine import Engine, engine_errors
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import ConfigError, EngineError, ImageError
-from lgbm_sm.explain.noted_engine import NotingEngine
 from lgbm_sm.explain.sections import Section, aligned, section
 from lgbm_sm.workspace import Workspace, tag_of
+
+_USUAL_PLATFORM = "linux/amd64"
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image by its tag; `attributes` are the engine's, none where it does not hold it, and `missing` says why."""
+    """An image by its tag, with Docker's attributes.
+
+    They are empty if Docker does not have it; `missing` is then the reason.
+    """
 
     tag: str
     attributes: Mapping[str, Any]
@@ -22,33 +26,37 @@ class ImageFacts:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """What a container of it is started with, unless it is told otherwise."""
+        """The settings of its containers, unless they are started with others."""
         found: Mapping[str, Any] = self.attributes.get("Config") or {}
         return found
 
 
-def look_at_image(workspace: Workspace, pattern: Pattern) -> ImageFacts:
-    """The image of a pattern, under the configuration."""
+def platform_of_docker(engine: Engine) -> str:
+    """Return Docker's platform, or that of most SageMaker instances if Docker does not answer."""
     try:
-        tag = tag_of(workspace, pattern, NotingEngine(workspace.engine).platform)
+        return engine.platform
+    except EngineError:
+        return _USUAL_PLATFORM
+
+
+def look_at_image(workspace: Workspace, pattern: Pattern) -> ImageFacts:
+    """Return the facts about a pattern's image under the configuration."""
+    try:
+        tag = tag_of(workspace, pattern, platform_of_docker(workspace.engine))
     except ConfigError as refused:
         return ImageFacts("<image>", {}, refused.message)
     try:
         if not workspace.engine.has_image(tag):
-            made = (
-                "fetched yet: `lgbm-sm build` does it"
-                if pattern is Pattern.SCRIPT_MODE
-                else "built yet: `lgbm-sm build` makes it"
-            )
-            return ImageFacts(tag, {}, f"it is not {made}")
+            state = "pulled" if pattern is Pattern.SCRIPT_MODE else "built"
+            return ImageFacts(tag, {}, f"not {state} yet: run `lgbm-sm build`")
     except EngineError as error:
-        return ImageFacts(tag, {}, f"whether it is built is not known: {error.message}")
-    with engine_errors(f"image {tag} cannot be looked at", ImageError):
+        return ImageFacts(tag, {}, f"cannot tell whether it is built: {error.message}")
+    with engine_errors(f"could not inspect image {tag}", ImageError):
         return ImageFacts(tag, workspace.engine.client.images.get(tag).attrs)
 
 
 def image_section(facts: ImageFacts) -> Section:
-    """What there is to know of it before it is started."""
+    """Return what is known of an image before it is started."""
     if facts.missing:
         return section("The image", facts.tag, facts.missing)
     attributes, config = facts.attributes, facts.config
@@ -60,12 +68,12 @@ def image_section(facts: ImageFacts) -> Section:
             [
                 ("tag", facts.tag),
                 ("entry point", _words(config.get("Entrypoint"))),
-                ("command", f"{_words(config.get('Cmd'))}; the platform puts train or serve in its place"),
+                ("command", f"{_words(config.get('Cmd'))}; SageMaker replaces it with train or serve"),
                 ("user", config.get("User") or "root"),
                 ("platform", f"{attributes['Os']}/{attributes['Architecture']}"),
                 ("size", f"{attributes['Size'] / 1e6:.0f} MB in {len(attributes['RootFS']['Layers'])} layers"),
                 ("id", attributes["Id"]),
-                ("digest", ", ".join(digests) or "none: a registry gives one when it is pushed"),
+                ("digest", ", ".join(digests) or "none until it is pushed"),
                 ("ports", ", ".join(config.get("ExposedPorts") or {}) or "none"),
                 ("for SageMaker", ", ".join(labels) or "no labels"),
             ]
@@ -73,9 +81,15 @@ def image_section(facts: ImageFacts) -> Section:
     )
 
 
-def environment_lines(facts: ImageFacts) -> list[str]:
-    """The variables that the image itself sets."""
-    return list(facts.config.get("Env") or ["(the image is not here to be asked)"])
+def environment_lines(given: Mapping[str, str], facts: ImageFacts) -> list[str]:
+    """Return the variables that a container is given, and those of its image."""
+    of_image = facts.config.get("Env") or ["unknown, since the image is not here"]
+    return [
+        "given to the container:",
+        *([f"  {name}={value}" for name, value in given.items()] or ["  none"]),
+        "set by the image:",
+        *(f"  {line}" for line in of_image),
+    ]
 
 
 def _words(words: list[str] | None) -> str:

@@ -1,10 +1,23 @@
-"""The platform's time-outs and limits, as AWS's developer guide and API give them, and what keeps to them here."""
+"""SageMaker's time-outs and limits for a step, and the values that lgbm-sm uses."""
 
-from lgbm_sm import contract
 from lgbm_sm.config.sections import Config
 from lgbm_sm.contract import (
+    ACCEPT_SECONDS,
+    ANSWER_SECONDS,
+    FAILURE_PATH,
     FAILURE_REASON_CHARACTERS,
+    HYPERPARAMETER_KEY_CHARACTERS,
+    HYPERPARAMETER_VALUE_CHARACTERS,
+    LONGEST_STARTUP_SECONDS,
+    MEGABYTE,
+    MODEL_PATH,
     MOST_HYPERPARAMETERS,
+    OLDER_REQUEST_BYTES,
+    PING_SECONDS,
+    REQUEST_BYTES,
+    SERVERLESS_REQUEST_BYTES,
+    SHORTEST_STARTUP_SECONDS,
+    STARTUP_SECONDS,
     STOP_SERVING_SECONDS,
     STOP_TRAINING_SECONDS,
 )
@@ -12,92 +25,83 @@ from lgbm_sm.explain.sections import Section, aligned, section
 from lgbm_sm.invocation.batches import BATCH_BYTES
 from lgbm_sm.invocation.transport import READ_SECONDS
 
-_GUIDE = "Amazon SageMaker developer guide"
-_TRAINING_PAGE = f"{_GUIDE}, Containers with custom training algorithms"
-_HOSTING_PAGE = f"{_GUIDE}, Custom Inference Code with Hosting Services"
-_HOSTING_FAQ = f"{_GUIDE}, Model Hosting FAQs"
-
-_PING, _ANSWER = int(contract.PING_SECONDS), int(contract.ANSWER_SECONDS)
-_ACCEPT_MILLISECONDS = int(contract.ACCEPT_SECONDS * 1000)
-_FIRST_PING_MINUTES = contract.STARTUP_SECONDS // 60
-_SHORTEST, _LONGEST = contract.SHORTEST_STARTUP_SECONDS, contract.LONGEST_STARTUP_SECONDS
-_REQUEST_MEGABYTES = contract.REQUEST_BYTES // contract.MEGABYTE
-_SERVERLESS_MEGABYTES = contract.SERVERLESS_REQUEST_BYTES // contract.MEGABYTE
-_OLDER_BYTES = contract.OLDER_REQUEST_BYTES
-_KEY, _VALUE = contract.HYPERPARAMETER_KEY_CHARACTERS, contract.HYPERPARAMETER_VALUE_CHARACTERS
+_TITLE = "Time-outs and limits"
 
 
 def training_limits(config: Config) -> Section:
-    """What holds for a training job."""
+    """Return the limits of a training job."""
     return section(
-        "Time-outs and limits",
+        _TITLE,
         aligned(
             [
                 (
                     "hyperparameters",
                     (
-                        f"at most {MOST_HYPERPARAMETERS}, names of {_KEY} and values of {_VALUE:,} "
-                        "characters, all of them text"
+                        f"at most {MOST_HYPERPARAMETERS}, names up to {HYPERPARAMETER_KEY_CHARACTERS} and values up to "
+                        f"{HYPERPARAMETER_VALUE_CHARACTERS:,} characters; every value is a string"
                     ),
                 ),
                 (
-                    "the longest run",
+                    "run time",
                     (
-                        f"training.max_runtime_seconds: {config.training.max_runtime_seconds} s on SageMaker, then as "
-                        "if it were stopped; none on this machine"
+                        f"at most {config.training.max_runtime_seconds} s on SageMaker (training.max_runtime_seconds), "
+                        "then the job is stopped; no limit on this machine"
                     ),
                 ),
                 (
-                    "stopped",
-                    f"SIGTERM, {STOP_TRAINING_SECONDS:.0f} s later SIGKILL; what lies in /opt/ml/model by then is kept",
+                    "stop",
+                    (
+                        f"SIGTERM, then SIGKILL {STOP_TRAINING_SECONDS:.0f} s later; the files in {MODEL_PATH} at that "
+                        "time are kept"
+                    ),
                 ),
                 (
-                    "failed",
+                    "failure",
                     (
-                        f"any exit code but 0; the first {FAILURE_REASON_CHARACTERS:,} characters of "
-                        "/opt/ml/output/failure become FailureReason, as `AlgorithmError: <text>, exit code: N`"
+                        f"exit code other than 0; the first {FAILURE_REASON_CHARACTERS:,} characters of {FAILURE_PATH} "
+                        "become FailureReason, as `AlgorithmError: <text>, exit code: N`"
                     ),
                 ),
             ]
         ),
-        f"source: {_TRAINING_PAGE}; the API model that botocore ships",
+        "sources: SageMaker developer guide, Containers with custom training algorithms; botocore's API model",
     )
 
 
 def serving_limits(config: Config) -> Section:
-    """What holds for an endpoint's container."""
-    wanted = config.endpoint.startup_timeout_seconds
+    """Return the limits of an endpoint's container."""
     return section(
-        "Time-outs and limits",
+        _TITLE,
         aligned(
             [
-                ("GET /ping", f"200 within {_PING} s, and only once the model can answer"),
+                ("GET /ping", f"must answer 200 within {PING_SECONDS:.0f} s, and only when the model can predict"),
                 (
-                    "the first 200",
+                    "start-up",
                     (
-                        f"within {_FIRST_PING_MINUTES} minutes of the start; endpoint.startup_timeout_seconds "
-                        f"(here {wanted}) sets {_SHORTEST} to {_LONGEST:,} s instead"
+                        f"at most {STARTUP_SECONDS // 60} minutes until the first 200; "
+                        f"endpoint.startup_timeout_seconds: {SHORTEST_STARTUP_SECONDS} to {LONGEST_STARTUP_SECONDS:,} "
+                        f"s (now {config.endpoint.startup_timeout_seconds})"
                     ),
                 ),
-                ("a connection", f"is accepted within {_ACCEPT_MILLISECONDS} ms"),
+                ("connection", f"must be accepted within {ACCEPT_SECONDS * 1000:.0f} ms"),
                 (
                     "POST /invocations",
-                    f"is answered within {_ANSWER} s; `lgbm-sm predict` gives up after {READ_SECONDS:.0f} s",
+                    f"must answer within {ANSWER_SECONDS:.0f} s; `lgbm-sm predict` gives up after {READ_SECONDS:.0f} s",
                 ),
                 (
-                    "a body",
+                    "request body",
                     (
-                        f"at most {_REQUEST_MEGABYTES} MB, else 413; older pages and botocore's model say "
-                        f"{_OLDER_BYTES:,} bytes, serverless endpoints take {_SERVERLESS_MEGABYTES} MB; "
+                        f"at most {REQUEST_BYTES // MEGABYTE} MB, else 413; older pages and botocore's model: "
+                        f"{OLDER_REQUEST_BYTES:,} bytes, serverless: {SERVERLESS_REQUEST_BYTES // MEGABYTE} MB; "
                         f"`lgbm-sm predict` sends at most {BATCH_BYTES:,} bytes at once"
                     ),
                 ),
                 (
-                    "the end",
-                    f"SIGTERM, {STOP_SERVING_SECONDS:.0f} s later SIGKILL; requests in flight are answered first",
+                    "stop",
+                    f"SIGTERM, then SIGKILL {STOP_SERVING_SECONDS:.0f} s later; open requests are answered first",
                 ),
-                (contract.MODEL_PATH, "is read-only"),
+                (MODEL_PATH, "read-only"),
             ]
         ),
-        f"sources: {_HOSTING_PAGE}; {_HOSTING_FAQ}",
+        "sources: SageMaker developer guide, Custom Inference Code with Hosting Services; Model Hosting FAQs",
     )

@@ -1,149 +1,141 @@
 """`explain prepare-data`, `explain predict` and `explain cleanup`."""
 
-from lgbm_sm import contract
+from lgbm_sm import train
 from lgbm_sm.aws.resources import arn_of, in_order_of_deletion, kind_of
-from lgbm_sm.config.instance_types import LOCAL
-from lgbm_sm.explain.aws_calls import note_upload, open_unknown_account
+from lgbm_sm.contract import ATTRIBUTES_HEADER, STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS
+from lgbm_sm.explain.aws_calls import describe_calls_of
 from lgbm_sm.explain.functions import functions_section
 from lgbm_sm.explain.limits import serving_limits
-from lgbm_sm.explain.sections import Section, aligned, indented, section
+from lgbm_sm.explain.sections import Section, aligned, section
 from lgbm_sm.explain.trees import describe_channels
 from lgbm_sm.invocation.batches import BATCH_BYTES
 from lgbm_sm.invocation.invoke import InvocationRequest, headers_of
 from lgbm_sm.invocation.transport import RuntimeSender
 from lgbm_sm.preparation.schema import CHANNELS, FOLDERS
-from lgbm_sm.record.entries import EndpointStatus, Image, Place, RecordedEntry
+from lgbm_sm.record.entries import EndpointStatus, Image, RecordedEntry
 from lgbm_sm.workspace import Workspace
 
 
 def explain_preparation(workspace: Workspace) -> list[Section]:
-    """What happens when `lgbm-sm prepare-data` is called now.
+    """Explain `lgbm-sm prepare-data`.
 
     Raises:
         AwsError: AWS_PROFILE names no profile.
     """
     data = workspace.config.data
     channels = {channel: workspace.data_path / folder for channel, folder in CHANNELS.items()}
-    aws = open_unknown_account(workspace.config.aws, workspace.config.project.name)
-    aws.bucket.create(workspace.config.aws.tags)
-    note_upload(aws, channels)
     return [
         section(
             "Where it runs",
-            "on this machine, whatever the instance types are; the container never sees the table itself",
-            f"the table: {data.file or data.files or f'{data.name}, which is shipped'}",
+            "on this machine, whatever the instance types are; containers never see the table itself",
+            f"the table: {data.file or data.files or f'the built-in dataset {data.name}'}",
         ),
         section(
-            "What it makes",
+            "Files that it writes",
             aligned(
                 [
                     (
                         f"{workspace.data_path / folder}/{data.name}_{folder}.csv",
-                        "a channel" if folder in CHANNELS.values() else "kept for the test: never a channel",
+                        "a channel" if folder in CHANNELS.values() else "for tests only, not a channel",
                     )
                     for folder in FOLDERS.values()
                 ]
             ),
-            f"{workspace.data_path}/schema/schema.json: names, types and levels of the columns, and a SHA-256 of each "
-            "file; a channel too, and from there in the model artifact",
-            "CSV as SageMaker's own algorithms take it: no header, no index; here the target is the last column",
+            f"{workspace.data_path}/schema/schema.json: names, types and categories of the columns, and the SHA-256 of "
+            "each file; also a channel, from which it goes into the model artifact",
+            "CSV as SageMaker's own algorithms read it, without header or index; the target is the last column",
         ),
-        section("What a training job will find", describe_channels(channels)),
+        section("Files in a training container", describe_channels(channels)),
         section(
-            "The calls at AWS",
-            "none; with --upload, or when a job on SageMaker starts, these: the first three only where the default "
-            "bucket is missing, the rest for files that are not there unchanged",
-            indented(aws.lines()),
+            "AWS calls",
+            "none, unless you add --upload or train on SageMaker; then these, without the bucket's if it exists, and "
+            "without files that are already there:",
+            describe_calls_of(workspace, train.upload_data, exists=False),
         ),
     ]
 
 
 def explain_prediction(workspace: Workspace) -> list[Section]:
-    """What happens when `lgbm-sm predict` is called now."""
+    """Explain `lgbm-sm predict`."""
     config = workspace.config
-    on_sagemaker = config.endpoint.instance_type != LOCAL
     endpoints = [
         endpoint
         for endpoint in workspace.record.endpoints(config.project.name)
-        if endpoint.status is EndpointStatus.IN_SERVICE and (endpoint.place is Place.AWS) == on_sagemaker
+        if endpoint.status is EndpointStatus.IN_SERVICE and endpoint.is_local == config.endpoint.is_local
     ]
     name = endpoints[-1].name if endpoints else "<endpoint>"
     url = endpoints[-1].url if endpoints else "http://127.0.0.1:<port>"
-    known = "" if endpoints else "no endpoint of the project is in service there: `lgbm-sm deploy` brings one up"
-    if on_sagemaker:
-        how = _invocation(workspace, name)
-        way = (
-            "SageMaker checks the caller, and hands body, ContentType and Accept on to POST /invocations of an instance"
-        )
+    target = f"to endpoint {name}" if endpoints else "the project has no endpoint in service yet: run `lgbm-sm deploy`"
+    if config.endpoint.is_local:
+        request = [f"POST {url}/invocations", "Content-Type: text/csv", "Accept: text/csv", "", "<rows>"]
+        transport = f"the same with curl: curl --data-binary @rows.csv -H 'Content-Type: text/csv' {url}/invocations"
     else:
-        how = [f"POST {url}/invocations", "Content-Type: text/csv", "Accept: text/csv", "", "<rows>"]
-        way = f"`curl --data-binary @rows.csv -H 'Content-Type: text/csv' {url}/invocations` does the same"
+        request = describe_calls_of(workspace, lambda unknown: _plan_invocation(unknown, name))
+        transport = "SageMaker checks the caller, then sends body, Content-Type and Accept to POST /invocations"
     return [
-        section("Where it goes", known or f"to endpoint {name}", how, way),
+        section("Where it goes", target, request, transport),
         section(
             "What is sent",
             f"rows in batches of at most {BATCH_BYTES:,} bytes",
-            "a batch that AWS throttles or refuses as unavailable, that the container answers with 503, or that finds "
-            "nobody listening is sent again, for 15 seconds at most; one whose answer was lost twice, and not at all "
-            "where your own code may have acted on it",
-            "--give OUTPUT travels as X-Amzn-SageMaker-Custom-Attributes: output=…, which the platform passes on; "
-            "other headers it strips",
-            "ContentType may have parameters, as in text/csv; charset=utf-8",
+            "a batch is sent again for up to 15 seconds if AWS throttles it or is unavailable, if the container "
+            "answers 503, or if nothing is listening; a batch whose answer was lost is sent once more, unless your own "
+            "code may have acted on it",
+            f"--give is sent as {ATTRIBUTES_HEADER}: output=…, which SageMaker passes on; other headers are lost",
+            "Content-Type may have parameters, for example text/csv; charset=utf-8",
         ),
         functions_section(workspace),
         section(
             "What comes back",
             aligned(
                 [
-                    ("200", "the predictions, a row each, in the order of the rows"),
-                    ("4xx", "what the client must mend, with the row and the column"),
-                    ("5xx", "the container's own failure; its log has the cause"),
+                    ("200", "one prediction per row, in the order of the rows"),
+                    ("4xx", "the client's error, with row and column"),
+                    ("5xx", "the container's error; the cause is in its log"),
                 ]
             ),
-            "through SageMaker whatever is not 2xx is a ModelError (424) with OriginalStatusCode and OriginalMessage",
+            "SageMaker returns any answer but 2xx as ModelError (424) with OriginalStatusCode and OriginalMessage",
         ),
         serving_limits(config),
     ]
 
 
-def _invocation(workspace: Workspace, name: str) -> list[str]:
-    aws = open_unknown_account(workspace.config.aws, workspace.config.project.name)
-    headers = headers_of(InvocationRequest("text/csv", "text/csv"))
-    sender = RuntimeSender(name, aws.account, headers, parallel=1)
-    aws.dry_run.note("sagemaker", "InvokeEndpoint", **sender.parameters, Body="<rows>")
-    return aws.lines()
+def _plan_invocation(workspace: Workspace, name: str) -> None:
+    account = workspace.accounts.get(workspace.config.aws.region)
+    sender = RuntimeSender(name, account, headers_of(InvocationRequest("text/csv", "text/csv")), parallel=1)
+    if workspace.dry_run:
+        workspace.dry_run.note("sagemaker", "InvokeEndpoint", **sender.parameters, Body="<rows>")
 
 
 def explain_cleanup(workspace: Workspace) -> list[Section]:
-    """What `lgbm-sm cleanup` would delete of what is on record; nobody is asked whether it is still there."""
+    """Explain `lgbm-sm cleanup` for the entries on record, without asking AWS or Docker."""
     record = workspace.record
     entries: list[RecordedEntry] = [*record.entries(), *record.images(), *in_order_of_deletion(record.aws_entries())]
     return [
         section(
-            "What is on record",
+            "On record",
             [f"{arn_of(entry) or entry.name}: {_deletion(entry)}" for entry in entries] or ["nothing"],
-            "`lgbm-sm status` says what of it is there; `lgbm-sm cleanup --dry-run` shows the calls with parameters",
+            "`lgbm-sm status` shows which of them exist; `lgbm-sm cleanup --dry-run` shows the calls with parameters",
         ),
         section(
-            "In which order",
-            "endpoints, then their configs, then the models in them: each is what the one before is made of",
-            "training jobs with logs and artifacts; objects in S3; images; repositories that were made here",
-            "then it looks again, by record, tag and name, and exits with 11 where something is left",
+            "Order",
+            "endpoints, then their configs, then the models: each is in use until the one before it is gone",
+            "then training jobs with logs and artifacts, objects in S3, images, and repositories that push created",
+            "at the end it looks again, by record, tag and name, and exits with 11 if something is left",
         ),
         section(
             "How programs end",
             aligned(
                 [
-                    ("serving", f"SIGTERM, {contract.STOP_SERVING_SECONDS:.0f} s later SIGKILL, as SageMaker does it"),
-                    ("training", f"SIGTERM, {contract.STOP_TRAINING_SECONDS:.0f} s later SIGKILL; the same"),
+                    ("serving", f"SIGTERM, then SIGKILL {STOP_SERVING_SECONDS:.0f} s later, as on SageMaker"),
+                    ("training", f"SIGTERM, then SIGKILL {STOP_TRAINING_SECONDS:.0f} s later, as on SageMaker"),
                 ]
             ),
-            "an endpoint of SageMaker's that is Creating cannot be deleted: cleanup waits for it",
+            "SageMaker cannot delete an endpoint that is Creating, so cleanup waits for it",
         ),
         section(
             "What stays",
-            "your data here, buckets, repositories that were there before, objects that lgbm-sm has not put there, "
-            "logs in CloudWatch unless --logs, and notebook instances, of which it knows nothing",
+            "your data on this machine, buckets, repositories that existed before, objects that lgbm-sm did not "
+            "upload, logs in CloudWatch (unless you add --logs), and notebook instances, which it does not know",
         ),
     ]
 
@@ -151,4 +143,4 @@ def explain_cleanup(workspace: Workspace) -> list[Section]:
 def _deletion(entry: RecordedEntry) -> str:
     if not entry.is_local:
         return kind_of(entry).deletion
-    return "removed from Docker" if isinstance(entry, Image) else "stopped, and its folder removed"
+    return "removed from Docker" if isinstance(entry, Image) else "its program is stopped and its folder deleted"

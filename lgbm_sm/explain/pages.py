@@ -5,19 +5,20 @@ from enum import StrEnum
 from pathlib import Path
 
 from lgbm_sm.backends.docker.build_context import image_tag
-from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.explain.image_pages import explain_build, explain_push, find_recipes
 from lgbm_sm.explain.other_pages import explain_cleanup, explain_prediction, explain_preparation
+from lgbm_sm.explain.places import where_endpoints_run, where_jobs_run
 from lgbm_sm.explain.sections import Section, section
-from lgbm_sm.explain.serving_page import explain_serving, find_serving_place
-from lgbm_sm.explain.training_page import explain_training, find_training_place
+from lgbm_sm.explain.serving_page import explain_serving
+from lgbm_sm.explain.training_page import explain_training
+from lgbm_sm.wording import counted
 from lgbm_sm.workspace import Workspace
 
 
 class Step(StrEnum):
-    """What has a page, in the order of a model's life."""
+    """The steps that have a page, in the order of the lifecycle."""
 
     PREPARE_DATA = "prepare-data"
     BUILD = "build"
@@ -28,7 +29,7 @@ class Step(StrEnum):
     CLEANUP = "cleanup"
 
 
-# what else people call a step
+# other names for a step
 _WORDS: Mapping[str, Step] = {
     "data": Step.PREPARE_DATA,
     "image": Step.BUILD,
@@ -49,17 +50,19 @@ _OTHERS: Mapping[Step, Callable[[Workspace], list[Section]]] = {
 
 
 def find_step(word: str) -> Step | None:
-    """The step that a word names, as the command or as SageMaker calls it."""
+    """Return the step that a word names, in lgbm-sm's or SageMaker's terms, or None."""
     return Step(word) if word in set(Step) else _WORDS.get(word)
 
 
 def explain_step(workspace: Workspace, step: Step, *, model: str | None, tree_path: Path | None) -> list[Section]:
-    """The page of a step; `model` is what `deploy --model` takes, `tree_path` where train and deploy make the tree.
+    """Return the page of a step.
+
+    `model` is as for `deploy --model`. The pages of train and deploy write the container's files to `tree_path`.
 
     Raises:
-        ConfigError: the user's inference code is not there, or cannot work.
-        TrainingError: `model` names none.
-        UsageError: there is something at `tree_path`.
+        ConfigError: the user's inference code does not exist, or cannot work.
+        TrainingError: `model` names no model.
+        UsageError: the folder at `tree_path` is not empty.
     """
     if step is Step.TRAIN:
         return explain_training(workspace, tree_path)
@@ -69,51 +72,47 @@ def explain_step(workspace: Workspace, step: Step, *, model: str | None, tree_pa
 
 
 def explain_all(workspace: Workspace) -> list[Section]:
-    """A few lines for each step, as the configuration has it."""
+    """Return a few lines for each step under the configuration."""
     config = workspace.config
     pattern = config.container.pattern
     recipes = find_recipes(workspace)
     tags = [recipes.message] if isinstance(recipes, ConfigError) else [image_tag(recipe) for recipe in recipes]
-    on_aws = {config.training.instance_type, config.endpoint.instance_type} != {LOCAL}
-    answering = "sagemaker-runtime:InvokeEndpoint" if config.endpoint.instance_type != LOCAL else "POST /invocations"
+    request = "POST /invocations" if config.endpoint.is_local else "sagemaker-runtime:InvokeEndpoint"
     return [
         section(
             Step.PREPARE_DATA,
-            f"{config.data.file or config.data.name}: split into {workspace.data_path}/train, valid and test, "
-            "with the schema that travels on to the model",
+            f"splits {config.data.file or config.data.name} into {workspace.data_path}/train, valid and test, and "
+            "writes the schema, which goes into the model",
         ),
-        section(
-            Step.BUILD,
-            f"pattern {pattern}: {_PATTERNS[pattern]}",
-            tags,
-        ),
+        section(Step.BUILD, f"pattern {pattern}: {_PATTERNS[pattern]}", tags),
         section(
             Step.PUSH,
-            "to ECR, from where SageMaker takes it by its digest"
-            if on_aws
-            else "not needed: both instance types are local",
+            "not needed: both instance types are local"
+            if config.is_local
+            else "to ECR, from which SageMaker pulls the image by its digest",
         ),
         section(
             Step.TRAIN,
-            find_training_place(workspace).lines[0],
+            where_jobs_run(workspace).lines[0],
             "`IMAGE train` reads /opt/ml/input and writes /opt/ml/model, which becomes model.tar.gz",
         ),
         section(
             Step.DEPLOY,
-            find_serving_place(workspace).lines[0],
+            where_endpoints_run(workspace).lines[0],
             "model.tar.gz is unpacked into /opt/ml/model; `IMAGE serve` answers /ping and /invocations on port 8080",
         ),
-        section(Step.PREDICT, f"{answering}, the rows in batches; the answers in the order of the rows"),
+        section(Step.PREDICT, f"{request} with the rows in batches; the predictions are in the order of the rows"),
         section(
             Step.CLEANUP,
-            f"{len(workspace.record.entries())} jobs and endpoints on record; stops and deletes them, and looks again",
+            f"{counted(len(workspace.record.entries()), 'job or endpoint', 'jobs and endpoints')} on record; stops and "
+            "deletes them, then checks that nothing is left",
         ),
-        section("More", '`lgbm-sm explain STEP` shows all of a step, `lgbm-sm explain "ERROR"` what an error means'),
+        section("More", '`lgbm-sm explain STEP` explains one step, `lgbm-sm explain "ERROR"` an error message'),
     ]
 
 
 _PATTERNS = {
-    Pattern.BYOC: "one image of our own trains and serves, with a server of its own",
-    Pattern.INFERENCE_TOOLKIT: "byoc's image trains; one with Multi Model Server and the inference toolkit serves",
-    Pattern.SCRIPT_MODE: "byoc's image trains; AWS's XGBoost image serves, and runs our script",
+    Pattern.BYOC: "one image trains and serves, with lgbm-sm's own server",
+    Pattern.INFERENCE_TOOLKIT: "the byoc image trains; one with Multi Model Server and the inference toolkit serves",
+    Pattern.SCRIPT_MODE: "the byoc image trains; AWS's XGBoost image serves and runs lgbm-sm's script",
 }

@@ -1,39 +1,50 @@
-"""Where a step runs, and why there."""
+"""The backend that a step runs on, and the reason why."""
 
 from dataclasses import dataclass
 
 from lgbm_sm.config.instance_types import LOCAL
-from lgbm_sm.config.sections import Pattern
+from lgbm_sm.config.sections import EndpointSection, Pattern, TrainingSection
 from lgbm_sm.errors import LgbmSmError
-from lgbm_sm.record.entries import Place
 from lgbm_sm.workspace import Workspace, choose_local_backend
 
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """`place` is None where the configuration wants one that cannot be had yet; `lines` say where and why."""
+    """Where a step runs.
 
-    place: Place | None
+    Neither flag is set for a container on this machine, even if it cannot start yet.
+    """
+
     lines: list[str]
+    on_sagemaker: bool = False
+    as_process: bool = False
 
 
-def find_whereabouts(
-    workspace: Workspace, section: str, instance_type: str, count: int, pattern: Pattern
+def where_jobs_run(workspace: Workspace) -> Whereabouts:
+    """Where `lgbm-sm train` trains under the configuration."""
+    return _whereabouts(workspace, "training", workspace.config.training, Pattern.BYOC)
+
+
+def where_endpoints_run(workspace: Workspace) -> Whereabouts:
+    """Where `lgbm-sm deploy` serves under the configuration."""
+    config = workspace.config
+    return _whereabouts(workspace, "endpoint", config.endpoint, config.container.pattern)
+
+
+def _whereabouts(
+    workspace: Workspace, name: str, section: TrainingSection | EndpointSection, pattern: Pattern
 ) -> Whereabouts:
-    """Of the program of the section `training` or `endpoint`."""
-    key = f"{section}.instance_type: {instance_type}"
-    if instance_type != LOCAL:
-        return Whereabouts(
-            Place.AWS,
-            [
-                f"SageMaker, {count} x {instance_type}, since {key}",
-                f"`--set {section}.instance_type={LOCAL}` shows this machine",
-            ],
-        )
-    remote = f"`--set {section}.instance_type=ml.m4.xlarge` shows SageMaker"
+    key = f"{name}.instance_type: {section.instance_type}"
+    if not section.is_local:
+        lines = [
+            f"SageMaker, {section.instance_count} x {section.instance_type}, because of {key}",
+            f"add `--set {name}.instance_type={LOCAL}` to see this machine instead",
+        ]
+        return Whereabouts(lines, on_sagemaker=True)
+    remote = f"add `--set {name}.instance_type=ml.m5.xlarge` to see SageMaker instead"
     try:
         chosen = choose_local_backend(workspace, pattern)
     except LgbmSmError as error:
-        return Whereabouts(None, [f"a container on this machine, once it can be: {error.message}", error.hint, remote])
-    lines = [f"{chosen.backend.noun} on this machine, since {key}, {chosen.because}", remote]
-    return Whereabouts(chosen.backend.place, lines)
+        return Whereabouts([f"a container on this machine, but not yet: {error.message}", error.hint, remote])
+    line = f"{chosen.backend.noun} on this machine, because of {key} ({chosen.because})"
+    return Whereabouts([line, remote], as_process=not chosen.backend.in_container)

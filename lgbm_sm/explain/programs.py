@@ -1,44 +1,64 @@
-"""The processes of what runs on this machine, as they are seen."""
+"""The processes of a program: the expected ones, and those that are running now."""
 
-import time
+from dataclasses import dataclass
 
 from lgbm_sm.backends import RunningProgram
+from lgbm_sm.config.sections import Pattern
 from lgbm_sm.explain.sections import shortened
-from lgbm_sm.record.entries import Entry
-from lgbm_sm.workspace import Workspace
-
-_SETTLE_SECONDS = 3.0  # a server answers with its first worker, and starts the others then
-_PAUSE_SECONDS = 0.25
 
 
-def programs_of(entry: Entry, workspace: Workspace) -> list[RunningProgram]:
-    """The processes of a job or an endpoint on this machine; none where nothing of it runs.
+@dataclass(frozen=True)
+class ExpectedProgram:
+    """A process, or several of a kind.
 
-    Raises:
-        EngineError: the engine does not answer.
+    `command` is part of the command line. `depth` is the number of ancestors in the container.
     """
-    return workspace.backend_of(entry).programs(entry)
+
+    depth: int
+    command: str
+    does: str
 
 
-def settled_programs_of(entry: Entry, workspace: Workspace) -> list[RunningProgram]:
-    """As `programs_of`, once their number does not change any more, or after three seconds."""
-    seen = programs_of(entry, workspace)
-    for _ in range(int(_SETTLE_SECONDS / _PAUSE_SECONDS)):
-        time.sleep(_PAUSE_SECONDS)
-        before, seen = seen, programs_of(entry, workspace)
-        if {program.pid for program in seen} == {program.pid for program in before}:
-            break
-    return seen
+_PER_CPU = "one for each CPU of the container"
+SERVING_PROGRAMS = {
+    Pattern.BYOC: (
+        ExpectedProgram(0, "start.py serve", "process 1, which watches the workers and passes SIGTERM on"),
+        ExpectedProgram(1, "start.py serve", f"workers, {_PER_CPU}, which answer requests"),
+    ),
+    Pattern.INFERENCE_TOOLKIT: (
+        ExpectedProgram(0, "tini", "process 1, which passes signals on"),
+        ExpectedProgram(1, "-m lgbm_toolkit serve", "Python, which watches the server and stops it"),
+        ExpectedProgram(2, "multi-model-server --start", "Python, which starts the server and waits for it"),
+        ExpectedProgram(3, "java", "Multi Model Server, which answers on port 8080"),
+        ExpectedProgram(4, "model_service_worker.py", "Python, which starts the workers"),
+        ExpectedProgram(5, "model_service_worker.py", f"workers, {_PER_CPU}, which call the handler service"),
+    ),
+    Pattern.SCRIPT_MODE: (
+        ExpectedProgram(0, "serve", "process 1, Python, which installs the code and starts nginx and gunicorn"),
+        ExpectedProgram(1, "nginx: master process", "nginx with its own workers, which answers on port 8080"),
+        ExpectedProgram(1, "gunicorn", "gunicorn's main process"),
+        ExpectedProgram(2, "gunicorn", "workers, as many as SAGEMAKER_MODEL_SERVER_WORKERS, which call inference.py"),
+    ),
+}
+PROCESS_PROGRAMS = (
+    ExpectedProgram(0, "-m lgbm_runtime serve", "watches the workers and passes SIGTERM on"),
+    ExpectedProgram(1, "-m lgbm_runtime serve", "workers, one for each CPU, which answer requests"),
+)
 
 
-def describe_programs(programs: list[RunningProgram]) -> list[str]:
-    """A line a process, below the one that has started it."""
+def describe_expected(programs: tuple[ExpectedProgram, ...]) -> list[str]:
+    """Return a line for each program, below the one that starts it."""
+    return [f"{'  ' * program.depth}{program.command}: {program.does}" for program in programs]
+
+
+def describe_running(programs: list[RunningProgram]) -> list[str]:
+    """Return a line for each process, below the one that started it."""
     known = {program.pid for program in programs}
     roots = [program for program in programs if program.parent not in known]
     return [line for root in roots for line in _branch(root, programs, 0)]
 
 
 def _branch(program: RunningProgram, programs: list[RunningProgram], depth: int) -> list[str]:
-    below = [other for other in programs if other.parent == program.pid]
-    own = f"{'  ' * depth}{program.pid}  {shortened(program.command)}"
-    return [own, *(line for other in below for line in _branch(other, programs, depth + 1))]
+    children = [other for other in programs if other.parent == program.pid]
+    line = f"{'  ' * depth}{program.pid}  {shortened(program.command)}"
+    return [line, *(line for child in children for line in _branch(child, programs, depth + 1))]

@@ -1,38 +1,38 @@
-"""What a page of `explain` is made of."""
+"""The parts of a page of `explain`."""
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_LONGEST_LINE = 160  # of what programs and files say; whoever wants all of it looks there
+_LONGEST_LINE = 160  # longer lines of programs and files are cut
 
 
 @dataclass(frozen=True)
 class Section:
-    """A title and what there is to say under it, a line each."""
+    """A title and the lines below it."""
 
     title: str
     lines: tuple[str, ...]
 
 
 def section(title: str, *parts: str | Iterable[str]) -> Section:
-    """A section of lines, and of groups of lines."""
+    """Make a section of lines and groups of lines."""
     lines = [line for part in parts for line in ((part,) if isinstance(part, str) else part)]
     return Section(title, tuple(lines))
 
 
 def shortened(text: str) -> str:
-    """A line of somebody else's, without what is beyond its 160th character."""
+    """Cut a line after 160 characters."""
     return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"
 
 
 def indented(lines: Iterable[str]) -> list[str]:
-    """As what belongs to the line before."""
+    """Indent lines below the line before them."""
     return [f"  {line}" for line in lines]
 
 
 def json_lines(document: object, width: int = 100) -> list[str]:
-    """A document as JSON, in which whatever fits into a line is one."""
+    """Return a document as lines of JSON; an object or array that fits is on one line."""
     line = json.dumps(document, ensure_ascii=False, default=str)
     if len(line) <= width or not isinstance(document, dict | list) or not document:
         return [line]
@@ -48,6 +48,6 @@ def json_lines(document: object, width: int = 100) -> list[str]:
 
 
 def aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
-    """A name and what it stands for, a line each."""
+    """Return a line for each name and its text, with the texts aligned."""
     width = max((len(name) for name, _ in rows), default=0)
     return [f"{name.ljust(width)}  {text}".rstrip() for name, text in rows]

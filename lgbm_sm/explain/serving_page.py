@@ -4,73 +4,58 @@ import shlex
 import sys
 from pathlib import Path
 
-from lgbm_sm import contract, deploy
-from lgbm_sm.aws.s3_files import read_file
+from lgbm_sm import deploy
 from lgbm_sm.backends.programs import PROGRAM
-from lgbm_sm.backends.sagemaker.adoption import ARTIFACTS_FOLDER
-from lgbm_sm.backends.sagemaker.endpoints import HostingPlan, create_config, create_endpoint, create_model
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.sections import Pattern
-from lgbm_sm.errors import ConfigError, LgbmSmError, TrainingError
-from lgbm_sm.explain.aws_calls import ASKED_BEFORE, open_unknown_account
+from lgbm_sm.contract import MODEL_PATH
+from lgbm_sm.errors import ConfigError, TrainingError
+from lgbm_sm.explain.aws_calls import describe_calls_of
 from lgbm_sm.explain.call_chain import describe_chain
-from lgbm_sm.explain.expected_programs import describe_expected
+from lgbm_sm.explain.container import PlannedContainer, serving_container
 from lgbm_sm.explain.functions import functions_section
-from lgbm_sm.explain.images import ImageFacts, environment_lines, image_section, look_at_image
+from lgbm_sm.explain.images import environment_lines, image_section, look_at_image
 from lgbm_sm.explain.limits import serving_limits
-from lgbm_sm.explain.places import Whereabouts, find_whereabouts
-from lgbm_sm.explain.programs import describe_programs, programs_of, settled_programs_of
-from lgbm_sm.explain.scenes import Scene, new_name, serving_scene
+from lgbm_sm.explain.places import Whereabouts, where_endpoints_run
+from lgbm_sm.explain.programs import PROCESS_PROGRAMS, SERVING_PROGRAMS, describe_expected, describe_running
 from lgbm_sm.explain.sections import Section, indented, section
-from lgbm_sm.images import xgboost
 from lgbm_sm.model.code import ModelCode, model_code
 from lgbm_sm.model.source import ModelSource, find_model
-from lgbm_sm.record.entries import Endpoint, EndpointStatus, Place
+from lgbm_sm.record.entries import EndpointStatus
 from lgbm_sm.workspace import Workspace
 
 
-def find_serving_place(workspace: Workspace) -> Whereabouts:
-    """Where endpoints are under the configuration."""
-    endpoint = workspace.config.endpoint
-    pattern = workspace.config.container.pattern
-    return find_whereabouts(workspace, "endpoint", endpoint.instance_type, endpoint.instance_count, pattern)
-
-
 def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | None) -> list[Section]:
-    """What happens when `lgbm-sm deploy` is called now; the tree is also made at `tree_path`, where one is given.
+    """Explain `lgbm-sm deploy`; write the container's files to `tree_path` if given.
 
     Raises:
-        ConfigError: the user's code is not there, or cannot work.
-        TrainingError: `model` names none.
+        ConfigError: the user's code does not exist, or cannot work.
+        TrainingError: `model` names no model.
     """
     pattern = workspace.config.container.pattern
-    where = find_serving_place(workspace)
-    facts = look_at_image(workspace, pattern)
+    where = where_endpoints_run(workspace)
+    image = look_at_image(workspace, pattern)
     source = _find_source(workspace, model)
     code = model_code(workspace.config, workspace.folder, workspace.containers_path, in_container=True)
-    scene = serving_scene(workspace, facts.tag, source, code, tree_path)
+    container = serving_container(workspace, image.tag, source, code, tree_path)
     return [
-        section("Where it runs", where.lines, _as_process(workspace) if where.place is Place.PROCESS else []),
-        section("How it is started", _how(workspace, where, scene, tree_path)),
-        section("The files that it finds", _files(scene, source, code)),
-        section("Its environment", _environment(scene, facts)),
-        image_section(facts),
+        section("Where it runs", where.lines, _as_process(workspace) if where.as_process else []),
+        section("How it is started", _start(workspace, where, container, tree_path)),
+        section("Files in the container", _files(container, source, code)),
+        section("Environment variables", environment_lines(container.spec.environment, image)),
+        image_section(image),
         section("Which file calls which", describe_chain(pattern, workspace.containers_path)),
         functions_section(workspace),
-        section(
-            "The processes that come up",
-            ["in a container:", *indented(describe_expected(pattern))],
-            _processes(workspace, where, facts.tag, source, model),
-        ),
+        section("Processes", _processes(workspace, where, image.tag)),
         serving_limits(workspace.config),
-        section("The calls at AWS", _calls(workspace, where, facts.tag, source, code)),
+        section("AWS calls", _calls(workspace, where, model)),
     ]
 
 
 def _as_process(workspace: Workspace) -> list[str]:
-    """What is other in a process than in a container of the pattern."""
+    """What differs if a process serves instead of a container of the pattern."""
     pattern = workspace.config.container.pattern
-    lines = [f"what follows is of the container of pattern {pattern}, unless it says process"]
+    lines = [f"the rest of this page describes the container of pattern {pattern}, except where it mentions a process"]
     if pattern is not Pattern.BYOC:
         lines.append(deploy.OTHER_SERVER)
     try:
@@ -89,173 +74,97 @@ def _find_source(workspace: Workspace, model: str | None) -> ModelSource | None:
         return None
 
 
-def _how(workspace: Workspace, where: Whereabouts, scene: Scene, tree_path: Path | None) -> list[str]:
+def _start(workspace: Workspace, where: Whereabouts, container: PlannedContainer, tree_path: Path | None) -> list[str]:
     lines = [
         (
-            "the platform unpacks model.tar.gz into /opt/ml/model and runs the image with the word `serve`; on this "
-            "machine that is"
+            f"SageMaker unpacks model.tar.gz into {MODEL_PATH} and runs the image with the argument `serve`; on this "
+            "machine the same command is"
         ),
-        *scene.command,
-        "(without the name and the labels that lgbm-sm knows it by, and with --rm; the engine chooses the port)",
-        f"the tree lies there now; to delete it: chmod -R u+w {tree_path} && rm -r {tree_path}"
+        *container.command_lines,
+        "(lgbm-sm also gives the container a name and labels, and removes it itself; Docker chooses the port)",
+        f"the files are now in {tree_path}; to delete them: chmod -R u+w {tree_path} && rm -r {tree_path}"
         if tree_path
-        else "`--tree DIR` makes the tree, for you to run this line yourself",
+        else "add `--tree DIR` to get the files, and run it yourself",
     ]
-    if where.place is Place.PROCESS:
-        root = workspace.record.endpoints_path / scene.name / "ml"
-        words = [sys.executable, "-P", "-m", PROGRAM, "serve", "--root", str(root), "--fd", "<a socket that listens>"]
+    if where.as_process:
+        root = workspace.record.endpoints_path / container.name / "ml"
+        words = [sys.executable, "-P", "-m", PROGRAM, "serve", "--root", str(root), "--fd", "<a listening socket>"]
         lines += [
-            "as a process it is pattern A's program, on such a tree below .lgbm-sm:",
+            "as a process it is pattern A's program on such files, below .lgbm-sm:",
             shlex.join(words),
             f"with PYTHONPATH={workspace.process.runtime_path} and the same variables",
         ]
-    if where.place is Place.AWS:
+    if where.on_sagemaker:
         endpoint = workspace.config.endpoint
-        lines += [
-            (
-                f"SageMaker starts that on {endpoint.instance_count} x {endpoint.instance_type}, with the image by its "
-                "digest and the model from S3, and asks /ping until that is 200; then come the invocations"
-            ),
-        ]
+        lines.append(
+            f"SageMaker does the same on {endpoint.instance_count} x {endpoint.instance_type}: it pulls the image by "
+            "its digest, downloads the model from S3, and sends GET /ping until the answer is 200"
+        )
     return lines
 
 
-def _files(scene: Scene, source: ModelSource | None, code: ModelCode) -> list[str]:
+def _files(container: PlannedContainer, source: ModelSource | None, code: ModelCode) -> list[str]:
     if source is None or source.path is None:
         missing = (
-            "/opt/ml/model/: the model's own files are not here yet: `lgbm-sm train` makes them"
+            f"{MODEL_PATH}/: no model yet; run `lgbm-sm train`"
             if source is None
-            else f"/opt/ml/model/: what {source.name} holds, which is fetched when it is deployed"
+            else f"{MODEL_PATH}/: the files of {source.name}, which is downloaded when it is deployed"
         )
-        return [missing, *(f"{contract.MODEL_PATH}/{line}" for line in _origins(code))]
-    lines = [f"of {source.path}", *scene.tree]
+        return [missing, *(f"{MODEL_PATH}/{line}" for line in _origins(code))]
+    lines = [f"of {source.path}", *container.file_lines]
     if not code.files:
-        return [*lines, "there is no folder code: the program in the image answers"]
-    return [*lines, "the folder code is put beside the model when it is deployed:", *indented(_origins(code))]
+        return [*lines, "there is no folder code, so the program in the image answers"]
+    return [*lines, "the folder code is added to the model when it is deployed:", *indented(_origins(code))]
 
 
 def _origins(code: ModelCode) -> list[str]:
-    """Where each file of the folder comes from; of a package only where the package does."""
+    """Return the source of each file in the folder, or of the package that it is in."""
     names = {name if "/" not in name else f"{name.partition('/')[0]}/": name for name in code.files}
-    return [
-        f"code/{shown}  {_origin(code, name) if '/' not in shown else _folder(code, name)}"
-        for shown, name in names.items()
-    ]
+    return [f"code/{shown}  {_origin(code, name, shown)}" for shown, name in names.items()]
 
 
-def _folder(code: ModelCode, name: str) -> str:
+def _origin(code: ModelCode, name: str, shown: str) -> str:
     content = code.files[name]
-    return f"from {content.parents[name.count('/') - 1]}" if isinstance(content, Path) else "made here"
+    if isinstance(content, Path):
+        return f"from {content.parents[name.count('/') - 1] if '/' in shown else content}"
+    return "generated" if "/" in shown else f"generated: {'; '.join(content.splitlines())}"
 
 
-def _origin(code: ModelCode, name: str) -> str:
-    content = code.files[name]
-    return f"from {content}" if isinstance(content, Path) else f"made here: {'; '.join(content.splitlines())}"
-
-
-def _environment(scene: Scene, facts: ImageFacts) -> list[str]:
-    given = [f"{name}={value}" for name, value in scene.container.environment.items()]
-    return [
-        "given at the start:",
-        *indented(given or ["nothing"]),
-        "set by the image:",
-        *indented(environment_lines(facts)),
-    ]
-
-
-def _processes(
-    workspace: Workspace, where: Whereabouts, tag: str, source: ModelSource | None, model: str | None
-) -> list[str]:
+def _processes(workspace: Workspace, where: Whereabouts, tag: str) -> list[str]:
+    """The expected processes, and those of the endpoint in service if it is on this machine."""
+    lines = ["in a container:", *indented(describe_expected(SERVING_PROGRAMS[workspace.config.container.pattern]))]
+    if where.as_process:
+        lines += ["as a process:", *indented(describe_expected(PROCESS_PROGRAMS))]
     for endpoint in reversed(workspace.record.endpoints(workspace.config.project.name)):
-        if endpoint.status is EndpointStatus.IN_SERVICE and (programs := programs_of(endpoint, workspace)):
-            other = (
-                f" of {endpoint.image}, which is not what is configured now" if endpoint.image not in ("", tag) else ""
-            )
-            seen = f"seen now, of endpoint {endpoint.name}, {_place(endpoint)}{other}:"
-            return [seen, *describe_programs(programs)]
-    if where.place is Place.AWS:
-        return [
-            (
-                "SageMaker's instances let nobody look at their processes; "
-                f"`--set endpoint.instance_type={LOCAL}` shows those of the same image here"
-            )
-        ]
-    if workspace.record.is_others:
-        return ["not seen: a copy of a project starts nothing"]
-    if where.place is None or source is None or source.path is None:
-        return ["not seen: that takes an image, or none where it is a process, and a model that `lgbm-sm train` made"]
-    return _seen_once(workspace, model)
+        if endpoint.status is EndpointStatus.IN_SERVICE:
+            backend = workspace.backend_of(endpoint)
+            programs = backend.programs(endpoint)
+            if programs:
+                other = "" if endpoint.image in ("", tag) else f" of {endpoint.image}, not of the configured image"
+                seen = f"seen now, of endpoint {endpoint.name}, {backend.noun}{other}:"
+                return [*lines, seen, *describe_running(programs)]
+    if where.on_sagemaker:
+        hint = f"`--set endpoint.instance_type={LOCAL}` and `lgbm-sm deploy` run the same image here"
+        return [*lines, f"SageMaker does not show the processes of its instances; {hint}"]
+    return [*lines, "run `lgbm-sm deploy`, then `lgbm-sm explain deploy` to see those of the endpoint"]
 
 
-def _seen_once(workspace: Workspace, model: str | None) -> list[str]:
-    """Of an endpoint that is brought up for this, on record like every other, and taken down again."""
-    try:
-        endpoint = deploy.deploy_model(workspace, model, replace=False)
-        try:
-            programs = settled_programs_of(endpoint, workspace)
-        finally:
-            deploy.take_down(workspace, endpoint)
-    except LgbmSmError as error:
-        return [f"not seen: {error.message}", error.hint]
+def _calls(workspace: Workspace, where: Whereabouts, model: str | None) -> list[str]:
+    if not where.on_sagemaker:
+        return ["none: the endpoint is on this machine"]
+    name = workspace.config.endpoint_name
     return [
-        f"seen now, of {_place(endpoint)} that was started for this and has been removed again:",
-        *describe_programs(programs),
-    ]
-
-
-def _place(endpoint: Endpoint) -> str:
-    return "a container" if endpoint.place is Place.DOCKER else "a process"
-
-
-def _calls(
-    workspace: Workspace, where: Whereabouts, tag: str, source: ModelSource | None, code: ModelCode
-) -> list[str]:
-    if where.place is not Place.AWS:
-        return ["none: this machine serves"]
-    config = workspace.config
-    aws = open_unknown_account(config.aws, config.project.name)
-    plan = HostingPlan(
-        account=aws.account,
-        role_arn=aws.role_arn,
-        image=_image_uri(workspace, aws.account.region) or aws.pushed_uri(tag),
-        environment=code.environment,
-        endpoint=config.endpoint,
-        section=config.aws,
-        tags=workspace.tags,
-    )
-    name = new_name(workspace)
-    key = f"{ARTIFACTS_FOLDER}{name}/model.tar.gz"
-    full_key = aws.objects.key(key)
-    if source is not None and source.path is not None:
-        # what is sent is this archive, packed anew with the folder code
-        aws.bucket.send(read_file(source.path), full_key, lambda _: None)
-    else:
-        aws.dry_run.note("s3", "PutObject", Bucket=aws.bucket.name, Key=full_key)
-    create_model(name, aws.objects.uri(key), plan)
-    create_config(name, plan)
-    create_endpoint(config.endpoint_name, name, plan)
-    return [
-        *aws.lines(),
+        *describe_calls_of(workspace, lambda unknown: deploy.plan_deployment(unknown, model)),
         (
-            f"if the project has an endpoint {config.endpoint_name} (sagemaker:ListTags shows its tag), "
-            "sagemaker:UpdateEndpoint with the new config takes the last call's place: the old container answers until "
-            "the new one passes /ping"
+            f"if the project already has an endpoint {name} (sagemaker:ListTags shows its tags), "
+            "sagemaker:UpdateEndpoint replaces sagemaker:CreateEndpoint, and the old container answers until the new "
+            "one passes /ping"
         ),
-        *ASKED_BEFORE,
         (
-            "asked of what was made: sagemaker:DescribeModel, sagemaker:DescribeEndpointConfig, and "
-            "sagemaker:DescribeEndpoint until it is InService; where it fails, also logs:DescribeLogStreams, "
-            "logs:GetLogEvents"
+            "after that, sagemaker:DescribeModel, sagemaker:DescribeEndpointConfig, and sagemaker:DescribeEndpoint "
+            "until it is InService; if it fails, also logs:DescribeLogStreams and logs:GetLogEvents"
         ),
-        "it is billed until `lgbm-sm cleanup` has deleted it",
+        "if the project's manifest is in the bucket already, s3:GetObject reads it first",
+        "at the end, resourcegroupstaggingapi:GetResources, to warn of a second endpoint, which would be billed too",
+        "the endpoint is billed until `lgbm-sm cleanup` deletes it",
     ]
-
-
-def _image_uri(workspace: Workspace, region: str) -> str:
-    """AWS's own image; empty where it is one of ours."""
-    if workspace.config.container.pattern is not Pattern.SCRIPT_MODE:
-        return ""
-    try:
-        return xgboost.image_uri(workspace.config.container.xgboost_version, region)
-    except ConfigError as error:
-        return f"<{error.message}>"

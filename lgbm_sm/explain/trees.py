@@ -1,11 +1,11 @@
-"""The /opt/ml tree that a container finds, file by file."""
+"""The files of a container below /opt/ml."""
 
 import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lgbm_sm import contract
+from lgbm_sm.contract import DATA_PATH, OPT_ML
 from lgbm_sm.explain.sections import indented, json_lines, shortened
 
 _SHOWN_WHOLE_BYTES = 4096
@@ -14,9 +14,9 @@ _MARKS_OF_BINARY = b"\0"
 
 
 def describe_tree(root: Path) -> list[str]:
-    """What lies below `root`, under the names that it has in the container.
+    """Return the files below `root`, with their paths in the container.
 
-    JSON files are shown with their contents, of other texts the first lines, of packages the names in them.
+    JSON files are shown in full, other texts by their first lines, and packages by the names of their files.
     """
     packages = [path.parent for path in _paths(root) if path.name == "__init__.py"]
     inside = {path for package in packages for path in _paths(package)}
@@ -29,11 +29,11 @@ def describe_tree(root: Path) -> list[str]:
 
 
 def describe_channels(folders: dict[str, Path]) -> list[str]:
-    """What lies in each channel's folder, under the names that it has in the container."""
+    """Return the files in each channel's folder, with their paths in the container."""
     lines = []
     for channel, folder in folders.items():
-        name = f"{contract.DATA_PATH}/{channel}"
-        lines.append(f"{name}/  is {folder}, read-only" if folder.is_dir() else f"{name}/  {folder} is not there yet")
+        name = f"{DATA_PATH}/{channel}"
+        lines.append(f"{name}/  is {folder}, read-only" if folder.is_dir() else f"{name}/  {folder} does not exist yet")
         for path in _paths(folder) if folder.is_dir() else ():
             if path.is_file():
                 shown = f"{name}/{path.relative_to(folder)}  {path.stat().st_size:,} bytes"
@@ -47,11 +47,11 @@ def _paths(root: Path) -> Iterator[Path]:
 
 def _described_package(path: Path, root: Path) -> list[str]:
     names = [str(file.relative_to(path)) for file in _paths(path) if file.is_file()]
-    return [f"{contract.OPT_ML}/{path.relative_to(root)}/  {len(names)} files: {shortened(', '.join(names))}"]
+    return [f"{OPT_ML}/{path.relative_to(root)}/  {len(names)} files: {shortened(', '.join(names))}"]
 
 
 def _described(path: Path, root: Path) -> list[str]:
-    name = f"{contract.OPT_ML}/{path.relative_to(root)}"
+    name = f"{OPT_ML}/{path.relative_to(root)}"
     if path.is_dir():
         return [f"{name}/  empty"] if not any(path.iterdir()) else []
     size = path.stat().st_size

@@ -1,1 +1,1 @@
-"""Errors that others have met, with their causes and fixes: issues.yaml, and the search in it."""
+"""Errors that others have met, with causes and fixes: issues.yaml and its search."""

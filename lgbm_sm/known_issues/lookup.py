@@ -38,12 +38,15 @@ def read_issues(document: bytes) -> tuple[KnownIssue, ...]:
 
 @cache
 def known_issues() -> tuple[KnownIssue, ...]:
-    """Return all known issues, from specific to general. The file is read at the first call: only errors need it."""
+    """Return all known issues, from specific to general.
+
+    The file is read at the first call, since only errors need it.
+    """
     return read_issues(_ISSUES_PATH.read_bytes())
 
 
 def find_issues(text: str) -> tuple[KnownIssue, ...]:
-    """Return the known issues that `text` shows, the most specific first; empty if there are none.
+    """Return the known issues that match `text`, the most specific first.
 
     `text` is an error message, a FailureReason, the end of a log, or several of these joined. A cause in the log
     comes before the symptom that AWS reports.

@@ -84,7 +84,7 @@ def test_the_overview_has_each_step_in_order(alone: CommandLine) -> None:
 
 def test_the_files_of_a_job_are_shown_with_their_contents(boston: CommandLine) -> None:
     found = explained(boston, "train", "--set", "training.hyperparameters={num_leaves: 63, metric: [l2, l1]}")
-    files = found["The files that it finds"]
+    files = found["Files in the container"]
     config = "/opt/ml/input/config"
     assert json_below(files, f"{config}/hyperparameters.json") == {"num_leaves": "63", "metric": '["l2", "l1"]'}
     channels = json_below(files, f"{config}/inputdataconfig.json")
@@ -100,7 +100,7 @@ def test_the_files_of_a_job_are_shown_with_their_contents(boston: CommandLine) -
 
 
 def test_the_files_of_an_endpoint_are_those_of_the_model_that_would_be_deployed(boston: CommandLine) -> None:
-    files = explained(boston, "deploy")["The files that it finds"]
+    files = explained(boston, "deploy")["Files in the container"]
     [artifact] = boston.folder.glob(".lgbm-sm/jobs/*/output/model.tar.gz")
     assert files[0] == f"of {artifact}"
     with tarfile.open(artifact) as archive:
@@ -111,7 +111,7 @@ def test_the_files_of_an_endpoint_are_those_of_the_model_that_would_be_deployed(
 
 def test_the_processes_are_those_of_the_endpoint_in_service(boston: CommandLine) -> None:
     programs = {program.pid: without_labels(program.cmdline()) for program in boston.programs()}
-    lines = explained(boston, "deploy")["The processes that come up"]
+    lines = explained(boston, "deploy")["Processes"]
     first = next(index for index, line in enumerate(lines) if line.startswith("seen now"))
     assert re.fullmatch(r"seen now, of endpoint \S+, a process:", lines[first])
     shown = {int(line.split()[0]): line.split(maxsplit=1)[1] for line in lines[first + 1 :]}
@@ -128,7 +128,7 @@ def test_the_processes_are_those_of_the_endpoint_in_service(boston: CommandLine)
 def test_the_processes_of_a_pattern_are_told_though_only_another_ones_endpoint_is_in_service(
     boston: CommandLine, pattern: str, programs: list[str]
 ) -> None:
-    lines = explained(boston, "deploy", "--set", f"container.pattern={pattern}")["The processes that come up"]
+    lines = explained(boston, "deploy", "--set", f"container.pattern={pattern}")["Processes"]
     assert lines[0] == "in a container:"
     for program in programs:
         assert any(program in line for line in lines[1:])
@@ -137,9 +137,9 @@ def test_the_processes_of_a_pattern_are_told_though_only_another_ones_endpoint_i
 @pytest.mark.parametrize(
     ("word", "title"),
     [
-        ("serve", "Whose functions answer"),
-        ("endpoint", "Whose functions answer"),
-        ("training", "What becomes of it"),
+        ("serve", "Functions that answer"),
+        ("endpoint", "Functions that answer"),
+        ("training", "Results"),
         ("run", "cleanup"),
     ],
 )
@@ -149,25 +149,38 @@ def test_a_step_is_explained_under_the_names_that_others_give_it(alone: CommandL
 
 def test_a_command_that_is_no_step_is_not_taken_for_an_error(alone: CommandLine) -> None:
     refused = alone("explain", "verify", exit_code=2)
-    assert "verify is a command without a page of its own" in refused.stderr
+    assert "verify is a command, not a step" in refused.stderr
     assert "`lgbm-sm verify --help`" in refused.stderr
 
 
+def test_explaining_a_step_changes_nothing_and_starts_nothing(boston: CommandLine) -> None:
+    def state() -> tuple[dict[str, tuple[int, int]], set[int]]:
+        files = {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in boston.folder.rglob("*")}
+        return files, {program.pid for program in boston.programs()}
+
+    before = state()
+    assert len(before[1]) > 1
+    for step in STEPS:
+        explained(boston, step)
+        explained(boston, step, *ON_SAGEMAKER, "--set", "aws.region=eu-west-1")
+        assert state() == before, step
+
+
 @pytest.mark.slow
-def test_a_server_is_brought_up_to_be_seen_and_taken_down_again_where_none_is_in_service(lgbm_sm: CommandLine) -> None:
+def test_no_server_is_started_to_show_its_processes(lgbm_sm: CommandLine) -> None:
     lgbm_sm.environment["LGBM_SM_LOCAL__BACKEND"] = "process"
     lgbm_sm("prepare-data")
     lgbm_sm("train")
-    lines = explained(lgbm_sm, "deploy")["The processes that come up"]
-    first = lines.index("seen now, of a process that was started for this and has been removed again:")
-    assert "-m lgbm_runtime serve --root" in lines[first + 1]
-    assert lgbm_sm.programs() == []
+    lines = explained(lgbm_sm, "deploy")["Processes"]
+    assert "as a process:" in lines
+    assert not any(line.startswith("seen now") for line in lines)
     assert "endpoint" not in lgbm_sm("status").stdout
 
 
 @pytest.mark.slow
 def test_the_calls_at_aws_are_such_as_its_api_takes(lgbm_sm: CommandLine) -> None:
     lgbm_sm("prepare-data")
+    lgbm_sm("train", "--set", "local.backend=process")
     lgbm_sm.environment |= NOBODY
     options = (*ON_SAGEMAKER, "--set", "aws.execution_role=my-role", "--set", "aws.kms_key=alias/models")
     made = [call for step in ("push", "train", "deploy") for call in calls_of(_calls_in(lgbm_sm, step, *options))]
@@ -195,9 +208,15 @@ def test_the_calls_at_aws_are_such_as_its_api_takes(lgbm_sm: CommandLine) -> Non
     assert job["OutputDataConfig"]["KmsKeyId"] == "alias/models"
 
 
+def test_the_calls_that_a_step_cannot_make_yet_are_replaced_by_the_reason(alone: CommandLine) -> None:
+    calls = explained(alone, "deploy", *ON_SAGEMAKER)["AWS calls"]
+    assert calls[0].startswith("not known yet: ")
+    assert "lgbm-sm run" in calls[1] or "lgbm-sm train" in calls[1]
+
+
 def _calls_in(lgbm_sm: CommandLine, step: str, *options: str) -> list[str]:
     return [
-        line for title, lines in explained(lgbm_sm, step, *options).items() if "calls at AWS" in title for line in lines
+        line for title, lines in explained(lgbm_sm, step, *options).items() if "AWS calls" in title for line in lines
     ]
 
 
@@ -208,8 +227,9 @@ def test_the_calls_of_predict_and_prepare_data_are_those_of_the_api(lgbm_sm: Com
     calls = calls_of(explained(lgbm_sm, "predict", *ON_SAGEMAKER)["Where it goes"])
     body = {"EndpointName": "<endpoint>", "ContentType": "text/csv", "Accept": "text/csv", "Body": "<rows>"}
     assert calls == [("sagemaker:InvokeEndpoint", body)]
-    made = calls_of(explained(lgbm_sm, "prepare-data", "--set", "aws.prefix=here")["The calls at AWS"])
+    made = calls_of(explained(lgbm_sm, "prepare-data", "--set", "aws.prefix=here")["AWS calls"])
     keys = [parameters["Key"] for name, parameters in made if name == "s3:PutObject"]
+    assert keys.pop(0) == "here/sagemaker-lightgbm-regression/.lgbm-sm/manifest.json"
     [folder] = {"/".join(key.split("/")[:4]) for key in keys}
     assert re.fullmatch("here/sagemaker-lightgbm-regression/channels/[0-9a-f]{16}", folder)
     names = ["train/boston_train.csv", "valid/boston_valid.csv", "schema/schema.json"]
@@ -242,11 +262,11 @@ def test_a_job_and_an_endpoint_that_are_well_need_no_cause(boston: CommandLine) 
     ("arguments", "exit_code", "message"),
     [
         (["--job", "no-such-job"], 7, "add --aws to ask SageMaker too"),
-        (["train", "--job", "x"], 2, "two questions"),
+        (["train", "--job", "x"], 2, "cannot be combined"),
         (["trian"], 2, "did you mean `lgbm-sm explain train`?"),
         (["no-such-step"], 2, "the steps are prepare-data"),
-        (["push", "--tree", "t"], 2, "--tree is for"),
-        (["train", "--model", "m"], 2, "--model is for"),
+        (["push", "--tree", "t"], 2, "--tree is only for"),
+        (["train", "--model", "m"], 2, "--model is only for"),
         (["deploy", "--model", "no-such-model"], 7, "not a training job on record"),
         (["deploy", "--set", "endpoint.source_dir=nowhere"], 3, "nowhere"),
     ],
@@ -265,18 +285,18 @@ def test_code_that_needs_the_container_is_explained_where_only_a_process_is_ther
     options = ("--set", "endpoint.source_dir=mine", "--set", "container.pattern=script_mode")
     found = explained(alone, "deploy", *options)
     assert any("as a process it is refused: " in line and "no-such-package" in line for line in found["Where it runs"])
-    given = found["Its environment"]
+    given = found["Environment variables"]
     assert "  SAGEMAKER_SUBMIT_DIRECTORY=/opt/ml/model/code" in given
     assert "  LGBM_RUNTIME_PROGRAM=inference.py" in given
-    [ours] = [line for line in found["The files that it finds"] if "lgbm_sm_inference.py" in line]
+    [ours] = [line for line in found["Files in the container"] if "lgbm_sm_inference.py" in line]
     assert ours.endswith("containers/script_mode/inference.py")
-    assert "  no-such-package==1.0" in found["Whose functions answer"]
+    assert "  no-such-package==1.0" in found["Functions that answer"]
 
 
 def test_a_tree_is_never_made_where_something_lies(alone: CommandLine) -> None:
     (alone.folder / "mine").mkdir()
     (alone.folder / "mine" / "file").write_text("mine")
-    assert "there is something already" in alone("explain", "train", "--tree", "mine", exit_code=2).stderr
+    assert "the folder is not empty" in alone("explain", "train", "--tree", "mine", exit_code=2).stderr
     assert [path.name for path in (alone.folder / "mine").iterdir()] == ["file"]
 
 

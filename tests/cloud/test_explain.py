@@ -6,8 +6,10 @@ import json
 import re
 from typing import Any
 
+import docker
 import pytest
 
+from lgbm_sm.explain.pages import Step
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkedCommandLine
 from tests.cli.test_explain import calls_of
@@ -32,13 +34,16 @@ def comparable(calls: list[tuple[str, dict[str, Any]]]) -> list[Any]:
 
 
 def shown(built: ForkedCommandLine, step: str) -> list[tuple[str, dict[str, Any]]]:
-    return calls_of(explained(built, step)["The calls at AWS"])
+    return of_interest(calls_of(explained(built, step)["AWS calls"]))
 
 
 def dry_run(built: ForkedCommandLine, step: str) -> list[tuple[str, dict[str, Any]]]:
     calls = json.loads(built(step, "--dry-run", "--output", "json").stdout)["calls"]
-    made = [(f"{call['service']}:{call['operation']}", call["parameters"]) for call in calls]
-    # a bucket is made once, and the manifest says what was put there
+    return of_interest([(f"{call['service']}:{call['operation']}", call["parameters"]) for call in calls])
+
+
+def of_interest(made: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """Without the bucket, which is created once, and the manifest, which may be there already."""
     ours = ("s3:PutObject", "sagemaker:")
     return [(name, found) for name, found in made if name.startswith(ours) and ".lgbm-sm" not in str(found.get("Key"))]
 
@@ -53,7 +58,7 @@ def reads_of(aws: Emulator, built: ForkedCommandLine, step: str) -> set[str]:
 
 
 def mentioned(built: ForkedCommandLine, step: str) -> set[str]:
-    lines = explained(built, step)["The calls at AWS"]
+    lines = explained(built, step)["AWS calls"]
     return set(re.findall(r"[a-z0-9-]+:[A-Z][A-Za-z0-9]+", " ".join(lines)))
 
 
@@ -68,6 +73,25 @@ def test_the_calls_that_are_shown_are_those_that_the_command_makes(aws: Emulator
     assert aws.faults.operations() == []
     assert comparable(serves) == comparable(dry_run(built, "deploy"))
     assert reads_of(aws, built, "deploy") - mentioned(built, "deploy") == set()
+
+
+def test_explaining_a_step_asks_aws_and_docker_to_change_nothing(
+    aws: Emulator, built: ForkedCommandLine, engine: docker.DockerClient
+) -> None:
+    def state() -> tuple[dict[str, bytes], list[str], list[str]]:
+        files = {str(path): path.read_bytes() for path in built.folder.rglob("*") if path.is_file()}
+        name = built.environment["LGBM_SM_PROJECT__NAME"]
+        containers = engine.containers.list(all=True, filters={"label": f"lgbm-sm.project={name}"})
+        images = engine.images.list(filters={"label": f"lgbm-sm.project={name}"})
+        return files, [str(one.id) for one in containers], [str(one.id) for one in images]
+
+    built("push")
+    before = state()
+    aws.faults.calls.clear()
+    for step in Step:
+        explained(built, step)
+        assert aws.faults.operations() == [], step
+        assert state() == before, step
 
 
 def test_a_job_of_sagemakers_is_explained_on_record_and_without_one(aws: Emulator, built: ForkedCommandLine) -> None:

@@ -15,7 +15,7 @@ import pytest
 from docker.models.containers import Container
 
 from lgbm_sm.config.sections import Pattern
-from lgbm_sm.explain.expected_programs import SERVING_PROGRAMS
+from lgbm_sm.explain.programs import SERVING_PROGRAMS
 from tests.cli.conftest import CommandLine
 from tests.cli.forked import ForkServer
 from tests.docker.explained import (
@@ -225,7 +225,7 @@ def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_
 
     def look(number: int) -> tuple[dict[str, list[str]], dict[int, str], dict[int, str]]:
         found = explained(project.lgbm_sm, "deploy", "--tree", str(tmp_path / f"tree-{number}"))
-        return found, programs_in(found["The processes that come up"]), programs_of(container)
+        return found, programs_in(found["Processes"]), programs_of(container)
 
     found, seen, there = look(0)
     # for a ping, AWS's image starts a pip now and then: the command and the test are to see the same processes
@@ -240,7 +240,9 @@ def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_
     entry_point = image["Config"]["Entrypoint"]
     for fact in (image["Id"], *(entry_point or ["none"]), f"{image['Size'] / 1e6:.0f} MB", "linux/amd64"):
         assert fact in facts
-    assert [line.strip() for line in found["Its environment"][-len(image["Config"]["Env"]) :]] == image["Config"]["Env"]
+    assert [line.strip() for line in found["Environment variables"][-len(image["Config"]["Env"]) :]] == image["Config"][
+        "Env"
+    ]
 
     assert all(there[pid].startswith(command.rstrip("…")) for pid, command in seen.items())
     parents = {int(pid): int(parent) for pid, parent in container.top(ps_args="-eo pid,ppid")["Processes"]}
@@ -249,7 +251,7 @@ def test_explain_shows_how_the_endpoints_container_was_started_and_what_runs_in_
             expected.command in command and depth(pid, parents) == expected.depth
             for pid, command in there.items()
             if pid in parents
-        ), (expected, found["The processes that come up"])
+        ), (expected, found["Processes"])
 
     command = shown_command(found["How it is started"])
     with run_as_shown(engine, command, docker_session) as by_hand:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,13 +15,14 @@ import pytest
 from lgbm_sm.backends import RunningProgram, TrainingInputs
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.backends.docker.spec import BindMount, ContainerSpec
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.errors import UsageError
 from lgbm_sm.explain import limits
+from lgbm_sm.explain.container import docker_run, in_lines
 from lgbm_sm.explain.failures import explain_message
 from lgbm_sm.explain.functions import functions_section
-from lgbm_sm.explain.noted_engine import NotedContainer, NotingEngine, docker_run, in_lines
-from lgbm_sm.explain.programs import describe_programs
+from lgbm_sm.explain.programs import describe_running
 from lgbm_sm.explain.sections import json_lines
 from lgbm_sm.explain.trees import describe_tree
 from lgbm_sm.record.entries import Endpoint, Place, TrainingJob
@@ -35,7 +37,7 @@ def test_limits_name_the_time_that_is_configured() -> None:
     for number in (
         "within 2 s",
         "8 minutes",
-        "(here 600)",
+        "(now 600)",
         "250 ms",
         "within 60 s",
         "25 MB",
@@ -46,9 +48,8 @@ def test_limits_name_the_time_that_is_configured() -> None:
     assert "1,024 characters" in "\n".join(limits.training_limits(config).lines)
 
 
-def started(folder: Path, settings: ContainerSettings, *, serves: bool) -> NotingEngine:
-    engine = NotingEngine(NO_ENGINE)
-    backend = DockerBackend(engine, settings, "image:1")
+def spec_of(folder: Path, settings: ContainerSettings, *, serves: bool) -> ContainerSpec:
+    backend = DockerBackend(NO_ENGINE, settings, "image:1")
     where: dict[str, Any] = {
         "name": "demo-1",
         "project": "demo",
@@ -57,17 +58,17 @@ def started(folder: Path, settings: ContainerSettings, *, serves: bool) -> Notin
     }
     if serves:
         (folder / "ml" / "model").mkdir(parents=True)
-        backend.start_serving(Endpoint(**where, folder=folder, training_job="j"), {"SAGEMAKER_PROGRAM": "mine.py"})
-    else:
-        (folder / "rows").mkdir()
-        inputs = TrainingInputs({"train": folder / "rows"}, {"num_leaves": 31})
-        backend.start_training(TrainingJob(**where, folder=folder), inputs)
-    return engine
+        return backend.serving_spec(
+            Endpoint(**where, folder=folder, training_job="j"), {"SAGEMAKER_PROGRAM": "mine.py"}
+        )
+    (folder / "rows").mkdir()
+    inputs = TrainingInputs({"train": folder / "rows"}, {"num_leaves": 31})
+    return backend.training_spec(TrainingJob(**where, folder=folder), inputs)
 
 
 def test_a_command_line_says_all_that_the_container_is_started_with(tmp_path: Path) -> None:
     settings = ContainerSettings({"GREETING": "good day"}, memory="512m", cpus=0.5)
-    parts = docker_run(started(tmp_path, settings, serves=True).container)
+    parts = docker_run(spec_of(tmp_path, settings, serves=True))
     assert parts[:3] == ["docker", "run", "--rm"]
     assert parts[-2:] == ["image:1", "serve"]
     pairs = list(zip(parts[3:-2:2], parts[4:-2:2], strict=True))
@@ -89,7 +90,7 @@ def test_a_command_line_says_all_that_the_container_is_started_with(tmp_path: Pa
 def test_a_shell_reads_the_shown_lines_as_that_command_line(tmp_path: Path) -> None:
     folder = tmp_path / "with spaces, and a comma"
     folder.mkdir()
-    parts = docker_run(started(folder, ContainerSettings(), serves=False).container)
+    parts = docker_run(spec_of(folder, ContainerSettings(), serves=False))
     shown = in_lines(parts)
     assert shown[0] == "docker run --rm \\"
     assert shown[-1] == "image:1 train"
@@ -101,17 +102,32 @@ def test_a_container_without_a_network_is_shown_so(tmp_path: Path) -> None:
     for name in ("train", "serve"):
         (tmp_path / name).mkdir()
     settings = ContainerSettings(network=False)
-    trains = docker_run(started(tmp_path / "train", settings, serves=False).container)
+    trains = docker_run(spec_of(tmp_path / "train", settings, serves=False))
     assert trains[trains.index("--network") + 1] == "none"
-    engine = started(tmp_path / "serve", settings, serves=True)
-    serves = docker_run(engine.container)
-    assert [serves[serves.index("--network") + 1]] == engine.networks
+    spec = spec_of(tmp_path / "serve", settings, serves=True)
+    serves = docker_run(spec)
+    assert serves[serves.index("--network") + 1] == spec.internal_network != ""
     assert "--publish" not in serves
 
 
-def test_an_option_that_explain_does_not_know_is_not_left_out() -> None:
-    with pytest.raises(ValueError, match="created with shm_size"):
-        docker_run(NotedContainer("image", ("train",), {"shm_size": "1g"}))
+def test_each_field_of_a_container_changes_the_command() -> None:
+    plain = ContainerSpec("image", "train", {}, ())
+    others: dict[str, Any] = {
+        "image": "other",
+        "command": "serve",
+        "environment": {"GREETING": "hello"},
+        "mounts": (BindMount(Path("/here"), "/there"),),
+        "hostname": "algo-1",
+        "is_isolated": True,
+        "internal_network": "net",
+        "publishes": True,
+        "memory": "2g",
+        "cpus": 1.5,
+        "stop_signal": "SIGINT",
+    }
+    assert {field.name for field in fields(ContainerSpec)} - {"labels"} == set(others)
+    commands = [docker_run(plain), *(docker_run(replace(plain, **{name: value})) for name, value in others.items())]
+    assert len({tuple(command) for command in commands}) == len(others) + 1
 
 
 @pytest.mark.parametrize(
@@ -159,18 +175,18 @@ def test_a_process_stands_below_the_one_that_started_it() -> None:
         RunningProgram(9, 7, "helper"),
         RunningProgram(8, 5, "worker"),
     ]
-    assert describe_programs(programs) == ["5  server", "  7  worker", "    9  helper", "  8  worker"]
+    assert describe_running(programs) == ["5  server", "  7  worker", "    9  helper", "  8  worker"]
 
 
 @pytest.mark.parametrize(
     ("code", "owners"),
     [
-        ("def predict_fn(data, model): ...", ["ours", "ours", "the user's", "ours", "none"]),
-        ("def model_fn(d): ...\ndef transform_fn(m, b, c, a): ...", ["the user's", "not called", "not called", "not called", "the user's"]),
-        ("from elsewhere import input_fn, output_fn", ["ours", "the user's", "ours", "the user's", "none"]),
+        ("def predict_fn(data, model): ...", ["lgbm-sm's", "lgbm-sm's", "yours", "lgbm-sm's", "none"]),
+        ("def model_fn(d): ...\ndef transform_fn(m, b, c, a): ...", ["yours", "not called", "not called", "not called", "yours"]),
+        ("from elsewhere import input_fn, output_fn", ["lgbm-sm's", "yours", "lgbm-sm's", "yours", "none"]),
     ],
 )  # fmt: skip
-def test_each_function_is_the_users_or_ours(code: str, owners: list[str], tmp_path: Path) -> None:
+def test_each_function_is_the_users_or_the_programs(code: str, owners: list[str], tmp_path: Path) -> None:
     (tmp_path / "inference.py").write_text(code)
     config = load_config(None, [f"endpoint.source_dir={tmp_path}"]).config
     workspace: Any = SimpleNamespace(config=config, folder=tmp_path)
