@@ -256,6 +256,38 @@ def test_what_is_found_without_an_entry_gets_one_by_its_folder(tmp_path: Path) -
     assert abs((datetime.now(UTC) - gone.created_at).total_seconds()) < 60
 
 
+def former_record(folder: Path, job_folder: Path) -> Record:
+    """As the first version wrote it: with whole paths, without an id, and without markers."""
+    record = Record(folder / ".lgbm-sm")
+    entry = {"kind": "training_job", "name": "a", "project": "demo", "place": "process", "folder": str(job_folder)}
+    entry["created_at"] = "2026-03-04T05:06:07Z"
+    record.work_path.mkdir(parents=True)
+    record.path.write_text(json.dumps({"format_version": 1, "entries": [entry]}))
+    return record
+
+
+def test_a_record_of_the_first_format_is_read_and_its_folders_get_markers_at_the_first_change(tmp_path: Path) -> None:
+    record = former_record(tmp_path, tmp_path / ".lgbm-sm/jobs/a")
+    for name, file in (("a", "training.log"), ("half", "fetched.tar.gz.part"), ("theirs", "thesis.txt")):
+        (record.jobs_path / name).mkdir(parents=True)
+        (record.jobs_path / name / file).touch()
+    [before] = record.training_jobs()
+    assert (before.folder, record.contents().folder, record.project_id) == (record.jobs_path / "a", tmp_path, "")
+    record.add(job(record, "b"))
+    assert [entry.name for entry in record.entries()] == ["a", "b"]
+    marker = f".made-by-lgbm-sm-{record.project_id}"
+    marked = {folder.name: (folder / marker).exists() for folder in record.jobs_path.iterdir()}
+    assert marked == {"a": True, "b": True, "half": True, "theirs": False}
+
+
+@pytest.mark.parametrize("folder", ["/work/.lgbm-sm/elsewhere/a", "jobs/a", "/work/../x/.lgbm-sm/jobs/a", "/x/jobs/a"])
+def test_a_record_of_the_first_format_that_names_another_folder_is_refused(tmp_path: Path, folder: str) -> None:
+    record = former_record(tmp_path, Path(folder))
+    with pytest.raises(RecordError) as caught:
+        record.entries()
+    assert f"{record.path} names {folder} as the folder of training job a, which is not" in caught.value.message
+
+
 def test_a_command_that_waits_names_the_process_that_holds_the_lock_and_gives_up(tmp_path: Path) -> None:
     said: list[str] = []
     holder = FileLock(tmp_path / "record.lock")
