@@ -11,7 +11,7 @@ from msgspec import structs
 
 from lgbm_sm import ecr
 from lgbm_sm.aws.upload import UploadedChannels, upload_channels
-from lgbm_sm.backends import TrainingBackend, TrainingEnding, TrainingInputs, TrainingRun
+from lgbm_sm.backends import StartedJob, TrainingBackend, TrainingEnding, TrainingInputs
 from lgbm_sm.backends.sagemaker.creation import CreatedError, created_error
 from lgbm_sm.backends.sagemaker.training import SageMakerTrainer, find_job, follow_up, prepare_training
 from lgbm_sm.config.instance_types import InstancePurpose, platform_of
@@ -129,7 +129,7 @@ def upload_data(workspace: Workspace) -> UploadedChannels:
     )
 
 
-def _start(workspace: Workspace) -> tuple[TrainingJob, TrainingRun, TrainingBackend]:
+def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBackend]:
     """Choose the backend, put a new job on record, and start it."""
     config, record, reporter = workspace.config, workspace.record, workspace.reporter
     inputs = TrainingInputs(training_channels(workspace.data_path), config.training.hyperparameters)
@@ -166,7 +166,7 @@ def _choose_backend(workspace: Workspace, inputs: TrainingInputs) -> tuple[Train
     return trainer, ""
 
 
-def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Following) -> TrainingRun:
+def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Following) -> StartedJob:
     """Put the job on record, then start it.
 
     Raises:
@@ -189,7 +189,7 @@ def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Followin
     return run
 
 
-def follow(job: TrainingJob, run: TrainingRun, following: Following) -> TrainedModel:
+def follow(job: TrainingJob, run: StartedJob, following: Following) -> TrainedModel:
     """Show the log until the job has ended, then collect its outputs; see `train`."""
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     warnings: set[str] = set()
@@ -243,7 +243,7 @@ def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -
     )
 
 
-def _interrupted(job: TrainingJob, run: TrainingRun, following: Following) -> None:
+def _interrupted(job: TrainingJob, run: StartedJob, following: Following) -> None:
     """Stop the job, or leave it, as `following` decides; one that has completed is kept."""
     backend = following.backend
     ending = None

@@ -73,7 +73,7 @@ class RunningProgram(NamedTuple):
     command: str
 
 
-class TrainingRun(Protocol):
+class StartedJob(Protocol):
     """A training program that has been started."""
 
     def lines(self) -> Iterator[str]:
@@ -83,7 +83,7 @@ class TrainingRun(Protocol):
         """Wait for its end; the files that it wrote then belong to the caller."""
 
 
-class Server(Protocol):
+class StartedServer(Protocol):
     """A serving program that has been started."""
 
     @property
@@ -166,14 +166,14 @@ class TrainingBackend(Backend, Protocol):
     def describe(self) -> str:
         """Describe what the program is started as, in a few words."""
 
-    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> TrainingRun:
+    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> StartedJob:
         """Start `train` on `inputs`.
 
         Raises:
             TrainingError: it cannot be started.
         """
 
-    def ending_after_stop(self, run: TrainingRun) -> TrainingEnding:
+    def ending_after_stop(self, run: StartedJob) -> TrainingEnding:
         """Return the ending of a job that `stop` was called for."""
 
     def collect_outputs(self, job: TrainingJob) -> bool:

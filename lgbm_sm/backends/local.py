@@ -4,7 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from lgbm_sm.backends import Consumption, RunningProgram, Server, TrainingEnding, TrainingInputs, TrainingRun, opt_ml
+from lgbm_sm.backends import (
+    Consumption,
+    RunningProgram,
+    StartedJob,
+    StartedServer,
+    TrainingEnding,
+    TrainingInputs,
+    opt_ml,
+)
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.logs import follow_growing, last_log_lines
 from lgbm_sm.backends.observation import observe_local
@@ -43,11 +51,11 @@ class LocalBackend(ABC):
         """See TrainingBackend."""
 
     @abstractmethod
-    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> TrainingRun:
+    def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> StartedJob:
         """See TrainingBackend."""
 
     @abstractmethod
-    def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> Server:
+    def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> StartedServer:
         """Start `serve` on the tree below `endpoint.root_path`, on a free loopback port.
 
         `variables` are the environment variables of the pattern.
@@ -124,7 +132,7 @@ class LocalBackend(ABC):
         """Over HTTP; see Backend."""
         return HttpSender(endpoint, headers)
 
-    def ending_after_stop(self, run: TrainingRun) -> TrainingEnding:  # noqa: ARG002 - see TrainingBackend
+    def ending_after_stop(self, run: StartedJob) -> TrainingEnding:  # noqa: ARG002 - see TrainingBackend
         """Stopped: the program saves its model when it is stopped, and exits with 0."""
         return TrainingEnding(TrainingJobStatus.STOPPED)
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from lgbm_sm import contract
 from lgbm_sm.aws.waiting import Patience
-from lgbm_sm.backends import Backend, Server
+from lgbm_sm.backends import Backend, StartedServer
 from lgbm_sm.backends.logs import last_log_lines
 from lgbm_sm.errors import EndpointError, TimedOutError
 from lgbm_sm.invocation.single_requests import Client
@@ -18,7 +18,7 @@ _PAUSES = Patience(first_seconds=0.02, longest_seconds=0.25, growth=1.5)
 _FIX = "fix the error shown in the log, then run `lgbm-sm deploy` again"
 
 
-def wait_until_ready(endpoint: Endpoint, server: Server, backend: Backend, timeout_seconds: float) -> None:
+def wait_until_ready(endpoint: Endpoint, server: StartedServer, backend: Backend, timeout_seconds: float) -> None:
     """Wait until a ping is answered with 200 within the platform's 2 s.
 
     A ping that is not answered in time is followed by one with twice the timeout. AWS's XGBoost images up to 1.7-1

@@ -17,7 +17,7 @@ from lgbm_sm.aws.s3_files import download
 from lgbm_sm.aws.sagemaker_resources import SageMakerResources
 from lgbm_sm.aws.tags import MakeTags, sdk_list
 from lgbm_sm.aws.upload import upload_channels
-from lgbm_sm.backends import TrainingEnding, TrainingInputs, TrainingRun, opt_ml
+from lgbm_sm.backends import StartedJob, TrainingEnding, TrainingInputs, opt_ml
 from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 from lgbm_sm.backends.sagemaker.creation import create, describe_created, is_denied, refused_operation
 from lgbm_sm.backends.sagemaker.metric_definitions import METRIC_DEFINITIONS
@@ -185,7 +185,7 @@ class SageMakerTrainer(SageMakerBackend):
         """Follow a job that has been created, by any command."""
         return SageMakerTrainingRun(job, self, self.reporter, self.config.training.max_runtime_seconds)
 
-    def ending_after_stop(self, run: TrainingRun) -> TrainingEnding:
+    def ending_after_stop(self, run: StartedJob) -> TrainingEnding:
         """The job may have completed before it was stopped; see TrainingBackend."""
         return run.wait()
 
