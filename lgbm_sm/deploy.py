@@ -190,7 +190,7 @@ def _bring_up(
 def _choose_local(workspace: Workspace) -> tuple[LocalBackend, str, ModelCode]:
     """The backend on this machine, why it was chosen, and the code beside the model.
 
-    Refuses what cannot be served.
+    Code that cannot be served is refused.
     """
     pattern = workspace.config.container.pattern
     backend, because = choose_local_backend(workspace, pattern)

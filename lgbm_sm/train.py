@@ -13,7 +13,8 @@ from lgbm_sm import ecr
 from lgbm_sm.aws.upload import UploadedChannels, upload_channels
 from lgbm_sm.backends import StartedJob, TrainingBackend, TrainingEnding, TrainingInputs
 from lgbm_sm.backends.sagemaker.creation import CreatedError, created_error
-from lgbm_sm.backends.sagemaker.training import SageMakerTrainer, find_job, follow_up, prepare_training
+from lgbm_sm.backends.sagemaker.job_run import follow_up
+from lgbm_sm.backends.sagemaker.training import SageMakerTrainer, find_job, prepare_training
 from lgbm_sm.config.instance_types import InstancePurpose, platform_of
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.doctor.quotas import WantedInstances, require_quota

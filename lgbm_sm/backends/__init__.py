@@ -1,6 +1,6 @@
-"""The backends that run jobs and endpoints.
+"""The backends that run jobs and endpoints, with the same methods.
 
-A process, Docker, SageMaker, with the same methods.
+They are a process, Docker and SageMaker.
 """
 
 from collections.abc import Iterator, Mapping
@@ -120,10 +120,7 @@ class Backend(Protocol):
         """Return the state of a job or an endpoint now."""
 
     def facts(self, entry: Entry) -> dict[str, str]:
-        """Return details of a job or an endpoint for a person.
-
-        Where it is, its image, state, reason and so on.
-        """
+        """Return details of a job or an endpoint for a person, such as its image and state."""
 
     def is_running(self, entry: Entry) -> bool:
         """Whether the program of this job or endpoint is running."""

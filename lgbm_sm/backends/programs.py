@@ -96,7 +96,7 @@ class Program(NamedTuple):
     def _is_orphan(self) -> bool:
         """Whether its folder no longer exists.
 
-        That of another project, such as the original of a copy, does.
+        The folder of another project, such as the original of a copy, does exist.
         """
         folder = self.folder
         return folder is None or folder.parent.parent.name != WORK_FOLDER or not folder.exists()

@@ -1,6 +1,6 @@
 """The target of a load test.
 
-The project's endpoint, a named SageMaker endpoint, or any HTTP server.
+It is the project's endpoint, a named SageMaker endpoint, or any HTTP server.
 """
 
 import ipaddress

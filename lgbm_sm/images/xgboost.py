@@ -1,7 +1,4 @@
-"""AWS's XGBoost image, on which pattern C serves.
-
-Pulled once, and given a tag of the project.
-"""
+"""Pull AWS's XGBoost image, on which pattern C serves, and give it a tag of the project."""
 
 import time
 from collections.abc import Mapping

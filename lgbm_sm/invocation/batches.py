@@ -111,7 +111,7 @@ def _cut(
 ) -> Iterator[Batch]:
     """Cut `first` and the rest of the stream into blocks of whole records.
 
-    Only some are parsed record by record.
+    Only blocks with quotes or blank lines are parsed record by record.
     """
     first_row = 1
     has_quotes = records_of is csv_records

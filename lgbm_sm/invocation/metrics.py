@@ -50,7 +50,7 @@ def _regression_metrics(truth: Sequence[float], values: Sequence[float]) -> dict
 def class_codes(classes: Sequence[str | float], labels: Sequence[str]) -> list[int]:
     """Return the position of each label among the classes.
 
-    Text by its letters, numbers by value.
+    Texts are compared by their letters, numbers by their values.
     """
     if all(isinstance(value, str) for value in classes):
         positions: dict[str | float, int] = {value: code for code, value in enumerate(classes)}

@@ -1,6 +1,4 @@
-"""The user's inference code.
-
-Find it, and refuse code that would fail once a server runs it.
+"""Find the user's inference code, and refuse code that would fail in a server.
 
 Source of the functions' names and of when they are called: AWS's developer guide, "Custom Inference Code with Hosting
 Services", and the README of the SageMaker inference toolkit.

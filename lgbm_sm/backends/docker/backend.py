@@ -173,7 +173,7 @@ class DockerBackend(LocalBackend):
     def serving_spec(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerSpec:
         """Return the container that serves the endpoint's tree, which exists.
 
-        Writes the CA bundle beside the tree.
+        The CA bundle is written beside the tree.
         """
         mounts = [
             bind(endpoint.root_path, contract.OPT_ML),
@@ -318,7 +318,7 @@ class DockerBackend(LocalBackend):
     def containers_of(self, entry: Entry, *, helpers: bool = False) -> list["Container"]:
         """Find the containers of a job or an endpoint.
 
-        With `helpers` also those that change the owner of its files.
+        With `helpers`, containers that change the owner of its files are included.
         """
         with engine_errors("containers cannot be listed", EngineError):
             found = self.engine.client.containers.list(

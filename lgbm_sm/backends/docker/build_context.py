@@ -1,7 +1,6 @@
-"""The build context of an image.
+"""The build context of an image: its files, and the archive of them that Docker is sent.
 
-Its files, the tag made of their content, and the archive that Docker is sent. An unchanged image is found by its tag,
-and not built again.
+The tag of the image is made of their content, so that an unchanged image is found and not built again.
 """
 
 import hashlib
@@ -29,8 +28,8 @@ _MODIFIED_AT = 315_619_200
 class ImageRecipe:
     """Everything that an image is made of.
 
-    Of the files below `context_path`, those of the pattern. `platform` is as in linux/amd64. Without a `base_image` the
-    Dockerfile's is used.
+    Of the files below `context_path`, only the pattern's belong to it. `platform` is as in linux/amd64. Without a
+    `base_image` the Dockerfile's is used.
     """
 
     context_path: Path
@@ -82,7 +81,7 @@ def image_recipe(config: Config, pattern: Pattern, context_path: Path, engine_pl
 def context_digest(recipe: ImageRecipe) -> str:
     """Return the SHA-256 of everything that the image is made of.
 
-    Files with modes, arguments, platform, base image. The CA bundle is not included: it is used during the build, and
+    That is files with their modes, arguments, platform and base image. The CA bundle is used during the build, but is
     not part of the image.
     """
     document = {

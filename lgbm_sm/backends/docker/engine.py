@@ -30,7 +30,7 @@ _REQUEST_SECONDS = 60
 class Engine:
     """Docker as its command line finds it.
 
-    By DOCKER_HOST, else the current context, else the socket.
+    DOCKER_HOST takes precedence over the current context, and that over the socket.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -98,7 +98,7 @@ class Engine:
     def shares_network(self) -> bool:
         """Whether this machine reaches containers by their own addresses.
 
-        Not if Docker is in a virtual machine.
+        It does not if Docker is in a virtual machine.
         """
         info = self.client.info()
         rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
@@ -180,7 +180,7 @@ def _asked(path: Path, target: str) -> list[dict[str, Any]]:
 def engine_errors(what: str, kind: type[LgbmSmError], hint: str = "") -> Iterator[None]:
     """Convert docker-py's errors to `kind`, with a message that begins with `what`.
 
-    EngineError if Docker is not there.
+    If Docker is not there, the error is an EngineError.
 
     Raises:
         LgbmSmError: of that kind.

@@ -1,7 +1,4 @@
-"""Docker's event streams.
-
-How a build, a push or a pull reports its progress and its failure.
-"""
+"""Follow Docker's event streams, which report the progress of a build, push or pull."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping

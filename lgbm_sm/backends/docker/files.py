@@ -59,7 +59,7 @@ def _holds_files_of_others(folder: Path, user: int) -> bool:
 def with_public_authorities(ca_bundle_path: Path) -> bytes:
     """Return the CA bundle with the public authorities.
 
-    Pip uses it instead of its own for all connections.
+    pip uses it instead of its own bundle for all connections.
     """
     import certifi
 

@@ -22,7 +22,7 @@ from lgbm_sm.record.record import Record
 def find_image(image: Image, engine: Engine) -> bool:
     """Whether Docker has the image on record.
 
-    One with this project's label, or the one that was pulled.
+    It has this project's label, or is the image that was pulled.
     """
     if not engine.has_image(image.name):
         return False

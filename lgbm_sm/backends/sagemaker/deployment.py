@@ -1,7 +1,4 @@
-"""One deployment on SageMaker.
-
-A model, an endpoint config, and an endpoint that is created or updated.
-"""
+"""One deployment on SageMaker: model, endpoint config, and a new or updated endpoint."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,7 +72,7 @@ class Deployment:
 class _Taken:
     """The state of the endpoint so far.
 
-    Its entry `now`, and `before` if the deployment updates it.
+    `now` is its entry, and `before` its entry before an update.
     """
 
     deployment: Deployment

@@ -1,7 +1,4 @@
-"""Training jobs on SageMaker.
-
-Created through its SDK, followed by their status and their log.
-"""
+"""Training jobs on SageMaker: prepare, create and find them, and fetch their outputs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lgbm_sm.aws.account import AwsAccount
-from lgbm_sm.aws.cloudwatch import Log
 from lgbm_sm.aws.execution_role import get_execution_role
 from lgbm_sm.aws.origin import is_own
 from lgbm_sm.aws.s3_files import download
@@ -19,27 +15,21 @@ from lgbm_sm.aws.tags import MakeTags, sdk_list
 from lgbm_sm.aws.upload import upload_channels
 from lgbm_sm.backends import StartedJob, TrainingEnding, TrainingInputs, opt_ml
 from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
-from lgbm_sm.backends.sagemaker.creation import create, describe_created, is_denied, refused_operation
+from lgbm_sm.backends.sagemaker.creation import create
+from lgbm_sm.backends.sagemaker.job_run import SageMakerTrainingRun
 from lgbm_sm.backends.sagemaker.metric_definitions import METRIC_DEFINITIONS
 from lgbm_sm.config.backend_sections import AwsSection
 from lgbm_sm.config.instance_types import has_local_storage
 from lgbm_sm.config.sections import TrainingSection
-from lgbm_sm.errors import AwsError, TimedOutError, TrainingError
-from lgbm_sm.progress import Reporter
+from lgbm_sm.errors import AwsError, TrainingError
 from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus, aws_fields
-
-_ENDED = (TrainingJobStatus.COMPLETED, TrainingJobStatus.FAILED, TrainingJobStatus.STOPPED)
-# beyond the job's own limit: instances are waited for, data and outputs moved
-_MOST_WAITING_SECONDS = 24 * 3600.0
-# CloudWatch shows a line some seconds after it was written
-_LOG_DELAY_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
 class JobPlan:
-    """Everything that a job requires, apart from its inputs: `channel_uris` by channel name.
+    """Everything that a job requires, apart from its inputs.
 
-    `image` by its digest.
+    `channel_uris` are by channel name; `image` ends with its digest.
     """
 
     account: AwsAccount
@@ -49,96 +39,6 @@ class JobPlan:
     channel_uris: Mapping[str, str]
     output_uri: str
     tags: MakeTags
-
-
-@dataclass
-class _ShownLog:
-    """A job's log; without the permission to read it, the job is followed by its status."""
-
-    log: Log
-    reporter: Reporter
-    is_denied: bool = False
-
-    def new_lines(self) -> list[str]:
-        """The lines since the last call; none, after one warning, if the permission is missing."""
-        if self.is_denied:
-            return []
-        try:
-            return self.log.new_lines()
-        except AwsError as error:
-            if not is_denied(error):
-                raise
-            self.is_denied = True
-            action = f"logs:{refused_operation(error)}"
-            self.reporter.warn(f"no log, since {action} is not allowed: the job is followed by its status")
-            return []
-
-
-@dataclass(frozen=True)
-class SageMakerTrainingRun:
-    """A job that has been created. `lines` yields its log; its status goes to `reporter`.
-
-    `is_new`: it was created a moment ago, and SageMaker's reads may not show it yet.
-    """
-
-    job: TrainingJob
-    backend: SageMakerBackend
-    reporter: Reporter
-    max_runtime_seconds: float
-    is_new: bool = False
-
-    def lines(self) -> Iterator[str]:
-        """The lines of the log as they come, until the job has ended.
-
-        Also written to the job's file.
-        """
-        log = _ShownLog(self.backend.log(self.job), self.reporter)
-        self.job.folder.mkdir(parents=True, exist_ok=True)
-        shown = ""
-        with self.job.log_path.open("w", encoding="utf-8") as file:
-            for line in self._log_lines(log, shown):
-                file.write(f"{line}\n")
-                file.flush()
-                yield line
-
-    def _log_lines(self, log: _ShownLog, shown: str) -> Iterator[str]:
-        patience = self.backend.patience
-        if self.is_new:
-            what, hint = f"training job {self.job.name}", follow_up(self.job.name)
-            describe_created(what, self._find, patience, follow=hint)
-        for seconds in patience.rounds(self.max_runtime_seconds + _MOST_WAITING_SECONDS):
-            description = self._describe()
-            for transition in description.get("SecondaryStatusTransitions", ())[-1:]:
-                if transition["Status"] != shown:
-                    shown = transition["Status"]
-                    self.reporter.detail(f"{shown}: {transition.get('StatusMessage', '')} ({seconds:.0f} s)")
-            yield from log.new_lines()
-            if description["TrainingJobStatus"] in _ENDED:
-                break
-        else:
-            raise TimedOutError(
-                f"training job {self.job.name} has not ended", "`lgbm-sm train --attach` waits for it again"
-            )
-        for _ in patience.rounds(0 if log.is_denied else _LOG_DELAY_SECONDS):
-            yield from log.new_lines()
-
-    def wait(self) -> TrainingEnding:
-        """How it ended, in SageMaker's words."""
-        description = self._describe()
-        status = TrainingJobStatus(description["TrainingJobStatus"])
-        reason = str(description.get("FailureReason", ""))
-        if status is TrainingJobStatus.STOPPED:
-            reason = str(description["SecondaryStatus"])
-        return TrainingEnding(status, reason, billable_seconds=description.get("BillableTimeInSeconds"))
-
-    def _find(self) -> Mapping[str, Any] | None:
-        return self.backend.resources(self.job).find_job(self.job.name)
-
-    def _describe(self) -> Mapping[str, Any]:
-        description = self._find()
-        if description is None:
-            raise TrainingError(f"training job {self.job.name} no longer exists", "run `lgbm-sm train` again")
-        return description
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,11 +182,6 @@ def suppress_missing() -> Iterator[None]:
     except AwsError as error:
         if error.code not in ("404", "NoSuchKey", "NoSuchBucket"):
             raise
-
-
-def follow_up(job_name: str) -> str:
-    """The hint if a job was created, and a later call failed."""
-    return f"`lgbm-sm train --attach {job_name}` follows it, `lgbm-sm cleanup` stops and deletes it"
 
 
 def job_request(job: TrainingJob, inputs: TrainingInputs, plan: JobPlan, section: AwsSection) -> dict[str, Any]:
