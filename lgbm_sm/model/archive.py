@@ -27,9 +27,9 @@ _FILES, _FOLDER, _LINKS = (b"0", b"\0", b"7"), b"5", (b"1", b"2")
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of an archive: unpacked bytes, headers included; members.
+    """Limits of an archive: its unpacked size, its members and their names.
 
-    Bytes of a name and its parts.
+    The size includes headers.
     """
 
     unpacked_bytes: int = 10_000_000_000
