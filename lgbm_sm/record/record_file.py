@@ -74,10 +74,8 @@ def parse(text: str, path: Path) -> RecordContents:
             text, type=_FileOne[entry] | _FileTwo[entry], dec_hook=lambda kind, value: kind(value)
         )
     except msgspec.DecodeError as error:
-        version = _format_version(text)
-        if version is not None and version not in (1, 2):
-            message = f"{path} has format version {version}, but this lgbm-sm reads versions 1 and 2 only"
-            raise RecordError(message, "use the lgbm-sm that wrote it") from error
+        if newer := _newer_part(text):
+            raise RecordError(f"{path} {newer}", "use the lgbm-sm that wrote it") from error
         raise RecordError(f"{path} is damaged: {error}", remedy(path)) from error
     if isinstance(file, _FileTwo):
         _require_id(file.id, path)
@@ -155,10 +153,18 @@ def _require_id(project_id: str, path: Path) -> None:
         raise RecordError(f"{path} is damaged: expected an id of 16 hexadecimal digits, got {project_id}", remedy(path))
 
 
-def _format_version(text: str) -> int | None:
+def _newer_part(text: str) -> str:
+    """Describe the part of a record that a newer lgbm-sm has written; empty if there is none."""
     try:
         content = json.loads(text)
     except ValueError:
-        return None
+        return ""
     version = content.get("format_version") if isinstance(content, dict) else None
-    return version if isinstance(version, int) else None
+    if not isinstance(version, int):
+        return ""
+    if version not in (1, 2):
+        return f"has format version {version}, but this lgbm-sm reads versions 1 and 2 only"
+    known = {entry_type.__struct_config__.tag for entry_type in entry_types()}
+    kinds = [str(entry.get("kind")) for entry in content.get("entries", ()) if isinstance(entry, dict)]
+    unknown = [kind for kind in kinds if kind not in known]
+    return f"contains an entry of kind {unknown[0]}, which this lgbm-sm does not know" if unknown else ""

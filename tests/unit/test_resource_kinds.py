@@ -13,7 +13,7 @@ import pytest
 from lgbm_sm.aws.resources import KINDS, arn_of, in_order_of_deletion, kind_of
 from lgbm_sm.aws.resources.kind import Found
 from lgbm_sm.cleanup import cleanup_groups, groups_of
-from lgbm_sm.errors import UsageError
+from lgbm_sm.errors import RecordError, UsageError
 from lgbm_sm.record.record import Record
 
 COMMON = {"project": "demo", "place": "aws", "created_at": "2026-11-24T00:00:00Z", "adopted": False}
@@ -82,6 +82,17 @@ def test_a_record_with_each_kind_is_read_and_written_again_as_it_was(record: Rec
     assert sorted(written["entries"], key=lambda entry: entry["kind"]) == sorted(
         RECORD, key=lambda entry: entry["kind"]
     )
+
+
+def test_a_kind_that_only_a_newer_program_knows_is_refused_as_such(record: Record) -> None:
+    content = json.loads(record.path.read_text())
+    content["entries"].append({"kind": "topic", "name": "demo", **COMMON, **WHERE})
+    record.path.write_text(json.dumps(content))
+    with pytest.raises(
+        RecordError, match="contains an entry of kind topic, which this lgbm-sm does not know"
+    ) as caught:
+        record.entries()
+    assert caught.value.hint == "use the lgbm-sm that wrote it"
 
 
 def test_each_entry_has_its_arn_and_what_is_on_this_machine_has_none(record: Record) -> None:
