@@ -3,7 +3,7 @@
 import json
 import re
 
-from lgbm_sm.aws.account import AwsAccount, aws_errors
+from lgbm_sm.aws.account import AwsAccount, has_code
 from lgbm_sm.aws.policies import TRUST_POLICY, role_policy
 from lgbm_sm.aws.policy_scope import ROLE_ARN, SUGGESTED_ROLE, scope_of
 from lgbm_sm.config.sections import Config
@@ -34,14 +34,11 @@ def get_execution_role(account: AwsAccount, config: Config) -> str:
                 "set a role in the caller's account: SageMaker accepts no other",
             )
         return name
-    try:
-        with aws_errors(f"role {name}"):
-            return str(account.client("iam").get_role(RoleName=name)["Role"]["Arn"])
-    except AwsError as error:
-        if error.code != "NoSuchEntity":
-            raise
+    found = account.find("iam", "get_role", f"role {name}", has_code("NoSuchEntity"), RoleName=name)
+    if found is None:
         message = f"aws.execution_role: account {account.account_id} has no role {name}"
-        raise AwsError(message, _creation(name, account, config), error.code) from error
+        raise AwsError(message, _creation(name, account, config), "NoSuchEntity")
+    return str(found["Role"]["Arn"])
 
 
 def _creation(name: str, account: AwsAccount, config: Config) -> str:
