@@ -21,7 +21,7 @@ def test_the_whole_life_goes_on_when_every_third_call_is_throttled_and_quotas_ca
     project.aws.faults.fail("service-quotas:*", "InternalFailure", "no", 500, times=1000)
     for command in ("train", "deploy"):
         said = project.lgbm_sm(command).stderr
-        assert "warning: the quotas of instance types are not known: InternalFailure" in said
+        assert "warning: the quotas of instance types are unknown: InternalFailure" in said
         assert ": trying again (attempt 2 of 10)" in said
     assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
     project.lgbm_sm("status")
@@ -65,19 +65,19 @@ def test_credentials_that_expire_while_a_job_is_followed_leave_it_running_and_sa
 
 
 @pytest.mark.parametrize(
-    ("command", "instance_type", "usage", "nearest"),
+    ("command", "instance_type", "usage"),
     [
-        ("train", "ml.m4.2xlarge", TRAINING, "training.instance_type: ml.m5.2xlarge"),
-        ("deploy", "ml.m4.xlarge", ENDPOINT, "endpoint.instance_type: ml.m5.xlarge"),
+        ("train", "ml.m4.2xlarge", TRAINING),
+        ("deploy", "ml.m4.xlarge", ENDPOINT),
     ],
 )
-def test_a_quota_of_0_is_said_with_the_nearest_type_before_anything_is_sent(
-    command: str, instance_type: str, usage: str, nearest: str, project: Project
+def test_a_quota_of_0_is_said_with_the_request_for_more_before_anything_is_sent(
+    command: str, instance_type: str, usage: str, project: Project
 ) -> None:
     project.aws.quotas.set(instance_type, usage, 0)
     refused = project.lgbm_sm(command, *project.of_the_model(command), exit_code=6).stderr
-    assert f"error: {instance_type} for {usage}: 0, and 1 is wanted" in refused
-    assert f"hint: set {nearest}, or aws service-quotas request-service-quota-increase" in refused
+    assert f"error: {instance_type} for {usage}: must be at least 1, is 0" in refused
+    assert "hint: aws service-quotas request-service-quota-increase" in refused
     assert project.asked("s3", "Put", "Create") == project.asked("sagemaker", "Create") == []
 
 
@@ -88,7 +88,7 @@ def test_a_quota_that_is_used_up_meanwhile_is_said_and_leaves_nothing(command: s
     project.aws.faults.fail(operation, "ResourceLimitExceeded", "The account-level service limit is 1 Instances.")
     refused = project.lgbm_sm(command, *project.of_the_model(command), exit_code=6).stderr
     assert "ResourceLimitExceeded: The account-level service limit is 1 Instances." in refused
-    assert "`lgbm-sm doctor --aws` names the nearest type that is allowed" in refused
+    assert "`lgbm-sm doctor --aws` shows the quota and the command that requests a higher one" in refused
     assert [one for one in billed(project.aws) if not one.startswith("s3://")] == []
 
 
@@ -100,7 +100,7 @@ def test_a_role_that_sagemaker_may_not_assume_is_said(command: str, project: Pro
         command, *project.of_the_model(command), "--set", f"aws.execution_role={role}", exit_code=6
     ).stderr
     assert f"Could not assume role arn:aws:iam::123456789012:role/{role}" in refused
-    assert "hint: `lgbm-sm policy --trust` prints the trust policy to give it" in refused
+    assert "hint: give the role the trust policy that `lgbm-sm policy --trust` prints" in refused
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_bucket_that_is_named_and_missing_is_said(command: str, project: Proje
         command, *project.of_the_model(command), "--set", "aws.bucket=nowhere", exit_code=6
     ).stderr
     assert "error: aws.bucket: bucket nowhere does not exist" in refused
-    assert "hint: make it, or leave aws.bucket out" in refused
+    assert "hint: create it, or omit aws.bucket" in refused
 
 
 @pytest.mark.parametrize("command", ["train", "deploy"])
@@ -146,7 +146,7 @@ def test_an_image_that_never_answers_ping_is_said_with_its_log_and_leaves_nothin
     assert "did not come up: The primary container for production variant AllTraffic did not pass the ping" in refused
     assert "its log ends:" in refused
     assert "loading" in refused
-    assert "hint: The container has not answered GET /ping" in refused
+    assert "hint: The container did not answer GET /ping" in refused
     assert [one for one in billed(project.aws) if "/.lgbm-sm/" not in one] == []
 
 
