@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lgbm_sm import contract
 from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.aws.sagemaker_resources import SageMakerResources
 from lgbm_sm.backends import Consumption, ServingBackend
@@ -43,7 +44,7 @@ def local_target(endpoint: Endpoint, backend: ServingBackend) -> Target:
     return Target(
         name=endpoint.name,
         instance=_THIS_MACHINE,
-        open_client=_http(f"{endpoint.url}/invocations"),
+        open_client=_http(f"{endpoint.url}{contract.INVOCATIONS_PATH}"),
         is_on_this_machine=True,
         consumption=lambda: backend.consumption(endpoint),
     )
@@ -60,11 +61,11 @@ def http_target(url: str) -> Target:
     is_here = _is_loopback(parse_url(url).host)
     return Target(
         name=url,
-        instance=_THIS_MACHINE if is_here else "what answers there",
+        instance=_THIS_MACHINE if is_here else "server of that kind",
         open_client=_http(url),
-        price="" if is_here else "It is not on this machine: it may cost its owner money, or hold up its other users.",
+        price="" if is_here else "It is not on this machine, so the load may cost money or slow down its other users.",
         is_on_this_machine=is_here,
-        unseen="the CPU and the memory of a server that is known by its address only are not seen from here",
+        unseen="CPU and memory are unknown, since the server is known only by its URL",
     )
 
 
@@ -78,7 +79,7 @@ def sagemaker_target(name: str, account: AwsAccount) -> Target:
     resources = SageMakerResources(account)
     endpoint = resources.find_endpoint(name)
     if endpoint is None:
-        raise EndpointError(f"there is no endpoint {name} in {account.region}", "set aws.region, or check the name")
+        raise EndpointError(f"endpoint {name} does not exist in {account.region}", "set aws.region, or check the name")
     if endpoint["EndpointStatus"] not in ("InService", "Updating"):
         raise EndpointError(
             f"endpoint {name} is {endpoint['EndpointStatus']}", f"see its log group /aws/sagemaker/Endpoints/{name}"
@@ -103,9 +104,9 @@ def sagemaker_target(name: str, account: AwsAccount) -> Target:
         instance=instance,
         open_client=open_client,
         instances=max(1, instances),
-        price=f"{max(1, instances)} x {instance} in {account.region} are billed as long as the endpoint is there, and "
-        "so is the data that goes through it.",
-        unseen=f"CPU and memory are not seen from here: CloudWatch has them minutes later (/aws/sagemaker/Endpoints, "
+        price=f"{max(1, instances)} x {instance} in {account.region} are billed while the endpoint exists, and so is "
+        "its data transfer.",
+        unseen=f"CPU and memory are unknown here: CloudWatch shows them minutes later (/aws/sagemaker/Endpoints, "
         f"EndpointName {name})",
     )
 

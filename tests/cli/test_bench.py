@@ -74,7 +74,7 @@ def test_any_server_is_loaded_by_its_address_and_asked_as_often_as_is_said(
         assert step["server"] is None
     text = lgbm_sm("bench", "rows.jsonl", "--url", server.url("failing"), "--most-requests", "100").stdout
     assert "x 500, the first: failure number" in text
-    assert "not seen from here" in text
+    assert "CPU and memory are unknown" in text
 
 
 def test_a_server_that_refuses_the_rows_is_not_loaded(lgbm_sm: CommandLine, server: HostileServer) -> None:

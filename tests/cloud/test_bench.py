@@ -58,7 +58,7 @@ def test_an_endpoint_is_loaded_once_its_price_is_accepted(
     command = ("bench", "rows.csv", "--endpoint", "e", "--concurrency", "1,3", "--most-requests", "81")
 
     refused = lgbm_sm(*command, exit_code=2)
-    assert "bench asks before it loads e, and nobody can answer here" in refused.stderr
+    assert "bench needs a confirmation before it loads e, and there is no terminal" in refused.stderr
     declined = answered_on_a_terminal(lgbm_sm, "n", *command)
     assert declined.returncode == 2
     assert "Load e with up to 81 requests, in 2 steps of 5 s? 1 x ml.m4.xlarge in eu-west-1 are bill" in declined.stderr
@@ -66,7 +66,7 @@ def test_an_endpoint_is_loaded_once_its_price_is_accepted(
 
     accepted = answered_on_a_terminal(lgbm_sm, "y", *command)
     assert accepted.returncode == 0, accepted.stderr
-    assert "CPU and memory are not seen from here: CloudWatch" in accepted.stdout
+    assert "CPU and memory are unknown here: CloudWatch" in accepted.stdout
     assert len(invocations(aws)) == 81
 
     aws.faults.calls.clear()
@@ -83,6 +83,6 @@ def test_an_endpoint_is_loaded_once_its_price_is_accepted(
     assert "every step had errors" in result["advice"]["text"]
 
     assert (
-        "there is no endpoint other in eu-west-1"
+        "endpoint other does not exist in eu-west-1"
         in lgbm_sm("bench", "rows.csv", "--endpoint", "other", exit_code=8).stderr
     )
