@@ -30,7 +30,7 @@ NAMES = frozenset(name for name in vars(contract) if name.isupper())
 
 
 def restated(source: str) -> Iterator[tuple[int, str]]:
-    """The lines of a module that restate the contract, with the constant to use or the text to replace."""
+    """Yield the lines of a module that restate the contract, with the constant or the text."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
@@ -48,7 +48,7 @@ def restated(source: str) -> Iterator[tuple[int, str]]:
 
 
 def product(node: ast.expr) -> int:
-    """The value of a calculation such as 25 * 1024 * 1024, 25 * 1024**2 or 25 << 20; 0 for any other expression."""
+    """Return the value of 25 * 1024 * 1024, 25 * 1024**2 or 25 << 20; 0 for anything else."""
     match node:
         case ast.Constant(value=int(number)):
             return number

@@ -32,7 +32,7 @@ def conforming_image(engine: docker.DockerClient, base_image: str) -> str:
 
 
 def broken_image(engine: docker.DockerClient, conforming: str, name: str, lines: str, label: str) -> str:
-    """An image on the conforming one with more lines in its Dockerfile; whoever asks removes it."""
+    """Build the conforming image with more lines in its Dockerfile; the caller removes it."""
     tag = f"{REPOSITORY}-broken-{label}:{name}"
     context = archive({"Dockerfile": f"FROM {conforming}\n{lines}\n".encode()}, at=0)
     engine.images.build(

@@ -1,4 +1,4 @@
-"""Images that keep the contract, or break it in one place, and what they are verified with."""
+"""Images that keep the contract or break one rule, with their data, model and limits."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Verifier:
-    """Verifies images, with limits that a test can wait for."""
+    """Verifies images, with time limits short enough for tests."""
 
     def __init__(self, folder: Path, inputs: TrainingInputs) -> None:
         self.folder = folder

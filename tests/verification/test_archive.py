@@ -1,4 +1,4 @@
-"""What a model archive must be, and what is said where it is another."""
+"""The rules of a model archive, and the messages if it breaks one."""
 
 from __future__ import annotations
 

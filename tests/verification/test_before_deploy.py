@@ -1,4 +1,4 @@
-"""What a deployment asks before it begins: does this image serve this model under the contract?"""
+"""The verification before a deploy: the image serves the model under the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image that keeps the contract passes, and nothing is left of a verification, however it ends."""
+"""An image that keeps the contract passes, and a verification leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RUN printf '#!/bin/sh\nexec /opt/program/start serve\n' >/usr/local/bin/serve &&
 
 @pytest.fixture
 def command_line(tmp_path: Path) -> CommandLine:
-    """On the defaults, without a project; what a killed command has left goes with the test's folder."""
+    """A command line without a project; its leftovers are in the test's folder."""
     return CommandLine(tmp_path, {"TMPDIR": str(tmp_path)})
 
 
@@ -93,7 +93,7 @@ def interrupted(
     command_line: CommandLine, conforming: str, engine: docker.DockerClient
 ) -> Iterator[Callable[[signal.Signals], tuple[int, int]]]:
     def interrupt(number: signal.Signals) -> tuple[int, int]:
-        """Process id and exit code of a verification that a signal has ended while a container of it ran."""
+        """End a verification by a signal while a container runs; return process id and exit code."""
         process = command_line.start("verify", conforming)
         wait_until(lambda: process.poll() is not None or len(left_by(engine, process.pid)) > 3, 60)
         assert process.poll() is None, process.communicate()

@@ -1,4 +1,4 @@
-"""What the checks make of an image and of a trained model, without a container."""
+"""The judgements of an image and of a trained model, without a container."""
 
 from __future__ import annotations
 

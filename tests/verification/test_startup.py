@@ -1,4 +1,4 @@
-"""Which check a server fails that never becomes ready, and the requests that verify makes of a sample."""
+"""The check that fails if a server never becomes ready, and the sizes of sample requests."""
 
 from __future__ import annotations
 
