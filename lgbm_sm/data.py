@@ -10,8 +10,8 @@ from lgbm_sm.preparation.column_roles import choose_roles
 from lgbm_sm.preparation.columns import Column, ColumnKind, describe_feature, is_inexact, read_column
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import (
+    Categories,
     Feature,
-    Levels,
     Schema,
     Split,
     TargetColumn,
@@ -168,7 +168,7 @@ def _note_columns(features: tuple[Feature, ...], columns: tuple[Column, ...], no
         )
 
 
-def _note_target(target: Column, classes: Levels | None, notes: _Notes) -> None:
+def _note_target(target: Column, classes: Categories | None, notes: _Notes) -> None:
     if classes is not None:
         notes.detail(f"target {target.name}, classes and their codes: {class_counts(target.cells, classes)}")
     elif len(values := target.cells.unique()) <= 2:

@@ -18,7 +18,7 @@ EXACT_INTEGERS = 2**53  # float64, which LightGBM uses, represents integers exac
 _SHOWN_ROWS = 5
 _SHOWN_VALUES = 3
 # a text column with more categories than this, nearly one per row, identifies rows instead of grouping them
-_IDENTIFIER_LEVELS = 20
+_IDENTIFIER_TEXTS = 20
 _IDENTIFIER_SHARE = 0.9
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*", re.DOTALL)
 _DATE_HINT = "derive numbers from dates (year, month, weekday, days since …), or leave them out"
@@ -108,60 +108,60 @@ def describe_feature(column: Column, problems: Problems, row_name: RowName, *, c
     elif column.kind is ColumnKind.OTHER:
         problems.add(f"column {name!r} contains {column.kind} (type {column.cells.type})", drop=name)
     elif column.kind is ColumnKind.TEXT:
-        levels = text_levels(column, problems, categorical=categorical)
-        return Feature(name=name, type="categorical", levels=levels) if levels else None
+        categories = text_categories(column, problems, categorical=categorical)
+        return Feature(name=name, type="categorical", levels=categories) if categories else None
     elif not refuse_infinite(column, problems, row_name):
         if not categorical:
             return Feature(name=name, type="numeric")
-        return Feature(name=name, type="categorical", levels=number_levels(column, problems))
+        return Feature(name=name, type="categorical", levels=number_categories(column, problems))
     return None
 
 
-def text_levels(column: Column, problems: Problems, *, categorical: bool) -> tuple[str, ...]:
+def text_categories(column: Column, problems: Problems, *, categorical: bool) -> tuple[str, ...]:
     """Return the different texts of a column, sorted; empty if they are refused."""
-    levels: list[str] = sorted(column.cells.drop_null().unique().to_pylist())
-    name, count = column.name, len(levels)
-    if any(char in level for level in levels for char in "\r\0"):
+    texts: list[str] = sorted(column.cells.drop_null().unique().to_pylist())
+    name, count = column.name, len(texts)
+    if any(char in text for text in texts for char in "\r\0"):
         problems.add(f"column {name!r} has text with a carriage return or NUL", "remove these characters", drop=name)
         return ()
-    if all(map(_is_iso_date, levels)):
-        problems.add(f"column {name!r} contains dates or times, as text ({levels[0]!r})", _DATE_HINT, drop=name)
+    if all(map(_is_iso_date, texts)):
+        problems.add(f"column {name!r} contains dates or times, as text ({texts[0]!r})", _DATE_HINT, drop=name)
         return ()
     if categorical:
-        return tuple(levels)
-    if text := texts_among_numbers(levels):
+        return tuple(texts)
+    if words := texts_among_numbers(texts):
         problems.add(
-            f"column {name!r} contains numbers, but also text: {some_values(text)}",
+            f"column {name!r} contains numbers, but also text: {some_values(words)}",
             "fix the cells that are not numbers (an empty cell is a missing number), or leave the column out",
             keep=name,
         )
         return ()
     rows = len(column.cells) - column.cells.null_count
-    if count > _IDENTIFIER_LEVELS and count > _IDENTIFIER_SHARE * rows:
+    if count > _IDENTIFIER_TEXTS and count > _IDENTIFIER_SHARE * rows:
         problems.add(
-            f"column {name!r} has {count} different texts in {rows} rows, like an identifier: {some_values(levels)}",
+            f"column {name!r} has {count} different texts in {rows} rows, like an identifier: {some_values(texts)}",
             drop=name,
             keep=name,
         )
         return ()
-    return tuple(levels)
+    return tuple(texts)
 
 
-def texts_among_numbers(levels: Sequence[str]) -> list[str]:
+def texts_among_numbers(texts: Sequence[str]) -> list[str]:
     """Return the texts that are not numbers if most are; otherwise none."""
-    text = [level for level in levels if not is_number(level)]
-    return text if len(text) < len(levels) / 2 else []
+    words = [text for text in texts if not is_number(text)]
+    return words if len(words) < len(texts) / 2 else []
 
 
-def number_levels(column: Column, problems: Problems) -> tuple[int | float, ...]:
+def number_categories(column: Column, problems: Problems) -> tuple[int | float, ...]:
     """Return the different numbers of a column, sorted."""
-    levels: list[int | float] = sorted(column.cells.drop_null().unique().to_pylist())
-    if len({float(level) for level in levels}) < len(levels):
+    numbers: list[int | float] = sorted(column.cells.drop_null().unique().to_pylist())
+    if len({float(number) for number in numbers}) < len(numbers):
         problems.add(
             f"column {column.name!r} has numbers that differ only beyond 2^53, the limit of LightGBM's float64",
             "save them as text",
         )
-    return tuple(levels)
+    return tuple(numbers)
 
 
 def refuse_infinite(column: Column, problems: Problems, row_name: RowName) -> bool:

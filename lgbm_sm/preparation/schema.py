@@ -37,7 +37,7 @@ FOLDERS: Mapping[Split, str] = {
 CHANNELS: Mapping[str, str] = {"train": "train", "validation": "valid", "schema": "schema"}
 
 # categories: all text, or all numbers
-Levels = tuple[str | int | float, ...]
+Categories = tuple[str | int | float, ...]
 
 
 class Feature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -49,12 +49,12 @@ class Feature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
     name: Annotated[str, Meta(min_length=1)]
     type: Literal["numeric", "categorical"]
-    levels: Levels | None = None
+    levels: Categories | None = None
 
     def __post_init__(self) -> None:
         if (self.type == "categorical") != bool(self.levels):
             raise ValueError(f"feature {self.name}: categorical features have levels, numeric ones have none")
-        _check_levels(self.levels or (), f"feature {self.name}: level")
+        _check_categories(self.levels or (), f"feature {self.name}: category")
 
 
 class TargetColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,10 +64,10 @@ class TargetColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     name: Annotated[str, Meta(min_length=1)]
-    classes: Levels | None
+    classes: Categories | None
 
     def __post_init__(self) -> None:
-        _check_levels(self.classes or (), "class")
+        _check_categories(self.classes or (), "class")
 
 
 class SplitFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -201,9 +201,9 @@ def _refuse_strays(data_folder: Path, folder: str, known: set[Path]) -> None:
         raise strays_error(strays)
 
 
-def _check_levels(values: Levels, what: str) -> None:
+def _check_categories(values: Categories, what: str) -> None:
     if len({isinstance(value, str) for value in values}) > 1:
-        raise ValueError(f"{what}s are text or numbers, not both")
+        raise ValueError(f"{what}: all values must be text, or all numbers")
     _refuse_repeated(values, what)
 
 

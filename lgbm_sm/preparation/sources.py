@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.columns import ColumnKind, kind_of
 from lgbm_sm.preparation.problems import Problems
-from lgbm_sm.preparation.schema import Levels
+from lgbm_sm.preparation.schema import Categories
 from lgbm_sm.preparation.tables import Table, read_table
 from lgbm_sm.wording import did_you_mean
 
@@ -40,7 +40,7 @@ class Source:
     named: bool
     paths: tuple[Path, ...] = ()
     target: str | int | None = None
-    classes: Levels | None = None
+    classes: Categories | None = None
     part_rows: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lgbm_sm.errors import DataError
-from lgbm_sm.preparation.schema import Levels, Split
+from lgbm_sm.preparation.schema import Categories, Split
 from lgbm_sm.wording import counted
 
 _SHOWN_CLASSES = 5
@@ -19,7 +19,7 @@ def split_rows(
     validation_size: float,
     random_state: int,
     codes: Sequence[int] | None = None,
-    classes: Levels = (),
+    classes: Categories = (),
 ) -> dict[Split, list[int]]:
     """Return the row positions of each split, in scikit-learn's order.
 
@@ -47,7 +47,7 @@ def split_rows(
     return {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test}
 
 
-def require_classes_in_train(trained: Sequence[int], codes: Sequence[int], classes: Levels) -> None:
+def require_classes_in_train(trained: Sequence[int], codes: Sequence[int], classes: Categories) -> None:
     """Check that every class can be learned.
 
     Raises:
@@ -58,7 +58,7 @@ def require_classes_in_train(trained: Sequence[int], codes: Sequence[int], class
 
 
 def _deal(
-    positions: list[int], codes: Sequence[int] | None, size: float, random_state: int, classes: Levels
+    positions: list[int], codes: Sequence[int] | None, size: float, random_state: int, classes: Categories
 ) -> tuple[list[int], list[int]]:
     if codes is None:
         return _deal_evenly(positions, size, random_state)
@@ -83,7 +83,7 @@ def _deal_evenly(positions: list[int], size: float, random_state: int) -> tuple[
     return [positions[index] for index in order[tested:]], [positions[index] for index in order[:tested]]
 
 
-def _require_rows_of_each_class(codes: Sequence[int], classes: Levels, smallest_split: int) -> None:
+def _require_rows_of_each_class(codes: Sequence[int], classes: Categories, smallest_split: int) -> None:
     counts = Counter(codes)
     few = [code for code in range(len(classes)) if counts[code] < len(Split) - 1]
     if few:
@@ -97,7 +97,7 @@ def _require_rows_of_each_class(codes: Sequence[int], classes: Levels, smallest_
         )
 
 
-def _too_few(counts: Counter[int], classes: Levels, few: Sequence[int], why: str) -> DataError:
+def _too_few(counts: Counter[int], classes: Categories, few: Sequence[int], why: str) -> DataError:
     listed = ", ".join(f"{classes[code]!r} has {counted(counts[code], 'row')}" for code in few[:_SHOWN_CLASSES])
     more = (
         f", and {counted(len(few) - _SHOWN_CLASSES, 'more class', 'more classes')}" if len(few) > _SHOWN_CLASSES else ""

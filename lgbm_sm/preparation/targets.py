@@ -15,11 +15,11 @@ from lgbm_sm.preparation.columns import (
     refuse_infinite,
     some_rows,
     some_values,
-    text_levels,
+    text_categories,
     texts_among_numbers,
 )
 from lgbm_sm.preparation.problems import Problems
-from lgbm_sm.preparation.schema import Levels
+from lgbm_sm.preparation.schema import Categories
 from lgbm_sm.wording import counted, did_you_mean
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def describe_target(
     problems: Problems,
     row_name: RowName,
     *,
-    classes: Levels | None = None,
-) -> Levels | None:
+    classes: Categories | None = None,
+) -> Categories | None:
     """Return the target's classes under an objective, or None if it is predicted as a number.
 
     `classes` are those of a data set with its own order; otherwise they are sorted. `problems` gets a target that does
@@ -117,13 +117,13 @@ def use(objective: str) -> str:
     return f"use objective {objective}: --set training.hyperparameters.objective={objective}"
 
 
-def class_codes(cells: "pa.ChunkedArray", classes: Levels) -> list[int]:
+def class_codes(cells: "pa.ChunkedArray", classes: Categories) -> list[int]:
     """Return the position of each cell among the classes."""
     positions = {value: code for code, value in enumerate(classes)}
     return [positions[cell] for cell in cells.to_pylist()]
 
 
-def class_counts(cells: "pa.ChunkedArray", classes: Levels) -> str:
+def class_counts(cells: "pa.ChunkedArray", classes: Categories) -> str:
     """Return the classes with their codes and numbers of rows, as a line for the user."""
     counts = Counter(cells.to_pylist())
     shown = ", ".join(
@@ -151,9 +151,9 @@ def _is_usable(column: Column, problems: Problems, row_name: RowName) -> bool:
 
 
 def _text_classes(
-    column: Column, objective: str, family: _Family, problems: Problems, classes: Levels | None
-) -> Levels | None:
-    texts = text_levels(column, problems, categorical=True)
+    column: Column, objective: str, family: _Family, problems: Problems, classes: Categories | None
+) -> Categories | None:
+    texts = text_categories(column, problems, categorical=True)
     if not texts:
         return None
     if family in (_Family.BINARY, _Family.MULTICLASS):
@@ -168,7 +168,7 @@ def _text_classes(
     return None
 
 
-def _number_classes(column: Column, objective: str, family: _Family, problems: Problems) -> Levels | None:
+def _number_classes(column: Column, objective: str, family: _Family, problems: Problems) -> Categories | None:
     found: tuple[int | float, ...] = tuple(sorted(column.cells.unique().to_pylist()))
     whole = all(value == int(value) for value in found)
     if not whole and (family is _Family.MULTICLASS or len(found) != 2):
@@ -181,7 +181,9 @@ def _number_classes(column: Column, objective: str, family: _Family, problems: P
     return _count_classes(column, objective, family, found, problems)
 
 
-def _count_classes(column: Column, objective: str, family: _Family, found: Levels, problems: Problems) -> Levels | None:
+def _count_classes(
+    column: Column, objective: str, family: _Family, found: Categories, problems: Problems
+) -> Categories | None:
     if len(found) == 1:
         problems.add(
             f"the target {column.name!r} is {found[0]!r} in every row: there is nothing to learn",
@@ -194,7 +196,7 @@ def _count_classes(column: Column, objective: str, family: _Family, found: Level
     return found
 
 
-def _add_classification(column: Column, why: str, found: Levels, problems: Problems) -> None:
+def _add_classification(column: Column, why: str, found: Categories, problems: Problems) -> None:
     values = ", ".join(f"{value!r:.40}" for value in found[:_SHOWN_CLASSES]) + (
         ", …" if len(found) > _SHOWN_CLASSES else ""
     )
