@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgbm_sm.bench.figures import Step
+from lgbm_sm.bench.figures import LoadStep
 from lgbm_sm.wording import counted
 
 
@@ -23,13 +23,13 @@ class Advice:
     Both are None if there is no such step; `instances` is also None without a rate.
     """
 
-    step: Step | None
+    step: LoadStep | None
     requests_per_second_per_instance: float | None
     instances: int | None
     sentences: tuple[str, ...]
 
 
-def advise(steps: Sequence[Step], traffic: Traffic, *, instances: int, instance: str) -> Advice:
+def advise(steps: Sequence[LoadStep], traffic: Traffic, *, instances: int, instance: str) -> Advice:
     """Return the advice for steps that were measured on `instances` instances.
 
     `instance` is their type, such as ml.m4.xlarge.

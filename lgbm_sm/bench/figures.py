@@ -29,7 +29,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Step:
+class LoadStep:
     """One step: `good` and failed requests in `seconds`, without the `warm_up` requests.
 
     `latency` is None without a good answer, and `usage` if the server's is unknown. `is_cut`: the limit of requests

@@ -231,7 +231,7 @@ class _ClosedLoop:
 
 
 class HttpClient:
-    """Clients of any HTTP server that accepts POST; see Client.
+    """Clients of any HTTP server that accepts POST; see LoadClient.
 
     `timeout_seconds` limits one answer.
     """
@@ -245,7 +245,7 @@ class HttpClient:
         self._clients: list[_ClosedLoop] = []
 
     def run(self, concurrency: int, seconds: float, most_requests: int) -> Samples:
-        """See Client."""
+        """See LoadClient."""
         return self._runner.run(self._load(concurrency, seconds, most_requests))
 
     async def _load(self, concurrency: int, seconds: float, most_requests: int) -> Samples:
@@ -270,7 +270,7 @@ class HttpClient:
         return samples
 
     def close(self) -> None:
-        """See Client."""
+        """See LoadClient."""
         for client in self._clients:
             client.close()
         self._runner.close()

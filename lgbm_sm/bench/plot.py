@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from lgbm_sm.bench.figures import Step
+from lgbm_sm.bench.figures import LoadStep
 from lgbm_sm.errors import UsageError
 
 _SUFFIXES = (".png", ".svg")
@@ -24,7 +24,7 @@ def plot_format(path: Path) -> str:
     return path.suffix.lower().removeprefix(".")
 
 
-def draw(steps: Sequence[Step], title: str, file_format: str) -> bytes:
+def draw(steps: Sequence[LoadStep], title: str, file_format: str) -> bytes:
     """Draw the steps; those limited by the client are hollow."""
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure  # pyplot would need a display

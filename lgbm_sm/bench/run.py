@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lgbm_sm import deploy
 from lgbm_sm.bench.advice import Advice, Traffic, advise
-from lgbm_sm.bench.figures import Step
+from lgbm_sm.bench.figures import LoadStep
 from lgbm_sm.bench.requests import Load, cut_requests
 from lgbm_sm.bench.steps import Schedule, check_first_answer, run_steps
 from lgbm_sm.bench.target import Target, http_target, local_target, sagemaker_target
@@ -22,7 +22,7 @@ _LEAST_REQUESTS_PER_STEP = 20
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BenchOptions:
     """The command's options; the defaults are the project's endpoint and its test rows."""
 
     url: str | None
@@ -36,12 +36,12 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Result:
+class BenchResult:
     """The target, the load and the figures. `requests` counts all requests, including warm-up."""
 
     target: Target
     load: Load
-    steps: Sequence[Step]
+    steps: Sequence[LoadStep]
     requests: int
     advice: Advice | None
 
@@ -64,7 +64,7 @@ def parse_concurrency(text: str) -> tuple[int, ...]:
     return steps
 
 
-def prepare(workspace: Workspace, wanted: Wanted) -> tuple[Target, Load]:
+def prepare(workspace: Workspace, wanted: BenchOptions) -> tuple[Target, Load]:
     """Find the target and cut the requests, without sending any.
 
     Raises:
@@ -98,7 +98,7 @@ def _target_of(workspace: Workspace, endpoint: Endpoint) -> Target:
     return sagemaker_target(endpoint.name, workspace.accounts.get(endpoint.region, endpoint.account))
 
 
-def _rows(workspace: Workspace, wanted: Wanted, names: Sequence[str] = ()) -> Load:
+def _rows(workspace: Workspace, wanted: BenchOptions, names: Sequence[str] = ()) -> Load:
     if wanted.file is None:
         schema = load_schema(workspace.data_path)
         path, content_type = verify_split(workspace.data_path, schema, Split.TEST), "text/csv"
@@ -114,7 +114,7 @@ def _rows(workspace: Workspace, wanted: Wanted, names: Sequence[str] = ()) -> Lo
         raise DataError(f"could not read {path}: {error.strerror}", "check the path") from error
 
 
-def question(target: Target, wanted: Wanted) -> str:
+def question(target: Target, wanted: BenchOptions) -> str:
     """Return the question to ask before load on an endpoint that costs money."""
     schedule = wanted.schedule
     return (
@@ -123,7 +123,7 @@ def question(target: Target, wanted: Wanted) -> str:
     )
 
 
-def bench(workspace: Workspace, target: Target, load: Load, wanted: Wanted) -> Result:
+def bench(workspace: Workspace, target: Target, load: Load, wanted: BenchOptions) -> BenchResult:
     """Run all steps.
 
     Raises:
@@ -148,4 +148,4 @@ def bench(workspace: Workspace, target: Target, load: Load, wanted: Wanted) -> R
         client.close()
     asked = wanted.traffic.rate is not None or wanted.traffic.p99_ms is not None
     advice = advise(steps, wanted.traffic, instances=target.instances, instance=target.instance) if asked else None
-    return Result(target, load, steps, requests, advice)
+    return BenchResult(target, load, steps, requests, advice)

@@ -36,7 +36,7 @@ class _Phase:
 
 
 class RuntimeClient:
-    """Clients of a SageMaker endpoint; see Client.
+    """Clients of a SageMaker endpoint; see LoadClient.
 
     `open_sender` opens a sender for so many threads.
     """
@@ -46,7 +46,7 @@ class RuntimeClient:
         self._bodies = itertools.cycle(load.bodies)
 
     def run(self, concurrency: int, seconds: float, most_requests: int) -> Samples:
-        """See Client."""
+        """See LoadClient."""
         with Samples().timed() as samples, ThreadPoolExecutor(concurrency) as executor:
             phase = _Phase(samples, time.perf_counter() + seconds, most_requests)
             try:
@@ -79,5 +79,5 @@ class RuntimeClient:
             time.sleep(_PAUSE_SECONDS)
 
     def close(self) -> None:
-        """See Client."""
+        """See LoadClient."""
         self._sender.close()

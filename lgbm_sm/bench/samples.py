@@ -81,7 +81,7 @@ def _run_delay_seconds() -> float:
         return 0.0
 
 
-class Client(Protocol):
+class LoadClient(Protocol):
     """Sends requests in a closed loop: a client waits for an answer before its next request."""
 
     def run(self, concurrency: int, seconds: float, most_requests: int) -> Samples:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lgbm_sm.backends import Consumption
-from lgbm_sm.bench.figures import Step, latency_of, usage_between
-from lgbm_sm.bench.samples import Client
+from lgbm_sm.bench.figures import LoadStep, latency_of, usage_between
+from lgbm_sm.bench.samples import LoadClient
 from lgbm_sm.errors import InvocationError
 
 _TRIES = 3
@@ -23,7 +23,7 @@ class Schedule:
     timeout_seconds: float
 
 
-def check_first_answer(client: Client, schedule: Schedule) -> int:
+def check_first_answer(client: LoadClient, schedule: Schedule) -> int:
     """Send a request until one succeeds, a few times at most; return how many were sent.
 
     Raises:
@@ -43,8 +43,8 @@ def check_first_answer(client: Client, schedule: Schedule) -> int:
 
 
 def run_steps(
-    client: Client, schedule: Schedule, consumption: Callable[[], Consumption | None], made: int
-) -> Iterator[Step]:
+    client: LoadClient, schedule: Schedule, consumption: Callable[[], Consumption | None], made: int
+) -> Iterator[LoadStep]:
     """Run one step after the other; `made` requests were sent before.
 
     Each step may send an equal share of the remaining requests.
@@ -58,7 +58,7 @@ def run_steps(
         samples = client.run(concurrency, schedule.seconds, share - warm_up)
         usage = usage_between(before, consumption())
         left -= warm_up + samples.requests
-        yield Step(
+        yield LoadStep(
             concurrency=concurrency,
             good=len(samples.latencies_ns),
             failures=samples.failures,

@@ -12,7 +12,7 @@ from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.aws.sagemaker_resources import SageMakerResources
 from lgbm_sm.backends import Consumption, ServingBackend
 from lgbm_sm.bench.requests import Load
-from lgbm_sm.bench.samples import Client
+from lgbm_sm.bench.samples import LoadClient
 from lgbm_sm.bench.steps import Schedule
 from lgbm_sm.errors import EndpointError
 from lgbm_sm.invocation.transport import RuntimeSender
@@ -31,7 +31,7 @@ class Target:
 
     name: str
     instance: str
-    open_client: Callable[[Load, str, Schedule], Client]
+    open_client: Callable[[Load, str, Schedule], LoadClient]
     instances: int = 1
     price: str = ""
     is_on_this_machine: bool = False
@@ -89,7 +89,7 @@ def sagemaker_target(name: str, account: AwsAccount) -> Target:
     instances = sum(variant.get("CurrentInstanceCount", 0) for variant in endpoint.get("ProductionVariants", ()))
     instance = " and ".join(sorted(types)) or "instances"
 
-    def open_client(load: Load, accept: str, schedule: Schedule) -> Client:
+    def open_client(load: Load, accept: str, schedule: Schedule) -> LoadClient:
         from lgbm_sm.bench.runtime_client import RuntimeClient
 
         def open_sender(parallel: int) -> RuntimeSender:
@@ -111,8 +111,8 @@ def sagemaker_target(name: str, account: AwsAccount) -> Target:
     )
 
 
-def _http(url: str) -> Callable[[Load, str, Schedule], Client]:
-    def open_client(load: Load, accept: str, schedule: Schedule) -> Client:
+def _http(url: str) -> Callable[[Load, str, Schedule], LoadClient]:
+    def open_client(load: Load, accept: str, schedule: Schedule) -> LoadClient:
         from lgbm_sm.bench.http_client import HttpClient, parse_url
 
         return HttpClient(parse_url(url), load, accept, schedule.timeout_seconds)

@@ -78,7 +78,7 @@ def bench(
 
     file_format = plot_format(plot) if plot else ""
     schedule = Schedule(loading.parse_concurrency(concurrency), seconds, most_requests, timeout)
-    wanted = loading.Wanted(
+    wanted = loading.BenchOptions(
         url=url,
         endpoint=endpoint,
         file=file,

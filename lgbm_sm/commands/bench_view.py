@@ -7,8 +7,8 @@ from lgbm_sm.console import Console, table
 from lgbm_sm.wording import counted
 
 if TYPE_CHECKING:
-    from lgbm_sm.bench.figures import Step
-    from lgbm_sm.bench.run import Result
+    from lgbm_sm.bench.figures import LoadStep
+    from lgbm_sm.bench.run import BenchResult
 
 _CLOSED_LOOP = (
     "closed loop: each client waits for an answer before its next request, so a slow server gets fewer requests; "
@@ -18,7 +18,7 @@ _CLIENT_LIMITED = "client was the limit"
 _SHARED = "client and server share this machine's processors: on a separate machine, the server may sustain more"
 
 
-def show_bench(console: Console, result: "Result", plot: str | None) -> None:
+def show_bench(console: Console, result: "BenchResult", plot: str | None) -> None:
     """Show a line for each step, then notes on the figures and the advice."""
     blocks = [_table(result), "\n".join(_notes(result))]
     if result.advice:
@@ -28,7 +28,7 @@ def show_bench(console: Console, result: "Result", plot: str | None) -> None:
     console.result(_payload(result, plot), "\n\n".join(block for block in blocks if block))
 
 
-def _table(result: "Result") -> str:
+def _table(result: "BenchResult") -> str:
     sees_usage = any(step.usage for step in result.steps)
     many_rows = result.load.rows > 1
     columns = ["clients", "requests/s", *(["rows/s"] if many_rows else []), "p50 ms", "p90 ms", "p99 ms", "max ms"]
@@ -47,12 +47,12 @@ def _table(result: "Result") -> str:
     return table(columns, lines)
 
 
-def _remark(step: "Step") -> str:
+def _remark(step: "LoadStep") -> str:
     remarks = [_CLIENT_LIMITED] if step.is_client_limited else []
     return ", ".join([*remarks, *(["ended by --most-requests"] if step.is_cut else [])])
 
 
-def _notes(result: "Result") -> list[str]:
+def _notes(result: "BenchResult") -> list[str]:
     failures = [
         f"{counted(step.concurrency, 'client')}: {failure.count:,} x {kind}, the first: {failure.example}"
         for step in result.steps
@@ -71,7 +71,7 @@ def _notes(result: "Result") -> list[str]:
     return [*failures, *notes]
 
 
-def _payload(result: "Result", plot: str | None) -> dict[str, Any]:
+def _payload(result: "BenchResult", plot: str | None) -> dict[str, Any]:
     advice = result.advice
     return {
         "target": result.target.name,
@@ -94,7 +94,7 @@ def _payload(result: "Result", plot: str | None) -> dict[str, Any]:
     }
 
 
-def _step(step: "Step", rows: int) -> dict[str, Any]:
+def _step(step: "LoadStep", rows: int) -> dict[str, Any]:
     one, usage = step.latency, step.usage
     return {
         "concurrency": step.concurrency,

@@ -59,12 +59,12 @@ def verify(
     from lgbm_sm.output_files import OutputFile
     from lgbm_sm.verify import reports
     from lgbm_sm.verify.checks import exit_code_of
-    from lgbm_sm.verify.run import Wanted, verify_images
+    from lgbm_sm.verify.run import VerifyOptions, verify_images
 
     with opened_workspace(ctx, changes=False) as (workspace, console):
         lines = reports.Lines(lambda line: console.write(f"{line}\n".encode()))
         is_text = console.output is OutputFormat.TEXT
-        wanted = Wanted(image, model, request, content_type, channels, only, network, full)
+        wanted = VerifyOptions(image, model, request, content_type, channels, only, network, full)
         inputs = workspace.protected(model, request, channels)
         with OutputFile("--junit", junit, inputs) if junit else nullcontext() as file:
             found = verify_images(workspace, wanted, lines.tell if is_text else lambda _: None)

@@ -13,17 +13,17 @@ from lgbm_sm.aws.resources.endpoint import find_several_endpoints
 from lgbm_sm.aws.s3 import S3Bucket, default_bucket_name
 from lgbm_sm.config.instance_types import InstancePurpose
 from lgbm_sm.config.sections import Config, Pattern
-from lgbm_sm.doctor.findings import Area, Check, Finding, within
+from lgbm_sm.doctor.findings import DoctorArea, DoctorCheck, Finding, within
 from lgbm_sm.doctor.quotas import QUOTA, WantedInstances, examine_quotas
 from lgbm_sm.doctor.role import ROLE, examine_role
 from lgbm_sm.errors import AwsError, LgbmSmError
 
-REGION = Check("region", Area.AWS)
-CREDENTIALS = Check("credentials", Area.AWS)
-CLOCK = Check("clock", Area.AWS)
-BUCKET = Check("bucket", Area.AWS)
-REPOSITORY = Check("repository", Area.AWS)
-ENDPOINTS = Check("endpoints", Area.AWS)
+REGION = DoctorCheck("region", DoctorArea.AWS)
+CREDENTIALS = DoctorCheck("credentials", DoctorArea.AWS)
+CLOCK = DoctorCheck("clock", DoctorArea.AWS)
+BUCKET = DoctorCheck("bucket", DoctorArea.AWS)
+REPOSITORY = DoctorCheck("repository", DoctorArea.AWS)
+ENDPOINTS = DoctorCheck("endpoints", DoctorArea.AWS)
 
 _IMPATIENT: Any = {"attempts": 3, "connect_seconds": 3, "read_seconds": 5}  # clients wait seconds, not minutes
 _SECONDS = 12  # for a check of one or two calls

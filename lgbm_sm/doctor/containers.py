@@ -10,16 +10,16 @@ from lgbm_sm import __version__
 from lgbm_sm.backends.docker.build_context import image_recipe, image_tag, xgboost_tag
 from lgbm_sm.backends.docker.engine import Engine, engine_errors
 from lgbm_sm.config.sections import Config, Pattern
-from lgbm_sm.doctor.findings import Area, Check, Finding, Status, within
+from lgbm_sm.doctor.findings import DoctorArea, DoctorCheck, Finding, Status, within
 from lgbm_sm.errors import ConfigError, EngineError, ImageError, LgbmSmError
 from lgbm_sm.images.build import check_disk, free_bytes
 from lgbm_sm.images.xgboost import PLATFORM as XGBOOST_PLATFORM
 
-PROGRAM = Check("containers", Area.CONFIGURATION)
-ENGINE = Check("docker engine", Area.IMAGE)
-IMAGE = Check("image", Area.IMAGE)
-DISK = Check("disk", Area.IMAGE)
-FOLDER_DISK = Check("disk", Area.CONFIGURATION)
+PROGRAM = DoctorCheck("containers", DoctorArea.CONFIGURATION)
+ENGINE = DoctorCheck("docker engine", DoctorArea.IMAGE)
+IMAGE = DoctorCheck("image", DoctorArea.IMAGE)
+DISK = DoctorCheck("disk", DoctorArea.IMAGE)
+FOLDER_DISK = DoctorCheck("disk", DoctorArea.CONFIGURATION)
 
 _ENGINE_SECONDS = 12  # more than the time limit of a single request to Docker
 _FOLDER_SECONDS = 5  # a network folder may not answer at all
@@ -110,7 +110,7 @@ def _examine_image(
             try:
                 recipe = image_recipe(config, pattern, containers_path, state.platform)
             except ConfigError as error:
-                return Check(IMAGE.name, Area.CONFIGURATION).problem(error.message, error.hint)
+                return DoctorCheck(IMAGE.name, DoctorArea.CONFIGURATION).problem(error.message, error.hint)
             tag, platform = image_tag(recipe), recipe.platform
         return judge_image(
             tag, platform, state.platform, is_built=engine.has_image(tag), is_needed=config.requires_images

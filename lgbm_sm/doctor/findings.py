@@ -20,7 +20,7 @@ class Status(StrEnum):
     PROBLEM = "problem"
 
 
-class Area(StrEnum):
+class DoctorArea(StrEnum):
     """The area of a check, which decides the exit code.
 
     The first area that has a problem takes precedence.
@@ -32,7 +32,11 @@ class Area(StrEnum):
 
     @property
     def exit_code(self) -> ExitCode:
-        return {Area.CONFIGURATION: ExitCode.CONFIG, Area.IMAGE: ExitCode.IMAGE, Area.AWS: ExitCode.AWS}[self]
+        return {
+            DoctorArea.CONFIGURATION: ExitCode.CONFIG,
+            DoctorArea.IMAGE: ExitCode.IMAGE,
+            DoctorArea.AWS: ExitCode.AWS,
+        }[self]
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,18 @@ class Finding:
     """The result of one check, in one line; `fix` is usually a command."""
 
     check: str
-    area: Area
+    area: DoctorArea
     status: Status
     message: str
     fix: str = ""
 
 
 @dataclass(frozen=True)
-class Check:
+class DoctorCheck:
     """One check, by its name in the output."""
 
     name: str
-    area: Area
+    area: DoctorArea
 
     def ok(self, message: str) -> Finding:
         return self.finding(Status.OK, message)

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 
-from lgbm_sm.doctor.findings import Area, Check, Finding
+from lgbm_sm.doctor.findings import DoctorArea, DoctorCheck, Finding
 
-PYTHON = Check("python", Area.CONFIGURATION)
-PACKAGES = Check("packages", Area.CONFIGURATION)
-SAGEMAKER_SDK = Check("sagemaker sdk", Area.CONFIGURATION)
-LIGHTGBM = Check("lightgbm", Area.CONFIGURATION)
-COMPILER = Check("compiler", Area.CONFIGURATION)
+PYTHON = DoctorCheck("python", DoctorArea.CONFIGURATION)
+PACKAGES = DoctorCheck("packages", DoctorArea.CONFIGURATION)
+SAGEMAKER_SDK = DoctorCheck("sagemaker sdk", DoctorArea.CONFIGURATION)
+LIGHTGBM = DoctorCheck("lightgbm", DoctorArea.CONFIGURATION)
+COMPILER = DoctorCheck("compiler", DoctorArea.CONFIGURATION)
 
 _DISTRIBUTION = "lgbm-sm"
 _NAMED = ("lightgbm", "sagemaker-core", "boto3", "docker")  # the packages that most bug reports depend on

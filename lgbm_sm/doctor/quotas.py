@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from lgbm_sm.aws.account import AwsAccount, aws_errors
 from lgbm_sm.config.instance_types import InstancePurpose
-from lgbm_sm.doctor.findings import Area, Check, Finding, Status, within
+from lgbm_sm.doctor.findings import DoctorArea, DoctorCheck, Finding, Status, within
 from lgbm_sm.errors import AwsError, LgbmSmError, TimedOutError
 from lgbm_sm.progress import Reporter
 
-QUOTA = Check("quota", Area.AWS)
+QUOTA = DoctorCheck("quota", DoctorArea.AWS)
 
 _SERVICE_CODE = "sagemaker"
 _PAGE_SIZE = 100

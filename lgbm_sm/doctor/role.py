@@ -9,10 +9,10 @@ from lgbm_sm.aws.account import AwsAccount, aws_errors
 from lgbm_sm.aws.execution_role import NOTEBOOK_ARN
 from lgbm_sm.aws.policies import SAGEMAKER_SERVICE, TRUST_POLICY
 from lgbm_sm.aws.policy_scope import ROLE_ARN, SUGGESTED_ROLE
-from lgbm_sm.doctor.findings import Area, Check, Finding
+from lgbm_sm.doctor.findings import DoctorArea, DoctorCheck, Finding
 from lgbm_sm.errors import AwsError
 
-ROLE = Check("execution role", Area.AWS)
+ROLE = DoctorCheck("execution role", DoctorArea.AWS)
 
 _ASSUME = "sts:AssumeRole"
 

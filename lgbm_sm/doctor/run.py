@@ -8,12 +8,12 @@ from lgbm_sm.backends.docker.engine import Engine
 from lgbm_sm.config.loading import LoadedConfig
 from lgbm_sm.doctor.account import examine_account, wanted_of
 from lgbm_sm.doctor.containers import examine_containers
-from lgbm_sm.doctor.findings import Area, Check, Finding, Status
+from lgbm_sm.doctor.findings import DoctorArea, DoctorCheck, Finding, Status
 from lgbm_sm.doctor.installation import examine_installation
 from lgbm_sm.errors import ConfigError, ExitCode
 
-CONFIGURATION = Check("configuration", Area.CONFIGURATION)
-AWS = Check("aws", Area.AWS)
+CONFIGURATION = DoctorCheck("configuration", DoctorArea.CONFIGURATION)
+AWS = DoctorCheck("aws", DoctorArea.AWS)
 
 
 def examine(
@@ -60,4 +60,4 @@ def examine_configuration(loaded: LoadedConfig | ConfigError) -> list[Finding]:
 def exit_code_of(findings: Iterable[Finding]) -> ExitCode:
     """Return the exit code of the first area that has a problem."""
     concerned = {finding.area for finding in findings if finding.status is Status.PROBLEM}
-    return next((area.exit_code for area in Area if area in concerned), ExitCode.OK)
+    return next((area.exit_code for area in DoctorArea if area in concerned), ExitCode.OK)

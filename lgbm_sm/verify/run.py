@@ -30,7 +30,7 @@ _ROWS = 100  # of the test split, in the sample request
 
 
 @dataclass(frozen=True)
-class Wanted:
+class VerifyOptions:
     """The command's options; without an `image`, the project's own images are verified."""
 
     image: str | None = None
@@ -51,7 +51,7 @@ class _Material:
     request: SampleRequest | None
 
 
-def verify_images(workspace: Workspace, wanted: Wanted, tell: Callable[[Result], None]) -> list[Report]:
+def verify_images(workspace: Workspace, wanted: VerifyOptions, tell: Callable[[Result], None]) -> list[Report]:
     """Return a report for each image; `tell` gets each result at once.
 
     If no data is prepared, the configured data set is prepared in a temporary folder.
@@ -143,7 +143,7 @@ def sample_of(data_path: Path) -> SampleRequest:
         return SampleRequest(b"".join(itertools.islice(file, _ROWS)), "text/csv")
 
 
-def _refuse(wanted: Wanted) -> None:
+def _refuse(wanted: VerifyOptions) -> None:
     if wanted.only and wanted.only not in COMMANDS:
         raise UsageError(f"--only {wanted.only}: not a command of an image", f"use {' or '.join(COMMANDS)}")
     for option, path in (("--model", wanted.model_path), ("--request", wanted.request_path)):
@@ -153,14 +153,14 @@ def _refuse(wanted: Wanted) -> None:
         raise UsageError(f"--channels {wanted.channels_path}: the folder does not exist", "check the path")
 
 
-def _subjects(workspace: Workspace, wanted: Wanted, folder: Path) -> list[Subject]:
+def _subjects(workspace: Workspace, wanted: VerifyOptions, folder: Path) -> list[Subject]:
     if wanted.image:
         return [_foreign(workspace, wanted, wanted.image, _material(workspace, wanted, folder))]
     found = _own(workspace, wanted, _material(workspace, wanted, folder))
     return [subject for subject in found if wanted.only in ("", subject.only or wanted.only)]
 
 
-def _foreign(workspace: Workspace, wanted: Wanted, image: str, material: _Material) -> Subject:
+def _foreign(workspace: Workspace, wanted: VerifyOptions, image: str, material: _Material) -> Subject:
     config = workspace.config
     types = (config.training.instance_type, config.endpoint.instance_type)
     return Subject(
@@ -182,7 +182,7 @@ def _only_command(engine: Engine, image: str) -> str:
     return contract.SERVE_COMMAND if pattern == Pattern.INFERENCE_TOOLKIT else ""
 
 
-def _own(workspace: Workspace, wanted: Wanted, material: _Material) -> list[Subject]:
+def _own(workspace: Workspace, wanted: VerifyOptions, material: _Material) -> list[Subject]:
     """Return the image that serves, after the one that trains if that is different."""
     config, engine = workspace.config, workspace.engine
     pattern = config.container.pattern
@@ -219,7 +219,7 @@ def _own(workspace: Workspace, wanted: Wanted, material: _Material) -> list[Subj
     return [training, serving]
 
 
-def _material(workspace: Workspace, wanted: Wanted, folder: Path) -> _Material:
+def _material(workspace: Workspace, wanted: VerifyOptions, folder: Path) -> _Material:
     hyperparameters = workspace.config.training.hyperparameters
     if wanted.channels_path:
         channels = {path.name: path for path in sorted(wanted.channels_path.iterdir()) if path.is_dir()}
@@ -237,7 +237,7 @@ def _material(workspace: Workspace, wanted: Wanted, folder: Path) -> _Material:
     return _Material(TrainingInputs(training_channels(data_path), hyperparameters), request)
 
 
-def _given_request(wanted: Wanted) -> SampleRequest | None:
+def _given_request(wanted: VerifyOptions) -> SampleRequest | None:
     path = wanted.request_path
     if path is None:
         return None

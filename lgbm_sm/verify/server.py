@@ -70,7 +70,7 @@ class Startup:
 
 
 @dataclass
-class Server:
+class CheckedServer:
     """A started container, and the client for its address."""
 
     sandbox: Sandbox
@@ -153,7 +153,7 @@ class Server:
 
 def start_server(
     sandbox: Sandbox, model_path: Path, environment: Mapping[str, str], conditions: ServingConditions
-) -> Server:
+) -> CheckedServer:
     """Start `serve` on the content of a model archive."""
     model = Volume(contract.MODEL_PATH, model_path, conditions.read_only)
     started = sandbox.create(
@@ -164,7 +164,7 @@ def start_server(
     )
     sandbox.start(started)
     address = None if started.refusal else started.address()
-    return Server(sandbox, started, Client(*address) if address else None)
+    return CheckedServer(sandbox, started, Client(*address) if address else None)
 
 
 def _is_loopback(address: str) -> bool:

@@ -9,7 +9,7 @@ from lgbm_sm.verify.checks.training import CHECKS, COMPLETES, CONDITIONS, HYPERP
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 from lgbm_sm.verify.subject import Subject
-from lgbm_sm.verify.training_run import LENIENT, STRICT, Conditions, Training, TrainingOutcome, TrainingRun
+from lgbm_sm.verify.training_run import LENIENT, STRICT, CheckedTraining, Conditions, Training, TrainingOutcome
 from lgbm_sm.wording import counted
 
 _SEEN = {
@@ -56,7 +56,7 @@ def check_training(
 
 def _find_cause(
     training: Training, strict: Conditions
-) -> Generator[Result, None, tuple[TrainingRun, TrainingOutcome] | None]:
+) -> Generator[Result, None, tuple[CheckedTraining, TrainingOutcome] | None]:
     """Find the condition that a training fails under.
 
     Drops all conditions, then adds one at a time.
@@ -87,7 +87,7 @@ def _find_cause(
 
 def _try_each(
     training: Training, strict: Conditions, lenient: TrainingOutcome
-) -> Generator[Result, None, tuple[TrainingRun, TrainingOutcome]]:
+) -> Generator[Result, None, tuple[CheckedTraining, TrainingOutcome]]:
     """Try each condition alone, then all those together that the image passes."""
     passed = LENIENT
     for name, check in CONDITIONS.items():

@@ -71,7 +71,7 @@ class TrainingOutcome:
 
 
 @dataclass
-class TrainingRun:
+class CheckedTraining:
     """A started training."""
 
     started: Started
@@ -110,7 +110,7 @@ class Training:
     conditions: Conditions = STRICT
     hyperparameters: Mapping[str, HyperparameterValue] = field(default_factory=dict)
 
-    def start(self, conditions: Conditions, hyperparameters: Mapping[str, HyperparameterValue]) -> TrainingRun:
+    def start(self, conditions: Conditions, hyperparameters: Mapping[str, HyperparameterValue]) -> CheckedTraining:
         return start_training(
             self.sandbox,
             self.inputs,
@@ -136,7 +136,7 @@ def start_training(
     limit_seconds: float,
     hyperparameters: Mapping[str, HyperparameterValue],
     environment: Mapping[str, str],
-) -> TrainingRun:
+) -> CheckedTraining:
     """Start `train` as the platform does, on the channels of `inputs`."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "ml"
@@ -160,7 +160,7 @@ def start_training(
         hostname=contract.FIRST_HOST,
         **({"network_mode": "none"} if conditions.isolated else {}),
     )
-    return TrainingRun(sandbox.start(started), limit_seconds)
+    return CheckedTraining(sandbox.start(started), limit_seconds)
 
 
 def _encoded(values: Mapping[str, HyperparameterValue], conditions: Conditions) -> Mapping[str, HyperparameterValue]:

@@ -147,7 +147,11 @@ def test_a_schema_that_names_a_file_outside_its_splits_folder_is_refused(file: s
 
 @pytest.mark.parametrize(
     ("levels", "said"),
-    [('["a", 1]', "all values must be text, or all numbers"), ("[1, 2.5, 1]", "1 occurs twice"), ('["a", "a"]', "'a' occurs twice")],
+    [
+        ('["a", 1]', "all values must be text, or all numbers"),
+        ("[1, 2.5, 1]", "1 occurs twice"),
+        ('["a", "a"]', "'a' occurs twice"),
+    ],
 )
 def test_a_schema_with_categories_that_cannot_be_told_apart_is_refused(
     levels: str, said: str, project: DataProject

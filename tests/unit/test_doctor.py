@@ -22,7 +22,7 @@ from lgbm_sm.doctor.containers import (
     judge_image,
     wanted_patterns,
 )
-from lgbm_sm.doctor.findings import Area, Check, Finding, Status, within
+from lgbm_sm.doctor.findings import DoctorArea, DoctorCheck, Finding, Status, within
 from lgbm_sm.doctor.installation import (
     examine_lightgbm,
     examine_packages,
@@ -265,14 +265,14 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     assert examine_engine_disk(10**9, Status.PROBLEM).status is Status.PROBLEM
     assert "docker system df" in examine_engine_disk(10**9, Status.WARNING).fix
     assert examine_engine_disk(None, Status.PROBLEM).status is Status.OK
-    assert examine_folder_disk(tmp_path, 10**8).area is Area.CONFIGURATION
+    assert examine_folder_disk(tmp_path, 10**8).area is DoctorArea.CONFIGURATION
     assert examine_folder_disk(tmp_path, 10**8).status is Status.PROBLEM
     assert examine_folder_disk(tmp_path, 10**10).status is Status.OK
 
 
 def test_a_check_that_takes_too_long_is_a_problem_and_does_not_hold_up_the_rest() -> None:
     began = time.monotonic()
-    check = Check("slow", Area.AWS)
+    check = DoctorCheck("slow", DoctorArea.AWS)
 
     def dawdle() -> Finding:
         time.sleep(5)
@@ -296,7 +296,7 @@ def test_an_error_of_a_check_arrives_where_it_is_waited_for() -> None:
     def deny() -> Finding:
         raise AwsError("two\nlines", "do\nthis")
 
-    finding = Check("denied", Area.AWS).look(5, deny)
+    finding = DoctorCheck("denied", DoctorArea.AWS).look(5, deny)
     assert (finding.message, finding.fix) == ("two lines", "do this")
 
 
@@ -310,8 +310,8 @@ def test_an_error_of_a_check_arrives_where_it_is_waited_for() -> None:
     ],
 )
 def test_the_gravest_problem_decides_on_the_exit_code(problems: list[str], warnings: list[str], code: ExitCode) -> None:
-    found = [Check("x", Area(area)).problem("wrong", "") for area in problems]
-    found += [Check("x", Area(area)).warning("odd", "") for area in warnings]
+    found = [DoctorCheck("x", DoctorArea(area)).problem("wrong", "") for area in problems]
+    found += [DoctorCheck("x", DoctorArea(area)).warning("odd", "") for area in warnings]
     assert exit_code_of(found) is code
 
 

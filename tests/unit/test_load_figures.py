@@ -8,14 +8,14 @@ import pytest
 
 from lgbm_sm.backends import Consumption
 from lgbm_sm.bench.advice import Traffic, advise
-from lgbm_sm.bench.figures import Latency, Step, Usage, latency_of, usage_between
+from lgbm_sm.bench.figures import Latency, LoadStep, Usage, latency_of, usage_between
 from lgbm_sm.bench.plot import draw, plot_format
 from lgbm_sm.bench.samples import Failure, Samples
 from lgbm_sm.errors import UsageError
 
 
-def step(concurrency: int, rate: float, p99: float, failures: int = 0, client_cpus: float = 0.1) -> Step:
-    return Step(
+def step(concurrency: int, rate: float, p99: float, failures: int = 0, client_cpus: float = 0.1) -> LoadStep:
+    return LoadStep(
         concurrency=concurrency,
         good=int(rate * 2),
         failures={"500": Failure(failures, "broken")} if failures else {},

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lgbm_sm.verify.checks import Result, Verdict
-from lgbm_sm.verify.checks.image import JUDGES, Inspected, Program, State
+from lgbm_sm.verify.checks.image import JUDGES, ImageProgram, Inspected, State
 from lgbm_sm.verify.training_outputs import repack
 
 ATTRIBUTES = {
@@ -19,11 +19,11 @@ ATTRIBUTES = {
     "Size": 512_000_000,
     "Config": {"Entrypoint": ["/opt/program/start"], "User": ""},
 }
-START = Program("train", "/opt/program/start", "/opt/program/start", 0o755)
+START = ImageProgram("train", "/opt/program/start", "/opt/program/start", 0o755)
 
 
 def judged(
-    *, platform: str | None = None, programs: tuple[Program, ...] = (START,), **attributes: Any
+    *, platform: str | None = None, programs: tuple[ImageProgram, ...] = (START,), **attributes: Any
 ) -> dict[str, Result]:
     config = {**ATTRIBUTES["Config"], **attributes.pop("Config", {})}  # type: ignore[dict-item]
     image = Inspected({**ATTRIBUTES, **attributes, "Config": config}, platform, programs)
@@ -96,41 +96,41 @@ def test_a_shell_with_a_command_is_the_shell_form(entry_point: list[str], is_met
 @pytest.mark.parametrize(
     ("program", "state"),
     [
-        (Program("train", "train"), State.MISSING),
-        (Program("train", "train", "/usr/bin/train", 0o644), State.NOT_EXECUTABLE),
-        (Program("train", "train", "/usr/bin/train", 0o644, has_wrong_endings=True), State.NOT_EXECUTABLE),
-        (Program("train", "train", "/usr/bin/train", 0o755, has_wrong_endings=True), State.WRONG_LINE_ENDINGS),
-        (Program("train", "train", "/usr/bin/train", 0o100), State.STARTABLE),
+        (ImageProgram("train", "train"), State.MISSING),
+        (ImageProgram("train", "train", "/usr/bin/train", 0o644), State.NOT_EXECUTABLE),
+        (ImageProgram("train", "train", "/usr/bin/train", 0o644, has_wrong_endings=True), State.NOT_EXECUTABLE),
+        (ImageProgram("train", "train", "/usr/bin/train", 0o755, has_wrong_endings=True), State.WRONG_LINE_ENDINGS),
+        (ImageProgram("train", "train", "/usr/bin/train", 0o100), State.STARTABLE),
     ],
 )
-def test_a_program_is_in_the_first_state_that_keeps_it_from_starting(program: Program, state: State) -> None:
+def test_a_program_is_in_the_first_state_that_keeps_it_from_starting(program: ImageProgram, state: State) -> None:
     assert program.state is state
 
 
-TRAIN, SERVE = Program("train", "train"), Program("serve", "serve", "/usr/bin/serve", 0o755)
+TRAIN, SERVE = ImageProgram("train", "train"), ImageProgram("serve", "serve", "/usr/bin/serve", 0o755)
 
 
 @pytest.mark.parametrize(
     ("programs", "is_met", "seen"),
     [
         ((SERVE, TRAIN), True, "executable: serve; no `train`, so the image is checked without it"),
-        ((Program("serve", "serve"), TRAIN), False, "not found on PATH: serve, train"),
-        ((Program("serve", "/start"), Program("train", "/start")), False, "not found on PATH: /start"),
+        ((ImageProgram("serve", "serve"), TRAIN), False, "not found on PATH: serve, train"),
+        ((ImageProgram("serve", "/start"), ImageProgram("train", "/start")), False, "not found on PATH: /start"),
         (
-            (Program("serve", "serve", "/usr/bin/serve", 0o640), TRAIN),
+            (ImageProgram("serve", "serve", "/usr/bin/serve", 0o640), TRAIN),
             False,
             "not executable: /usr/bin/serve (mode 640)",
         ),
     ],
 )
-def test_one_of_two_programs_may_be_missing(programs: tuple[Program, ...], is_met: bool, seen: str) -> None:
+def test_one_of_two_programs_may_be_missing(programs: tuple[ImageProgram, ...], is_met: bool, seen: str) -> None:
     result = judged(programs=programs)["image-programs"]
     assert (result.is_met, result.seen) == (is_met, seen)
 
 
 def test_a_script_with_wrong_line_endings_is_named_once() -> None:
-    wrong = Program("train", "/start", "/start", 0o755, has_wrong_endings=True)
-    result = judged(programs=(wrong, Program("serve", "/start", "/start", 0o755, has_wrong_endings=True)))
+    wrong = ImageProgram("train", "/start", "/start", 0o755, has_wrong_endings=True)
+    result = judged(programs=(wrong, ImageProgram("serve", "/start", "/start", 0o755, has_wrong_endings=True)))
     assert result["image-line-endings"].seen == r"\r\n in /start"
 
 

@@ -9,7 +9,7 @@ from lgbm_sm.model.artifact import MANIFEST_FILE
 from lgbm_sm.verify.checks import DEVELOPER_GUIDE_HOSTING, Result, rule
 from lgbm_sm.verify.checks.requests import Conversation
 from lgbm_sm.verify.checks.startup import Ready
-from lgbm_sm.verify.server import Server
+from lgbm_sm.verify.server import CheckedServer
 
 PING_TRUTH = rule(
     "serve-ping-truth",
@@ -24,7 +24,9 @@ _CODE = "code"
 _LIE_SECONDS = 1.0  # how much longer the broken model is watched than the good one took
 
 
-def judge_ping_truth(conversation: Conversation, ready: Ready, invocations: Result, broken: Server | None) -> Result:
+def judge_ping_truth(
+    conversation: Conversation, ready: Ready, invocations: Result, broken: CheckedServer | None
+) -> Result:
     """Judge whether /ping answered 200 although the model could not predict.
 
     `broken` serves a broken model, and was started at the same time as the good one.

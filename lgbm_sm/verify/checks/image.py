@@ -83,7 +83,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Program:
+class ImageProgram:
     """The program that a command starts; without a `path`, the image does not have it."""
 
     command: str
@@ -107,9 +107,9 @@ class Inspected:
 
     attributes: Mapping[str, Any]
     wanted_platform: str | None
-    programs: tuple[Program, ...]
+    programs: tuple[ImageProgram, ...]
 
-    def programs_that_are(self, state: State) -> list[Program]:
+    def programs_that_are(self, state: State) -> list[ImageProgram]:
         return [program for program in self.programs if program.state is state]
 
     @property
@@ -214,7 +214,7 @@ JUDGES: Mapping[Check, Callable[[Inspected], Result]] = {
 CHECKS = tuple(JUDGES)
 
 
-def _find_programs(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any]) -> tuple[Program, ...]:
+def _find_programs(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any]) -> tuple[ImageProgram, ...]:
     """Look at the program of each command, in a container that never runs."""
     entry_point = list(attributes["Config"].get("Entrypoint") or ())
     path = environment_of(attributes).get("PATH") or _DEFAULT_PATH
@@ -225,7 +225,7 @@ def _find_programs(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, 
             name = entry_point[0] if entry_point else command
             found, mode = _find_program(looked_at, name, path)
             wrong = bool(found) and _has_wrong_endings(looked_at, found, entry_point)
-            programs.append(Program(command, name, found, mode, wrong))
+            programs.append(ImageProgram(command, name, found, mode, wrong))
     finally:
         looked_at.remove()
     return tuple(programs)

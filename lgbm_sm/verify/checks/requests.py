@@ -18,7 +18,7 @@ from lgbm_sm.verify.checks import (
     skip,
 )
 from lgbm_sm.verify.checks.startup import Serving
-from lgbm_sm.verify.server import Server
+from lgbm_sm.verify.server import CheckedServer
 from lgbm_sm.verify.subject import SampleRequest
 
 INVOCATIONS = rule(
@@ -112,7 +112,7 @@ class Conversation:
     """
 
     serving: Serving
-    server: Server
+    server: CheckedServer
     request: SampleRequest | None
     ping_seconds: float = contract.PING_SECONDS
     large_is_ok: bool = True

@@ -9,7 +9,7 @@ from lgbm_sm.invocation.single_requests import Reply
 from lgbm_sm.verify.checks import DEVELOPER_GUIDE_HOSTING, DEVELOPER_GUIDE_ISOLATION, Check, Result, rule
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
-from lgbm_sm.verify.server import PATIENCE, Server, ServingConditions, Startup, start_server
+from lgbm_sm.verify.server import PATIENCE, CheckedServer, ServingConditions, Startup, start_server
 from lgbm_sm.verify.subject import SampleRequest
 
 _PORT = contract.SERVING_PORT
@@ -81,12 +81,12 @@ class Serving:
     request: SampleRequest | None
     not_isolated: str = ""  # the reason why isolation is not tried; empty if it is
 
-    def start(self, conditions: ServingConditions | None = None, model_path: Path | None = None) -> Server:
+    def start(self, conditions: ServingConditions | None = None, model_path: Path | None = None) -> CheckedServer:
         return start_server(
             self.sandbox, model_path or self.model_path, self.environment, conditions or self.conditions
         )
 
-    def first_answer(self, server: Server, startup: Startup) -> Reply | None:
+    def first_answer(self, server: CheckedServer, startup: Startup) -> Reply | None:
         """The answer to the sample request; None without a request or a ready server."""
         if self.request is None or not startup.is_ready:
             return None
@@ -103,13 +103,13 @@ class Ready:
     `ping_seconds` is the time limit of its further pings.
     """
 
-    server: Server
+    server: CheckedServer
     startup: Startup
     first: Reply | None
     ping_seconds: float
 
 
-def check_startup(serving: Serving, server: Server) -> Generator[Result, None, Ready | None]:
+def check_startup(serving: Serving, server: CheckedServer) -> Generator[Result, None, Ready | None]:
     """Yield the results, and return a server that is ready, or None if there is none.
 
     `server` was started under the conditions of `serving`, which change to those that the image passes.
@@ -142,8 +142,8 @@ def _pass_conditions(serving: Serving) -> Iterator[Result]:
 
 
 def _find_cause(
-    serving: Serving, server: Server
-) -> Generator[Result, None, tuple[Server, Startup, Reply | None] | None]:
+    serving: Serving, server: CheckedServer
+) -> Generator[Result, None, tuple[CheckedServer, Startup, Reply | None] | None]:
     """Find the condition that a server fails under.
 
     Drops all conditions, then adds one at a time.
@@ -194,7 +194,7 @@ def _explain(startup: Startup) -> Iterator[Result]:
             yield check.skipped(f"the server never becomes ready: see {broken.check.name}")
 
 
-def _judge_ping_time(server: Server, limits: Limits) -> Result:
+def _judge_ping_time(server: CheckedServer, limits: Limits) -> Result:
     """Judge several pings of a ready server.
 
     One may be late, since a worker may still load its model.

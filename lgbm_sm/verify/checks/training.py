@@ -18,7 +18,7 @@ from lgbm_sm.verify.checks import (
     rule,
 )
 from lgbm_sm.verify.training_outputs import repack
-from lgbm_sm.verify.training_run import STRICT, Training, TrainingOutcome, TrainingRun
+from lgbm_sm.verify.training_run import STRICT, CheckedTraining, Training, TrainingOutcome
 
 COMPLETES = rule(
     "train-completes",
@@ -114,10 +114,10 @@ class Trained:
     """A finished training, and two more: one with quoted values, one with garbage data."""
 
     training: Training
-    run: TrainingRun
+    run: CheckedTraining
     outcome: TrainingOutcome
-    quoted: TrainingRun
-    garbage: TrainingRun
+    quoted: CheckedTraining
+    garbage: CheckedTraining
     folder: Path
     model_path: Path | None = None
 
