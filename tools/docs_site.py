@@ -1,6 +1,6 @@
-"""MkDocs' hooks: fills in what is made from the program, and takes in the files outside of docs/ that pages link to.
+"""Hooks for MkDocs: insert the tables made from the program, and add linked files from outside docs/.
 
-Such a file stands in the site below source/, at its path in the repository; so do the files that it links to in turn.
+The site has such a file under source/, at its path in the repository, together with the files that it links to.
 """
 
 import os
@@ -22,7 +22,7 @@ _CODE = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Takes in what pages link to outside of docs/, and what that links to."""
+    """Add the files outside docs/ that pages link to, and the files that those link to."""
     texts = {f"docs/{file.src_uri}": file.content_string for file in files.documentation_pages()}
     while texts:
         page, text = texts.popitem()
@@ -39,19 +39,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """The page with its tables and with links as the site has them."""
+    """Return the page with its tables, and with its links changed for the site."""
     if page.file.generated_by:
         return markdown
     return _MARK.sub(lambda mark: _made(mark[1]), _with_links_of_the_site(markdown, f"docs/{page.file.src_uri}"))
 
 
 def slug(heading: str, separator: str) -> str:
-    """The id of a heading."""
+    """Return the id of a heading."""
     return _safe(slugify(heading, separator))
 
 
 def _safe(anchor: str) -> str:
-    """The theme's script ends at an id that begins with a digit, and leaves tables as they are."""
+    """Return an id without a leading digit, at which the theme's script would stop and leave tables unstyled."""
     return f"section-{anchor}" if anchor[:1].isdigit() else anchor
 
 
@@ -66,17 +66,20 @@ def _made(name: str) -> str:
             return docs_tables.issues()
         case "commands":
             return docs_tables.commands()
-    raise ValueError(f"docs_tables.py makes no {name}")
+    raise ValueError(f"docs_tables.py cannot make {name}")
 
 
 def _linked_files(text: str, page: str) -> set[str]:
-    """Paths in the repository."""
+    """Return the linked paths in the repository."""
     targets = (target for part in _CODE.split(text)[::2] for _, target in _LINK.findall(part))
     return {path for target in targets if (path := _file(target, page)) is not None}
 
 
 def _with_links_of_the_site(text: str, page: str) -> str:
-    """`page` is the path in the repository; a link that leads to no page becomes its text."""
+    """Return the text with links changed for the site; a link without a target becomes its label.
+
+    `page` is the path in the repository.
+    """
 
     def in_the_site(link: re.Match[str]) -> str:
         label, target = link.groups()
@@ -97,10 +100,10 @@ def _with_links_of_the_site(text: str, page: str) -> str:
 
 
 def _file(target: str, page: str) -> str | None:
-    """The path in the repository that a link on `page` leads to, or None.
+    """Return the path in the repository that a link on `page` leads to, or None.
 
-    None for an address, for a folder without README, and, outside of docs/, for a file that is not there (a program
-    makes some). From docs/ such a link is left for MkDocs to refuse.
+    None for a web address, for a folder without a README, and, on pages outside docs/, for a file that does not exist
+    (programs create some). On pages in docs/, MkDocs refuses such a link.
     """
     if _is_elsewhere(target):
         return None
@@ -116,5 +119,5 @@ def _is_elsewhere(target: str) -> bool:
 
 
 def _in_site(path: str) -> str:
-    """The page's or file's path among the site's sources."""
+    """Return the path of a page or file among the sources of the site."""
     return path.removeprefix("docs/") if path.startswith("docs/") else str(_OUTSIDE / path)

@@ -1,4 +1,4 @@
-"""The parts of the documentation that are made from the program: keys, commands, exit codes, known issues."""
+"""Make the tables of the documentation from the program: keys, commands, exit codes, known issues."""
 
 import html
 import re
@@ -16,20 +16,20 @@ from lgbm_sm.known_issues.lookup import known_issues
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; what stands in a cell is Markdown already."""
+    """Return a Markdown table; the cells contain Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
 
 
 def escaped(text: str) -> str:
-    """Plain text as Markdown: what is between backticks stays code."""
+    """Return plain text as Markdown; text between backticks stays code."""
     parts = text.split("`")
     parts[::2] = [re.sub(r"([\\*_\[\]{}])", r"\\\1", html.escape(part, quote=False)) for part in parts[::2]]
     return "`".join(parts)
 
 
 def configuration() -> str:
-    """Every key of config.yaml by section, with its default."""
+    """Return every key of config.yaml by section, with its default."""
     parts = []
     for section in fields(Config):
         kind, key = get_args(section.type)
@@ -37,9 +37,7 @@ def configuration() -> str:
             (f"`{name}`", f"`{default}`" if default else "required", escaped(meaning))
             for name, default, meaning in _keys(section.name, kind)
         ]
-        parts.append(
-            f"## {section.name}\n\n{escaped(key.description)}\n\n{table(('key', 'default', 'what it is'), rows)}"
-        )
+        parts.append(f"## {section.name}\n\n{escaped(key.description)}\n\n{table(('key', 'default', 'meaning'), rows)}")
     return "\n\n".join(parts)
 
 
@@ -62,7 +60,7 @@ def _as_yaml(value: object) -> str:
 
 
 def exit_codes(meanings: Mapping[int, str]) -> str:
-    """The exit codes with the errors that end in them; `meanings` are those of README."""
+    """Return the exit codes with the errors that cause them; `meanings` come from the README."""
     raised: dict[int, list[str]] = {code: [] for code in errors.ExitCode}
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, errors.LgbmSmError) and kind is not errors.LgbmSmError:
@@ -72,12 +70,12 @@ def exit_codes(meanings: Mapping[int, str]) -> str:
 
 
 def meanings_of_exit_codes(readme: str) -> dict[int, str]:
-    """What README says of each code."""
+    """Return the meaning of each exit code, as the README has it."""
     return {int(code): text for code, text in re.findall(r"^\| (\d+) \| (.*) \|$", readme, re.MULTILINE)}
 
 
 def issues() -> str:
-    """Every known issue: its cause, its fix, the patterns that find it, and the source."""
+    """Return every known issue: its cause, its fix, its patterns and its source."""
     parts = []
     for issue in known_issues():
         patterns = "\n".join(f"    {pattern}" for pattern in issue.patterns)
@@ -89,7 +87,7 @@ def issues() -> str:
 
 
 def commands() -> str:
-    """Every command's help, as it stands without a terminal."""
+    """Return the help of every command, as it is shown without a terminal."""
     from typer import Context
     from typer.main import get_command
 

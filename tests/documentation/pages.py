@@ -1,4 +1,4 @@
-"""The blocks of the documentation's pages, and the commands in them."""
+"""Read the code blocks of the documentation and the commands in them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = sorted((CHECKOUT / "docs").glob("*.md"))
+GUIDES = [*PAGES, CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md"]
 
 _BLOCK = re.compile(
     r"^(?:<!-- (?P<comment>(?:file|run)[^>]*?) -->\n)?(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$",
@@ -100,4 +101,4 @@ def _calls(script: str) -> Iterator[list[str]]:
 
 def make_targets_of(page: Path) -> set[str]:
     """The targets that the page names."""
-    return set(re.findall(r"(?:`|\$ )make ([a-z-]+)", page.read_text(encoding="utf-8")))
+    return set(re.findall(r"(?:`|\$ )make ([a-z][a-z-]*)", page.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""What the pages show is what the program takes, also where no test can run it."""
+"""The program accepts every command and setting on the pages, including those that no test can run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from lgbm_sm.config.keys import known_keys
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.config.problems import known_below
 from lgbm_sm.config.sections import Config
-from tests.documentation.pages import CHECKOUT, PAGES, blocks_of, make_targets_of, named_calls, shown_calls
+from tests.documentation.pages import CHECKOUT, GUIDES, PAGES, blocks_of, make_targets_of, named_calls, shown_calls
 
-WITH_README = [*PAGES, CHECKOUT / "README.md"]
-# a name in the text that begins like a key, but is a file
+# a file whose name looks like a key of the section `training`
 FILES = {"training.py"}
 
 
@@ -38,7 +37,7 @@ def _set(context: Any) -> list[str]:
     return list(context.params.get("overrides") or ())
 
 
-@pytest.mark.parametrize("page", WITH_README, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
 def test_every_command_and_setting_is_taken_when_a_page_shows_it(page: Path, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     for arguments in shown_calls(page):
@@ -47,12 +46,12 @@ def test_every_command_and_setting_is_taken_when_a_page_shows_it(page: Path, tmp
 
 
 def test_pages_show_commands_and_settings() -> None:
-    shown = [arguments for page in WITH_README for arguments in shown_calls(page)]
+    shown = [arguments for page in GUIDES for arguments in shown_calls(page)]
     assert len(shown) > 40
     assert sum("--set" in arguments for arguments in shown) > 5
 
 
-@pytest.mark.parametrize("page", WITH_README, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
 def test_every_command_and_option_exists_when_a_page_names_it(page: Path) -> None:
     require_known(named_calls(page))
 
@@ -86,7 +85,7 @@ def test_a_wrong_command_option_or_setting_is_seen() -> None:
     assert parsed(["--set", "a.b=1", "train", "--set", "c.d=2"]) == ["a.b=1", "c.d=2"]
 
 
-@pytest.mark.parametrize("page", WITH_README, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
 def test_every_key_exists_when_a_page_names_it(page: Path) -> None:
     known = known_keys(Config)
     named = re.findall(
@@ -115,6 +114,6 @@ def test_every_configuration_is_taken_when_a_page_shows_it(page: str, text: str,
 
 def test_every_make_target_exists_when_a_page_names_it() -> None:
     makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
-    targets = {target for page in PAGES for target in make_targets_of(page)}
+    targets = {target for page in GUIDES for target in make_targets_of(page)}
     assert {"docs", "test", "lock"} <= targets
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []

@@ -111,7 +111,7 @@ def test_every_command_stands_with_its_help(site: Path) -> None:
 def test_a_broken_link_ends_the_build(tmp_path: Path) -> None:
     for folder in ("docs", "tools", "containers", "benchmarks", "examples"):
         shutil.copytree(CHECKOUT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("mkdocs.yml", "README.md", "config.yaml"):
+    for file in ("mkdocs.yml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "config.yaml"):
         shutil.copy(CHECKOUT / file, tmp_path / file)
     (tmp_path / "docs" / "costs.md").write_text("[gone](../no-such-file.md)\n")
     built = build(tmp_path, tmp_path / "site")
