@@ -16,7 +16,7 @@ _QUOTE = re.compile(f"{re.escape(_BEGIN)}\n.*?{re.escape(_END)}", re.DOTALL)
 
 def table(document: Mapping[str, Any]) -> str:
     """Medians: a line for each measure, a column for each server, then by how much we are better."""
-    lines: list[tuple[str, ...]] = [("", *COLUMNS, "to the better of chain and toolkit")]
+    lines: list[tuple[str, ...]] = [("", *COLUMNS, "gain over the better of chain and toolkit")]
     lines.append(("---", *("---:" for _ in lines[0][1:])))
     for key, (title, unit) in MEASURES.items():
         of = medians(document["figures"], key)
