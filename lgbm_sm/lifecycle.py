@@ -100,10 +100,10 @@ class RunSummary:
 
 
 def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes], None]) -> RunSummary:
-    """prepare-data, train, deploy, predict. The endpoint is deleted again unless `keep`.
+    """Prepare the data, train, deploy and predict; delete the endpoint again unless `keep`.
 
-    Where containers are wanted, the images are built first, and pushed where they are to run on SageMaker. An endpoint
-    that the project already has is replaced only where the new one is kept.
+    If containers are configured, the images are built first, and pushed if they run on SageMaker. The project's
+    existing endpoint is replaced only if the new one is kept.
     """
     seconds: dict[str, float] = {}
     with _timed(seconds, "prepare-data"):

@@ -173,7 +173,7 @@ def _fix_for_credentials(error: LgbmSmError) -> str:
 
 
 def judge_clock(skew: timedelta) -> Finding:
-    """Judge how far our clock is ahead of AWS's; a negative skew means behind."""
+    """Judge how far this machine's clock is ahead of AWS's clock; a negative skew means behind."""
     seconds = abs(skew).total_seconds()
     if abs(skew) <= _TOLERATED_SKEW:
         return CLOCK.ok(f"within {max(seconds, 1):.0f} s of AWS's clock")

@@ -27,7 +27,7 @@ def explain_preparation(workspace: Workspace) -> list[Section]:
     return [
         section(
             "Where it runs",
-            "on this machine, whatever the instance types are; containers never see the table itself",
+            "on this machine, also with SageMaker instance types; containers never see the table itself",
             f"the table: {data.file or data.files or f'the built-in dataset {data.name}'}",
         ),
         section(

@@ -15,7 +15,13 @@ WORDS = [
     for line in (Path(__file__).parent / "plain_english.txt").read_text(encoding="utf-8").splitlines()
     if line and not line.startswith("#")
 ]
-PARTS: tuple[Callable[[], prose.Texts], ...] = (prose.markdown, prose.configuration_comments)
+PARTS: tuple[Callable[[], prose.Texts], ...] = (
+    prose.markdown,
+    prose.configuration_comments,
+    prose.help_texts,
+    prose.messages,
+    prose.docstrings_and_comments,
+)
 
 
 def found_in(texts: prose.Texts) -> list[str]:
