@@ -208,6 +208,31 @@ def test_the_calls_at_aws_are_such_as_its_api_takes(lgbm_sm: CommandLine) -> Non
     assert job["OutputDataConfig"]["KmsKeyId"] == "alias/models"
 
 
+@pytest.mark.parametrize(
+    ("role", "account", "shown"),
+    [
+        ("arn:aws:iam::111122223333:role/mine", "111122223333", "arn:aws:iam::111122223333:role/mine"),
+        (
+            "null",
+            "<account>",
+            "arn:aws:iam::<account>:role/<aws.execution_role, or the role of the SageMaker notebook>",
+        ),
+    ],
+)
+def test_the_account_is_that_of_the_role_and_unknown_without_one(
+    boston: CommandLine, role: str, account: str, shown: str
+) -> None:
+    options = ("--set", f"aws.execution_role={role}", "--set", "aws.region=eu-west-1")
+    [model] = [
+        parameters
+        for name, parameters in calls_of(explained(boston, "deploy", *ON_SAGEMAKER, *options)["AWS calls"])
+        if name == "sagemaker:CreateModel"
+    ]
+    assert model["ExecutionRoleArn"] == shown
+    image = model["PrimaryContainer"]["Image"]
+    assert image.startswith(f"{account}.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-lightgbm-regression@<digest>")
+
+
 def test_the_calls_that_a_step_cannot_make_yet_are_replaced_by_the_reason(alone: CommandLine) -> None:
     calls = explained(alone, "deploy", *ON_SAGEMAKER)["AWS calls"]
     assert calls[0].startswith("not known yet: ")
