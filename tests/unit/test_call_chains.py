@@ -16,7 +16,7 @@ from lgbm_sm.config.sections import Pattern
 from lgbm_sm.explain.call_chain import MODULE, call_chains, describe_chain, function_lines
 from lgbm_sm.shipped import containers_path
 from tests.call_traces import TRACER, VARIABLE, ask, compare
-from tests.contract.serving import Endpoint
+from tests.contract.serving import Endpoint, wait_until
 from tests.runtime.training_jobs import RUNTIME, Job, traced_job
 
 CONTAINERS = containers_path()
@@ -53,22 +53,28 @@ def test_the_training_chain_is_that_of_a_training(trained: tuple[Job, Path]) -> 
 @pytest.mark.slow
 def test_the_serving_chain_is_that_of_a_server(trained: tuple[Job, Path], tmp_path: Path) -> None:
     job, _ = trained
-    with socket.create_server(("127.0.0.1", 0)) as listener, (tmp_path / "log").open("wb") as log:
-        descriptor = listener.fileno()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(
-            command("serve", "--root", str(job.root), "--fd", str(descriptor)),
-            env={**environment(tmp_path / "trace"), "LGBM_RUNTIME_WORKERS": "2"},
+            command("serve", "--root", str(job.root)),
+            env={
+                **environment(tmp_path / "trace"),
+                "LGBM_RUNTIME_WORKERS": "2",
+                # as in a container, the program binds the port itself
+                "SAGEMAKER_BIND_TO_PORT": str(port),
+            },
             stdout=log,
             stderr=subprocess.STDOUT,
-            pass_fds=[descriptor],
         )
-        endpoint = Endpoint("127.0.0.1", listener.getsockname()[1], [])
-        try:
-            ask(endpoint, "1,2,3,4,5")
-        finally:
-            endpoint.hang_up()
-            server.terminate()
-            assert server.wait(timeout=40) == 0, (tmp_path / "log").read_text()
+    endpoint = Endpoint("127.0.0.1", port, [])
+    try:
+        wait_until(lambda: b" serving " in (tmp_path / "log").read_bytes() or server.poll() is not None)
+        ask(endpoint, "1,2,3,4,5")
+    finally:
+        endpoint.hang_up()
+        server.terminate()
+        assert server.wait(timeout=40) == 0, (tmp_path / "log").read_text()
     compare("byoc", tmp_path / "trace")
 
 
