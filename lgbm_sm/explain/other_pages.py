@@ -78,8 +78,8 @@ def explain_prediction(workspace: Workspace) -> list[Section]:
             "What is sent",
             f"rows in batches of at most {BATCH_BYTES:,} bytes",
             "a batch is sent again for up to 15 seconds if AWS throttles it or is unavailable, if the container "
-            "answers 503, or if nothing is listening; a batch whose answer was lost is sent again twice, unless your own "
-            "code may have acted on it",
+            "answers 503, or if nothing is listening; a batch whose answer was lost is sent again twice, unless your "
+            "own code may have acted on it",
             f"--give is sent as {ATTRIBUTES_HEADER}: output=…, which SageMaker passes on; other headers are lost",
             "Content-Type may have parameters, for example text/csv; charset=utf-8",
         ),
