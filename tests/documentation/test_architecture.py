@@ -63,11 +63,23 @@ def test_the_layers_are_those_of_the_imports(diagram: int, package: str, folder:
     assert upward(layers, imports) == []
 
 
+@pytest.mark.parametrize("package", ["lgbm_sm", "lgbm_runtime"])
+def test_no_module_imports_itself_by_way_of_others(package: str) -> None:
+    graph = grimp.build_graph(package)
+    imported = {module: graph.find_modules_directly_imported_by(module) - {module} for module in graph.modules}
+    assert len(imported) > 40
+    with_cycle = [
+        module for module, imports in imported.items() if any(graph.chain_exists(one, module) for one in imports)
+    ]
+    assert with_cycle == []
+
+
 def test_the_layers_are_those_of_import_linters_contracts() -> None:
     configuration = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = [one for one in configuration["tool"]["importlinter"]["contracts"] if one["type"] == "layers"]
     text = ARCHITECTURE.read_text(encoding="utf-8")
     assert len(contracts) == 2
+    assert [len(contract["layers"]) for contract in contracts] == [12, 4]
     for diagram, contract in enumerate(contracts):
         assert [set(re.split(r" [:|] ", layer)) for layer in contract["layers"]] == layers_drawn(text, diagram)
 
