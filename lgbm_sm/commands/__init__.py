@@ -1,1 +1,5 @@
-"""The commands by what they are for; each module's import puts its own on `program.app`."""
+"""The terminal: one module for each group of commands, and how results look. Only these modules use Typer.
+
+To add a command: write a function with `@app.command(cls=SharedOptionsCommand, …)` in a module here (policy.py is a short
+example), import a new module in `lgbm_sm/cli.py`, and add the command's name to `GROUPS` in app.py.
+"""

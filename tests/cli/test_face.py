@@ -53,6 +53,7 @@ def test_the_help_lists_the_commands_in_groups(lgbm_sm: CommandLine) -> None:
         elif groups and line.startswith("  ") and line[2] != " ":
             groups[list(groups)[-1]].append(line.split()[0])
     assert groups == COMMANDS
+    assert {name for names in COMMANDS.values() for name in names} == set(get_command(app).commands)  # type: ignore[attr-defined] # a group
 
 
 def test_a_terminal_shows_a_panel_for_each_group(lgbm_sm: CommandLine) -> None:
