@@ -63,7 +63,7 @@ class Verifier:
         self.told: list[Result] = []
 
     def __call__(self, image: str, *, full: bool = False, model: Path | None = None, only: str = "") -> Report:
-        limits = Limits(training=20, stop_training=3, startup=4, answer=20, stop_serving=5, memory_round=1.5)
+        limits = Limits(training=20, stop_training=3, startup=4, answer=20, stop_serving=5, memory_round=10)
         verification = Verification(Engine(os.environ), limits, full, self.folder, self.told.append)
         request = SampleRequest(ROWS, "text/csv")
         report = verification.verify(Subject(image, self.inputs, model, request, only=only))

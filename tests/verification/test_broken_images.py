@@ -35,7 +35,7 @@ DEFECTS = {
     "another port": ("serve-port", "listens on 9090 on all interfaces"),
     "loopback only": ("serve-interfaces", "listens on 8080 on 127.0.0.1"),
     "never healthy": ("serve-first-ping", "503"),
-    "slow ping": ("serve-ping-time", "5 of 5 pings of the ready server were late: 200 after 3.0 s"),
+    "slow ping": ("serve-ping-time", "5 of 5 pings of the ready server were late: 200 after 3."),
     "ping without a model": ("serve-ping-truth", "200 with a model that fails to load, and then 500 (no model)"),
     "ping before it can predict": ("serve-ping-truth", "the first request then gave 503"),
     "no invocations": ("serve-invocations", "404"),
