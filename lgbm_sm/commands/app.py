@@ -138,14 +138,14 @@ def _program(
     """
 
 
-def load(ctx: typer.Context) -> "tuple[LoadedConfig, Console]":
+def load(ctx: typer.Context, *, any_hyperparameters: bool = False) -> "tuple[LoadedConfig, Console]":
     """Load the configuration of a command and make its console."""
     import lgbm_sm.aws.resources  # noqa: F401 - defines the entries that a record may contain
     from lgbm_sm.config.loading import load_config
 
     shared = ctx.obj
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
-    loaded = load_config(shared["config"], shared["overrides"], os.environ)
+    loaded = load_config(shared["config"], shared["overrides"], os.environ, any_hyperparameters=any_hyperparameters)
     for warning in loaded.warnings:
         console.warn(warning)
     return loaded, console
@@ -161,14 +161,20 @@ def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:
 
 @contextmanager
 def opened_workspace(
-    ctx: typer.Context, *, changes: bool, ask_aws: bool = False, finds_logs: bool = False, dry_run: bool = False
+    ctx: typer.Context,
+    *,
+    changes: bool,
+    ask_aws: bool = False,
+    finds_logs: bool = False,
+    dry_run: bool = False,
+    any_hyperparameters: bool = False,
 ) -> "Iterator[tuple[Workspace, Console]]":
     """Open the workspace of a command, as `open_workspace` does; after an interrupt, report what is still running."""
     from lgbm_sm.record.work_folder import storage_errors
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
 
-    loaded, console = load(ctx)
+    loaded, console = load(ctx, any_hyperparameters=any_hyperparameters)
     console.is_silent = dry_run
     workspace = open_workspace(
         loaded,

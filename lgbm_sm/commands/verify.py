@@ -61,7 +61,7 @@ def verify(
     from lgbm_sm.verify.checks import exit_code_of
     from lgbm_sm.verify.run import VerifyOptions, verify_images
 
-    with opened_workspace(ctx, changes=False) as (workspace, console):
+    with opened_workspace(ctx, changes=False, any_hyperparameters=image is not None) as (workspace, console):
         lines = reports.Lines(lambda line: console.write(f"{line}\n".encode()))
         is_text = console.output is OutputFormat.TEXT
         wanted = VerifyOptions(image, model, request, content_type, channels, only, network, full)

@@ -53,12 +53,17 @@ class EffectiveValue(NamedTuple):
 
 
 def load_config(
-    path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str, str] = MappingProxyType({})
+    path: Path | None,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] = MappingProxyType({}),
+    *,
+    any_hyperparameters: bool = False,
 ) -> LoadedConfig:
     """Read and check the configuration.
 
     Without a `path`, ./config.yaml is read if it exists. `overrides` are `section.key=value` with YAML values; the
     variables in `environ` (LGBM_SM_SECTION__KEY) have YAML values too. The process's own environment is not read.
+    With `any_hyperparameters`, their names need not be LightGBM's: they are for an image that is not the project's.
 
     Raises:
         ConfigError: names every problem, one per line: the file's by line, then the environment's, then --set's.
@@ -69,7 +74,8 @@ def load_config(
     reading = _read(path, overrides, environ, known)
     merged = _Merged(reading.settings, known)
     folder = path.absolute().parent if path else Path.cwd()
-    _check_parameter_names(merged, folder, reading)
+    if not any_hyperparameters:
+        _check_parameter_names(merged, folder, reading)
     try:
         config = read(Config, merged.nested())
     except RefusedPartsError as error:

@@ -176,3 +176,10 @@ def test_the_configuration_is_read_with_a_warning_when_lightgbms_library_is_miss
     said = loaded_in_a_process("training.hyperparameters.max_depht=7", path=f"{package.parent}:{ROOT}")
     warning = f"the names of the hyperparameters are not checked: {package / 'lib'} has no lib_lightgbm (run `lgbm-sm doctor`)"
     assert said == f"({warning!r},) regression True False"
+
+
+def test_another_image_may_have_hyperparameters_of_another_library() -> None:
+    override = "training.hyperparameters={epochs: 3}"
+    assert load_config(None, [override], any_hyperparameters=True).config.training.hyperparameters == {"epochs": 3}
+    with pytest.raises(ConfigError, match="epochs"):
+        load_config(None, [override])
