@@ -1,4 +1,4 @@
-"""Record entries: jobs, endpoints and images, and the base of the entries that `lgbm_sm.aws.resources` defines."""
+"""Record entries of jobs, endpoints and images, and the base of those of AWS resources."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -119,7 +119,10 @@ class Endpoint(_PlacedEntry, frozen=True, kw_only=True, tag="endpoint"):
 
 
 class Image(_Entry, frozen=True, kw_only=True, tag="image"):
-    """An image that was built here; its `name` is its tag. `image_id` is known once the build has succeeded."""
+    """An image built on this machine; its `name` is its tag.
+
+    `image_id` is set when the build has succeeded.
+    """
 
     place: Place = Place.DOCKER
     pattern: str
@@ -127,7 +130,10 @@ class Image(_Entry, frozen=True, kw_only=True, tag="image"):
 
 
 class AwsEntry(_Entry, frozen=True, kw_only=True):
-    """The base of the entries of AWS resources other than jobs and endpoints; see `lgbm_sm.aws.resources`."""
+    """The base of the entries of AWS resources; see `lgbm_sm.aws.resources`.
+
+    Jobs and endpoints have their own.
+    """
 
     place: Place = Place.AWS
     account: str
@@ -140,7 +146,7 @@ RecordedEntry = TrainingJob | Endpoint | Image | AwsEntry
 
 
 class Observation(NamedTuple):
-    """The present state of a job, an endpoint or another resource, which may differ from that on record.
+    """The current state of a resource, which may differ from that on record.
 
     `running` is None if it could not be determined.
     """
@@ -171,7 +177,7 @@ def aws_fields(account: AccountLocation, project: str, created_at: datetime) -> 
 
 
 def entry_types() -> tuple[type[_Entry], ...]:
-    """Return the types that a record can contain: all that have been defined, also in modules above this one."""
+    """Return the types that a record can contain, including those of modules above this one."""
     return tuple(_leaves(_Entry))
 
 
