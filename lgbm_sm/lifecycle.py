@@ -1,4 +1,4 @@
-"""The commands' functions in the order of a model's life, and what joins one to the next."""
+"""The steps of the lifecycle in their order, as `lgbm-sm run` runs them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -90,7 +90,7 @@ def prepare_data(workspace: Workspace) -> data.PreparedData:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What `run` did: `seconds` by step, `metrics` by split."""
+    """The result of `run`: `seconds` by step, `metrics` by split."""
 
     model: train.TrainedModel
     endpoint: Endpoint
@@ -100,10 +100,10 @@ class RunSummary:
 
 
 def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes], None]) -> RunSummary:
-    """Prepare the data, train, deploy and predict; delete the endpoint again unless `keep`.
+    """Run prepare-data, train, deploy and predict; delete the endpoint unless `keep`.
 
-    If containers are configured, the images are built first, and pushed if they run on SageMaker. The project's
-    existing endpoint is replaced only if the new one is kept.
+    If a step runs in a container, the images are built first, and pushed if it runs on SageMaker. An older endpoint of
+    the project is replaced only if the new one is kept.
     """
     seconds: dict[str, float] = {}
     with _timed(seconds, "prepare-data"):
@@ -114,7 +114,7 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
     if not workspace.config.is_local:
         with _timed(seconds, "push"):
             push_images(workspace)
-    deploy.check_serving(workspace)  # what is refused, is refused before there is a model to serve
+    deploy.check_serving(workspace)  # a model is trained only if it can be served
     with _timed(seconds, "train"):
         model = train.train(workspace)
     with _timed(seconds, "deploy"):
@@ -136,8 +136,8 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
 def _deploy(workspace: Workspace, job_name: str, *, keep: bool) -> Endpoint:
     """Deploy the job's model.
 
-    After an interrupt an endpoint on SageMaker that was not to be kept is deleted. SageMaker does not delete an
-    endpoint while it is created, so that is waited for.
+    After an interrupt, a new endpoint on SageMaker is deleted unless `keep`. That may take minutes, since SageMaker
+    does not delete an endpoint while it creates it.
     """
     before = {endpoint.name for endpoint in workspace.record.endpoints()}
     try:

@@ -62,7 +62,7 @@ def read_artifact(
     What is unpacked before an error stays for the caller to remove.
 
     Raises:
-        ArchiveError: the archive is damaged, or holds what it must not; see `read_archive`.
+        ArchiveError: the archive is damaged, or has forbidden contents; see `read_archive`.
         ManifestError: a file is changed or missing, or the manifest is unreadable; not if `unchecked`.
         OSError: a file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""A container before it exists: everything that decides what a program in it sees."""
+"""The description of a container before Docker creates it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
