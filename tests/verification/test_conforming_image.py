@@ -153,6 +153,12 @@ def test_the_command_says_what_it_has_found_and_writes_junit(
     ("arguments", "exit_code", "message"),
     [
         (["no-such-image:1"], 5, "Docker has no image no-such-image:1"),
+        # hyperparameters of another program are not LightGBM's
+        (
+            ["no-such-image:1", "--set", "training.hyperparameters={epochs: 3}"],
+            5,
+            "Docker has no image no-such-image:1",
+        ),
         (["IMAGE", "--model", "absent.tar.gz"], 2, "--model absent.tar.gz: the file does not exist"),
         (["IMAGE", "--request", "absent.csv"], 2, "--request absent.csv: the file does not exist"),
         (["IMAGE", "--channels", "absent"], 2, "--channels absent: the folder does not exist"),
