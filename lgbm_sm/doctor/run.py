@@ -50,11 +50,14 @@ def examine_configuration(loaded: LoadedConfig | ConfigError) -> list[Finding]:
     if isinstance(loaded, ConfigError):
         fix = loaded.hint or "correct the value; `lgbm-sm config` then shows the configuration"
         return [CONFIGURATION.problem(line, fix) for line in loaded.message.splitlines()]
-    warnings = [
-        CONFIGURATION.warning(text, "use an instance type that AWS lists; ignore this if it is newer than botocore")
-        for text in loaded.warnings
-    ]
+    warnings = [CONFIGURATION.warning(text, _fix_of(text)) for text in loaded.warnings]
     return warnings or [CONFIGURATION.ok(str(loaded.path) if loaded.path else "no config.yaml: the defaults apply")]
+
+
+def _fix_of(warning: str) -> str:
+    if "instance_type: " in warning:
+        return "use an instance type that AWS lists; ignore this if it is newer than botocore"
+    return "fix the problem of the check lightgbm"
 
 
 def exit_code_of(findings: Iterable[Finding]) -> ExitCode:
