@@ -51,7 +51,8 @@ def _entry_point(name: str, containers_path: Path) -> str:
     if name not in _DOCKERFILES:
         return "AWS's image has no entry point: SageMaker's argument `serve` is a program on its PATH"
     file = _DOCKERFILES[name]
-    lines = (containers_path / file).read_text(encoding="utf-8").splitlines()
+    path = containers_path / file
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return next(
         (
             f"containers/{file}:{number} {line}"

@@ -112,6 +112,7 @@ def test_training_calls_the_c_api_and_not_the_package_lightgbm() -> None:
 
 
 def test_a_function_that_a_copy_of_containers_does_not_have_is_marked(tmp_path: Path) -> None:
+    assert describe_chain("train", tmp_path)[0] == "containers/byoc/Dockerfile: no ENTRYPOINT"
     (tmp_path / "byoc").mkdir()
     (tmp_path / "byoc" / "Dockerfile").write_text('FROM scratch\nENTRYPOINT ["/start"]\n')
     lines = describe_chain("train", tmp_path)
