@@ -168,7 +168,7 @@ def test_an_endpoint_of_another_project_with_the_default_name_is_updated_only_wi
     [model] = project.aws.hosting.models
     refused = project.deploy(*settings, exit_code=8)
     assert f"error: endpoint {name} was created by another work folder, and many projects are called {name}" in refused
-    assert "hint: set project.name to a name of your own, or update it with `lgbm-sm deploy --adopted`" in refused
+    assert "hint: set project.name to another name, or update it with `lgbm-sm deploy --adopted`" in refused
     assert list(project.aws.hosting.models) == [model]
     project.deploy(*settings, "--adopted")
     assert list(project.aws.hosting.models) != [model]
