@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import structs
 
 from lgbm_sm import ecr
-from lgbm_sm.aws.upload import UploadedChannels, upload_channels
+from lgbm_sm.aws.channel_upload import UploadedChannels, upload_channels
 from lgbm_sm.backends import StartedJob, TrainingBackend, TrainingEnding, TrainingInputs
 from lgbm_sm.backends.sagemaker.creation import CreatedError, created_error
 from lgbm_sm.backends.sagemaker.job_run import follow_up

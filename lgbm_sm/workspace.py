@@ -185,7 +185,7 @@ def choose_local_backend(workspace: Workspace, pattern: Pattern) -> ChosenBacken
     Raises:
         EngineError, ImageError, ConfigError: `local.backend` is docker, and no container can be started.
     """
-    from lgbm_sm.backends.choice import choose
+    from lgbm_sm.backends.process_or_container import choose
 
     choice = choose(
         workspace.config.local.backend, workspace.engine, lambda platform: tag_of(workspace, pattern, platform)

@@ -1,6 +1,8 @@
-"""The backends that run jobs and endpoints, with the same methods.
+"""The backends that run jobs and endpoints, with the same methods: a process, Docker and SageMaker.
 
-They are a process, Docker and SageMaker.
+To add a backend, write a class with the methods of the protocols below, a member of `Place` in record/entries.py, a
+section in config/backend_sections.py, and choose it in `open_workspace` in workspace.py. A backend on this machine is a
+`LocalBackend`; for a remote one, see the sagemaker package.
 """
 
 from collections.abc import Iterator, Mapping

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from lgbm_sm.errors import DataError
-from lgbm_sm.invocation.batches import csv_records, is_header, json_rows, lines_with_content
+from lgbm_sm.invocation.batches import JSON_LINES_TYPES, csv_records, is_header, json_rows, lines_with_content
 
 MOST_ROWS = 100_000  # of the input; more rows would not vary the load further
 MOST_BYTES = 64 * 1024 * 1024  # limit of the input, and of all bodies together
-_JSON_LINES_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def cut_requests(
         if records and is_header(records[0], feature_names):
             before = _ended(records.pop(0))
         records = [_ended(record) for record in records]
-    elif media_type in _JSON_LINES_TYPES:
+    elif media_type in JSON_LINES_TYPES:
         records = [_ended(line) for line in _first(lines_with_content(stream), most_bytes)]
     elif media_type == "application/json":
         before, between, after = b'{"instances": [', b", ", b"]}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lgbm_sm import contract
 from lgbm_sm.aws.account import AwsAccount
-from lgbm_sm.aws.sagemaker_resources import SageMakerResources
+from lgbm_sm.aws.sagemaker_lookup import SageMakerResources
 from lgbm_sm.backends import Consumption, ServingBackend
 from lgbm_sm.bench.requests import Load
 from lgbm_sm.bench.samples import LoadClient

@@ -11,8 +11,8 @@ from lgbm_sm.console import Console, OutputFormat, table
 from lgbm_sm.record.entries import Endpoint, Entry, Image, RecordedEntry, TrainingJob
 
 if TYPE_CHECKING:
+    from lgbm_sm.aws.channel_upload import UploadedChannels
     from lgbm_sm.aws.dry_run import DryRun
-    from lgbm_sm.aws.upload import UploadedChannels
     from lgbm_sm.cleanup import CleanupResult
     from lgbm_sm.commands.output import Answer
     from lgbm_sm.config.loading import EffectiveValue

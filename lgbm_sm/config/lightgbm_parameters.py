@@ -59,7 +59,7 @@ def refused_parameters(containers_path: Path) -> Mapping[str, str]:
     return {name: reason for reason, names in by_reason.items() for name in names}
 
 
-def problems_of(hyperparameters: Mapping[str, object], refused: Mapping[str, str]) -> dict[str, str]:
+def hyperparameter_problems(hyperparameters: Mapping[str, object], refused: Mapping[str, str]) -> dict[str, str]:
     """Return a sentence for each name that training would refuse; see `refused_parameters`.
 
     Raises:

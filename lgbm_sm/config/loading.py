@@ -75,7 +75,7 @@ def load_config(
     merged = _Merged(reading.settings, known)
     folder = path.absolute().parent if path else Path.cwd()
     if not any_hyperparameters:
-        _check_parameter_names(merged, folder, reading)
+        _check_hyperparameters(merged, folder, reading)
     try:
         config = read(Config, merged.nested())
     except RefusedPartsError as error:
@@ -142,14 +142,14 @@ def _file_text(path: Path) -> str:
         ) from error
 
 
-def _check_parameter_names(merged: "_Merged", folder: Path, reading: Reading) -> None:
+def _check_hyperparameters(merged: "_Merged", folder: Path, reading: Reading) -> None:
     given = merged.hyperparameters()
     if given.keys() <= DEFAULT_HYPERPARAMETERS.keys():
         return
-    from lgbm_sm.config.lightgbm_parameters import LightgbmMissingError, problems_of, refused_parameters
+    from lgbm_sm.config.lightgbm_parameters import LightgbmMissingError, hyperparameter_problems, refused_parameters
 
     try:
-        problems = problems_of(given, refused_parameters(containers_path(folder)))
+        problems = hyperparameter_problems(given, refused_parameters(containers_path(folder)))
     except LightgbmMissingError as error:
         reading.warnings.append(f"the names of the hyperparameters are not checked: {error} (run `lgbm-sm doctor`)")
         return

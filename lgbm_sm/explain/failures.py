@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from lgbm_sm.aws.sagemaker_resources import SageMakerResources
+from lgbm_sm.aws.sagemaker_lookup import SageMakerResources
 from lgbm_sm.errors import TrainingError, UsageError
 from lgbm_sm.explain.pages import Step
 from lgbm_sm.explain.sections import Section, aligned, section

@@ -13,6 +13,8 @@ from lgbm_sm.preparation.table_header import MISSING_TEXTS
 
 # an invocation may have 6,291,456 bytes, but some answers are several times larger than the rows
 BATCH_BYTES = 1024 * 1024
+# the names of the content type by which a server reads one JSON document per line
+JSON_LINES_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 
 # a line end before a line that is blank or begins with white space
 _BEFORE_BLANKS = re.compile(rb"\n[\n\r \t\v\f]")

@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 
 from lgbm_sm import contract
 from lgbm_sm.errors import AwsError, DataError, InvocationError
-from lgbm_sm.invocation.batches import Batch, csv_batches, json_batches, json_lines_batches
+from lgbm_sm.invocation.batches import JSON_LINES_TYPES, Batch, csv_batches, json_batches, json_lines_batches
 from lgbm_sm.invocation.retries import Retries
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Endpoint
@@ -30,7 +30,6 @@ _CONTENT_TYPES = {
     ".jsonl": "application/jsonlines",
     ".jsonlines": "application/jsonlines",
 }
-_JSON_LINES_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 
 
 class PredictionOutput(StrEnum):
@@ -148,7 +147,7 @@ def _batches(stream: IO[bytes], content_type: str, names: tuple[str, ...]) -> It
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == "text/csv":
         return csv_batches(stream, names)
-    if media_type in _JSON_LINES_TYPES:
+    if media_type in JSON_LINES_TYPES:
         return json_lines_batches(stream)
     if media_type == "application/json":
         return json_batches(stream)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lgbm_sm.backends import TrainingInputs
+from lgbm_sm.invocation.batches import JSON_LINES_TYPES
 
-_BY_LINES = ("text/csv", "application/jsonlines", "application/x-jsonlines", "application/jsonl", "text/libsvm")
+_BY_LINES = ("text/csv", *JSON_LINES_TYPES, "text/libsvm")
 
 
 @dataclass(frozen=True)

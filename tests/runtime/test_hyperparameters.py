@@ -15,8 +15,8 @@ from lgbm_runtime.training.hyperparameters import (
     parse_hyperparameters,
     read_hyperparameters,
 )
+from lgbm_runtime.training.lightgbm_probe import check_parameters
 from lgbm_runtime.training.objectives import canonical_objective, num_class
-from lgbm_runtime.training.parameter_checks import check_parameters
 from lgbm_runtime.training.training_api import Lightgbm
 
 LIGHTGBM = Lightgbm()

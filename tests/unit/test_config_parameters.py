@@ -11,7 +11,7 @@ from lightgbm.basic import _ConfigAliases
 from lgbm_runtime.training.failure import TrainingError
 from lgbm_runtime.training.hyperparameters import parse_hyperparameters
 from lgbm_runtime.training.training_api import Lightgbm
-from lgbm_sm.config.lightgbm_parameters import parameter_names, problems_of, refused_parameters
+from lgbm_sm.config.lightgbm_parameters import hyperparameter_problems, parameter_names, refused_parameters
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.errors import ConfigError, ExitCode
 from lgbm_sm.shipped import containers_path
@@ -89,9 +89,9 @@ def misspelt() -> list[str]:
 def test_every_suggestion_is_itself_accepted() -> None:
     suggested = 0
     for name in misspelt():
-        problem = problems_of({**NOTEBOOK_HYPERPARAMETERS, name: 1}, REFUSED)[name]
+        problem = hyperparameter_problems({**NOTEBOOK_HYPERPARAMETERS, name: 1}, REFUSED)[name]
         if found := re.fullmatch(r"is not a parameter of LightGBM \(did you mean (\w+)\?\)", problem):
-            assert problems_of({**NOTEBOOK_HYPERPARAMETERS, found[1]: 1}, REFUSED) == {}, name
+            assert hyperparameter_problems({**NOTEBOOK_HYPERPARAMETERS, found[1]: 1}, REFUSED) == {}, name
             suggested += 1
         else:
             assert problem == "is not a parameter of LightGBM"
@@ -103,7 +103,7 @@ def test_the_containers_suggestions_are_accepted_too() -> None:
         with pytest.raises(TrainingError) as refused:
             parse_hyperparameters({name: "1"}, RUNTIME_ALIASES)
         if found := re.search(r"did you mean (\w+)\?", str(refused.value)):
-            assert problems_of({found[1]: 1}, REFUSED) == {}, name
+            assert hyperparameter_problems({found[1]: 1}, REFUSED) == {}, name
 
 
 def test_the_names_are_those_of_lightgbms_package_and_of_the_container() -> None:
@@ -122,7 +122,7 @@ def container_refusal(name: str) -> str | None:
 
 def test_a_name_is_refused_here_with_the_containers_reason_when_the_container_refuses_it() -> None:
     refused_there = {name: refusal for name in parameter_names() if (refusal := container_refusal(name))}
-    refused_here = problems_of(dict.fromkeys(parameter_names(), 1), REFUSED)
+    refused_here = hyperparameter_problems(dict.fromkeys(parameter_names(), 1), REFUSED)
     assert len(refused_there) > 90
     assert {name: text.removeprefix("cannot be set: ") for name, text in refused_here.items()} == {
         name: text.removeprefix(f"hyperparameters: {name} cannot be set here: ") for name, text in refused_there.items()

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.aws.resources.kind import Group, Search, tagged_resources
-from lgbm_sm.aws.resources.sagemaker import Answer, SageMakerKind
+from lgbm_sm.aws.resources.sagemaker_kind import Answer, SageMakerKind
 from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.errors import AwsError
 from lgbm_sm.record.entries import Endpoint, Observation

@@ -5,7 +5,7 @@ from typing import TypeVar
 from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.aws.resources.endpoint import ENDPOINTS
 from lgbm_sm.aws.resources.kind import availability
-from lgbm_sm.aws.resources.sagemaker import SageMakerKind
+from lgbm_sm.aws.resources.sagemaker_kind import SageMakerKind
 from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.record.entries import AwsEntry, Endpoint, Observation, RecordedEntry
 

@@ -1,4 +1,7 @@
-"""The interface of a kind of AWS resource: how it is found, observed and deleted, and the IAM permissions for that."""
+"""The interface of a kind of AWS resource: how it is found, observed and deleted, and the IAM permissions for that.
+
+The kinds are registered in `KINDS`, in the `__init__` of this package.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping

@@ -2,7 +2,7 @@
 
 from lgbm_sm.aws.resources.endpoint_part import EndpointPart, EndpointPartKind
 from lgbm_sm.aws.resources.kind import Search
-from lgbm_sm.aws.resources.sagemaker import Answer
+from lgbm_sm.aws.resources.sagemaker_kind import Answer
 
 
 class Model(EndpointPart, frozen=True, kw_only=True, tag="model"):

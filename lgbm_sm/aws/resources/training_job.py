@@ -2,7 +2,7 @@
 
 from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.aws.resources.kind import Group, Search, arn_in_region
-from lgbm_sm.aws.resources.sagemaker import Answer, SageMakerKind
+from lgbm_sm.aws.resources.sagemaker_kind import Answer, SageMakerKind
 from lgbm_sm.aws.s3 import S3Bucket
 from lgbm_sm.aws.s3_files import parse_uri
 from lgbm_sm.aws.waiting import Patience

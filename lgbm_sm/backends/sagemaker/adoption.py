@@ -21,7 +21,7 @@ from lgbm_sm.aws.resources.upload import Upload
 from lgbm_sm.aws.s3 import S3Bucket
 from lgbm_sm.aws.s3_files import download, parse_uri
 from lgbm_sm.aws.s3_manifest import ProjectObjects
-from lgbm_sm.aws.sagemaker_resources import SageMakerResources
+from lgbm_sm.aws.sagemaker_lookup import SageMakerResources
 from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 from lgbm_sm.backends.unpacking import unpack
 from lgbm_sm.errors import AwsError, DataError, EndpointError

@@ -14,7 +14,7 @@ from lgbm_sm.aws.cloudwatch import TRAINING_GROUP, Log, endpoint_group
 from lgbm_sm.aws.resources.endpoint import Endpoints
 from lgbm_sm.aws.resources.kind import AccountEntry, Search
 from lgbm_sm.aws.resources.training_job import TrainingJobs
-from lgbm_sm.aws.sagemaker_resources import SageMakerResources
+from lgbm_sm.aws.sagemaker_lookup import SageMakerResources
 from lgbm_sm.aws.tags import MakeTags
 from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.backends import RunningProgram

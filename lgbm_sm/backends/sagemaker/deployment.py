@@ -13,7 +13,7 @@ from lgbm_sm.aws.resources.endpoint_config import EndpointConfig
 from lgbm_sm.aws.resources.model import Model
 from lgbm_sm.aws.s3_files import read_file
 from lgbm_sm.aws.s3_manifest import ProjectObjects
-from lgbm_sm.aws.sagemaker_resources import SageMakerResources
+from lgbm_sm.aws.sagemaker_lookup import SageMakerResources
 from lgbm_sm.backends import opt_ml
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.logs import last_log_lines

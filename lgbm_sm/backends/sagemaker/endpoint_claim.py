@@ -11,7 +11,7 @@ from typing import Any
 
 from lgbm_sm.aws.account import PROJECT_TAG
 from lgbm_sm.aws.resources.endpoint import CHANGING, deployed_configs
-from lgbm_sm.aws.sagemaker_resources import SageMakerResources
+from lgbm_sm.aws.sagemaker_lookup import SageMakerResources
 from lgbm_sm.backends.sagemaker.endpoints import HostingPlan, create_endpoint, update_endpoint
 from lgbm_sm.errors import EndpointError, TimedOutError
 from lgbm_sm.progress import Reporter

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.channel_upload import open_objects
 from lgbm_sm.aws.execution_role import get_execution_role
 from lgbm_sm.aws.s3_manifest import ProjectObjects
-from lgbm_sm.aws.upload import open_objects
 from lgbm_sm.backends.sagemaker.adoption import ANSWERING, Adoption, Consents
 from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 from lgbm_sm.backends.sagemaker.deployment import Deployment, delete_endpoint, deploy_to_sagemaker, find_existing

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lgbm_sm.aws.account import AwsAccount
+from lgbm_sm.aws.channel_upload import upload_channels
 from lgbm_sm.aws.execution_role import get_execution_role
 from lgbm_sm.aws.origin import is_own
 from lgbm_sm.aws.s3_files import download
-from lgbm_sm.aws.sagemaker_resources import SageMakerResources
+from lgbm_sm.aws.sagemaker_lookup import SageMakerResources
 from lgbm_sm.aws.tags import MakeTags, sdk_list
-from lgbm_sm.aws.upload import upload_channels
 from lgbm_sm.backends import StartedJob, TrainingEnding, TrainingInputs, opt_ml
 from lgbm_sm.backends.sagemaker.backend import SageMakerBackend
 from lgbm_sm.backends.sagemaker.creation import create

@@ -1,7 +1,8 @@
 """The checks of `verify`, one module for each part of the contract.
 
-To add a check, write a `Check` and the function that judges it, and register them in the `JUDGES` of their module. Then
-add the row to docs/verify.md.
+To add a check, write a `Check` and the function that judges it, and register them in the `JUDGES` of their module. In
+startup, broken_model and stopping, whose checks depend on each other, call the function in the flow of the module
+instead. Then add the row to docs/verify.md.
 """
 
 from collections.abc import Iterable, Iterator

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
-from lgbm_runtime.core.content_type import ContentType, text_of
+from lgbm_runtime.core.content_codec import ContentType, text_of
 from lgbm_runtime.core.csv_rows import rows_from_csv
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.media_type import CSV

@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
-from lgbm_runtime.core.content_type import ContentType, text_of
+from lgbm_runtime.core.content_codec import ContentType, text_of
 from lgbm_runtime.core.json_rows import rows_from_json
 from lgbm_runtime.core.media_type import JSON
 from lgbm_runtime.core.optional_orjson import orjson

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
-from lgbm_runtime.core.content_type import ContentType, text_of
+from lgbm_runtime.core.content_codec import ContentType, text_of
 from lgbm_runtime.core.json_content import finite
 from lgbm_runtime.core.json_rows import rows_from_json_lines
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lgbm_runtime.core.content_type import text_of
+from lgbm_runtime.core.content_codec import text_of
 from lgbm_runtime.core.encoding import negotiate
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.media_type import CSV, JSON, parse_media_type, split_elements

@@ -14,8 +14,8 @@ from lgbm_runtime.training.channels import Channels
 from lgbm_runtime.training.early_stopping import EarlyStopping
 from lgbm_runtime.training.evaluation import TRAIN, VALIDATION, History, Result
 from lgbm_runtime.training.failure import TrainingError
+from lgbm_runtime.training.lightgbm_probe import without_source_place
 from lgbm_runtime.training.objectives import check_labels
-from lgbm_runtime.training.parameter_checks import without_source_place
 from lgbm_runtime.training.settings import Settings
 from lgbm_runtime.training.stopping import StopSignal
 from lgbm_runtime.training.training_api import Booster, Dataset, LightgbmError, Model

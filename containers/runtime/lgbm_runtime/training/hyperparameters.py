@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lgbm_runtime.training.failure import TrainingError
-from lgbm_runtime.training.parameter_names import REFUSED, is_platform_key
+from lgbm_runtime.training.refused_parameters import REFUSED, is_platform_key
 
 DEFAULT_NUM_ITERATIONS = 100  # LightGBM's own default for num_iterations
 

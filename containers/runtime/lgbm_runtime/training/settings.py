@@ -8,8 +8,8 @@ from typing import Any
 
 from lgbm_runtime.training.failure import TrainingError
 from lgbm_runtime.training.hyperparameters import Hyperparameters
+from lgbm_runtime.training.lightgbm_probe import check_parameters
 from lgbm_runtime.training.objectives import canonical_objective, num_class
-from lgbm_runtime.training.parameter_checks import check_parameters
 from lgbm_runtime.training.training_api import Lightgbm
 
 DEFAULT_OBJECTIVE = "regression"  # LightGBM's own

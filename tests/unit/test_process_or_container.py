@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from lgbm_sm.backends.choice import Choice, choose
 from lgbm_sm.backends.docker.engine import Engine
+from lgbm_sm.backends.process_or_container import Choice, choose
 from lgbm_sm.config.backend_sections import BackendChoice
 from lgbm_sm.errors import ConfigError, EngineError, ExitCode, ImageError
 
