@@ -147,7 +147,7 @@ def _key(item: Item) -> tuple[str, str]:
 
 
 def _delete(entry: RecordedEntry, sources: InventorySources) -> list[str]:
-    """Delete a resource and its entry. Return the reasons why it is left."""
+    """Delete a resource and its entry. Return the reasons if it could not be deleted."""
     record, dry_run = sources.record, sources.accounts.dry_run
     try:
         if dry_run and entry.is_local:

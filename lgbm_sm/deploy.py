@@ -47,9 +47,9 @@ def deploy_model(
     """Bring up an endpoint for `--model`, by default the model of the last completed job.
 
     With `replace` it replaces the project's endpoint on the same backend. If `endpoint.verify` is set, the image is
-    run here under the container contract before it goes to SageMaker, where a failure takes minutes. A changed
-    artifact is served only if `unchecked`. `consents` is asked before an endpoint is updated that may be another
-    project's; see `Adoption.require_consent`.
+    run here under the container contract before it goes to SageMaker, where a failure takes minutes. An artifact
+    that was changed after training is served only if `unchecked`. `consents` is asked before an endpoint is updated
+    that may be another project's; see `Adoption.require_consent`.
     """
     source = find_model(model, workspace.record, workspace.config.project.name)
     if not unchecked:

@@ -39,7 +39,7 @@ class InventorySources:
 
 
 class Item(NamedTuple):
-    """One resource. `state` is its present state, which may differ from the record after a killed or failed program.
+    """One resource. `state` is its present state, which may differ from the record if a program was killed or failed.
 
     `running` is None if that cannot be determined.
     """

@@ -65,7 +65,7 @@ def push_images(workspace: Workspace) -> list[PushResult]:
     """
     config = workspace.config
     if config.container.pattern is Pattern.SCRIPT_MODE:
-        workspace.reporter.step("Pattern script_mode: AWS's own image serves, and there is nothing to push for it")
+        workspace.reporter.step("Pattern script_mode: AWS's own image serves, so there is nothing to push for it")
         if config.training.is_local:
             return []
     return [ecr.push(image_tag(recipe), workspace) for recipe in _recipes(workspace, config)]

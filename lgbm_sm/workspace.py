@@ -80,14 +80,14 @@ class Workspace:
 
     @property
     def inventory_sources(self) -> InventorySources:
-        """Where the project's resources are looked for."""
+        """The sources in which to look for the project's resources."""
         return InventorySources(
             self.record, self.backends, self.engine, self.accounts, self.config.project.name, finds_images=self.asks_aws
         )
 
     @property
     def dry_run(self) -> "DryRun | None":
-        """What notes the calls of `--dry-run`; None where they are made."""
+        """The recorder of AWS calls with `--dry-run`; None without it."""
         return self.accounts.dry_run
 
     def tags(self) -> dict[str, str]:

@@ -225,7 +225,7 @@ def registry_login(session: Any, registry_id: str, region: str) -> dict[str, str
     """
     import base64
 
-    with aws_errors(f"a token for the container registry of account {registry_id}"):
+    with aws_errors(f"a login token for the ECR registry of account {registry_id}"):
         answer = session.client("ecr", region_name=region).get_authorization_token(registryIds=[registry_id])
     token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
     username, _, password = token.partition(":")

@@ -1,6 +1,6 @@
-"""`--dry-run`: commands run as usual, but calls that would change something are recorded and answered here.
+"""`--dry-run`: commands run as usual, but AWS calls that change something are only recorded.
 
-Calls that only read are sent to AWS, so that the recorded calls are those that the state of the account leads to.
+Calls that only read are sent to AWS, so the recorded calls fit the state of the account.
 """
 
 import re
@@ -36,7 +36,7 @@ class _HttpResponse:
 
 @dataclass
 class DryRun:
-    """Replaces AWS in the sessions that it is attached to, for calls that would change something.
+    """Answers in place of AWS to the calls of its sessions that change something.
 
     It remembers the SageMaker resources that would be created, stopped and deleted, by kind and name.
     """

@@ -123,7 +123,10 @@ class EcrRepository:
         return str(put["image"]["imageId"]["imageDigest"])
 
     def delete_images(self, digests: Collection[str]) -> list[str]:
-        """Delete images with all their tags; harmless if they are gone. Return the reasons why any are left."""
+        """Delete images with all their tags; harmless if they are gone.
+
+        Return the reasons if any could not be deleted.
+        """
         if not digests:
             return []
         image_ids = [{"imageDigest": digest} for digest in digests]
@@ -135,7 +138,7 @@ class EcrRepository:
         ]
 
     def delete(self) -> list[str]:
-        """Delete it if it is empty; harmless if it is gone. Return the reasons why it is left."""
+        """Delete it if it is empty; harmless if it is gone. Return the reasons if it could not be deleted."""
         try:
             self._ask("delete_repository", repositoryName=self.name)
         except AwsError as error:

@@ -147,7 +147,7 @@ class S3Bucket:
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]} if answer else {}
 
     def delete(self) -> list[str]:
-        """Delete it if it is empty; harmless if it is gone. Return the reasons why it is left."""
+        """Delete it if it is empty; harmless if it is gone. Return the reasons if it could not be deleted."""
         try:
             self._ask("delete_bucket")
         except AwsError as error:
@@ -242,7 +242,10 @@ class S3Bucket:
             self._ask("abort_multipart_upload", unless="NoSuchUpload", Key=upload.key, UploadId=upload.upload_id)
 
     def delete_versions(self, versions: Collection[StoredVersion]) -> list[str]:
-        """Delete these versions permanently; harmless if they are gone. Return the reasons why any are left."""
+        """Delete these versions permanently; harmless if they are gone.
+
+        Return the reasons if any could not be deleted.
+        """
         objects = [{"Key": version.key, "VersionId": version.version_id} for version in versions]
         left = []
         for start in range(0, len(objects), _DELETED_AT_ONCE):
@@ -252,7 +255,7 @@ class S3Bucket:
         return left
 
     def delete_below(self, prefix: str) -> list[str]:
-        """Delete all versions and open uploads below `prefix`. Return the reasons why any are left."""
+        """Delete all versions and open uploads below `prefix`. Return the reasons if any could not be deleted."""
         self.abort(self.open_uploads(prefix))
         return self.delete_versions(self.versions(prefix))
 

@@ -116,7 +116,7 @@ class ProjectObjects:
         return [self._bucket.uri(key) for key in sorted(keys - {self.key(name) for name in names})]
 
     def delete_folders(self, folders: Collection[str]) -> list[str]:
-        """Delete the project's objects below these folders. Return the reasons why any are left."""
+        """Delete the project's objects below these folders. Return the reasons if any could not be deleted."""
         return [left for listed in (self._own, self._earlier) for left in listed.delete_below(folders)]
 
     def delete(self) -> list[str]:

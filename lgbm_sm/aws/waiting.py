@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Patience:
-    """The pauses between questions in seconds, from the first to the longest. `clock` and `sleep` are time's."""
+    """The pauses between polls, in seconds, which grow from the first to the longest."""
 
     first_seconds: float = 0.25
     longest_seconds: float = 10.0

@@ -141,9 +141,9 @@ class Backend(Protocol):
         """
 
     def remove(self, entry: Entry) -> list[str]:
-        """Stop it, and delete what the backend itself keeps of it.
+        """Stop the program of the entry, and delete the backend's own data for it.
 
-        Returns what is left, with the reason.
+        Returns the reasons if anything could not be deleted.
         """
 
     def read_log(self, entry: Entry) -> bytes:

@@ -33,7 +33,7 @@ def labels_of(entry: Entry, project_id: str) -> list[str]:
 
 
 def without_labels(arguments: Iterable[str]) -> list[str]:
-    """Return a command line without the options of `labels_of`."""
+    """Return a command line without the options that `labels_of` added."""
     kept: list[str] = []
     for argument in arguments:
         if argument.startswith((f"{_ENTRY_OPTION}=", f"{_FOLDER_OPTION}=")):
@@ -83,7 +83,7 @@ class Program(NamedTuple):
 
     @property
     def _first_folder(self) -> Path | None:
-        """The folder of its job or endpoint when it was started."""
+        """The folder that its job or endpoint had when the program was started."""
         _, kind, name = self._label
         if name:
             return Path(self._option(_FOLDER_OPTION)) / folder_of_kind(kind) / name

@@ -228,7 +228,7 @@ def help_text(example: str, text: str, following: str) -> str:
 
 
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="The AWS calls that would change something, in order; none of them is made.")
+    bool, typer.Option("--dry-run", help="Show the AWS calls that change something, in order, without sending them.")
 ]
 
 

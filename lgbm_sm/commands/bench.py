@@ -20,9 +20,9 @@ _URL_HELP = f"The server to load, such as {contract.LOCAL_INVOCATIONS_URL} (defa
     short_help="Load an endpoint and measure throughput and latency.",
     help=help_text(
         "lgbm-sm bench --rate 2000 --p99-ms 20",
-        "Send FILE's rows (default: the test rows) to the project's endpoint, or to another server, with more and more "
-        "clients. Each step shows requests per second, latency, errors, CPU and memory. With --rate, the command also "
-        "shows how many instances a traffic needs. It asks before it loads an endpoint that costs money.",
+        "Send FILE's rows (default: the test rows) to the project's endpoint, or to another server, with a growing "
+        "number of clients. Each step shows requests per second, latency, errors, CPU and memory. With --rate, the "
+        "command also shows how many instances that rate needs. It asks before it loads an endpoint that costs money.",
         "`lgbm-sm deploy` with another `endpoint.instance_type`.",
     ),
 )

@@ -51,10 +51,10 @@ def explain(
     ] = None,
     tree: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="train, deploy: write the files to DIR that the container finds in /opt/ml."),
+        typer.Option(metavar="DIR", help="train, deploy: also write the container's /opt/ml files to DIR."),
     ] = None,
     aws: Annotated[
-        bool, typer.Option("--aws", help="--job: ask SageMaker even if both instance types are local.")
+        bool, typer.Option("--aws", help="--job: also ask SageMaker if both instance types are local.")
     ] = False,
 ) -> None:
     from lgbm_sm.commands import views

@@ -117,7 +117,7 @@ def push(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
     help=help_text(
         "lgbm-sm train --set training.instance_type=ml.m4.2xlarge",
         "Run a training job on this machine or on SageMaker, and fetch its model.tar.gz and output.tar.gz. Ctrl-C "
-        "stops the job and keeps the best model so far; for a job on SageMaker it asks first.",
+        "stops the job and keeps the best model so far. For a job on SageMaker, Ctrl-C asks before it stops the job.",
         "`lgbm-sm deploy`.",
     ),
 )

@@ -21,7 +21,7 @@ from lgbm_sm.errors import ExitCode
 )
 def status(
     ctx: typer.Context,
-    aws: Annotated[bool, typer.Option("--aws", help="AWS too, even if both instance types are local.")] = False,
+    aws: Annotated[bool, typer.Option("--aws", help="Also ask AWS if both instance types are local.")] = False,
 ) -> None:
     from lgbm_sm.commands import views
     from lgbm_sm.inventory import take_inventory

@@ -112,12 +112,12 @@ def show_trained_model(console: Console, model: "TrainedModel") -> None:
 
 
 def show_calls(console: Console, dry_run: "DryRun") -> None:
-    """Show the calls that would change something, in order, with their parameters."""
+    """Show the AWS calls that change something, in order, with their parameters."""
     payload = [
         {"service": call.service, "operation": call.operation, "parameters": call.parameters} for call in dry_run.calls
     ]
     lines = [f"{call.service}:{call.operation} {json.dumps(call.parameters, default=str)}" for call in dry_run.calls]
-    console.result({"calls": payload}, "\n".join(lines) or "no call would change anything at AWS")
+    console.result({"calls": payload}, "\n".join(lines) or "no AWS call would change anything")
 
 
 def show_started_job(console: Console, job: TrainingJob) -> None:

@@ -175,7 +175,7 @@ def _instance_type_warnings(config: Config, merged: "_Merged") -> list[str]:
 
 
 class _Merged:
-    """The settings of all sources, merged: for each key the setting that holds."""
+    """The settings of all sources, merged: for each key the one that takes precedence."""
 
     def __init__(self, settings: Sequence[Setting], known: KnownKeys) -> None:
         self._known = known

@@ -205,7 +205,7 @@ class TrainingSection(ConfigSection, frozen=True):
 
     @property
     def objective(self) -> str:
-        """The objective, under whichever name of the parameter it is set."""
+        """The objective, also if it is set under an alias of the parameter."""
         if "objective" in self.hyperparameters:
             return str(self.hyperparameters["objective"])
         from lgbm_sm.config.lightgbm_parameters import objective_of

@@ -134,7 +134,7 @@ def judge_image(tag: str, platform: str, engine_platform: str, *, is_built: bool
 
 
 def examine_engine_disk(free: int | None, missing: Status) -> Finding:
-    """Check the space for a build; `missing` is the status if there is too little."""
+    """Check the disk space for a build; `missing` is the status if there is too little."""
     try:
         check_disk(free)
     except ImageError as error:

@@ -1,4 +1,4 @@
-"""The execution role, which SageMaker assumes to run our jobs and endpoints."""
+"""The execution role, which SageMaker assumes to run the project's jobs and endpoints."""
 
 import json
 import shlex

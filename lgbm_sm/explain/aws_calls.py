@@ -60,7 +60,7 @@ class UnknownAccounts(Accounts):
         """Return the account in `region`, by default that of the AWS command line.
 
         Raises:
-            AwsError: AWS_PROFILE names no profile.
+            AwsError: the profile in AWS_PROFILE does not exist.
         """
         if region not in self._known:
             import boto3

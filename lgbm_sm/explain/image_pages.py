@@ -94,7 +94,7 @@ def explain_push(workspace: Workspace) -> list[Section]:
     """Explain `lgbm-sm push`.
 
     Raises:
-        AwsError: AWS_PROFILE names no profile.
+        AwsError: the profile in AWS_PROFILE does not exist.
     """
     config = workspace.config
     recipes = find_recipes(workspace)

@@ -20,7 +20,7 @@ def explain_preparation(workspace: Workspace) -> list[Section]:
     """Explain `lgbm-sm prepare-data`.
 
     Raises:
-        AwsError: AWS_PROFILE names no profile.
+        AwsError: the profile in AWS_PROFILE does not exist.
     """
     data = workspace.config.data
     channels = {channel: workspace.data_path / folder for channel, folder in CHANNELS.items()}

@@ -61,7 +61,7 @@ def explain_step(workspace: Workspace, step: Step, *, model: str | None, tree_pa
 
     Raises:
         ConfigError: the user's inference code does not exist, or cannot work.
-        TrainingError: `model` names no model.
+        TrainingError: there is no model `model`.
         UsageError: the folder at `tree_path` is not empty.
     """
     if step is Step.TRAIN:
@@ -72,7 +72,7 @@ def explain_step(workspace: Workspace, step: Step, *, model: str | None, tree_pa
 
 
 def explain_all(workspace: Workspace) -> list[Section]:
-    """Return a few lines for each step under the configuration."""
+    """Return a short section for each step, for this configuration."""
     config = workspace.config
     pattern = config.container.pattern
     recipes = find_recipes(workspace)

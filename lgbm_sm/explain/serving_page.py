@@ -30,7 +30,7 @@ def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | N
 
     Raises:
         ConfigError: the user's code does not exist, or cannot work.
-        TrainingError: `model` names no model.
+        TrainingError: there is no model `model`.
     """
     pattern = workspace.config.container.pattern
     where = where_endpoints_run(workspace)

@@ -147,9 +147,9 @@ def free_bytes(engine: Engine) -> int | None:
 
 
 def check_disk(free: int | None) -> None:
-    """Raise ImageError below 3 GB.
+    """Raise ImageError if less than 3 GB are free.
 
-    An image and its intermediate steps need about half of that. None is not checked.
+    An image and its intermediate steps need about half of that. If `free` is None, nothing is checked.
     """
     if free is not None and free < LEAST_FREE_BYTES:
         raise ImageError(

@@ -98,7 +98,7 @@ def pull(uri: str, login: Mapping[str, str], engine: Engine, reporter: Reporter)
 def _name(uri: str, tag: str, engine: Engine, *, only_name: bool) -> str:
     """Give the tag to the image.
 
-    Removes the image that had it before, and with `only_name` the name `uri`.
+    Also remove the image that had the tag before; with `only_name`, remove the name `uri` too.
     """
     import docker.errors
 

@@ -212,9 +212,9 @@ def csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def is_header(record: bytes, feature_names: Collection[str]) -> bool:
-    """Whether a first record names columns.
+    """Return whether a first record names columns.
 
-    One of its cells is a feature name, and none is a number or missing. The server has the same rule.
+    It does if one of its cells is a feature name and none is a number or missing. The server uses the same rule.
     """
     text = record.decode("utf-8-sig", errors="replace")
     cells = next(csv.reader(io.StringIO(text)), [])

@@ -1,4 +1,4 @@
-"""The model to deploy: of a training job on record, or an artifact by path or S3 address."""
+"""The model to deploy: from a training job on record, from a file, or from S3."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class ModelSource:
             )
 
     def fetch(self, folder: Path, accounts: Accounts, region: str | None) -> Path:
-        """Return its path on this machine; an artifact in S3 is fetched into `folder`.
+        """Return the artifact's path on this machine; an artifact in S3 is fetched into `folder`.
 
         Raises:
             AwsError: the object does not exist, or AWS refuses the call.

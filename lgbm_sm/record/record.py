@@ -108,7 +108,7 @@ class Record:
         return tuple(entry for entry in self._recorded() if isinstance(entry, entry_type))
 
     def add(self, entry: RecordedEntry) -> None:
-        """Add an entry before its resource is created; a job or an endpoint gets its folder."""
+        """Add an entry before its resource is created, and create the folder of a job or an endpoint."""
 
         def put(entries: list[RecordedEntry]) -> list[RecordedEntry]:
             return [*_without(entries, entry), entry]
@@ -155,8 +155,8 @@ class Record:
     def settle(self, *, adopts: bool = False) -> None:
         """Write the record in the current format, with the folder that it is in now.
 
-        For a project in its original folder, or one that was moved. Folders that an older lgbm-sm created get their
-        markers. If it `adopts`, the AWS resources on record are marked as created by another work folder.
+        Call it for a project in its original folder, or for one that was moved. Folders that an older lgbm-sm created
+        get their markers. If it `adopts`, the AWS resources on record are marked as created by another work folder.
 
         Raises:
             WorkFolderError: it cannot be written.

@@ -93,7 +93,7 @@ class Started:
             self.container.remove(force=True, v=True)
 
     def put(self, path: str, content: bytes | Path) -> None:
-        """Unpack a tar into a folder of the container, which need not run."""
+        """Unpack a tar into a folder of the container, which need not be running."""
         with engine_errors("could not copy files into a container", EngineError):
             if isinstance(content, bytes):
                 self.container.put_archive(path, content)

@@ -69,9 +69,9 @@ class Subject:
     """An image, and the input of its containers.
 
     `platform` is that of the instance types, such as linux/amd64; None if they are local. `model_path` is a
-    model.tar.gz; without one, the image serves the model that it trains. `code` holds files and texts by their name in
-    the folder `code`, for an archive that has no such folder. With `needs_network`, isolation is not tried. `only` is
-    the image's one command; empty if it has both.
+    model.tar.gz; without one, the image serves the model that it trains. `code` maps file names to texts; they become
+    the folder `code` of an archive that has none. With `needs_network`, isolation is not tried. `only` is the image's
+    one command; empty if it has both.
     """
 
     image: str

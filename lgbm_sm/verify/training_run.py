@@ -25,9 +25,9 @@ _JOB = "lgbm-sm-verification"
 
 @dataclass(frozen=True)
 class Conditions:
-    """The conditions that the platform may run a training under.
+    """The conditions under which the platform may run a training job.
 
-    Each can be dropped, to find the one that an image fails under.
+    Each can be dropped, to find the one under which an image fails.
 
     `nested`: the channels' files are in sub-folders. `read_only`: the data is mounted read-only. `isolated`: no
     network. `covered`: all of /opt/ml is mounted over. `quoted`: each hyperparameter is encoded a second time.

@@ -73,5 +73,5 @@ def test_the_parameters_are_those_of_the_api(aws: Emulator, built: ForkedCommand
 def test_nothing_at_aws_is_shown_for_this_machine(aws: Emulator, built: ForkedCommandLine) -> None:
     aws.faults.calls.clear()
     said = built("train", "--dry-run", "--set", "training.instance_type=local", "--set", "endpoint.instance_type=local")
-    assert said.stdout == "no call would change anything at AWS\n"
+    assert said.stdout == "no AWS call would change anything\n"
     assert aws.faults.operations() == []

@@ -194,7 +194,7 @@ def test_requirements_are_installed_at_the_start_or_refused_before_it(
         "def predict_fn(data, model):\n    import tabulate\n    print('tabulate is there')\n    return model.predict(data)\n"
     )
     (tmp_path / "requirements.txt").write_text("tabulate\n")
-    # as behind a proxy that opens TLS
+    # as behind a TLS-intercepting proxy
     trusted = ssl.get_default_verify_paths().cafile
     settings = (f"endpoint.source_dir={tmp_path}", f"container.ca_bundle={trusted}", "local.environment.PIP_NO_INDEX=")
     options = [word for setting in settings for word in ("--set", setting)]

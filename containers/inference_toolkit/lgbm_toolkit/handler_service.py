@@ -15,7 +15,7 @@ from lgbm_toolkit.transformer import LightgbmTransformer
 class HandlerService(DefaultHandlerService):  # type: ignore[misc] # the toolkit has no types
     """The toolkit's service with this package's transformer.
 
-    The methods `initialize` and `handle` are the toolkit's.
+    It inherits `initialize` and `handle` from the toolkit.
     """
 
     def __init__(self) -> None:

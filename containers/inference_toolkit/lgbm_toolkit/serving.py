@@ -88,7 +88,7 @@ def _install_requirements(children: ChildProcesses, code_folder: Path, environme
 def _verify(children: ChildProcesses, model_path: Path, environment: Mapping[str, str]) -> None:
     """Load the model in a separate process.
 
-    User code may crash it, and none of it may stay in this process.
+    User code may crash that process, and must leave nothing in this one.
     """
     code = children.run([sys.executable, "-m", "lgbm_toolkit.verification", str(model_path)], environment)
     if code == CANNOT_SERVE:

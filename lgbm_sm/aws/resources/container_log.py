@@ -71,7 +71,7 @@ def _log(entry: ContainerLog, account: AwsAccount) -> Log:
 
 
 def _endpoint_groups(account: AwsAccount, project: str, endpoint_name: str) -> list[str]:
-    """Return the log groups of endpoints with a name that the project gives, or with `endpoint_name`."""
+    """Return the log groups of endpoints whose names begin with the project's or with `endpoint_name`."""
     prefixes = [project] if endpoint_name.startswith(project) else [project, endpoint_name]
     with aws_errors("the log groups of endpoints", verb="list"):
         pages = account.client("logs").get_paginator("describe_log_groups")

@@ -39,7 +39,9 @@ class Endpoints(SageMakerKind[Endpoint]):
         return self.delete_named(account, entry.name, patience)
 
     def delete_named(self, account: AwsAccount, name: str, patience: Patience, config: str = "") -> list[str]:
-        """Delete an endpoint, and wait until it is gone; harmless if it is. Return the reasons why it is left.
+        """Delete an endpoint, and wait until it is gone; harmless if it is.
+
+        Return the reasons if it could not be deleted.
 
         An endpoint that is changing is waited for first: SageMaker refuses to delete it. With `config` it is deleted
         only while it has that endpoint config: another command may have created it again.

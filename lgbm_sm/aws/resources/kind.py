@@ -100,7 +100,10 @@ class ResourceKind(ABC, Generic[E]):
 
     @abstractmethod
     def delete(self, entry: E, account: AwsAccount, patience: Patience) -> list[str]:
-        """Delete it and wait until it is gone; harmless if it is gone already. Return the reasons why it is left."""
+        """Delete it and wait until it is gone; harmless if it is gone already.
+
+        Return the reasons if it could not be deleted.
+        """
 
     @abstractmethod
     def search(self, search: Search) -> Iterator[Found]:

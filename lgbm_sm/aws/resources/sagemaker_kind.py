@@ -1,7 +1,7 @@
 """SageMaker's resources: found by tag and by name, described and deleted by name.
 
-They are created by `lgbm_sm.backends.sagemaker` through SageMaker's SDK. This package needs boto3 only, which loads in
-a fifth of the time.
+They are created by `lgbm_sm.backends.sagemaker` through SageMaker's SDK. This package needs only boto3, which loads
+five times as fast.
 """
 
 from abc import abstractmethod

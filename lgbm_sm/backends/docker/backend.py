@@ -142,7 +142,7 @@ class DockerBackend(LocalBackend):
             return ContainerTrainingRun(self._start(job, self.training_spec(job, inputs)), job, self)
 
     def training_spec(self, job: TrainingJob, inputs: TrainingInputs) -> ContainerSpec:
-        """Write the tree that `train` finds, and return the container that trains on it.
+        """Write the /opt/ml tree for `train`, and return the container that trains on it.
 
         The channels are mounted read-only.
         """
@@ -171,7 +171,7 @@ class DockerBackend(LocalBackend):
             return ContainerServer(container, "http://{}:{}".format(*address) if address else "", self)
 
     def serving_spec(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerSpec:
-        """Return the container that serves the endpoint's tree, which exists.
+        """Return the container that serves the endpoint's existing tree.
 
         The CA bundle is written beside the tree.
         """

@@ -80,7 +80,7 @@ class Engine:
             return int(client.info()["NCPU"])
 
     def has_image(self, tag: str) -> bool:
-        """Whether Docker has an image of this name.
+        """Return whether Docker has an image of this name.
 
         Raises:
             EngineError: see `client`.
@@ -180,7 +180,7 @@ def _asked(path: Path, target: str) -> list[dict[str, Any]]:
 def engine_errors(what: str, kind: type[LgbmSmError], hint: str = "") -> Iterator[None]:
     """Convert docker-py's errors to `kind`, with a message that begins with `what`.
 
-    If Docker is not there, the error is an EngineError.
+    If Docker does not answer, the error is an EngineError.
 
     Raises:
         LgbmSmError: of that kind.

@@ -75,9 +75,9 @@ def _labels(listed: dict[str, Any]) -> dict[str, str]:
 def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
     """Delete the image, then its entry.
 
-    Harmless if it is gone, or belongs to another project by now.
+    Does nothing if the image is gone, or now belongs to another project.
 
-    Returns why it is left; the entry then stays on record.
+    Returns the reasons if it could not be deleted; the entry then stays on record.
     """
     import docker.errors
 
@@ -110,7 +110,7 @@ def _remove_stages(image: Image, engine: Engine) -> None:
 def remove_replaced(image: Image, engine: Engine) -> None:
     """Remove the image that had the tag before a rebuild.
 
-    Harmless if there is none, or a container uses it.
+    Does nothing if there is none, or if a container uses it.
     """
     import docker.errors
 

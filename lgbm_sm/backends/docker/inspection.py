@@ -24,7 +24,7 @@ def memory_bytes(statistics: Any) -> int | None:
     """Memory of the container's processes without the file cache.
 
     None if Docker does not report it. Docker names the cache `inactive_file` under cgroups v2 and `total_inactive_file`
-    under v1, where `inactive_file` leaves out the groups below.
+    under v1. In v1, `inactive_file` does not include the child groups.
     """
     usage = (isinstance(statistics, dict) and statistics.get("memory_stats")) or {}
     if "usage" not in usage:

@@ -15,7 +15,7 @@ PUBLISHED_ON = "127.0.0.1"
 
 @dataclass(frozen=True)
 class BindMount:
-    """A file or folder of this machine as `target` in a container."""
+    """A file or folder of this machine, mounted at `target` in a container."""
 
     source: Path
     target: str

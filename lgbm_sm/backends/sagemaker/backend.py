@@ -154,8 +154,8 @@ class SageMakerBackend:
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
         """Find the resources with the project's tag, and those that its manifest in S3 lists.
 
-        See Backend. AWS is asked in the region of the configuration, in those on record, and where this command has
-        been already.
+        See Backend. AWS is asked in the configured region, in the regions on record, and in those that this command has
+        already used.
         """
         recorded = [*record.entries(), *record.aws_entries()]
         for entry in recorded:

@@ -1,7 +1,8 @@
 """Create resources on SageMaker, whose reads and tags lag behind its writes.
 
-A create and the Describe after it are two calls. A Describe that is denied or finds nothing does not mean that the
-create failed. A create may be refused because a resource that it names, created a moment ago, is not visible yet.
+The SDK creates a resource and then describes it, in two calls. A Describe that is denied or finds nothing does not mean
+that the create failed. A create may be refused because a resource that it names, created a moment ago, is not visible
+yet.
 """
 
 from collections.abc import Callable, Collection, Mapping

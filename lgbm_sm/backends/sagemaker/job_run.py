@@ -56,9 +56,9 @@ class SageMakerTrainingRun:
     is_new: bool = False
 
     def lines(self) -> Iterator[str]:
-        """The lines of the log as they come, until the job has ended.
+        """Yield the lines of the log as they come, until the job has ended.
 
-        Also written to the job's file.
+        They are also written to the job's log file.
         """
         log = _ShownLog(self.backend.log(self.job), self.reporter)
         self.job.folder.mkdir(parents=True, exist_ok=True)

@@ -144,7 +144,7 @@ def _pass_conditions(serving: Serving) -> Iterator[Result]:
 def _find_cause(
     serving: Serving, server: CheckedServer
 ) -> Generator[Result, None, tuple[CheckedServer, Startup, Reply | None] | None]:
-    """Find the condition that a server fails under.
+    """Find the condition under which a server fails.
 
     Drops all conditions, then adds one at a time.
     """

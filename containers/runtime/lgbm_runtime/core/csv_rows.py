@@ -224,5 +224,5 @@ def _ordered(names: Sequence[str], columns: Sequence[Column]) -> list[Column]:
     }
     if any(faults.values()):
         found = "; ".join(f"{fault}: {listed(faulty)}" for fault, faulty in faults.items() if faulty)
-        raise InvocationError(400, f"the header does not fit the table's columns; {found}")
+        raise InvocationError(400, f"the header does not match the model's columns; {found}")
     return [by_name[name] for name in names]
