@@ -1,3 +1,3 @@
-"""lgbm-sm: a LightGBM model's whole life in a custom SageMaker container, from a terminal."""
+"""lgbm-sm: the lifecycle of a LightGBM model in a custom SageMaker container, from a terminal."""
 
 __version__ = "0.1.0"

@@ -29,7 +29,7 @@ from lgbm_sm.record.entries import aws_fields
 from lgbm_sm.record.record import Record
 from lgbm_sm.workspace import Workspace
 
-_AGAIN = "run `lgbm-sm push` again: layers that have arrived are not sent twice"
+_AGAIN = "run `lgbm-sm push` again: layers that were uploaded are not sent again"
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,13 @@ def push(tag: str, workspace: Workspace) -> PushResult:
     arrived = held if held and unchanged else _get(repository, version)
     digests: tuple[str, ...] = (arrived.digest,)
     if arrived.media_type != DOCKER_MANIFEST:
-        reporter.detail(f"SageMaker refuses {arrived.media_type}: the same blobs get a manifest that it accepts")
+        reporter.detail(
+            f"SageMaker refuses {arrived.media_type}: pushing a manifest that it accepts, for the same layers"
+        )
         arrived = as_hosting_takes_it(repository, arrived, version, platform)
         digests = (*digests, arrived.digest)
     if not unchanged and image_id not in (*digests, config_digest(arrived.text)):
-        raise ImageError(f"{entry.name} is not the image that was sent: another push has taken the tag", _AGAIN)
+        raise ImageError(f"{entry.name} is not the image that was sent: another push has replaced it", _AGAIN)
     if not unchanged:
         record.update(structs.replace(entry, digests=digests))
     seconds = time.monotonic() - started_at
@@ -120,7 +122,7 @@ def get_deployed_uri(tag: str, account: AwsAccount, record: Record) -> str:
     manifest = find_pushed(repository, tag, record) if uri else None
     if manifest is None:
         raise ImageError(
-            f"ECR in {account.region} has no image {tag} in a form that SageMaker accepts",
+            f"ECR in {account.region} has no image {tag} in a format that SageMaker accepts",
             "run `lgbm-sm build` and `lgbm-sm push` first, with the same configuration",
         )
     return f"{uri}@{manifest.digest}"

@@ -48,7 +48,7 @@ def build_images(
         config = structs.replace(config, container=structs.replace(config.container, base_image=base_image))
         workspace.reporter.warn(
             f"train and deploy look for an image on {workspace.config.container.base_image or 'the default base'}: "
-            f"set container.base_image: {base_image} for them to take this one"
+            f"set container.base_image: {base_image} to use this one"
         )
     built = [build.build(recipe, workspace, no_cache=no_cache) for recipe in _recipes(workspace, config)]
     if pattern is Pattern.SCRIPT_MODE:
@@ -146,7 +146,7 @@ def _deploy(workspace: Workspace, job_name: str, *, keep: bool) -> Endpoint:
         for endpoint in workspace.record.endpoints():
             if not keep and not endpoint.is_local and endpoint.name not in before:
                 workspace.reporter.step(
-                    f"Interrupted: endpoint {endpoint.name} is billed; it is deleted as soon as SageMaker allows that"
+                    f"Interrupted: endpoint {endpoint.name} is billed; it is deleted as soon as SageMaker allows it"
                 )
                 deploy.take_down(workspace, endpoint)
         raise

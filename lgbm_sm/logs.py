@@ -17,7 +17,7 @@ def find_logged_entry(record: Record, project: str, *, training: bool) -> Entry:
         return entries[-1]
     if training:
         raise TrainingError(f"project {project} has no training job on record", "run `lgbm-sm train` first")
-    hint = "`lgbm-sm logs --training` shows the last job's; `lgbm-sm deploy` brings an endpoint up"
+    hint = "`lgbm-sm logs --training` shows the last job's; `lgbm-sm deploy` creates an endpoint"
     raise EndpointError(
         f"project {project} has no endpoint on record",
         hint if jobs else "run `lgbm-sm train`, then `lgbm-sm deploy`",

@@ -39,7 +39,8 @@ def predict_test_split(
     trained_on = metadata.get("schema")
     if trained_on and trained_on["features"] != schema.document["features"]:
         raise DataError(
-            f"the data in {workspace.data_path} has other features than the model of {endpoint.training_job}",
+            f"the data in {workspace.data_path} does not have the same features as the "
+            f"model of {endpoint.training_job}",
             "run `lgbm-sm train` and `lgbm-sm deploy` again, or pass a file",
         )
     scored = output is PredictionOutput.PREDICTION and accept in ("text/csv", "application/json")

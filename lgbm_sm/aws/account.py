@@ -113,7 +113,7 @@ def _regions() -> Any:
 
 
 class Accounts:
-    """The caller's account in each region; AWS is called when a region is asked for.
+    """The caller's account in each region; AWS is called at the first request for a region.
 
     `announce` is called once for each account and region, before other calls there, and `tell_retry` before each retry.
     With a `dry_run` nothing is changed.
@@ -151,7 +151,7 @@ class Accounts:
 
     @property
     def reached(self) -> tuple[AwsAccount, ...]:
-        """The accounts that have been asked for, one per region."""
+        """The accounts that were requested, one per region."""
         return tuple({account.region: account for account in self._known.values()}.values())
 
 
@@ -206,7 +206,7 @@ def connect(
 
 
 def identify(session: Any) -> AwsAccount:
-    """Return the account that the credentials of a session belong to.
+    """Return the account of a session's credentials.
 
     Raises:
         AwsError: there are no credentials, or they are refused, or AWS does not answer.

@@ -23,7 +23,7 @@ _DIGITS = 16  # of the SHA-256 over the files' names and contents
 
 @dataclass(frozen=True)
 class UploadedChannels:
-    """The address of each channel, and the numbers of files that were sent and that were there unchanged.
+    """The address of each channel, and the numbers of sent and of unchanged files.
 
     Jobs write their outputs below `output_uri`.
     """

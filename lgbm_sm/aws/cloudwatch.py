@@ -19,8 +19,8 @@ def endpoint_group(endpoint: str) -> str:
 class Log:
     """The streams of a log group whose names begin with `prefix`: those of a job begin with its name and a slash.
 
-    With `since` only the streams that began then or later: all deployments of an endpoint share its group, and each
-    instance has a new stream. Methods raise AwsError if AWS refuses a call, or does not answer.
+    With `since`, only the streams that began at that time or later: all deployments of an endpoint share its group, and
+    each instance has a new stream. Methods raise AwsError if AWS refuses a call, or does not answer.
     """
 
     def __init__(self, account: AwsAccount, group: str, prefix: str = "", since: datetime | None = None) -> None:
@@ -50,7 +50,7 @@ class Log:
         return [str(stream["logStreamName"]) for stream in sorted(streams, key=lambda one: one["creationTime"])]
 
     def exists(self) -> bool:
-        """Whether there is a stream."""
+        """Return whether there is a stream."""
         return bool(self.streams())
 
     def delete(self) -> None:

@@ -60,7 +60,7 @@ class DryRun:
         context[_PARAMETERS] = dict(params)
 
     def _answer(self, model: Any, context: Mapping[str, Any], **_: Any) -> tuple[_HttpResponse, dict[str, Any]] | None:
-        """Return the answer to a call, or None if it is to be sent to AWS."""
+        """Return the answer to a call, or None if it should be sent to AWS."""
         operation, parameters = str(model.name), context.get(_PARAMETERS, {})
         service = str(model.service_model.signing_name)
         if operation.startswith(_READS):

@@ -1,4 +1,4 @@
-"""A repository in ECR: its images by their unconverted manifests, and how they are added and deleted."""
+"""A repository in ECR: its images by their unconverted manifests, and methods to add and delete them."""
 
 import json
 import re
@@ -57,7 +57,7 @@ class EcrRepository:
         return str(answer["repositories"][0]["repositoryUri"]) if answer else None
 
     def is_tagged(self, project: str) -> bool:
-        """Whether it has the tag of the project, unlike a repository that was there before."""
+        """Return whether it has the project's tag, which only repositories created by lgbm-sm have."""
         answer = self._ask("describe_repositories", repositoryNames=[self.name])
         if not answer:
             return False
@@ -107,7 +107,7 @@ class EcrRepository:
         return [(one["imageDigest"], one.get("imageTag", "")) for page in pages for one in page["imageIds"]]
 
     def put_manifest(self, text: str, media_type: str, tag: str) -> str:
-        """Put a manifest of blobs that are there already, with the tag, and return its digest.
+        """Put a manifest of existing blobs, with the tag, and return its digest.
 
         If the tag belongs to another image and is immutable, the manifest gets no tag.
         """
@@ -152,7 +152,7 @@ class EcrRepository:
 
 
 def _of_one_image(tagged: Manifest, others: Sequence[Manifest]) -> list[str]:
-    """Return the digests among `others` that are the tagged image in another form, or a part of its index."""
+    """Return the digests among `others` that belong to the same image in another format, or to its index."""
     parts = parts_of_index(tagged.text)
     found = [tagged, *(other for other in others if other.digest in parts)]
     configs = {digest for manifest in found for digest in config_digests(manifest.text)}

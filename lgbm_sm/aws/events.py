@@ -1,4 +1,4 @@
-"""Handlers of botocore's events: retries are shown, and answers that do not come from AWS are refused."""
+"""Handlers of botocore's events: show retries, and refuse answers that do not come from AWS."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Image manifests: which ones SageMaker's hosting accepts, and how others are converted.
+"""Image manifests: check whether SageMaker's hosting accepts one, and convert it if not.
 
 Source: the OCI image specification (manifest.md, image-index.md) and Docker's "Image Manifest Version 2, Schema 2".
 Both contain the same digests of the same blobs, with different media types; hosting answers OCI media types with

@@ -1,4 +1,4 @@
-"""Which work folder created a SageMaker resource, by its tag `lgbm-sm:origin`."""
+"""The work folder that created a SageMaker resource, by its tag `lgbm-sm:origin`."""
 
 from lgbm_sm.aws.account import AwsAccount, aws_errors
 from lgbm_sm.aws.tags import ORIGIN_TAG

@@ -1,6 +1,6 @@
 """IAM policies: the permissions that the caller of the commands needs, and those of the execution role.
 
-Each statement is for one thing that fails without it. A resource is `*` only if AWS has no narrower one: Service
+Each statement allows one operation that fails without it. A resource is `*` only if AWS has no narrower one: Service
 Authorization Reference, "Actions, resources, and condition keys" of each service.
 """
 
@@ -42,7 +42,7 @@ def _merged(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def _other_statements(scope: PolicyScope) -> list[Statement]:
-    """Return the statements for the key and the role that resources are created with, and for `doctor`."""
+    """Return the statements for the key and the role of new resources, and for `doctor`."""
     quotas = ("ListAWSDefaultServiceQuotas", "ListServiceQuotas")
     for_sagemaker = {"StringEquals": {"iam:PassedToService": SAGEMAKER_SERVICE}}
     statements = [

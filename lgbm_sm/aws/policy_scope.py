@@ -1,4 +1,4 @@
-"""The names that the IAM policies of a project contain, and how a statement is written."""
+"""The names in a project's IAM policies, and functions that write their statements."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True)
 class PolicyScope:
-    """The names that the policies of a project contain.
+    """The names in the policies of a project.
 
     `repositories` are the project's own in ECR. `xgboost_image_uri` is empty unless the pattern serves on AWS's image.
     `kms_key_arn` is empty unless data and volumes are encrypted with a key of the account. `in_vpc`: jobs and endpoints
@@ -115,7 +115,7 @@ def scope_of(
 
 
 def _kms_key_arn(key: str | None, partition: str, region: str, account_id: str) -> str:
-    """Return the ARN of a key; of an alias only the alias is known, so that it is any key of the account."""
+    """Return the ARN of a key; for an alias, whose key is not known, it matches any key of the account."""
     if key is None:
         return ""
     if key.startswith("arn:") and ":alias/" not in key:
@@ -130,7 +130,7 @@ def _role_arn(role: str, partition: str, account_id: str) -> str:
         return f"arn:{partition}:iam::{account_id}:role/{role}"
     if match["account"] != account_id:
         message = f"{role} is in account {match['account']}, and the caller in {account_id}"
-        raise ConfigError(message, "name a role in the caller's account: SageMaker accepts no other")
+        raise ConfigError(message, "name a role in the caller's account: SageMaker accepts only those")
     return role
 
 

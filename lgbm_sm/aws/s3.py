@@ -108,7 +108,7 @@ class S3Bucket:
         return True
 
     def create(self, tags: Tags) -> bool:
-        """Create it, private and encrypted, with these tags; return False if the account has it meanwhile."""
+        """Create it, private and encrypted, with these tags; return False if it exists by then."""
         region = self._account.region
         # S3 refuses us-east-1 as a location constraint
         location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
@@ -188,7 +188,7 @@ class S3Bucket:
             raise DataError(f"{file.path} cannot be read: {error.strerror}") from error
 
     def find_text(self, key: str) -> StoredText | None:
-        """Return the newest content of an object, also if it was deleted but a version is left; None without one."""
+        """Return the newest content of an object, even a deleted one; None if no version is left."""
         versions = [version for version in self.versions(key) if version.key == key]
         for version in versions:
             if not version.is_marker:
@@ -200,7 +200,7 @@ class S3Bucket:
         return None
 
     def replace_text(self, key: str, text: str, etag: str) -> bool:
-        """Write JSON if the object still has this `etag`, or does not exist if that is empty; return False if not."""
+        """Write JSON only if the object still has this `etag` (empty: does not exist); return whether it did."""
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
             with aws_errors(self.uri(key)):

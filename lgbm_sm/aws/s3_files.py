@@ -12,7 +12,7 @@ from lgbm_sm.aws.account import AwsAccount, aws_errors
 from lgbm_sm.errors import AwsError, DataError, UsageError
 
 _ADDRESS = "an address has the form s3://<bucket>/<key>"
-_AGAIN = "run the command again: files that have arrived are not sent twice"
+_AGAIN = "run the command again: files that were uploaded are not sent again"
 
 
 class S3Location(NamedTuple):

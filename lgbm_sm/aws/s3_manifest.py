@@ -1,4 +1,4 @@
-"""The objects of a project in a bucket, listed in a manifest that is written before they are."""
+"""The objects of a project in a bucket, listed in a manifest that is written before the objects."""
 
 import json
 import threading
@@ -29,7 +29,7 @@ class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 @dataclass(frozen=True)
 class UploadResult:
-    """The addresses of the files that were sent and of those that were there; `held` are all names of the project."""
+    """The addresses of the files that were sent and of the unchanged ones; `held` are all names of the project."""
 
     sent: tuple[str, ...]
     unchanged: tuple[str, ...]
@@ -47,7 +47,9 @@ class StoredObject:
 
 
 class ProjectObjects:
-    """The objects below `<prefix>/<project>/` that the project's manifest lists. Methods raise AwsError as S3Bucket's.
+    """The objects below `<prefix>/<project>/` that the project's manifest lists.
+
+    Methods raise AwsError if AWS refuses a call, or does not answer.
 
     In an earlier layout all projects shared `<prefix>/`: those objects are also found and deleted, by the manifest of
     that time, and nothing is added to it.
@@ -68,7 +70,7 @@ class ProjectObjects:
         return self._bucket.uri(self.key(name))
 
     def upload(self, files: Mapping[str, LocalFile], progress: Progress | None = None) -> UploadResult:
-        """Send files, by their names, unless they are there unchanged.
+        """Send files, by their names, unless they are unchanged.
 
         A broken upload can be repeated: files that have arrived are not sent again, and its open multipart uploads are
         aborted.
@@ -88,7 +90,7 @@ class ProjectObjects:
         return UploadResult(tuple(map(self.uri, changed)), tuple(unchanged), held.union(changed))
 
     def _require_replaceable(self, names: Collection[str]) -> None:
-        """Raise AwsError if the key of one of these holds anything: an older version would be deleted with ours."""
+        """Raise AwsError if one of these keys is in use: `cleanup` would delete its older versions too."""
         occupied = [
             self._bucket.uri(key)
             for key in map(self.key, names)
@@ -142,7 +144,7 @@ class _Listed:
         return self._parsed(found, self._manifest_key).objects if found else None
 
     def add(self, names: Collection[str]) -> None:
-        """List more objects, before they are sent."""
+        """Add objects to the list before they are sent."""
         for _ in range(_ATTEMPTS):
             found = self._bucket.find_text(self._manifest_key)
             held = self._parsed(found, self._manifest_key).objects if found else frozenset()
@@ -189,7 +191,7 @@ class _Listed:
         return self._bucket.delete_versions([version for version in manifests if version.key == self._manifest_key])
 
     def abort(self, keys: Collection[str]) -> None:
-        """Abort the open uploads of these, which a killed command has left."""
+        """Abort the open uploads of these objects, left by a killed command."""
         if keys:
             self._bucket.abort(upload for upload in self._bucket.open_uploads(self.root) if upload.key in keys)
 
@@ -211,7 +213,7 @@ class _Listed:
 
 
 class _ListedBeside(_Listed):
-    """The earlier layout, in which projects could share objects: one is ours if no other manifest lists it."""
+    """The earlier layout, in which projects could share objects. A shared object is not deleted."""
 
     def names(self) -> frozenset[str] | None:
         names = super().names()

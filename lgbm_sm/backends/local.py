@@ -89,7 +89,7 @@ class LocalBackend(ABC):
         """See Backend."""
 
     def observe(self, entry: Entry) -> Observation:
-        """Its state now, by its entry and its program; see Backend."""
+        """Return its current state, from its entry and its program; see Backend."""
         return observe_local(entry, running=self.is_running(entry))
 
     def facts(self, entry: Entry) -> dict[str, str]:
@@ -109,7 +109,7 @@ class LocalBackend(ABC):
         }
 
     def remove(self, entry: Entry) -> list[str]:
-        """As `stop`: the backend itself keeps nothing of it."""
+        """Stop it: this backend keeps no other data; see Backend."""
         return self.stop(entry)
 
     def take_down(self, endpoint: Endpoint, record: Record) -> list[str]:

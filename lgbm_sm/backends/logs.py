@@ -1,4 +1,4 @@
-"""Read the logs of programs: follow one that grows, and quote the end of one in an error."""
+"""Read the logs of programs: follow a growing log, and quote its end in an error."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ _LAST_LINES = 10
 
 
 def follow_growing(read: Callable[[], bytes], is_running: Callable[[], bool], *, follow: bool) -> Iterator[bytes]:
-    """Yield the log; with `follow`, also what is added until the program ends."""
+    """Yield the log; with `follow`, also the lines added until the program ends."""
     length = 0
     while True:
         running = follow and is_running()

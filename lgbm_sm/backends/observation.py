@@ -1,4 +1,4 @@
-"""The state of a job or an endpoint, as a backend sees it now."""
+"""The current state of a job or an endpoint."""
 
 from lgbm_sm.record.entries import (
     UNKNOWN_PROJECT,

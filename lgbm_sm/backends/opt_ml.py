@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str) -> None:
-    """Write the tree that `train` finds.
+    """Write the /opt/ml tree for `train`.
 
-    Hyperparameters as strings, channel folders, one host. Channel folders are links, so that no file is copied.
+    It has the hyperparameters as strings, the channel folders, and one host. Channel folders are links, so that no file
+    is copied.
     """
     config_path = root / contract.CONFIG_FOLDER
     for folder in (
@@ -113,7 +114,7 @@ def pack(folder: Path, archive_path: Path) -> None:
 
 
 def owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
-    """Remove the owner, which means nothing on another machine."""
+    """Remove the owner, which has no meaning on another machine."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member
@@ -122,10 +123,9 @@ def owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
 def lay_out_serving(
     root: Path, model_artifact_path: Path, code: Mapping[str, Path | str], *, unchecked: bool = False
 ) -> Contents:
-    """Write the tree that `serve` finds: the artifact unpacked into /opt/ml/model, read-only.
+    """Write the /opt/ml tree for `serve`: the artifact unpacked into /opt/ml/model, read-only.
 
-    Returns its contents. `code` has files to copy and texts by their names below /opt/ml/model/code, which are added to
-    the manifest.
+    Returns its contents. `code` maps names below /opt/ml/model/code to files or texts, which are added to the manifest.
 
     Raises ArchiveError if the archive is damaged or must not be served, and OSError if a file cannot be written.
     """

@@ -1,7 +1,7 @@
-"""The program as a child process: nothing to install, no account, no Docker.
+"""The program as a child process, which needs no account and no Docker.
 
 A program is known by its command line, which holds the project's id and the name of the job or endpoint, and by the
-folder that it works in, which follows a project that is moved. A process id alone may by now belong to somebody else.
+folder that it works in, which follows a project that is moved. A process id alone may now belong to another program.
 """
 
 import sys
@@ -41,7 +41,7 @@ _LONGEST_PAUSE_SECONDS = 0.25
 
 
 class ProcessTrainingRun(NamedTuple):
-    """A training program, and its job, whose log file it writes."""
+    """A training program and its job; it writes the job's log file."""
 
     program: "subprocess.Popen[bytes]"
     job: TrainingJob
@@ -90,7 +90,7 @@ class ProcessServer(NamedTuple):
 class ProcessBackend(LocalBackend):
     """Starts the program from `runtime_path` with this Python; it inherits `environment`.
 
-    `project_id` returns the id in the record of the project; if it is empty, programs are found by their folders.
+    `project_id` returns the id in the record of the project; without an id, programs are found by their folders.
     """
 
     runtime_path: Path
@@ -156,20 +156,20 @@ class ProcessBackend(LocalBackend):
             )
 
     def is_running(self, entry: Entry) -> bool:
-        """Whether a program of this job or endpoint runs."""
+        """Return whether a program of this job or endpoint runs."""
         return bool(self._processes_of(entry))
 
     def programs(self, entry: Entry) -> list[RunningProgram]:
-        """Its processes, workers included; see Backend."""
+        """Return its processes, including workers; see Backend."""
         return [program for process in self._processes_of(entry) for program in _running_program(process)]
 
     def _processes_of(self, entry: Entry) -> "list[psutil.Process]":
-        """The programs of this job or endpoint that run, workers included."""
+        """Return the running programs of this job or endpoint, including workers."""
         project_id = self.project_id()
         return processes_of(program for program in running_programs() if program.is_of(entry, project_id))
 
     def stop(self, entry: Entry) -> list[str]:
-        """SIGTERM, and SIGKILL after the grace; see Backend."""
+        """Send SIGTERM, and SIGKILL after the grace period; see Backend."""
         processes = self._processes_of(entry)
         if not processes:
             return []
@@ -194,7 +194,7 @@ class ProcessBackend(LocalBackend):
         return b""
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
-        """By the system's counters of each process; see ServingBackend."""
+        """Measure with the system's counters of each process; see ServingBackend."""
         import psutil
 
         seconds, memory_bytes, seen = 0.0, 0, False
@@ -220,7 +220,7 @@ class ProcessBackend(LocalBackend):
 
 
 def _running_program(process: "psutil.Process") -> list[RunningProgram]:
-    """The process in a list, which is empty if it has ended meanwhile."""
+    """Return the process in a list, or an empty list if it has ended."""
     import psutil
 
     try:

@@ -26,7 +26,7 @@ _NO_ID = "-"
 def labels_of(entry: Entry, project_id: str) -> list[str]:
     """Return Python options that identify the program.
 
-    Python accepts any -X, and the program does not see it.
+    Python accepts any -X option, and does not pass it to the program.
     """
     label = f"{_ENTRY_OPTION}={project_id or _NO_ID}/{entry.kind}/{entry.name}"
     return ["-X", label, "-X", f"{_FOLDER_OPTION}={entry.folder.parent.parent}"]
@@ -96,7 +96,7 @@ class Program(NamedTuple):
     def _is_orphan(self) -> bool:
         """Whether its folder no longer exists.
 
-        The folder of another project, such as the original of a copy, does exist.
+        A program of another project, such as the original of a copy, has a folder that exists.
         """
         folder = self.folder
         return folder is None or folder.parent.parent.name != WORK_FOLDER or not folder.exists()

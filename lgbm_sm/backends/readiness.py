@@ -21,7 +21,7 @@ _FIX = "fix the error shown in the log, then run `lgbm-sm deploy` again"
 def wait_until_ready(endpoint: Endpoint, server: StartedServer, backend: Backend, timeout_seconds: float) -> None:
     """Wait until a ping is answered with 200 within the platform's 2 s.
 
-    A ping that is not answered in time is followed by one with twice the timeout. AWS's XGBoost images up to 1.7-1
+    If a ping is not answered in time, the next one has twice the timeout. AWS's XGBoost images up to 1.7-1
     run pip and load the model once more at each ping that comes before the first has been answered. On a busy
     machine, a ping every 2 s would start more and more of these, and none would end.
 

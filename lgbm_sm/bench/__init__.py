@@ -1,1 +1,1 @@
-"""Load on an endpoint: requests of real rows, clients, and figures of the answers."""
+"""Load an endpoint: requests of real rows, clients, and figures."""

@@ -54,7 +54,7 @@ def advise(steps: Sequence[LoadStep], traffic: Traffic, *, instances: int, insta
         needed = max(1, math.ceil(traffic.rate / each))
         sentences.append(
             f"{traffic.rate:,.6g} requests/s need {needed} x {instance}. This assumes that requests are spread evenly, "
-            f"that each instance sustains {each:,.0f} requests/s as measured here, and no reserve for peaks or failed "
-            "instances."
+            f"that each instance sustains {each:,.0f} requests/s as measured here, "
+            "and that there is no reserve for peaks or failed instances."
         )
     return Advice(best, each, needed, tuple(sentence[0].upper() + sentence[1:] for sentence in sentences))

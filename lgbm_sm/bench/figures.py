@@ -32,7 +32,7 @@ class Latency:
 class LoadStep:
     """One step: `good` and failed requests in `seconds`, without the `warm_up` requests.
 
-    `latency` is None without a good answer, and `usage` if the server's is unknown. `is_cut`: the limit of requests
+    `latency` is None without a good answer; `usage` is None if it is unknown. `is_cut`: the limit of requests
     ended the step, not the time.
     """
 

@@ -1,4 +1,4 @@
-"""Request bodies of real rows, which take turns."""
+"""Request bodies of real rows, sent in turn."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""`lgbm-sm bench`: load on an endpoint, step by step, and advice for a given traffic."""
+"""`lgbm-sm bench`: load an endpoint step by step, and give advice for the expected traffic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

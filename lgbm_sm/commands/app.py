@@ -108,7 +108,7 @@ def _program(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_versions, is_eager=True, help="The versions needed to reproduce a result."
+            "--version", callback=_show_versions, is_eager=True, help="Show the versions needed to reproduce a result."
         ),
     ] = False,
     show_completion: Annotated[
@@ -118,7 +118,7 @@ def _program(
             metavar="SHELL",
             callback=_show_completion,
             is_eager=True,
-            help=f"The completion script for a shell: {_SHELLS}.",
+            help=f"Print the completion script for a shell: {_SHELLS}.",
         ),
     ] = None,
     install_completion: Annotated[
@@ -128,7 +128,7 @@ def _program(
             metavar="SHELL",
             callback=_install_completion,
             is_eager=True,
-            help="Completion, installed for a shell.",
+            help="Install completion for a shell.",
         ),
     ] = None,
 ) -> None:

@@ -43,21 +43,24 @@ def bench(
         str | None, typer.Option(metavar="NAME", help="The SageMaker endpoint to load, in aws.region.")
     ] = None,
     rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows per request.")] = 1,
-    concurrency: Annotated[str, typer.Option(metavar="N,N,…", help="Number of clients of each step.")] = "1,2,4,8,16",
+    concurrency: Annotated[str, typer.Option(metavar="N,N,…", help="Number of clients in each step.")] = "1,2,4,8,16",
     seconds: Annotated[float, typer.Option(metavar="N", min=0.1, max=3600, help="Duration of each step.")] = 5,
     most_requests: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Largest number of requests, shared by the steps.")
+        int, typer.Option(metavar="N", min=1, help="Maximum number of requests, shared by the steps.")
     ] = 200_000,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, help="Timeout of an answer; a later answer is an error.")
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, help="Timeout for each answer; a later answer counts as an error."),
     ] = contract.ANSWER_SECONDS,
     rate: Annotated[
         float | None,
-        typer.Option(metavar="R", min=0, help="Expected requests per second; shows the instances they need."),
+        typer.Option(metavar="R", min=0, help="Expected requests per second; shows the number of instances for them."),
     ] = None,
     p99_ms: Annotated[
         float | None,
-        typer.Option("--p99-ms", metavar="MS", min=0, help="The limit of p99; shows the fastest step within it."),
+        typer.Option(
+            "--p99-ms", metavar="MS", min=0, help="Limit for the p99 latency; shows the fastest step within it."
+        ),
     ] = None,
     plot: Annotated[
         Path | None,

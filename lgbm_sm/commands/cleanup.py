@@ -42,7 +42,9 @@ def cleanup(
     logs: Annotated[bool, typer.Option("--logs", help="Also delete the logs in CloudWatch.")] = False,
     aws: Annotated[
         bool,
-        typer.Option("--aws", help="Also look for resources at AWS if none are on record and all is set to local."),
+        typer.Option(
+            "--aws", help="Also look for resources in AWS if none are on record and both instance types are local."
+        ),
     ] = False,
     adopted: Annotated[
         bool,

@@ -34,7 +34,7 @@ _STATUS_WIDTH = len("problem")
 )
 def doctor(
     ctx: typer.Context,
-    aws: Annotated[bool, typer.Option("--aws", help="Check AWS too, even if both instance types are local.")] = False,
+    aws: Annotated[bool, typer.Option("--aws", help="Also check AWS if both instance types are local.")] = False,
     execution_role: Annotated[
         str | None,
         typer.Option(

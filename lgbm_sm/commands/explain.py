@@ -42,7 +42,7 @@ def explain(
         typer.Option(
             "--job",
             metavar="NAME",
-            help="What happened to this training job or endpoint.",
+            help="Show what happened to this training job or endpoint.",
             autocompletion=jobs_and_endpoints,
         ),
     ] = None,

@@ -79,7 +79,7 @@ def build(
         str | None,
         typer.Option(metavar="IMAGE", help="For script_mode: a local image to use instead of pulling the AWS one."),
     ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="A rebuild without Docker's cache.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Rebuild without Docker's cache.")] = False,
 ) -> None:
     from lgbm_sm import lifecycle
     from lgbm_sm.commands import views
@@ -132,10 +132,8 @@ def train(
             autocompletion=training_jobs,
         ),
     ] = None,
-    attach: Annotated[bool, typer.Option("--attach", help="A running job on SageMaker, followed to its end.")] = False,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="On SageMaker: the job starts, and the command ends.")
-    ] = False,
+    attach: Annotated[bool, typer.Option("--attach", help="Follow a running job on SageMaker until it ends.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="On SageMaker: start the job and return at once.")] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm import train
@@ -180,11 +178,11 @@ def deploy(
         ),
     ] = None,
     unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="No check that the model's files are unchanged since training.")
+        bool, typer.Option("--unchecked", help="Do not check that the model's files are unchanged since training.")
     ] = False,
     adopted: Annotated[
         bool,
-        typer.Option("--adopted", help="Permission to update an endpoint that this folder did not create."),
+        typer.Option("--adopted", help="Allow updating an endpoint that this folder did not create."),
     ] = False,
     dry_run: DryRunOption = False,
 ) -> None:

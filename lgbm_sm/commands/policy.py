@@ -23,8 +23,8 @@ from lgbm_sm.errors import ConfigError, UsageError
 )
 def policy(
     ctx: typer.Context,
-    role: Annotated[bool, typer.Option("--role", help="The permission policy of the execution role.")] = False,
-    trust: Annotated[bool, typer.Option("--trust", help="The trust policy of the execution role.")] = False,
+    role: Annotated[bool, typer.Option("--role", help="Print the permission policy of the execution role.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Print the trust policy of the execution role.")] = False,
     account: Annotated[
         str | None, typer.Option(metavar="ID", help="The account, 12 digits (default: the account of the credentials).")
     ] = None,

@@ -52,7 +52,7 @@ def init(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The project name (default: the table's name and five letters).")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="No questions: every proposal is accepted.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions and accept every proposal.")] = False,
 ) -> None:
     from lgbm_sm.scaffold.decisions import AcceptedProposals, Interview
     from lgbm_sm.scaffold.new_project import InitOptions, make_project

@@ -44,8 +44,10 @@ def status(
 )
 def logs(
     ctx: typer.Context,
-    training: Annotated[bool, typer.Option("--training", help="The log of the last training job.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="New lines too, until the program ends.")] = False,
+    training: Annotated[bool, typer.Option("--training", help="Show the log of the last training job.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Also show new lines, until the program ends.")
+    ] = False,
 ) -> None:
     from lgbm_sm import deploy
     from lgbm_sm.commands import views

@@ -13,7 +13,7 @@ from lgbm_sm.console import OutputFormat
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="Check that an image keeps the SageMaker container contract.",
+    short_help="Check that an image meets the SageMaker container contract.",
     help=help_text(
         "lgbm-sm verify my-image:latest --model model.tar.gz --request rows.csv",
         "Run IMAGE as SageMaker would, on this machine and without a network: `train` on the prepared data, then "
@@ -51,7 +51,7 @@ def verify(
         typer.Option("--network", help="Give containers a network, for images that install packages when they start."),
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="Also run the slow checks: memory growth and restart.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on broken advice too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Also fail if advice is not followed.")] = False,
     junit: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Also write the report to this file, as JUnit XML.")
     ] = None,

@@ -26,7 +26,7 @@ def _with_subnets(groups: tuple[str, ...], others: Mapping[str, Any]) -> None:
 class AwsSection(ConfigSection, frozen=True):
     """Names and settings in the AWS account."""
 
-    prefix: Annotated[str, Key(values.prefix, "The first part of the key of every object in S3.")] = "demo_lightgbm"
+    prefix: Annotated[str, Key(values.prefix, "The prefix of the keys of all objects in S3.")] = "demo_lightgbm"
     bucket: Annotated[
         str | None,
         Key(

@@ -103,7 +103,7 @@ class DataSection(ConfigSection, frozen=True):
             "Columns of numbers to treat as categories. Columns of text are always categories.",
         ),
     ] = ()
-    test_size: Annotated[float, Key(values.share, "The share of all rows to use for the test.")] = 0.2
+    test_size: Annotated[float, Key(values.share, "The share of all rows to use for the test split.")] = 0.2
     validation_size: Annotated[float, Key(values.share, "The share of the remaining rows to use for validation.")] = (
         0.25
     )
@@ -184,7 +184,7 @@ class TrainingSection(ConfigSection, frozen=True):
         int,
         Key(
             values.whole_number(1, contract.LARGEST_VOLUME_GB),
-            "On SageMaker: size of the instance's disk in GB. It must hold the data and the model.",
+            "On SageMaker: size of the instance's disk in GB. There must be room for the data and the model.",
         ),
     ] = 10
     hyperparameters: Annotated[

@@ -196,7 +196,7 @@ def xgboost_version(value: object) -> str:
     if version in XGBOOST_PYTHON_VERSIONS:
         return version
     known = ", ".join(XGBOOST_PYTHON_VERSIONS)
-    raise ValueError(f'must be one of {known}, the images that lgbm-sm has requirements for, got "{version}"')
+    raise ValueError(f'must be one of {known}, the images for which lgbm-sm has requirements, got "{version}"')
 
 
 def entry_point(value: object) -> Path:
@@ -238,7 +238,7 @@ def security_group(value: object) -> str:
 def memory(value: object) -> str:
     amount = _full_match(r"[0-9]+[kmg]", "must be a number with k, m or g, such as 512m or 2g", value)
     if int(amount[:-1]) * 1024 ** ("kmg".index(amount[-1]) + 1) < _LEAST_MEMORY_BYTES:
-        raise ValueError(f"must be at least 6m, the least that Docker starts a container with, got {amount}")
+        raise ValueError(f"must be at least 6m, the minimum for a Docker container, got {amount}")
     return amount
 
 

@@ -168,7 +168,7 @@ def _fix_for_credentials(error: LgbmSmError) -> str:
     if "Expired" in code:
         return "run `aws sso login`, or get new temporary credentials"
     if code in ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"):
-        return "run `aws configure` with an access key that IAM lists, or set AWS_PROFILE"
+        return "run `aws configure` with an active access key, or set AWS_PROFILE"
     return error.hint
 
 

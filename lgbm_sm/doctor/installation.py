@@ -83,7 +83,7 @@ def examine_sagemaker_sdk(version: str | None) -> Finding:
     if Version(version).major >= 3:
         return SAGEMAKER_SDK.ok(f"sagemaker {version} works with sagemaker-core")
     return SAGEMAKER_SDK.warning(
-        f"sagemaker {version} needs sagemaker-core below 2, and lgbm-sm a later one: one of the two will break",
+        f"sagemaker {version} needs sagemaker-core below 2, and lgbm-sm a later one: one of the two will fail",
         f"install lgbm-sm into a separate environment: {_OWN_ENVIRONMENT}",
     )
 
@@ -115,7 +115,7 @@ def examine_compiler(environment: Mapping[str, str]) -> Finding:
     if found:
         return COMPILER.ok(f"{found} compiles the native code of local processes")
     return COMPILER.warning(
-        f"{name} is not installed: local processes answer large requests at a quarter of the speed",
+        f"{name} is not installed: local processes answer large requests four times more slowly",
         "sudo apt-get install gcc libc6-dev (Debian, Ubuntu), sudo dnf install gcc (Fedora), or xcode-select --install",
     )
 

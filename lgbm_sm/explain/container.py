@@ -122,7 +122,7 @@ def _folder(tree_path: Path | None, workspace: Workspace) -> Iterator[Path]:
     refuse_protected("--tree", tree_path, workspace.protected())
     folder = tree_path.resolve()
     if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"--tree {tree_path}: the folder is not empty", "name a folder that is new or empty")
+        raise UsageError(f"--tree {tree_path}: the folder is not empty", "choose a new or an empty folder")
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
 

@@ -10,7 +10,7 @@ _OURS = {
     "model_fn": f"loads {MODEL_PATH}/lightgbm-regression-model.txt",
     "input_fn": "reads text/csv, application/json or application/jsonlines into a float64 matrix, by the schema",
     "predict_fn": "predicts with the model",
-    "output_fn": "writes text/csv, application/json or application/jsonlines, as Accept asks",
+    "output_fn": "writes text/csv, application/json or application/jsonlines, as Accept requests",
 }
 
 

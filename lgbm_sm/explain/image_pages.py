@@ -109,7 +109,7 @@ def explain_push(workspace: Workspace) -> list[Section]:
         section("Where it goes", lines),
         *(section for recipe in recipes for section in _push_sections(workspace, recipe)),
         section(
-            "The form that SageMaker accepts",
+            "The image format that SageMaker accepts",
             aligned(
                 [
                     ("manifest", f"{DOCKER_MANIFEST} for one platform; hosting refuses OCI manifests and indexes"),

@@ -141,7 +141,7 @@ def _processes(workspace: Workspace, where: Whereabouts, tag: str) -> list[str]:
             programs = backend.programs(endpoint)
             if programs:
                 other = "" if endpoint.image in ("", tag) else f" of {endpoint.image}, not of the configured image"
-                seen = f"seen now, of endpoint {endpoint.name}, {backend.noun}{other}:"
+                seen = f"running now, of endpoint {endpoint.name}, {backend.noun}{other}:"
                 return [*lines, seen, *describe_running(programs)]
     if where.on_sagemaker:
         hint = f"`--set endpoint.instance_type={LOCAL}` and `lgbm-sm deploy` run the same image here"

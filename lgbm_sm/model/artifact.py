@@ -51,7 +51,7 @@ class Contents:
         if not others:
             return ""
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-        return f"not checked, since {MANIFEST_FILE} does not name them: {', '.join(others[:_NAMED])}{more}"
+        return f"not checked, because {MANIFEST_FILE} does not name them: {', '.join(others[:_NAMED])}{more}"
 
 
 def read_artifact(

@@ -44,8 +44,8 @@ class ModelSource:
             raise EndpointError(f"{self.path} cannot be read: {error.strerror}") from error
         if found != self.sha256:
             raise EndpointError(
-                f"{self.path} has changed since training job {self.name} made it: expected SHA-256 {self.sha256}, got "
-                f"{found}",
+                f"{self.path} has changed since training job {self.name} created it: expected SHA-256 {self.sha256}, "
+                f"got {found}",
                 f"run `lgbm-sm train` again, or serve it as it is: `lgbm-sm deploy --model {self.name} --unchecked`",
             )
 

@@ -115,7 +115,7 @@ def _check_names(names: Sequence[str], positions: Sequence[int], problems: Probl
     for name, same in by_name.items():
         if is_unnamed(name):
             problems.add(
-                f"column {same[0]} has no name, like a row index that was saved with the table",
+                f"column {same[0]} has no name: it may be a row index that was saved with the table",
                 "give it a name if it is a feature",
                 drop=same[0],
             )

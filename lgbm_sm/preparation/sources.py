@@ -164,7 +164,7 @@ def _compare_kinds(first: Table, other: Table, problems: Problems) -> None:
             )
 
 
-_SAME_COLUMNS = "train, validation and test need the same columns, the target among them"
+_SAME_COLUMNS = "train, validation and test need the same columns, including the target"
 
 
 def _without_dictionaries(table: "pa.Table") -> "pa.Table":

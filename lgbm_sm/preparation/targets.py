@@ -93,7 +93,7 @@ def describe_target(
     if found is None:
         accepted = [name for name, (_, own) in _KNOWN.items() if own in _LEARNED]
         problems.add(
-            f"objective={objective} is not an objective of LightGBM{did_you_mean(objective, accepted)}",
+            f"objective={objective} is not a LightGBM objective{did_you_mean(objective, accepted)}",
             f"use one of {', '.join(_LEARNED)}",
         )
         return None

@@ -59,7 +59,7 @@ def _problem_of(member: tarfile.TarInfo, name: str) -> str:
     if member.issym():
         target = PurePosixPath("/", name).parent / member.linkname
         inside = not member.linkname.startswith("/") and ".." not in target.parts
-        return "" if inside else f"{name} is a link to {member.linkname}, which the archive does not hold"
+        return "" if inside else f"{name} is a link to {member.linkname}, which is not in the archive"
     if not (member.isfile() or member.isdir() or member.islnk()):
         return f"{name} is neither a file nor a folder"
     if not member.mode & 0o400:

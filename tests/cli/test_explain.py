@@ -113,7 +113,7 @@ def test_the_processes_are_those_of_the_endpoint_in_service(boston: CommandLine)
     programs = {program.pid: without_labels(program.cmdline()) for program in boston.programs()}
     lines = explained(boston, "deploy")["Processes"]
     first = next(index for index, line in enumerate(lines) if line.startswith("seen now"))
-    assert re.fullmatch(r"seen now, of endpoint \S+, a process:", lines[first])
+    assert re.fullmatch(r"running now, of endpoint \S+, a process:", lines[first])
     shown = {int(line.split()[0]): line.split(maxsplit=1)[1] for line in lines[first + 1 :]}
     assert set(shown) == set(programs)
     assert all(" ".join(programs[pid]).startswith(command.rstrip("…")) for pid, command in shown.items())

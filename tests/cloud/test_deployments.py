@@ -199,7 +199,7 @@ def test_an_interrupt_while_an_endpoint_is_created_says_that_it_is_billed(projec
 def test_run_deletes_an_endpoint_whose_creation_was_interrupted(project: Project) -> None:
     interrupted_while_creating(project)
     said = project.lgbm_sm("run", exit_code=130).stderr
-    assert re.search(r"Interrupted: endpoint \S+ is billed; it is deleted as soon as SageMaker allows that", said)
+    assert re.search(r"Interrupted: endpoint \S+ is billed; it is deleted as soon as SageMaker allows it", said)
     assert "interrupted; nothing is still running" in said
     hosting = project.aws.hosting
     assert [*hosting.endpoints, *hosting.configs, *hosting.models] == []

@@ -196,8 +196,8 @@ def test_an_endpoint_of_an_earlier_version_answers_until_the_next_deployment_whi
     )
     assert sorted(made(project)[0]) == [name_of(clone), old]
     for command in ("status", "predict", "logs"):
-        assert f"has 2 endpoints in eu-west-1, and each is billed: {name_of(clone)}, {old}" in clone(command).stderr
-    assert f"has 2 endpoints in eu-west-1, and each is billed: {name_of(clone)}, {old}" in clone("doctor").stdout
+        assert f"has 2 endpoints in eu-west-1, and each one is billed: {name_of(clone)}, {old}" in clone(command).stderr
+    assert f"has 2 endpoints in eu-west-1, and each one is billed: {name_of(clone)}, {old}" in clone("doctor").stdout
     invoked = [
         one.call.parameters["EndpointName"]
         for one in project.aws.faults.calls

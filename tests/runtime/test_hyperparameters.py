@@ -127,12 +127,12 @@ def test_the_file_is_refused_when_it_is_no_object(tmp_path: Path) -> None:
     [("num_leafs", "num_leaf"), ("Learning-Rate", "learning_rate"), ("objectiv", "objective")],
 )
 def test_an_unknown_key_is_refused_with_a_suggestion_when_one_is_near(key: str, suggestion: str) -> None:
-    assert refusal({key: "1"}).startswith(f"hyperparameters: {key} is not a parameter of LightGBM (did you mean ")
+    assert refusal({key: "1"}).startswith(f"hyperparameters: {key} is not a LightGBM parameter (did you mean ")
     assert suggestion in refusal({key: "1"})
 
 
 def test_an_unknown_key_is_refused_without_a_suggestion_when_none_is_near() -> None:
-    assert refusal({"zzzzzz": "1"}) == "hyperparameters: zzzzzz is not a parameter of LightGBM"
+    assert refusal({"zzzzzz": "1"}) == "hyperparameters: zzzzzz is not a LightGBM parameter"
 
 
 def test_all_problems_are_named_when_there_are_several() -> None:
@@ -215,7 +215,7 @@ def test_lightgbms_own_message_names_the_key_when_a_value_does_not_fit() -> None
 
 def test_an_unknown_objective_or_metric_is_refused_when_lightgbm_does_not_know_it() -> None:
     assert "Unknown objective type name: regresion" in library_refusal({"objective": "regresion"})
-    assert "metric=rmsee is not a metric of LightGBM" in library_refusal({"objective": "regression"}, ("rmsee",))
+    assert "metric=rmsee is not a LightGBM metric" in library_refusal({"objective": "regression"}, ("rmsee",))
     assert "don't match" in library_refusal({"objective": "multiclass", "num_class": 3}, ("l2",))
 
 

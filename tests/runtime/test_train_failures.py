@@ -27,7 +27,7 @@ from tests.runtime.training_jobs import (
 @pytest.mark.parametrize(
     ("hyperparameters", "reason"),
     [
-        ({"num_leafs": "31"}, "num_leafs is not a parameter of LightGBM (did you mean num_leaf?)"),
+        ({"num_leafs": "31"}, "num_leafs is not a LightGBM parameter (did you mean num_leaf?)"),
         ({"num_leaves": "abc"}, 'num_leaves=abc: Parameter num_leaves should be of type int, got "abc"'),
         ({"verbose": "abc"}, "verbosity must be a whole number, got abc"),
         ({"objective": "gamma"}, "LightGBM: "),

@@ -161,7 +161,7 @@ def test_the_image_that_trains_is_byocs_own_when_another_pattern_serves(recipe: 
 
 
 def test_a_pattern_is_refused_when_it_has_no_dockerfile(recipe: ImageRecipe) -> None:
-    with pytest.raises(ConfigError, match="script_mode: its image is not in this version yet"):
+    with pytest.raises(ConfigError, match="script_mode: this version does not have its image yet"):
         image_recipe(configured(), Pattern.SCRIPT_MODE, recipe.context_path, "linux/amd64")
 
 

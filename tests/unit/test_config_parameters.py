@@ -49,19 +49,19 @@ training:
 """
     variable = {"LGBM_SM_TRAINING__HYPERPARAMETERS__MAX_DEPHT": "3"}
     assert messages(text, "training.hyperparameters.Learning-Rate=0.1", **variable) == [
-        "config.yaml:3: training.hyperparameters.num_leafs is not a parameter of LightGBM (did you mean num_leaf?)",
+        "config.yaml:3: training.hyperparameters.num_leafs is not a LightGBM parameter (did you mean num_leaf?)",
         "config.yaml:5: training.hyperparameters.n_estimators is another name of num_boost_round, which is also set: set only num_boost_round",
         "config.yaml:6: training.hyperparameters.label cannot be set: the channel files and the schema decide the role of each column",
-        "config.yaml:7: training.hyperparameters.zzzzzz is not a parameter of LightGBM",
+        "config.yaml:7: training.hyperparameters.zzzzzz is not a LightGBM parameter",
         "config.yaml:8: training.instance_typ is not a known key (did you mean instance_type?)",
-        "LGBM_SM_TRAINING__HYPERPARAMETERS__MAX_DEPHT: training.hyperparameters.max_depht is not a parameter of LightGBM (did you mean max_depth?)",
-        "--set training.hyperparameters.Learning-Rate: training.hyperparameters.Learning-Rate is not a parameter of LightGBM (did you mean learning_rate?)",
+        "LGBM_SM_TRAINING__HYPERPARAMETERS__MAX_DEPHT: training.hyperparameters.max_depht is not a LightGBM parameter (did you mean max_depth?)",
+        "--set training.hyperparameters.Learning-Rate: training.hyperparameters.Learning-Rate is not a LightGBM parameter (did you mean learning_rate?)",
     ]
 
 
 def test_the_name_that_is_set_already_is_suggested_when_an_alias_of_it_is_misspelt() -> None:
     assert messages("", "training.hyperparameters.num_iteratons=50") == [
-        "--set training.hyperparameters.num_iteratons: training.hyperparameters.num_iteratons is not a parameter of LightGBM (did you mean num_boost_round?)"
+        "--set training.hyperparameters.num_iteratons: training.hyperparameters.num_iteratons is not a LightGBM parameter (did you mean num_boost_round?)"
     ]
     loaded = load_config(None, ["training.hyperparameters.num_boost_round=50"])
     assert loaded.config.training.hyperparameters["num_boost_round"] == 50
@@ -69,7 +69,7 @@ def test_the_name_that_is_set_already_is_suggested_when_an_alias_of_it_is_misspe
 
 def test_a_name_in_capitals_or_with_hyphens_is_recognized() -> None:
     assert messages("", "training.hyperparameters.MAX-DEPTH=3") == [
-        "--set training.hyperparameters.MAX-DEPTH: training.hyperparameters.MAX-DEPTH is not a parameter of LightGBM (did you mean max_depth?)"
+        "--set training.hyperparameters.MAX-DEPTH: training.hyperparameters.MAX-DEPTH is not a LightGBM parameter (did you mean max_depth?)"
     ]
 
 

@@ -90,13 +90,13 @@ def test_the_objective_that_suits_is_named_when_the_configured_one_does_not(
 
 def test_the_nearest_objective_is_suggested_when_there_is_none_of_the_name(project: DataProject) -> None:
     error = project.refusal("regresion", file=table(project, NUMBERS), target="y")
-    assert error.message == "objective=regresion is not an objective of LightGBM (did you mean regression?)"
+    assert error.message == "objective=regresion is not a LightGBM objective (did you mean regression?)"
 
 
 def test_an_objective_that_would_be_refused_is_not_suggested(project: DataProject) -> None:
     for objective in ("rank_xendcgg", "custom_"):
         error = project.refusal(objective, file=table(project, NUMBERS), target="y")
-        assert error.message == f"objective={objective} is not an objective of LightGBM"
+        assert error.message == f"objective={objective} is not a LightGBM objective"
 
 
 def test_rows_are_named_when_their_target_is_missing(project: DataProject) -> None:

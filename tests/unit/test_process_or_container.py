@@ -28,7 +28,7 @@ def tag_of(platform: str) -> str:
 
 
 def no_tag(platform: str) -> str:
-    raise ConfigError("container.pattern: script_mode: its image is not in this version yet")
+    raise ConfigError("container.pattern: script_mode: this version does not have its image yet")
 
 
 def test_a_process_is_taken_when_it_is_wanted_whatever_the_engine_holds() -> None:

@@ -169,8 +169,8 @@ def test_a_model_is_packed_without_its_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("attributes", "problem"),
     [
-        ({"type": tarfile.SYMTYPE, "linkname": "/tmp/x"}, "bad is a link to /tmp/x, which the archive does not hold"),
-        ({"type": tarfile.SYMTYPE, "linkname": "../x"}, "bad is a link to ../x, which the archive does not hold"),
+        ({"type": tarfile.SYMTYPE, "linkname": "/tmp/x"}, "bad is a link to /tmp/x, which is not in the archive"),
+        ({"type": tarfile.SYMTYPE, "linkname": "../x"}, "bad is a link to ../x, which is not in the archive"),
         ({"type": tarfile.FIFOTYPE}, "bad is neither a file nor a folder"),
         ({"mode": 0o244}, "bad is not readable by its owner (mode 244)"),
         ({"type": tarfile.SYMTYPE, "linkname": "model.txt"}, ""),

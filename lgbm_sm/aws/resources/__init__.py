@@ -41,12 +41,12 @@ TAGGED_TYPES = tuple(kind.tagged_type for kind in KINDS if kind.tagged_type)
 
 
 def kind_of(entry: RecordedEntry) -> ResourceKind[Any]:
-    """Return the kind of an entry, which is that of a training job or endpoint also if it is on this machine."""
+    """Return the kind of an entry; for a local training job or endpoint too."""
     return _BY_TYPE[type(entry)]
 
 
 def arn_of(entry: RecordedEntry) -> str | None:
-    """Return the ARN of what an entry names; None if it is on this machine."""
+    """Return the ARN of an entry's resource; None if it is on this machine."""
     return None if entry.is_local else str(kind_of(entry).arn(entry))
 
 
@@ -79,7 +79,9 @@ def find_unrecorded(search: Search) -> list[AccountEntry]:
 
 
 def delete_recorded(entry: AwsEntry, record: Record, accounts: Accounts, patience: Patience | None = None) -> list[str]:
-    """Delete a resource, then its entry; harmless if it is gone. Return the reasons why it is left, and on record.
+    """Delete a resource, then its entry; harmless if it is gone.
+
+    Return the reasons if it could not be deleted and stays on record.
 
     Raises:
         AwsError: AWS refuses a call or does not answer, or the credentials belong to another account.

@@ -87,6 +87,6 @@ def _endpoint_groups(account: AwsAccount, project: str, endpoint_name: str) -> l
 
 
 def _logged_jobs(account: AwsAccount, project: str) -> list[str]:
-    """Return the training jobs that have a log and a name that the project gives."""
+    """Return the training jobs that have a log and one of the project's timestamped names."""
     names = {stream.partition("/")[0] for stream in Log(account, TRAINING_GROUP, f"{project}-").streams()}
     return sorted(name for name in names if is_timestamped(name, project))

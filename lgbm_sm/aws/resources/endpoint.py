@@ -43,8 +43,8 @@ class Endpoints(SageMakerKind[Endpoint]):
 
         Return the reasons if it could not be deleted.
 
-        An endpoint that is changing is waited for first: SageMaker refuses to delete it. With `config` it is deleted
-        only while it has that endpoint config: another command may have created it again.
+        If the endpoint is changing, SageMaker refuses to delete it, so wait first. With `config`, delete it only while
+        it has that endpoint config: another command may have created it again.
         """
         endpoint = None
         for _ in patience.rounds(_SETTLE_SECONDS):
@@ -70,13 +70,13 @@ class Endpoints(SageMakerKind[Endpoint]):
 
 
 def deployed_configs(endpoint: Answer) -> list[str]:
-    """Return the endpoint config that an endpoint has, and the one that it is changing to."""
+    """Return the current endpoint config of an endpoint, and the one of an update in progress."""
     pending = endpoint.get("PendingDeploymentSummary") or endpoint
     return [endpoint["EndpointConfigName"], pending["EndpointConfigName"]]
 
 
 def find_endpoint_names(account: AwsAccount, project: str) -> list[str]:
-    """Return the names of the endpoints with the project's tag; deleted endpoints are among them for a while.
+    """Return the names of the endpoints with the project's tag; deleted endpoints stay in the list for a while.
 
     Raises:
         AwsError: AWS refuses a call, or does not answer.

@@ -24,7 +24,7 @@ E = TypeVar("E", bound=AccountEntry)
 
 
 class Group(NamedTuple):
-    """Resources that `cleanup` asks about together. `name` is the word that `--keep` takes.
+    """A group of resources in one question of `cleanup`. `name` is the word that `--keep` takes.
 
     `one` and `several` are nouns for a message. `includes` names what is deleted with them.
     """
@@ -114,7 +114,7 @@ class ResourceKind(ABC, Generic[E]):
         """Return the IAM statements that the commands need for it; statements with the same Sid are merged."""
 
     def is_adopted(self, found: Found, project_id: str) -> bool:
-        """Whether another work folder created it; also if it has no tag that shows its origin."""
+        """Whether another work folder created it; also true if no tag shows its origin."""
         return not project_id or found.tags.get(ORIGIN_TAG) != project_id
 
     def is_needed_by(self, entry: E, other: RecordedEntry, *, running: bool | None) -> bool:  # noqa: ARG002

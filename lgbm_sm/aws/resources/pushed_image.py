@@ -21,7 +21,7 @@ class PushedImage(EcrEntry, frozen=True, kw_only=True, tag="pushed_image"):
 
 
 class PushedImages(ResourceKind[PushedImage]):
-    """An image may have several digests: hosting does not accept each image in the form in which it arrives."""
+    """An image may have several digests: if hosting does not accept the pushed format, the image is converted."""
 
     entry_type = PushedImage
     group = PUSHED_IMAGES
@@ -62,7 +62,7 @@ class PushedImages(ResourceKind[PushedImage]):
 
 
 def _digests(entry: PushedImage, repository: EcrRepository) -> list[str]:
-    """Return the digests of the image that exist. A push that was broken off has left its tag at most."""
+    """Return the digests of the image that exist. An interrupted push has left at most its tag."""
     if entry.digests:
         return [digest for digest in entry.digests if repository.find_manifest(digest=digest)]
     found = repository.find_manifest(tag=entry.name.rpartition(":")[2])

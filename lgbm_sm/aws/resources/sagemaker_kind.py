@@ -85,7 +85,7 @@ class SageMakerKind(ResourceKind[E]):
         return {tag["Key"]: tag["Value"] for tag in listed}
 
     def search(self, search: Search) -> Iterator[Found]:
-        """Find by tag, then by name: the Tagging API does not list what was created a moment ago."""
+        """Find by tag, then by name: the Tagging API does not list new resources at once."""
         tagged = {arn: tags for arn, tags in search.tagged.items() if f":{self.arn_type}/" in arn}
         for arn, tags in {**tagged, **self._named(search, tagged)}.items():
             if description := self.find(search.account, arn.rpartition("/")[2]):
@@ -105,11 +105,11 @@ class SageMakerKind(ResourceKind[E]):
         ]
 
     def name_parts(self, search: Search) -> tuple[str, ...]:
-        """Return texts of which the name of each of the project's resources contains one."""
+        """Return texts; each name of the project's resources contains one of them."""
         return (f"{search.project}-",)
 
     def _named(self, search: Search, known: Mapping[str, Tags]) -> dict[str, Tags]:
-        """Return the resources with a name that the project gives and with its tag, by ARN."""
+        """Return the resources with the project's tag and one of its names, by ARN."""
         listed: dict[str, str] = {}
         for part in self.name_parts(search):
             with aws_errors(f"{self.noun}s named {part}…", verb="list"):

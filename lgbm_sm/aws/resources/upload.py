@@ -48,7 +48,7 @@ class Uploads(ResourceKind[Upload]):
             yield Found(Upload(name=name, bucket=bucket.name, prefix=prefix, **search.fields()), {})
 
     def is_same(self, entry: Upload, other: RecordedEntry) -> bool:
-        """Whether both contain the same objects: in an earlier layout the name did not contain the project."""
+        """Return whether both contain the same objects, even if one name is from the earlier layout."""
         return isinstance(other, Upload) and (entry.bucket, entry.prefix, entry.project) == (
             other.bucket,
             other.prefix,

@@ -61,7 +61,7 @@ def image_recipe(config: Config, pattern: Pattern, context_path: Path, engine_pl
     repository = config.repository_of(pattern)
     if repository is None or not (context_path / pattern / "Dockerfile").is_file():
         raise ConfigError(
-            f"container.pattern: {pattern}: its image is not in this version yet",
+            f"container.pattern: {pattern}: this version does not have its image yet",
             f"set container.pattern: {Pattern.BYOC}, or local.backend: process",
         )
     serves = pattern is config.container.pattern

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def address_of(container: "Container") -> tuple[str, int] | None:
-    """Host and port of the serving port, by the attributes that were read last.
+    """Host and port of the serving port, from the attributes that were read last.
 
     None if the container has ended.
     """

@@ -24,15 +24,15 @@ def labels_of(entry: Entry, project_id: str) -> dict[str, str]:
 
 
 def is_of(labels: Mapping[str, str], entry: Entry, project_id: str) -> bool:
-    """Whether a container or network with these labels was created for the entry."""
+    """Return whether a container or network with these labels was created for the entry."""
     return labels.get(NAME_LABEL) == entry.name and is_of_project(labels, _work_path(entry), project_id)
 
 
 def is_of_project(labels: Mapping[str, str], work_path: Path, project_id: str) -> bool:
-    """Whether a container or network with these labels belongs to the project with this id.
+    """Return whether a container or network with these labels belongs to the project with this id.
 
-    An older lgbm-sm set no id. With another id it was created here before the record was lost: if there is no record
-    now, or if its folder still exists.
+    An older lgbm-sm set no id. With another id, it belongs to the project if there is no record now or its folder still
+    exists: it was created before the record was lost.
     """
     name, owner, folder = labels.get(NAME_LABEL, ""), labels.get(ID_LABEL, ""), Path(labels.get(FOLDER_LABEL, ""))
     if owner and owner == project_id:

@@ -22,7 +22,7 @@ class BindMount:
     read_only: bool = False
 
     def mount(self) -> "Mount":
-        """Return it as docker-py takes it."""
+        """Return it in docker-py's form."""
         from docker.types import Mount
 
         return Mount(target=self.target, source=str(self.source), type="bind", read_only=self.read_only)
@@ -32,8 +32,8 @@ class BindMount:
 class ContainerSpec:
     """A container that Docker can start and `explain` can print as a `docker run` command.
 
-    `hostname` is Docker's choice if it is empty. `internal_network` is the name of a network that leads nowhere else.
-    `publishes` makes the serving port reachable on the loopback interface. `memory` is as in 2g.
+    `hostname` is Docker's choice if it is empty. `internal_network` is the name of a network without access to others.
+    `publishes` makes the serving port reachable on the loopback interface. `memory` is a text such as 2g.
     """
 
     image: str

@@ -43,7 +43,7 @@ Consents = Callable[[str], bool]
 class Adoption:
     """Finds and adopts a project's endpoints in `account`.
 
-    Functions raise AwsError as SageMakerResources does.
+    Methods raise AwsError if AWS refuses a call, or does not answer.
     """
 
     account: AwsAccount
@@ -97,7 +97,7 @@ class Adoption:
     def adopt(self, found: Description, recorded: Endpoint | None) -> Endpoint:
         """Return the entry of an endpoint as it is now.
 
-        Puts it and its parts on record unless they are. A part without the project's tag is not adopted.
+        Record it and its parts if they are not recorded yet. A part without the project's tag is not adopted.
         """
         name, config_name = str(found["EndpointName"]), str(found["EndpointConfigName"])
         folder = self.record.endpoints_path / config_name
@@ -150,7 +150,7 @@ class Adoption:
         return [f"model {name}", f"artifact {uri}"]
 
     def fetch_model(self, endpoint: Endpoint) -> None:
-        """Fetch the artifact that the endpoint serves, unless it is here."""
+        """Fetch the artifact that the endpoint serves, unless it is on this machine."""
         if (endpoint.root_path / "model").exists():
             return
         uris = self._artifact_uris(endpoint)
@@ -177,7 +177,7 @@ class Adoption:
         return [uri for model in models if model and (uri := _artifact_uri(model))]
 
     def warn_of_several(self) -> None:
-        """Warn of endpoints beside the one that `deploy` updates."""
+        """Warn about endpoints other than the one that `deploy` updates."""
         here = (self.account.account_id, self.account.region)
         recorded = self.record.endpoints(self.backend.project)
         known = [endpoint.name for endpoint in recorded if (endpoint.account, endpoint.region) == here]
@@ -186,8 +186,8 @@ class Adoption:
             return
         kept = next((name for name in names if name.lower() == self.backend.endpoint_name.lower()), names[-1])
         self.reporter.warn(
-            f"project {self.backend.project} has {len(names)} endpoints in {self.account.region}, and each is billed: "
-            f"{', '.join(names)}"
+            f"project {self.backend.project} has {len(names)} endpoints in {self.account.region}, and each one is "
+            f"billed: {', '.join(names)}"
         )
         for name in names:
             if name != kept:

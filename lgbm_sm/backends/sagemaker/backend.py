@@ -76,7 +76,7 @@ class SageMakerBackend:
         return SageMakerResources(self._account(entry), self.patience)
 
     def observe(self, entry: Entry) -> Observation:
-        """Its state now, by DescribeEndpoint or DescribeTrainingJob; see Backend."""
+        """Return its current state, from DescribeEndpoint or DescribeTrainingJob; see Backend."""
         return Observation(*resources.kind_of(entry).observe(entry, self._account(entry)))
 
     def facts(self, entry: Entry) -> dict[str, str]:
@@ -107,7 +107,7 @@ class SageMakerBackend:
         """None: CloudWatch shows CPU and memory only minutes later."""
 
     def is_running(self, entry: Entry) -> bool:
-        """Whether it costs money: an endpoint as long as it exists, a job until it has ended."""
+        """Return whether it costs money: an endpoint while it exists, a job until it has ended."""
         return bool(self.observe(entry).running)
 
     def stop(self, entry: Entry) -> list[str]:
@@ -123,15 +123,15 @@ class SageMakerBackend:
         return [f"{entry.name}: {reason}" for reason in reasons]
 
     def log(self, entry: Entry) -> Log:
-        """Its log in CloudWatch; of an endpoint from its last deployment on."""
+        """Return its log in CloudWatch; for an endpoint, since its last deployment."""
         if isinstance(entry, Endpoint):
             return Log(self._account(entry), endpoint_group(entry.name), since=entry.deployed_at)
         return Log(self._account(entry), TRAINING_GROUP, f"{entry.name}/")
 
     def read_log(self, entry: Entry) -> bytes:
-        """All of its log so far, or why it cannot be read, in a line.
+        """Return its whole log so far, or one line with the reason why it cannot be read.
 
-        It is shown with other errors. See Backend.
+        The log is shown with other errors. See Backend.
         """
         try:
             lines = self.log(entry).new_lines()

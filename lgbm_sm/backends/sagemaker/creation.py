@@ -1,8 +1,7 @@
 """Create resources on SageMaker, whose reads and tags lag behind its writes.
 
 The SDK creates a resource and then describes it, in two calls. A Describe that is denied or finds nothing does not mean
-that the create failed. A create may be refused because a resource that it names, created a moment ago, is not visible
-yet.
+that the create failed. A create may be refused because a new resource that it names is not visible yet.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -62,7 +61,7 @@ def describe_created(
     """Describe `what`, which was created a moment ago.
 
     Repeated for a minute while that is denied or finds nothing. `find` returns None if it finds nothing. `follow` is
-    the hint if it stays so: how to follow or delete the resource.
+    the hint if that continues: how to follow or delete the resource.
 
     Raises:
         CreatedError: it cannot be described.

@@ -40,7 +40,7 @@ _SAID_EVERY_SECONDS = 60.0
 class Deployment:
     """One deployment; its model, config, artifact and folder have the same `name`.
 
-    `endpoint` is the entry of a new endpoint; one that exists already is updated.
+    `endpoint` is the entry of a new endpoint; an existing endpoint is updated instead.
     """
 
     name: str
@@ -123,7 +123,7 @@ def find_existing(adoption: Adoption, name: str) -> Description | None:
 def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Endpoint:
     """Repackage the artifact for the pattern, upload it, and create or update the endpoint.
 
-    Each part is on record before it is created. The endpoint's old parts are deleted once the new deployment is in
+    Each part is recorded before it is created. The endpoint's old parts are deleted once the new deployment is in
     service. If it does not come up, the old one continues to serve, and the new parts are deleted.
 
     Raises:
@@ -188,7 +188,7 @@ def _make_parts(deployment: Deployment, taken: _Taken, artifact_path: Path, code
 
 
 def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
-    """Return the archive of the tree that a server finds.
+    """Return the archive with the files for a server.
 
     The tree stays, since `predict` reads the columns from it.
     """
@@ -236,7 +236,7 @@ def _wait_until_in_service(deployment: Deployment, taken: _Taken) -> None:
             raise EndpointError(
                 f"{what} was deployed by another command meanwhile: it has endpoint config {current} now, and not "
                 f"{deployment.name}",
-                "deploy again if this model is to serve",
+                "to serve this model, deploy again",
             )
         if status not in CHANGING:
             raise _not_come_up(deployment, description)
@@ -256,7 +256,7 @@ def _wait_until_in_service(deployment: Deployment, taken: _Taken) -> None:
 def _is_in_service(description: Description, config: str) -> bool:
     """Whether the endpoint answers with this config.
 
-    Another command may be updating it from that already.
+    Another command may already be replacing this config.
     """
     if description["EndpointConfigName"] != config or description["EndpointStatus"] not in ("InService", "Updating"):
         return False
@@ -275,7 +275,7 @@ def _not_come_up(deployment: Deployment, description: Description) -> EndpointEr
 
 
 def _withdrawn(deployment: Deployment, taken: _Taken, error: LgbmSmError) -> LgbmSmError:
-    """Delete the new parts unless the endpoint has them.
+    """Delete the new parts unless the endpoint uses them.
 
     Returns the error, with the model that serves now.
     """
@@ -338,7 +338,7 @@ def delete_endpoint(
 ) -> list[str]:
     """Delete an endpoint with its configs, its models and their artifacts.
 
-    Returns why something is left.
+    Return the reasons if anything could not be deleted.
     """
     names = {part.name for part in endpoint_parts(record, endpoint.name)}
     left = delete(endpoint, record, backend.remove)

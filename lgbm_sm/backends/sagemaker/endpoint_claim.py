@@ -25,7 +25,7 @@ Description = Mapping[str, Any]
 class Claim:
     """The endpoint `name` gets the endpoint config `config`.
 
-    Other commands are waited for, up to `timeout_seconds`. `prepare` is called before each create, with None, and
+    It waits for other commands, up to `timeout_seconds`. `prepare` is called before each create, with None, and
     before each update, with the endpoint's description.
     """
 

@@ -26,7 +26,7 @@ _CHANGES = "in-progress"
 
 @dataclass(frozen=True)
 class HostingPlan:
-    """Everything that serves a model: `image` by its address, `environment` of its container."""
+    """The parts of a deployment; `image` is an address, `environment` the variables of the container."""
 
     account: AwsAccount
     role_arn: str
@@ -95,7 +95,7 @@ def create_config(name: str, plan: HostingPlan) -> None:
 
 
 def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
-    """Create the endpoint of a config that was created a moment ago.
+    """Create the endpoint of a new config.
 
     False if there is an endpoint of this name.
 
@@ -109,7 +109,7 @@ def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
 
 
 def update_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
-    """Update the endpoint to a config that was created a moment ago.
+    """Update the endpoint to a new config.
 
     False if the endpoint is changing.
 

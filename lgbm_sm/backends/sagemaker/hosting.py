@@ -1,4 +1,4 @@
-"""Endpoints on SageMaker as `deploy` and the commands after it see them."""
+"""Endpoints on SageMaker, for `deploy` and the commands after it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,13 +43,13 @@ class HostingRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class SageMakerHosting(SageMakerBackend):
-    """The SageMaker backend with everything that concerns its endpoints."""
+    """The SageMaker backend with its endpoints."""
 
     def deploy(self, request: HostingRequest) -> Endpoint:
         """Create or update an endpoint.
 
-        See `deploy_to_sagemaker` for what happens if it does not come up. Everything that can be refused is refused
-        first: role, image, state of the endpoint, consent, quota, artifact.
+        See `deploy_to_sagemaker` for what happens if it does not come up. All checks are made first: role, image, state
+        of the endpoint, consent, quota, artifact.
         """
         config, record, account, source = self.config, self.record, self.account(), request.source
         plan = HostingPlan(
@@ -92,8 +92,8 @@ class SageMakerHosting(SageMakerBackend):
     def find_endpoint(self) -> Endpoint | None:
         """Find the endpoint that answers.
 
-        `endpoint.name`, else one on record, else one with the project's tag. It is put on record if it is not, or has
-        been updated by another folder since.
+        It is `endpoint.name`, else an endpoint on record, else one with the project's tag. It is recorded if it is new
+        to the record, or if another folder has updated it.
 
         Raises:
             EndpointError: it does not answer now.
@@ -129,7 +129,7 @@ class SageMakerHosting(SageMakerBackend):
         self._adoption(endpoint).fetch_model(endpoint)
 
     def open_sender(self, endpoint: Endpoint, headers: Mapping[str, str], parallel: int) -> Sender:
-        """Through SageMaker's runtime; see Backend."""
+        """Return a client of SageMaker's runtime; see Backend."""
         account = self.accounts.get(endpoint.region, endpoint.account)
         return RuntimeSender(endpoint.name, account, headers, parallel)
 
@@ -139,7 +139,7 @@ class SageMakerHosting(SageMakerBackend):
         return delete_endpoint(endpoint, record, self, self._objects(account, endpoint.project))
 
     def warn_of_several_endpoints(self) -> None:
-        """Warn of further endpoints of the project in the accounts that were called.
+        """Warn about further endpoints of the project in the accounts that were called.
 
         Each is billed.
         """

@@ -46,7 +46,7 @@ class _ShownLog:
 class SageMakerTrainingRun:
     """A job that has been created. `lines` yields its log; its status goes to `reporter`.
 
-    `is_new`: it was created a moment ago, and SageMaker's reads may not show it yet.
+    `is_new`: it was just created, and SageMaker's reads may not show it yet.
     """
 
     job: TrainingJob

@@ -43,7 +43,7 @@ class JobPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class SageMakerTrainer(SageMakerBackend):
-    """Starts a job as `plan` says; without a plan it follows jobs that exist."""
+    """Starts the job in `plan`; without a plan, it follows existing jobs."""
 
     plan: JobPlan | None = None
 
@@ -117,7 +117,7 @@ def prepare_training(
 ) -> SageMakerTrainer:
     """Upload the channels, and return the backend with everything else that a job requires.
 
-    Everything that can be refused is refused before the upload: the role, the image by its digest, the quota.
+    All checks are made before the upload: the role, the image by its digest, the quota.
     """
     config, account = backend.config, backend.account()
     role_arn = get_execution_role(account, config)
@@ -139,7 +139,7 @@ def prepare_training(
 def find_job(backend: SageMakerBackend, name: str | None) -> TrainingJob:
     """Find a job by its name, by default the project's last.
 
-    One of another machine is put on record.
+    A job of another machine is recorded.
 
     Raises:
         TrainingError: it does not exist.
@@ -176,7 +176,7 @@ def find_job(backend: SageMakerBackend, name: str | None) -> TrainingJob:
 
 @contextmanager
 def suppress_missing() -> Iterator[None]:
-    """Ignore that an object does not exist."""
+    """Ignore the error if an object does not exist."""
     try:
         yield
     except AwsError as error:

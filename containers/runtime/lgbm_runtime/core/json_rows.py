@@ -115,7 +115,7 @@ def _refuse_names(record: dict[str, Any], names: Sequence[str], known: set[str],
     unexpected = [name for name in record if name not in known]
     found = [f"missing: {listed(missing)}"] if missing else []
     found += [f"unexpected: {listed(unexpected)}"] if unexpected else []
-    raise InvocationError(400, f"row {row} does not fit the model's features; {'; '.join(found)}", row)
+    raise InvocationError(400, f"row {row} does not match the model's features; {'; '.join(found)}", row)
 
 
 def _integer(digits: str) -> int | float:

@@ -17,7 +17,7 @@ from lgbm_runtime.core.errors import ModelError
 FORMAT_VERSION = 1
 UNCHECKED_VARIABLE = "LGBM_RUNTIME_UNCHECKED"
 _REMEDY = (
-    "deploy a good archive again, or serve this one unchecked: `lgbm-sm deploy --unchecked`, which sets "
+    "deploy an intact archive, or serve this one unchecked: `lgbm-sm deploy --unchecked`, which sets "
     f"{UNCHECKED_VARIABLE}=1"
 )
 _CHUNK_BYTES = 1 << 20
@@ -56,7 +56,7 @@ def check_model(model_path: Path, environment: Mapping[str, str]) -> str:
         return ""
     shown = ", ".join(map(_shown, others[:_NAMED]))
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    return f"served unchecked, since {MANIFEST_FILE} does not name them: {shown}{more}"
+    return f"served unchecked, because {MANIFEST_FILE} does not name them: {shown}{more}"
 
 
 def sha256_of(path: Path) -> str:

@@ -225,7 +225,7 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
         elif self._receiving and not self._discarding:
             seconds = self._site.limits.request_seconds
-            self._refuse(InvocationError(408, f"the request was not complete after {seconds:.0f} s"))
+            self._refuse(InvocationError(408, f"the request was still incomplete after {seconds:.0f} s"))
             self._proceed()
         else:
             self.transport.close()

@@ -157,7 +157,7 @@ def _unknown(key: str, aliases: Mapping[str, str]) -> str:
     folded = key.strip().lower().replace("-", "_")
     allowed = [name for name, canonical in aliases.items() if canonical not in REFUSED]
     close = difflib.get_close_matches(folded, allowed, n=1, cutoff=0.6)
-    return f"{key} is not a parameter of LightGBM" + (f" (did you mean {close[0]}?)" if close else "")
+    return f"{key} is not a LightGBM parameter" + (f" (did you mean {close[0]}?)" if close else "")
 
 
 def _whole(given: Mapping[str, tuple[str, Value]], name: str, default: int, problems: list[str]) -> int:

@@ -46,7 +46,7 @@ def check_parameters(params: Mapping[str, Any], metrics: Sequence[str], lightgbm
     try:
         _evaluated(lightgbm, {**goal, "metric": "None"})
         unknown = [metric for metric in metrics if not _evaluated(lightgbm, {**goal, "metric": metric})]
-        problems.extend(f"metric={metric} is not a metric of LightGBM" for metric in unknown)
+        problems.extend(f"metric={metric} is not a LightGBM metric" for metric in unknown)
     except LightgbmError as error:
         problems.append(without_source_place(error))
     if problems:
