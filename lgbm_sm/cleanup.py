@@ -20,7 +20,7 @@ _IMAGES = Group("images", "image", "images")
 
 @dataclass(frozen=True)
 class LeftOver:
-    """A resource that still exists although it should be gone: `name` is its ARN if it is at AWS."""
+    """A resource that still exists although it should be deleted; `name` is its ARN if it is in AWS."""
 
     name: str
     reason: str
@@ -28,7 +28,7 @@ class LeftOver:
 
 @dataclass(frozen=True)
 class CleanupResult:
-    """The items that were deleted, those that were kept, and the resources that should be gone and are not.
+    """The deleted items, the kept items, and the resources that could not be deleted.
 
     `adopted` are the kept items that another work folder created.
     """
@@ -120,7 +120,7 @@ def _is_part_of(entry: RecordedEntry, owners: Collection[RecordedEntry]) -> bool
 
 
 def _is_needed(item: Item, kept: Collection[Item]) -> bool:
-    """Whether a kept item does not work without this one."""
+    """Return whether a kept item needs this one."""
     if isinstance(item.entry, Image):
         return False
     kind = kind_of(item.entry)
@@ -173,7 +173,7 @@ def _delete_at_aws(sources: InventorySources, entry: AccountEntry) -> list[str]:
 
 
 def groups_of(names: str) -> tuple[str, ...]:
-    """Return the names of the groups in a comma-separated list; each may also be in the singular.
+    """Return the names of the groups in a comma-separated list; singular forms are accepted too.
 
     Raises:
         UsageError: a name is none of them.

@@ -1,4 +1,4 @@
-"""The console script: the commands, and the one boundary for errors."""
+"""The console script, which runs a command and reports its errors."""
 
 import gc
 import os
@@ -30,7 +30,7 @@ def _interrupt(*_: Any) -> NoReturn:
 
 
 def main() -> NoReturn:
-    """Run a command: one boundary for every LgbmSmError; anything else is a bug and keeps its traceback."""
+    """Run a command and report an LgbmSmError; any other exception is a bug and keeps its traceback."""
     signal.signal(signal.SIGTERM, _interrupt)  # a CI system's stop should do what Ctrl-C does
     console = Console(output=output_format(sys.argv[1:]), verbose=False, environment=os.environ)
     try:

@@ -26,7 +26,7 @@ class OutputFormat(StrEnum):
 class Console:
     """The messages and the result of a command. It implements `Reporter`.
 
-    `is_silent` during a dry run, since the steps that are reported do not happen; warnings and errors are still shown.
+    It `is_silent` during a dry run, whose steps do not happen; warnings and errors are still shown.
     """
 
     def __init__(self, *, output: OutputFormat, verbose: bool, environment: Mapping[str, str]) -> None:
@@ -76,7 +76,7 @@ class Console:
         self.failure(error.message, error.hint, error.exit_code)
 
     def failure(self, message: str, hint: str, exit_code: ExitCode) -> None:
-        """Report what is not an LgbmSmError, as `error` does: wrong usage and interrupts."""
+        """Report a usage error or an interrupt, in the format of `error`."""
         self._say(f"error: {message}", "bold red")
         if hint:
             self._say(f"hint: {hint}", "cyan")
@@ -151,7 +151,7 @@ def _bytes_bar() -> "rich.progress.Progress":
 
 
 def is_closed(stream: TextIO) -> bool:
-    """Whether `stream` is a pipe whose reader is gone."""
+    """Return whether `stream` is a pipe whose reader is gone."""
     poll = select.poll()
     poll.register(stream.fileno(), 0)
     return any(event & select.POLLERR for _, event in poll.poll(0))

@@ -1,7 +1,7 @@
 """SageMaker's container and API contract as constants, each with its source.
 
-No other module of lgbm_sm holds one of these numbers. The program in the image has its own copy, since the two share no
-import; a test compares them. Sources:
+No other module of lgbm_sm defines one of these numbers. The program in the image has its own copy, because it does not
+import lgbm_sm; a test compares the two. Sources:
 
 - training guide: AWS's developer guide, "Containers with custom training algorithms" and its pages
 - hosting guide: AWS's developer guide, "Custom Inference Code with Hosting Services"

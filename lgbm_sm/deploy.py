@@ -1,4 +1,4 @@
-"""Deploy: bring up an endpoint on the configured backend, find it, take it down."""
+"""Deploy: create, find and delete an endpoint on the configured backend."""
 
 import time
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def plan_deployment(workspace: Workspace, model: str | None, *, unchecked: bool 
     """Record the AWS calls of a deployment; one on this machine makes none.
 
     Raises:
-        As `deploy_model` does, as far as that is known before the first call.
+        The errors of `deploy_model` that are found before the first call.
     """
     check_serving(workspace)
     if workspace.config.endpoint.is_local:
@@ -121,7 +121,7 @@ def adopt_unknown(workspace: Workspace) -> None:
 
 
 def take_down(workspace: Workspace, endpoint: Endpoint) -> None:
-    """Delete an endpoint with everything that it is made of."""
+    """Delete an endpoint with all its parts."""
     for left in workspace.backend_of(endpoint).take_down(endpoint, workspace.record):
         workspace.reporter.warn(f"{left} is left")
 
@@ -188,7 +188,7 @@ def _bring_up(
 
 
 def _choose_local(workspace: Workspace) -> tuple[LocalBackend, str, ModelCode]:
-    """The backend on this machine, why it was chosen, and the code beside the model.
+    """Return the local backend, the reason for its choice, and the code to add to the model.
 
     Code that cannot be served is refused.
     """
@@ -203,7 +203,7 @@ def _choose_local(workspace: Workspace) -> tuple[LocalBackend, str, ModelCode]:
 def _hosting_request(
     workspace: Workspace, source: ModelSource, code: ModelCode, consents: Consents, *, replace: bool
 ) -> HostingRequest:
-    """The deployment on SageMaker, with the checks before it that take other parts of lgbm-sm."""
+    """Return the request for a deployment on SageMaker, with the checks before it."""
     section, pattern = workspace.config.endpoint, workspace.config.container.pattern
     tag = tag_of(workspace, pattern, platform_of(section.instance_type) or "")
     wanted = WantedInstances(InstancePurpose.ENDPOINT, section.instance_type, section.instance_count)

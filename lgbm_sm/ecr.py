@@ -34,7 +34,7 @@ _AGAIN = "run `lgbm-sm push` again: layers that were uploaded are not sent again
 
 @dataclass(frozen=True)
 class PushResult:
-    """An image in ECR. `uri` ends with its digest, by which it is deployed.
+    """An image in ECR. `uri` ends with the digest, and is the address for deployments.
 
     `unchanged`: it existed already.
     """
@@ -99,8 +99,8 @@ def push(tag: str, workspace: Workspace) -> PushResult:
 def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest | None:
     """Return the manifest that was pushed as `<repository>:<tag>` in the form for hosting.
 
-    None if there is none. If tags are immutable and Docker has pushed another form, that form has the tag, and this one
-    only a digest.
+    None if there is none. If tags are immutable and Docker pushed another format, that manifest has the tag, and this
+    one only a digest.
     """
     version = tag.rpartition(":")[2]
     found = repository.find_manifest(tag=version)
@@ -140,7 +140,7 @@ def _look_at(tag: str, engine: Engine) -> tuple[str, str]:
 def _ensure(repository: EcrRepository, account: AwsAccount, workspace: Workspace, fields: Mapping[str, Any]) -> str:
     """Return the repository's address.
 
-    Only a repository that is created here is put on record, and ever deleted.
+    Only a repository that is created here is recorded, so no other is ever deleted.
     """
     uri = repository.find_uri()
     if uri is not None:
@@ -175,7 +175,7 @@ def _get(repository: EcrRepository, version: str, digest: str = "") -> Manifest:
 
 
 def as_hosting_takes_it(repository: EcrRepository, arrived: Manifest, version: str, platform: str) -> Manifest:
-    """Put the image once more, as a single manifest in Docker's schema 2, and read that back.
+    """Push a manifest of the image in Docker's schema 2, and read it back.
 
     Raises:
         ImageError: it cannot be converted to that schema, or is for another platform.

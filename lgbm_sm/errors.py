@@ -1,4 +1,4 @@
-"""The one error base and the one table of exit codes."""
+"""The base class of errors, and the exit codes."""
 
 import errno
 from enum import IntEnum
@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
-    """The meaning of a command's exit status. The command-line parser returns 2 too.
+    """The meaning of a command's exit status. The command-line parser also uses 2.
 
     Shells report 130 and 141 for a program that SIGINT and SIGPIPE end.
     """
@@ -56,13 +56,13 @@ class RecordError(LgbmSmError):
 
 
 class WorkFolderError(LgbmSmError):
-    """A file in lgbm-sm's work folder cannot be written or removed, or is not its own."""
+    """A file in lgbm-sm's work folder cannot be written or removed, or does not belong to lgbm-sm."""
 
     exit_code = ExitCode.CONFIG
 
     @classmethod
     def of(cls, error: OSError, path: Path) -> Self:
-        """Return the error for the system's error on a file; `path` is used if it names none."""
+        """Return the WorkFolderError for an OSError; `path` is used if the error names no file."""
         hint = STORAGE_HINTS.get(error.errno or 0, "check the folder and its permissions")
         return cls(f"failed to write {error.filename or path}: {error.strerror or error}", hint)
 
@@ -87,7 +87,7 @@ class EngineError(ImageError):
 
 
 class AwsError(LgbmSmError):
-    """AWS refuses a call or does not answer; `code` is AWS's, empty without an answer."""
+    """AWS refuses a call or does not answer; `code` is AWS's error code; empty without an answer."""
 
     exit_code = ExitCode.AWS
 

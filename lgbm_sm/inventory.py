@@ -1,4 +1,4 @@
-"""The inventory: all resources of the project, on record or found without it, each with its present state."""
+"""The inventory: all resources of the project, on record or not, each with its current state."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,7 +28,7 @@ Backends = Mapping[Place, Backend]
 
 @dataclass(frozen=True)
 class InventorySources:
-    """Where resources are looked for. With `finds_images` Docker is also asked for images that are not on record."""
+    """The sources of an inventory. With `finds_images` Docker is also asked for images that are not on record."""
 
     record: Record
     backends: Backends
@@ -39,7 +39,7 @@ class InventorySources:
 
 
 class Item(NamedTuple):
-    """One resource. `state` is its present state, which may differ from the record if a program was killed or failed.
+    """One resource. `state` is its current state, which may differ from the record if a program was killed or failed.
 
     `running` is None if that cannot be determined.
     """
@@ -51,7 +51,7 @@ class Item(NamedTuple):
 
 
 class Inventory(NamedTuple):
-    """The resources. Each of the `problems` may hide further ones."""
+    """The resources. Each of the `problems` may hide further resources."""
 
     items: tuple[Item, ...]
     problems: tuple[AwsError, ...]

@@ -27,8 +27,8 @@ def build_images(
 ) -> list[BuiltImage]:
     """Build the images that the configuration requires.
 
-    One that trains, and one that serves if it differs. Under script_mode the one that serves is AWS's, which is pulled,
-    or `image_name`, which Docker has.
+    There is one image that trains, and another that serves if the pattern needs it. With script_mode, AWS's image is
+    pulled for serving, or the local image `image_name` is used.
 
     Raises:
         UsageError: an image is named for a pattern that has its own.

@@ -1,4 +1,4 @@
-"""Logs: find the job or the endpoint whose log is shown."""
+"""Find the job or the endpoint whose log is shown."""
 
 from lgbm_sm.errors import EndpointError, TrainingError
 from lgbm_sm.record.entries import Entry

@@ -19,7 +19,7 @@ def project_name_of(text: str) -> str:
     """Return a project name that begins with `text` and ends with five random letters.
 
     Characters that are not allowed become hyphens. The name identifies the project in the account, so two projects of
-    the same table need different ones.
+    the same table need different names.
     """
     plain = re.sub(r"[^a-zA-Z0-9]+", "-", text)[: LONGEST_PROJECT_NAME - _LETTERS_LENGTH - 1].strip("-")
     letters = "".join(secrets.choice(_LETTERS) for _ in range(_LETTERS_LENGTH))
@@ -46,7 +46,7 @@ def script_mode_repository(project_name: str) -> str:
 
 
 def is_timestamped(name: str, project_name: str) -> bool:
-    """Whether it is a name from `timestamped_name` for the project, in any case of letters."""
+    """Return whether `timestamped_name` can have created the name for the project; case is ignored."""
     pattern = rf"{re.escape(project_name)}-\d{{4}}(-\d\d){{5}}-[0-9a-z]{{3}}"
     return re.fullmatch(pattern, name, re.IGNORECASE) is not None
 

@@ -39,7 +39,7 @@ def refuse_protected(option: str, path: Path, protected: Collection[Protected]) 
 
 
 class OutputFile(AbstractContextManager["OutputFile"]):
-    """A file named by an option, for `write` to fill.
+    """A file named by an option, whose content `write` adds.
 
     A regular file is replaced, keeping its mode, when the block ends without an error; until then it is unchanged. The
     target of a symbolic link is replaced. A device, a pipe and the command's own stdout are written to directly.

@@ -133,7 +133,7 @@ def _invoke(
 def _meaning(endpoint: Endpoint) -> str:
     """Explain the numbers of a prediction.
 
-    Empty for regression, and if the user's code may have answered.
+    Return an empty text for regression, and if the user's code may have answered.
     """
     schema = invoke.read_model_metadata(endpoint).get("schema")
     classes = schema["target"]["classes"] if schema else None

@@ -12,8 +12,8 @@ _PROGRAM = Path("runtime", "lgbm_runtime", "__main__.py")
 def containers_path(project_folder: Path | None = None) -> Path:
     """Return the folder `containers`: the build context, with the program in `runtime`.
 
-    A project's own copy beside its config.yaml, which `lgbm-sm init` creates, takes precedence over the shipped one. It
-    is recognized by the program in it.
+    A project's own copy beside its config.yaml, which `lgbm-sm init` creates, takes precedence over the shipped one. A
+    copy is recognized by the program in it.
 
     Raises:
         FileNotFoundError: the installation is incomplete.

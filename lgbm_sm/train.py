@@ -1,4 +1,4 @@
-"""Train: start a job on the configured backend, follow it, keep its model."""
+"""Start a training job on the configured backend, follow it, and keep its model."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -52,7 +52,7 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class Following:
-    """How a job is followed.
+    """The options for following a job.
 
     `stops` is asked when the command is interrupted: whether to stop the job too.
     """
@@ -72,7 +72,7 @@ def train(workspace: Workspace, stops: Stops = lambda _: True) -> TrainedModel:
         TrainingError: the job failed; carries the reason that the program gave, or the last lines of its log.
         AwsError: SageMaker refuses the job, or does not answer.
         CreatedError: the job exists and is billed, but it cannot be followed.
-        KeyboardInterrupt: passed on, after the program has ended, or if the job is to continue.
+        KeyboardInterrupt: passed on after the program has ended, or if the job should continue.
     """
     job, run, backend = _start(workspace)
     return follow(job, run, Following(workspace.record, backend, workspace.reporter, stops))
@@ -245,7 +245,7 @@ def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -
 
 
 def _interrupted(job: TrainingJob, run: StartedJob, following: Following) -> None:
-    """Stop the job, or leave it, as `following` decides; one that has completed is kept."""
+    """Stop the job or let it run, as `following` decides; a completed job is kept."""
     backend = following.backend
     ending = None
     with suppress(AwsError, EngineError, TrainingError):  # then it is stopped, or left

@@ -75,7 +75,7 @@ class Workspace:
         return {backend.place: backend for backend in known}
 
     def backend_of(self, entry: Entry) -> ServingBackend:
-        """Return the backend that a job or an endpoint is on."""
+        """Return the backend of a job or an endpoint."""
         return self.backends[entry.place]
 
     @property
@@ -91,7 +91,7 @@ class Workspace:
         return self.accounts.dry_run
 
     def tags(self) -> dict[str, str]:
-        """Return the tags of resources that are created now."""
+        """Return the tags of new resources."""
         return resource_tags(self.config.project.name, self.record.project_id, self.config.aws.tags)
 
     @property
@@ -106,7 +106,7 @@ class Workspace:
     def protected(self, *inputs: str | Path | None) -> tuple[Protected, ...]:
         """The files that no option of a command may replace.
 
-        The project's, and the command's `inputs`. An input may also be `-`, which is stdin.
+        They are the project's files and the command's `inputs`. An input may also be `-`, which is stdin.
         """
         data = self.config.data
         tables = {"data.file": data.file}
@@ -200,7 +200,7 @@ def choose_local_backend(workspace: Workspace, pattern: Pattern) -> ChosenBacken
 
 
 def tag_of(workspace: Workspace, pattern: Pattern, engine_platform: str) -> str:
-    """Return the tag of the image that a pattern's program runs in; see `pattern_tag`."""
+    """Return the tag of the image for a pattern's program; see `pattern_tag`."""
     from lgbm_sm.backends.docker.build_context import pattern_tag
 
     return pattern_tag(workspace.config, pattern, workspace.containers_path, engine_platform)

@@ -1,8 +1,8 @@
 """Pattern C's script, which AWS's XGBoost image runs.
 
 The image loads the model with `model_fn` and answers requests with `transform_fn`. The image's first process also
-imports this file, only to check that it can, so each function imports its modules itself. The file must run on Python
-3.8, the version in image 1.5-1.
+imports this file, only as a check, so each function imports its modules itself. The file must run on Python 3.8, the
+version in image 1.5-1.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Ending(NamedTuple):
 
 
 class TrainingEnding(NamedTuple):
-    """How a job ended: Completed, Failed or Stopped, and why in SageMaker's words.
+    """How a job ended: Completed, Failed or Stopped, and the reason in SageMaker's terms.
 
     `is_explained`: the program itself gave the reason. `billable_seconds` are those of one instance, on SageMaker.
     """
@@ -122,7 +122,7 @@ class Backend(Protocol):
         """Return the state of a job or an endpoint now."""
 
     def facts(self, entry: Entry) -> dict[str, str]:
-        """Return details of a job or an endpoint for a person, such as its image and state."""
+        """Return details of a job or an endpoint for display, such as its image and state."""
 
     def is_running(self, entry: Entry) -> bool:
         """Whether the program of this job or endpoint is running."""
@@ -136,8 +136,8 @@ class Backend(Protocol):
     def stop(self, entry: Entry) -> list[str]:
         """Send SIGTERM to the entry's program, and SIGKILL after the platform's grace.
 
-        Harmless if it has ended. The files that it wrote then belong to the caller. Returns the names of what could not
-        be ended.
+        Harmless if it has ended. The files that it wrote then belong to the caller. Returns the names of the programs
+        that could not be ended.
         """
 
     def remove(self, entry: Entry) -> list[str]:
@@ -150,7 +150,7 @@ class Backend(Protocol):
         """Return the whole log of the entry's program so far."""
 
     def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
-        """Yield the log; with `follow`, also what is added until the program ends."""
+        """Yield the log; with `follow`, also the lines added until the program ends."""
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
         """Return entries for jobs and endpoints of the project that are not on record."""
@@ -163,7 +163,7 @@ class TrainingBackend(Backend, Protocol):
         """Return the fields of a new entry that only the backend knows, such as its image."""
 
     def describe(self) -> str:
-        """Describe what the program is started as, in a few words."""
+        """Describe the started program in a few words."""
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> StartedJob:
         """Start `train` on `inputs`.
@@ -173,12 +173,12 @@ class TrainingBackend(Backend, Protocol):
         """
 
     def ending_after_stop(self, run: StartedJob) -> TrainingEnding:
-        """Return the ending of a job that `stop` was called for."""
+        """Return the ending of a job after a call of `stop`."""
 
     def collect_outputs(self, job: TrainingJob) -> bool:
         """Put the outputs of a job that has ended at `job.model_artifact_path`.
 
-        False if it has made no model.
+        Returns False if the job created no model.
         """
 
 
@@ -189,13 +189,13 @@ class ServingBackend(Backend, Protocol):
         """Raise EndpointError if the endpoint cannot answer requests now."""
 
     def open_sender(self, endpoint: Endpoint, headers: Mapping[str, str], parallel: int) -> Sender:
-        """Return a sender of requests to the endpoint, for so many threads at once."""
+        """Return a sender of requests to the endpoint, for this number of threads."""
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
         """Return the CPU time and memory of the endpoint's programs; None if they cannot be seen."""
 
     def take_down(self, endpoint: Endpoint, record: Record) -> list[str]:
-        """Delete an endpoint with everything that it is made of, and its entries.
+        """Delete an endpoint with all its parts and their entries.
 
-        Returns what is left.
+        Returns the reasons if anything could not be deleted.
         """

@@ -54,7 +54,7 @@ class Samples:
 
     @contextmanager
     def timed(self) -> Iterator[Self]:
-        """Measure the phase that runs inside.
+        """Measure the phase in the `with` block.
 
         Garbage collection is off: its pauses would count as slow answers.
         """
@@ -85,7 +85,7 @@ class LoadClient(Protocol):
     """Sends requests in a closed loop: a client waits for an answer before its next request."""
 
     def run(self, concurrency: int, seconds: float, most_requests: int) -> Samples:
-        """Send requests with so many clients, and wait for all answers.
+        """Send requests with this number of clients, and wait for all answers.
 
         It ends when the time is up or `most_requests` are sent.
         """

@@ -1,4 +1,4 @@
-"""The steps of load: each has a warm-up, and its share of the requests."""
+"""The load steps: each has a warm-up and its share of the requests."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ class Target:
     """A server and the machines behind it: `instances` of the type `instance`.
 
     `price` is the reason to ask before the load; it may be empty. `open_client` takes the load, the form of the
-    answers, and the schedule. `unseen` is the reason why `consumption` returns None; else it is empty.
+    answers, and the schedule. `unseen` is the reason if `consumption` returns None, otherwise empty.
     """
 
     name: str

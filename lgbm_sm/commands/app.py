@@ -205,7 +205,7 @@ def opened_workspace(
 
 
 def _warn_of_several_endpoints(workspace: "Workspace") -> None:
-    """Warn, after a command that called AWS, that the project has several endpoints: each of them is billed."""
+    """Warn, after a command that called AWS, that the project has several endpoints, each of which is billed."""
     if workspace.dry_run or not workspace.accounts.reached:
         return
     workspace.sagemaker.warn_of_several_endpoints()

@@ -1,4 +1,4 @@
-"""What a shell completes after an option or argument. Each function gets the text typed so far."""
+"""The completions that a shell offers after an option or argument. Each function gets the text typed so far."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +49,7 @@ def _keys(prefix: str, known: Any) -> Iterator[str]:
 
 
 def _names_on_record(ctx: Any, kind: str) -> list[str]:
-    """Nothing if there is no readable record: an error message in the middle of a command line helps nobody."""
+    """Yield nothing if there is no readable record: an error message would disturb the command line."""
     from lgbm_sm.errors import LgbmSmError
     from lgbm_sm.record.record import Record
     from lgbm_sm.record.record_file import WORK_FOLDER

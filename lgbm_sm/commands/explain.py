@@ -1,4 +1,4 @@
-"""explain: what SageMaker does at a step, and what an error means."""
+"""explain: show what SageMaker does at a step, or the cause of an error."""
 
 import os
 from collections.abc import Collection

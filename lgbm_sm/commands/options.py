@@ -39,7 +39,7 @@ VerboseOption = Annotated[
 
 
 def output_format(arguments: Sequence[str]) -> OutputFormat:
-    """Find `--output` in arguments that are not parsed yet, since errors in them are shown in that format too."""
+    """Find `--output` in unparsed arguments, because parser errors are shown in that format too."""
     joined = "\n".join(arguments)
     return OutputFormat.JSON if "--output=json" in arguments or "--output\njson" in joined else OutputFormat.TEXT
 

@@ -1,4 +1,4 @@
-"""Where predictions go: stdout as they come, a file, or the one JSON document of a command's result."""
+"""The destination of predictions: stdout, a file, or the JSON document of a command's result."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from lgbm_sm.output_files import OutputFile, Protected
 
 
 class Answer(contextlib.AbstractContextManager["Answer"]):
-    """Takes the answers of an endpoint. A file holds them only once every prediction is in it; see OutputFile."""
+    """Takes the answers of an endpoint. A file is replaced only when every prediction has arrived; see OutputFile."""
 
     def __init__(
         self,
@@ -50,5 +50,5 @@ class Answer(contextlib.AbstractContextManager["Answer"]):
             self._console.write(chunk)
 
     def predictions(self) -> list[Any] | None:
-        """The predictions, where they are part of a JSON result."""
+        """The predictions, if they are part of a JSON result."""
         return json.loads(b"".join(self._chunks))["predictions"] if self._collects else None

@@ -1,4 +1,4 @@
-"""What exists, its logs, and the configuration: status, logs, config."""
+"""The commands that only show: status, logs, config."""
 
 from typing import Annotated
 

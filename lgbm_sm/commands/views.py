@@ -155,7 +155,7 @@ def show_endpoint(console: Console, endpoint: Endpoint) -> None:
 def show_invocation(
     console: Console, summary: "InvocationSummary", metrics: dict[str, float], answer: "Answer"
 ) -> None:
-    """Show the metrics and the numbers of rows; the predictions have been written already."""
+    """Show the metrics and the numbers of rows; the predictions were already written."""
     for name, value in metrics.items():
         console.detail(f"{name} {_number(value)}")
     if answer.path:

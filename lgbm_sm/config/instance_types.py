@@ -90,7 +90,7 @@ def size_of(instance_type: str) -> tuple[int, float] | None:
 
 
 def has_local_storage(instance_type: str) -> bool:
-    """Whether the disk is part of the machine, which encrypts it without a KMS key.
+    """Return whether the disk is part of the machine, and so encrypted without a KMS key.
 
     Source: CreateTrainingJob's and CreateEndpointConfig's pages on VolumeKmsKeyId and KmsKeyId.
     """

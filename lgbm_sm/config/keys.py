@@ -1,8 +1,8 @@
 """Declare the keys of a section, and read a section.
 
-A key is one declaration: its type, its check, its purpose, and its default. A section is a msgspec Struct, since such
-a class is made in microseconds. Values are checked here and not by msgspec: it stops at the first problem, while users
-get all of them at once.
+A key is one declaration: its type, its check, its purpose, and its default. A section is a msgspec Struct, because
+Python creates such a class in microseconds. msgspec does not check the values, because it stops at the first problem;
+`read` reports all of them at once.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ class Key(Struct, frozen=True):
 def section_key(
     section: type[ConfigSection], description: str, *, beside: Callable[[Any, Mapping[str, Any]], None] | None = None
 ) -> Key:
-    """Return a key that holds the keys of another section."""
+    """Return a key for the keys of another section."""
     return Key(partial(read, section), description, beside, known_keys(section))
 
 
@@ -91,7 +91,7 @@ def known_keys(section: type[ConfigSection]) -> KnownKeys:
 
 
 def read(section: type[AnySection], given: object) -> AnySection:
-    """Return the section that `given` describes.
+    """Return the section with the values in `given`.
 
     Raises:
         RefusedPartsError: names every problem.
@@ -123,7 +123,7 @@ def read(section: type[AnySection], given: object) -> AnySection:
 
 
 def plain(value: object) -> Any:
-    """Return the value as YAML and JSON write it: mappings, lists and scalars."""
+    """Return the value in the types of YAML and JSON: mappings, lists and scalars."""
     match value:
         case ConfigSection():
             return {name: plain(getattr(value, name)) for name in value.__struct_fields__}

@@ -15,7 +15,7 @@ _REFUSED_FILE = Path("runtime", "lgbm_runtime", "training", "refused_parameters.
 
 
 class LightgbmMissingError(Exception):
-    """LightGBM is not installed, or its shared library does not load; has the reason."""
+    """LightGBM is not installed, or its shared library does not load; the message gives the reason."""
 
 
 @cache
@@ -78,7 +78,7 @@ def hyperparameter_problems(hyperparameters: Mapping[str, object], refused: Mapp
             near = similar(name.strip().lower().replace("-", "_"), allowed)
             # a second name of a parameter that is set already would be refused in turn
             meant = f" (did you mean {first.get(own_names[near[0]], near[0])}?)" if near else ""
-            problems[name] = f"is not a parameter of LightGBM{meant}"
+            problems[name] = f"is not a LightGBM parameter{meant}"
         elif own in refused:
             problems[name] = f"cannot be set: {refused[own]}"
         elif value != hyperparameters[first[own]]:
@@ -87,7 +87,7 @@ def hyperparameter_problems(hyperparameters: Mapping[str, object], refused: Mapp
 
 
 def objective_of(hyperparameters: Mapping[str, object]) -> str:
-    """Return the objective, which may be set under any name of the parameter."""
+    """Return the objective, whose parameter has several names."""
     try:
         own_names = parameter_names()
     except LightgbmMissingError:

@@ -63,7 +63,7 @@ def load_config(
 
     Without a `path`, ./config.yaml is read if it exists. `overrides` are `section.key=value` with YAML values; the
     variables in `environ` (LGBM_SM_SECTION__KEY) have YAML values too. The process's own environment is not read.
-    With `any_hyperparameters`, their names need not be LightGBM's: they are for an image that is not the project's.
+    With `any_hyperparameters`, the names of hyperparameters are not checked: they may be for another image.
 
     Raises:
         ConfigError: names every problem, one per line: the file's by line, then the environment's, then --set's.
@@ -225,7 +225,7 @@ class _Merged:
         return sections
 
     def origin(self, path: KeyPath) -> Origin:
-        """Return the origin of the key, or else of its mapping, or else of a key beside it."""
+        """Return the origin of the key, else of its mapping, else of another key in the section."""
         for candidate in (path, path[:2]):
             if candidate in self._holding:
                 return self._holding[candidate].origin

@@ -14,7 +14,7 @@ Location: TypeAlias = tuple[str | int, ...]
 
 
 class Origin(NamedTuple):
-    """The place that a setting comes from.
+    """The origin of a setting.
 
     `lgbm-sm config` shows `source`; a message begins with `where`; `order` sorts messages (0 and the line for the file,
     1 for the environment, 2 for `--set`); `text` is the value as it was written, if it is a scalar.
@@ -30,7 +30,7 @@ DEFAULT_ORIGIN = Origin(source="default", where="default", order=(-1, 0))
 
 
 class Problem(NamedTuple):
-    """One message; messages are sorted by the place of their cause."""
+    """One message; messages are sorted by their origin."""
 
     order: tuple[int, int]
     message: str
@@ -52,7 +52,7 @@ def known_below(known: KnownKeys, path: KeyPath) -> KnownKeys | None:
 
 
 def unknown_key(path: KeyPath, known: KnownKeys) -> str:
-    """Return a sentence for a key that does not exist, with the key that was probably meant."""
+    """Return a sentence for a key that does not exist, with a similar key."""
     *parents, name = path
     siblings = list(known_below(known, tuple(parents)) or ())
     dotted = ".".join(path)
@@ -90,8 +90,8 @@ def key_paths(known: KnownKeys, prefix: KeyPath = ()) -> Iterator[KeyPath]:
 class UnfitValueError(ValueError):
     """A value of the wrong kind or out of range.
 
-    `expected` completes "must be …". `takes_text`: a number or a truth value may have been meant as text. `choices` are
-    the words that `expected` lists, one of which may have been meant.
+    `expected` completes "must be …". `takes_text`: the user may have meant the number or truth value as text. `choices`
+    are the words that `expected` lists, which are used for suggestions.
     """
 
     def __init__(self, expected: str, value: object, *, takes_text: bool = False, choices: Sequence[str] = ()) -> None:
@@ -141,7 +141,7 @@ def refused_value(location: Location, error: ValueError, origin: Origin) -> str:
 
 
 def _found(error: UnfitValueError, origin: Origin, dotted: str) -> str:
-    """Return the value that was found, with a hint if YAML does not read it the way it looks."""
+    """Return the found value, with a hint if YAML reads it in an unexpected way."""
     value = error.value
     shown = _shown(value, origin)
     if error.choices:
@@ -160,7 +160,7 @@ def _found(error: UnfitValueError, origin: Origin, dotted: str) -> str:
 
 
 def _quoted(origin: Origin, dotted: str) -> str:
-    """Return the value as it must be written to be text; a shell removes a pair of quotes."""
+    """Return the value with the quotes that make it text; a shell removes one pair."""
     match origin.order[0]:
         case 1:
             return f"""{origin.source}='"{origin.text}"'"""

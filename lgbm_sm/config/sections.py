@@ -29,7 +29,7 @@ DEFAULT_HYPERPARAMETERS: Mapping[str, HyperparameterValue] = {
 
 
 class Pattern(StrEnum):
-    """The way in which the program gets into a SageMaker container."""
+    """The kind of SageMaker container that runs the program: pattern A, B or C."""
 
     BYOC = "byoc"
     INFERENCE_TOOLKIT = "inference_toolkit"
@@ -298,7 +298,7 @@ class Config(ConfigSection, frozen=True):
 
     @property
     def requires_images(self) -> bool:
-        """Whether some step runs in a container in any case."""
+        """Whether at least one step always runs in a container."""
         return self.local.backend is BackendChoice.DOCKER or not self.is_local
 
     @property

@@ -11,7 +11,7 @@ ENVIRONMENT_PREFIX = "LGBM_SM_"
 class Setting(NamedTuple):
     """One key and its value.
 
-    For a key that holds further keys the value is {} (start empty) or None (the default).
+    If a key has further keys below it, its value is {} (start empty) or None (the default).
     `items` are the origins of the elements if the value is a list.
     """
 
@@ -23,7 +23,7 @@ class Setting(NamedTuple):
 
 @dataclass
 class Reading:
-    """Everything that the readers found, in the order of rising precedence."""
+    """The settings and problems that the readers found, lowest precedence first."""
 
     settings: list[Setting] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

@@ -103,7 +103,7 @@ def _path_of(written: str, known: KnownKeys) -> KeyPath:
 
 
 def read_overrides(overrides: Iterable[str], known: KnownKeys, reading: Reading) -> None:
-    """Add the settings of `--set section.key=value` options; the last one for a key holds."""
+    """Add the settings of `--set section.key=value` options; the last one for a key takes precedence."""
     for number, override in enumerate(overrides):
         key, equals, text = override.partition("=")
         key = key.strip()

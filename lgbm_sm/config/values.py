@@ -1,4 +1,4 @@
-"""Checks of values: each returns the value as the configuration holds it, or refuses it."""
+"""Checks of values: each returns the value for the configuration, or refuses it."""
 
 import json
 import math

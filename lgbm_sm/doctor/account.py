@@ -140,7 +140,7 @@ def _examine_region(session: Any, configured: str | None) -> Finding:
 def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelta]) -> tuple[AwsAccount, str]:
     """Return the account and the caller's ARN.
 
-    Adds our clock's lead over AWS's to `skews`, even if AWS refuses the call.
+    Adds the difference between this machine's clock and AWS's to `skews`, even if AWS refuses the call.
     """
 
     def compare(http_response: Any, **_: Any) -> None:

@@ -82,7 +82,7 @@ def examine_program(containers_path: Path, source: str) -> Finding:
 
 
 def wanted_patterns(config: Config) -> list[Pattern]:
-    """Return the patterns whose images are used: that of byoc always trains."""
+    """Return the patterns whose images are used; the image of byoc always trains."""
     return list(dict.fromkeys((Pattern.BYOC, config.container.pattern)))
 
 
@@ -120,7 +120,7 @@ def _examine_image(
 
 
 def judge_image(tag: str, platform: str, engine_platform: str, *, is_built: bool, is_needed: bool) -> Finding:
-    """Judge an image of a platform. A missing one is no problem: building it is the next step."""
+    """Judge an image of a platform. A missing image is not a problem: the next step is to build it."""
     if is_built:
         return IMAGE.ok(f"{tag} is built")
     if platform != engine_platform:

@@ -67,7 +67,7 @@ class DoctorCheck:
         return self.finding(Status.PROBLEM, message, fix)
 
     def not_checked(self, because: str) -> Finding:
-        """A warning that another problem has to be fixed first."""
+        """Return a warning that another problem must be fixed first."""
         return self.finding(Status.WARNING, f"not checked: {because}")
 
     def finding(self, status: Status, message: str, fix: str = "") -> Finding:

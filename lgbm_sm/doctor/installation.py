@@ -74,7 +74,7 @@ def examine_packages(requirements: list[str]) -> list[Finding]:
 def examine_sagemaker_sdk(version: str | None) -> Finding:
     """Check the SDK's version.
 
-    Version 2 requires sagemaker-core<2, and lgbm-sm a later one, so one of the two breaks.
+    Version 2 requires sagemaker-core<2, and lgbm-sm a later one, so one of the two fails.
     """
     from packaging.version import Version
 

@@ -49,7 +49,7 @@ class Quota:
 def examine_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> Iterator[Finding]:
     """Yield a finding for each instance type, or one if there are none.
 
-    No answer from Service Quotas within seconds is only a warning: a job can start without it.
+    If Service Quotas does not answer within seconds, that is only a warning: a job can start without it.
     """
     if not wanted:
         yield QUOTA.ok("not needed: no instance type is configured")
@@ -80,7 +80,7 @@ def require_quota(account: AwsAccount, wanted: WantedInstances, reporter: Report
 
 
 def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], found: dict[str, Quota]) -> None:
-    """Add quotas to `found` by name, page by page, until it has the wanted ones.
+    """Add quotas to `found` by name, page by page, until all needed quotas are found.
 
     The account's quotas take precedence over AWS's defaults.
 
@@ -108,7 +108,7 @@ def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], found
 
 
 def judge_quota(wanted: WantedInstances, quotas: Mapping[str, Quota], region: str) -> Finding:
-    """Judge whether the quota allows the wanted number of instances."""
+    """Judge whether the quota allows the configured number of instances."""
     quota = quotas.get(wanted.quota_name)
     if quota is None:
         return QUOTA.warning(

@@ -40,7 +40,7 @@ def examine(
     if ask_aws or (config and not config.is_local):
         yield from examine_account(wanted_of(config, execution_role), clock)
     elif config:
-        yield AWS.ok("not checked, since both instance types are local; pass --aws to check it")
+        yield AWS.ok("not checked, because both instance types are local; pass --aws to check it")
     else:
         yield AWS.not_checked("fix the configuration first, or pass --aws")
 

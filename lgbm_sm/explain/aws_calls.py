@@ -137,7 +137,7 @@ class _TemporaryRecord(DryRunRecord):
 
 
 class _Silent:
-    """A Reporter that reports nothing: the page has everything."""
+    """A Reporter that prints nothing, because the page shows everything."""
 
     def step(self, text: str) -> None:
         """Report nothing."""
@@ -189,7 +189,7 @@ def describe_calls(calls: Iterable[PlannedCall]) -> list[str]:
 
 
 def _shortened(value: Any) -> Any:
-    """Return a value without most elements of long lists, such as the one of forty metrics."""
+    """Return a value without most elements of long lists, such as the list of metrics."""
     if isinstance(value, dict):
         return {name: _shortened(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

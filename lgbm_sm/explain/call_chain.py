@@ -21,8 +21,8 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """The first call into a file below containers/ from another file.
 
     `callee` and `caller` are a file and a function, separated by a space; the function is <module> for code outside
-    functions. `caller` is empty if the program of somebody else calls, which `through` names: the packages between
-    caller and callee, outermost first. `depth` is the number of calls above it.
+    functions. `caller` is empty if another package calls it. `through` names the packages between caller and callee,
+    outermost first. `depth` is the number of calls above it.
     """
 
     depth: int

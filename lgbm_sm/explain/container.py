@@ -89,7 +89,7 @@ def serving_container(
 
 
 def _planned(name: str, spec: ContainerSpec, root: Path, shown: tuple[Path, Path]) -> PlannedContainer:
-    """`shown` is the folder that the tree is in for now, and the one to show instead."""
+    """`shown` maps the current folder of the tree to the folder to show instead."""
     folder, shown_folder = (str(path.resolve()) for path in shown)
     command = in_lines([part.replace(folder, shown_folder) for part in docker_run(spec)])
     network = [f"docker network create --internal {spec.internal_network}"] if spec.internal_network else []
@@ -153,7 +153,7 @@ def _mount(mount: BindMount) -> str:
 
 
 def in_lines(words: list[str]) -> list[str]:
-    """Return a `docker run` command as a shell reads it, one option per line."""
+    """Return a `docker run` command for a shell, one option per line."""
     lines: list[list[str]] = [[]]
     for word in words:
         if word.startswith("--") and lines != [["docker", "run"]]:

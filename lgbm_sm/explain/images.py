@@ -1,4 +1,4 @@
-"""The image that a step uses, as Docker knows it."""
+"""The image that a step uses, with Docker's data about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def look_at_image(workspace: Workspace, pattern: Pattern) -> ImageFacts:
 
 
 def image_section(facts: ImageFacts) -> Section:
-    """Return what is known of an image before it is started."""
+    """Return the facts about an image before it is started."""
     if facts.missing:
         return section("The image", facts.tag, facts.missing)
     attributes, config = facts.attributes, facts.config

@@ -50,7 +50,7 @@ _OTHERS: Mapping[Step, Callable[[Workspace], list[Section]]] = {
 
 
 def find_step(word: str) -> Step | None:
-    """Return the step that a word names, in lgbm-sm's or SageMaker's terms, or None."""
+    """Return the step for a term of lgbm-sm or SageMaker, or None."""
     return Step(word) if word in set(Step) else _WORDS.get(word)
 
 

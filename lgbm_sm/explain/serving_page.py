@@ -53,7 +53,7 @@ def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | N
 
 
 def _as_process(workspace: Workspace) -> list[str]:
-    """What differs if a process serves instead of a container of the pattern."""
+    """Return the differences if a process serves instead of a container of the pattern."""
     pattern = workspace.config.container.pattern
     lines = [f"the rest of this page describes the container of pattern {pattern}, except where it mentions a process"]
     if pattern is not Pattern.BYOC:
@@ -118,7 +118,7 @@ def _files(container: PlannedContainer, source: ModelSource | None, code: ModelC
 
 
 def _origins(code: ModelCode) -> list[str]:
-    """Return the source of each file in the folder, or of the package that it is in."""
+    """Return the source of each file in the folder, or of its package."""
     names = {name if "/" not in name else f"{name.partition('/')[0]}/": name for name in code.files}
     return [f"code/{shown}  {_origin(code, name, shown)}" for shown, name in names.items()]
 

@@ -24,7 +24,7 @@ LEAST_FREE_BYTES = 3 * 1000**3
 class BuiltImage:
     """An image that Docker has. `unchanged`: it existed already.
 
-    `platform` is as in linux/amd64.
+    `platform` is a text such as linux/amd64.
     """
 
     tag: str
@@ -134,10 +134,7 @@ def _read_ca_bundle(path: Path | None) -> bytes:
 
 
 def free_bytes(engine: Engine) -> int | None:
-    """Return the free space of the disk that Docker keeps its data on.
-
-    None if that is not on this machine.
-    """
+    """Return the free space on Docker's disk. None if the disk is not on this machine."""
     with engine_errors("cannot read Docker's data folder", EngineError):
         info = engine.client.info()
     folder = Path(info.get("DockerRootDir") or "")

@@ -131,9 +131,9 @@ def _cut(
 
 
 class _Blocks:
-    """Blocks of whole records, each as large as fits, to the end of the stream.
+    """Yield blocks of whole records, each as large as possible, to the end of the stream.
 
-    They stop early before a record that does not fit; `rest` then has its beginning.
+    Stop before a record that is too large; `rest` then has its beginning.
     """
 
     def __init__(self, stream: IO[bytes], rest: bytes, maximum_bytes: int, *, has_quotes: bool) -> None:
@@ -160,7 +160,7 @@ class _Blocks:
 
 
 def _ended(records: bytes) -> bytes:
-    """The records with a line end after the last."""
+    """Return the records, with a line end after the last one."""
     return records if records.endswith(b"\n") or not records else records + b"\n"
 
 
@@ -183,7 +183,7 @@ def _count_lines(block: bytes) -> int | None:
 
 
 def _lines_after(block: bytes, stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a stream from which `block` has been read already."""
+    """Yield the remaining lines of a stream, beginning with `block`, which was already read."""
     for line in io.BytesIO(block):
         yield line if line.endswith(b"\n") else line + stream.readline()
     yield from stream

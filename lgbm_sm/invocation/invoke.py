@@ -45,7 +45,7 @@ class PredictionOutput(StrEnum):
 
 @dataclass(frozen=True)
 class InvocationRequest:
-    """How an input is sent: `content_type` is the form of the rows, `accept` of the answers."""
+    """How an input is sent: `content_type` is the format of the rows, `accept` that of the answers."""
 
     content_type: str
     accept: str
@@ -108,7 +108,7 @@ def invoke(
 ) -> InvocationSummary:
     """Send `stream` through the endpoint with `sender`.
 
-    Each answer is passed to `write` as soon as all before it have been. CSV and JSON Lines answers are written with
+    The answers are passed to `write` in order, each as early as possible. CSV and JSON Lines answers are written with
     one prediction per line, JSON answers as one document.
 
     Raises:
@@ -251,7 +251,7 @@ class _LinesWriter:
         self._write = write
 
     def add(self, answer: bytes, expected: int) -> int:
-        """See _Writer; blank lines count only if that gives the expected number."""
+        """Write one answer; blank lines count only if that gives the expected number."""
         count = answer.count(b"\n") + (not answer.endswith(b"\n") and bool(answer))
         if count != expected:
             count = sum(1 for line in answer.split(b"\n") if line.strip())

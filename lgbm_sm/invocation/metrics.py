@@ -65,7 +65,7 @@ def _normalised(row: Sequence[float]) -> list[float]:
 
 
 def with_root_mean_squares(metrics: dict[str, float]) -> dict[str, float]:
-    """The metrics with `rmse` beside LightGBM's `l2`, which is its square."""
+    """Return the metrics, with `rmse` in addition to LightGBM's `l2`, its square."""
     if "l2" in metrics and "rmse" not in metrics:
         return {**metrics, "rmse": math.sqrt(metrics["l2"])}
     return metrics

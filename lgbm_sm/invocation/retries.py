@@ -35,7 +35,7 @@ class Retries:
     """Sends requests through `sender`, with retries, from several threads at once.
 
     `is_our_code` returns whether lgbm-sm's own program answers; it is called only if an answer was lost. `tell` gets
-    each reason with the pause that follows. `sleep` returns True if there is to be no other attempt.
+    each reason with the pause that follows. `sleep` returns True if there should be no further attempt.
     """
 
     sender: Sender
@@ -90,5 +90,5 @@ class Retries:
         self._given_up.set()
 
     def close(self) -> None:
-        """Close the connections, once no request is under way."""
+        """Close the connections when no request is open."""
         self.sender.close()

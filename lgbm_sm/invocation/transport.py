@@ -28,7 +28,7 @@ class NotSentError(InvocationError):
 
 
 class LostConnectionError(InvocationError):
-    """The connection ended before the answer did: the request may have been computed."""
+    """The connection ended before the answer was complete: the server may have computed it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Read an untrusted .tar.gz as a stream: within bounds, strictly, and to its last byte.
+"""Read an untrusted .tar.gz as a stream: within limits, strictly, and to its last byte.
 
 tarfile itself stops at the first header that it cannot read, follows links, and leaves the end of the gzip data, where
 the checksum is, unread.
@@ -225,7 +225,7 @@ class _Reader:
         return name
 
     def _enter(self, name: str, kind: Kind) -> None:
-        """Require that each name is used for one member."""
+        """Refuse a name that is used for two members."""
         parents = [str(parent) for parent in PurePosixPath(name).parents][:-1]
         is_folder = kind is Kind.FOLDER
         if name in self.files or (not is_folder and name in self.folders) or not self.files.isdisjoint(parents):

@@ -30,9 +30,9 @@ class ManifestError(ArchiveError):
 class Contents:
     """The contents of an artifact.
 
-    `digests` are the SHA-256 of its files, `manifest` the expected ones. `manifest` is None if there is none that can
-    be read. `texts` has the bytes of metadata.json and of the manifest, if they exist. `problem` is why the two do not
-    agree, in an artifact that was read unchecked.
+    `digests` are the SHA-256 of its files, `manifest` the expected ones. `manifest` is None if it is missing or cannot
+    be read. `texts` has the bytes of metadata.json and of the manifest, if they exist. `problem` is the difference
+    between the two, if the artifact was read unchecked.
     """
 
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -59,7 +59,7 @@ def read_artifact(
 ) -> Contents:
     """Read an artifact, unpack it into the empty `folder` if given, and check its manifest.
 
-    What is unpacked before an error stays for the caller to remove.
+    After an error, the caller must remove the files that were unpacked.
 
     Raises:
         ArchiveError: the archive is damaged, or has forbidden contents; see `read_archive`.
@@ -87,7 +87,7 @@ def read_artifact(
 
 
 def manifest_text(digests: Mapping[str, str]) -> str:
-    """Return a manifest's content; as the training program writes it."""
+    """Return a manifest in the format of the training program."""
     return json.dumps({"format_version": FORMAT_VERSION, "members": dict(sorted(digests.items()))}, indent=1) + "\n"
 
 

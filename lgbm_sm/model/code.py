@@ -37,7 +37,7 @@ _INSTALL_IN_WORKERS = ("1.5-1", "1.7-1")
 
 @dataclass(frozen=True)
 class ModelCode:
-    """`files` by their name below `code`: a file to copy, or a text.
+    """`files` maps names below `code` to a file to copy or a text.
 
     `environment`: the server's variables.
     """
@@ -121,7 +121,7 @@ def _users_code(source: InferenceSource | None) -> ModelCode:
 
 
 def _script_mode(version: str, source: InferenceSource | None, containers_path: Path) -> ModelCode:
-    """AWS's image runs our file, which keeps the statuses of errors; our file runs the user's."""
+    """AWS's image runs lgbm-sm's file, which keeps the status of errors and runs the user's file."""
     entry_point = _OUR_ENTRY_POINT_BESIDE_THE_USERS if source else DEFAULT_ENTRY_POINT
     environment = {contract.PROGRAM_VARIABLE: entry_point, contract.SUBMIT_DIRECTORY_VARIABLE: contract.CODE_PATH}
     if version in _INSTALL_IN_WORKERS:

@@ -1,6 +1,6 @@
 """Find the user's inference code, and refuse code that would fail in a server.
 
-Source of the functions' names and of when they are called: AWS's developer guide, "Custom Inference Code with Hosting
+Source of the names and the calls of the functions: AWS's developer guide, "Custom Inference Code with Hosting
 Services", and the README of the SageMaker inference toolkit.
 """
 
@@ -41,7 +41,7 @@ class InferenceSource:
 
 
 def find_source(endpoint: EndpointSection, folder: Path) -> InferenceSource | None:
-    """Return the code that `endpoint.source_dir` and `endpoint.entry_point` name, or None.
+    """Return the code at `endpoint.source_dir` and `endpoint.entry_point`, or None.
 
     Relative paths start at `folder`.
 
@@ -297,7 +297,7 @@ def _requirement(text: str, where: str) -> Requirement | None:
 
 
 def check_free_names(source: InferenceSource, taken: Collection[str], where: str) -> None:
-    """Raise ConfigError if a file of the user has the name of one of lgbm-sm's or the image's."""
+    """Raise ConfigError if a file of the user has the same name as one of lgbm-sm or the image."""
     for name, path in source.files.items():
         if Path(name).parts[0] in taken:
             raise ConfigError(f"{path}: {where} already has a {Path(name).parts[0]}", "choose another name")

@@ -63,7 +63,7 @@ class ModelSource:
 
 
 def find_model(given: str | None, record: Record, project: str) -> ModelSource:
-    """Return the model that `--model` names, by default that of the last completed job.
+    """Return the model for `--model`, by default that of the last completed job.
 
     Raises:
         TrainingError: there is none.

@@ -1,1 +1,1 @@
-"""From the user's table to the columns, the splits, and the files of the channels."""
+"""Convert the user's table to columns, splits, and channel files."""

@@ -39,7 +39,7 @@ class ColumnKind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column in the form in which files are written.
+    """A column in the types in which files are written.
 
     `cells` are int64, uint64, float64 without NaN, or string without empty ones (of another type only if `kind` is
     DATE, EMPTY or OTHER); null is a missing cell.

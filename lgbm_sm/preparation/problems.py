@@ -39,7 +39,7 @@ class Problems:
 
     @property
     def text(self) -> str:
-        """The problems and hints in one line, without settings; empty if there are none."""
+        """Return the problems and hints in one line, without settings; empty if there are none."""
         return "; ".join((*self._messages, *self._hints))
 
     def raise_if_any(self) -> None:

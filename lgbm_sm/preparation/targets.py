@@ -86,8 +86,8 @@ def describe_target(
 ) -> Categories | None:
     """Return the target's classes under an objective, or None if it is predicted as a number.
 
-    `classes` are those of a data set with its own order; otherwise they are sorted. `problems` gets a target that does
-    not suit the objective, with an objective that does.
+    `classes` are set if the data set has its own order of them; otherwise they are sorted. If the target does not suit
+    the objective, that is added to `problems`, with an objective that does.
     """
     found = _KNOWN.get(objective)
     if found is None:

@@ -1,1 +1,1 @@
-"""The record of what a work folder has created, and the work folder itself."""
+"""The record of the resources that a work folder created, and the work folder itself."""

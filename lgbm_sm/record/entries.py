@@ -12,7 +12,7 @@ UNKNOWN_PROJECT = "(not on record)"
 
 
 class Place(StrEnum):
-    """The backend that an entry belongs to."""
+    """The backend of an entry."""
 
     PROCESS = "process"
     DOCKER = "docker"
@@ -20,7 +20,7 @@ class Place(StrEnum):
 
 
 class TrainingJobStatus(StrEnum):
-    """SageMaker's words for the state of a training job."""
+    """The states of a training job, as SageMaker names them."""
 
     IN_PROGRESS = "InProgress"
     STOPPING = "Stopping"
@@ -31,7 +31,7 @@ class TrainingJobStatus(StrEnum):
 
 
 class EndpointStatus(StrEnum):
-    """SageMaker's words for the state of an endpoint."""
+    """The states of an endpoint, as SageMaker names them."""
 
     CREATING = "Creating"
     UPDATING = "Updating"
@@ -166,7 +166,7 @@ class AccountLocation(Protocol):
 
 
 def aws_fields(account: AccountLocation, project: str, created_at: datetime) -> dict[str, Any]:
-    """Return the fields that the entry of anything in an AWS account has."""
+    """Return the fields that all entries in an AWS account have."""
     return {
         "project": project,
         "place": Place.AWS,

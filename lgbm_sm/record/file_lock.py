@@ -22,7 +22,7 @@ def _ignore(_: str) -> None:
 class FileLock:
     """A lock on the file at `path`, to which its holder writes its process id and command.
 
-    After a second of waiting, `say` gets a message that names the holder; after `timeout_seconds` the lock gives up.
+    After one second, `say` gets a message that names the holder; after `timeout_seconds`, `held` raises an error.
     `lock_file` is `flock`, or a test's replacement.
     """
 

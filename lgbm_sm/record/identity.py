@@ -1,4 +1,4 @@
-"""Find out whether a work folder is in its project, was moved with it, or was copied."""
+"""Find out whether a work folder is in its original project, was moved, or was copied."""
 
 from collections.abc import Collection
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The record: the file by which commands find jobs, endpoints, images, AWS resources.
+"""The record: the file in which commands find jobs, endpoints, images and AWS resources.
 
 An entry is written before its resource is created, and removed after its resource is deleted, so that everything that a
 killed command leaves is on record. Each write replaces the whole file atomically, under a lock that commands running at
@@ -46,7 +46,7 @@ class Record:
 
     @property
     def is_others(self) -> bool:
-        """Whether it is read from a copy of its project, in which nothing can be started."""
+        """Whether it belongs to a copy of the project, in which nothing can be started."""
         return False
 
     @property
@@ -149,7 +149,7 @@ class Record:
 
     @property
     def inode(self) -> int:
-        """The inode of the work folder, which exists."""
+        """The inode of the existing work folder."""
         return self.work_path.stat().st_ino
 
     def settle(self, *, adopts: bool = False) -> None:
@@ -247,7 +247,7 @@ class DryRunRecord(Record):
         return self._is_others
 
     def contents(self) -> RecordContents:
-        """Return the contents that it would have."""
+        """Return the contents of the record with the changes."""
         return self._contents
 
     def _change(

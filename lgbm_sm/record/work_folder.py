@@ -25,7 +25,7 @@ _BY_HAND = "check it, and remove it yourself if you do not need it"
 
 
 def is_same_folder(one: Path, other: Path) -> bool:
-    """Whether two paths are the same folder, also through links and bind mounts."""
+    """Return whether two paths are the same folder, even through links and bind mounts."""
     with suppress(OSError):
         return one.samefile(other)
     return one == other
@@ -33,7 +33,7 @@ def is_same_folder(one: Path, other: Path) -> bool:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the errors of a full, read-only or protected disk into one that names a path.
+    """Turn the errors of a full, read-only or protected disk into a WorkFolderError with the path.
 
     Raises:
         WorkFolderError: instead of such an OSError; names `path` or a file in it.

@@ -31,7 +31,7 @@ def with_values(text: str, values: Mapping[str, object]) -> str:
 
 
 def with_project_name(text: str, name: str) -> str:
-    """Return the text of any configuration with another `project.name`, otherwise unchanged.
+    """Return the text of any configuration with another `project.name` and no other change.
 
     Raises:
         ConfigError: the name cannot be set in text of this form.

@@ -63,7 +63,7 @@ class Draft:
         return draft
 
     def decides(self, key: str) -> bool:
-        """Whether the key was set, and does not just have its default."""
+        """Return whether the key was set, and so does not have its default."""
         return any(value.key == key and value.source.startswith("--set") for value in effective(self._loaded))
 
     @property

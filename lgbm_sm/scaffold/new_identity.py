@@ -37,8 +37,8 @@ def give_identity(
 ) -> NewIdentity:
     """Write another `project.name` to the configuration, and an empty record with a new id.
 
-    The copied folders of the original's jobs and endpoints are removed. Folders that only the copy has remain, without
-    a record entry. The old record is kept as record.json.old.
+    The copied folders of the original's jobs and endpoints are removed. Folders that exist only in the copy remain,
+    without a record entry. The old record is kept as record.json.old.
 
     Raises:
         UsageError: the project is not a copy.

@@ -1,4 +1,4 @@
-"""`init`: create a project, from a look at the data to its files."""
+"""`init`: examine the data, and create a project for it."""
 
 import csv
 import io

@@ -1,6 +1,7 @@
 """Containers and volumes of a verification.
 
-Files travel in volumes, not in folders of this machine: containers write them as root, and Docker may run elsewhere.
+Files are passed in volumes, not in folders of this machine: containers write files as root, and Docker may run
+elsewhere.
 """
 
 import io
@@ -44,7 +45,7 @@ class Volume:
 
 @dataclass
 class Started:
-    """A container that was started, unless `refusal` holds Docker's reason not to."""
+    """A container that was started, unless `refusal` gives Docker's reason against it."""
 
     container: "Container"
     started_at: float
@@ -58,7 +59,7 @@ class Started:
         return None if state["Running"] or state["Restarting"] else int(state["ExitCode"])
 
     def wait(self, seconds: float) -> int | None:
-        """Wait for the exit code; None if the container still runs after so many seconds."""
+        """Wait for the exit code; None if the container still runs after `seconds`."""
         for _ in PAUSES.rounds(seconds):
             if (code := self.exit_code()) is not None:
                 return code
@@ -69,7 +70,7 @@ class Started:
             return bytes(self.container.logs()).decode("utf-8", errors="replace")
 
     def last_words(self) -> str:
-        """Docker's reason not to start it, or the end of its log, to continue a sentence."""
+        """Return Docker's reason not to start it, or the end of its log, as the end of a sentence."""
         lines = [line.strip() for line in self.log().splitlines() if line.strip()]
         said = self.refusal or " / ".join(lines[-2:])
         return f": {said[-300:]}" if said else ", with an empty log"

@@ -1,4 +1,4 @@
-"""The time limits of a verification: the platform's, and our own for other steps."""
+"""The time limits of a verification: those of the platform, and further ones for other steps."""
 
 from dataclasses import dataclass
 

@@ -97,7 +97,7 @@ def verify_before_deploy(
     limits: Limits,
     tell: Callable[[Result], None],
 ) -> Report:
-    """Check what a deploy needs: the image, the archive with its `code`, and serving.
+    """Run the checks before a deployment: the image, the archive with its `code`, and serving.
 
     `platform` is that of the instance type, such as linux/amd64. Takes 10 to 20 seconds.
 

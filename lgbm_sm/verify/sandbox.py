@@ -31,7 +31,7 @@ _IN_FLIGHT_SECONDS = 0.5
 
 @dataclass
 class Sandbox:
-    """Creates containers of one image, and removes everything it has created when it is left."""
+    """A context manager that creates containers of one image, and removes everything at its end."""
 
     engine: Engine
     image: str
@@ -55,7 +55,7 @@ class Sandbox:
             return str(self.engine.client.volumes.create(labels=_labels()).name)
 
     def _shared_volume(self, content: bytes | Path) -> str:
-        """Return the name of the read-only volume of that content.
+        """Return the name of the read-only volume with this content.
 
         It is filled through a container that never runs.
         """

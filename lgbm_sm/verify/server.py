@@ -24,7 +24,7 @@ _ALL_INTERFACES = "all interfaces"
 
 @dataclass(frozen=True)
 class ServingConditions:
-    """The conditions that the platform may run a server under."""
+    """The conditions under which the platform may run a server."""
 
     read_only: bool = True
     isolated: bool = True
@@ -53,7 +53,7 @@ class Startup:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether the server has started, but not where the platform sends requests."""
+        """Whether the server has started, but not at the address to which the platform sends requests."""
         return self.exit_code is None and not self.is_reached and bool(self.listens)
 
     @property
@@ -114,7 +114,7 @@ class CheckedServer:
         return startup
 
     def watch_pings(self, seconds: float, limits: Limits) -> Reply:
-        """Return the first 200 within so many seconds of the start, or the last answer before.
+        """Return the first 200 within `seconds` of the start, or the last answer before.
 
         Ends when the container ends. If nothing answers at all, it waits longer: the server may only be late.
         """

@@ -57,11 +57,9 @@ def check_training(
 def _find_cause(
     training: Training, strict: Conditions
 ) -> Generator[Result, None, tuple[CheckedTraining, TrainingOutcome] | None]:
-    """Find the condition that a training fails under.
+    """Find the condition under which a training run fails.
 
-    Drops all conditions, then adds one at a time.
-
-    Returns a training that succeeded, with its outcome, or None if there is none.
+    Drops all conditions, then adds one at a time. Returns a successful run with its outcome, or None if there is none.
     """
     lenient = training.run(LENIENT)
     if not lenient.is_done and training.hyperparameters:

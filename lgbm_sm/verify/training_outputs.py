@@ -1,4 +1,4 @@
-"""The content of /opt/ml/model after a training, packed as the platform packs it."""
+"""The content of /opt/ml/model after a training run, packed as the platform packs it."""
 
 import tarfile
 from dataclasses import dataclass, field

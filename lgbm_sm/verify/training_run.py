@@ -1,4 +1,4 @@
-"""One training in a container: its conditions and its outcome."""
+"""One training run in a container: its conditions and its outcome."""
 
 import io
 import json
@@ -48,9 +48,9 @@ LENIENT = Conditions(nested=False, read_only=False, isolated=False, covered=Fals
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """The end of a training.
+    """The end of a training run.
 
-    `exit_code` is None if it was still running at its limit; `said` continues a sentence.
+    `exit_code` is None if it was still running at its limit; `said` is the end of a sentence.
     """
 
     exit_code: int | None
@@ -101,7 +101,7 @@ class CheckedTraining:
 
 @dataclass
 class Training:
-    """An image's training, with the conditions and hyperparameters that it passes so far."""
+    """The training runs of an image, with the conditions and hyperparameters that it has passed so far."""
 
     sandbox: Sandbox
     inputs: TrainingInputs

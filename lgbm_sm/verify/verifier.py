@@ -32,7 +32,7 @@ _BY_SHELL_FORM = (training.COMPLETES, training.SIGTERM, startup.STARTS, stopping
 class Verification:
     """One run of `verify`.
 
-    `tell` gets each result at once, and `folder` holds models while it runs.
+    `tell` gets each result at once, and `folder` is for models while it runs.
     """
 
     engine: Engine

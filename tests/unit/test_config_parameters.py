@@ -94,7 +94,7 @@ def test_every_suggestion_is_itself_accepted() -> None:
             assert hyperparameter_problems({**NOTEBOOK_HYPERPARAMETERS, found[1]: 1}, REFUSED) == {}, name
             suggested += 1
         else:
-            assert problem == "is not a parameter of LightGBM"
+            assert problem == "is not a LightGBM parameter"
     assert suggested > 400
 
 

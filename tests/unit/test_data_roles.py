@@ -122,8 +122,8 @@ def test_all_unknown_columns_are_named_at_once_when_there_are_several(project: D
 @pytest.mark.parametrize(
     ("header", "message", "hint"),
     [
-        (",b,c,price", "column 0 has no name, like a row index", "data.drop=[0]"),
-        ("Unnamed: 0,b,c,price", "column 0 has no name, like a row index", "data.drop=[0]"),
+        (",b,c,price", "column 0 has no name: it may be a row index", "data.drop=[0]"),
+        ("Unnamed: 0,b,c,price", "column 0 has no name: it may be a row index", "data.drop=[0]"),
         ("a,b,a,price", "columns 0, 2 have the same name 'a'", "data.drop=[2]"),
         ("price,b,c,price", "columns 0, 3 have the same name 'price'", "data.drop=[3]"),
     ],

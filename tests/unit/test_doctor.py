@@ -93,7 +93,7 @@ def make_distribution(folder: Path, name: str, version: str) -> None:
 def test_nobody_is_called_and_nothing_is_made_when_all_is_local(doctor: Doctor) -> None:
     doctor.preamble = WITHOUT_NETWORK
     checks = doctor.checks(exit_code=0)
-    assert checks["aws"]["message"].startswith("not checked, since both instance types are local")
+    assert checks["aws"]["message"].startswith("not checked, because both instance types are local")
     assert checks["docker engine"]["status"] == "warning"
     assert {name for name, check in checks.items() if check["status"] != "ok"} == {"docker engine", "image"}
     assert list(doctor.folder.iterdir()) == []

@@ -58,7 +58,7 @@ def test_auto_takes_a_process_when_no_engine_answers() -> None:
 def test_auto_takes_a_process_when_the_pattern_has_no_image() -> None:
     choice = choose(BackendChoice.AUTO, HeldImages(), no_tag)
     assert not choice.image
-    assert "not in this version yet" in choice.because
+    assert "this version does not have its image yet" in choice.because
 
 
 def test_docker_refuses_when_the_image_is_not_there() -> None:
@@ -77,5 +77,5 @@ def test_docker_refuses_when_no_engine_answers() -> None:
 
 
 def test_docker_refuses_when_the_pattern_has_no_image() -> None:
-    with pytest.raises(ConfigError, match="not in this version yet"):
+    with pytest.raises(ConfigError, match="this version does not have its image yet"):
         choose(BackendChoice.DOCKER, HeldImages(), no_tag)

@@ -1,4 +1,4 @@
-"""Child processes, one after the other; a signal to the container ends the running one."""
+"""Run child processes one after the other; a signal to the container ends the running process."""
 
 from __future__ import annotations
 

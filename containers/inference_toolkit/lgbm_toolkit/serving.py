@@ -141,7 +141,7 @@ def _run_server(
 
 
 def _drain(server: subprocess.Popen[bytes], watch: LockWatch) -> None:
-    """Wait for the requests that are being answered: the server drops them when it ends."""
+    """Wait for the open requests, which the server would drop when it ends."""
     end = time.monotonic() + _DRAIN_SECONDS
     idle_since = time.monotonic()
     while server.poll() is None and time.monotonic() < min(end, idle_since + _IDLE_SECONDS):

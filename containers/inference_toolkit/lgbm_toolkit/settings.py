@@ -1,4 +1,4 @@
-"""From the container's environment to Multi Model Server's configuration."""
+"""Convert the container's environment to Multi Model Server's configuration."""
 
 from __future__ import annotations
 

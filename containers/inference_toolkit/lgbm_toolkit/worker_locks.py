@@ -45,7 +45,7 @@ class WorkerLocks:
 
 
 class LockWatch:
-    """The entry point's side; `folder` is for these two files only."""
+    """The entry point's view of the locks; `folder` contains only these two files."""
 
     def __init__(self, folder: Path) -> None:
         self.environment = {VARIABLE: str(folder)}

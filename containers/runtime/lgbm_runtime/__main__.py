@@ -1,4 +1,4 @@
-"""`python -m lgbm_runtime train | serve`: what the image's entry point runs."""
+"""`python -m lgbm_runtime train | serve`: the command of the image's entry point."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class ContainerPaths:
 
     @property
     def model_path(self) -> Path:
-        """Written by a training and packed into model.tar.gz; read-only when the model is served."""
+        """Written by a training job and packed into model.tar.gz; read-only when the model is served."""
         return self.root / "model"
 
     @property

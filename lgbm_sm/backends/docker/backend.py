@@ -47,7 +47,7 @@ _START_HINT = (
 class ContainerSettings:
     """The configuration of every container.
 
-    `memory` is as in 2g, `ca_bundle_path` is mounted read-only.
+    `memory` is a text such as 2g, `ca_bundle_path` is mounted read-only.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -160,7 +160,7 @@ class DockerBackend(LocalBackend):
         """Start `serve`; see LocalBackend.
 
         Docker chooses the port, on the loopback interface only. A container without a network has no port that could be
-        published. If `network` is false it gets an internal network, which leads nowhere else, and answers at its own
+        published. If `network` is false, it gets an internal network without access to others, and answers at its own
         address there.
         """
         failure = f"endpoint {endpoint.name}: its container cannot be started"
@@ -238,7 +238,7 @@ class DockerBackend(LocalBackend):
         return Ending(state["ExitCode"], remark)
 
     def programs(self, entry: Entry) -> list[RunningProgram]:
-        """The processes in its containers; see Backend."""
+        """Return the processes in its containers; see Backend."""
         return [program for container in self.containers_of(entry) for program in _programs_in(container)]
 
     def is_running(self, entry: Entry) -> bool:
@@ -246,7 +246,7 @@ class DockerBackend(LocalBackend):
         return any(container.status == "running" for container in self.containers_of(entry))
 
     def stop(self, entry: Entry) -> list[str]:
-        """SIGTERM, SIGKILL after the grace, and the container is removed; see Backend."""
+        """Send SIGTERM, then SIGKILL after the grace period, and remove the container; see Backend."""
         import docker.errors
 
         is_endpoint = isinstance(entry, Endpoint)
@@ -274,14 +274,14 @@ class DockerBackend(LocalBackend):
             entry.log_path.write_bytes(container.logs())
 
     def read_log(self, entry: Entry) -> bytes:
-        """Return the container's log, or the file that was kept of it."""
+        """Return the container's log, or the file in which it was saved."""
         with engine_errors(f"the log of {entry.name} cannot be read", EngineError):
             for container in self.containers_of(entry):
                 return bytes(container.logs())
         return entry.log_path.read_bytes() if entry.log_path.exists() else b""
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
-        """By Docker's statistics, without the file cache; see ServingBackend."""
+        """Measure with Docker's statistics, without the file cache; see ServingBackend."""
         with engine_errors(f"the statistics of {endpoint.name} cannot be read", EngineError):
             for container in self.containers_of(endpoint):
                 before = time.monotonic()

@@ -1,6 +1,6 @@
-"""The build context of an image: its files, and the archive of them that Docker is sent.
+"""The build context of an image: its files, and their archive for Docker.
 
-The tag of the image is made of their content, so that an unchanged image is found and not built again.
+The tag of the image is a digest of their content, so an unchanged image is found and not built again.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ _MODIFIED_AT = 315_619_200
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """Everything that an image is made of.
+    """The inputs of an image build.
 
-    Of the files below `context_path`, only the pattern's belong to it. `platform` is as in linux/amd64. Without a
-    `base_image` the Dockerfile's is used.
+    Of the files below `context_path`, only the pattern's belong to it. `platform` is a text such as linux/amd64.
+    Without a `base_image` the Dockerfile's is used.
     """
 
     context_path: Path
@@ -79,9 +79,9 @@ def image_recipe(config: Config, pattern: Pattern, context_path: Path, engine_pl
 
 
 def context_digest(recipe: ImageRecipe) -> str:
-    """Return the SHA-256 of everything that the image is made of.
+    """Return the SHA-256 of the inputs of the build.
 
-    That is files with their modes, arguments, platform and base image. The CA bundle is used during the build, but is
+    They are files with their modes, arguments, platform and base image. The CA bundle is used during the build, but is
     not part of the image.
     """
     document = {

@@ -28,7 +28,7 @@ _REQUEST_SECONDS = 60
 
 
 class Engine:
-    """Docker as its command line finds it.
+    """Docker, found in the same way as by its command line.
 
     DOCKER_HOST takes precedence over the current context, and that over the socket.
     """
@@ -38,7 +38,7 @@ class Engine:
 
     @cached_property
     def client(self) -> "docker.DockerClient":
-        """The connection, made at the first use.
+        """The connection, opened at the first use.
 
         Raises:
             EngineError: Docker does not answer, or refuses this user.
@@ -108,7 +108,7 @@ class Engine:
     def may_hold_anything(self, is_ours: Callable[[Mapping[str, str]], bool]) -> bool:
         """False if no container and no network has labels that `is_ours` accepts.
 
-        Asks without docker-py. Also True if this cannot be determined without it, as with Docker on another machine.
+        Asks without docker-py. Also True if this cannot be determined, as with Docker on another machine.
         """
         path = self._socket_path
         if path is None:

@@ -21,7 +21,7 @@ class StreamEnd(NamedTuple):
 def follow_events(events: Iterable[Mapping[str, Any]], reporter: Reporter, shown: tuple[str, ...] = ()) -> StreamEnd:
     """Report the events of an operation to their end, which also frees the connection.
 
-    A failure comes as an event, and in no other way. Lines that begin with one of `shown`, and layers that have
+    A failure is reported only as an event. Lines that begin with one of `shown`, and layers that have
     arrived, are logged; all lines are traced.
     """
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)

@@ -1,4 +1,4 @@
-"""The images that `build` has made: find them on record or by label, and delete them."""
+"""The images that `build` created: find them on record or by label, and delete them."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def find_unrecorded(project: str, record: Record, engine: Engine) -> list[Image]
     """Find the project's images that are not on record.
 
     An image is found by its label, and its tag by the digest in another label: other tags are the user's. AWS's
-    XGBoost image has no such label, but a name that only the project gives.
+    XGBoost image has no such label, but its local name is unique to the project.
 
     Raises:
         EngineError: Docker does not answer.

@@ -23,7 +23,7 @@ HOSTING_FAQ = 'AWS developer guide, "Model Hosting FAQs"'
 
 
 class Area(StrEnum):
-    """The part of the contract that a check belongs to."""
+    """The part of the contract that a check covers."""
 
     IMAGE = "image"
     TRAINING = "training"
@@ -89,7 +89,7 @@ class Check:
         return Result(self, Verdict.FAIL if self.binding is Binding.RULE else Verdict.WARNING, seen)
 
     def warned(self, seen: str) -> Result:
-        """The rule is kept, but not as it is meant."""
+        """The rule is kept, but not in the intended way."""
         return Result(self, Verdict.WARNING, seen)
 
     def skipped(self, reason: str) -> Result:

@@ -41,7 +41,7 @@ _CODE = "code"
 
 @dataclass(frozen=True)
 class Packed:
-    """An archive's content, and the variables that the server is started with."""
+    """An archive's content, and the environment variables of the server."""
 
     members: list[Member]
     environment: Mapping[str, str]
@@ -53,7 +53,7 @@ class Packed:
 
 
 def check_archive(path: Path, environment: Mapping[str, str]) -> Iterator[Result]:
-    """Yield the results for an archive, given the variables that the server is started with."""
+    """Yield the results for an archive and the environment variables of the server."""
     try:
         packed = Packed(list(read_archive(path, links=True)), environment)
     except ArchiveError as error:
@@ -75,7 +75,7 @@ def _judge_form(packed: Packed) -> Result:
 
 
 def _stays_inside(member: Member) -> bool:
-    """Whether a member is no link, or a link to a path in the archive."""
+    """Return whether a member is not a link, or is a link to a path in the archive."""
     if member.kind not in (Kind.HARD_LINK, Kind.SYMBOLIC_LINK):
         return True
     start = PurePosixPath(member.name).parent if member.kind is Kind.SYMBOLIC_LINK else PurePosixPath()

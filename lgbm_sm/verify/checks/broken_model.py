@@ -56,7 +56,7 @@ def judge_ping_truth(
 def with_broken_model(model_path: Path, path: Path) -> Path | None:
     """Copy an archive with garbage in place of its model; None if it holds only code.
 
-    The copy has no manifest: our own servers would reject the files by it, and never try to load the model.
+    The copy has no manifest, because lgbm-sm's own servers would compare it and never try to load the model.
     """
     broken = 0
     with tarfile.open(model_path, "r:gz") as archive, tarfile.open(path, "w:gz", compresslevel=1) as made:

@@ -74,7 +74,7 @@ _MOST_LINKS = 10
 
 
 class State(Enum):
-    """Whether a program can start, and why not."""
+    """Whether a program can start, and the reason if it cannot."""
 
     MISSING = auto()
     NOT_EXECUTABLE = auto()
@@ -103,7 +103,7 @@ class ImageProgram:
 
 @dataclass(frozen=True)
 class Inspected:
-    """An image as the checks see it: `attributes` are those of `docker image inspect`."""
+    """An image to check; `attributes` are those of `docker image inspect`."""
 
     attributes: Mapping[str, Any]
     wanted_platform: str | None
@@ -197,7 +197,7 @@ def _judge_line_endings(image: Inspected) -> Result:
 
 
 def _listed(names: list[str]) -> str:
-    """The names, each once: with an ENTRYPOINT, both commands start one program."""
+    """The names without duplicates: with an ENTRYPOINT, both commands start the same program."""
     return ", ".join(dict.fromkeys(names))
 
 

@@ -23,7 +23,7 @@ from lgbm_sm.verify.subject import SampleRequest
 
 INVOCATIONS = rule(
     "serve-invocations",
-    "All predictions go through POST /invocations; an answer other than 2xx reaches the caller as ModelError.",
+    "All predictions go through POST /invocations; a status other than 2xx reaches the caller as ModelError.",
     "answer POST /invocations with 200 and the predictions",
     DEVELOPER_GUIDE_HOSTING,
 )
@@ -164,7 +164,7 @@ def check_invocations(conversation: Conversation, first: Reply | None) -> Result
 
 
 def check_requests(conversation: Conversation) -> Iterator[Result]:
-    """Yield the results of all checks that send requests of their own."""
+    """Yield the results of all checks that send their own requests."""
     for judge in JUDGES.values():
         yield judge(conversation)
     if conversation.request is None:

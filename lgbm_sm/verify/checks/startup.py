@@ -71,7 +71,7 @@ _PINGS = 5
 
 @dataclass
 class Serving:
-    """A model on an image, under the conditions that the image is known to pass so far."""
+    """A model on an image, under the conditions that the image has passed so far."""
 
     sandbox: Sandbox
     model_path: Path

@@ -81,7 +81,7 @@ def _stop(conversation: Conversation, work: tuple[SampleRequest, float] | str) -
 
 
 def _work(conversation: Conversation) -> tuple[SampleRequest, float] | str:
-    """Return a request that takes long enough to interrupt, or why there is none."""
+    """Return a request that takes long enough to interrupt, or the reason if there is none."""
     request = conversation.request
     if request is None:
         return NO_REQUEST

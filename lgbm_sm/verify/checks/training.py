@@ -70,7 +70,7 @@ ARTIFACTS = rule(
 )
 FAILURE_EXIT_CODE = rule(
     "train-failure-exit-code",
-    "A training that fails with exit code 0 counts as Completed, and its useless model is deployed.",
+    "A training job that fails with exit code 0 counts as Completed, and its useless model is deployed.",
     "exit with a code other than 0 whenever there is no good model",
     DEVELOPER_GUIDE_TRAINING_END,
 )
@@ -111,7 +111,7 @@ _MOST_SECONDS_BEFORE_STOP = 10.0
 
 @dataclass
 class Trained:
-    """A finished training, and two more: one with quoted values, one with garbage data."""
+    """A finished training run, and two more: one with quoted values, one with garbage data."""
 
     training: Training
     run: CheckedTraining
@@ -162,7 +162,7 @@ def _judge_failure_report(trained: Trained) -> Result:
 
 
 def _judge_sigterm(trained: Trained) -> Result:
-    """Stop a training that would take long."""
+    """Stop a long training run."""
     training = trained.training
     values = {name: value for name, value in training.hyperparameters.items() if name not in _EARLY_STOPPING}
     values |= {name: _LONG for name in values if name in _LENGTHS}

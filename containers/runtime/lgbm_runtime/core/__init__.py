@@ -1,1 +1,1 @@
-"""Decode, predict, encode: all that pattern C ships. It runs on Python 3.8."""
+"""Decode, predict, encode: the only part that pattern C ships. It runs on Python 3.8."""

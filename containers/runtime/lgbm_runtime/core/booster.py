@@ -46,7 +46,7 @@ class LightgbmBooster:
     `has_linear_trees`, LightGBM has no feature contributions for the model.
 
     `predict_line` is `predict` for a line of CSV and the output PREDICTION: a list of one value, or one per class. It
-    returns None for a line that holds anything but numbers and empty cells.
+    returns None for a line with anything other than numbers and empty cells.
     """
 
     def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
@@ -93,7 +93,7 @@ class LightgbmBooster:
         return len(self.feature_names)
 
     def predict(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
-        """Return what `Booster.predict` does for (rows, features): (rows) or (rows, values).
+        """Return the result of `Booster.predict` for (rows, features): (rows) or (rows, values).
 
         Leaf indices are int32.
         """

@@ -1,4 +1,4 @@
-"""From one cell of a table to its float64, by the schema of the cell's column."""
+"""Convert one cell of a table to float64, by the schema of the cell's column."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class ContentType(NamedTuple):
 def text_of(body: bytes, parameters: Mapping[str, str]) -> str:
     """Return the body as text, without a byte order mark.
 
-    The charset is UTF-8 unless the parameters name another.
+    The charset is UTF-8 unless the parameters specify another.
 
     Raises InvocationError: 400 for a body that is not in this charset, 415 for a charset that is not supported.
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def decode(body: bytes, parameters: Mapping[str, str], schema: Schema) -> Rows:
     """Return the rows.
 
-    The parameter `header` is whether the first line holds the columns' names.
+    The parameter `header` states whether the first line has the columns' names.
     """
     return rows_from_csv(_utf8(body, parameters), schema, header=_header(parameters))
 

@@ -1,4 +1,4 @@
-"""From CSV text to a float64 matrix in the order of the schema."""
+"""Convert CSV text to a float64 matrix in the order of the schema."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, header: bool | None = None) -> Rows:
     """Return the rows of a table in UTF-8.
 
-    Its columns are the schema's features, and then the target if `with_target`. `header` is whether the first line
-    holds names. None: it does if none of its cells is a number or missing, and at least one is a column's name. Named
-    columns may come in any order. Raises InvocationError(400), and UnicodeDecodeError if the table is not UTF-8.
+    Its columns are the schema's features, and then the target if `with_target`. `header` states whether the first line
+    has names. With None, it does if none of its cells is a number or missing, and at least one is a column's name.
+    Named columns may come in any order. Raises InvocationError(400), and UnicodeDecodeError if the table is not UTF-8.
     """
     table = table[3:] if table.startswith(BYTE_ORDER_MARK) else table
     # rstrip copies the table, which can have many megabytes
@@ -66,8 +66,8 @@ def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, he
 def plain_row(line: bytes, width: int) -> array[float] | None:
     """Return the row in one line of numbers and empty cells, or None.
 
-    The numbers equal those of `rows_from_csv` to the bit. None for any other text, which `rows_from_csv` reads or
-    refuses in five times the time.
+    The numbers equal those of `rows_from_csv` to the bit. None for any other text: `rows_from_csv` reads or refuses it,
+    five times as slowly.
     """
     native = native_code()
     if native is not None:
@@ -86,7 +86,7 @@ def plain_row(line: bytes, width: int) -> array[float] | None:
 def _plain_values(table: bytes, schema: Schema, *, with_target: bool, header: bool | None) -> Matrix | None:
     """Return the matrix of a table of numbers and empty cells with an optional header.
 
-    None if it holds anything else: then it is read cell by cell.
+    None if it contains anything else, and must be read cell by cell.
     """
     width = schema.width + with_target
     if header is not True:

@@ -1,4 +1,4 @@
-"""From the body of a request to the matrix that LightGBM predicts on."""
+"""Convert the body of a request to the matrix for LightGBM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From predictions to the body of an answer, in a format that the client accepts."""
+"""Convert predictions to the body of an answer, in a format that the client accepts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _QUALITY = re.compile(r"0?\.\d{0,3}|0|1(\.0{0,3})?")
 def negotiate(accept: str | None) -> str:
     """Return the best of the supported media types; text/csv if the client names none.
 
-    Source: RFC 9110, 12.5.1. The most specific range decides about a type. Of types that the client likes equally, it
-    gets the one that it named first, then the one that is first in content_types.py. Parameters other than `q` are
-    ignored. Raises InvocationError(406).
+    Source: RFC 9110, 12.5.1. The most specific range decides about a type. Among types of equal quality, the first in
+    Accept is used, then the first in content_types.py. Parameters other than `q` are ignored. Raises
+    InvocationError(406).
     """
     if accept is None or not accept.strip():
         return CSV

@@ -1,4 +1,4 @@
-"""Errors that the program reports to its caller, and what a client sees of the others."""
+"""Errors that the program reports to its caller, and the answer for all others."""
 
 from __future__ import annotations
 

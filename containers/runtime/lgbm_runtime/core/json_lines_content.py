@@ -20,7 +20,7 @@ def decode(body: bytes, parameters: Mapping[str, str], schema: Schema) -> Rows:
 
 
 def encode(values: Sequence[Any]) -> bytes:
-    """Return a line per value; a number that is not finite is null."""
+    """Return a line per value; a number that is not finite becomes null."""
     return "".join(json.dumps(value, allow_nan=False) + "\n" for value in finite(values)).encode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""From JSON rows and records to a float64 matrix in the order of the schema."""
+"""Convert JSON rows and records to a float64 matrix in the order of the schema."""
 
 from __future__ import annotations
 

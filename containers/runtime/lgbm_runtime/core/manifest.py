@@ -1,6 +1,6 @@
 """Write and check lgbm-sm-manifest.json, the manifest of a model artifact.
 
-It holds the SHA-256 of each file that this program or `lgbm-sm deploy` wrote into the artifact. The training program
+It contains the SHA-256 of each file that this program or `lgbm-sm deploy` wrote into the artifact. The training program
 writes it. Each server checks it once, before it loads the model or runs a user's code.
 """
 
@@ -90,7 +90,7 @@ def _read(path: Path) -> dict[str, str] | None:
 
 
 def _problem(model_path: Path, name: str, digest: str) -> list[str]:
-    """Return what is wrong with a file in the manifest; empty if it is unchanged."""
+    """Return the problem of a file in the manifest; empty if it is unchanged."""
     path = model_path / name
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name that no file can have
         return [f"{_shown(str(path))} is missing, but {MANIFEST_FILE} names it"]

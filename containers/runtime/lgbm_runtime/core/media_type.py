@@ -24,7 +24,7 @@ class MediaType(NamedTuple):
 def parse_media_type(text: str) -> MediaType | None:
     """Return the media type, or None if the text is not one.
 
-    Of two parameters of one name the first counts.
+    If two parameters have the same name, the first one counts.
     """
     match = _TYPE.match(text)
     if match is None:

@@ -71,7 +71,7 @@ class NativeCode:
         return matrix
 
     def read_row(self, table: bytes, width: int) -> array[float] | None:
-        """Return what `read_numbers` does for a table of one line."""
+        """Return the result of `read_numbers` for a table of one line."""
         row = array("d", bytes(8 * width))
         return row if self._read_row(table, _length(table), 1, width, row.buffer_info()[0]) else None
 

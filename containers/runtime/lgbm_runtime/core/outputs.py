@@ -59,7 +59,8 @@ def compute(booster: LightgbmBooster, matrix: Matrix, output: str, classes: Sequ
     """Return one element per row: a number, a class, or a list of numbers.
 
     Probabilities are in the order of the classes. A label is the class of the highest probability, or its code if
-    `classes` is None. Of equal probabilities the first counts, so that of two classes the second needs more than 0.5.
+    `classes` is None. If probabilities are equal, the first class counts; so with two classes the second needs more
+    than 0.5.
     """
     if output == PROBABILITIES:
         return _lists(_probabilities(booster, matrix))

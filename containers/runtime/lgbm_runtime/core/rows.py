@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows:
-    """A table as float64, NaN where a cell is missing; categories and classes are their codes.
+    """A table as float64, with NaN for missing cells and codes for categories and classes.
 
-    `matrix` is (rows, features), C-contiguous; `target` is (rows), None if the table has none. `unseen` holds the
-    categories that the schema does not know, as (feature, category); their cells are missing.
+    `matrix` is (rows, features), C-contiguous; `target` is (rows), None if the table has none. `unseen` has the
+    categories that are not in the schema, as (feature, category); their cells are missing.
     """
 
     matrix: Matrix

@@ -1,4 +1,4 @@
-"""The columns of a table, as schema.json describes them."""
+"""The columns of a table, read from schema.json."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Schema:
     """The features in the order of the columns, and the target.
 
     `classes` are the classes of a classification, in the order of their codes; None if the target is numeric.
-    `document` is the JSON object that the schema was read from, or None.
+    `document` is the JSON object of the schema, or None.
     """
 
     features: tuple[Feature, ...]

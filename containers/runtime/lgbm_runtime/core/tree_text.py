@@ -1,4 +1,4 @@
-"""From LightGBM's text of a model to the trees of native/tree_walk.c.
+"""Convert LightGBM's text of a model to the trees of native/tree_walk.c.
 
 Sources: for the text's fields Tree::ToString in LightGBM's src/io/tree.cpp; for the decision of a node
 NumericalDecision and CategoricalDecision in its include/LightGBM/tree.h.
@@ -23,7 +23,7 @@ _NODE = np.dtype([("value", np.float64), ("left", np.uint32), ("feature", np.uin
 
 
 class UnsupportedModelError(Exception):
-    """LightGBM itself has to predict with this model; the message gives the reason."""
+    """LightGBM itself must predict with this model; the message gives the reason."""
 
 
 class Forest(NamedTuple):

@@ -1,4 +1,4 @@
-"""A user's inference code; the program's own functions replace those that it lacks."""
+"""A user's inference code; the program's own functions replace missing ones."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class InferenceCode:
     def __init__(
         self, program: Path, functions: dict[str, UserFunction], model: Any, steps: Steps | None, model_path: Path
     ) -> None:
-        """`steps` may be None if the functions need none of the program's own."""
+        """`steps` may be None if no function of the program itself is needed."""
         self.program = program
         self.proves_predictions = True
         self._functions = functions
@@ -250,7 +250,7 @@ class _PackageBooster(LightgbmBooster):
 
 
 class _NoBooster(LightgbmBooster):
-    """Stands in for the text model if the user's code predicts."""
+    """Replaces the text model if the user's code predicts."""
 
     def __init__(self) -> None:
         self.objective = ""

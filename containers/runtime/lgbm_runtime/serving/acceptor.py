@@ -24,8 +24,8 @@ _COUNT = struct.Struct("=q")
 class ConnectionCounts:
     """The number of connections of each worker, in memory that the workers share.
 
-    Create it before they are forked. Without it the kernel wakes all workers and the fastest one accepts everything:
-    clients that connect at the same time would wait for one worker while the others are idle.
+    Create it before the workers are forked. Without it the kernel wakes all workers and the fastest one accepts
+    everything: clients that connect at the same time would wait for one worker while the others are idle.
     """
 
     def __init__(self, workers: int) -> None:

@@ -25,7 +25,7 @@ _TRANSFORM_PAYLOAD_MEGABYTES = 6
 
 
 class App:
-    """Serves one proven predictor, or a user's inference code.
+    """Serves one tested predictor, or a user's inference code.
 
     Batch transform receives `workers` as the number of useful parallel requests. Small requests are answered at once.
     A thread answers larger ones, and those for a user's code, so that /ping is answered in the meantime.

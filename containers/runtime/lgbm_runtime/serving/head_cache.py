@@ -13,8 +13,8 @@ _LONGEST = 4096
 class HeadCache:
     """The parsed headers of requests by their bytes.
 
-    Clients repeat their headers, and a look-up takes a tenth of the time of parsing. Only for bytes that begin where a
-    request may begin: there, equal bytes have equal meaning.
+    Clients repeat their headers, and a look-up takes a tenth of the time of parsing. Use it only for bytes at the
+    beginning of a request: there, equal bytes have equal meaning.
     """
 
     def __init__(self) -> None:

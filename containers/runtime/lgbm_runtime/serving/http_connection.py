@@ -24,7 +24,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Application(Protocol):
-    """Answers requests. It never raises, and neither do its handlers."""
+    """Answers requests. Neither it nor its handlers raise exceptions."""
 
     def handler(self, head: Head) -> Handler:
         """Return the function that answers requests with this head."""

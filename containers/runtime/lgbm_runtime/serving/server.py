@@ -93,7 +93,7 @@ def serve(
 
 
 def _loaded(model_path: Path, threads: int) -> Predictor | InferenceCode | None:
-    """Return the loaded and proven service, or None if the model cannot be served.
+    """Return the loaded and tested service, or None if the model cannot be served.
 
     A line on stderr then gives the reason.
     """

@@ -140,7 +140,7 @@ class Supervisor:
                 self._judge(pid, os.waitstatus_to_exitcode(status))
 
     def _judge(self, pid: int, code: int) -> None:
-        """Decide what follows from the end of a worker; `code` is negative if a signal ended it."""
+        """Decide how to react to the end of a worker; `code` is negative if a signal ended it."""
         if self._exit_code is not None:
             return
         if code == CANNOT_SERVE:

@@ -1,4 +1,4 @@
-"""The results of a training: the model artifact, and the files in output.tar.gz."""
+"""The results of a training job: the model artifact, and the files in output.tar.gz."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The iterations of a training.
+"""The iterations of a training job.
 
 They yield the same trees as `lightgbm.train` for the same rows.
 """

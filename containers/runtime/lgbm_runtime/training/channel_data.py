@@ -1,4 +1,4 @@
-"""From a channel's chunks to LightGBM's binned data, without the whole matrix in memory."""
+"""Convert a channel's chunks to LightGBM's binned data, without the whole matrix in memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ChannelReader:
         return data, self._push(data, channel)
 
     def validation_data(self, channel: Channel, params: Mapping[str, Any], train: Dataset) -> tuple[Dataset, Matrix]:
-        """Return what `train_data` does, with the bins of `train`."""
+        """Return the same as `train_data`, with the bins of `train`."""
         if _keeps_numbers(params):
             columns, labels = self._all(channel)
             return Dataset.from_columns(self._lightgbm, columns, params, train), labels

@@ -1,6 +1,6 @@
 """LightGBM's early stopping, as in its package (callback.py).
 
-The C API leaves it to the caller.
+The C API leaves early stopping to the caller.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The metrics of a training after each iteration, and their lines in the log."""
+"""The metrics of a training job after each iteration, and their lines in the log."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class History:
         }
 
     def as_json(self) -> dict[str, dict[str, list[float | None]]]:
-        """Return channel -> metric -> one value for each iteration.
+        """Map each channel to its metrics, and each metric to one value per iteration.
 
         None for a value that is not finite.
         """

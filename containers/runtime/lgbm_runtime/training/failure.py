@@ -1,4 +1,4 @@
-"""Report why a training failed.
+"""Report why a training job failed.
 
 The reason goes to stderr, and to the file that becomes the job's FailureReason.
 """
