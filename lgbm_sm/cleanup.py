@@ -104,7 +104,7 @@ def _group_of(item: Item) -> Group:
 
 
 def _by_origin(items: Collection[Item]) -> tuple[list[Item], list[Item]]:
-    """Split items into those that this work folder created, and the adopted ones with the parts of adopted ones."""
+    """Split items into those of this work folder, and adopted items with their parts."""
     owners = [item.entry for item in items if item.entry.adopted]
     adopted = [
         item

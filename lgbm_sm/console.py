@@ -51,7 +51,7 @@ class Console:
         self._say(f"  | {line}", "dim")
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Show a bar on a terminal; elsewhere nothing, since the step reports its result."""
+        """Show a progress bar on a terminal. Elsewhere show nothing, because the step reports its result."""
         if self.is_silent or not self._styled or not total:
             return
         if self._bar is None:
@@ -163,12 +163,12 @@ def _discard(stream: TextIO) -> None:
 
 
 def is_terminal(environment: Mapping[str, str]) -> bool:
-    """Whether a person reads stderr; CI systems that emulate a terminal set `CI=true`."""
+    """Return whether a person reads stderr; CI systems that emulate a terminal set `CI=true`."""
     return sys.stderr.isatty() and not environment.get("CI") and environment.get("TERM") != "dumb"
 
 
 def can_ask() -> bool:
-    """Whether a question would reach a person who can answer."""
+    """Return whether a question would reach a person who can answer."""
     return sys.stdin.isatty()
 
 

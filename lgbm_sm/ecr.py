@@ -99,8 +99,8 @@ def push(tag: str, workspace: Workspace) -> PushResult:
 def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest | None:
     """Return the manifest that was pushed as `<repository>:<tag>` in the form for hosting.
 
-    None if there is none. If tags are immutable and Docker pushed another format, that manifest has the tag, and this
-    one only a digest.
+    Returns None if the repository has no such manifest. If tags are immutable and Docker pushed another format, that
+    manifest has the tag, and this one only a digest.
     """
     version = tag.rpartition(":")[2]
     found = repository.find_manifest(tag=version)
@@ -187,11 +187,11 @@ def as_hosting_takes_it(repository: EcrRepository, arrived: Manifest, version: s
 
 
 def is_of_engine(held: Manifest, image_id: str, repository: EcrRepository, version: str, platform: str) -> bool:
-    """Whether a single-image manifest in the repository is of Docker's image with this id.
+    """Return whether a single-image manifest in the repository is of Docker's image with this id.
 
     The id is the digest of the configuration, or with the containerd image store (the default from Docker 29 on) the
-    digest of the manifest or index that Docker sends. After an earlier push the repository has that one too, beside
-    the manifest for hosting, with the same configuration.
+    digest of the manifest or index that Docker sends. After an earlier push, the repository has both that manifest and
+    the one for hosting, with the same configuration.
     """
     if image_id in (held.digest, config_digest(held.text)):
         return True

@@ -128,7 +128,7 @@ def _aws_item(entry: AwsEntry, accounts: Accounts) -> Item:
 
 
 def _is_from_record(item: Item) -> bool:
-    """Whether it is a job that has ended and could not be observed; see `_running_item`."""
+    """Return whether it is a job that has ended and could not be observed; see `_running_item`."""
     return isinstance(item.entry, TrainingJob) and item.remark == str(item.entry.model_artifact_path)
 
 

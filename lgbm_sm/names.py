@@ -52,5 +52,5 @@ def is_timestamped(name: str, project_name: str) -> bool:
 
 
 def is_endpoint_name(name: str, project_name: str, endpoint_name: str) -> bool:
-    """Whether an endpoint has `endpoint.name`, or a timestamped name of the project."""
+    """Return whether an endpoint has `endpoint.name`, or a timestamped name of the project."""
     return name.lower() == endpoint_name.lower() or is_timestamped(name, project_name)

@@ -25,7 +25,7 @@ class Protected(NamedTuple):
 
 
 def refuse_protected(option: str, path: Path, protected: Collection[Protected]) -> None:
-    """Refuse a path that is one of the protected files, or in one of the protected folders.
+    """Refuse a path that is a protected file, or is in a protected folder.
 
     Files are compared by device and inode, so links and other spellings are recognized.
 

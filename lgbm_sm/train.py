@@ -265,7 +265,7 @@ def _interrupted(job: TrainingJob, run: StartedJob, following: Following) -> Non
 def _keep_completed(job: TrainingJob, ending: TrainingEnding, following: Following) -> None:
     """Finish a completed job after an interrupt.
 
-    If that is interrupted too, SageMaker still has its model.
+    If this is interrupted too, the model is still on SageMaker.
     """
     following.reporter.step(f"Training job {job.name} is Completed: its model is kept")
     try:

@@ -9,7 +9,7 @@ _PACKAGES = ("lightgbm", "sagemaker-core")
 
 
 def versions() -> dict[str, str]:
-    """Return the version of each program by name; packages are not imported for it."""
+    """Return the version of each program by name, without importing the packages."""
     return {
         "lgbm-sm": __version__,
         "python": f"{platform.python_version()} ({platform.platform()})",

@@ -88,8 +88,8 @@ def load(model_path: Path, environment: Mapping[str, str]) -> Predictor | Infere
 def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[str, str]) -> Reply:
     """Answer a request.
 
-    `headers` ignores the case of names, or spells them as this function does. Nothing may be raised: the image would
-    answer with an HTML page and status 500.
+    `headers` ignores the case of names, or spells them as this function does. It must not raise an exception: the image
+    would answer with an HTML page and status 500.
     """
     from lgbm_runtime.core.decoding import check_content_encoding
     from lgbm_runtime.core.errors import InvocationError, unexpected_error
@@ -114,7 +114,7 @@ def raw_body(environ: Mapping[str, Any], content: str | bytes) -> bytes:
     The image decodes CSV and JSON, with U+FFFD for bytes that are not UTF-8.
 
     Source: `populate_request` in Werkzeug's documentation of BaseRequest: `environ` holds the last request, here the
-    one of `content`. From version 2.0 on it does not.
+    one of `content`. Since version 2.0, it does not.
     """
     request = environ.get("werkzeug.request")
     if request is not None:

@@ -163,7 +163,7 @@ def open_session(
     read_seconds: float | None = None,
     tell_retry: Callable[[str], None] = lambda _: None,
 ) -> Any:
-    """Open a boto3 session with the credentials that the AWS CLI would use, and its region unless one is given.
+    """Open a boto3 session with the credentials and, unless a region is given, the region of the AWS CLI.
 
     Its clients make each call up to `attempts` times, with botocore's timeouts unless others are given. `tell_retry` is
     called with a line of text before each retry.

@@ -119,7 +119,7 @@ def _described(noun: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _placeholder(shape: Any, parameters: Mapping[str, Any], name: str = "", depth: int = 0) -> Any:
-    """Return an answer in the form that an operation promises, with names in angle brackets for values."""
+    """Return an answer with the members of an operation's response, and names in angle brackets as values."""
     if shape is None or (shape.type_name == "structure" and depth == _DEPTH):
         return {}
     match shape.type_name:

@@ -66,7 +66,7 @@ class EcrRepository:
         return {"Key": PROJECT_TAG, "Value": project} in tags["tags"]
 
     def create(self, tags: Tags, *, immutable_tags: bool) -> str:
-        """Create it with these tags, and return its address. Images are scanned, and untagged ones expire."""
+        """Create it with these tags, and return its address. Its images are scanned, and untagged images expire."""
         with aws_errors(self._what, verb="create"):
             created = self._ecr.create_repository(
                 repositoryName=self.name,
@@ -89,10 +89,10 @@ class EcrRepository:
         return Manifest(image["imageId"]["imageDigest"], image["imageManifestMediaType"], image["imageManifest"])
 
     def find_pushed(self, known: Collection[str]) -> dict[str, tuple[str, ...]]:
-        """Map each tag of the form that `push` gives, unless it is `known`, to the digests of its image.
+        """Map each tag in the form of `push`, unless it is `known`, to the digests of its image.
 
-        An image that was converted for hosting has two manifests or more, and a tag on one of them only: the others
-        have the same configuration. Empty if the repository does not exist.
+        An image that was converted for hosting has several manifests with the same configuration, and only one of them
+        has a tag. The result is empty if the repository does not exist.
         """
         listed = self._list_images()
         tags = sorted({tag for _, tag in listed if _OUR_TAG.fullmatch(tag) and tag not in known})

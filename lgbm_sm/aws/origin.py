@@ -20,5 +20,8 @@ def find_origin(account: AwsAccount, arn: str) -> str:
 
 
 def is_own(account: AwsAccount, arn: str, project_id: str) -> bool:
-    """Whether the work folder with this id created the resource; False without an ARN or an id. See `find_origin`."""
+    """Return whether the work folder with this id created the resource; False without an ARN or an id.
+
+    See `find_origin`.
+    """
     return bool(arn and project_id) and find_origin(account, arn) == project_id

@@ -1,4 +1,4 @@
-"""IAM policies: the permissions that the caller of the commands needs, and those of the execution role.
+"""IAM policies: the permissions for the caller of the commands, and for the execution role.
 
 Each statement allows one operation that fails without it. A resource is `*` only if AWS has no narrower one: Service
 Authorization Reference, "Actions, resources, and condition keys" of each service.

@@ -48,12 +48,12 @@ def remedy_for(code: str, operation: str, text: str) -> str:
 
 
 def is_throttling(code: str) -> bool:
-    """Whether AWS limits the rate of calls, as opposed to the number of resources."""
+    """Return whether AWS limits the rate of calls, as opposed to the number of resources."""
     return "Throttl" in code or code in _THROTTLING
 
 
 def is_about_clock(text: str) -> bool:
-    """Whether AWS refused a call because the clock of this machine is wrong."""
+    """Return whether AWS refused a call because the clock of this machine is wrong."""
     from lgbm_sm.known_issues.lookup import find_issues
 
     return any(issue.id == "clock-wrong" for issue in find_issues(text))
@@ -68,7 +68,7 @@ def known_remedy(text: str) -> str:
 
 
 def denied_remedy(text: str) -> str:
-    """Return the hint for a message of AWS in the output of Docker; empty if it names no denied action."""
+    """Return the hint for an AWS message in Docker's output; empty if it does not name a denied action."""
     return _permission_remedy("", text) if _DENIED.search(text) else ""
 
 

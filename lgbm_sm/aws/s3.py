@@ -68,8 +68,8 @@ class StoredText(NamedTuple):
 class S3Bucket:
     """A bucket, which must belong to the account.
 
-    Methods raise AwsError if AWS refuses a call, or does not answer. `kms_key` encrypts new objects; without one the
-    bucket's default encryption applies, which always exists.
+    Methods raise AwsError if AWS refuses a call, or does not answer. `kms_key` encrypts new objects; without a key, the
+    bucket's default encryption is used.
     """
 
     def __init__(self, account: AwsAccount, name: str, kms_key: str = "") -> None:
@@ -86,7 +86,7 @@ class S3Bucket:
         return f"s3://{self.name}/{key}"
 
     def exists(self) -> bool:
-        """Whether it exists.
+        """Return whether it exists.
 
         Raises:
             AwsError: it belongs to another account, is in another region, or may not be read.

@@ -20,7 +20,7 @@ _ATTEMPTS = 5  # to write a manifest that other commands write at the same time
 
 
 class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`objects` are keys without their common prefix, so that nothing outside it can ever be listed."""
+    """`objects` are keys without their common prefix, so that a manifest cannot list objects outside the prefix."""
 
     format_version: Literal[1] = 1
     project: str
@@ -51,8 +51,8 @@ class ProjectObjects:
 
     Methods raise AwsError if AWS refuses a call, or does not answer.
 
-    In an earlier layout all projects shared `<prefix>/`: those objects are also found and deleted, by the manifest of
-    that time, and nothing is added to it.
+    In an earlier layout all projects shared `<prefix>/`: those objects are also found and deleted, with the manifest of
+    that layout, to which nothing is added.
     """
 
     def __init__(self, bucket: S3Bucket, prefix: str, project: str) -> None:

@@ -40,5 +40,5 @@ class SageMakerResources:
         return Endpoints().delete_named(self.account, name, self.patience, config)
 
     def carries_tag(self, arn: str, project: str) -> bool:
-        """Whether a resource has the project's tag."""
+        """Return whether a resource has the project's tag."""
         return Endpoints().tags(self.account, arn).get(PROJECT_TAG) == project

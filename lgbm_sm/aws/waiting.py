@@ -1,4 +1,4 @@
-"""Waiting for AWS: with a time limit, and with growing pauses between the questions."""
+"""Wait for AWS with a time limit, and with growing pauses between the polls."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -125,12 +125,12 @@ class Backend(Protocol):
         """Return details of a job or an endpoint for display, such as its image and state."""
 
     def is_running(self, entry: Entry) -> bool:
-        """Whether the program of this job or endpoint is running."""
+        """Return whether the program of this job or endpoint is running."""
 
     def programs(self, entry: Entry) -> list[RunningProgram]:
         """Return the processes of a job or an endpoint.
 
-        None if it has ended, or if the backend hides them.
+        Returns None if it has ended, or if the backend hides them.
         """
 
     def stop(self, entry: Entry) -> list[str]:

@@ -117,7 +117,7 @@ class LocalBackend(ABC):
         return delete(endpoint, record, self.remove)
 
     def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
-        """The log as it grows; see Backend."""
+        """Yield the log as it grows; see Backend."""
         return follow_growing(lambda: self.read_log(entry), lambda: self.is_running(entry), follow=follow)
 
     def require_answering(self, endpoint: Endpoint) -> None:

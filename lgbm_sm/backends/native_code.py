@@ -13,8 +13,8 @@ VARIABLE = "LGBM_RUNTIME_NATIVE"
 def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path | None:
     """Return the shared library of `runtime_path`/lgbm_runtime/core/native.
 
-    None if it cannot be compiled. The program then runs without it: the server's first line reports this, and `doctor`
-    the reason.
+    Returns None if it cannot be compiled. The program then runs without it: the server's first line reports this, and
+    `doctor` the reason.
     """
     folder = runtime_path / "lgbm_runtime" / "core" / "native"
     digest = hashlib.sha256(f"{sys.platform} {platform.machine()} {platform.libc_ver()}".encode())
@@ -46,7 +46,7 @@ def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path
 def _cache_folder(environment: Mapping[str, str]) -> Path | None:
     """Return the cache folder of the XDG Base Directory Specification.
 
-    None if this user has no home.
+    Returns None if this user has no home.
     """
     for variable, folder in (("XDG_CACHE_HOME", ""), ("HOME", ".cache")):
         path = Path(environment.get(variable, ""))

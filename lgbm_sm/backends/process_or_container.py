@@ -15,7 +15,7 @@ class EngineView(Protocol):
         """The platform whose images run without emulation, such as linux/amd64."""
 
     def has_image(self, tag: str) -> bool:
-        """Whether the engine has an image of this name."""
+        """Return whether the engine has an image of this name."""
 
 
 class Choice(NamedTuple):

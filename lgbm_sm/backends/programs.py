@@ -54,7 +54,7 @@ class Program(NamedTuple):
     folder: Path | None
 
     def is_of(self, entry: Entry, project_id: str) -> bool:
-        """Whether it was started for this job or endpoint."""
+        """Return whether it was started for this job or endpoint."""
         if self.folder is not None and is_same_folder(self.folder, entry.folder):
             return True
         is_labelled = bool(project_id) and self._label == (project_id, entry.kind, entry.name)
@@ -64,7 +64,7 @@ class Program(NamedTuple):
     def folder_in(self, work_path: Path, project_id: str) -> Path | None:
         """Return the folder of its job or endpoint below a work folder.
 
-        None if it belongs to another project.
+        Returns None if it belongs to another project.
         """
         owner, kind, name = self._label
         if project_id and owner == project_id and self._is_orphan:

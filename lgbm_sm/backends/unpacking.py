@@ -25,7 +25,7 @@ def unpack(root_path: Path, artifact_path: Path, code: ModelCode, source: str = 
 
 
 def check_artifact(artifact_path: Path, code: ModelCode, source: str) -> None:
-    """Refuse what `unpack` would refuse, without writing anything.
+    """Check the artifact as `unpack` does, without writing anything.
 
     Raises:
         EndpointError: as `unpack`.

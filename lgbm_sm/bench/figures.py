@@ -75,7 +75,7 @@ def latency_of(samples: Samples) -> Latency | None:
 
 
 def usage_between(before: Consumption | None, after: Consumption | None) -> Usage | None:
-    """Return the usage between two measurements; None if one is missing."""
+    """Return the usage between two measurements; None if a measurement is missing."""
     if before is None or after is None:
         return None
     # the total drops when a worker ends

@@ -1,4 +1,4 @@
-"""Load through SageMaker's runtime: a thread per client, since boto3 is synchronous."""
+"""Send load through SageMaker's runtime, with a thread per client, because boto3 is synchronous."""
 
 import itertools
 import threading
@@ -23,7 +23,7 @@ class _Phase:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take_turn(self) -> bool:
-        """Whether one more request may be sent."""
+        """Return whether one more request may be sent."""
         with self.lock:
             if self.left <= 0 or time.perf_counter() >= self.deadline:
                 return False
@@ -38,7 +38,7 @@ class _Phase:
 class RuntimeClient:
     """Clients of a SageMaker endpoint; see LoadClient.
 
-    `open_sender` opens a sender for so many threads.
+    `open_sender` opens a sender for a number of threads.
     """
 
     def __init__(self, open_sender: Callable[[int], Sender], load: Load, most_clients: int) -> None:

@@ -34,8 +34,8 @@ AnySection = TypeVar("AnySection", bound=ConfigSection)
 class Key(Struct, frozen=True):
     """The check of a value, and the purpose of the key.
 
-    `beside` raises ValueError if a value (the default too) contradicts the others of the section. `below` are the names
-    allowed below the key.
+    `beside` raises ValueError if a value, even the default, contradicts another value of the section. `below` are the
+    names allowed below the key.
     """
 
     check: ValueCheck

@@ -79,7 +79,7 @@ def _meant(name: str, siblings: list[str], everywhere: list[str]) -> list[str]:
 
 
 def key_paths(known: KnownKeys, prefix: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield every key that is listed by name, without the sections themselves."""
+    """Yield every known key with its full name, but not the sections."""
     for name, below in known.items():
         if name != "*":
             if prefix:

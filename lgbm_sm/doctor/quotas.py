@@ -1,6 +1,6 @@
 """The quotas of instance types.
 
-In a new account many are 0, and SageMaker refuses a job only after the slow steps.
+In a new account many quotas are 0, and SageMaker refuses a job only after the slow steps.
 """
 
 from collections.abc import Iterator, Mapping

@@ -52,7 +52,7 @@ def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | Non
 
 
 def trusts_sagemaker(document: Mapping[str, Any]) -> bool:
-    """Whether a trust policy lets SageMaker assume the role. Conditions are not evaluated."""
+    """Return whether a trust policy lets SageMaker assume the role. Conditions are not evaluated."""
     concerned = [
         statement["Effect"]
         for statement in _as_list(document.get("Statement", []))

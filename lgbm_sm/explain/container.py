@@ -32,7 +32,7 @@ from lgbm_sm.workspace import Workspace
 class PlannedContainer:
     """A container that is not started, with the command that would start it.
 
-    `name` is that of the job or endpoint. `file_lines` describe the files in the container.
+    `name` is the name of the job or endpoint. `file_lines` describe the files in the container.
     """
 
     name: str

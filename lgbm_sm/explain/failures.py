@@ -1,4 +1,4 @@
-"""`explain "ERROR"` and `explain --job NAME`: what happened, and matching known issues."""
+"""`explain "ERROR"` and `explain --job NAME`: show the course of a job, and matching known issues."""
 
 import re
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ def _known_issues(text: str) -> list[Section]:
 
 
 def explain_entry(workspace: Workspace, name: str) -> list[Section]:
-    """Return what happened to a training job or an endpoint on record or on SageMaker.
+    """Return the course of a training job or an endpoint, on record or on SageMaker.
 
     Raises:
         TrainingError: no job or endpoint has this name.

@@ -82,7 +82,7 @@ def image_section(facts: ImageFacts) -> Section:
 
 
 def environment_lines(given: Mapping[str, str], facts: ImageFacts) -> list[str]:
-    """Return the variables that a container is given, and those of its image."""
+    """Return the environment variables for a container, and those of its image."""
     of_image = facts.config.get("Env") or ["unknown, since the image is not here"]
     return [
         "given to the container:",

@@ -21,12 +21,12 @@ class Whereabouts:
 
 
 def where_jobs_run(workspace: Workspace) -> Whereabouts:
-    """Where `lgbm-sm train` trains under the configuration."""
+    """Return the place where `lgbm-sm train` trains with this configuration."""
     return _whereabouts(workspace, "training", workspace.config.training, Pattern.BYOC)
 
 
 def where_endpoints_run(workspace: Workspace) -> Whereabouts:
-    """Where `lgbm-sm deploy` serves under the configuration."""
+    """Return the place where `lgbm-sm deploy` serves with this configuration."""
     config = workspace.config
     return _whereabouts(workspace, "endpoint", config.endpoint, config.container.pattern)
 

@@ -134,7 +134,7 @@ def _read_ca_bundle(path: Path | None) -> bytes:
 
 
 def free_bytes(engine: Engine) -> int | None:
-    """Return the free space on Docker's disk. None if the disk is not on this machine."""
+    """Return the free space on Docker's disk, or None if the disk is not on this machine."""
     with engine_errors("cannot read Docker's data folder", EngineError):
         info = engine.client.info()
     folder = Path(info.get("DockerRootDir") or "")

@@ -87,7 +87,7 @@ def feature_names(endpoint: Endpoint) -> tuple[str, ...]:
 def read_model_metadata(endpoint: Endpoint) -> dict[str, Any]:
     """Return the metadata.json of the model that the endpoint serves.
 
-    Empty if another program made the artifact.
+    The result is empty if another program made the artifact.
     """
     path = endpoint.root_path / "model" / "metadata.json"
     try:

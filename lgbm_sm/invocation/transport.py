@@ -184,9 +184,9 @@ def _kind_of(error: BaseException | None) -> type[InvocationError] | None:
 
 
 def _refusal(response: Mapping[str, Any]) -> Response | None:
-    """Return the answer of the container, or of the platform for it.
+    """Return the answer of the container, or the platform's answer on its behalf.
 
-    None if the call was refused.
+    Returns None if the call was refused.
     """
     code = response["Error"]["Code"]
     if code == "ModelError":

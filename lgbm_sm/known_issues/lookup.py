@@ -23,7 +23,7 @@ class KnownIssue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     samples: _Texts
 
     def matches(self, text: str) -> bool:
-        """Whether one of the patterns is found in `text`."""
+        """Return whether one of the patterns is found in `text`."""
         return any(re.search(pattern, text, re.IGNORECASE | re.MULTILINE) for pattern in self.patterns)
 
 

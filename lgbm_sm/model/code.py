@@ -86,10 +86,10 @@ def model_code(config: Config, folder: Path, containers_path: Path, *, in_contai
 
 
 def is_our_code(model_path: Path, containers_path: Path) -> bool:
-    """Whether requests to an endpoint with the tree at `model_path` run only lgbm-sm's code.
+    """Return whether requests to an endpoint with the tree at `model_path` run only lgbm-sm's code.
 
-    False unless it is certain: if the model is not in the tree, if its folder `code` has a file that differs from the
-    shipped one, or if the build context was changed.
+    Returns False unless it is certain: if the model is not in the tree, if its folder `code` has a file that differs
+    from the shipped one, or if the build context was changed.
     """
     shipped = shipped_containers_path()
     ours = {DEFAULT_ENTRY_POINT: shipped / "script_mode" / DEFAULT_ENTRY_POINT}

@@ -13,7 +13,7 @@ _UNNAMED = re.compile(r"\s*|Unnamed: \d+")  # pandas' name of a column without a
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """Positions in the table: the target, the features in order, the categorical ones."""
+    """The positions of the target, of the features in order, and of the categorical features."""
 
     target: int
     features: tuple[int, ...]
@@ -104,7 +104,7 @@ def _unknown(names: Sequence[str], reference: str, key: str) -> str:
 
 
 def is_unnamed(name: str) -> bool:
-    """Whether the column has no name of its own."""
+    """Return whether the column has no name of its own."""
     return _UNNAMED.fullmatch(name) is not None
 
 

@@ -165,7 +165,7 @@ def number_categories(column: Column, problems: Problems) -> tuple[int | float, 
 
 
 def refuse_infinite(column: Column, problems: Problems, row_name: RowName) -> bool:
-    """Whether a column of numbers has infinite ones; if so, `problems` has the reason."""
+    """Return whether a column has infinite numbers; if so, add the reason to `problems`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -181,7 +181,7 @@ def refuse_infinite(column: Column, problems: Problems, row_name: RowName) -> bo
 
 
 def is_inexact(column: Column) -> bool:
-    """Whether a column has integers that float64 cannot represent exactly."""
+    """Return whether a column has integers that float64 cannot represent exactly."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -87,7 +87,7 @@ def open_source(section: "DataSection", base: Path) -> Source:
 
 
 def is_shipped(name: str) -> bool:
-    """Whether it is the name of a built-in data set."""
+    """Return whether it is the name of a built-in data set."""
     return name in _SHIPPED
 
 

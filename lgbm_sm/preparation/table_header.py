@@ -38,7 +38,7 @@ class DetectedHeader:
 
 
 def is_number(text: str) -> bool:
-    """Whether a cell is a decimal number or an infinity."""
+    """Return whether a cell is a decimal number or an infinity."""
     return _NUMBER.fullmatch(text) is not None
 
 

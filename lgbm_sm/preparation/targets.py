@@ -87,7 +87,7 @@ def describe_target(
     """Return the target's classes under an objective, or None if it is predicted as a number.
 
     `classes` are set if the data set has its own order of them; otherwise they are sorted. If the target does not suit
-    the objective, that is added to `problems`, with an objective that does.
+    the objective, a problem with a better objective is added to `problems`.
     """
     found = _KNOWN.get(objective)
     if found is None:

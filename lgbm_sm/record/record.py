@@ -85,17 +85,17 @@ class Record:
         return parse(text, self.path)
 
     def training_jobs(self, project: str | None = None) -> tuple[TrainingJob, ...]:
-        """Return the training jobs on record, oldest first; of one project, or of all."""
+        """Return the training jobs on record, of one project or of all, oldest first."""
         jobs = (entry for entry in self.entries() if isinstance(entry, TrainingJob))
         return tuple(job for job in jobs if project in (None, job.project))
 
     def endpoints(self, project: str | None = None) -> tuple[Endpoint, ...]:
-        """Return the endpoints on record, oldest first; of one project, or of all."""
+        """Return the endpoints on record, of one project or of all, oldest first."""
         endpoints = (entry for entry in self.entries() if isinstance(entry, Endpoint))
         return tuple(endpoint for endpoint in endpoints if project in (None, endpoint.project))
 
     def images(self, project: str | None = None) -> tuple[Image, ...]:
-        """Return the images on record, oldest first; of one project, or of all."""
+        """Return the images on record, of one project or of all, oldest first."""
         images = (entry for entry in self._recorded() if isinstance(entry, Image))
         return tuple(image for image in images if project in (None, image.project))
 

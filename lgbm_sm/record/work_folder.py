@@ -59,12 +59,12 @@ def make_folder(folder: Path, project_id: str) -> None:
 
 
 def is_marked(folder: Path) -> bool:
-    """Whether the folder has a marker of any project."""
+    """Return whether the folder has a marker of any project."""
     return any(path.name.startswith(MARKER_PREFIX) for path in folder.iterdir())
 
 
 def has_marker_of(folder: Path, project_id: str) -> bool:
-    """Whether the project with this id created the folder."""
+    """Return whether the project with this id created the folder."""
     return (folder / f"{MARKER_PREFIX}{project_id}").exists()
 
 
@@ -94,7 +94,7 @@ def require_no_links(work_path: Path) -> None:
 
 
 def leads_through_link(path: Path) -> bool:
-    """Whether the path, or one of the three folders above it, is a symbolic link."""
+    """Return whether the path, or one of the three folders above it, is a symbolic link."""
     return any(part.is_symlink() for part in (path, *path.parents[:3]))
 
 

@@ -102,7 +102,7 @@ def _is_integer(column: Column) -> bool:
 
 
 def _look_like_codes(values: list[int]) -> bool:
-    """Whether they are long numbers of one length, neither years nor all round."""
+    """Return whether they are long numbers of one length, neither years nor all round."""
     low, high = values[0], values[-1]
     return (
         low > 0

@@ -1,4 +1,4 @@
-"""`init`: examine the data, and create a project for it."""
+"""`init`: examine a table, and create a project for it."""
 
 import csv
 import io

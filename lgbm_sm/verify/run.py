@@ -128,7 +128,7 @@ def verify_before_deploy(
 
 
 def installs_at_start(code: ModelCode, environment: Mapping[str, str]) -> bool:
-    """Whether the container installs packages when it starts, and so needs a network."""
+    """Return whether the container installs packages when it starts, and so needs a network."""
     return "requirements.txt" in code.files and "PIP_NO_INDEX" not in {**code.environment, **environment}
 
 

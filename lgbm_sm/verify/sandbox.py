@@ -194,7 +194,7 @@ def _owner() -> str:
 
 
 def _is_gone(owner: str) -> bool:
-    """Whether the owner was a process of this machine that has ended."""
+    """Return whether the owner was a process of this machine that has ended."""
     import psutil
 
     node, process_id, created = owner.rsplit("/", 2)

@@ -168,7 +168,7 @@ def start_server(
 
 
 def _is_loopback(address: str) -> bool:
-    """Whether an address of /proc/net/tcp is loopback.
+    """Return whether an address of /proc/net/tcp is loopback.
 
     It is hexadecimal, with each word in the machine's byte order.
     """

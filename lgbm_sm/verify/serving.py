@@ -1,4 +1,4 @@
-"""`serve`, from the start of a server to its end."""
+"""The checks of `serve`, from the start of a server to its end."""
 
 from collections.abc import Iterator
 from pathlib import Path

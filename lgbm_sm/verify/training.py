@@ -1,4 +1,4 @@
-"""`train`, from the first container to the last."""
+"""The checks of `train`, from the first container to the last."""
 
 from collections.abc import Generator
 from dataclasses import replace

@@ -102,7 +102,7 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
     def handle_error(context: Any, inference_exception: Any, trace: str, index: int = 0) -> bytes:
         """Return the body for an error.
 
-        An unexpected one is logged, and the client gets its reference.
+        An unexpected error is logged, and the client gets a reference to the log entry.
         """
         if isinstance(inference_exception, RequestRefusedError):
             document = inference_exception.body

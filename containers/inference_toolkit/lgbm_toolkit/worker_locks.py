@@ -21,7 +21,7 @@ class WorkerLocks:
     """The worker's locks: one while it can answer, the other while it is answering."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Open the files; without the variable there is nothing to lock."""
+        """Open the files; if the environment variable is not set, nothing is locked."""
         folder = environment.get(VARIABLE)
         self._serving, self._busy = (
             None if folder is None else _open(Path(folder, name)) for name in (_SERVING, _BUSY)

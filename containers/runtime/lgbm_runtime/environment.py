@@ -10,7 +10,7 @@ MOST_WORKERS = 256
 
 
 class VariableError(Exception):
-    """A variable has a value that is not allowed; the message names both."""
+    """A variable has a value that is not allowed; the message names the variable and the value."""
 
 
 def number_in(environment: Mapping[str, str], name: str, least: int, most: int) -> int | None:

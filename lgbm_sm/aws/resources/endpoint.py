@@ -70,7 +70,7 @@ class Endpoints(SageMakerKind[Endpoint]):
 
 
 def deployed_configs(endpoint: Answer) -> list[str]:
-    """Return the current endpoint config of an endpoint, and the one of an update in progress."""
+    """Return the current endpoint config of an endpoint, and the config of an update in progress."""
     pending = endpoint.get("PendingDeploymentSummary") or endpoint
     return [endpoint["EndpointConfigName"], pending["EndpointConfigName"]]
 

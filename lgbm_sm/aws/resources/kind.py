@@ -1,4 +1,4 @@
-"""The interface of a kind of AWS resource: how it is found, observed and deleted, and the IAM permissions for that.
+"""The interface of a kind of AWS resource: methods to find, observe and delete it, and their IAM permissions.
 
 The kinds are registered in `KINDS`, in the `__init__` of this package.
 """
@@ -24,9 +24,9 @@ E = TypeVar("E", bound=AccountEntry)
 
 
 class Group(NamedTuple):
-    """A group of resources in one question of `cleanup`. `name` is the word that `--keep` takes.
+    """A group of resources in one question of `cleanup`. `name` is its name in `--keep`.
 
-    `one` and `several` are nouns for a message. `includes` names what is deleted with them.
+    `one` and `several` are nouns for a message. `includes` names the parts that are deleted with them.
     """
 
     name: str
@@ -114,19 +114,19 @@ class ResourceKind(ABC, Generic[E]):
         """Return the IAM statements that the commands need for it; statements with the same Sid are merged."""
 
     def is_adopted(self, found: Found, project_id: str) -> bool:
-        """Whether another work folder created it; also true if no tag shows its origin."""
+        """Return whether another work folder created it; also true if no tag shows its origin."""
         return not project_id or found.tags.get(ORIGIN_TAG) != project_id
 
     def is_needed_by(self, entry: E, other: RecordedEntry, *, running: bool | None) -> bool:  # noqa: ARG002
-        """Whether the other resource, which cleanup keeps, would not work without this one."""
+        """Return whether the other resource, which cleanup keeps, would not work without this one."""
         return False
 
     def is_part_of(self, entry: E, other: RecordedEntry) -> bool:  # noqa: ARG002
-        """Whether it was created for the other resource, and has the same owner."""
+        """Return whether it was created for the other resource, and has the same owner."""
         return False
 
     def is_same(self, entry: E, other: RecordedEntry) -> bool:
-        """Whether two entries name the same resource."""
+        """Return whether two entries name the same resource."""
         return (entry.kind, entry.name) == (other.kind, other.name)
 
 

@@ -1,4 +1,4 @@
-"""Images in ECR that `lgbm-sm push` has put there."""
+"""Images that `lgbm-sm push` sent to ECR."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _LAYERS = ("BatchCheckLayerAvailability", "CompleteLayerUpload", "InitiateLayerU
 
 
 class PushedImage(EcrEntry, frozen=True, kw_only=True, tag="pushed_image"):
-    """An image; `name` is its address with the tag. `digests` are known once it has arrived."""
+    """An image; `name` is its address with the tag. `digests` are known when the push is complete."""
 
     digests: tuple[str, ...] = ()
 

@@ -47,7 +47,7 @@ class Repositories(ResourceKind[Repository]):
             yield Found(Repository(name=name, repository=repository.name, **search.fields()), tags)
 
     def is_needed_by(self, entry: Repository, other: RecordedEntry, *, running: bool | None) -> bool:  # noqa: ARG002
-        """Whether the other is an image in it."""
+        """Return whether the other is an image in it."""
         return (
             isinstance(other, EcrEntry)
             and not isinstance(other, Repository)

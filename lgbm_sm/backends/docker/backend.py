@@ -242,7 +242,7 @@ class DockerBackend(LocalBackend):
         return [program for container in self.containers_of(entry) for program in _programs_in(container)]
 
     def is_running(self, entry: Entry) -> bool:
-        """Whether a container of this job or endpoint runs."""
+        """Return whether a container of this job or endpoint runs."""
         return any(container.status == "running" for container in self.containers_of(entry))
 
     def stop(self, entry: Entry) -> list[str]:

@@ -96,7 +96,7 @@ class Engine:
         return True
 
     def shares_network(self) -> bool:
-        """Whether this machine reaches containers by their own addresses.
+        """Return whether this machine reaches containers by their own addresses.
 
         It does not if Docker is in a virtual machine.
         """
@@ -108,7 +108,7 @@ class Engine:
     def may_hold_anything(self, is_ours: Callable[[Mapping[str, str]], bool]) -> bool:
         """False if no container and no network has labels that `is_ours` accepts.
 
-        Asks without docker-py. Also True if this cannot be determined, as with Docker on another machine.
+        Asks without docker-py. Also returns True if this cannot be determined, as with Docker on another machine.
         """
         path = self._socket_path
         if path is None:
@@ -126,7 +126,7 @@ class Engine:
     def may_hold_images(self, *filters: Mapping[str, list[str]]) -> bool:
         """False if Docker has no image that matches one of the filters; asks without docker-py.
 
-        Also True if this cannot be determined without it.
+        Also returns True if this cannot be determined without it.
         """
         path = self._socket_path
         if path is None or not path.exists():

@@ -20,7 +20,7 @@ from lgbm_sm.record.record import Record
 
 
 def find_image(image: Image, engine: Engine) -> bool:
-    """Whether Docker has the image on record.
+    """Return whether Docker has the image on record.
 
     It has this project's label, or is the image that was pulled.
     """

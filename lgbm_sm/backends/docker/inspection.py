@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def address_of(container: "Container") -> tuple[str, int] | None:
     """Host and port of the serving port, from the attributes that were read last.
 
-    None if the container has ended.
+    Returns None if the container has ended.
     """
     settings = container.attrs["NetworkSettings"]
     if published := (settings["Ports"] or {}).get(f"{contract.SERVING_PORT}/tcp"):
@@ -23,8 +23,8 @@ def address_of(container: "Container") -> tuple[str, int] | None:
 def memory_bytes(statistics: Any) -> int | None:
     """Memory of the container's processes without the file cache.
 
-    None if Docker does not report it. Docker names the cache `inactive_file` under cgroups v2 and `total_inactive_file`
-    under v1. In v1, `inactive_file` does not include the child groups.
+    Returns None if Docker does not report it. Docker names the cache `inactive_file` under cgroups v2 and
+    `total_inactive_file` under v1. In v1, `inactive_file` does not include the child groups.
     """
     usage = (isinstance(statistics, dict) and statistics.get("memory_stats")) or {}
     if "usage" not in usage:

@@ -95,7 +95,7 @@ class Adoption:
         return None
 
     def adopt(self, found: Description, recorded: Endpoint | None) -> Endpoint:
-        """Return the entry of an endpoint as it is now.
+        """Return an entry with the current state of an endpoint.
 
         Record it and its parts if they are not recorded yet. A part without the project's tag is not adopted.
         """

@@ -35,8 +35,8 @@ class SageMakerBackend:
     """Jobs and endpoints in the account.
 
     Each method raises AwsError if AWS refuses a call, or does not answer. `make_tags` returns the tags of new
-    resources. If `is_wanted`, the account is also searched for resources of the project that are not on record; with
-    `finds_logs` for their logs too.
+    resources. If `is_wanted`, the account is also searched for resources of the project that are not on record. With
+    `finds_logs`, it is also searched for their logs.
     """
 
     accounts: Accounts
@@ -142,7 +142,7 @@ class SageMakerBackend:
         return "".join(f"{line}\n" for line in lines).encode()
 
     def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
-        """The log in CloudWatch as it grows; see Backend."""
+        """Yield the log in CloudWatch as it grows; see Backend."""
         log = self.log(entry)
         while True:
             running = follow and self.is_running(entry)

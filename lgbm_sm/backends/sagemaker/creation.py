@@ -58,10 +58,10 @@ def create(
 def describe_created(
     what: str, find: Callable[[], Mapping[str, Any] | None], patience: Patience, *, follow: str
 ) -> Mapping[str, Any]:
-    """Describe `what`, which was created a moment ago.
+    """Describe `what`, which was just created.
 
-    Repeated for a minute while that is denied or finds nothing. `find` returns None if it finds nothing. `follow` is
-    the hint if that continues: how to follow or delete the resource.
+    Repeat the call for a minute while it is denied or finds nothing. `find` returns None if it finds nothing. `follow`
+    is the hint if that continues: how to follow or delete the resource.
 
     Raises:
         CreatedError: it cannot be described.
@@ -83,13 +83,13 @@ def describe_created(
 def refused_operation(error: AwsError) -> str:
     """Return the operation that AWS refused, such as DescribeEndpoint.
 
-    Empty if there was no answer.
+    The result is empty if there was no answer.
     """
     return str(getattr(error.__cause__, "operation_name", ""))
 
 
 def is_denied(error: AwsError) -> bool:
-    """Whether a permission is missing, or is not visible yet."""
+    """Return whether a permission is missing, or is not visible yet."""
     return "AccessDenied" in error.code
 
 

@@ -81,7 +81,7 @@ class _Taken:
     config_before: str | None = None  # empty if the deployment creates the endpoint
 
     def prepare(self, found: Description | None) -> None:
-        """Put on record the endpoint that is about to be created or updated; see Claim."""
+        """Record the endpoint before it is created or updated; see Claim."""
         new, record = self.deployment.endpoint, self.deployment.record
         if found is None:
             self.now, self.before = structs.replace(new, deployed_at=self.now.deployed_at), None
@@ -106,7 +106,7 @@ class _Taken:
 def find_existing(adoption: Adoption, name: str) -> Description | None:
     """Return the endpoint that a deployment under this name would update or wait for.
 
-    None if it would create one.
+    Returns None if the deployment would create a new endpoint.
 
     Raises:
         EndpointError: it is not the project's, or in a state in which SageMaker does not update it.
@@ -190,7 +190,7 @@ def _make_parts(deployment: Deployment, taken: _Taken, artifact_path: Path, code
 def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
     """Return the archive with the files for a server.
 
-    The tree stays, since `predict` reads the columns from it.
+    The tree is kept, because `predict` reads the columns from it.
     """
     root_path = deployment.endpoint.root_path
     remark = unpack(root_path, artifact_path, code)
@@ -254,7 +254,7 @@ def _wait_until_in_service(deployment: Deployment, taken: _Taken) -> None:
 
 
 def _is_in_service(description: Description, config: str) -> bool:
-    """Whether the endpoint answers with this config.
+    """Return whether the endpoint answers with this config.
 
     Another command may already be replacing this config.
     """

@@ -97,7 +97,7 @@ def create_config(name: str, plan: HostingPlan) -> None:
 def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
     """Create the endpoint of a new config.
 
-    False if there is an endpoint of this name.
+    Returns False if there is an endpoint of this name.
 
     Raises AwsError when SageMaker refuses it, or does not answer.
     """
@@ -111,7 +111,7 @@ def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
 def update_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
     """Update the endpoint to a new config.
 
-    False if the endpoint is changing.
+    Returns False if the endpoint is changing.
 
     Raises AwsError when SageMaker refuses it, or does not answer.
     """

@@ -153,7 +153,7 @@ class SageMakerHosting(SageMakerBackend):
         return [endpoint for endpoint in self.record.endpoints(self.project) if not endpoint.is_local]
 
     def _adoption(self, endpoint: Endpoint | None = None) -> Adoption:
-        """In the account and the region of the endpoint, by default those of the configuration."""
+        """Return the adoption for the endpoint's account and region, by default those of the configuration."""
         account = self.accounts.get(endpoint.region, endpoint.account) if endpoint else self.account()
         return Adoption(account, self, self.record, self.reporter)
 

@@ -28,7 +28,7 @@ class _ShownLog:
     is_denied: bool = False
 
     def new_lines(self) -> list[str]:
-        """The lines since the last call; none, after one warning, if the permission is missing."""
+        """Return the lines since the last call; if the permission is missing, warn once and return none."""
         if self.is_denied:
             return []
         try:
@@ -91,7 +91,7 @@ class SageMakerTrainingRun:
             yield from log.new_lines()
 
     def wait(self) -> TrainingEnding:
-        """How it ended, in SageMaker's words."""
+        """Return how the job ended, in SageMaker's terms."""
         description = self._describe()
         status = TrainingJobStatus(description["TrainingJobStatus"])
         reason = str(description.get("FailureReason", ""))

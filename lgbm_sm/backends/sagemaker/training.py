@@ -68,7 +68,7 @@ class SageMakerTrainer(SageMakerBackend):
         return f"SageMaker, {training.instance_count} x {training.instance_type}"
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> SageMakerTrainingRun:
-        """Create the job; see TrainingBackend. The channels are in S3 by then."""
+        """Create the job; see TrainingBackend. The channels are already in S3."""
         from sagemaker.core.resources import TrainingJob as SdkTrainingJob
 
         plan = self._required_plan

@@ -197,7 +197,7 @@ def _explain(startup: Startup) -> Iterator[Result]:
 def _judge_ping_time(server: CheckedServer, limits: Limits) -> Result:
     """Judge several pings of a ready server.
 
-    One may be late, since a worker may still load its model.
+    One ping may be late, because a worker may still be loading its model.
     """
     pings = [server.ping(PATIENCE * limits.ping) for _ in range(_PINGS)]
     late = [ping for ping in pings if ping.status != 200 or ping.seconds > limits.ping]

@@ -120,7 +120,7 @@ class LightgbmBooster:
         return self._model.predict(matrix, _KINDS[output])
 
     def _tree_walk(self, text: str, header: dict[str, str]) -> TreeWalk | None:
-        """Return the tree walk, or None if it does not predict exactly what LightGBM does.
+        """Return the tree walk, or None if its predictions differ from LightGBM's.
 
         A line on stderr then gives the reason.
         """

@@ -66,8 +66,8 @@ def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, he
 def plain_row(line: bytes, width: int) -> array[float] | None:
     """Return the row in one line of numbers and empty cells, or None.
 
-    The numbers equal those of `rows_from_csv` to the bit. None for any other text: `rows_from_csv` reads or refuses it,
-    five times as slowly.
+    The numbers are bit-identical to those of `rows_from_csv`. Returns None for any other text: `rows_from_csv` reads or
+    refuses it, five times as slowly.
     """
     native = native_code()
     if native is not None:
@@ -86,7 +86,7 @@ def plain_row(line: bytes, width: int) -> array[float] | None:
 def _plain_values(table: bytes, schema: Schema, *, with_target: bool, header: bool | None) -> Matrix | None:
     """Return the matrix of a table of numbers and empty cells with an optional header.
 
-    None if it contains anything else, and must be read cell by cell.
+    Returns None if it contains anything else, and must be read cell by cell.
     """
     width = schema.width + with_target
     if header is not True:

@@ -71,8 +71,8 @@ def open_library(path: Path, loader: type[ctypes.CDLL] = ctypes.CDLL) -> ctypes.
 def import_lightgbm() -> ModuleType:
     """Import the package `lightgbm` without its optional companions.
 
-    They are hidden during this import only: other imports of a companion, before or after it, work. A `lightgbm` that
-    is already imported is returned as it is. Raises ImportError and LibraryError.
+    They are hidden during this import only: other imports of a companion, before or after it, work. If `lightgbm` is
+    already imported, it is returned unchanged. Raises ImportError and LibraryError.
     """
     hidden = [name for name in _COMPANIONS if name not in sys.modules]
     for name in hidden:

@@ -61,8 +61,8 @@ class NativeCode:
     def read_numbers(self, table: bytes, width: int) -> NDArray[np.float64] | None:
         """Return (rows, width): the table's numbers as float() reads them, NaN for an empty cell.
 
-        None if a line is empty or has anything but `width` finite numbers and empty cells. Lines end with LF or CRLF;
-        the last line break may be missing.
+        Returns None if a line is empty or has anything but `width` finite numbers and empty cells. Lines end with LF or
+        CRLF; the last line break may be missing.
         """
         length = _length(table)
         matrix = np.empty((table.count(b"\n", 0, length) + 1, width))

@@ -37,7 +37,7 @@ def requested_output(attributes: str, outputs: Sequence[str]) -> str:
     """Return the output that the custom attributes request, such as `output=label`.
 
     Attributes are separated by commas or semicolons; other attributes are ignored. Raises InvocationError(400) for an
-    output that is not among `outputs`, and for two different ones.
+    output that is not among `outputs`, and if two different outputs are requested.
     """
     if not attributes:
         return PREDICTION

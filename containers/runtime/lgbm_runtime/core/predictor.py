@@ -51,7 +51,7 @@ class Predictor:
         """Load LightGBM's text model and metadata.json in `model_path` (/opt/ml/model).
 
         Without metadata.json, or without a schema in it, the columns are numeric and have the booster's names. Raises
-        ModelError, which names the file, if one is missing or broken, or if they do not fit each other.
+        ModelError, which names the file, if a file is missing or broken, or if the two do not match.
         """
         booster = LightgbmBooster(model_path / MODEL_FILE, num_threads)
         metadata_path = model_path / METADATA_FILE

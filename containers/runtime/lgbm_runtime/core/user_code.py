@@ -153,7 +153,7 @@ class InferenceCode:
         """Answer a request; the arguments are those of `Predictor.invoke`.
 
         `context` is passed to the functions that accept one; the default is a RequestContext. Raises InvocationError,
-        and all that the user's functions raise.
+        and any exception of the user's functions.
         """
         if len(body) > MAX_BODY_BYTES:
             raise too_large()

@@ -61,7 +61,7 @@ class RequestContext:
 class UserFunction:
     """A function of the user's code.
 
-    `takes_context` is whether it takes the context as its last argument.
+    `takes_context` states whether its last argument is the context.
     """
 
     name: str

@@ -76,7 +76,7 @@ class Acceptor:
             self._pause.cancel()
 
     def update_count(self) -> None:
-        """Share the new number of connections; call this when one is closed."""
+        """Share the new number of connections; call this when a connection is closed."""
         self._counts.write(self._slot, self._count() + len(self._tasks))
 
     def is_backlog_empty(self) -> bool:

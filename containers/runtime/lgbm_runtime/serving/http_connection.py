@@ -51,7 +51,7 @@ class Limits:
 class Site:
     """The state that all connections of a worker share.
 
-    If `draining`, each answer closes its connection. As of the last `tick`, `date` is that header's line, and
+    If `draining`, each answer closes its connection. At each `tick`, `date` gets the line of the header Date, and
     `idle_deadline` is when to close a connection that becomes idle now.
     """
 

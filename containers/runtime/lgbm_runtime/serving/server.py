@@ -38,9 +38,9 @@ def serve(
 ) -> int:
     """Serve until SIGTERM or SIGINT; return 0 after a signal, 1 after a failure.
 
-    `descriptor` is an inherited listening socket. Without it the server listens on all interfaces, on `port`, or that
-    of the environment, or 8080. This process loads the model, and the workers that are forked from it share its memory.
-    Each worker loads a user's code itself, since the code may start threads.
+    `descriptor` is an inherited listening socket. Without it, the server listens on all interfaces, on `port`, else on
+    the port in the environment, else on 8080. This process loads the model, and the workers that are forked from it
+    share its memory. Each worker loads a user's code itself, since the code may start threads.
     """
     # after a crash in native code, the log has the Python stack
     faulthandler.enable()

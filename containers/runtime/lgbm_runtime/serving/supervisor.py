@@ -29,7 +29,7 @@ class WorkerPipes:
     """A worker's ends of two pipes.
 
     It writes its process id and a line feed to `ready` when it serves; `lifeline` reaches its end when the parent is
-    gone for any reason. `slot` is a number below that of the workers, which no other worker has at the same time.
+    gone for any reason. `slot` is a number from 0 to the number of workers minus 1, unique among the running workers.
     """
 
     ready: int

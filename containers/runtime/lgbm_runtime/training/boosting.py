@@ -28,7 +28,7 @@ _REFUSED_IN_NAMES = re.compile(r'[\s",:\[\]{}]')
 class Outcome:
     """A trained model, cut to its best iteration.
 
-    `iterations` is the number of iterations that were run; `stopped` is whether a signal ended them.
+    `iterations` is the number of iterations that were run; `stopped` states whether a signal ended the training.
     """
 
     model: Model
@@ -39,7 +39,7 @@ class Outcome:
 
 
 def booster_names(names: Sequence[str]) -> list[str]:
-    """Return the columns' names without characters that LightGBM refuses, and still unique."""
+    """Return unique column names without characters that LightGBM refuses."""
     safe: list[str] = []
     taken = set(names)
     for name in names:

@@ -76,8 +76,8 @@ def first_row_of(path: Path, label: str, columns: Schema | None = None) -> First
 def chunks_of(path: Path, label: str, columns: Schema, chunk_bytes: int | None = None) -> list[Chunk]:
     """Count the file's records and split it into chunks of about `chunk_bytes`.
 
-    Numbers are not read yet. None is CHUNK_BYTES. Raises TrainingError if the file is not CSV. Text after the first row
-    that is not UTF-8 is found when the chunk is read.
+    Numbers are not read yet. None is CHUNK_BYTES. Raises TrainingError if the file is not CSV. If text after the first
+    row is not UTF-8, the error is found when the chunk is read.
     """
     names = first_row_of(path, label, columns).names
     header = ""

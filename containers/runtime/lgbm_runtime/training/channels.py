@@ -75,9 +75,9 @@ def read_schema(paths: ContainerPaths) -> Schema | None:
 def read_channels(paths: ContainerPaths, schema: Schema | None) -> Channels:
     """Find the files of `train`, and of `validation` if there is such a channel.
 
-    Numbers are not read yet. Without a schema, all columns are numbers and the target is the last one. Their names are
-    those of a header row in the first file (a first row without any number), otherwise `Column_0` …. Raises
-    TrainingError, which names channel and file, if the files are not those that the schema describes.
+    Numbers are not read yet. Without a schema, all columns are numbers and the target is the last one. Their names come
+    from a header row in the first file (a first row without any number), otherwise `Column_0` …. Raises TrainingError,
+    which names channel and file, if the files are not those that the schema describes.
     """
     folder = paths.channel_path(TRAIN)
     files = data_files(folder)

@@ -29,7 +29,7 @@ class ChunkReader:
     """
 
     def __init__(self, size: int, processors: int) -> None:
-        """`size` is that of all files together, in bytes."""
+        """`size` is the total size of all files in bytes."""
         processes = min(processors, _MOST_PROCESSES)
         self._pool: ProcessPoolExecutor | None = None
         self._ahead = _AHEAD * processes

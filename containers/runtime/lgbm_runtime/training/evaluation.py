@@ -73,7 +73,7 @@ class History:
     def as_json(self) -> dict[str, dict[str, list[float | None]]]:
         """Map each channel to its metrics, and each metric to one value per iteration.
 
-        None for a value that is not finite.
+        Returns None for a value that is not finite.
         """
         return {
             channel: {name: [_finite(value) for value in values] for name, values in metrics.items()}

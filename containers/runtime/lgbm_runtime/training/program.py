@@ -1,4 +1,4 @@
-"""`train`: channels in, model artifact out.
+"""`train`: read the channels, train, and write the model artifact.
 
 Importing this module is cheap: the signal handlers are set before numpy and LightGBM are loaded.
 """

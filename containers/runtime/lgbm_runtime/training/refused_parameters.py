@@ -21,5 +21,5 @@ PLATFORM_KEYS = frozenset({"_tuning_objective_metric"})
 
 
 def is_platform_key(key: str) -> bool:
-    """Whether SageMaker or its SDK added the key."""
+    """Return whether SageMaker or its SDK added the key."""
     return key.startswith(PLATFORM_PREFIX) or key in PLATFORM_KEYS

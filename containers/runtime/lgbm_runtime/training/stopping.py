@@ -38,7 +38,7 @@ class StopSignal:
             raise StopRequestedError
 
     def defer(self) -> None:
-        """Only record a stop from now on.
+        """From now on, only record a stop.
 
         Raises StopRequestedError if there was one already, since an exception in a callback of a C library is lost.
         """

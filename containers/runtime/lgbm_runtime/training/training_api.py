@@ -104,7 +104,7 @@ class Lightgbm:
     def sample_indices(self, rows: int, params: Mapping[str, Any]) -> NDArray[np.int32]:
         """Return the rows from which LightGBM would choose the bins, in ascending order.
 
-        They are those of a matrix of `rows` rows.
+        They belong to a matrix of `rows` rows.
         """
         text, count = parameter_text(params), ctypes.c_int32(0)
         self.call("LGBM_GetSampleCount", ctypes.c_int32(rows), text, ctypes.byref(count))
