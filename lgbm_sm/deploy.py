@@ -77,7 +77,7 @@ def plan_deployment(workspace: Workspace, model: str | None, *, unchecked: bool 
 
 
 def check_serving(workspace: Workspace) -> None:
-    """Refuse a configuration that cannot serve, before there is a model."""
+    """Refuse a configuration that cannot serve, even before there is a model."""
     if workspace.config.endpoint.is_local:
         _choose_local(workspace)
     else:

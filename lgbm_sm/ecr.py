@@ -202,7 +202,7 @@ def is_of_engine(held: Manifest, image_id: str, repository: EcrRepository, versi
 
 
 def _single(repository: EcrRepository, manifest: Manifest, version: str, platform: str) -> Manifest:
-    """Return the manifest itself, or the platform's manifest of an index."""
+    """Return the manifest itself, or for an index the platform's manifest."""
     if manifest.media_type not in (OCI_INDEX, DOCKER_LIST):
         return manifest
     return _get(repository, version, digest_for_platform(manifest.text, platform))

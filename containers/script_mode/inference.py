@@ -88,8 +88,8 @@ def load(model_path: Path, environment: Mapping[str, str]) -> Predictor | Infere
 def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[str, str]) -> Reply:
     """Answer a request.
 
-    `headers` ignores the case of names, or spells them as this function does. It must not raise an exception: the image
-    would answer with an HTML page and status 500.
+    `headers` ignores the case of names, or uses the spelling in this function. It must not raise an exception: the
+    image would answer with an HTML page and status 500.
     """
     from lgbm_runtime.core.decoding import check_content_encoding
     from lgbm_runtime.core.errors import InvocationError, unexpected_error

@@ -1,7 +1,7 @@
 """IAM policies: the permissions for the caller of the commands, and for the execution role.
 
-Each statement allows one operation that fails without it. A resource is `*` only if AWS has no narrower one: Service
-Authorization Reference, "Actions, resources, and condition keys" of each service.
+Each statement allows one operation that fails without it. A resource is `*` only if AWS supports no narrower resource.
+Source: Service Authorization Reference, "Actions, resources, and condition keys" of each service.
 """
 
 from collections.abc import Iterable, Mapping

@@ -23,9 +23,9 @@ Statement = dict[str, Any]
 class PolicyScope:
     """The names in the policies of a project.
 
-    `repositories` are the project's own in ECR. `xgboost_image_uri` is empty unless the pattern serves on AWS's image.
-    `kms_key_arn` is empty unless data and volumes are encrypted with a key of the account. `in_vpc`: jobs and endpoints
-    run in subnets of the account. `tags_bucket`: the default bucket gets tags when it is created.
+    `repositories` are the project's own repositories in ECR. `xgboost_image_uri` is empty unless the pattern serves on
+    AWS's image. `kms_key_arn` is empty unless data and volumes are encrypted with a key of the account. `in_vpc`: jobs
+    and endpoints run in subnets of the account. `tags_bucket`: the default bucket gets tags when it is created.
     """
 
     partition: str
@@ -66,7 +66,7 @@ class PolicyScope:
         return [f"arn:{self.partition}:ecr:{match['region']}:{match['account']}:repository/{match['name']}"]
 
     def sagemaker_arns(self, *kinds: str) -> list[str]:
-        """Return the ARNs of the project's resources of these kinds: `<project>-<time>`, and its endpoint."""
+        """Return the ARNs of the project's resources of these kinds, with a pattern for timestamped names."""
         named = [f"{kind}/{self.project}-*" for kind in kinds]
         if "endpoint" in kinds:
             named.append(f"endpoint/{self.endpoint_name}")

@@ -93,7 +93,7 @@ class LocalBackend(ABC):
         return observe_local(entry, running=self.is_running(entry))
 
     def facts(self, entry: Entry) -> dict[str, str]:
-        """Details for a person; see Backend."""
+        """Return details for display; see Backend."""
         observation = self.observe(entry)
         is_changed = observation.state == EndpointStatus.FAILED != entry.status
         recorded = entry.failure_reason if isinstance(entry, TrainingJob) else ""

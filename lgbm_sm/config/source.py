@@ -22,7 +22,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader used only for its node tree, with the rules of the module's docstring."""
+    """A YAML loader with the rules in the module's docstring; only its node tree is used."""
 
     # empty instead of inherited, to avoid SafeLoader's octal and base 60 numbers, dates and merge keys
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML expects this attribute

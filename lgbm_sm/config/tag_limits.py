@@ -23,7 +23,7 @@ def value(given: object) -> str:
 
 
 def keys(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the tags, or raise ValueError if AWS does not accept a key, or the number of tags."""
+    """Return the tags, or raise ValueError if AWS does not accept a key or the number of tags."""
     if len(tags) > _MOST_TAGS_OF_USERS:
         raise ValueError(
             f"must be at most {_MOST_TAGS_OF_USERS} tags (AWS allows {contract.MOST_TAGS}, and lgbm-sm sets two), "

@@ -136,7 +136,7 @@ def _push_sections(workspace: Workspace, recipe: ImageRecipe) -> list[Section]:
 
 
 def _plan_push(workspace: Workspace, recipe: ImageRecipe) -> None:
-    """Record the calls of a push; unlike `push --dry-run`, without the image."""
+    """Record the calls of a push. Unlike `push --dry-run`, this does not need the image."""
     config, tag = workspace.config, image_tag(recipe)
     repository = EcrRepository(workspace.accounts.get(config.aws.region), recipe.repository)
     uri = repository.find_uri() or repository.create(workspace.tags(), immutable_tags=config.aws.immutable_tags)

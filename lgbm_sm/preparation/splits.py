@@ -23,8 +23,8 @@ def split_rows(
 ) -> dict[Split, list[int]]:
     """Return the row positions of each split, in scikit-learn's order.
 
-    `test_size` is a share of all rows, `validation_size` of the remaining ones. With `codes`, the classes of the rows,
-    the split is stratified.
+    `test_size` is a share of all rows, `validation_size` of the remaining ones. If `codes` (the classes of the rows)
+    are given, the split is stratified.
 
     Raises:
         DataError: a split would have no rows, or a class has too few rows to occur in each split.

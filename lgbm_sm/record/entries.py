@@ -141,12 +141,12 @@ class AwsEntry(_Entry, frozen=True, kw_only=True):
 
 
 Entry = TrainingJob | Endpoint
-"""What runs, here or on SageMaker."""
+"""The entries of running programs, on this machine or on SageMaker."""
 RecordedEntry = TrainingJob | Endpoint | Image | AwsEntry
 
 
 class Observation(NamedTuple):
-    """The current state of a resource, which may differ from that on record.
+    """The current state of a resource, which may differ from the recorded state.
 
     `running` is None if it could not be determined.
     """

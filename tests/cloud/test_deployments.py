@@ -107,7 +107,7 @@ def test_what_is_to_be_kept_is_kept(project: Project) -> None:
 def test_the_data_of_an_endpoint_that_is_kept_are_kept_too(project: Project) -> None:
     project.deploy()
     kept = project.lgbm_sm("cleanup", "--yes", "--keep", "endpoints", *PUSHED)
-    assert "the data in S3 are kept: the endpoint or the job that is kept reads them" in kept.stderr
+    assert "the data in S3 are kept, because a kept endpoint or job reads them" in kept.stderr
     assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
     assert len(artifacts(project)) == 1
 

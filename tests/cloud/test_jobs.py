@@ -77,7 +77,7 @@ def test_the_data_of_a_queued_job_that_is_kept_are_kept_too(project: Project) ->
     kept = project.lgbm_sm("cleanup", "--yes", "--keep", "training-jobs,images,pushed-images,repositories").stderr
     project.aws.times.queue = 0
     assert [one for one in billed(project.aws) if "/channels/" in one] == before != []
-    assert "the data in S3 are kept: the endpoint or the job that is kept reads them" in kept
+    assert "the data in S3 are kept, because a kept endpoint or job reads them" in kept
 
 
 def artifact_of(path: Path) -> bytes:

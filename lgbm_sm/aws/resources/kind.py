@@ -36,7 +36,7 @@ class Group(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A resource that was found without a record, and its tags, empty if it has none."""
+    """A resource that was found without a record, and its tags, which may be empty."""
 
     entry: AccountEntry
     tags: Tags

@@ -29,7 +29,7 @@ class SageMakerKind(ResourceKind[E]):
     statement_id: str
     """The Sid of its IAM statement, which related kinds may share."""
     operations: tuple[str, ...] = ("Create", "Delete", "Describe")
-    """The verbs of the operations on it that the commands call."""
+    """The verbs of its operations that the commands call."""
     other_actions: tuple[str, ...] = ()
     """Further IAM actions."""
 

@@ -26,7 +26,7 @@ class Uploads(ResourceKind[Upload]):
     entry_type = Upload
     group = DATA
     deletion = "s3:DeleteObjects for the objects that the project's manifest lists"
-    kept_because = "the data in S3 are kept: the endpoint or the job that is kept reads them"
+    kept_because = "the data in S3 are kept, because a kept endpoint or job reads them"
 
     def arn(self, entry: Upload) -> str:
         return f"arn:{partition_of(entry.region)}:s3:::{entry.name.removeprefix('s3://')}"

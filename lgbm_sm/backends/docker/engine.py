@@ -126,7 +126,7 @@ class Engine:
     def may_hold_images(self, *filters: Mapping[str, list[str]]) -> bool:
         """False if Docker has no image that matches one of the filters; asks without docker-py.
 
-        Also returns True if this cannot be determined without it.
+        Also returns True if this cannot be determined without docker-py.
         """
         path = self._socket_path
         if path is None or not path.exists():

@@ -80,7 +80,7 @@ class SageMakerBackend:
         return Observation(*resources.kind_of(entry).observe(entry, self._account(entry)))
 
     def facts(self, entry: Entry) -> dict[str, str]:
-        """Details for a person, its steps included; see Backend."""
+        """Return details for display, including its steps; see Backend."""
         is_job = isinstance(entry, TrainingJob)
         kind: TrainingJobs | Endpoints = TrainingJobs() if is_job else Endpoints()
         found = kind.find(self._account(entry), entry.name) or {}

@@ -109,7 +109,7 @@ def _judge_code(packed: Packed) -> Result:
         return CODE.broken(f"{_DEFAULT_PROGRAM} is at the root, not in the folder {_CODE}")
     if any(name.startswith(f"{_CODE}/") for name in names):
         return CODE.broken(f"the folder {_CODE} has no {_DEFAULT_PROGRAM}")
-    return CODE.passed("the archive holds no inference code, and needs none")
+    return CODE.passed("the archive has no inference code, and does not need any")
 
 
 def _judge_litter(packed: Packed) -> Result:

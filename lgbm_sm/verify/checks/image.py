@@ -232,7 +232,7 @@ def _find_programs(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, 
 
 
 def _find_program(looked_at: Started, program: str, path: str) -> tuple[str, int]:
-    """Return a program's path, links followed, and its mode; an empty path without it."""
+    """Return a program's path without links, and its mode; the path is empty if there is no program."""
     candidates = [program] if "/" in program else [f"{folder}/{program}" for folder in path.split(":") if folder]
     for candidate in candidates:
         name = candidate

@@ -28,7 +28,7 @@ READ_ONLY_MODEL = rule(
 )
 NETWORK = rule(
     "serve-network",
-    "With EnableNetworkIsolation, or in a VPC without a way out, a container has no network and no credentials.",
+    "With EnableNetworkIsolation, or in a VPC without internet access, a container has no network and no credentials.",
     "install everything when you build the image; pass --network if your endpoints are never isolated",
     DEVELOPER_GUIDE_ISOLATION,
 )

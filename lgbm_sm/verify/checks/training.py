@@ -46,7 +46,7 @@ READ_ONLY_INPUTS = rule(
 )
 NETWORK = rule(
     "train-network",
-    "With EnableNetworkIsolation, or in a VPC without a way out, a container has no network and no credentials.",
+    "With EnableNetworkIsolation, or in a VPC without internet access, a container has no network and no credentials.",
     "install everything when you build the image; pass --network if your jobs are never isolated",
     DEVELOPER_GUIDE_ISOLATION,
 )

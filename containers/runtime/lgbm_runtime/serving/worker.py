@@ -1,6 +1,6 @@
 """One worker process.
 
-It answers requests on the shared socket until SIGTERM, and loses none of them.
+It answers requests on the shared socket until SIGTERM, and loses no request.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ Result = TypeVar("Result")
 class ChunkReader:
     """Calls a function for each chunk, in several processes if the files are large.
 
-    Python reads numbers on one processor only. The processes are forked, which is safe as long as this process has a
-    single thread: before numpy and LightGBM are loaded.
+    A Python process reads numbers on one processor only. The processes are forked, which is safe as long as this
+    process has a single thread: before numpy and LightGBM are loaded.
     """
 
     def __init__(self, size: int, processors: int) -> None:

@@ -59,7 +59,9 @@ def num_class(objective: str, classes: Sequence[Any] | None, given: Any) -> int:
     if objective in MULTICLASS:
         return _multiclass_num_class(objective, listed, given)
     if given not in (None, 1):
-        raise TrainingError(f"num_class={given} does not fit objective={objective}: only multiclass objectives take it")
+        raise TrainingError(
+            f"num_class={given} does not match objective={objective}: only multiclass objectives use it"
+        )
     if listed is not None and objective in _TWO_CLASSES:
         _check_two_classes(objective, listed)
     elif listed is not None and objective in _ALIASES:
