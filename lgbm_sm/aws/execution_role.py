@@ -31,7 +31,7 @@ def get_execution_role(account: AwsAccount, config: Config) -> str:
         if match["account"] != account.account_id:
             raise AwsError(
                 f"aws.execution_role: {name} is in account {match['account']}, the caller in {account.account_id}",
-                "set a role in the caller's account: SageMaker accepts only those",
+                "set a role in the caller's account: SageMaker accepts no role of another account",
             )
         return name
     found = account.find("iam", "get_role", f"role {name}", has_code("NoSuchEntity"), RoleName=name)

@@ -130,7 +130,7 @@ def _role_arn(role: str, partition: str, account_id: str) -> str:
         return f"arn:{partition}:iam::{account_id}:role/{role}"
     if match["account"] != account_id:
         message = f"{role} is in account {match['account']}, and the caller in {account_id}"
-        raise ConfigError(message, "name a role in the caller's account: SageMaker accepts only those")
+        raise ConfigError(message, "name a role in the caller's account: SageMaker accepts no role of another account")
     return role
 
 

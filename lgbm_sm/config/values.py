@@ -32,7 +32,7 @@ def text(value: object) -> str:
 
 
 def whole_number(least: int, most: int | None = None) -> ValueCheck:
-    """Return a check of a range, ends included."""
+    """Return a check of a range that includes both ends."""
 
     def check(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):

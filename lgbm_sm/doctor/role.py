@@ -32,7 +32,7 @@ def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | Non
     if match := ROLE_ARN.fullmatch(name):
         if match["account"] != account.account_id:
             said = f"{name} belongs to account {match['account']}, but you are in {account.account_id}"
-            return ROLE.problem(said, "use a role of your own account: SageMaker accepts only those")
+            return ROLE.problem(said, "use a role of your own account: SageMaker accepts no role of another account")
         name = match["name"]
     try:
         with aws_errors(f"role {name}"):
