@@ -31,7 +31,7 @@ def explain_message(text: str) -> list[Section]:
     if _WORD.fullmatch(text):
         close = similar(text.lower(), Step)
         raise UsageError(
-            f"{text} is neither a step nor part of a known issue",
+            f"{text} is not a step, and no known issue mentions it",
             f"did you mean `lgbm-sm explain {close[0]}`?"
             if close
             else f"the steps are {', '.join(Step)}; to look up an error, give its whole message in quotes",
