@@ -238,7 +238,7 @@ def test_the_number_of_classes_comes_from_the_schema_when_the_objective_is_multi
         ("multiclass", None, None, "needs num_class"),
         ("multiclass", ["a", "b", "c"], 4, "num_class=4, but the schema lists 3 classes"),
         ("multiclass", None, "x", "num_class=x"),
-        ("regression", None, 3, "does not fit"),
+        ("regression", None, 3, "does not match"),
         ("regression", ["no", "yes"], None, "use objective=binary"),
         ("poisson", ["a", "b", "c"], None, "use objective=multiclass"),
         ("binary", ["a", "b", "c"], None, "use objective=multiclass"),

@@ -90,7 +90,7 @@ def test_every_suggestion_is_itself_accepted() -> None:
     suggested = 0
     for name in misspelt():
         problem = hyperparameter_problems({**NOTEBOOK_HYPERPARAMETERS, name: 1}, REFUSED)[name]
-        if found := re.fullmatch(r"is not a parameter of LightGBM \(did you mean (\w+)\?\)", problem):
+        if found := re.fullmatch(r"is not a LightGBM parameter \(did you mean (\w+)\?\)", problem):
             assert hyperparameter_problems({**NOTEBOOK_HYPERPARAMETERS, found[1]: 1}, REFUSED) == {}, name
             suggested += 1
         else:
