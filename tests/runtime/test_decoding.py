@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lgbm_runtime.core.cells import MISSING
 from lgbm_runtime.core.csv_rows import plain_row, rows_from_csv
-from lgbm_runtime.core.decoding import MAX_BODY_BYTES, decode
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES, check_content_encoding, decode
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.schema import Schema
 from tests.runtime.test_schema import DOCUMENT
@@ -251,3 +251,16 @@ def test_a_single_row_of_numbers_and_gaps_needs_no_closer_look(text: str) -> Non
     row = plain_row(text.encode(), 3)
     assert row is not None
     np.testing.assert_array_equal(np.array([row]), decode(text.encode(), "text/csv", NUMERIC).matrix)
+
+
+@pytest.mark.parametrize("encoding", [None, "", "identity", " Identity "])
+def test_a_body_that_is_not_compressed_is_accepted(encoding: str | None) -> None:
+    check_content_encoding(encoding)
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("gzip", "gzip"), (" BR ", "br"), ("x" * 61, "x" * 60)])
+def test_a_compressed_body_is_refused(encoding: str, name: str) -> None:
+    with pytest.raises(InvocationError) as caught:
+        check_content_encoding(encoding)
+    assert caught.value.status == 415
+    assert str(caught.value) == f"content encoding {name} is not supported; send the body uncompressed"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lgbm_sm.backends.docker.backend import DockerBackend
-from lgbm_sm.config.instance_types import size_of
+from lgbm_sm.config.instance_types import has_local_storage, platform_of, size_of
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import ConfigError
@@ -60,3 +60,35 @@ def test_containers_get_the_limits_of_an_instance_type_unless_others_are_set(
 def test_an_instance_type_of_unknown_size_is_refused_as_a_limit() -> None:
     with pytest.raises(ConfigError, match=r"set local\.memory and local\.cpus instead"):
         load_config(None, ["local.limits_of=ml.p3.2xlarge"], {})
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "platform"),
+    [
+        ("local", None),
+        ("ml.m4.xlarge", "linux/amd64"),
+        ("ml.g5.xlarge", "linux/amd64"),
+        ("ml.g4dn.xlarge", "linux/amd64"),
+        ("ml.c7g.2xlarge", "linux/arm64"),
+        ("ml.m6gd.large", "linux/arm64"),
+        ("ml.t4g.medium", "linux/arm64"),
+    ],
+)
+def test_the_platform_is_arm_for_graviton_only(instance_type: str, platform: str | None) -> None:
+    assert platform_of(instance_type) == platform
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "has_disk"),
+    [
+        ("ml.m5d.xlarge", True),
+        ("ml.c6gd.large", True),
+        ("ml.g4dn.xlarge", True),
+        ("ml.p4de.24xlarge", True),
+        ("ml.m5.xlarge", False),
+        ("ml.p3.2xlarge", False),
+        ("local", False),
+    ],
+)
+def test_a_machine_has_a_disk_of_its_own_if_its_type_says_so(instance_type: str, has_disk: bool) -> None:
+    assert has_local_storage(instance_type) is has_disk

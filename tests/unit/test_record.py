@@ -10,7 +10,7 @@ import threading
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from msgspec import structs
@@ -21,7 +21,7 @@ from lgbm_sm.aws.resources.model import Model
 from lgbm_sm.aws.resources.upload import Upload
 from lgbm_sm.errors import ExitCode, RecordError, TimedOutError, WorkFolderError
 from lgbm_sm.names import is_timestamped, timestamped_name
-from lgbm_sm.record.entries import Endpoint, Place, TrainingJob, TrainingJobStatus
+from lgbm_sm.record.entries import Endpoint, Image, Place, TrainingJob, TrainingJobStatus, aws_fields
 from lgbm_sm.record.file_lock import FileLock
 from lgbm_sm.record.record import DryRunRecord, Record, unrecorded_entry
 
@@ -308,3 +308,59 @@ def test_a_lock_that_the_file_system_refuses_is_one_error_with_the_path(tmp_path
     with pytest.raises(WorkFolderError, match=r"^failed to lock .*/record\.lock: No locks available") as caught:
         record.add(job(record, "a"))
     assert caught.value.exit_code is ExitCode.CONFIG
+
+
+class Account(NamedTuple):
+    account_id: str = "123456789012"
+    region: str = "eu-west-1"
+
+
+def test_the_entry_of_a_resource_at_aws_names_its_account_and_region() -> None:
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    assert aws_fields(Account(), "demo", now) == {
+        "project": "demo",
+        "place": "aws",
+        "created_at": now,
+        "account": "123456789012",
+        "region": "eu-west-1",
+    }
+
+
+def test_entries_are_listed_by_kind_and_project(tmp_path: Path) -> None:
+    record = Record(tmp_path)
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    for project in ("demo", "other"):
+        record.add(structs.replace(job(record, f"job-{project}"), project=project))
+        folder = record.endpoints_path / project
+        found: dict[str, Any] = {"project": project, "place": Place.DOCKER, "created_at": now}
+        record.add(Endpoint(name=project, training_job="", folder=folder, **found))
+        record.add(Image(name=f"{project}:1", pattern="byoc", **found))
+        record.add(Upload(name=f"s3://{project}", bucket="b", prefix="p", **aws_fields(Account(), project, now)))
+    assert [entry.name for entry in record.entries()] == ["job-demo", "demo", "job-other", "other"]
+    assert [entry.name for entry in record.training_jobs("other")] == ["job-other"]
+    assert [entry.name for entry in record.endpoints()] == ["demo", "other"]
+    assert [entry.name for entry in record.endpoints("other")] == ["other"]
+    assert [entry.name for entry in record.images()] == ["demo:1", "other:1"]
+    assert [entry.name for entry in record.images("demo")] == ["demo:1"]
+    assert [entry.name for entry in record.aws_entries()] == ["s3://demo", "s3://other"]
+    assert [entry.is_local for entry in (*record.entries(), *record.aws_entries())] == [True] * 4 + [False] * 2
+
+
+def test_the_rest_of_a_killed_write_is_discarded_and_the_record_stays(tmp_path: Path) -> None:
+    record = Record(tmp_path / ".lgbm-sm")
+    record.discard_unfinished_write()
+    assert not (tmp_path / ".lgbm-sm").exists()
+    record.add(job(record, "a"))
+    record.discard_unfinished_write()
+    (tmp_path / ".lgbm-sm/record.json.tmp").write_text("{")
+    record.discard_unfinished_write()
+    assert not (tmp_path / ".lgbm-sm/record.json.tmp").exists()
+    assert [entry.name for entry in record.entries()] == ["a"]
+
+
+def test_a_dry_run_settles_and_discards_nothing(tmp_path: Path) -> None:
+    (tmp_path / "record.json.tmp").write_text("{")
+    record = DryRunRecord(tmp_path)
+    record.settle(adopts=True)
+    record.discard_unfinished_write()
+    assert [path.name for path in tmp_path.iterdir()] == ["record.json.tmp"]
