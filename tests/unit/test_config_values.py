@@ -155,8 +155,9 @@ def test_variables_keep_their_case_when_they_come_from_the_environment(tmp_path:
         "local: {environment: {OMP_NUM_THREADS: 4, a: b}}",
         "container.build_args.PIP_INDEX_URL=https://pypi.example.com",
         LGBM_SM_LOCAL__ENVIRONMENT__PIP__CERT="/x.pem",
+        LGBM_SM_LOCAL__ENVIRONMENT__Lang="C",
     )
-    assert loaded.config.local.environment == {"OMP_NUM_THREADS": "4", "a": "b", "PIP__CERT": "/x.pem"}
+    assert loaded.config.local.environment == {"OMP_NUM_THREADS": "4", "a": "b", "PIP__CERT": "/x.pem", "Lang": "C"}
     assert loaded.config.container.build_args == {"PIP_INDEX_URL": "https://pypi.example.com"}
     assert loaded.sources["local.environment.PIP__CERT"] == "LGBM_SM_LOCAL__ENVIRONMENT__PIP__CERT"
 

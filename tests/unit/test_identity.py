@@ -138,3 +138,9 @@ def test_a_new_identity_begins_a_record_where_there_is_none(tmp_path: Path) -> N
     record = Record(tmp_path / ".lgbm-sm")
     assert record.start_again() == record.project_id
     assert sorted(path.name for path in record.work_path.iterdir()) == ["record.json", "record.lock"]
+
+
+def test_a_renamed_project_is_accepted_when_the_folders_of_its_jobs_are_gone(project: Path, tmp_path: Path) -> None:
+    shutil.rmtree(project / ".lgbm-sm/jobs")
+    project.rename(tmp_path / "renamed")
+    assert adopted(tmp_path / "renamed") == {"houses-1": False, "houses-2": False}

@@ -256,14 +256,48 @@ def test_what_is_found_without_an_entry_gets_one_by_its_folder(tmp_path: Path) -
     assert abs((datetime.now(UTC) - gone.created_at).total_seconds()) < 60
 
 
-def former_record(folder: Path, job_folder: Path) -> Record:
+def former_record(folder: Path, *job_folders: Path) -> Record:
     """As the first version wrote it: with whole paths, without an id, and without markers."""
     record = Record(folder / ".lgbm-sm")
-    entry = {"kind": "training_job", "name": "a", "project": "demo", "place": "process", "folder": str(job_folder)}
-    entry["created_at"] = "2026-03-04T05:06:07Z"
+    entries = [
+        {
+            "kind": "training_job",
+            "name": job_folder.name,
+            "project": "demo",
+            "place": "process",
+            "folder": str(job_folder),
+            "created_at": "2026-03-04T05:06:07Z",
+        }
+        for job_folder in job_folders
+    ]
     record.work_path.mkdir(parents=True)
-    record.path.write_text(json.dumps({"format_version": 1, "entries": [entry]}))
+    record.path.write_text(json.dumps({"format_version": 1, "entries": entries}))
     return record
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+def test_a_record_of_the_first_format_may_name_folders_here_and_of_one_original(
+    tmp_path: Path, own_first: bool
+) -> None:
+    folders = [tmp_path / ".lgbm-sm/jobs/a", Path("/original/.lgbm-sm/jobs/b")]
+    contents = former_record(tmp_path, *(folders if own_first else reversed(folders))).contents()
+    assert contents.folder == Path("/original")
+    assert contents.format_version == 1
+    assert sorted(entry.folder for entry in contents.entries if isinstance(entry, TrainingJob)) == [
+        tmp_path / ".lgbm-sm/jobs/a",
+        tmp_path / ".lgbm-sm/jobs/b",
+    ]
+
+
+def test_a_record_of_the_first_format_that_names_two_other_projects_is_refused(tmp_path: Path) -> None:
+    record = former_record(tmp_path, Path("/one/.lgbm-sm/jobs/a"), Path("/two/.lgbm-sm/jobs/b"))
+    with pytest.raises(RecordError) as caught:
+        record.contents()
+    assert caught.value.message == (
+        f"{record.path} names /two/.lgbm-sm/jobs/b as the folder of training job b, which is not one of the folders "
+        f"in {tmp_path}/.lgbm-sm"
+    )
+    assert caught.value.hint == "run `lgbm-sm new-identity` to start a record without it"
 
 
 def test_a_record_of_the_first_format_is_read_and_its_folders_get_markers_at_the_first_change(tmp_path: Path) -> None:

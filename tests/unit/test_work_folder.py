@@ -276,9 +276,9 @@ def before_each_removal(act: Callable[[str], None]) -> Iterator[None]:
         _WATCHES.remove(act)
 
 
-def refuse_with(code: int) -> Callable[[str], None]:
+def refuse_with(code: int, *, names_file: bool = True) -> Callable[[str], None]:
     def refuse(name: str) -> None:
-        raise OSError(code, os.strerror(code), name)
+        raise OSError(code, os.strerror(code), name if names_file else None)
 
     return refuse
 
@@ -294,6 +294,10 @@ def test_the_whole_path_is_named_when_a_file_cannot_be_removed(work_path: Path) 
         remove_folder(folder, work_path)
     assert (denied.value.errno, denied.value.strerror) == (errno.EACCES, "Permission denied")
     assert denied.value.filename == f"{folder}/a.log"
+    unnamed = before_each_removal(refuse_with(errno.EIO, names_file=False))
+    with pytest.raises(OSError, match="Input/output error") as broken, unnamed:
+        remove_folder(folder, work_path)
+    assert broken.value.filename == str(folder)
 
 
 def test_a_removal_goes_on_when_another_command_removes_a_file_of_it(work_path: Path) -> None:
