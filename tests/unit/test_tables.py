@@ -65,6 +65,28 @@ def test_a_header_is_known_when_the_configuration_uses_one_of_its_names(tmp_path
     assert read(tmp_path, "a,b\nx,y\n", references=(-1, "b")).columns.column_names == ["a", "b"]
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_a_header_is_known_by_a_name_with_a_line_break(name: str, tmp_path: Path) -> None:
+    content = b'\xef\xbb\xbf"a\r\nb","c"\r\nx,y\r\n'
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    table = read_table(tmp_path / name, header=None, references=("a\r\nb",))
+    assert table.columns.to_pydict() == {"a\r\nb": ["x"], "c": ["y"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a,b\nx,2\ny,4\n", "the first line is a header (the column b contains numbers)"),
+        ("1.5,x\n3,y\n", "no header (the first line contains '1.5'): the columns are named Column_0, Column_1, …"),
+        ("x,y\nx,z\n", "no header (the first line contains 'x'): the columns are named Column_0, Column_1, …"),
+        ("c,b,a\nx,y,z\n", "the first line is a header (it contains a, b)"),
+    ],
+)
+def test_the_reason_for_a_header_or_none_is_given(text: str, reason: str, tmp_path: Path) -> None:
+    references = ("b", "a") if text.startswith("c,") else ()
+    assert read(tmp_path, text, references=references).notes == (f"t.csv: {reason}",)
+
+
 def test_tabs_keep_cells_apart_when_the_file_is_tsv(tmp_path: Path) -> None:
     assert read(tmp_path, "a\tb\n1,5\t2\n", "t.tsv", header=True).columns.to_pydict() == {"a": ["1,5"], "b": [2]}
 
@@ -185,3 +207,77 @@ def test_data_header_is_refused_when_the_file_is_parquet(tmp_path: Path) -> None
     pd.DataFrame({"a": [1], "b": [2]}).to_parquet(tmp_path / "t.parquet")
     with pytest.raises(DataError, match="always has column names"):
         read_table(tmp_path / "t.parquet", header=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a,b\nx,y\n", "it is text, like the lines below it"),
+        ("?,1\n3,4\n", "it has '?' above a column of numbers, like a name, but also '1', like a value"),
+    ],
+)
+def test_the_reason_of_doubt_and_both_settings_are_named(text: str, why: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, text)
+    assert caught.value.message == f"{tmp_path}/t.csv: cannot tell whether the first line is a header: {why}"
+    assert caught.value.hint == "--set data.header=true or --set data.header=false"
+
+
+COMMAS = 'save it with commas: python -c \'import pandas; pandas.read_csv("{0}", sep='
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message", "hint"),
+    [
+        (
+            "t.csv",
+            b"a\nb\n",
+            "{0} has only one column: expected ',' as separator",
+            "save the table with this separator",
+        ),
+        (
+            "t.tsv",
+            b"a,b\n1,2\n",
+            "{0} has only one column: expected '\\t' as separator",
+            "save the table with this separator",
+        ),
+        (
+            "t.csv",
+            b"a|b\n1|2\n",
+            "{0} uses '|' as separator, expected ','",
+            COMMAS + '"|").to_csv("commas-t.csv", index=False)\'',
+        ),
+        (
+            "t.csv",
+            b"a;b\n1;2\n",
+            "{0} uses ';' as separator, expected ','",
+            COMMAS + '";", decimal=",").to_csv("commas-t.csv", index=False)\'',
+        ),
+        (
+            "t.csv",
+            "a,ß\n1,2\n".encode("cp1252"),
+            "{0} is not UTF-8 text",
+            "save it as UTF-8, or convert it from Windows' encoding: iconv -f WINDOWS-1252 -t UTF-8 {0} > utf8-t.csv",
+        ),
+        ("t.csv", b"", "{0} is empty", "check the file"),
+        ("t.csv", b"\n\n", "{0} is empty", "check the file"),
+        ("t.csv", b"a,b\n", "{0} has no rows", "check the file"),
+        ("t.csv.gz", gzip.compress(b"a,b\n1,2\n")[:-9], "failed to read {0} as CSV: ", "check the file"),
+        ("t.parquet", b"a,b\n1,2\n", "failed to read {0} as Parquet: ", "check the file"),
+        (
+            "t.xlsx",
+            b"",
+            "{0} is not a table: expected a file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .pq",
+            "save the table as CSV with commas, or as Parquet",
+        ),
+    ],
+)
+def test_the_file_and_the_next_step_are_named_when_it_is_no_table(
+    name: str, text: bytes, message: str, hint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(text)
+    with pytest.raises(DataError) as caught:
+        read_table(path, header=True if name.endswith("v") else None)
+    assert caught.value.message.startswith(message.format(path))
+    assert caught.value.hint == hint.format(path)
