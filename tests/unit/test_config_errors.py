@@ -322,3 +322,29 @@ def test_a_wrong_subnet_is_one_problem_when_security_groups_are_given_too() -> N
     assert messages("aws: {subnets: [x], security_groups: [sg-01234567]}") == [
         'config.yaml:1: aws.subnets: item 1: must be a subnet\'s id, such as subnet-0123456789abcdef0, got "x"'
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "data: {drop: [[a]]}",
+            "data.drop: item 1: must be a column's name (text) or position (a whole number), got a list",
+        ),
+        ("data: {drop: [[[a]]]}", "data.drop: the value is nested too deeply"),
+        ("data: {drop: a}", 'data.drop: must be a list, got the text "a"'),
+        (
+            'local: {environment: {"A\\ud800": x}}',
+            "the text contains half of a surrogate pair, which is not a character",
+        ),
+    ],
+)
+def test_a_value_of_another_shape_is_named(text: str, message: str) -> None:
+    [found] = messages(text)
+    assert found.startswith("config.yaml:1: ")
+    assert found.endswith(message)
+
+
+def test_a_missing_key_is_reported_at_the_last_of_the_keys_beside_it() -> None:
+    found = messages("", "data.files.validation=b.csv", LGBM_SM_DATA__FILES__TRAIN="a.csv")
+    assert found == ["--set data.files.validation: data.files.test: is missing"]

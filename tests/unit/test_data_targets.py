@@ -213,3 +213,10 @@ def test_a_class_is_refused_when_the_train_table_lacks_it(project: DataProject) 
     }
     error = project.refusal("multiclass", files=files, target="y", name="mine")
     assert "class 'w' has 1 row: the train split has no such rows" in error.message
+
+
+def test_the_smallest_split_is_the_validation_rows_when_their_share_is_the_smallest(project: DataProject) -> None:
+    section = {"file": table(project, [row // 4 for row in range(40)]), "target": "y", "validation_size": 0.1}
+    assert project.refusal("multiclass", **section).message == (
+        "the target has 10 classes in 40 rows: the smallest split would get 4 rows, less than one for each class"
+    )
