@@ -44,6 +44,14 @@ def test_only_the_files_that_differ_are_written_when_one_was_changed(project: Da
     training_channels(project.data)
 
 
+def test_the_schema_alone_is_written_when_it_alone_was_changed(project: DataProject) -> None:
+    (project.data / "schema/schema.json").unlink()
+    prepared = project.prepare()
+    assert prepared.schema_changed
+    assert [file.split for file in prepared.files if file.changed] == []
+    training_channels(project.data)
+
+
 def test_earlier_files_are_removed_when_the_data_set_changes(project: DataProject) -> None:
     prepared = project.prepare("multiclass", name="iris")
     assert project.listing() == [

@@ -398,3 +398,15 @@ def test_a_dry_run_settles_and_discards_nothing(tmp_path: Path) -> None:
     record.settle(adopts=True)
     record.discard_unfinished_write()
     assert [path.name for path in tmp_path.iterdir()] == ["record.json.tmp"]
+
+
+def test_a_record_that_cannot_be_written_keeps_its_text_and_no_folder_is_left(tmp_path: Path) -> None:
+    record = Record(tmp_path)
+    record.add(job(record, "a"))
+    before = record.path.read_bytes()
+    (tmp_path / "record.json.tmp").mkdir()
+    with pytest.raises(WorkFolderError) as caught:
+        record.add(job(record, "b"))
+    assert caught.value.message == f"failed to write {tmp_path}/record.json.tmp: Is a directory"
+    assert record.path.read_bytes() == before
+    assert [folder.name for folder in record.jobs_path.iterdir()] == ["a"]
