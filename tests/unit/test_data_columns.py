@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.problems import Problems
 from tests.unit.data_project import DataProject
 
 ROWS = 40
@@ -242,3 +244,19 @@ def test_text_is_categories_when_half_of_it_is_numbers(project: DataProject) -> 
 def test_integers_are_warned_of_when_float64_is_not_exact(extreme: int, is_warned: bool, project: DataProject) -> None:
     project.prepare(file=parquet(project, x=[*range(ROWS - 1), extreme]), target="y")
     assert [warning.startswith("x: integers beyond 2^53") for warning in project.reports.warnings] == [True] * is_warned
+
+
+def test_each_problem_and_each_hint_has_its_own_line() -> None:
+    problems = Problems(dropped=("id",), categorical=(0,))
+    problems.raise_if_any()
+    problems.add("column 'a' is empty", "look at it", drop="a")
+    problems.add("column 'no' is text", "look at it", keep="no")
+    problems.add("column 3 has no name", "name it", drop=3)
+    assert problems.text == ("column 'a' is empty; column 'no' is text; column 3 has no name; look at it; name it")
+    with pytest.raises(DataError) as caught:
+        problems.raise_if_any()
+    assert caught.value.message == "column 'a' is empty\ncolumn 'no' is text\ncolumn 3 has no name"
+    assert caught.value.hint == (
+        "look at it\nname it\nleave out: --set 'data.drop=[id, a, 3]'\n"
+        "treat as categories: --set 'data.categorical=[0, \"no\"]'"
+    )
