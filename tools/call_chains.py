@@ -19,7 +19,7 @@ from lgbm_sm.explain.call_chain import CHAINS_PATH, MODULE, Call, call_chains, f
 from lgbm_sm.shipped import containers_path
 
 WRITE_VARIABLE = "WRITE_CALL_CHAINS"
-_TESTS = ("tests/unit/test_call_chains.py", "tests/docker/test_call_chains.py")
+_TESTS = ("tests/explain/test_call_chains.py", "tests/docker/test_call_chains.py")
 _PACKAGES = {"/lgbm_runtime/": "runtime/lgbm_runtime/", "/lgbm_toolkit/": "inference_toolkit/lgbm_toolkit/"}
 _FILES = {
     "start.py": "byoc/start.py",

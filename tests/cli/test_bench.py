@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.hostile_server import HostileServer, running_server
 from tests.cli.conftest import CommandLine
-from tests.unit.hostile_server import HostileServer, running_server
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from lgbm_sm.doctor.role import examine_role
 from tests.cloud.emulator import ACCOUNT, ENDPOINT, REGION, TRAINING, Emulator
 from tests.cloud.roles import ROLE, ROLE_ARN, make_role
 from tests.docker.conftest import docker_session, engine  # noqa: F401 - fixtures
-from tests.unit.test_doctor import NO_ENGINE, Doctor
+from tests.doctor.test_doctor import NO_ENGINE, Doctor
 
 pytestmark = [pytest.mark.slow]
 

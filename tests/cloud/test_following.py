@@ -16,9 +16,9 @@ from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.record.entries import Place, TrainingJob
 from lgbm_sm.record.record import Record
 from lgbm_sm.train import Following, follow
+from tests.backends.test_sagemaker_creation import Clock
 from tests.cloud.emulator import Emulator
 from tests.cloud.s3.stored import connect_to
-from tests.unit.test_sagemaker_creation import Clock
 
 pytestmark = [pytest.mark.slow]
 

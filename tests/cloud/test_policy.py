@@ -15,7 +15,7 @@ from tests.cloud.emulator.permissions import Asked, allows
 from tests.cloud.projects import PUSHED, result
 from tests.cloud.pushed import Project
 from tests.cloud.roles import ROLE
-from tests.unit.test_doctor import NO_ENGINE
+from tests.doctor.test_doctor import NO_ENGINE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

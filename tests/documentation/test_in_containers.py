@@ -47,7 +47,7 @@ def project(
             "LGBM_SM_CONTAINER__REPOSITORY": f"{name}-images",
             "LGBM_SM_CONTAINER__BASE_IMAGE": base_image,
             "LGBM_SM_LOCAL__BACKEND": "auto",
-            # tests/verification sees to that
+            # tests/verify sees to that
             "LGBM_SM_ENDPOINT__VERIFY": "false",
         },
         server=fork_server,

@@ -13,7 +13,9 @@ def settings_of(checkout: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("pattern", ["lgbm_sm/*/nothing.py", "lgbm_runtime/core/charset.py", "tests/unit/test_none.py"])
+@pytest.mark.parametrize(
+    "pattern", ["lgbm_sm/*/nothing.py", "lgbm_runtime/core/charset.py", "tests/config/test_none.py"]
+)
 def test_a_path_that_names_nothing_is_seen(pattern: str, checkout: Path) -> None:
     assert not named_by(pattern, checkout)
 

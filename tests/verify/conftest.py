@@ -24,7 +24,7 @@ from tests.docker.conftest import (  # noqa: F401 - fixtures
     pytest_runtest_makereport,
     toolkit_image,
 )
-from tests.verification.conforming_image import conforming_image
+from tests.verify.conforming_image import conforming_image
 
 ROWS = b"".join(b"%d,%d.5,-2e-3\n" % (row, row) for row in range(50))
 

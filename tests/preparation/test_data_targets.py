@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from tests.unit.data_project import DataProject
+from tests.preparation.data_project import DataProject
 
 WORDS = ["no", "yes", "no", "no"] * 10
 THREE = ["b", "a", "c", "a"] * 10

@@ -11,8 +11,8 @@ import pytest
 from lgbm_sm.errors import ExitCode
 from lgbm_sm.verify.checks import Binding, Verdict, exit_code_of
 from lgbm_sm.verify.checks.stopping import MEMORY, RESTART
-from tests.verification.conforming_image import broken_image, image_of_another_platform, needed_server
-from tests.verification.conftest import Verifier
+from tests.verify.conforming_image import broken_image, image_of_another_platform, needed_server
+from tests.verify.conftest import Verifier
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -15,8 +15,8 @@ from lgbm_sm.verify.checks import Area, Report, Verdict
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.run import verify_before_deploy
 from lgbm_sm.verify.subject import SampleRequest
-from tests.verification.conforming_image import broken_image
-from tests.verification.conftest import ROWS
+from tests.verify.conforming_image import broken_image
+from tests.verify.conftest import ROWS
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -11,7 +11,7 @@ from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.model_selection import train_test_split
 
 from lgbm_sm.preparation.schema import load_schema, training_channels, verify_split
-from tests.unit.data_project import DataProject
+from tests.preparation.data_project import DataProject
 
 
 def notebook_files(folder: Path) -> dict[str, bytes]:

@@ -26,7 +26,7 @@ from lgbm_sm.explain.programs import describe_running
 from lgbm_sm.explain.sections import json_lines
 from lgbm_sm.explain.trees import describe_tree
 from lgbm_sm.record.entries import Endpoint, Place, TrainingJob
-from tests.unit.test_known_issues import SAMPLES
+from tests.known_issues.test_known_issues import SAMPLES
 
 NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
 

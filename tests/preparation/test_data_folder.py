@@ -11,7 +11,7 @@ import pytest
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.channel_files import locked
 from lgbm_sm.preparation.schema import load_schema, training_channels, verify_split
-from tests.unit.data_project import DataProject
+from tests.preparation.data_project import DataProject
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from lgbm_sm.bench.requests import Load, cut_requests
 from lgbm_sm.bench.samples import Samples
 from lgbm_sm.bench.steps import Schedule, check_first_answer, run_steps
 from lgbm_sm.errors import InvocationError, UsageError
-from tests.unit.hostile_server import HostileServer, running_server
+from tests.bench.hostile_server import HostileServer, running_server
 
 ROWS = b"".join(b"%d,%d\n" % (number, number * 7) for number in range(10))
 

@@ -13,7 +13,7 @@ from lgbm_sm.config.loading import as_plain, load_config
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.errors import ConfigError
-from tests.unit.test_config import ROOT, load
+from tests.config.test_config import ROOT, load
 
 
 @pytest.mark.parametrize(

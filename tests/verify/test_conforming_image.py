@@ -18,8 +18,8 @@ from lgbm_sm.verify.checks import Area, Report, Verdict
 from lgbm_sm.verify.sandbox import VERIFICATION_LABEL, remove_abandoned
 from tests.cli.conftest import CommandLine
 from tests.contract.serving import wait_until
-from tests.verification.conforming_image import broken_image
-from tests.verification.conftest import Verifier
+from tests.verify.conforming_image import broken_image
+from tests.verify.conftest import Verifier
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.unit.data_project import DataProject
+from tests.preparation.data_project import DataProject
 
 ROWS = 20
 

@@ -13,7 +13,7 @@ import pytest
 
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.problems import Problems
-from tests.unit.data_project import DataProject
+from tests.preparation.data_project import DataProject
 
 ROWS = 40
 COLOURS = ["red", "blue", "red", None] * (ROWS // 4)

@@ -15,7 +15,7 @@ from lgbm_sm.config.lightgbm_parameters import hyperparameter_problems, paramete
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.errors import ConfigError, ExitCode
 from lgbm_sm.shipped import containers_path
-from tests.unit.test_config import NOTEBOOK_HYPERPARAMETERS, ROOT
+from tests.config.test_config import NOTEBOOK_HYPERPARAMETERS, ROOT
 
 # as LightGBM's own package reads them
 PACKAGE_ALIASES = _ConfigAliases._get_all_param_aliases()
