@@ -333,6 +333,7 @@ def test_a_wrong_subnet_is_one_problem_when_security_groups_are_given_too() -> N
         ),
         ("data: {drop: [[[a]]]}", "data.drop: the value is nested too deeply"),
         ("data: {drop: a}", 'data.drop: must be a list, got the text "a"'),
+        ('data: {file: "a\\0b"}', 'data.file: must be a path, got the text "a\0b"'),
         (
             'local: {environment: {"A\\ud800": x}}',
             "the text contains half of a surrogate pair, which is not a character",
