@@ -140,6 +140,11 @@ def _compare(first: Table, other: Table, problems: Problems) -> None:
         problems.add(f"{where} have different columns: {_differences(first, other)}", _SAME_COLUMNS)
     elif len(ours) != len(theirs):
         problems.add(f"{where} have {len(theirs)} and {len(ours)} columns", _SAME_COLUMNS)
+    elif first.named and ours != theirs and len(set(ours)) != len(ours):
+        problems.add(
+            f"{where}: some column names occur twice, and the order of the columns differs",
+            "use the same order of columns in the three tables, or give each column its own name",
+        )
     elif len(set(ours)) == len(ours):  # columns of the same name are refused later, unless they are dropped
         _compare_kinds(first, other, problems)
 

@@ -220,6 +220,16 @@ def test_columns_of_the_same_name_may_be_left_out_of_three_tables(project: DataP
     assert names(project) == ["b", "price"]
 
 
+def test_columns_of_the_same_name_are_refused_when_their_order_differs(project: DataProject) -> None:
+    files = three(
+        project, train="a,b,a,price\n1,2,3,4\n", validation="b,a,a,price\n2,1,3,4\n", test="a,b,a,price\n1,2,3,4\n"
+    )
+    refused = project.refusal(files=files, target="price", drop=[0, 2], name="mine")
+    assert "validation.csv and train.csv: some column names occur twice, and the order of the columns differs" in str(
+        refused
+    )
+
+
 def test_three_tables_are_matched_by_position_when_none_has_names(project: DataProject) -> None:
     files = three(project, **{name: table(rows=3).partition("\n")[2] for name in ("train", "validation", "test")})
     project.prepare(files=files, name="mine")
