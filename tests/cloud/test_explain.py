@@ -78,12 +78,12 @@ def test_the_calls_that_are_shown_are_those_that_the_command_makes(aws: Emulator
 def test_explaining_a_step_asks_aws_and_docker_to_change_nothing(
     aws: Emulator, built: ForkedCommandLine, engine: docker.DockerClient
 ) -> None:
-    def state() -> tuple[dict[str, bytes], list[str], list[str]]:
+    def state() -> tuple[dict[str, bytes], set[str], set[str]]:
         files = {str(path): path.read_bytes() for path in built.folder.rglob("*") if path.is_file()}
         name = built.environment["LGBM_SM_PROJECT__NAME"]
         containers = engine.containers.list(all=True, filters={"label": f"lgbm-sm.project={name}"})
         images = engine.images.list(filters={"label": f"lgbm-sm.project={name}"})
-        return files, [str(one.id) for one in containers], [str(one.id) for one in images]
+        return files, {str(one.id) for one in containers}, {str(one.id) for one in images}
 
     built("push")
     before = state()
