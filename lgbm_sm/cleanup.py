@@ -50,9 +50,9 @@ def cleanup(
     """Delete all items of the inventory, group after group, after `confirm`; `keep` are the names of groups.
 
     Resources that another work folder created are deleted only after `confirm_adopted`. An item that a kept item needs
-    is kept too. Training jobs are deleted with their model artifacts and logs on this machine. A failed deletion does
-    not stop the others, and cleanup can be repeated. Afterwards the inventory is taken again, except in a dry run,
-    which deletes nothing.
+    is kept too. Deleting a training job also deletes the copies of its artifacts and logs on this machine. A failed
+    deletion does not stop the others, and cleanup can be repeated. Afterwards the inventory is taken again, except
+    in a dry run, which deletes nothing.
     """
     sources.record.discard_unfinished_write()
     deleted: list[Item] = []

@@ -30,7 +30,7 @@ def refuse_protected(option: str, path: Path, protected: Collection[Protected]) 
     Files are compared by device and inode, so links and other spellings are recognized.
 
     Raises:
-        UsageError: names the path and its description.
+        UsageError: the path is protected; the message names it and says why.
     """
     chain = [Path(os.path.realpath(path)), *Path(os.path.realpath(path)).parents]
     identities = {identity for one in chain if (identity := _identity(one))}

@@ -105,7 +105,7 @@ def plan(workspace: Workspace) -> None:
 
 
 def attach(workspace: Workspace, name: str | None, stops: Stops) -> TrainedModel:
-    """Follow a job on SageMaker to its end, by default the project's last.
+    """Follow a SageMaker training job until it ends; without a `name`, the project's latest job.
 
     Raises:
         TrainingError: the job does not exist, or it failed; see `train`.

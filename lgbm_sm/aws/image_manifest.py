@@ -43,7 +43,9 @@ def parts_of_index(manifest: str) -> list[str]:
 
 
 def digest_for_platform(index: str, platform: str) -> str:
-    """Return the digest of the manifest for a platform, such as linux/amd64, in an index, without attestations.
+    """Return the digest that an index lists for a platform, such as linux/amd64.
+
+    Attestations are ignored.
 
     Raises:
         ImageError: there is no image for the platform.

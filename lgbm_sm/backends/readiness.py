@@ -57,8 +57,8 @@ def wait_until_ready(endpoint: Endpoint, server: StartedServer, backend: Backend
                 _FIX,
             )
     raise TimedOutError(
-        f"endpoint {endpoint.name} answered no /ping with 200 within the platform's {contract.PING_SECONDS:g} s, in "
-        f"{timeout_seconds:g} s; its log ends:{last_log_lines(endpoint, backend)}",
+        f"endpoint {endpoint.name} was not ready after {timeout_seconds:g} s: no /ping returned 200 within "
+        f"{contract.PING_SECONDS:g} s, the platform's limit; its log ends:{last_log_lines(endpoint, backend)}",
         "fix the error shown in the log, or raise endpoint.startup_timeout_seconds",
     )
 

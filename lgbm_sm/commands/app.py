@@ -152,7 +152,7 @@ def load(ctx: typer.Context, *, any_hyperparameters: bool = False) -> "tuple[Loa
 
 
 def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:
-    """Warn that this folder is a copy of a project; for commands that need no workspace."""
+    """Warn if this folder is a copy of a project. Used by commands that need no workspace."""
     from lgbm_sm.record.identity import copy_warning
 
     if warning := copy_warning(loaded.folder.resolve()):

@@ -44,7 +44,7 @@ def explain_training(workspace: Workspace, tree_path: Path | None) -> list[Secti
 
 def _start(workspace: Workspace, where: Whereabouts, container: PlannedContainer, tree_path: Path | None) -> list[str]:
     lines = [
-        "SageMaker runs the image with the argument `train`; on this machine the same command is",
+        "SageMaker runs the image with the argument `train`. The equivalent command on this machine is:",
         *container.command_lines,
         "(lgbm-sm also gives the container a name and labels, and removes it itself)",
         f"the files are now in {tree_path}" if tree_path else "add `--tree DIR` to get the files, and run it yourself",

@@ -256,9 +256,9 @@ def merged_requirements(ours: str, source: InferenceSource | None) -> str:
 
 
 def pinned_versions(text: str) -> dict[str, list[str]]:
-    """Return the versions by package of the lines `name==version` in a requirements file.
+    """Return, for each package, the versions that `name==version` lines in a requirements file pin.
 
-    Several if Python decides.
+    A package has several versions if they depend on the version of Python.
     """
     versions: dict[str, list[str]] = {}
     for line in text.splitlines():

@@ -38,7 +38,8 @@ def read_table(path: Path, *, header: bool | None, references: tuple[str | int, 
     names and positions of columns in the configuration, is a header.
 
     Raises:
-        DataError: the file is missing, is of another kind, cannot be read, has no rows, or may have a header or not.
+        DataError: the file is missing, is of another kind, cannot be read, has no rows, or does not show
+            clearly whether it has a header.
     """
     name = path.name.lower()
     if not path.is_file():

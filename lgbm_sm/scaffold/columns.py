@@ -26,8 +26,8 @@ _DATE = re.compile(r"(\d{4}[/.]\d{1,2}[/.]\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{4})
 def why_to_drop(column: Column, row_name: RowName, *, categorical: bool) -> str | None:
     """Return the reason to leave out a feature; None to keep it.
 
-    `prepare-data` refuses some columns, and a model memorizes columns that identify each row. `categorical`: the user
-    listed the column in data.categorical.
+    A feature is left out if `prepare-data` would refuse it, or if it identifies each row, because a model would
+    memorize it. `categorical`: the user listed the column in data.categorical.
     """
     problems = Problems()
     if describe_feature(column, problems, row_name, categorical=categorical) is None:

@@ -79,7 +79,7 @@ def verify_images(workspace: Workspace, wanted: VerifyOptions, tell: Callable[[R
             workspace.reporter.step(f"Image {subject.image}")
             if subject.only != contract.TRAIN_COMMAND:
                 workspace.reporter.detail(
-                    f"Like SageMaker, verify waits {limits.startup:.0f} s for the server to answer "
+                    f"Like SageMaker, verify waits up to {limits.startup:.0f} s for the server to answer "
                     "(endpoint.startup_timeout_seconds)"
                 )
             reports.append(verification.verify(subject))

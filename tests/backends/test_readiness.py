@@ -80,5 +80,7 @@ def test_pings_do_not_pile_up_on_a_server_that_is_late(tmp_path: Path) -> None:
 
 
 def test_answer_that_the_platform_would_not_wait_for_does_not_count(tmp_path: Path) -> None:
-    with pytest.raises(TimedOutError, match="answered no /ping with 200 within the platform's 2 s, in 5 s; its log"):
+    with pytest.raises(
+        TimedOutError, match="was not ready after 5 s: no /ping returned 200 within 2 s, the platform's limit; its log"
+    ):
         wait_for(LateServer(delay=2.2), tmp_path, 5)

@@ -78,7 +78,7 @@ class ResourceKind(ABC, Generic[E]):
     entry_type: type[E]
     group: Group
     kept_because: str = ""
-    """Why `cleanup` keeps it if another resource that is kept needs it."""
+    """The warning of `cleanup` when it keeps this resource because another kept one needs it."""
 
     @property
     @abstractmethod

@@ -183,7 +183,7 @@ def engine_errors(what: str, kind: type[LgbmSmError], hint: str = "") -> Iterato
     If Docker does not answer, the error is an EngineError.
 
     Raises:
-        LgbmSmError: of that kind.
+        LgbmSmError: docker-py raised an error; the exception is of type `kind`, or an EngineError.
     """
     import docker.errors
     import requests.exceptions

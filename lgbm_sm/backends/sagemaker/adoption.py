@@ -167,7 +167,7 @@ class Adoption:
                 archive.unlink()
                 arriving.rename(endpoint.root_path)
         except (AwsError, DataError, EndpointError) as error:
-            self.reporter.warn(f"the column names of the model are unknown here: {error.message}")
+            self.reporter.warn(f"could not read the column names of the model: {error.message}")
 
     def _artifact_uris(self, endpoint: Endpoint) -> list[str]:
         found = self.resources.find_endpoint(endpoint.name)

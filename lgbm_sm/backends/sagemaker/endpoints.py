@@ -97,7 +97,7 @@ def create_config(name: str, plan: HostingPlan) -> None:
 def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
     """Create the endpoint of a new config.
 
-    Returns False if there is an endpoint of this name.
+    Returns False if an endpoint of this name already exists.
 
     Raises AwsError when SageMaker refuses it, or does not answer.
     """

@@ -56,7 +56,7 @@ PROGRAMS = rule(
     "image-programs",
     'Without an executable program, `docker run IMAGE train` ends with "executable file not found" or "permission '
     'denied".',
-    "set the modes in the image (RUN chmod 755 …), and provide an ENTRYPOINT, or `train` and `serve` on PATH",
+    "make the programs executable (RUN chmod 755 …), and provide an ENTRYPOINT, or both `train` and `serve` on PATH",
     f"{DEVELOPER_GUIDE_RUN_TRAINING}; {DEVELOPER_GUIDE_HOSTING}",
 )
 LINE_ENDINGS = rule(

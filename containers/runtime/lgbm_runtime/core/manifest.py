@@ -90,7 +90,7 @@ def _read(path: Path) -> dict[str, str] | None:
 
 
 def _problem(model_path: Path, name: str, digest: str) -> list[str]:
-    """Return the problem of a file in the manifest; empty if it is unchanged."""
+    """Return what is wrong with a file that the manifest lists; empty if the file is unchanged."""
     path = model_path / name
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name that no file can have
         return [f"{_shown(str(path))} is missing, but {MANIFEST_FILE} names it"]

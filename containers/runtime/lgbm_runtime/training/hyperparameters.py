@@ -48,7 +48,7 @@ class Hyperparameters:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics given by name; empty for the objective's own metric, or none at all."""
+        """The metrics given by name; empty if the objective's own metric is used, or no metric."""
         given = self.values.get("metric", "")
         names = given if isinstance(given, list) else str(given).split(",")
         return tuple(str(name) for name in names if name and name not in _NO_METRIC)
