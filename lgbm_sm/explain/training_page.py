@@ -86,7 +86,7 @@ def _processes(workspace: Workspace) -> list[str]:
         if job.status is TrainingJobStatus.IN_PROGRESS:
             programs = workspace.backend_of(job).programs(job)
             if programs:
-                return [f"seen now, of {job.name}:", *describe_running(programs)]
+                return [f"running now, of {job.name}:", *describe_running(programs)]
     return [
         "process 1 trains, with one thread for each CPU of the container (OMP_NUM_THREADS)",
         "run `lgbm-sm explain train` during a job on this machine to see its processes",

@@ -112,7 +112,7 @@ def test_the_files_of_an_endpoint_are_those_of_the_model_that_would_be_deployed(
 def test_the_processes_are_those_of_the_endpoint_in_service(boston: CommandLine) -> None:
     programs = {program.pid: without_labels(program.cmdline()) for program in boston.programs()}
     lines = explained(boston, "deploy")["Processes"]
-    first = next(index for index, line in enumerate(lines) if line.startswith("seen now"))
+    first = next(index for index, line in enumerate(lines) if line.startswith("running now"))
     assert re.fullmatch(r"running now, of endpoint \S+, a process:", lines[first])
     shown = {int(line.split()[0]): line.split(maxsplit=1)[1] for line in lines[first + 1 :]}
     assert set(shown) == set(programs)
@@ -173,7 +173,7 @@ def test_no_server_is_started_to_show_its_processes(lgbm_sm: CommandLine) -> Non
     lgbm_sm("train")
     lines = explained(lgbm_sm, "deploy")["Processes"]
     assert "as a process:" in lines
-    assert not any(line.startswith("seen now") for line in lines)
+    assert not any(line.startswith("running now") for line in lines)
     assert "endpoint" not in lgbm_sm("status").stdout
 
 

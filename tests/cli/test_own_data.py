@@ -128,5 +128,5 @@ def test_predict_asks_for_training_when_the_data_has_changed_since(lgbm_sm: Comm
     lgbm_sm("run", "--keep")
     lgbm_sm("prepare-data", "--set", "data.drop=[B]")
     refused = lgbm_sm("predict", exit_code=4)
-    assert "other features than the model" in refused.stderr
+    assert "does not have the same features as the" in refused.stderr
     assert "lgbm-sm train" in refused.stderr

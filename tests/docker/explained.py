@@ -25,7 +25,7 @@ def explained(lgbm_sm: CommandLine, *arguments: str) -> dict[str, list[str]]:
 
 def programs_in(lines: list[str]) -> dict[int, str]:
     """The processes that were seen, by their ids."""
-    first = next(index for index, line in enumerate(lines) if line.startswith("seen now"))
+    first = next(index for index, line in enumerate(lines) if line.startswith("running now"))
     return {int(line.split()[0]): line.split(maxsplit=1)[1] for line in lines[first + 1 :]}
 
 
