@@ -20,7 +20,7 @@ class Traffic:
 class Advice:
     """The fastest step within the limit and without errors, and the instances needed.
 
-    Both are None if there is no such step; `instances` is also None without a rate.
+    Both are None if no step meets the target; `instances` is also None without a rate.
     """
 
     step: LoadStep | None

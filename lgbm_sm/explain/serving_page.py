@@ -77,8 +77,8 @@ def _find_source(workspace: Workspace, model: str | None) -> ModelSource | None:
 def _start(workspace: Workspace, where: Whereabouts, container: PlannedContainer, tree_path: Path | None) -> list[str]:
     lines = [
         (
-            f"SageMaker unpacks model.tar.gz into {MODEL_PATH} and runs the image with the argument `serve`; on this "
-            "machine the same command is"
+            f"SageMaker unpacks model.tar.gz into {MODEL_PATH} and runs the image with the argument `serve`. The "
+            "equivalent command on this machine is:"
         ),
         *container.command_lines,
         "(lgbm-sm also gives the container a name and labels, and removes it itself; Docker chooses the port)",

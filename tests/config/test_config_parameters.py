@@ -13,27 +13,15 @@ from lgbm_runtime.training.hyperparameters import parse_hyperparameters
 from lgbm_runtime.training.training_api import Lightgbm
 from lgbm_sm.config.lightgbm_parameters import hyperparameter_problems, parameter_names, refused_parameters
 from lgbm_sm.config.loading import load_config
-from lgbm_sm.errors import ConfigError, ExitCode
+from lgbm_sm.errors import ConfigError
 from lgbm_sm.shipped import containers_path
 from tests.config.test_config import NOTEBOOK_HYPERPARAMETERS, ROOT
+from tests.config.test_config_errors import _in_a_folder_of_its_own, messages  # noqa: F401 - a fixture
 
 # as LightGBM's own package reads them
 PACKAGE_ALIASES = _ConfigAliases._get_all_param_aliases()
 REFUSED = refused_parameters(containers_path())
 RUNTIME_ALIASES = Lightgbm().parameter_aliases()
-
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def messages(text: str = "", *overrides: str, **environ: str) -> list[str]:
-    Path("config.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError) as caught:
-        load_config(None, overrides, environ)
-    assert caught.value.exit_code is ExitCode.CONFIG
-    return caught.value.message.split("\n")
 
 
 def test_every_problem_of_a_name_is_told_where_it_is_written() -> None:

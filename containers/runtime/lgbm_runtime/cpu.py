@@ -23,7 +23,7 @@ def available_cpus(cgroup_path: Path = _CGROUP) -> int:
 
 
 def cpu_quota(cgroup_path: Path = _CGROUP) -> float | None:
-    """Return the cgroup's quota in processors, or None if there is no limit.
+    """Return the cgroup's quota in processors, or None without a limit.
 
     Sources: the kernel's documentation, `cpu.max` in "Control Group v2" (two fields, microseconds; `max` is no limit),
     `cpu.cfs_quota_us` in "CFS Bandwidth Control" (-1 is no limit).

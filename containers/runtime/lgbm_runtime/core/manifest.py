@@ -35,9 +35,9 @@ def manifest_text(digests: Mapping[str, str]) -> str:
 def check_model(model_path: Path, environment: Mapping[str, str]) -> str:
     """Compare the files in `model_path` with the manifest there.
 
-    Returns a line for the log, which names the files that are not in the manifest, or states that there is no manifest
-    or that LGBM_RUNTIME_UNCHECKED=1 skips the check; empty if every file is in the manifest and unchanged. Raises
-    ModelError, which names the file, if one is changed or missing, and if the manifest cannot be read.
+    Returns a line for the log, which names the files that are not in the manifest, or states that the manifest is
+    missing or that LGBM_RUNTIME_UNCHECKED=1 skips the check; empty if every file is in the manifest and unchanged.
+    Raises ModelError, which names the file, if one is changed or missing, and if the manifest cannot be read.
     """
     unchecked = environment.get(UNCHECKED_VARIABLE, "").strip()
     if unchecked not in ("", "0", "1"):

@@ -85,7 +85,7 @@ def _length(table: bytes) -> int:
 
 @lru_cache(maxsize=1)
 def native_code() -> NativeCode | None:
-    """Load the compiled file; return None if there is none.
+    """Load the compiled file; return None if the file does not exist.
 
     If it cannot be loaded, a line on stderr gives the reason.
     """

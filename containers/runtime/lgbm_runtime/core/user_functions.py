@@ -95,7 +95,7 @@ def code_path(model_path: Path, environment: Mapping[str, str]) -> Path:
 
 
 def find_program(model_path: Path, environment: Mapping[str, str]) -> Path | None:
-    """Return the file with the user's functions, or None if there is no such file.
+    """Return the file with the user's functions, or None if the file does not exist.
 
     SAGEMAKER_PROGRAM names the file in `code_path` (default inference.py). Raises ModelError if the folder exists but
     lacks that file.

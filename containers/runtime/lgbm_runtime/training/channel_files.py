@@ -17,7 +17,7 @@ def data_files(folder: Path) -> list[Path]:
 
     Subfolders are searched at any depth, and links are followed. Hidden files and folders are skipped, and those whose
     name begins with `_` (`_SUCCESS`, `_temporary`: markers of Spark and Hadoop). Raises TrainingError, which names
-    them, for files that are not CSV, and if there is no file.
+    them, for files that are not CSV, and if the channel has no file.
     """
     if not folder.is_dir():
         raise TrainingError(f"channel {folder.name} is missing: no folder {folder}")
@@ -47,7 +47,7 @@ def visible_files(folder: Path) -> list[Path]:
 
 
 def size_of(folder: Path) -> int:
-    """Return the size of all files under the folder in bytes; 0 if there is no folder."""
+    """Return the size of all files under the folder in bytes; 0 if the folder does not exist."""
     return sum(path.stat().st_size for path in visible_files(folder))
 
 

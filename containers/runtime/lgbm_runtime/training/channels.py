@@ -53,7 +53,7 @@ class Channels:
 
 
 def read_schema(paths: ContainerPaths) -> Schema | None:
-    """Return the schema channel's schema, or None if there is no such channel.
+    """Return the schema channel's schema, or None if the channel does not exist.
 
     Raises TrainingError if the channel holds anything but one valid schema.json.
     """

@@ -52,7 +52,7 @@ def canonical_objective(given: str) -> str:
 def num_class(objective: str, classes: Sequence[Any] | None, given: Any) -> int:
     """Return LightGBM's parameter num_class: 1 unless the objective is multiclass.
 
-    `classes` are the schema's (None: there is no schema, or the target is numeric), `given` is the hyperparameter
+    `classes` are the schema's (None without a schema, or if the target is numeric), `given` is the hyperparameter
     num_class or None. Raises TrainingError if objective, classes and number do not fit together.
     """
     listed = None if classes is None else len(classes)

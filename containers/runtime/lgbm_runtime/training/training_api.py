@@ -55,7 +55,7 @@ class Lightgbm:
     def __init__(self) -> None:
         """Load the library.
 
-        Raises ModuleNotFoundError if there is no such package, and LibraryError.
+        Raises ModuleNotFoundError if the package is not installed, and LibraryError.
         """
         path, self.version = find_library()
         self._library = open_library(path)
