@@ -110,7 +110,6 @@ def test_the_program_in_the_image_has_the_same_paths() -> None:
     assert str(paths.model_path) == contract.MODEL_PATH
     assert str(paths.output_data_path) == f"{contract.OPT_ML}/{contract.OUTPUT_DATA_FOLDER}"
     assert str(paths.failure_path) == contract.FAILURE_PATH
-    assert str(paths.checkpoints_path) == f"{contract.OPT_ML}/{contract.CHECKPOINTS_FOLDER}"
 
 
 def test_the_program_in_the_image_has_the_same_limits() -> None:

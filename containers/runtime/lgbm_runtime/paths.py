@@ -59,8 +59,3 @@ class ContainerPaths:
     def failure_path(self) -> Path:
         """The file whose first 1,024 characters become the job's FailureReason."""
         return self.root / "output" / "failure"
-
-    @property
-    def checkpoints_path(self) -> Path:
-        """Synchronised with the job's checkpoint URI."""
-        return self.root / "checkpoints"
