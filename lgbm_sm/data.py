@@ -10,14 +10,13 @@ from lgbm_sm.preparation.column_roles import choose_roles
 from lgbm_sm.preparation.columns import Column, ColumnKind, describe_feature, is_inexact, read_column
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import (
-    Categories,
     Feature,
     Schema,
     Split,
     TargetColumn,
 )
 from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
-from lgbm_sm.preparation.splits import require_classes_in_train, split_rows
+from lgbm_sm.preparation.splits import Integers, require_classes_in_train, split_rows
 from lgbm_sm.preparation.targets import class_codes, class_counts, describe_target
 from lgbm_sm.progress import Reporter
 from lgbm_sm.wording import counted
@@ -57,7 +56,7 @@ class _Columns:
     features: tuple[Feature, ...]
     target: TargetColumn
     cells: "pa.Table"
-    codes: list[int] | None
+    codes: "Integers | None"
 
 
 def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter: Reporter) -> PreparedData:
@@ -81,7 +80,7 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
         notes.warn(warning)
     columns = _read_columns(source, section, objective)
     _note_columns(columns.features, columns.read[:-1], notes)
-    _note_target(columns.read[-1], columns.target.classes, notes)
+    _note_target(columns, notes)
     rows = _split(section, source, columns)
     written = write_data_folder(
         folder, section.name, columns.features, columns.target, _tables(columns.cells, columns.target.name, rows)
@@ -168,17 +167,18 @@ def _note_columns(features: tuple[Feature, ...], columns: tuple[Column, ...], no
         )
 
 
-def _note_target(target: Column, classes: Categories | None, notes: _Notes) -> None:
-    if classes is not None:
-        notes.detail(f"target {target.name}, classes and their codes: {class_counts(target.cells, classes)}")
-    elif len(values := target.cells.unique()) <= 2:
+def _note_target(columns: _Columns, notes: _Notes) -> None:
+    name, classes = columns.target.name, columns.target.classes
+    if classes is not None and columns.codes is not None:
+        notes.detail(f"target {name}, classes and their codes: {class_counts(columns.codes, classes)}")
+    elif len(values := columns.read[-1].cells.unique()) <= 2:
         notes.warn(
-            f"the target {target.name} is always {' or '.join(map(str, values.to_pylist()))}: if these are classes, "
+            f"the target {name} is always {' or '.join(map(str, values.to_pylist()))}: if these are classes, "
             "add --set training.hyperparameters.objective=binary"
         )
 
 
-def _split(section: "DataSection", source: Source, columns: _Columns) -> Mapping[Split, list[int]]:
+def _split(section: "DataSection", source: Source, columns: _Columns) -> Mapping[Split, Integers]:
     classes = columns.target.classes or ()
     if not source.part_rows:
         return split_rows(
@@ -189,17 +189,17 @@ def _split(section: "DataSection", source: Source, columns: _Columns) -> Mapping
             codes=columns.codes,
             classes=classes,
         )
-    positions = iter(range(columns.cells.num_rows))
-    splits = (Split.TRAIN, Split.VALIDATION, Split.TEST)
-    rows = {
-        split: [next(positions) for _ in range(count)] for split, count in zip(splits, source.part_rows, strict=True)
-    }
+    import numpy as np
+
+    trained, validated, _ = source.part_rows
+    parts = np.split(np.arange(columns.cells.num_rows), [trained, trained + validated])
+    rows = dict(zip((Split.TRAIN, Split.VALIDATION, Split.TEST), parts, strict=True))
     if columns.codes is not None:
-        require_classes_in_train(columns.codes[: source.part_rows[0]], columns.codes, classes)
+        require_classes_in_train(columns.codes[:trained], columns.codes, classes)
     return rows
 
 
-def _tables(cells: "pa.Table", target: str, rows: Mapping[Split, list[int]]) -> Mapping[Split, "pa.Table"]:
+def _tables(cells: "pa.Table", target: str, rows: Mapping[Split, Integers]) -> Mapping[Split, "pa.Table"]:
     """Return the table of each file; the target of the test rows is a separate table."""
     taken = {split: cells.take(positions) for split, positions in rows.items()}
     test = taken[Split.TEST]

@@ -3,7 +3,6 @@
 import csv
 import fcntl
 import hashlib
-import io
 import itertools
 import os
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.csv_text import csv_blocks
 from lgbm_sm.preparation.schema import (
     CHANNELS,
     FOLDERS,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 PREVIEW_ROWS = 5
 _STAGING_FOLDER = ".prepare-data"  # in the data folder, never in a channel
-_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -166,17 +165,10 @@ def _earlier_files(folder: Path) -> set[Path]:
 
 
 def _render(table: "pa.Table", path: Path) -> str:
-    """Write a table as CSV without header, and return its SHA-256.
-
-    Integers are written as integers, floats in the shortest form that reads back the same, missing cells as empty ones.
-    """
+    """Write a table as CSV without header, and return its SHA-256."""
     digest = hashlib.sha256()
     with path.open("wb") as file:
-        for start in range(0, table.num_rows, _ROWS_AT_ONCE):
-            rows = table.slice(start, _ROWS_AT_ONCE)
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows(zip(*(cells.to_pylist() for cells in rows), strict=True))
-            content = text.getvalue().encode()
+        for content in csv_blocks(table):
             digest.update(content)
             file.write(content)
     return digest.hexdigest()

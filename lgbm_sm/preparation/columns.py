@@ -72,7 +72,8 @@ def read_column(name: str, cells: "pa.ChunkedArray") -> Column:
         cells = cells.cast(pa.int64())
     elif kind is ColumnKind.NUMBER:
         cells = cells.cast(pa.float64())
-        cells = pc.if_else(pc.is_nan(cells), None, cells)
+        if pc.any(pc.is_nan(cells)).as_py():
+            cells = pc.if_else(pc.is_nan(cells), None, cells)
     if kind in (ColumnKind.NUMBER, ColumnKind.TEXT) and cells.null_count == len(cells):
         kind = ColumnKind.EMPTY
     return Column(name, kind, cells)

@@ -3,7 +3,6 @@
 Names, aliases and domains are those of LightGBM's parameter `objective` (docs/Parameters.rst).
 """
 
-from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,9 @@ from lgbm_sm.preparation.schema import Categories
 from lgbm_sm.wording import counted, did_you_mean
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 _SHOWN_CLASSES = 10
 
@@ -117,17 +118,22 @@ def use(objective: str) -> str:
     return f"use objective {objective}: --set training.hyperparameters.objective={objective}"
 
 
-def class_codes(cells: "pa.ChunkedArray", classes: Categories) -> list[int]:
+def class_codes(cells: "pa.ChunkedArray", classes: Categories) -> "NDArray[np.int64]":
     """Return the position of each cell among the classes."""
-    positions = {value: code for code, value in enumerate(classes)}
-    return [positions[cell] for cell in cells.to_pylist()]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    codes: NDArray[np.int64] = pc.index_in(cells, pa.array(classes, cells.type)).cast(pa.int64()).to_numpy()
+    return codes
 
 
-def class_counts(cells: "pa.ChunkedArray", classes: Categories) -> str:
+def class_counts(codes: "NDArray[np.int64]", classes: Categories) -> str:
     """Return the classes with their codes and numbers of rows, as a line for the user."""
-    counts = Counter(cells.to_pylist())
+    import numpy as np
+
+    counts = np.bincount(codes, minlength=len(classes)).tolist()
     shown = ", ".join(
-        f"{value} = {code} ({counted(counts[value], 'row')})" for code, value in enumerate(classes[:_SHOWN_CLASSES])
+        f"{value} = {code} ({counted(counts[code], 'row')})" for code, value in enumerate(classes[:_SHOWN_CLASSES])
     )
     return shown + (f", … ({len(classes)} in total)" if len(classes) > _SHOWN_CLASSES else "")
 

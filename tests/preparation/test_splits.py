@@ -19,7 +19,11 @@ def test_splits_are_scikit_learns_when_there_are_no_classes(
     rest, test = train_test_split(list(range(rows)), test_size=sizes[0], random_state=random_state)
     train, validation = train_test_split(rest, test_size=sizes[1], random_state=random_state)
     dealt = split_rows(rows, test_size=sizes[0], validation_size=sizes[1], random_state=random_state)
-    assert dealt == {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test}
+    assert {split: positions.tolist() for split, positions in dealt.items()} == {
+        Split.TRAIN: train,
+        Split.VALIDATION: validation,
+        Split.TEST: test,
+    }
 
 
 def test_metrics_are_scikit_learns_when_numbers_are_predicted() -> None:
