@@ -1,14 +1,17 @@
 """The text of an Arrow table as CSV, equal to that of Python's csv.writer and many times as fast."""
 
 import re
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_CELLS_AT_ONCE = 500_000
+_CELLS_AT_ONCE = 250_000
 _LEAST_ROWS_AT_ONCE = 1_000
+_MOST_THREADS = 4  # more would wait for each other, since orjson does not release Python's lock
 _QUOTED = re.compile(r'[,"\r\n]')
 # beyond, orjson and repr write other texts for the same float: 1e-7 and 1e-07; 1e16 in old versions, and 1e+16
 _LEAST_ALIKE, _MOST_ALIKE = 1e-4, 1e16
@@ -19,9 +22,19 @@ def csv_blocks(table: "pa.Table") -> Iterator["pa.Buffer"]:
 
     Integers are written as integers, floats in the shortest form that reads back the same, missing cells as empty ones.
     """
+    import pyarrow as pa
+
     rows = max(_LEAST_ROWS_AT_ONCE, _CELLS_AT_ONCE // table.num_columns)
-    for start in range(0, table.num_rows, rows):
-        yield _block(table.slice(start, rows))
+    threads = min(pa.cpu_count(), _MOST_THREADS)
+    with ThreadPoolExecutor(threads) as pool:
+        # few at once, so that a table's text does not fill the memory
+        pending: deque[Future[pa.Buffer]] = deque()
+        for start in range(0, table.num_rows, rows):
+            pending.append(pool.submit(_block, table.slice(start, rows)))
+            if len(pending) > threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _block(table: "pa.Table") -> "pa.Buffer":
