@@ -68,7 +68,7 @@ class CommandGroups(TyperGroup):
 app = typer.Typer(
     name=_PROGRAM,
     cls=CommandGroups,
-    add_completion=False,  # the options below take the shell's name; Typer's own guess it and ignore a given one
+    add_completion=False,  # Typer's own options ignore a given shell name; the options below accept it
     rich_markup_mode="rich" if is_terminal(os.environ) else None,
     pretty_exceptions_enable=False,  # a bug keeps its plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -134,7 +134,7 @@ def _program(
 ) -> None:
     """Run the full lifecycle of a LightGBM model in a custom SageMaker container.
 
-    Start with `lgbm-sm run`: it needs no account, no Docker and no configuration.
+    Start with `lgbm-sm run`. It needs no AWS account, no Docker and no configuration file.
     """
 
 
@@ -169,7 +169,7 @@ def opened_workspace(
     dry_run: bool = False,
     any_hyperparameters: bool = False,
 ) -> "Iterator[tuple[Workspace, Console]]":
-    """Open the workspace of a command, as `open_workspace` does; after an interrupt, report what is still running."""
+    """Open the workspace of a command. After an interrupt, report the programs that are still running."""
     from lgbm_sm.record.work_folder import storage_errors
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
@@ -205,7 +205,7 @@ def opened_workspace(
 
 
 def _warn_of_several_endpoints(workspace: "Workspace") -> None:
-    """Warn, after a command that called AWS, that the project has several endpoints, each of which is billed."""
+    """Warn that the project has several endpoints, if the command called AWS. Each endpoint is billed."""
     if workspace.dry_run or not workspace.accounts.reached:
         return
     workspace.sagemaker.warn_of_several_endpoints()
@@ -228,15 +228,15 @@ def help_text(example: str, text: str, following: str) -> str:
 
 
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show the AWS calls that change something, in order, without sending them.")
+    bool, typer.Option("--dry-run", help="Show the AWS calls that would change something, but do not send them.")
 ]
 
 
 def stops_at_interrupt(console: Console) -> "Callable[[TrainingJob], bool]":
     """Ask whether to stop a SageMaker job when the command that follows it is interrupted.
 
-    If nobody can answer, the job is stopped: a person who stops a script does not expect its job to continue and cost
-    money. A job that another work folder created continues.
+    If nobody can answer, the job is stopped, because a job of a stopped script should not continue to cost money. But a
+    job that another work folder created continues.
     """
 
     def ask(job: "TrainingJob") -> bool:

@@ -24,7 +24,7 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="A value for one key of the configuration; repeatable.",
+        help="A value for one key of the configuration. You can repeat this option.",
         autocompletion=configuration_keys,
         rich_help_panel=_PANEL,
     ),
@@ -34,7 +34,7 @@ OutputOption = Annotated[
     typer.Option("--output", help="The format of the result (default: text).", rich_help_panel=_PANEL),
 ]
 VerboseOption = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Diagnostic detail, on stderr.", rich_help_panel=_PANEL)
+    bool, typer.Option("--verbose", "-v", help="Diagnostic details, on stderr.", rich_help_panel=_PANEL)
 ]
 
 

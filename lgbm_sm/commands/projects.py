@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     help=help_text(
         "lgbm-sm init houses --data houses.csv --target price",
         "Read your table and propose the objective, the columns to leave out and the categorical columns, each with a "
-        "reason. At a terminal, ask for your choices. Then write config.yaml (with the values of --set), containers/, "
-        "a first inference.py, a Makefile and a GitHub workflow to DIR. Existing files are never overwritten.",
+        "reason. At a terminal, ask for your choices. Then write a project to DIR: config.yaml (with the values of "
+        "--set), containers/, an example inference.py, a Makefile and a GitHub workflow. init never overwrites a file.",
         "`make run`.",
     ),
 )
@@ -42,9 +42,12 @@ def init(
         str | None, typer.Option(metavar="FILE", help="Your table, CSV or Parquet (default: the built-in boston).")
     ] = None,
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = None,
-    drop: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column to leave out; repeatable.")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="A column to leave out. You can repeat this.")
+    ] = None,
     categorical: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="A column whose numbers are categories; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column whose numbers are categories. You can repeat this."),
     ] = None,
     objective: Annotated[
         str | None, typer.Option(metavar="NAME", help="The LightGBM objective (default: chosen from the target).")
@@ -72,9 +75,10 @@ def init(
     short_help="Turn a copy of a project into a separate project.",
     help=help_text(
         "lgbm-sm new-identity --name houses-two",
-        "Use this in a copy of a project's folder (`cp -a`). Write a new project.name into config.yaml and start an "
-        "empty record, so that no command here touches the original's models, jobs and endpoints. Remove the copies of "
-        "the original's jobs and endpoints from .lgbm-sm. A project that was moved does not need this.",
+        "Run this command in a copy of a project's folder (`cp -a`). It writes a new project.name into config.yaml and "
+        "starts an empty record. So the commands in the copy do not touch the models, jobs and endpoints of the "
+        "original project. It also deletes their copied folders from .lgbm-sm. If you only moved a project, you do not "
+        "need this command.",
         "`lgbm-sm run`.",
     ),
 )
