@@ -43,9 +43,9 @@ class ProjectSection(ConfigSection, frozen=True):
         str,
         Key(
             values.project_name,
-            "Identifies the project in the AWS account. The names of training jobs, models and endpoint configs begin "
-            f"with it: letters, digits and hyphens, at most {values.LONGEST_PROJECT_NAME} characters. Also the default "
-            "ECR repository of the pattern byoc.",
+            "The name of the project in the AWS account: letters, digits and hyphens, at most "
+            f"{values.LONGEST_PROJECT_NAME} characters. The names of training jobs, models and endpoint configs begin "
+            "with this name. It is also the default ECR repository of the pattern byoc.",
         ),
     ] = "sagemaker-lightgbm-regression"
 
@@ -70,8 +70,8 @@ class DataSection(ConfigSection, frozen=True):
         str,
         Key(
             values.data_name,
-            "A built-in data set (boston, diabetes, breast-cancer, iris). With file or files: the name to use for "
-            "your own data in file names.",
+            "A built-in data set (boston, diabetes, breast-cancer, iris). If you set file or files: a name for your "
+            "own data, which prepare-data uses in file names.",
         ),
     ] = "boston"
     file: Annotated[
@@ -82,7 +82,7 @@ class DataSection(ConfigSection, frozen=True):
         DataFiles | None,
         section_key(
             DataFiles,
-            "Instead of file: your own tables, already split, as train, validation and test.",
+            "If your data is already split: three tables (train, validation and test) instead of file.",
             beside=_no_file_too,
         ),
     ] = None
@@ -140,13 +140,13 @@ class ContainerSection(ConfigSection, frozen=True):
         ),
     ] = None
     base_image: Annotated[
-        str | None, Key(values.base_image, "The base image to build on. Default: the one in the Dockerfile.")
+        str | None, Key(values.base_image, "The base image to build on. Default: the base image in the Dockerfile.")
     ] = None
     build_args: Annotated[
         Mapping[str, str],
         mapping_key(
             values.variable,
-            "More build arguments of the image, by name. They are part of its tag.",
+            "More build arguments of the image, by name. If you change them, the image gets another tag.",
             whole=values.variable_names,
         ),
     ] = field(default_factory=dict)
@@ -158,9 +158,9 @@ class ContainerSection(ConfigSection, frozen=True):
         Path | None,
         Key(
             values.path,
-            "A PEM file with the certificates of a TLS-intercepting proxy. The build uses it without leaving it in "
-            "the image; containers that install requirements at start use it too. Relative paths start at the folder "
-            "of config.yaml.",
+            "A PEM file with the certificates of a TLS-intercepting proxy. The build uses the certificates, but does "
+            "not leave them in the image. Containers that install requirements at start use them too. Relative paths "
+            "start at the folder of config.yaml.",
         ),
     ] = None
 
@@ -220,8 +220,8 @@ class EndpointSection(ConfigSection, frozen=True):
         str | None,
         Key(
             values.endpoint_name,
-            "On SageMaker: the endpoint's name, unique in the account and region. Each deploy updates the endpoint of "
-            "this name. Default: project.name.",
+            "On SageMaker: the endpoint's name, unique in the account and region. Each deploy updates the endpoint "
+            "with this name. Default: project.name.",
         ),
     ] = None
     instance_type: Annotated[
@@ -234,17 +234,16 @@ class EndpointSection(ConfigSection, frozen=True):
         Path | None,
         Key(
             values.path,
-            "A folder with your own inference code, and a requirements.txt if it needs packages. It becomes the "
-            "folder code of the model artifact. Relative paths start at the folder of config.yaml.",
+            "A folder with your own inference code. If the code needs packages, add a requirements.txt. The folder "
+            "becomes the folder code of the model artifact. Relative paths start at the folder of config.yaml.",
         ),
     ] = None
     entry_point: Annotated[
         Path | None,
         Key(
             values.entry_point,
-            "The .py file that defines model_fn, input_fn, predict_fn and output_fn, or transform_fn. With source_dir "
-            "it is in that folder (default: inference.py); without, relative paths start at the folder of "
-            "config.yaml.",
+            "The .py file with your inference functions. If source_dir is set, the file is in that folder (default: "
+            "inference.py). Otherwise, relative paths start at the folder of config.yaml.",
         ),
     ] = None
     startup_timeout_seconds: Annotated[
@@ -257,7 +256,7 @@ class EndpointSection(ConfigSection, frozen=True):
     ] = contract.STARTUP_SECONDS
     verify: Annotated[
         bool,
-        Key(values.truth, "Run a local container check before deploying to SageMaker."),
+        Key(values.truth, "Before a deployment to SageMaker, run the image on this machine and check that it works."),
     ] = True
 
     @property

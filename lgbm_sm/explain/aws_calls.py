@@ -44,7 +44,7 @@ _EMPTY_ACCOUNT = {
 class UnknownAccounts(Accounts):
     """An imaginary account: a dry run that also answers the calls that only read.
 
-    With `exists` the account has the bucket, the repositories, the images and the role that the step requires.
+    If `exists`, the account has the bucket, the repositories, the images and the role that the step requires.
     """
 
     def __init__(self, role: str, *, exists: bool) -> None:
@@ -53,11 +53,11 @@ class UnknownAccounts(Accounts):
         arn = ROLE_ARN.fullmatch(role)
         self._account_id = arn["account"] if arn else _ACCOUNT
         self._missing = _NO_RESOURCES if exists else _EMPTY_ACCOUNT
-        # operations in the order of their first call; the account's id is what the first one returns
+        # operations in the order of their first call; the first one returns the account's id
         self.reads: dict[str, None] = {"sts:GetCallerIdentity": None}
 
     def get(self, region: str | None, account_id: str | None = None) -> AwsAccount:  # noqa: ARG002 - see Accounts
-        """Return the account in `region`, by default that of the AWS command line.
+        """Return the account in `region`. The default is the region of the AWS command line.
 
         Raises:
             AwsError: the profile in AWS_PROFILE does not exist.
@@ -66,7 +66,7 @@ class UnknownAccounts(Accounts):
             import boto3
 
             with aws_errors("a session"):
-                # boto3 looks for no credentials if it is given some
+                # with these values, boto3 does not look for credentials
                 session = boto3.Session("none", "none", region_name=region)
             self.calls.attach(session)
             account = AwsAccount(self._account_id, region_of(session), session)

@@ -41,8 +41,8 @@ def explain_message(text: str) -> list[Section]:
             "Not known",
             "no known issue matches this message",
             "give the whole message, or the last lines of the log: the cause is often a few lines above the error",
-            "`lgbm-sm logs` and `lgbm-sm logs --training` show the logs, `lgbm-sm doctor` checks this machine and the "
-            "account, and `lgbm-sm explain --job NAME` looks at one job or endpoint",
+            "`lgbm-sm logs` and `lgbm-sm logs --training` show the logs; `lgbm-sm doctor` checks this machine and the "
+            "AWS account; `lgbm-sm explain --job NAME` shows what happened to a job or an endpoint",
         )
     ]
 
@@ -97,7 +97,7 @@ def _find_entry(workspace: Workspace, name: str) -> Entry:
             return entry
     if not workspace.sagemaker.is_wanted:
         raise TrainingError(
-            f"--job {name}: no training job or endpoint of this name is on record",
+            f"--job {name}: the record has no training job or endpoint with this name",
             "`lgbm-sm status` lists them; add --aws to ask SageMaker too",
         )
     account = workspace.accounts.get(workspace.config.aws.region)
@@ -108,6 +108,6 @@ def _find_entry(workspace: Workspace, name: str) -> Entry:
     if resources.find_endpoint(name):
         return Endpoint(name=name, **where, folder=workspace.record.endpoints_path / name, training_job="")
     raise TrainingError(
-        f"--job {name}: no training job or endpoint of this name is on record or in {account.region}",
+        f"--job {name}: no training job or endpoint with this name is on record or in {account.region}",
         "`lgbm-sm status` lists them",
     )

@@ -57,7 +57,7 @@ def find_step(word: str) -> Step | None:
 def explain_step(workspace: Workspace, step: Step, *, model: str | None, tree_path: Path | None) -> list[Section]:
     """Return the page of a step.
 
-    `model` is as for `deploy --model`. The pages of train and deploy write the container's files to `tree_path`.
+    `model` has the same meaning as in `deploy --model`. The pages of train and deploy write files to `tree_path`.
 
     Raises:
         ConfigError: the user's inference code does not exist, or cannot work.
@@ -82,7 +82,7 @@ def explain_all(workspace: Workspace) -> list[Section]:
         section(
             Step.PREPARE_DATA,
             f"splits {config.data.file or config.data.name} into {workspace.data_path}/train, valid and test, and "
-            "writes the schema, which goes into the model",
+            "writes the schema, which becomes part of the model artifact",
         ),
         section(Step.BUILD, f"pattern {pattern}: {_PATTERNS[pattern]}", tags),
         section(
@@ -113,6 +113,6 @@ def explain_all(workspace: Workspace) -> list[Section]:
 
 _PATTERNS = {
     Pattern.BYOC: "one image trains and serves, with lgbm-sm's own server",
-    Pattern.INFERENCE_TOOLKIT: "the byoc image trains; one with Multi Model Server and the inference toolkit serves",
+    Pattern.INFERENCE_TOOLKIT: "the byoc image trains; an image with Multi Model Server and inference toolkit serves",
     Pattern.SCRIPT_MODE: "the byoc image trains; AWS's XGBoost image serves and runs lgbm-sm's script",
 }

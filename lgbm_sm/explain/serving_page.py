@@ -55,7 +55,7 @@ def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | N
 def _as_process(workspace: Workspace) -> list[str]:
     """Return the differences if a process serves instead of a container of the pattern."""
     pattern = workspace.config.container.pattern
-    lines = [f"the rest of this page describes the container of pattern {pattern}, except where it mentions a process"]
+    lines = [f"the rest of this page describes the container of pattern {pattern}, unless a line mentions a process"]
     if pattern is not Pattern.BYOC:
         lines.append(deploy.OTHER_SERVER)
     try:
@@ -90,7 +90,7 @@ def _start(workspace: Workspace, where: Whereabouts, container: PlannedContainer
         root = workspace.record.endpoints_path / container.name / "ml"
         words = [sys.executable, "-P", "-m", PROGRAM, "serve", "--root", str(root), "--fd", "<a listening socket>"]
         lines += [
-            "as a process it is pattern A's program on such files, below .lgbm-sm:",
+            "if it runs as a process, pattern A's program reads the same kind of files in .lgbm-sm:",
             shlex.join(words),
             f"with PYTHONPATH={workspace.process.runtime_path} and the same variables",
         ]
@@ -113,7 +113,7 @@ def _files(container: PlannedContainer, source: ModelSource | None, code: ModelC
         return [missing, *(f"{MODEL_PATH}/{line}" for line in _origins(code))]
     lines = [f"of {source.path}", *container.file_lines]
     if not code.files:
-        return [*lines, "there is no folder code, so the program in the image answers"]
+        return [*lines, "there is no folder code, so the program in the image answers all requests"]
     return [*lines, "the folder code is added to the model when it is deployed:", *indented(_origins(code))]
 
 
@@ -146,7 +146,7 @@ def _processes(workspace: Workspace, where: Whereabouts, tag: str) -> list[str]:
     if where.on_sagemaker:
         hint = f"`--set endpoint.instance_type={LOCAL}` and `lgbm-sm deploy` run the same image here"
         return [*lines, f"SageMaker does not show the processes of its instances; {hint}"]
-    return [*lines, "run `lgbm-sm deploy`, then `lgbm-sm explain deploy` to see those of the endpoint"]
+    return [*lines, "to see the processes of an endpoint, run `lgbm-sm deploy`, then `lgbm-sm explain deploy`"]
 
 
 def _calls(workspace: Workspace, where: Whereabouts, model: str | None) -> list[str]:
@@ -161,10 +161,11 @@ def _calls(workspace: Workspace, where: Whereabouts, model: str | None) -> list[
             "one passes /ping"
         ),
         (
-            "after that, sagemaker:DescribeModel, sagemaker:DescribeEndpointConfig, and sagemaker:DescribeEndpoint "
-            "until it is InService; if it fails, also logs:DescribeLogStreams and logs:GetLogEvents"
+            "after that, sagemaker:DescribeModel and sagemaker:DescribeEndpointConfig; then "
+            "sagemaker:DescribeEndpoint until the endpoint is InService; if the endpoint fails, also "
+            "logs:DescribeLogStreams and logs:GetLogEvents"
         ),
-        "if the project's manifest is in the bucket already, s3:GetObject reads it first",
-        "at the end, resourcegroupstaggingapi:GetResources, to warn of a second endpoint, which would be billed too",
+        "if the bucket already has the project's manifest, s3:GetObject reads the manifest first",
+        "at the end, resourcegroupstaggingapi:GetResources looks for a second endpoint, which would be billed too",
         "the endpoint is billed until `lgbm-sm cleanup` deletes it",
     ]
