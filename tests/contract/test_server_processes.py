@@ -111,7 +111,11 @@ def test_server_never_answers_when_a_file_is_not_what_the_manifest_names(
 @pytest.mark.parametrize(
     ("change", "variables", "says"),
     [
-        (lambda _: None, {}, "served unchecked, because lgbm-sm-manifest.json does not name them: notes.txt"),
+        (
+            lambda _: None,
+            {},
+            "these files are served unchecked, because lgbm-sm-manifest.json does not list them: notes.txt",
+        ),
         (lambda manifest: manifest.unlink(), {}, "could not be checked: there is no lgbm-sm-manifest.json"),
         (
             lambda manifest: manifest.write_text("{"),

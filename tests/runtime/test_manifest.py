@@ -134,6 +134,6 @@ def test_a_variable_that_is_neither_0_nor_1_is_refused(tmp_path: Path) -> None:
 def test_files_that_others_have_added_are_named(tmp_path: Path) -> None:
     added = {f"code/part{number}.py": "" for number in range(7)}
     assert check_model(write(tmp_path, CHECKED, **added), {"LGBM_RUNTIME_UNCHECKED": "0"}) == (
-        "served unchecked, because lgbm-sm-manifest.json does not name them: code/part0.py, code/part1.py, "
+        "these files are served unchecked, because lgbm-sm-manifest.json does not list them: code/part0.py, code/part1.py, "
         "code/part2.py, code/part3.py, code/part4.py and 2 more"
     )

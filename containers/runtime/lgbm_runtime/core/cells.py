@@ -1,4 +1,4 @@
-"""Convert one cell of a table to float64, by the schema of the cell's column."""
+"""Convert the cells of a table to float64. The schema of a column determines how."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.schema import Feature, Schema
 
-# The texts that pandas' read_csv reads as missing by default ("na_values" in its documentation).
+# By default, pandas' read_csv reads these texts as missing ("na_values" in its documentation).
 # fmt: off
 MISSING = frozenset({
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
@@ -21,9 +21,9 @@ _SHOWN_CHARACTERS = 60
 
 
 class Unseen:
-    """The categories of a request that the schema does not have, as (column, category).
+    """The categories in a request that are not in the schema, as pairs (column, category).
 
-    Each is kept once, and at most fifty are kept.
+    Each pair is kept once. At most fifty pairs are kept.
     """
 
     def __init__(self) -> None:
@@ -39,10 +39,10 @@ class Unseen:
 
 
 class Column:
-    """One column of a table; `index` is its position in the matrix.
+    """One column of a table. `index` is its position in the matrix.
 
-    The cells of a `required` column (a target) may be neither missing nor an unseen category. `row` counts records from
-    1. Every method raises InvocationError(400) with row and column for a cell that it refuses.
+    A cell of a `required` column (the target) must not be missing, and must not be an unseen category. The first record
+    has the `row` 1. For an invalid cell, each method raises InvocationError(400) with the row and the column.
     """
 
     def __init__(self, feature: Feature, index: int, *, required: bool = False) -> None:
@@ -54,7 +54,7 @@ class Column:
         self._required = required
 
     def from_texts(self, cells: Sequence[str], first_row: int, unseen: Unseen) -> list[float]:
-        """Return the values of consecutive cells, the first of them in row `first_row`."""
+        """Return the values of consecutive cells. The first cell is in row `first_row`."""
         if self._is_numeric and not self._required:
             values = _floats(cells)
             if values is not None:
@@ -64,7 +64,7 @@ class Column:
     def from_text(self, cell: str, row: int, unseen: Unseen) -> float:
         """Return the value of a CSV cell.
 
-        A category takes precedence over a text for missing, such as NA.
+        If a text such as NA is one of the categories, the cell is that category. Otherwise NA means missing.
         """
         if self._is_text:
             code = self._codes.get(cell)
@@ -81,7 +81,8 @@ class Column:
     def from_json(self, value: Any, row: int, unseen: Unseen) -> float:
         """Return the value of a JSON cell.
 
-        The cell is a number or null, or for a category a text or a boolean (`True`, `False`).
+        In a numeric column, the cell is a number or null. In a column of text categories, it may also be a text, or a
+        boolean for the categories `True` and `False`.
         """
         if value is None:
             return self._missing(row)
@@ -130,10 +131,10 @@ def columns_of(schema: Schema, *, with_target: bool = False) -> list[Column]:
 
 
 def parse_number(cell: str) -> float | None:
-    """Return the cell as Python's float() reads it, or None if it is not a number.
+    """Return the number in the cell, or None if the cell is not a number.
 
-    Blanks around the number are ignored. float() also accepts digits of other scripts and underscores between digits,
-    which are mistakes in a table.
+    Blanks around the number are ignored. The function reads the same numbers as Python's float(), with two exceptions:
+    underscores between digits, and digits of other scripts. In a table, both are mistakes.
     """
     if not cell.isascii() or "_" in cell:
         return None
@@ -144,20 +145,20 @@ def parse_number(cell: str) -> float | None:
 
 
 def is_number_or_missing(cell: str) -> bool:
-    """Return whether the cell cannot be a name in a header."""
+    """Return whether the cell is a number or missing. Then it cannot be a column's name."""
     return cell.strip() in MISSING or parse_number(cell) is not None
 
 
 def listed(names: Sequence[str], limit: int = 10) -> str:
-    """Return the names for a message, at most `limit` of them."""
+    """Return the names as text for a message. It shows at most `limit` names."""
     shown = ", ".join(name[:_SHOWN_CHARACTERS] for name in names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
 def _floats(cells: Sequence[str]) -> list[float] | None:
-    """Return the cells' values, or None if one of them has to be read on its own.
+    """Return the numbers in the cells, or None if a cell is not an ordinary number or empty.
 
-    Empty cells are NaN.
+    An empty cell gives NaN.
     """
     joined = "".join(cells)
     if not joined.isascii() or "_" in joined:

@@ -1,4 +1,4 @@
-"""The columns of a table, read from schema.json."""
+"""The schema: the columns of a table, as schema.json describes them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Value = Union[str, int, float]
 
 @dataclass(frozen=True)
 class Feature:
-    """One column.
+    """One column of a table.
 
-    `levels` are the categories of a categorical feature, or the classes of a target: all texts or all numbers. The
-    position of a category is its code. None: the column is numeric.
+    `levels` are the categories of a categorical feature, or the classes of a target. They are all texts or all numbers.
+    The position of a category in `levels` is its code. `levels` is None for a numeric column.
     """
 
     name: str
@@ -34,10 +34,7 @@ class Feature:
 
     @property
     def is_text(self) -> bool:
-        """Return whether the column's cells are texts; otherwise they are numbers.
-
-        Texts are matched exactly.
-        """
+        """Return whether the categories are texts. A cell must be exactly equal to its category."""
         return bool(self.levels) and isinstance(self.levels[0], str)  # type: ignore[index]
 
 
@@ -45,8 +42,8 @@ class Feature:
 class Schema:
     """The features in the order of the columns, and the target.
 
-    `classes` are the classes of a classification, in the order of their codes; None if the target is numeric.
-    `document` is the JSON object of the schema, or None.
+    `classes` are the classes of the target in the order of their codes, or None if the target is numeric. `document` is
+    the JSON object of the schema, or None.
     """
 
     features: tuple[Feature, ...]
@@ -73,9 +70,9 @@ class Schema:
 
     @staticmethod
     def without_channel(width: int, names: Sequence[str] | None = None, target_name: str = "target") -> Schema:
-        """Return a schema of numeric features, with a numeric target in the last column.
+        """Return a schema of `width` numeric features, with a numeric target in the last column.
 
-        The features are named `Column_0` … unless `names` (of length `width`) are given.
+        `names` are the names of the features. The default names are `Column_0`, `Column_1` and so on.
         """
         if names is None:
             names = [f"Column_{index}" for index in range(width)]
@@ -100,11 +97,11 @@ class Schema:
 
     @property
     def target(self) -> Feature:
-        """Return the target as a column; its categories are the classes."""
+        """Return the target as a column. Its categories are the classes."""
         return Feature(self.target_name, self.classes)
 
     def to_json(self) -> dict[str, Any] | None:
-        """Return the object that `from_json` was given, for metadata.json."""
+        """Return the JSON object of the schema, for metadata.json."""
         return self.document
 
 
