@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from lgbm_runtime.core.native_code import NativeCode
     from lgbm_runtime.core.tree_text import Forest
 
-# How each objective turns a score into a prediction: ConvertOutput in LightGBM's src/objective. LightGBM itself predicts
-# for any other objective.
+# How each objective turns a score into a prediction: ConvertOutput in LightGBM's src/objective. For any other
+# objective, LightGBM itself predicts.
 _IDENTITY, _SIGMOID, _EXPONENTIAL, _SOFTMAX = range(4)
 _TRANSFORMATIONS = {
     **dict.fromkeys(("regression", "regression_l1", "huber", "fair", "quantile", "mape"), _IDENTITY),

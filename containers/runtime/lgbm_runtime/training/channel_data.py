@@ -1,4 +1,7 @@
-"""Convert a channel's chunks to LightGBM's binned data, without the whole matrix in memory."""
+"""Convert the chunks of a channel to LightGBM's datasets.
+
+The whole matrix is never in memory: LightGBM keeps only the bin of each value.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ from lgbm_runtime.training.training_api import Dataset, Lightgbm
 class ChannelReader:
     """Reads channels with these columns into LightGBM's datasets.
 
-    Every method raises TrainingError, which names file, row, column and value, for the first cell that does not fit the
-    columns, and LightgbmError if LightGBM refuses the data.
+    The methods raise TrainingError for a cell that does not fit its column. The message has the file, the row, the
+    column and the value. They raise LightgbmError if LightGBM refuses the data.
     """
 
     def __init__(self, chunks: ChunkReader, columns: Schema, lightgbm: Lightgbm) -> None:
@@ -29,9 +32,10 @@ class ChannelReader:
         self._lightgbm = lightgbm
 
     def train_data(self, channel: Channel, params: Mapping[str, Any]) -> tuple[Dataset, Matrix]:
-        """Return the channel's features as a dataset, and the labels, which are not in it yet.
+        """Return the features of the channel as a dataset, and the labels as an array.
 
-        A large channel is read twice: first a sample of its rows, from which LightGBM chooses the bins, then all rows.
+        The dataset has no labels yet. A large channel is read twice: first a sample of its rows, from which LightGBM
+        chooses the bins, then all rows.
         """
         indices = self._lightgbm.sample_indices(channel.rows, params)
         if len(indices) == channel.rows or _keeps_numbers(params):
@@ -41,7 +45,7 @@ class ChannelReader:
         return data, self._push(data, channel)
 
     def validation_data(self, channel: Channel, params: Mapping[str, Any], train: Dataset) -> tuple[Dataset, Matrix]:
-        """Return the same as `train_data`, with the bins of `train`."""
+        """Return a dataset and the labels, like `train_data`. The dataset has the bins of `train`."""
         if _keeps_numbers(params):
             columns, labels = self._all(channel)
             return Dataset.from_columns(self._lightgbm, columns, params, train), labels
@@ -49,7 +53,7 @@ class ChannelReader:
         return data, self._push(data, channel)
 
     def close(self) -> None:
-        """End the processes that read, which frees their memory for the training."""
+        """End the processes that read the files. This frees memory for the training."""
         self._chunks.close()
 
     def _rows(self, channel: Channel) -> Iterator[Rows]:
@@ -85,7 +89,7 @@ class ChannelReader:
                 columns[:, row : row + len(features)] = features.T
                 row += len(features)
         except TrainingError:
-            # an earlier row of the channel may be faulty too, and the row number here is one of the sample
+            # the row number in this error counts only sampled rows: read all rows, to report the first wrong one
             for _ in self._rows(channel):
                 pass
             raise
@@ -95,7 +99,7 @@ class ChannelReader:
 def _keeps_numbers(params: Mapping[str, Any]) -> bool:
     """Return whether LightGBM needs the numbers in addition to the bins.
 
-    LightGBM 4.7 does not handle them row by row: linear trees differ, and a dataset of LGBM_DatasetCreateByReference
-    has no memory for them, so that pushing rows crashes the process.
+    Linear trees need them. LightGBM 4.7 cannot take such data row by row: the resulting trees differ, and for a dataset
+    of LGBM_DatasetCreateByReference the process crashes.
     """
     return bool(params.get("linear_tree"))

@@ -1,6 +1,6 @@
-"""`train`: read the channels, train, and write the model artifact.
+"""The command `train`: read the channels, train, and write the model artifact.
 
-Importing this module is cheap: the signal handlers are set before numpy and LightGBM are loaded.
+This module imports numpy and LightGBM only inside functions, so that the signal handlers are set early.
 """
 
 from __future__ import annotations
@@ -28,16 +28,18 @@ if TYPE_CHECKING:
     from lgbm_runtime.training.hyperparameters import Hyperparameters
     from lgbm_runtime.training.settings import Settings
 
-# 128 + SIGTERM, as a shell reports a process that the signal ended
+# 128 + SIGTERM: a shell shows the same code for a process that SIGTERM has ended
 STOPPED_WITHOUT_MODEL = 143
 
 
 def train(paths: ContainerPaths) -> int:
-    """Train under the container contract; return the exit code.
+    """Train under the container contract. Return the exit code.
 
-    0: the artifact is written (also after a SIGTERM, with the best model so far). 143: stopped before there was a
-    model. 1: failed, with the reason on stderr and in /opt/ml/output/failure. An unexpected error is reported in the
-    same way and raised again. Call this from the main thread: only it receives signals.
+    0: the artifact is written. After a SIGTERM, it has the best model so far. 143: a signal came before the first
+    iteration, so there is no model. 1: the training failed. The reason is on stderr and in /opt/ml/output/failure. An
+    unexpected error is reported in the same way and raised again.
+
+    Call this function in the main thread, because only the main thread receives signals.
     """
     stop = StopSignal()
     try:
@@ -60,10 +62,10 @@ def _train(paths: ContainerPaths, stop: StopSignal) -> None:
     hosts = hosts_of(paths.resource_config_path)
     check_channels(paths.input_data_config_path)
     cpus = available_cpus()
-    # OpenMP reads it when LightGBM is loaded; a parameter num_threads would change the model's text
+    # OpenMP reads this variable when LightGBM is loaded. The parameter num_threads would change the text of the model.
     os.environ.setdefault("OMP_NUM_THREADS", str(cpus))
     size = sum(size_of(paths.channel_path(channel)) for channel in (TRAIN, VALIDATION))
-    # it forks its processes, before numpy and LightGBM start threads
+    # created before numpy and LightGBM start threads, because it forks processes
     with closing(ChunkReader(size, cpus)) as chunks:
         _train_with(chunks, paths, stop, len(hosts))
 
