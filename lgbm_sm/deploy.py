@@ -1,4 +1,4 @@
-"""Deploy: create, find and delete an endpoint on the configured backend."""
+"""Create, find and delete an endpoint on the configured backend."""
 
 import time
 from collections.abc import Callable
@@ -29,11 +29,11 @@ from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.run import sample_of, verify_before_deploy
 from lgbm_sm.workspace import Workspace, choose_local_backend, tag_of
 
-# if no container of the configured pattern can be started
+# shown if no container of the configured pattern can be started
 OTHER_SERVER = "a process runs pattern A's server, with the same answers"
 
 Consents = Callable[[str], bool]
-"""Asked a question before an endpoint is updated that another project may have created."""
+"""Asks the user whether to update an endpoint that another project may have created."""
 
 
 def deploy_model(
@@ -44,12 +44,12 @@ def deploy_model(
     unchecked: bool = False,
     consents: Consents = lambda _: False,
 ) -> Endpoint:
-    """Bring up an endpoint for `--model`, by default the model of the last completed job.
+    """Create an endpoint for the model that `--model` names.
 
-    With `replace` it replaces the project's endpoint on the same backend. If `endpoint.verify` is set, the image is
-    run here under the container contract before it goes to SageMaker, where a failure takes minutes. An artifact
-    that was changed after training is served only if `unchecked`. `consents` is asked before an endpoint is updated
-    that may be another project's; see `Adoption.require_consent`.
+    The default is the model of the last completed job. With `replace`, the new endpoint replaces the project's endpoint
+    on the same backend. If `endpoint.verify` is set, `verify` first runs the image on this machine, because a failure
+    on SageMaker takes minutes. An artifact that was changed after training is served only with `unchecked`. `consents`
+    asks before the update of an endpoint that may belong to another project (see `Adoption.require_consent`).
     """
     source = find_model(model, workspace.record, workspace.config.project.name)
     if not unchecked:
@@ -62,10 +62,9 @@ def deploy_model(
 
 
 def plan_deployment(workspace: Workspace, model: str | None, *, unchecked: bool = False) -> None:
-    """Record the AWS calls of a deployment; one on this machine makes none.
+    """Collect the AWS calls of a deployment. A deployment on this machine makes no call.
 
-    Raises:
-        The errors of `deploy_model` that are found before the first call.
+    Raises the errors that `deploy_model` raises before its first call.
     """
     check_serving(workspace)
     if workspace.config.endpoint.is_local:
@@ -77,7 +76,7 @@ def plan_deployment(workspace: Workspace, model: str | None, *, unchecked: bool 
 
 
 def check_serving(workspace: Workspace) -> None:
-    """Refuse a configuration that cannot serve, even before there is a model."""
+    """Refuse a configuration that cannot serve. This check does not need a model."""
     if workspace.config.endpoint.is_local:
         _choose_local(workspace)
     else:
@@ -85,12 +84,12 @@ def check_serving(workspace: Workspace) -> None:
 
 
 def get_endpoint(workspace: Workspace) -> Endpoint:
-    """Return the project's endpoint in service on the configured backend.
+    """Return the project's endpoint that is in service on the configured backend.
 
-    An endpoint on SageMaker that is not on record, or that another folder has updated, is put on record.
+    If the endpoint on SageMaker is not on record, or if another folder has updated it, it is recorded here.
 
     Raises:
-        EndpointError: there is none, or its server has ended.
+        EndpointError: no endpoint is in service, or its server has ended.
         AwsError: AWS refuses a call, or does not answer.
     """
     project, section = workspace.config.project.name, workspace.config.endpoint
@@ -115,7 +114,7 @@ def get_endpoint(workspace: Workspace) -> Endpoint:
 
 
 def adopt_unknown(workspace: Workspace) -> None:
-    """Put the project's endpoint on SageMaker on record, if it exists and none is known."""
+    """Record the project's endpoint on SageMaker, if it exists and the record has no endpoint."""
     if not workspace.config.endpoint.is_local:
         workspace.sagemaker.adopt_unknown()
 
@@ -127,7 +126,7 @@ def take_down(workspace: Workspace, endpoint: Endpoint) -> None:
 
 
 def _deploy_locally(workspace: Workspace, source: ModelSource, *, replace: bool, unchecked: bool) -> Endpoint:
-    """Start a server on this machine; the older endpoints here are deleted once it answers."""
+    """Start a server on this machine. When it answers, delete the older endpoints here."""
     backend, because, code = _choose_local(workspace)
     created_at = datetime.now(UTC)
     name = timestamped_name(workspace.config.project.name, created_at)
@@ -159,12 +158,14 @@ def _deploy_locally(workspace: Workspace, source: ModelSource, *, replace: bool,
 def _bring_up(
     workspace: Workspace, endpoint: Endpoint, artifact_path: Path, backend: LocalBackend, code: ModelCode
 ) -> Endpoint:
-    """Put the endpoint on record, start its server, and wait until it answers.
+    """Record the endpoint, start its server, and wait until the server answers.
+
+    After an error, the endpoint is deleted.
 
     Raises:
         EndpointError: the server ended before it answered /ping, or the artifact is damaged.
-        TimedOutError: it did not answer in time.
-        KeyboardInterrupt: passed on. In each case the endpoint is deleted.
+        TimedOutError: the server did not answer in time.
+        KeyboardInterrupt: the user interrupted the command.
     """
     record, reporter = workspace.record, workspace.reporter
     record.add(endpoint)
@@ -188,9 +189,9 @@ def _bring_up(
 
 
 def _choose_local(workspace: Workspace) -> tuple[LocalBackend, str, ModelCode]:
-    """Return the local backend, the reason for its choice, and the code to add to the model.
+    """Return the local backend, the reason for the choice, and the code to add to the model.
 
-    Code that cannot be served is refused.
+    Raises ConfigError for code that cannot be served.
     """
     pattern = workspace.config.container.pattern
     backend, because = choose_local_backend(workspace, pattern)
@@ -203,7 +204,7 @@ def _choose_local(workspace: Workspace) -> tuple[LocalBackend, str, ModelCode]:
 def _hosting_request(
     workspace: Workspace, source: ModelSource, code: ModelCode, consents: Consents, *, replace: bool
 ) -> HostingRequest:
-    """Return the request for a deployment on SageMaker, with the checks before it."""
+    """Check the deployment on SageMaker, and return its request."""
     section, pattern = workspace.config.endpoint, workspace.config.container.pattern
     tag = tag_of(workspace, pattern, platform_of(section.instance_type) or "")
     wanted = WantedInstances(InstancePurpose.ENDPOINT, section.instance_type, section.instance_count)
@@ -241,7 +242,7 @@ def _code_for_sagemaker(workspace: Workspace) -> ModelCode:
 
 
 def _verify(workspace: Workspace, tag: str, artifact_path: Path, code: ModelCode) -> None:
-    """Run the image with the model under the container contract, if this machine can."""
+    """Check the image and the model with `verify`, if this machine has Docker and the image."""
     try:
         if not workspace.engine.has_image(tag):
             workspace.reporter.detail(f"not verified first: Docker has no image {tag}")
@@ -251,7 +252,7 @@ def _verify(workspace: Workspace, tag: str, artifact_path: Path, code: ModelCode
         return
     try:
         request = sample_of(workspace.data_path)
-    except DataError:  # the model was trained on other data
+    except DataError:  # the prepared data do not fit the model
         request = None
     report = verify_before_deploy(
         tag,

@@ -1,4 +1,4 @@
-"""Predict: send rows through an endpoint, and compute metrics if the labels are known."""
+"""Send rows to an endpoint, and compute metrics if the labels are known."""
 
 import csv
 import json
@@ -28,10 +28,10 @@ def predict_test_split(
     output: PredictionOutput,
     write: Callable[[bytes], None],
 ) -> tuple[InvocationSummary, dict[str, float]]:
-    """Send the test file that prepare-data wrote; also returns the metrics of the predictions.
+    """Send the test file that prepare-data wrote. Return the summary and the metrics.
 
     Raises:
-        DataError: the test file is missing or changed, or its schema is not the one that the model was trained on.
+        DataError: the test file is missing or changed, or its features are not those of the model.
     """
     schema = load_schema(workspace.data_path)
     test_path = verify_split(workspace.data_path, schema, Split.TEST)
@@ -63,7 +63,7 @@ def predict_test_split(
 
 
 def _numbers(answer: bytes, accept: str) -> list[list[float]]:
-    """Return the predictions as rows of numbers: one per row, or one per class."""
+    """Return the numbers of each row: one prediction, or one probability per class."""
     if accept == "text/csv":
         return [[float(cell) for cell in line.split(b",")] for line in answer.splitlines()]
     predictions = json.loads(answer)["predictions"]
@@ -72,7 +72,7 @@ def _numbers(answer: bytes, accept: str) -> list[list[float]]:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The arguments of `predict`: `file` is a path, `-` for stdin, or None for the test rows."""
+    """The arguments of `predict`. `file` is a path, `-` for stdin, or None for the test rows."""
 
     file: str | None
     content_type: str | None
@@ -83,9 +83,9 @@ class Prediction:
 def predict(
     workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes], None]
 ) -> tuple[InvocationSummary, dict[str, float]]:
-    """Send a file or the test rows through the project's endpoint.
+    """Send a file or the test rows to the project's endpoint.
 
-    Returns the metrics of test rows.
+    Returns the summary and the metrics. Only test rows have metrics.
 
     Raises:
         UsageError: the output does not exist.
@@ -120,7 +120,7 @@ def _invoke(
     model_path = endpoint.root_path / "model"
 
     def answers_our_code() -> bool:
-        # the image of another folder may be built from other files
+        # another folder may have built the image of an adopted endpoint from other files
         return not endpoint.adopted and is_our_code(model_path, workspace.containers_path)
 
     retries = Retries(sender, answers_our_code, workspace.reporter.detail)
@@ -131,9 +131,9 @@ def _invoke(
 
 
 def _meaning(endpoint: Endpoint) -> str:
-    """Explain the numbers of a prediction.
+    """Return a line that explains the numbers of a prediction.
 
-    Return an empty text for regression, and if the user's code may have answered.
+    The line is empty for a regression, and if the user's code may have answered.
     """
     schema = invoke.read_model_metadata(endpoint).get("schema")
     classes = schema["target"]["classes"] if schema else None
@@ -154,6 +154,6 @@ def _open_input(file: str) -> Iterator[IO[bytes]]:
         with Path(file).open("rb") as stream:
             yield stream
     except OSError as error:
-        if error.filename != file:  # of another file
+        if error.filename != file:  # the error is about another file
             raise
         raise DataError(f"{file} cannot be read: {error.strerror}", "check the path") from error

@@ -1,4 +1,4 @@
-"""Start a training job on the configured backend, follow it, and keep its model."""
+"""Start a training job on the configured backend, show its log, and keep its model."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -29,18 +29,19 @@ from lgbm_sm.record.record import Record
 from lgbm_sm.workspace import Workspace, choose_local_backend, tag_of
 
 _LAST_LINES = 10
-_WARNING = "[LightGBM] [Warning]"  # repeated for every tree if the table has few rows
-_TOO_LONG = "MaxRuntimeExceeded"  # SageMaker's secondary status
+_WARNING = "[LightGBM] [Warning]"  # LightGBM may repeat a warning for each tree
+_TOO_LONG = "MaxRuntimeExceeded"  # the secondary status of a job on SageMaker that exceeds its maximum run time
 
 Stops = Callable[[TrainingJob], bool]
-"""Asked when a command that follows a job on SageMaker is interrupted: whether to stop the job too."""
+"""Returns whether an interrupt of the command must also stop the job on SageMaker."""
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A completed job; `metrics` has values at the best iteration by split and name.
+    """The model of a completed job.
 
-    `billable_seconds` are those of one instance, on SageMaker.
+    `metrics` maps each split to its metrics at the best iteration. For a job on SageMaker, AWS bills `billable_seconds`
+    for each instance.
     """
 
     job_name: str
@@ -52,9 +53,9 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class Following:
-    """The options for following a job.
+    """The objects that `follow` needs.
 
-    `stops` is asked when the command is interrupted: whether to stop the job too.
+    `stops` returns whether an interrupt of the command must also stop the job.
     """
 
     record: Record
@@ -66,23 +67,23 @@ class Following:
 def train(workspace: Workspace, stops: Stops = lambda _: True) -> TrainedModel:
     """Run a training job on the prepared channels, and wait for its end.
 
-    An interrupt sends SIGTERM to the program, which saves its best model so far; the job is then Stopped.
+    After an interrupt, the program in the job gets SIGTERM and saves its best model so far. The job is then Stopped.
 
     Raises:
-        TrainingError: the job failed; carries the reason that the program gave, or the last lines of its log.
+        TrainingError: the job failed. The message has the program's reason or the last lines of the log.
         AwsError: SageMaker refuses the job, or does not answer.
-        CreatedError: the job exists and is billed, but it cannot be followed.
-        KeyboardInterrupt: passed on after the program has ended, or if the job should continue.
+        CreatedError: the job exists and is billed, but its state cannot be read.
+        KeyboardInterrupt: the user interrupted the command. Raised when the job has ended, or at once if it continues.
     """
     job, run, backend = _start(workspace)
     return follow(job, run, Following(workspace.record, backend, workspace.reporter, stops))
 
 
 def start(workspace: Workspace) -> TrainingJob:
-    """Start a job on SageMaker, and leave it running.
+    """Start a job on SageMaker, and do not wait for its end.
 
     Raises:
-        TrainingError: the configuration trains on this machine, where a job ends with its command.
+        TrainingError: the configuration trains on this machine. There, a job ends together with the command.
     """
     section = workspace.config.training
     if section.is_local:
@@ -96,7 +97,7 @@ def start(workspace: Workspace) -> TrainingJob:
 
 
 def plan(workspace: Workspace) -> None:
-    """Record the AWS calls that would create a job; a job on this machine makes none."""
+    """Collect the AWS calls that would create a job. A job on this machine makes no call."""
     if workspace.config.training.is_local:
         training_channels(workspace.data_path)
         choose_local_backend(workspace, Pattern.BYOC)
@@ -105,10 +106,12 @@ def plan(workspace: Workspace) -> None:
 
 
 def attach(workspace: Workspace, name: str | None, stops: Stops) -> TrainedModel:
-    """Follow a SageMaker training job until it ends; without a `name`, the project's latest job.
+    """Show the log of a SageMaker training job until it ends, and keep its model.
+
+    The default of `name` is the project's latest job.
 
     Raises:
-        TrainingError: the job does not exist, or it failed; see `train`.
+        TrainingError: the job does not exist, or it failed.
     """
     backend = SageMakerTrainer.of(workspace.sagemaker)
     job = find_job(backend, name)
@@ -131,7 +134,7 @@ def upload_data(workspace: Workspace) -> UploadedChannels:
 
 
 def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBackend]:
-    """Choose the backend, put a new job on record, and start it."""
+    """Choose the backend, record a new job, and start the job."""
     config, record, reporter = workspace.config, workspace.record, workspace.reporter
     inputs = TrainingInputs(training_channels(workspace.data_path), config.training.hyperparameters)
     backend, because = _choose_backend(workspace, inputs)
@@ -152,7 +155,7 @@ def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBacke
 
 
 def _choose_backend(workspace: Workspace, inputs: TrainingInputs) -> tuple[TrainingBackend, str]:
-    """The backend that trains, with all that it requires, and the reason why it was chosen."""
+    """Return the backend for training, and the reason for the choice."""
     training = workspace.config.training
     if training.is_local:
         return choose_local_backend(workspace, Pattern.BYOC)
@@ -168,10 +171,10 @@ def _choose_backend(workspace: Workspace, inputs: TrainingInputs) -> tuple[Train
 
 
 def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Following) -> StartedJob:
-    """Put the job on record, then start it.
+    """Record the job, then start it.
 
     Raises:
-        TrainingError, AwsError: it cannot be started; the job is then Failed.
+        TrainingError, AwsError: the job cannot be started. The record then shows it as Failed.
     """
     backend, record = following.backend, following.record
     record.add(job)
@@ -182,7 +185,7 @@ def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Followin
         raise
     except (TrainingError, AwsError) as error:  # the backend's, not the program's
         _require_on_record(job, record)
-        with suppress(AwsError):  # without the permission to ask, it stays on record as it is
+        with suppress(AwsError):  # if AWS refuses to show the job, its entry in the record stays unchanged
             backend.stop(job)
             _end(job, record, TrainingJobStatus.FAILED, error.message.splitlines()[0])
         raise
@@ -191,7 +194,7 @@ def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Followin
 
 
 def follow(job: TrainingJob, run: StartedJob, following: Following) -> TrainedModel:
-    """Show the log until the job has ended, then collect its outputs; see `train`."""
+    """Show the log until the job has ended, then fetch its outputs. `train` lists the errors."""
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     warnings: set[str] = set()
     try:
@@ -226,7 +229,7 @@ def follow(job: TrainingJob, run: StartedJob, following: Following) -> TrainedMo
 
 
 def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -> TrainedModel:
-    """Collect the outputs of a completed job."""
+    """Fetch the outputs of a completed job."""
     try:
         following.backend.collect_outputs(job)
     except AwsError as error:
@@ -245,7 +248,7 @@ def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -
 
 
 def _interrupted(job: TrainingJob, run: StartedJob, following: Following) -> None:
-    """Stop the job or let it run, as `following` decides; a completed job is kept."""
+    """After an interrupt, stop the job or let it continue. Keep the model of a completed job."""
     backend = following.backend
     ending = None
     with suppress(AwsError, EngineError, TrainingError):  # then it is stopped, or left
@@ -263,9 +266,9 @@ def _interrupted(job: TrainingJob, run: StartedJob, following: Following) -> Non
 
 
 def _keep_completed(job: TrainingJob, ending: TrainingEnding, following: Following) -> None:
-    """Finish a completed job after an interrupt.
+    """Fetch the model of a job that was completed before the interrupt.
 
-    If this is interrupted too, the model is still on SageMaker.
+    A second interrupt ends this. Then the model is still on SageMaker.
     """
     following.reporter.step(f"Training job {job.name} is Completed: its model is kept")
     try:
@@ -297,9 +300,9 @@ def _require_on_record(job: TrainingJob, record: Record) -> None:
 def _not_completed(
     job: TrainingJob, ending: TrainingEnding, last_lines: Iterable[str], following: Following
 ) -> TrainingError:
-    """The error for a job that failed or was stopped.
+    """Return the error for a job that failed or was stopped.
 
-    The model of a stopped job is kept, and deployed only by name.
+    The model of a stopped job is kept. `deploy` uses it only if `--model` names the job.
     """
     shown = "" if ending.is_explained else "".join(f"\n  {line}" for line in last_lines)
     if ending.status is TrainingJobStatus.FAILED:

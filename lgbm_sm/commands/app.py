@@ -1,4 +1,7 @@
-"""The Typer application: its options, its groups of commands, and the workspace that a command opens."""
+"""The Typer application: its options and its groups of commands.
+
+The module also opens the workspace of a command.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from lgbm_sm.record.entries import TrainingJob
     from lgbm_sm.workspace import Workspace
 
-# The panels of `--help`, and the commands of each in the order in which they are listed.
+# The groups of commands in `--help`, and the commands of each group in their order.
 GROUPS = {
     "Lifecycle": ("run", "prepare-data", "build", "push", "train", "deploy", "predict", "cleanup"),
     "Models": ("init", "new-identity", "status", "logs", "bench"),
@@ -35,7 +38,7 @@ _SHELLS = ", ".join(Shells)
 
 
 class CommandGroups(TyperGroup):
-    """The program, whose help lists its commands in groups."""
+    """The program. Its help lists the commands in groups."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -52,7 +55,7 @@ class CommandGroups(TyperGroup):
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
-        """Plain text; on a terminal, rich draws the panels."""
+        """Write the groups as plain text. On a terminal, rich draws them instead."""
         width = max(len(name) for names in GROUPS.values() for name in names)
         for group, names in GROUPS.items():
             with formatter.section(group):
@@ -64,13 +67,13 @@ class CommandGroups(TyperGroup):
                 )
 
 
-# Modules that a command needs are imported inside it: `--help` should not wait for pandas.
+# A command imports its modules inside its function, so that `--help` does not wait for pandas.
 app = typer.Typer(
     name=_PROGRAM,
     cls=CommandGroups,
     add_completion=False,  # Typer's own options ignore a given shell name; the options below accept it
     rich_markup_mode="rich" if is_terminal(os.environ) else None,
-    pretty_exceptions_enable=False,  # a bug keeps its plain traceback
+    pretty_exceptions_enable=False,  # a bug shows Python's plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 completion_init()
@@ -139,7 +142,7 @@ def _program(
 
 
 def load(ctx: typer.Context, *, any_hyperparameters: bool = False) -> "tuple[LoadedConfig, Console]":
-    """Load the configuration of a command and make its console."""
+    """Load the configuration of a command, and create its console."""
     import lgbm_sm.aws.resources  # noqa: F401 - defines the entries that a record may contain
     from lgbm_sm.config.loading import load_config
 
@@ -152,7 +155,7 @@ def load(ctx: typer.Context, *, any_hyperparameters: bool = False) -> "tuple[Loa
 
 
 def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:
-    """Warn if this folder is a copy of a project. Used by commands that need no workspace."""
+    """Warn if this folder is a copy of a project. For commands that need no workspace."""
     from lgbm_sm.record.identity import copy_warning
 
     if warning := copy_warning(loaded.folder.resolve()):
@@ -233,7 +236,7 @@ DryRunOption = Annotated[
 
 
 def stops_at_interrupt(console: Console) -> "Callable[[TrainingJob], bool]":
-    """Ask whether to stop a SageMaker job when the command that follows it is interrupted.
+    """Return a function for an interrupt that asks whether to stop the SageMaker job too.
 
     If nobody can answer, the job is stopped, because a job of a stopped script should not continue to cost money. But a
     job that another work folder created continues.

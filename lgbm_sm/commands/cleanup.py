@@ -61,7 +61,7 @@ def cleanup(
     with opened_workspace(ctx, changes=True, **options) as (workspace, console):
         groups = groups_of(",".join(keep or ()))
         if not (yes or dry_run) and not can_ask() and take_inventory(workspace.inventory_sources).items:
-            raise UsageError("cleanup asks before it deletes, and this is not a terminal", "pass --yes")
+            raise UsageError("cleanup asks before it deletes, but there is no terminal to answer", "pass --yes")
         result = clean_up(
             workspace.inventory_sources,
             keep=groups,

@@ -72,7 +72,7 @@ def doctor(
 
 
 def _load(ctx: typer.Context) -> "LoadedConfig | ConfigError":
-    """Return the configuration, or the error, which doctor reports as a finding."""
+    """Return the configuration, or its error. doctor reports the error as a finding."""
     from lgbm_sm.config.loading import load_config
 
     try:

@@ -1,4 +1,4 @@
-"""explain: show what SageMaker does at a step, or the cause of an error."""
+"""The command explain: show the work of a step, or the cause of an error."""
 
 import os
 from collections.abc import Collection

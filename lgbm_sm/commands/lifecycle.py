@@ -1,4 +1,4 @@
-"""The steps of the lifecycle: prepare-data, build, push, train, deploy, predict, and `run`, which runs several."""
+"""The commands prepare-data, build, push, train, deploy, predict and run."""
 
 from pathlib import Path
 from typing import Annotated

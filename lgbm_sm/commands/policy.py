@@ -1,4 +1,4 @@
-"""The IAM policies of the caller and of the execution role: policy."""
+"""The command policy: print the IAM policies of the user and of the execution role."""
 
 import re
 from typing import Annotated
@@ -38,7 +38,7 @@ def policy(
     from lgbm_sm.config.sections import Pattern
 
     if role and trust:
-        raise UsageError("--role and --trust print two policies", "use one at a time")
+        raise UsageError("--role and --trust print different policies", "use one of them at a time")
     if account is not None and not re.fullmatch(r"[0-9]{12}", account):
         raise UsageError(f"--account {account}: an account has 12 digits", "`lgbm-sm doctor --aws` shows it")
     loaded, console = load(ctx)

@@ -1,4 +1,4 @@
-"""Projects: init creates one, new-identity separates a copy from its original."""
+"""The commands init (create a project) and new-identity (make a copy a separate project)."""
 
 import os
 import shlex
@@ -135,9 +135,10 @@ def _value_text(value: object) -> str:
 
 
 def _next_command(folder: Path) -> str:
-    """Return `make run` for the user's current folder, with the path of lgbm-sm if PATH does not find it.
+    """Return a command that runs `make run` in the folder of the project.
 
-    `make -C` would print its folder among the predictions.
+    The command contains the path of lgbm-sm if lgbm-sm is not on PATH. It uses `cd`, because `make -C` would print a
+    line among the predictions.
     """
     where = "" if folder == Path.cwd() else f"cd {shlex.quote(os.path.relpath(folder))} && "
     if shutil.which("lgbm-sm") or (folder / ".venv/bin/lgbm-sm").exists():

@@ -1,4 +1,4 @@
-"""The commands that only show: status, logs, config."""
+"""The commands status, logs and config. They change nothing."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The results of the commands, as text and as JSON."""
+"""Show the results of the commands as text or as JSON."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def show_run(console: Console, summary: "RunSummary", answer: "Answer", *, kept: bool) -> None:
-    """Show the summary of `run`; text goes to stderr, since the predictions are the result."""
+    """Show the summary of `run`. It goes to stderr, because stdout has the predictions."""
     console.step("Summary")
     for line in table(
         ("step", "seconds"), [(step, f"{value:.1f}") for step, value in summary.seconds.items()]
@@ -78,7 +78,7 @@ def show_images(console: Console, images: Sequence["BuiltImage"]) -> None:
 
 
 def show_pushed(console: Console, results: Sequence["PushResult"]) -> None:
-    """Show the addresses of pushed images by digest, one per line."""
+    """Show the addresses of the pushed images, with their digests, one per line."""
     payload = [
         {
             "uri": result.uri,
@@ -112,7 +112,7 @@ def show_trained_model(console: Console, model: "TrainedModel") -> None:
 
 
 def show_calls(console: Console, dry_run: "DryRun") -> None:
-    """Show the AWS calls that change something, in order, with their parameters."""
+    """Show the AWS calls that would change something, in their order, with their parameters."""
     payload = [
         {"service": call.service, "operation": call.operation, "parameters": call.parameters} for call in dry_run.calls
     ]
@@ -121,7 +121,7 @@ def show_calls(console: Console, dry_run: "DryRun") -> None:
 
 
 def show_started_job(console: Console, job: TrainingJob) -> None:
-    """Show the name of a job that continues without the command."""
+    """Show the name of a job that continues after the command has ended."""
     console.detail(f"`lgbm-sm train --attach {job.name}` follows it, `lgbm-sm cleanup` stops it")
     console.result({"training_job": job.name, "status": "InProgress"}, job.name)
 
@@ -155,7 +155,7 @@ def show_endpoint(console: Console, endpoint: Endpoint) -> None:
 def show_invocation(
     console: Console, summary: "InvocationSummary", metrics: dict[str, float], answer: "Answer"
 ) -> None:
-    """Show the metrics and the numbers of rows; the predictions were already written."""
+    """Show the metrics and the number of rows. The predictions are already written."""
     for name, value in metrics.items():
         console.detail(f"{name} {_number(value)}")
     if answer.path:
@@ -232,7 +232,10 @@ def show_log(console: Console, entry: Entry, chunks: Iterable[bytes]) -> None:
 
 
 def show_cleanup(console: Console, result: "CleanupResult") -> None:
-    """Show the deleted and the kept resources; the command's error shows those that are left."""
+    """Show the deleted and the kept resources.
+
+    Resources that could not be deleted are in the error of the command.
+    """
     for item in result.kept:
         console.detail(f"kept: {item.entry.name}")
     payload = {
@@ -256,7 +259,7 @@ def show_config(console: Console, values: Sequence["EffectiveValue"]) -> None:
 
 
 def show_prepared_data(console: Console, prepared: "PreparedData", uploaded: "UploadedChannels | None") -> None:
-    """Show shapes and first rows, as the notebook does, and the addresses of the channels in S3."""
+    """Show the shape and the first rows of each file, and the addresses of the channels in S3."""
     features, target = prepared.schema.feature_names, prepared.schema.target.name
     columns = {"test": features, "test_target": (target,)}
     blocks = [
@@ -288,7 +291,7 @@ def show_prepared_data(console: Console, prepared: "PreparedData", uploaded: "Up
 
 
 def show_explanation(console: Console, sections: Sequence["Section"]) -> None:
-    """Show sections, each with its title."""
+    """Show sections with their titles."""
     blocks = ["\n".join((found.title, *(f"  {line}".rstrip() for line in found.lines))) for found in sections]
     payload = {"sections": [{"title": found.title, "lines": found.lines} for found in sections]}
     console.result(payload, "\n\n".join(blocks))

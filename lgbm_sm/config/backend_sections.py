@@ -1,4 +1,4 @@
-"""The sections of the backends: the AWS account, and this machine."""
+"""The sections `aws` and `local` of the configuration."""
 
 from collections.abc import Mapping
 from enum import StrEnum

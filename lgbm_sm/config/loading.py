@@ -1,4 +1,7 @@
-"""Load the configuration: `--set` overrides the environment, which overrides config.yaml."""
+"""Load the configuration from config.yaml, the environment and `--set`.
+
+The environment overrides config.yaml. `--set` overrides both.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,8 +36,9 @@ _HYPERPARAMETERS = ("training", "hyperparameters")
 class LoadedConfig:
     """A configuration and the sources of its values.
 
-    `sources` maps each dotted key to "config.yaml:14", an environment variable's name, "--set" or "default". `path`
-    is the file that was read, if any. `folder` is absolute; relative paths in the configuration start there.
+    `sources` maps each dotted key to its source: "config.yaml:14", the name of an environment variable, "--set" or
+    "default". `path` is the file that was read, or None. Relative paths in the configuration start at `folder`, which
+    is an absolute path.
     """
 
     config: Config
@@ -45,7 +49,7 @@ class LoadedConfig:
 
 
 class EffectiveValue(NamedTuple):
-    """One dotted key, its value in YAML's and JSON's types, and the source of the value."""
+    """A dotted key, its value (a scalar, a list or a mapping), and the source of the value."""
 
     key: str
     value: object
@@ -61,12 +65,14 @@ def load_config(
 ) -> LoadedConfig:
     """Read and check the configuration.
 
-    Without a `path`, ./config.yaml is read if it exists. `overrides` are `section.key=value` with YAML values; the
-    variables in `environ` (LGBM_SM_SECTION__KEY) have YAML values too. The process's own environment is not read.
-    With `any_hyperparameters`, the names of hyperparameters are not checked: they may be for another image.
+    Without a `path`, the function reads ./config.yaml if it exists. `overrides` are texts `section.key=value`.
+    `environ` has variables LGBM_SM_SECTION__KEY. In both, the values are YAML. The environment of the process itself is
+    not read. With `any_hyperparameters`, the names of hyperparameters are not checked, because they may be for another
+    image.
 
     Raises:
-        ConfigError: names every problem, one per line: the file's by line, then the environment's, then --set's.
+        ConfigError: the configuration has problems. The message has one line per problem: first those of the file in
+            the order of its lines, then those of the environment, then those of --set.
     """
     if path is None and Path(DEFAULT_FILE_NAME).exists():
         path = Path(DEFAULT_FILE_NAME)
@@ -89,7 +95,7 @@ def load_config(
 
 
 def effective(loaded: LoadedConfig) -> list[EffectiveValue]:
-    """Return every setting, in the order of the sections."""
+    """Return all settings, in the order of the sections."""
     return [EffectiveValue(key, value, loaded.sources[key]) for key, value in _values(loaded.config)]
 
 
@@ -111,7 +117,7 @@ def _values(config: Config) -> list[tuple[str, object]]:
 
 
 def _read(path: Path | None, overrides: Sequence[str], environ: Mapping[str, str], known: KnownKeys) -> Reading:
-    """Read all sources; YAML's reader is loaded only if a source has settings."""
+    """Read all sources. Import the YAML library only if a source has settings."""
     reading = Reading()
     if path is None and not overrides and not any(name.startswith(ENVIRONMENT_PREFIX) for name in environ):
         return reading
@@ -175,7 +181,7 @@ def _instance_type_warnings(config: Config, merged: "_Merged") -> list[str]:
 
 
 class _Merged:
-    """The settings of all sources, merged: for each key the one that takes precedence."""
+    """The merged settings of all sources. Each key has the setting that takes precedence."""
 
     def __init__(self, settings: Sequence[Setting], known: KnownKeys) -> None:
         self._known = known
@@ -203,7 +209,7 @@ class _Merged:
             self._holding[path] = setting
 
     def hyperparameters(self) -> dict[str, object]:
-        """Return the hyperparameters by name, with unchecked values."""
+        """Return the hyperparameters by name. Their values are not checked yet."""
         parent = len(_HYPERPARAMETERS)
         return {
             path[parent]: setting.value
@@ -212,7 +218,7 @@ class _Merged:
         }
 
     def nested(self) -> dict[str, dict[str, object]]:
-        """Return the sections with their keys, and the keys below mappings."""
+        """Return the sections as nested mappings."""
         sections: dict[str, dict[str, object]] = {_HYPERPARAMETERS[0]: {_HYPERPARAMETERS[1]: {}}}
         for path in sorted(self._holding, key=len):
             section = sections.setdefault(path[0], {})
@@ -225,7 +231,10 @@ class _Merged:
         return sections
 
     def origin(self, path: KeyPath) -> Origin:
-        """Return the origin of the key, else of its mapping, else of another key in the section."""
+        """Return the origin of the key.
+
+        If no source sets the key itself, return the origin of its mapping, or of another key in the section.
+        """
         for candidate in (path, path[:2]):
             if candidate in self._holding:
                 return self._holding[candidate].origin
@@ -233,7 +242,7 @@ class _Merged:
         return max(beside, key=lambda origin: origin.order, default=DEFAULT_ORIGIN)
 
     def problem(self, location: Location, error: ValueError) -> Problem:
-        """Return the message for one refused value."""
+        """Return the message for an invalid value."""
         names = tuple(part for part in location if isinstance(part, str))
         origin = self.origin(names)
         indexes = [part for part in location if isinstance(part, int)]

@@ -29,7 +29,7 @@ DEFAULT_HYPERPARAMETERS: Mapping[str, HyperparameterValue] = {
 
 
 class Pattern(StrEnum):
-    """The kind of SageMaker container that runs the program: pattern A, B or C."""
+    """The kinds of SageMaker containers: pattern A, B and C."""
 
     BYOC = "byoc"
     INFERENCE_TOOLKIT = "inference_toolkit"
@@ -200,12 +200,12 @@ class TrainingSection(ConfigSection, frozen=True):
 
     @property
     def is_local(self) -> bool:
-        """Whether jobs run on this machine."""
+        """Whether training jobs run on this machine."""
         return self.instance_type == LOCAL
 
     @property
     def objective(self) -> str:
-        """The objective, also if it is set under an alias of the parameter."""
+        """The value of the parameter `objective`, or of an alias of that parameter."""
         if "objective" in self.hyperparameters:
             return str(self.hyperparameters["objective"])
         from lgbm_sm.config.lightgbm_parameters import objective_of
@@ -306,9 +306,9 @@ class Config(ConfigSection, frozen=True):
         return self.endpoint.name or self.project.name
 
     def repository_of(self, pattern: Pattern) -> str | None:
-        """Return the ECR repository of a pattern's image; None for script_mode, which builds none.
+        """Return the ECR repository of a pattern's image.
 
-        Training always uses the image of byoc.
+        Returns None for script_mode, which has no image of its own. Training always uses the image of byoc.
         """
         named = self.container.repository if pattern is self.container.pattern else None
         match pattern:

@@ -1,4 +1,4 @@
-"""Checks of values: each returns the value for the configuration, or refuses it."""
+"""Check values. Each check returns the value for the configuration or raises ValueError."""
 
 import json
 import math
@@ -17,11 +17,11 @@ from lgbm_sm.names import LONGEST_PROJECT_NAME
 Scalar: TypeAlias = str | int | float | bool
 HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
 
-# the Python with which each of AWS's XGBoost images runs user code
+# the version of Python in each of AWS's XGBoost images
 XGBOOST_PYTHON_VERSIONS: Mapping[str, tuple[int, int]] = {"1.5-1": (3, 8), "1.7-1": (3, 9), "3.0-5": (3, 10)}
 
-_LEAST_MEMORY_BYTES = 6 * 1024**2  # Docker's
-_LEAST_CPUS = 0.01  # Docker's
+_LEAST_MEMORY_BYTES = 6 * 1024**2  # Docker's minimum
+_LEAST_CPUS = 0.01  # Docker's minimum
 LARGEST_RANDOM_STATE = 2**32 - 1  # for numpy.random.RandomState, which scikit-learn uses
 
 
@@ -32,7 +32,7 @@ def text(value: object) -> str:
 
 
 def whole_number(least: int, most: int | None = None) -> ValueCheck:
-    """Return a check of a range that includes both ends."""
+    """Return a check for a whole number from `least` to `most`. None means no upper limit."""
 
     def check(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -77,7 +77,7 @@ def truth(value: object) -> bool:
 
 
 def choice(kind: type[StrEnum]) -> ValueCheck:
-    """Return a check of an enumeration's values."""
+    """Return a check for the values of an enumeration."""
 
     def check(value: object) -> StrEnum:
         choices = [str(one) for one in kind]
@@ -89,7 +89,7 @@ def choice(kind: type[StrEnum]) -> ValueCheck:
 
 
 def each(check: ValueCheck) -> Callable[[object], tuple[Any, ...]]:
-    """Return a check of a list, item by item."""
+    """Return a check for a list. It applies `check` to each item."""
 
     def check_items(value: object) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple):
@@ -131,7 +131,7 @@ def endpoint_name(value: object) -> str:
 
 
 def _resource_name(name: str) -> str:
-    """ValueCheck the pattern of every SageMaker resource name."""
+    """Check a name by the pattern that SageMaker uses for all its resource names."""
     if re.fullmatch(contract.NAME_PATTERN, name):
         return name
     allowed = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")
@@ -151,7 +151,8 @@ def repository(value: object) -> str:
 
 
 def prefix(value: object) -> str:
-    # S3's "safe characters" of object keys; many tools cannot read keys with a part that is empty or only dots
+    # The characters are S3's "safe characters" for object keys. A part that is empty or consists of dots is not
+    # allowed, because many tools cannot read such keys.
     part = r"(?!\.+(?:/|\Z))[A-Za-z0-9!_.*'()-]+"
     rule = "use only letters, digits and _ - . with single slashes inside"
     return _full_match(rf"(?=.{{1,512}}\Z){part}(/{part})*", rule, value)
@@ -187,7 +188,7 @@ def hyperparameter(value: object) -> HyperparameterValue:
 
 
 def base_image(value: object) -> str:
-    # refuses only what cannot be part of a build argument or a FROM line; Docker checks the rest
+    # this refuses only text that cannot stand in a build argument or in a FROM line; Docker checks the rest
     return _full_match(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}", "must be an image, such as debian:trixie-slim", value)
 
 
@@ -218,7 +219,7 @@ def region(value: object) -> str:
 
 def execution_role(value: object) -> str:
     rule = "must be a role's name or ARN, such as arn:aws:iam::123456789012:role/sagemaker"
-    # in an ARN a path may precede the name
+    # in an ARN, the name of the role may follow a path
     return _full_match(rf"(arn:aws[a-z-]*:iam::[0-9]{{12}}:role/(\S+/)?)?{contract.ROLE_PATTERN}", rule, value)
 
 
@@ -252,7 +253,7 @@ def known_instance_type(value: object) -> str:
 
 def variable(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)  # YAML reads whole numbers as they are written; it changes true and 1.10
+        return str(value)  # a whole number keeps its text; YAML would change 1.10 and true, so these need quotes
     return text(value)
 
 

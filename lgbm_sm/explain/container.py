@@ -1,4 +1,4 @@
-"""The container that a step starts: its `docker run` command and its files."""
+"""Plan the container that a step starts: its `docker run` command and its files."""
 
 import csv
 import io
@@ -30,9 +30,9 @@ from lgbm_sm.workspace import Workspace
 
 @dataclass(frozen=True)
 class PlannedContainer:
-    """A container that is not started, with the command that would start it.
+    """A container that is not started, and the command that would start it.
 
-    `name` is the name of the job or endpoint. `file_lines` describe the files in the container.
+    `name` is the name of the job or the endpoint. `file_lines` describe the files in the container.
     """
 
     name: str
@@ -42,7 +42,7 @@ class PlannedContainer:
 
 
 def training_container(workspace: Workspace, image: str, tree_path: Path | None) -> PlannedContainer:
-    """Plan the container that trains; its files stay at `tree_path` if that is given.
+    """Plan the container that trains. If `tree_path` is given, leave its files there.
 
     Raises:
         UsageError: `tree_path` is not empty.
@@ -61,7 +61,7 @@ def training_container(workspace: Workspace, image: str, tree_path: Path | None)
 def serving_container(
     workspace: Workspace, image: str, source: ModelSource | None, code: ModelCode, tree_path: Path | None
 ) -> PlannedContainer:
-    """Plan the container that serves; without a model on this machine, /opt/ml/model is empty.
+    """Plan the container that serves. Without a model on this machine, /opt/ml/model is empty.
 
     Raises:
         EndpointError: the artifact is damaged.
@@ -89,7 +89,10 @@ def serving_container(
 
 
 def _planned(name: str, spec: ContainerSpec, root: Path, shown: tuple[Path, Path]) -> PlannedContainer:
-    """`shown` maps the current folder of the tree to the folder to show instead."""
+    """Return the planned container.
+
+    `shown` has two folders. The first has the files now. The command shows the second one in its place.
+    """
     folder, shown_folder = (str(path.resolve()) for path in shown)
     command = in_lines([part.replace(folder, shown_folder) for part in docker_run(spec)])
     network = [f"docker network create --internal {spec.internal_network}"] if spec.internal_network else []
@@ -117,7 +120,7 @@ def _folder(tree_path: Path | None, workspace: Workspace) -> Iterator[Path]:
             try:
                 yield folder
             finally:
-                remove_tree(folder / "ml")  # a model's folder is read-only
+                remove_tree(folder / "ml")  # remove_tree, because the folder of a model is read-only
         return
     refuse_protected("--tree", tree_path, workspace.protected())
     folder = tree_path.resolve()
@@ -128,7 +131,7 @@ def _folder(tree_path: Path | None, workspace: Workspace) -> Iterator[Path]:
 
 
 def docker_run(spec: ContainerSpec) -> list[str]:
-    """Return the words of `docker run` for the same container, without name and labels."""
+    """Return the words of a `docker run` command for the container, without name and labels."""
     options = [
         ("--hostname", spec.hostname),
         ("--network", "none" if spec.is_isolated else spec.internal_network),
@@ -145,7 +148,7 @@ def docker_run(spec: ContainerSpec) -> list[str]:
 
 
 def _mount(mount: BindMount) -> str:
-    # docker reads it as a line of CSV, since paths may hold commas
+    # Docker reads the value of --mount as a line of CSV, so a path with a comma needs quotes
     fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([*fields, *(["readonly"] if mount.read_only else [])])
@@ -153,12 +156,12 @@ def _mount(mount: BindMount) -> str:
 
 
 def in_lines(words: list[str]) -> list[str]:
-    """Return a `docker run` command for a shell, one option per line."""
+    """Return a `docker run` command for a shell, with one option per line."""
     lines: list[list[str]] = [[]]
     for word in words:
         if word.startswith("--") and lines != [["docker", "run"]]:
             lines.append([])
         lines[-1].append(shlex.quote(word))
     *options, last = lines
-    # the image follows the last option and its value
+    # the first two words are the last option and its value; the image follows
     return [f"{' '.join(line)} \\" for line in (*options, last[:2])] + [" ".join(last[2:])]

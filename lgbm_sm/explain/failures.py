@@ -1,4 +1,4 @@
-"""`explain "ERROR"` and `explain --job NAME`: show the course of a job, and matching known issues."""
+"""The pages of `explain "ERROR"` and `explain --job NAME`."""
 
 import re
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ _WORD = re.compile(r"[\w-]+")
 
 
 def explain_message(text: str) -> list[Section]:
-    """Return the known issues that match an error message, or hints on where to look.
+    """Return the known issues that match an error message, or hints if none matches.
 
-    The most specific issue is the first.
+    The most specific issue comes first.
 
     Raises:
-        UsageError: `text` is a single word, so a step was meant, and it is neither a step nor in a known issue.
+        UsageError: `text` is a single word that is neither a step nor part of a known issue.
     """
     known = _known_issues(text)
     if known:
@@ -58,19 +58,19 @@ def _known_issues(text: str) -> list[Section]:
 
 
 def explain_entry(workspace: Workspace, name: str) -> list[Section]:
-    """Return the course of a training job or an endpoint, on record or on SageMaker.
+    """Return the state, the log and matching known issues of a training job or an endpoint.
 
     Raises:
         TrainingError: no job or endpoint has this name.
         AwsError: AWS refuses a call, or does not answer.
-        EngineError: it runs in a container, and Docker does not answer.
+        EngineError: the job or endpoint runs in a container, but Docker does not answer.
     """
     entry = _find_entry(workspace, name)
     backend = workspace.backend_of(entry)
     facts = backend.facts(entry)
     log = backend.read_log(entry).decode("utf-8", errors="replace").splitlines()
     last_lines = log[-_LAST_LINES:]
-    # a server prints its reason on one line, and may print more after it
+    # a server prints the reason of a failure on one line, and it may print more lines after that
     errors = [line for line in log[:-_LAST_LINES] if line.startswith("error: ")][-1:]
     reason = facts.get("reason", "")
     known = _known_issues("\n".join((reason, *errors, *last_lines))) if _has_failed(facts) else []

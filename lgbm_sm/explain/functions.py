@@ -15,7 +15,7 @@ _OURS = {
 
 
 def functions_section(workspace: Workspace) -> Section:
-    """Return the functions in the order in which they are called.
+    """Return the functions in the order of their calls.
 
     Raises:
         ConfigError: the user's code cannot be read.

@@ -1,4 +1,4 @@
-"""`explain build` and `explain push`."""
+"""The pages of `explain build` and `explain push`."""
 
 import shlex
 from pathlib import Path
@@ -25,7 +25,7 @@ def find_recipes(workspace: Workspace) -> list[ImageRecipe] | ConfigError:
 
 
 def explain_build(workspace: Workspace) -> list[Section]:
-    """Explain `lgbm-sm build`."""
+    """Return the page of `lgbm-sm build`."""
     recipes = find_recipes(workspace)
     if isinstance(recipes, ConfigError):
         return [section("Not possible now", recipes.message, recipes.hint)]
@@ -91,7 +91,7 @@ def _stages(path: Path) -> list[str]:
 
 
 def explain_push(workspace: Workspace) -> list[Section]:
-    """Explain `lgbm-sm push`.
+    """Return the page of `lgbm-sm push`.
 
     Raises:
         AwsError: the profile in AWS_PROFILE does not exist.

@@ -1,4 +1,4 @@
-"""The image that a step uses, with Docker's data about it."""
+"""The image that a step uses, and Docker's information about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _USUAL_PLATFORM = "linux/amd64"
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image by its tag, with Docker's attributes.
+    """The tag of an image, and Docker's attributes of the image.
 
     If Docker does not have the image, `attributes` is empty and `missing` is the reason.
     """
@@ -40,7 +40,7 @@ def platform_of_docker(engine: Engine) -> str:
 
 
 def look_at_image(workspace: Workspace, pattern: Pattern) -> ImageFacts:
-    """Return the facts about a pattern's image under the configuration."""
+    """Return the facts about the image of a pattern, for this configuration."""
     try:
         tag = tag_of(workspace, pattern, platform_of_docker(workspace.engine))
     except ConfigError as refused:
@@ -56,7 +56,7 @@ def look_at_image(workspace: Workspace, pattern: Pattern) -> ImageFacts:
 
 
 def image_section(facts: ImageFacts) -> Section:
-    """Return the facts about an image before it is started."""
+    """Return the section with the facts about an image."""
     if facts.missing:
         return section("The image", facts.tag, facts.missing)
     attributes, config = facts.attributes, facts.config

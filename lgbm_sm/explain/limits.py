@@ -1,4 +1,4 @@
-"""SageMaker's time-outs and limits for a step, and the values that lgbm-sm uses."""
+"""SageMaker's timeouts and limits for a step, and the values that lgbm-sm uses."""
 
 from lgbm_sm.config.sections import Config
 from lgbm_sm.contract import (

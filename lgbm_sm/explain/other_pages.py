@@ -1,4 +1,4 @@
-"""`explain prepare-data`, `explain predict` and `explain cleanup`."""
+"""The pages of `explain prepare-data`, `explain predict` and `explain cleanup`."""
 
 from lgbm_sm import train
 from lgbm_sm.aws.resources import arn_of, in_order_of_deletion, kind_of
@@ -17,7 +17,7 @@ from lgbm_sm.workspace import Workspace
 
 
 def explain_preparation(workspace: Workspace) -> list[Section]:
-    """Explain `lgbm-sm prepare-data`.
+    """Return the page of `lgbm-sm prepare-data`.
 
     Raises:
         AwsError: the profile in AWS_PROFILE does not exist.
@@ -56,7 +56,7 @@ def explain_preparation(workspace: Workspace) -> list[Section]:
 
 
 def explain_prediction(workspace: Workspace) -> list[Section]:
-    """Explain `lgbm-sm predict`."""
+    """Return the page of `lgbm-sm predict`."""
     config = workspace.config
     endpoints = [
         endpoint
@@ -109,7 +109,7 @@ def _plan_invocation(workspace: Workspace, name: str) -> None:
 
 
 def explain_cleanup(workspace: Workspace) -> list[Section]:
-    """Explain `lgbm-sm cleanup` for the entries on record, without asking AWS or Docker."""
+    """Return the page of `lgbm-sm cleanup`. It reads only the record, not AWS or Docker."""
     record = workspace.record
     entries: list[RecordedEntry] = [*record.entries(), *record.images(), *in_order_of_deletion(record.aws_entries())]
     return [

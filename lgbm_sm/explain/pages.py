@@ -18,7 +18,7 @@ from lgbm_sm.workspace import Workspace
 
 
 class Step(StrEnum):
-    """The steps that have a page, in the order of the lifecycle."""
+    """The steps with a page, in the order of the lifecycle."""
 
     PREPARE_DATA = "prepare-data"
     BUILD = "build"
@@ -50,7 +50,7 @@ _OTHERS: Mapping[Step, Callable[[Workspace], list[Section]]] = {
 
 
 def find_step(word: str) -> Step | None:
-    """Return the step for a term of lgbm-sm or SageMaker, or None."""
+    """Return the step that a word of the user means, or None."""
     return Step(word) if word in set(Step) else _WORDS.get(word)
 
 
@@ -61,7 +61,7 @@ def explain_step(workspace: Workspace, step: Step, *, model: str | None, tree_pa
 
     Raises:
         ConfigError: the user's inference code does not exist, or cannot work.
-        TrainingError: there is no model `model`.
+        TrainingError: the model `model` does not exist.
         UsageError: the folder at `tree_path` is not empty.
     """
     if step is Step.TRAIN:
@@ -72,7 +72,7 @@ def explain_step(workspace: Workspace, step: Step, *, model: str | None, tree_pa
 
 
 def explain_all(workspace: Workspace) -> list[Section]:
-    """Return a short section for each step, for this configuration."""
+    """Return a short section about each step with this configuration."""
     config = workspace.config
     pattern = config.container.pattern
     recipes = find_recipes(workspace)

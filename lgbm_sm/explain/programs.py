@@ -1,4 +1,4 @@
-"""The processes of a program: the expected ones, and those that are running now."""
+"""The expected processes of a program, and the processes that are running now."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from lgbm_sm.explain.sections import shortened
 
 @dataclass(frozen=True)
 class ExpectedProgram:
-    """A process, or several of a kind.
+    """A process, or several processes of the same kind.
 
-    `command` is part of the command line. `depth` is the number of ancestors in the container.
+    `command` is a part of the command line. `depth` is the number of parent processes above it.
     """
 
     depth: int

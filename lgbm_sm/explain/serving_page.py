@@ -1,4 +1,4 @@
-"""`explain deploy`."""
+"""The page of `explain deploy`."""
 
 import shlex
 import sys
@@ -26,11 +26,13 @@ from lgbm_sm.workspace import Workspace
 
 
 def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | None) -> list[Section]:
-    """Explain `lgbm-sm deploy`; write the container's files to `tree_path` if given.
+    """Return the page of `lgbm-sm deploy`.
+
+    If `tree_path` is given, the files of the container are written there.
 
     Raises:
         ConfigError: the user's code does not exist, or cannot work.
-        TrainingError: there is no model `model`.
+        TrainingError: the model `model` does not exist.
     """
     pattern = workspace.config.container.pattern
     where = where_endpoints_run(workspace)
@@ -53,7 +55,7 @@ def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | N
 
 
 def _as_process(workspace: Workspace) -> list[str]:
-    """Return the differences if a process serves instead of a container of the pattern."""
+    """Return the differences between a process and a container of the pattern."""
     pattern = workspace.config.container.pattern
     lines = [f"the rest of this page describes the container of pattern {pattern}, unless a line mentions a process"]
     if pattern is not Pattern.BYOC:
@@ -118,7 +120,7 @@ def _files(container: PlannedContainer, source: ModelSource | None, code: ModelC
 
 
 def _origins(code: ModelCode) -> list[str]:
-    """Return the source of each file in the folder, or of its package."""
+    """Return the origin of each file and each package in the folder `code`."""
     names = {name if "/" not in name else f"{name.partition('/')[0]}/": name for name in code.files}
     return [f"code/{shown}  {_origin(code, name, shown)}" for shown, name in names.items()]
 
@@ -131,7 +133,7 @@ def _origin(code: ModelCode, name: str, shown: str) -> str:
 
 
 def _processes(workspace: Workspace, where: Whereabouts, tag: str) -> list[str]:
-    """The expected processes, and those of the endpoint in service if it is on this machine."""
+    """Return the expected processes, and the processes of an endpoint on this machine."""
     lines = ["in a container:", *indented(describe_expected(SERVING_PROGRAMS[workspace.config.container.pattern]))]
     if where.as_process:
         lines += ["as a process:", *indented(describe_expected(PROCESS_PROGRAMS))]

@@ -1,4 +1,4 @@
-"""`explain train`."""
+"""The page of `explain train`."""
 
 import shlex
 import sys
@@ -24,7 +24,7 @@ from lgbm_sm.workspace import Workspace
 
 
 def explain_training(workspace: Workspace, tree_path: Path | None) -> list[Section]:
-    """Explain `lgbm-sm train`; write the container's files to `tree_path` if given."""
+    """Return the page of `lgbm-sm train`. If `tree_path` is given, write the files there."""
     where = where_jobs_run(workspace)
     image = look_at_image(workspace, Pattern.BYOC)
     container = training_container(workspace, image.tag, tree_path)

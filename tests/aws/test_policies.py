@@ -335,7 +335,7 @@ def test_the_command_knows_the_region_and_the_registry_of_script_mode(lgbm_sm: C
 @pytest.mark.parametrize(
     ("arguments", "said", "exit_code"),
     [
-        (("--role", "--trust"), "--role and --trust print two policies", 2),
+        (("--role", "--trust"), "--role and --trust print different policies", 2),
         (("--account", "1234"), "an account has 12 digits", 2),
         (("--account", ACCOUNT, "--set", "aws.region=xx-nowhere-1"), "xx-nowhere-1 is not a region that botocore", 3),
         (

@@ -175,7 +175,7 @@ def test_check_says_what_to_do_when_there_is_no_result(checkout: Path, tmp_path:
     command = [sys.executable, "-m", "benchmarks.check", str(tmp_path / "none.json")]
     ended = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 2
-    assert "none.json is not there: make benchmark" in ended.stderr
+    assert "none.json does not exist: make benchmark" in ended.stderr
 
 
 def test_check_refuses_a_void_run(checkout: Path, document: dict[str, Any], tmp_path: Path) -> None:

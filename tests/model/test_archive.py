@@ -87,7 +87,7 @@ def broken_second_header(data: bytes) -> bytes:
         (gzip.compress(without_end(tar(file("model.txt")))), "is cut off"),
         (gzip.compress(tar(file("model.txt"))[:900]), "is cut off"),
         (gzip.compress(broken_second_header(tar(file("model.txt"), file("metadata.json")))), "bad checksum"),
-        (gzip.compress(tar(file("model.txt")) + tar(file("more.txt"))), "goes on after its end"),
+        (gzip.compress(tar(file("model.txt")) + tar(file("more.txt"))), "has more data after the end of the archive"),
         (gzip.compress(tar(file("model.txt"))) + b"garbage", "Not a gzipped file"),
         (gzip.compress(tar(file("model.txt")))[:-9], "end-of-stream"),
         (gzip.compress(tar(file("model.txt")))[:-4] + b"\1\2\3\4", "Incorrect length"),
