@@ -1,4 +1,4 @@
-"""Which manifest is of which image, and the same image in the words that hosting takes."""
+"""Image manifests: find the manifest of an image, and convert it to the format for hosting."""
 
 from __future__ import annotations
 

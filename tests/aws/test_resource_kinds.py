@@ -1,4 +1,4 @@
-"""The kinds of AWS resources: what is on record is read, whichever kind it is, and has an ARN and a group."""
+"""The kinds of AWS resources: each can be read from the record, and has an ARN and a group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which backend is chosen on this machine, and the reason that is given."""
+"""The choice of the backend on this machine, and the reason that is shown."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
 
 @dataclass
 class HeldImages:
-    """An engine that answers and holds these images."""
+    """Docker, with these images."""
 
     tags: tuple[str, ...] = ()
     platform: str = "linux/amd64"

@@ -1,4 +1,4 @@
-"""What the samples become: figures, advice and a plot."""
+"""The figures, the advice and the chart that come from the samples."""
 
 import sys
 from array import array

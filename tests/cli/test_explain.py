@@ -1,4 +1,4 @@
-"""`explain` on real projects: what it shows is what is there, and it asks nobody."""
+"""`explain` with real projects: it shows the real state, and it calls neither AWS nor a server."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ NOBODY = {
 
 
 def explained(lgbm_sm: CommandLine, *arguments: str, exit_code: int = 0) -> dict[str, list[str]]:
-    """The lines of each section by its title."""
+    """Return the lines of each section by its title."""
     said = lgbm_sm("explain", *arguments, "--output", "json", exit_code=exit_code)
     return {section["title"]: section["lines"] for section in json.loads(said.stdout)["sections"]}
 
 
 def calls_of(lines: list[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Each call at AWS with its parameters."""
+    """Return each AWS call with its parameters."""
     found: list[tuple[str, list[str]]] = []
     for line in lines:
         if re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", line.strip()):
@@ -56,7 +56,7 @@ def json_below(lines: list[str], name: str) -> Any:
 
 @pytest.fixture
 def alone(lgbm_sm: CommandLine) -> CommandLine:
-    """A project on a machine without an engine, an account or a network."""
+    """A project on a machine without Docker, without an account and without a network."""
     lgbm_sm.environment |= NOBODY
     return lgbm_sm
 

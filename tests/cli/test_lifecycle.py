@@ -1,4 +1,4 @@
-"""The seven steps as separate processes, on the default configuration."""
+"""The seven steps as separate processes, with the default configuration."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Own tables from end to end: what the endpoint answers is what the booster answers in process."""
+"""A user's own table: the endpoint predicts the same as the booster in this process."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ Row = dict[str, object]
 
 
 def customers(count: int) -> list[Row]:
-    """Text categories, missing cells in every kind of column, a text target that the columns tell something of."""
+    """Return rows with text categories, missing cells and a text target that depends on the columns."""
     random = np.random.default_rng(7)
     rows: list[Row] = []
     for _ in range(count):
@@ -41,7 +41,10 @@ def booster_of(folder: Path) -> tuple[lightgbm.Booster, dict[str, object]]:
 
 
 def as_matrix(rows: list[Row]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
-    """The rows as numbers, by the rule of the schema: sorted levels, their position is the code, missing is NaN."""
+    """Return the rows as numbers by the rules of the schema.
+
+    The categories are sorted, and the code of a category is its position. A missing cell is NaN.
+    """
     levels = sorted(COLOURS)
 
     def number(value: object) -> float:
