@@ -1,4 +1,4 @@
-"""`bench` on an endpoint of SageMaker's: asked first, and each call is counted once."""
+"""`bench` with an endpoint on SageMaker: it asks first, and each call counts once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def invocations(aws: Emulator) -> list[str]:
-    """What each call to the endpoint was refused with; empty where it was answered."""
+    """Return the error code of each call to the endpoint, or an empty text for an answered call."""
     return [one.refused for one in aws.faults.calls if str(one.call).endswith(":InvokeEndpoint")]
 
 
 def answered_on_a_terminal(lgbm_sm: CommandLine, answer: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command, whose question a person answers."""
+    """Run a command at a terminal, and answer its question."""
     ours, theirs = os.openpty()
     try:
         os.write(ours, f"{answer}\n".encode())

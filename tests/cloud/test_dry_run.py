@@ -1,4 +1,4 @@
-"""`--dry-run`: the calls that it shows are those that the command then makes, and nothing is done."""
+"""`--dry-run` shows the calls that the command would make, and it changes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def planned(built: ForkedCommandLine, *arguments: str) -> list[dict[str, Any]]:
 
 
 def changes(aws: Emulator) -> list[str]:
-    """The operations since the last look that change something."""
+    """Return the operations since the last call of this function that change something."""
     made = [operation for operation in aws.faults.operations() if not READS.search(operation)]
     aws.faults.calls.clear()
     return made

@@ -1,4 +1,4 @@
-"""`explain` and an account: the calls that it shows are those that are made, and only --job asks."""
+"""`explain` shows the calls that the commands make. Only --job calls AWS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def comparable(calls: list[tuple[str, dict[str, Any]]]) -> list[Any]:
-    """Without what only AWS knows, and without the time that names hold."""
+    """Return the calls without values that only AWS knows and without times in names."""
     text = json.dumps(sorted(calls, key=lambda call: (call[0], str(call[1].get("Key")))), sort_keys=True)
     text = text.replace(ACCOUNT, "<account>")
     text = re.sub(r"\d{4}(-\d\d){5}-[0-9a-z]{3}", "TIME", text)
@@ -43,13 +43,13 @@ def dry_run(built: ForkedCommandLine, step: str) -> list[tuple[str, dict[str, An
 
 
 def of_interest(made: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
-    """Without the bucket, which is created once, and the manifest, which may be there already."""
+    """Return the calls without those for the bucket and for the manifest, which may already exist."""
     ours = ("s3:PutObject", "sagemaker:")
     return [(name, found) for name, found in made if name.startswith(ours) and ".lgbm-sm" not in str(found.get("Key"))]
 
 
 def reads_of(aws: Emulator, built: ForkedCommandLine, step: str) -> set[str]:
-    """What the command asks while it changes what it changes."""
+    """Return the reading calls that a command makes between its first and its last change."""
     aws.faults.calls.clear()
     built(step)
     operations = {operation for operation in aws.faults.operations() if READS.search(operation)}

@@ -1,4 +1,4 @@
-"""What goes wrong at AWS: the command says what and what mends it, and cleanup deletes all that costs money."""
+"""After a fault at AWS, the command shows the cause and the fix, and cleanup removes all."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_quota_of_0_is_said_with_the_request_for_more_before_anything_is_sent(
 
 @pytest.mark.parametrize("command", ["train", "deploy"])
 def test_a_quota_that_is_used_up_meanwhile_is_said_and_leaves_nothing(command: str, project: Project) -> None:
-    """Service Quotas says what may run, not what runs."""
+    """Service Quotas shows the quota. It does not show how much of it is in use."""
     operation = "sagemaker:CreateTrainingJob" if command == "train" else "sagemaker:CreateEndpoint"
     project.aws.faults.fail(operation, "ResourceLimitExceeded", "The account-level service limit is 1 Instances.")
     refused = project.lgbm_sm(command, *project.of_the_model(command), exit_code=6).stderr

@@ -1,4 +1,4 @@
-"""A training job just after its creation, when SageMaker's reads do not show it yet."""
+"""A training job just after its creation, when SageMaker does not show it yet."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow]
 
 @dataclass
 class OneAccount(Accounts):
-    """What a command knows of AWS: this account, in each region."""
+    """The accounts of a command: the same account in each region."""
 
     account: AwsAccount
 

@@ -1,4 +1,4 @@
-"""Training jobs on SageMaker: followed, left, picked up again, stopped; and what their logs say."""
+"""Training jobs on SageMaker: followed, left running, attached to, stopped, and their logs."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_data_of_a_queued_job_that_is_kept_are_kept_too(project: Project) ->
 
 
 def artifact_of(path: Path) -> bytes:
-    """The model in an archive."""
+    """Return the model in an archive."""
     with tarfile.open(path) as archive:
         member = archive.extractfile("lightgbm-regression-model.txt")
         assert member is not None

@@ -1,4 +1,4 @@
-"""One endpoint per project: claimed by its name, shared by clones, adopted by those that do not know it."""
+"""One endpoint per project: found by its name, shared by clones, and adopted by other folders."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LATE = "User: arn:aws:iam::123456789012:user/tester is not authorized to perform
 
 @pytest.fixture
 def clone(project: Project, tmp_path: Path) -> Iterator[ForkedCommandLine]:
-    """The same project checked out elsewhere: its files, without a record."""
+    """A clone of the project in another folder, without a record."""
     original, folder = project.lgbm_sm, tmp_path / "clone"
     shutil.copytree(original.folder, folder, ignore=shutil.ignore_patterns(".lgbm-sm"))
     yield ForkedCommandLine(folder, dict(original.environment), original.timeout_seconds, server=original.server)
@@ -36,7 +36,7 @@ def clone(project: Project, tmp_path: Path) -> Iterator[ForkedCommandLine]:
 
 
 def made(project: Project) -> list[list[str]]:
-    """The endpoints, the models and configs, and the artifacts that the account has."""
+    """Return the endpoints, the models with the configs, and the artifacts in the account."""
     hosting = project.aws.hosting
     folder = f"/{PREFIX}/{name_of(project.lgbm_sm)}/models/"
     artifacts = [one for one in billed(project.aws) if folder in one]
@@ -127,7 +127,7 @@ def test_a_failed_endpoint_is_created_again_and_a_deleting_one_is_waited_for(pro
     assert [len(kind) for kind in made(project)] == [1, 1, 1, 1]
 
     def delete() -> bool:
-        """Just before the deployment looks at the endpoint that it would update."""
+        """Delete the endpoint just before the deployment looks for it."""
         if "sagemaker:CreateEndpointConfig" not in aws.faults.operations():
             return False
         aws.client("sagemaker").delete_endpoint(EndpointName=name_of(project.lgbm_sm))
@@ -186,7 +186,7 @@ def test_an_update_that_is_refused_says_that_the_old_model_still_serves(project:
 def test_an_endpoint_of_an_earlier_version_answers_until_the_next_deployment_which_names_it(
     project: Project, clone: ForkedCommandLine
 ) -> None:
-    """Earlier versions put the time into its name."""
+    """Earlier versions wrote the time into the name of an endpoint."""
     old = f"{name_of(clone)}-2026-11-25-10-00-00-089"
     project.deploy("--set", f"endpoint.name={old}")
     assert f"adopted: endpoint {old}," in clone("predict").stderr

@@ -1,4 +1,4 @@
-"""What the command line says when AWS refuses a call, limits the rate of calls, or something else answers for it."""
+"""The errors if AWS refuses a call or limits the rate of calls, or if a proxy answers."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ DEPLOY = WantedInstances(InstancePurpose.ENDPOINT, "ml.m4.xlarge", 1)
 
 
 class Said:
-    """A reporter that keeps what is said."""
+    """A reporter that stores the messages."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.step = self.detail = self.warn = self.log = self.trace = self.lines.append
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Bytes are not looked at here."""
+        """Ignore the progress."""
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def allow(aws: Emulator, *actions: str) -> None:
 
 
 def hint_of(call: Callable[[], Any]) -> str:
-    """The hint of the error that a call ends with."""
+    """Return the hint of the error that a call raises."""
     with pytest.raises(AwsError) as refused, aws_errors("it"):
         call()
     return refused.value.hint
@@ -252,7 +252,7 @@ def test_no_more_pages_of_quotas_are_read_than_tell_enough(aws_without_engine: E
 
 
 class _Page(BaseHTTPRequestHandler):
-    """A proxy that asks for a login: each request is answered with its page."""
+    """A proxy that requires a login. It answers each request with its login page."""
 
     protocol_version = "HTTP/1.1"
     page = b"<html><body>Please log in</body></html>"
@@ -269,7 +269,7 @@ class _Page(BaseHTTPRequestHandler):
         self.wfile.write(self.page)
 
     def log_message(self, *_: object) -> None:
-        """Tests print nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture

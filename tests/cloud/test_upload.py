@@ -1,4 +1,4 @@
-"""`prepare-data --upload` against an emulated S3: what is there afterwards, and what cleanup takes away again."""
+"""`prepare-data --upload` with an emulated S3, and cleanup after it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OURS = "demo_lightgbm/sagemaker-lightgbm-regression"
 
 @pytest.fixture
 def lgbm_sm(aws_without_engine: Emulator, fork_server: ForkServer, tmp_path: Path) -> CommandLine:
-    """In the emulated account, which is empty."""
+    """A command line in the empty emulated account."""
     environment = {**aws_without_engine.environment(), "HOME": str(tmp_path)}
     return ForkedCommandLine(tmp_path, environment, server=fork_server)
 

@@ -1,4 +1,4 @@
-"""What a user reads when a configuration is wrong: where, what, and what was probably meant."""
+"""The messages about a wrong configuration: the place, the problem and a suggestion."""
 
 import itertools
 from pathlib import Path

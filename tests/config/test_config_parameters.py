@@ -1,4 +1,4 @@
-"""LightGBM's parameter names in the configuration: refused where they are written, as the container would."""
+"""The names of LightGBM's parameters are checked in the configuration as in the container."""
 
 import re
 import subprocess
@@ -69,7 +69,7 @@ def test_two_names_of_a_parameter_pass_when_their_values_agree() -> None:
 
 
 def misspelt() -> list[str]:
-    """Each name without its second letter, and with an ending that no name has."""
+    """Return wrong names: each name without its second letter, and each name with a suffix."""
     spellings = {variant for name in parameter_names() for variant in (name[0] + name[2:], f"{name}_x")}
     return sorted(spellings - set(parameter_names()))
 

@@ -1,4 +1,4 @@
-"""What values mean, and which are refused."""
+"""The meaning of values, and refused values."""
 
 import subprocess
 import sys

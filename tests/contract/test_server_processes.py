@@ -1,4 +1,4 @@
-"""How the server's processes start and fail, and what they share."""
+"""The start and the failures of the server's processes, and the memory that they share."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_server_says_why_and_exits_with_1_when_the_model_cannot_be_served(
 
 
 def _with_manifest(folder: Path, root: Path) -> Path:
-    """A copy of the model with a manifest, and one file that is not in it."""
+    """Return a copy of the model with a manifest, and with one file that is not in the manifest."""
     (folder / "model").mkdir()
     for file in (root / "model").iterdir():
         (folder / "model" / file.name).write_bytes(file.read_bytes())
@@ -269,7 +269,7 @@ def test_nothing_is_loaded_that_serving_does_not_need(start: Start) -> None:
 
 
 def memory_share(pid: int) -> int:
-    """Return the process's proportional set size in bytes: shared memory is divided among the processes."""
+    """Return the process's proportional set size in bytes, which divides shared memory."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 

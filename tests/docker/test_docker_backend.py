@@ -1,4 +1,4 @@
-"""The commands with a real engine: the same life and the same predictions as with a process, and nothing left."""
+"""The commands with Docker: the same lifecycle and predictions as with a process."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def lgbm_sm(
     fork_server: ForkServer,
     tmp_path: Path,
 ) -> Iterator[CommandLine]:
-    """`byoc_image` is there first, so that builds find its steps in the engine's cache."""
+    """A command line that builds from Docker's cache, because `byoc_image` was built before."""
     yield from new_project(engine, base_image, docker_session, tmp_path, fork_server)
 
 
@@ -70,7 +70,7 @@ def built(
 
 @pytest.fixture
 def trained(engine: docker.DockerClient, built: CommandLine) -> Iterator[CommandLine]:
-    """That project with a model, which a process has trained."""
+    """The built project with a model that a process has trained."""
     built("train", "--set", "local.backend=process")
     yield built
     built("cleanup", "--yes", "--keep", "images")
@@ -80,7 +80,7 @@ def trained(engine: docker.DockerClient, built: CommandLine) -> Iterator[Command
 def stop_when_there_is_a_container(
     engine: docker.DockerClient, lgbm_sm: CommandLine, number: signal.Signals, *arguments: str
 ) -> str:
-    """Start a command, send the signal once its container runs, and give what it said."""
+    """Start a command, send a signal when its container runs, and return the output."""
     command = lgbm_sm.start(*arguments)
     deadline = time.monotonic() + 60
     while not any(container.status == "running" for container in containers_of(engine, lgbm_sm)):

@@ -1,4 +1,4 @@
-"""The start, the end and the accidents of pattern B's container."""
+"""The start, the end and the failures of pattern B's container."""
 
 from __future__ import annotations
 

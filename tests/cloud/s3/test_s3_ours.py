@@ -1,4 +1,4 @@
-"""What is ours in a bucket and goes, and what is not and stays."""
+"""Our objects in a bucket are deleted. Other objects remain."""
 
 from __future__ import annotations
 
