@@ -1,4 +1,4 @@
-"""What `explain` is made of: limits that are the contract's, real command lines."""
+"""The parts of `explain`: the limits of the contract, and real command lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `make benchmark` makes of its measurements, and that our Markdown quotes it."""
+"""The results of `make benchmark`, and their tables in our Markdown files."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ def figures(**values: dict[str, list[float]]) -> dict[str, Any]:
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    """What a run would write, by hand: two servers, two measures."""
+    """Return a handwritten result of a run, with two servers and two measures."""
     measured = figures(
         rows_1_clients_16={OURS: [900, 1000, 1100], CHAIN: [40], TOOLKIT: [50], FLOOR: [4000]},
         idle_pss={OURS: [50], CHAIN: [200], TOOLKIT: [300]},

@@ -1,4 +1,7 @@
-"""The known issues: each is found in real messages, before more general ones, and a log without errors shows none."""
+"""Each known issue is found in real messages, before more general issues.
+
+A log without errors matches no issue.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the columns of the user's own table."""
+"""The columns of a user's own table."""
 
 import datetime as dt
 import decimal
@@ -25,14 +25,14 @@ def project(tmp_path: Path) -> DataProject:
 
 
 def parquet(project: DataProject, **columns: Any) -> str:
-    """A Parquet file of these columns, a row number and a target."""
+    """Write a Parquet file of these columns, a row number and a target. Return its name."""
     rows = {"row": list(range(ROWS)), **columns, "y": [float(row) for row in range(ROWS)]}
     pa.parquet.write_table(pa.table(rows), project.folder / "t.parquet")
     return "t.parquet"
 
 
 def cells(project: DataProject, position: int = 1) -> list[str]:
-    """The cells of a feature as files hold them, in the order of the table."""
+    """Return the cells of a feature in the files, in the order of the table."""
     return [row[position] for row in sorted(project.rows(), key=lambda row: int(row[0]))]
 
 

@@ -1,4 +1,4 @@
-"""Which targets suit which objectives, and stratified splits."""
+"""The targets that fit each objective, and stratified splits."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rows are dealt as scikit-learn deals them, and judged as it judges them."""
+"""Rows are split as scikit-learn splits them, and metrics are equal to scikit-learn's."""
 
 import numpy as np
 import pytest

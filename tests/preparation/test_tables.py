@@ -1,4 +1,4 @@
-"""Reading the user's CSV and Parquet files."""
+"""Read the user's CSV and Parquet files."""
 
 import gzip
 import os

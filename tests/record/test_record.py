@@ -1,4 +1,4 @@
-"""The record: every write whole, every reader served, whoever else writes."""
+"""The record: each write is complete, and readers and other writers can work at the same time."""
 
 import errno
 import json
@@ -71,7 +71,7 @@ def test_no_entry_is_lost_when_two_processes_write_at_once(tmp_path: Path) -> No
 
 
 def add_slowly(work_path: Path, has_read: Event, may_write: Event) -> None:
-    """Add the job `slow`, and wait between reading the record and replacing it."""
+    """Add the job `slow`. Wait between reading the record and replacing it."""
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "os.rename" and str(arguments[1]).endswith("record.json"):
@@ -257,7 +257,7 @@ def test_what_is_found_without_an_entry_gets_one_by_its_folder(tmp_path: Path) -
 
 
 def former_record(folder: Path, *job_folders: Path) -> Record:
-    """As the first version wrote it: with whole paths, without an id, and without markers."""
+    """Return a record of the first version: with absolute paths, without an id and without markers."""
     record = Record(folder / ".lgbm-sm")
     entries = [
         {

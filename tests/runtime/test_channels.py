@@ -1,4 +1,4 @@
-"""Training reads the channels, and refuses faulty ones."""
+"""Training reads the channels, and refuses invalid files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hyperparameters as the platform passes them: strings, typed by LightGBM's own list of parameters."""
+"""Hyperparameters are strings from SageMaker. LightGBM's list of parameters gives their types."""
 
 from __future__ import annotations
 

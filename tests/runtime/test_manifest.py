@@ -1,4 +1,4 @@
-"""The manifest that a training writes, and how a server reports files that it does not describe."""
+"""The manifest that a training writes. A server reports files that it does not list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHECKED = {"model.txt": "tree\n", "code/inference.py": "x = 1\n"}
 
 
 def write(folder: Path, files: dict[str, str], **others: str) -> Path:
-    """Files that the manifest names, and files that it does not."""
+    """Write files that the manifest lists, and others that it does not list."""
     for name, text in {**files, **others}.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)

@@ -1,4 +1,4 @@
-"""How a training ends if it fails or a signal stops it."""
+"""The end of a training if it fails or a signal stops it."""
 
 from __future__ import annotations
 

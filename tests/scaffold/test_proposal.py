@@ -1,4 +1,4 @@
-"""What a table proposes: the objective, the columns to leave out, and the integers that stand for categories."""
+"""The proposals for a table: the objective, the dropped columns and the categorical integers."""
 
 import datetime as dt
 
@@ -17,7 +17,7 @@ TEXTS = [f"{number:03}-x" for number in range(ROWS)]
 
 
 def proposal(name: str, cells: object, target: str = "target") -> Proposal:
-    """Of a table with a target and one measured column besides this one."""
+    """Return the proposal for a table with this column, a target and one column of measurements."""
     table = pa.table({"target": MEASURED, "measured": MEASURED, name: cells})
     return propose(Source(columns=table, named=True), target=target)
 

@@ -44,7 +44,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> TrainingInputs:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model archive that the conforming image serves."""
+    """A model archive that the conforming image can serve."""
     path = tmp_path_factory.mktemp("model") / "model.tar.gz"
     with tarfile.open(path, "w:gz") as made:
         content = b"model of 50 rows\n"

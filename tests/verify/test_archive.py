@@ -1,4 +1,4 @@
-"""The rules of a model archive, and the messages if it breaks one."""
+"""The rules of a model archive, and the messages if it breaks a rule."""
 
 from __future__ import annotations
 
