@@ -1,4 +1,4 @@
-"""Trace the programs of the images, and compare the trace with the call chains of `explain`."""
+"""Trace the programs of the images, and compare the traces with `explain`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ask(endpoint: Endpoint, row: str) -> None:
 
 
 def compare(name: str, trace_path: Path) -> None:
-    """Compare a chain with a trace: the same files, called by the same files, in the same order."""
+    """Assert that a chain and a trace have the same files with the same callers in order."""
     made = chain_of(trace_path)
     assert len(made) > 4
     if os.environ.get(WRITE_VARIABLE):

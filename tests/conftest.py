@@ -66,7 +66,10 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.hookimpl(trylast=True)  # the folders' own give tests their groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without `--run-aws` or `--soak`, remove the tests that need them. They do not count as skipped."""
+    """Without `--run-aws` or `--soak`, remove the tests that need them.
+
+    They do not count as skipped.
+    """
     deselected = [
         item
         for item in items

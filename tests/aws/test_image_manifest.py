@@ -1,4 +1,4 @@
-"""Image manifests: find the manifest of an image, and convert it to the format for hosting."""
+"""Find the manifest of an image, and convert it to the format for hosting."""
 
 from __future__ import annotations
 

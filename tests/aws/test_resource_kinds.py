@@ -1,4 +1,4 @@
-"""The kinds of AWS resources: each can be read from the record, and has an ARN and a group."""
+"""Each kind of AWS resource can be read from the record, and has an ARN and a group."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def boston(fork_server: "ForkServer", tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that share a trained project in one process, so that it is trained only once."""
+    """Run tests that share a trained project in one process, to train it only once."""
     for item in items:
         if "boston" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

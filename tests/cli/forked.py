@@ -1,4 +1,4 @@
-"""Run commands without the time of their imports: fork them from a process that has imported all."""
+"""Fork commands from a process that has all imports, to save their time."""
 
 from __future__ import annotations
 

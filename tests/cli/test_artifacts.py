@@ -1,4 +1,4 @@
-"""`deploy` refuses an archive that was changed after the training, and leaves nothing behind."""
+"""`deploy` refuses an archive that was changed after training, and leaves nothing."""
 
 from __future__ import annotations
 

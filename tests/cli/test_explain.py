@@ -1,4 +1,4 @@
-"""`explain` with real projects: it shows the real state, and it calls neither AWS nor a server."""
+"""`explain` shows the real state of a project, and calls neither AWS nor a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The identity of a project: it can be moved and linked, and a copy never changes the original."""
+"""A project can be moved and linked, and a copy never changes the original."""
 
 from __future__ import annotations
 

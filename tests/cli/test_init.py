@@ -227,7 +227,7 @@ main()
 
 
 def interrupt_while_placing(folder: Path, signal_name: str) -> int:
-    """Return the exit code of an `init` that gets a signal after half of its files are written."""
+    """Return the exit code of an `init` that gets a signal after half of its files."""
     return subprocess.run(
         [sys.executable, "-c", INTERRUPTED, signal_name],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""Output files: a needed file is never replaced, and another file is replaced completely or not."""
+"""An output file never replaces a needed file, and is written completely or not at all."""
 
 import os
 import resource

@@ -19,7 +19,7 @@ Row = dict[str, object]
 
 
 def customers(count: int) -> list[Row]:
-    """Return rows with text categories, missing cells and a text target that depends on the columns."""
+    """Return rows with text categories, missing cells and a text target."""
     random = np.random.default_rng(7)
     rows: list[Row] = []
     for _ in range(count):

@@ -1,4 +1,7 @@
-"""A project with data and an image that trains and serves on SageMaker. AWS has no resources yet."""
+"""A project with data and an image that trains and serves on SageMaker.
+
+AWS has no resources yet.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The emulated AWS. One emulator serves all tests, and each test begins with an empty account."""
+"""The emulated AWS.
+
+One emulator serves all tests, and each test begins with an empty account.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ def aws(emulator_with_engine: Emulator) -> Emulator:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of a module in one process, so that its image is built and pushed only once."""
+    """Run the tests of a module in one process, to build and push its image only once."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.xdist_group(f"cloud {item.path.stem}"))

@@ -1,4 +1,4 @@
-"""A project with an image in ECR, for tests of jobs and endpoints, and ways to disturb them."""
+"""A project with an image in ECR, for tests of jobs and endpoints."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ def pushed(
 
 @pytest.fixture
 def project(pushed: Project) -> Iterator[Project]:
-    """The project without faults. After the test, one cleanup must delete all that costs money."""
+    """The project without faults.
+
+    After the test, one cleanup must delete all that costs money.
+    """
     aws = pushed.aws
     aws.times.reset()
     aws.times.phase = 0

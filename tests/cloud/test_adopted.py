@@ -28,7 +28,10 @@ pytestmark = [pytest.mark.slow]
 
 @dataclass(frozen=True)
 class Project:
-    """A project that trains and serves on SageMaker. `name` is also the name of its repository."""
+    """A project that trains and serves on SageMaker.
+
+    `name` is also the name of its repository.
+    """
 
     aws: Emulator
     lgbm_sm: ForkedCommandLine
@@ -149,7 +152,10 @@ def test_images_in_ecr_are_found_by_the_repositorys_tag_and_somebody_elses_keeps
 
 @pytest.fixture
 def labelled(engine: docker.DockerClient, project: Project) -> Iterator[str]:
-    """Yield a tag of an image with the labels of `build`. The user has given it another tag too."""
+    """Yield a tag of an image with the labels of `build`.
+
+    The user has given it another tag too.
+    """
     context = uuid.uuid4().hex * 2
     tag, users = f"{project.name}:{context[:12]}", f"{project.name}-mine:1"
     labels = {"lgbm-sm.project": project.name, "lgbm-sm.context": context, "lgbm-sm.id": "0123456789abcdef"}

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def invocations(aws: Emulator) -> list[str]:
-    """Return the error code of each call to the endpoint, or an empty text for an answered call."""
+    """Return the error code of each call to the endpoint, or "" for an answered call."""
     return [one.refused for one in aws.faults.calls if str(one.call).endswith(":InvokeEndpoint")]
 
 

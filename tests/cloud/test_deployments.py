@@ -1,4 +1,7 @@
-"""Endpoints on SageMaker are updated without an interruption. A failed update changes nothing."""
+"""Endpoints on SageMaker are updated without an interruption.
+
+A failed update changes nothing.
+"""
 
 from __future__ import annotations
 

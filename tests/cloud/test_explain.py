@@ -43,7 +43,7 @@ def dry_run(built: ForkedCommandLine, step: str) -> list[tuple[str, dict[str, An
 
 
 def of_interest(made: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the calls without those for the bucket and for the manifest, which may already exist."""
+    """Return the calls without those for the bucket and the manifest."""
     ours = ("s3:PutObject", "sagemaker:")
     return [(name, found) for name, found in made if name.startswith(ours) and ".lgbm-sm" not in str(found.get("Key"))]
 

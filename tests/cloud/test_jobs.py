@@ -1,4 +1,4 @@
-"""Training jobs on SageMaker: followed, left running, attached to, stopped, and their logs."""
+"""Training jobs on SageMaker are followed, left running, attached to and stopped."""
 
 from __future__ import annotations
 

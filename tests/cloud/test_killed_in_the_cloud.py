@@ -1,4 +1,4 @@
-"""After a command is killed, the next cleanup finds and deletes all that it left in the account.
+"""After a command is killed, the next cleanup deletes all that it left in the account.
 
 A command is killed after each call that changes something. A kill before such a call, or at a call that only reads,
 would repeat a case. The soak also kills before and after each write of the record. tests/cli/test_killed_commands.py
@@ -86,7 +86,10 @@ def killed(change: str) -> Killed:
 
 
 def clean_up(project: Project, after: str = "") -> None:
-    """Run cleanup. Only images may remain, and no bucket, so that the next command creates one."""
+    """Run cleanup.
+
+    Only images may remain, and no bucket, so that the next command creates one.
+    """
     project.lgbm_sm("cleanup", "--yes", *PUSHED)
     assert billed(project.aws) == [], after
     s3 = project.aws.client("s3")

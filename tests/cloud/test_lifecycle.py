@@ -1,4 +1,4 @@
-"""The lifecycle of a model on SageMaker: eight commands with a real image, job and endpoint."""
+"""The lifecycle of a model on SageMaker, with a real image, job and endpoint."""
 
 from __future__ import annotations
 

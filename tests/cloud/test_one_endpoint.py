@@ -1,4 +1,4 @@
-"""One endpoint per project: found by its name, shared by clones, and adopted by other folders."""
+"""A project has one endpoint, which clones share and other folders adopt."""
 
 from __future__ import annotations
 

@@ -54,7 +54,10 @@ class Trained:
 
 
 def offline_stand_in(engine: docker.DockerClient, base_image: str, version: str) -> str:
-    """Build the stand-in for AWS's image. Its pip installs the wheels in the image, without a network."""
+    """Build the stand-in for AWS's image.
+
+    Its pip installs the wheels in the image, without a network.
+    """
     settings = " ".join(f"{name}={value}" for name, value in WHEELS.items())
     dockerfile = f"ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nENV {settings}\n".encode()
     context = io.BytesIO(archive({"Dockerfile": dockerfile}, at=0))

@@ -1,4 +1,4 @@
-"""The requests of `predict` that are sent again, and how often, with an emulated SageMaker."""
+"""The retries of `predict` with an emulated SageMaker."""
 
 from __future__ import annotations
 

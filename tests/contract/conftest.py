@@ -43,7 +43,10 @@ def servers(roots: Mapping[str, Path]) -> Iterator[Mapping[str, Server]]:
 
 @pytest.fixture(scope="session")
 def endpoints(servers: Mapping[str, Server]) -> Iterator[Mapping[str, Endpoint]]:
-    """Map the name of each model to its endpoint. Tests of requests need nothing else of a server."""
+    """Map the name of each model to its endpoint.
+
+    Tests of requests need nothing else of a server.
+    """
     endpoints = {name: server.endpoint() for name, server in servers.items()}
     yield endpoints
     for endpoint in endpoints.values():

@@ -44,7 +44,7 @@ LINE_ENDS = st.sampled_from(["\n"] * 4 + ["\r\n", "\r", "\n\n"])
 
 @st.composite
 def tables(draw: st.DrawFn, width: int) -> str:
-    """Draw a table: mostly rows of numbers, some with an odd cell, an extra cell or another line end."""
+    """Draw a table of numbers, some rows with an odd cell, an extra cell or another line end."""
     rows = draw(st.integers(1, 5) | st.integers(60, 70))
     pattern = draw(st.lists(NUMBERS, min_size=width, max_size=2 * width))
     lines = [[pattern[(row * width + column) % len(pattern)] for column in range(width)] for row in range(rows)]

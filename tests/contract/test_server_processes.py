@@ -84,7 +84,7 @@ def test_server_says_why_and_exits_with_1_when_the_model_cannot_be_served(
 
 
 def _with_manifest(folder: Path, root: Path) -> Path:
-    """Return a copy of the model with a manifest, and with one file that is not in the manifest."""
+    """Return a copy of the model with a manifest, and with a file that it does not list."""
     (folder / "model").mkdir()
     for file in (root / "model").iterdir():
         (folder / "model" / file.name).write_bytes(file.read_bytes())

@@ -21,7 +21,10 @@ STOP_SECONDS = 10
 
 @dataclass
 class ContainerEndpoint(Endpoint):
-    """The endpoint of a container. Its workers are the processes that Docker sees in the container."""
+    """The endpoint of a container.
+
+    Its workers are the processes that Docker sees in the container.
+    """
 
     container: Container | None = None
     _seen: list[list[str]] = field(default_factory=list)

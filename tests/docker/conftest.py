@@ -44,9 +44,10 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def docker_session() -> str:
-    """The name of this session. All resources have it in the label `lgbm-sm.test`, or in a project.
+    """The name of this session.
 
-    The name of such a project is `test-<session>-…`.
+    All resources have it in the label `lgbm-sm.test`, or in a project. The name of such a project is
+    `test-<session>-…`.
     """
     return uuid.uuid4().hex[:12]
 

@@ -1,4 +1,4 @@
-"""The images that the tests run: named by their content, built once, and removed when unused.
+"""The images of the tests: named by their content, built once, removed when unused.
 
 Several processes and several checkouts may share one Docker. A name is `<repository>:<digest of the content>`, so they
 do not overwrite each other's images. A process that uses an image holds a lock on its name until the process ends.
@@ -63,10 +63,11 @@ def named_image(
     build_args: Mapping[str, str],
     platform: str = "",
 ) -> str:
-    """Build the image with the content of the archive if Docker does not have it. Return its name.
+    """Build the image with the content of the archive if Docker does not have it.
 
-    `archive` is a tar with fixed owners and times, because its bytes determine the name. BASE_IMAGE in `build_args` is
-    an image in Docker. Older images of the repository are removed, except those that another process uses.
+    Return its name. `archive` is a tar with fixed owners and times, because its bytes determine the name. BASE_IMAGE in
+    `build_args` is an image in Docker. Older images of the repository are removed, except those that another process
+    uses.
     """
     digest = _digest(engine, archive, dockerfile, build_args)
     name = f"{repository}:{digest}"

@@ -1,4 +1,4 @@
-"""`lgbm-sm build` with a real Docker, and small Dockerfiles in the build context of the test."""
+"""`lgbm-sm build` with Docker, and small Dockerfiles in the test's own build context."""
 
 from __future__ import annotations
 

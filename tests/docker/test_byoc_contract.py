@@ -1,4 +1,4 @@
-"""Pattern A's container passes the same tests of requests as the program without a container."""
+"""Pattern A's container passes the same tests of requests as the program alone."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ SLOW = "Python is starting"
 
 
 def make_python_slow(folder: Path) -> None:
-    """Make a Python that prints a line at its start and waits a second, if the folder is on its path."""
+    """Make Python print a line and wait a second at its start, if the folder is on its path."""
     (folder / "sitecustomize.py").write_text(f"import time\nprint({SLOW!r}, flush=True)\ntime.sleep(1)\n")
 
 

@@ -55,7 +55,10 @@ def write_model(folder: Path, name: str = REGRESSION, **code: str) -> Path:
 
 @dataclass
 class ContainerEndpoint(Endpoint):
-    """The endpoint of a container. Its workers are the processes that Docker sees in the container."""
+    """The endpoint of a container.
+
+    Its workers are the processes that Docker sees in the container.
+    """
 
     container: docker.models.containers.Container | None = None
     _seen: set[str] = field(default_factory=set)
@@ -125,7 +128,10 @@ class ToolkitContainer:
         return code, output.decode(errors="replace")
 
     def ask_inside(self) -> tuple[int, str]:
-        """Send a request from inside the container. Return the exit code and the body of the answer."""
+        """Send a request from inside the container.
+
+        Return the exit code and the body of the answer.
+        """
         return self.run_python(
             f"""
             from urllib.request import Request, urlopen

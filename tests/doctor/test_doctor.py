@@ -49,7 +49,7 @@ sys.addaudithook(refuse)
 
 @dataclass
 class Doctor:
-    """Runs `doctor` in a new process and folder, without Docker unless the environment sets it."""
+    """Runs `doctor` in a new process and folder, by default without Docker."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=lambda: {"DOCKER_HOST": NO_ENGINE})

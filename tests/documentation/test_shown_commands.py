@@ -1,4 +1,4 @@
-"""The program accepts all commands and settings on the pages, including those that no test can run."""
+"""The program accepts all commands and settings on the pages."""
 
 from __future__ import annotations
 

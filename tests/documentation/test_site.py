@@ -1,4 +1,4 @@
-"""The site can be built without a network, is complete, and loads nothing from other sites."""
+"""The site can be built without a network, and loads nothing from other sites."""
 
 from __future__ import annotations
 

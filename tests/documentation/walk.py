@@ -26,10 +26,10 @@ def walk(
     environment: Mapping[str, str],
     server: ForkServer | None = None,
 ) -> int:
-    """Write the files and run the commands of these kinds in `folder`. Return the number of commands.
+    """Write the files and run the commands of these kinds in `folder`.
 
-    A shell runs the commands. With a `server`, commands that need no shell are forked from it, which saves the time of
-    imports.
+    Return the number of commands. A shell runs the commands. With a `server`, commands that need no shell are forked
+    from it, which saves the time of imports.
     """
     examples = folder / "examples"
     if not examples.exists():

@@ -1,4 +1,7 @@
-"""The call chains of `explain` are those of the running programs. Here pattern A's run as processes."""
+"""The call chains of `explain` are those of the running programs.
+
+Here pattern A's run as processes.
+"""
 
 from __future__ import annotations
 

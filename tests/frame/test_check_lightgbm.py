@@ -1,4 +1,4 @@
-"""If a system library is missing, each program that loads LightGBM shows how to install it."""
+"""If a system library is missing, each program shows how to install it."""
 
 import json
 import os
@@ -14,7 +14,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the loader's me
 
 
 def python(checkout: Path, packages: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run Python with the checkout's runtime. Packages in the folder come before installed ones."""
+    """Run Python with the checkout's runtime.
+
+    Packages in the folder come before installed ones.
+    """
     path = os.pathsep.join([str(packages), str(checkout / "containers" / "runtime")])
     return subprocess.run(
         [sys.executable, *arguments],

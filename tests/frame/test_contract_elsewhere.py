@@ -48,7 +48,10 @@ def restated(source: str) -> Iterator[tuple[int, str]]:
 
 
 def product(node: ast.expr) -> int:
-    """Return the value of 25 * 1024 * 1024, 25 * 1024**2 or 25 << 20. Return 0 for anything else."""
+    """Return the value of 25 * 1024 * 1024, 25 * 1024**2 or 25 << 20.
+
+    Return 0 for anything else.
+    """
     match node:
         case ast.Constant(value=int(number)):
             return number

@@ -1,4 +1,4 @@
-"""The core imports no other part of the program, because pattern C runs it alone on Python 3.8."""
+"""The core imports no other part of the program, because pattern C runs it alone."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""requirements.lock has all dependencies in pyproject.toml, with versions and hashes, and no more.
+"""requirements.lock has exactly the dependencies of pyproject.toml, with hashes.
 
 The requirements of the images have the same versions.
 """

@@ -109,7 +109,10 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> SetUp:
 
 @pytest.fixture
 def project(set_up: SetUp) -> Clone:
-    """A clone with an environment and the checkout's configuration. No command has run in it yet."""
+    """A clone with an environment and the checkout's configuration.
+
+    No command has run in it yet.
+    """
     folder = set_up.clone.folder
     shutil.copy(CHECKOUT / "config.yaml", folder)
     for made in ("data", ".lgbm-sm"):

@@ -19,7 +19,10 @@ from lgbm_sm.images.xgboost import image_uri
 
 @dataclass
 class Registry:
-    """Answers each call with `status` and `answer`. `calls` has the operation and the request of each."""
+    """Answers each call with `status` and `answer`.
+
+    `calls` has the operation and the request of each.
+    """
 
     status: int = 200
     answer: dict[str, Any] = field(default_factory=dict)

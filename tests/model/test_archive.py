@@ -71,7 +71,7 @@ def test_it_is_read_when_gzip_wrote_it_in_several_parts_and_padded_it(tmp_path: 
 
 
 def _by_words(value: bytes | str) -> str:
-    """Name a test only by its text parameters, because the bytes of the archives change with the time."""
+    """Name a test only by its text parameters, because archives contain the time."""
     return value if isinstance(value, str) else ""
 
 
@@ -106,7 +106,7 @@ def test_it_is_refused_when_it_is_damaged(data: bytes, says: str, tmp_path: Path
 
 
 def negative(data: bytes) -> bytes:
-    """Change the size in the first header to -512, in GNU's base-256 format, and correct the checksum."""
+    """Change the size in the first header to -512 (GNU's base-256), with its checksum."""
     block = bytearray(data[:512])
     block[124:136] = b"\xff" * 10 + struct.pack(">h", -512)
     block[148:156] = b" " * 8

@@ -23,7 +23,7 @@ PINS = {"lightgbm": ["4.7.0"], "numpy": ["2.4.6", "2.5.5"]}
 
 
 def source_of(folder: Path, **files: str) -> InferenceSource:
-    """Write user code: `inference` as inference.py, `requirements` as requirements.txt, `more` as more.py."""
+    """Write inference.py, requirements.txt (`requirements`) and more.py."""
     for name, text in files.items():
         (folder / f"{name}.{'txt' if name == 'requirements' else 'py'}").write_text(text)
     source = find_source(EndpointSection(source_dir=folder), Path("/"))

@@ -1,4 +1,4 @@
-"""The folder `code` of a model artifact under each pattern, and the variables of the server."""
+"""The folder `code` of a model artifact, and the variables of the server, by pattern."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prepare iris in copies of a data folder, and kill each run one change of the folder later.
+"""Prepare iris in copies of a folder, and kill each run one change later.
 
 The arguments are the folder that contains `data`, and a new folder for the copies. A copy's name is the number of
 changes before SIGKILL: 0, 1, 2 and so on. The program ends when the data of a copy are completely prepared.
@@ -42,7 +42,10 @@ class Silence:
 
 
 def prepare(folder: Path, changes_left: int) -> None:
-    """Prepare iris. Send SIGKILL before the change of the data folder after `changes_left` changes."""
+    """Prepare iris.
+
+    Send SIGKILL before the change of the data folder after `changes_left` changes.
+    """
     left = changes_left
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Target, dropped and categorical columns by name and position, and tables that are already split."""
+"""Target, dropped and categorical columns by name and position, and split tables."""
 
 from pathlib import Path
 from typing import Any

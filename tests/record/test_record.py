@@ -1,4 +1,4 @@
-"""The record: each write is complete, and readers and other writers can work at the same time."""
+"""Each write of the record is complete, while others read and write it."""
 
 import errno
 import json
@@ -257,7 +257,7 @@ def test_what_is_found_without_an_entry_gets_one_by_its_folder(tmp_path: Path) -
 
 
 def former_record(folder: Path, *job_folders: Path) -> Record:
-    """Return a record of the first version: with absolute paths, without an id and without markers."""
+    """Return a record of the first version: absolute paths, no id and no markers."""
     record = Record(folder / ".lgbm-sm")
     entries = [
         {

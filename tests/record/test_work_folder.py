@@ -1,4 +1,7 @@
-"""Only direct children of our own work folder with our marker are removed. Links are not followed."""
+"""Only direct children of our own work folder with our marker are removed.
+
+Links are not followed.
+"""
 
 import errno
 import os

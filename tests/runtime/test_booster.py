@@ -1,4 +1,4 @@
-"""Predictions are bit-identical to those of `lightgbm.Booster.predict` for all kinds of models."""
+"""Predictions are bit-identical to those of `lightgbm.Booster.predict`."""
 
 from __future__ import annotations
 

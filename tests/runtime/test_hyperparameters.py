@@ -1,4 +1,7 @@
-"""Hyperparameters are strings from SageMaker. LightGBM's list of parameters gives their types."""
+"""Hyperparameters are strings from SageMaker.
+
+LightGBM's list of parameters gives their types.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inherited socket of `serve` must be a listening TCP socket, if the system can report that."""
+"""The inherited socket of `serve` must be a listening TCP socket."""
 
 from __future__ import annotations
 

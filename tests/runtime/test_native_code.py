@@ -1,4 +1,7 @@
-"""Any C compiler can compile the code. If the compiled code is faulty, the answers are the same."""
+"""Any C compiler can compile the code.
+
+If the compiled code is faulty, the answers are the same.
+"""
 
 from __future__ import annotations
 
@@ -156,7 +159,10 @@ def test_it_walks_through_all_trees_but_a_few_kinds_which_the_log_names(
 
 
 def missing_or_present(folder: Path) -> Path:
-    """Write a model with the threshold inf, as LightGBM does. A missing cell goes right, others left."""
+    """Write a model with the threshold inf, as LightGBM does.
+
+    A missing cell goes right, others left.
+    """
     random = np.random.default_rng(1)
     X = random.normal(size=(3000, FEATURES))
     X[random.random(X.shape) < 0.05] = np.nan

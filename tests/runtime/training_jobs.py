@@ -95,7 +95,7 @@ def make_job(
 
 
 def csv_text(rows: Sequence[Sequence[object]], header: Sequence[str] | None = None) -> str:
-    """Return CSV as in channel files: None is an empty cell, a float has its shortest exact form."""
+    """Return CSV: None is an empty cell, and a float has its shortest exact form."""
     lines = [] if header is None else [",".join(header)]
     lines += [",".join("" if cell is None or str(cell) == "nan" else str(cell) for cell in row) for row in rows]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The proposals for a table: the objective, the dropped columns and the categorical integers."""
+"""The proposals for a table: objective, dropped columns and categorical integers."""
 
 import datetime as dt
 
@@ -17,7 +17,7 @@ TEXTS = [f"{number:03}-x" for number in range(ROWS)]
 
 
 def proposal(name: str, cells: object, target: str = "target") -> Proposal:
-    """Return the proposal for a table with this column, a target and one column of measurements."""
+    """Return the proposal for a table of this column, a target and a measured column."""
     table = pa.table({"target": MEASURED, "measured": MEASURED, name: cells})
     return propose(Source(columns=table, named=True), target=target)
 

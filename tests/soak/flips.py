@@ -1,9 +1,9 @@
-"""Flip one byte of an artifact at each of some positions, and print the answer of a deployment.
+"""Flip one byte of an artifact, and print the answer of its deployment.
 
 Usage: python -m tests.soak.flips ARTIFACT ROWS SEED START STOP
 
 ROWS is a CSV file. This process unpacks and loads the artifact as `deploy` and the server do. A crash of this process
-means that the server would crash. For each position, it prints a line of JSON with `position`, and with `refused` (the
+means that the server would crash. For each position from START to STOP, it prints a line of JSON with `position`, and with `refused` (the
 message) or `answer` (the predictions).
 """
 

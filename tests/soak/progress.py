@@ -1,8 +1,8 @@
-"""Store the passed tests of a soak, so that an interrupted soak can continue. Print a summary.
+"""Store the passed tests of a soak, so that an interrupted soak can continue.
 
-A test belongs to a part of the soak if it has a mark such as `@pytest.mark.soak("files")`. It may report numbers with
-pytest's `record_property`. Numbers with the same name are added up. The fixture `seed` gives the seed for random
-choices.
+Print a summary. A test belongs to a part of the soak if it has a mark such as `@pytest.mark.soak("files")`. It may
+report numbers with pytest's `record_property`. Numbers with the same name are added up. The fixture `seed` gives the
+seed for random choices.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ _SOURCES = ("lgbm_sm", "containers", "tests")
 
 @dataclass(eq=False)  # pytest keeps its plugins in sets
 class SoakProgress:
-    """The plugin of one run. Tests that passed earlier with this seed and code are not run again.
+    """The plugin of one run.
 
-    `path` is a JSON file with `code` (a digest), `seconds` (of all runs) and `passed` (the numbers of each passed
-    test). When all tests of the part have passed, the file is removed, so that the next run starts from the beginning.
+    Tests that passed earlier with this seed and code are not run again. `path` is a JSON file with `code` (a digest),
+    `seconds` (of all runs) and `passed` (the numbers of each passed test). When all tests of the part have passed, the
+    file is removed, so that the next run starts from the beginning.
     """
 
     part: str
@@ -75,7 +76,7 @@ class SoakProgress:
             self.path.unlink(missing_ok=True)
 
     def lines(self) -> list[str]:
-        """Return the summary: each test with its numbers, then each failure with a command to repeat it."""
+        """Return the summary: tests with numbers, then failures with a command to repeat each."""
         tests: dict[str, Counter[str]] = {}
         for name, numbers in self.passed.items():
             counter = tests.setdefault(name.partition("[")[0], Counter())

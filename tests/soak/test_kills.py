@@ -1,4 +1,4 @@
-"""After a command is killed at a random moment, no user file is lost, and cleanup removes ours."""
+"""After a command is killed, no file of the user is lost, and cleanup removes ours."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ class Trial:
         assert (before and before["name"]) == (after and after["name"]), f"{before}, and after the move {after}"
 
     def _reach_through_a_link(self) -> None:
-        """Reach the project, its configuration, its work folder or its data through a symbolic link."""
+        """Replace the project, its configuration, work folder or data by a symbolic link."""
         link = self.user.folder / "link"
         match self.draw.choice(("project", "config", ".lgbm-sm", "data")):
             case "project":
@@ -175,9 +175,9 @@ class Trial:
         self.user.remember()
 
     def _copied(self, command: Command) -> None:
-        """Copy the project, and run a command in the copy. It must not change the original's endpoint.
+        """Copy the project, and run a command in the copy.
 
-        After `new-identity`, the copy must be a separate project.
+        It must not change the original's endpoint. After `new-identity`, the copy must be a separate project.
         """
         original = self.user.endpoint()
         answer = answer_of(original["remark"]) if original else b""

@@ -117,7 +117,10 @@ class User:
         return links
 
     def loses_nothing(self, folder: Path | None = None) -> None:
-        """Assert that the user's files and their modes are unchanged. `folder` is a copy of the project."""
+        """Assert that the user's files and their modes are unchanged.
+
+        `folder` is a copy of the project.
+        """
         seen = self._of_the_user(folder)
         assert seen == self._before
         for path, contents in self.may_be.items():
@@ -208,7 +211,7 @@ def _described(path: Path) -> str:
 
 
 def _is_whole(content: bytes) -> bool:
-    """Return whether the file of `predict --to` is complete: it has a number for each test row."""
+    """Return whether a file of `predict --to` has a number for each test row."""
     lines = content.split(b"\n")
     return len(lines) == TEST_ROWS + 1 and lines[-1] == b"" and all(float(line) for line in lines[:-1])
 

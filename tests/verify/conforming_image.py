@@ -43,7 +43,10 @@ def broken_image(engine: docker.DockerClient, conforming: str, name: str, lines:
 
 @contextmanager
 def needed_server(engine: docker.DockerClient, base_image: str, label: str) -> Iterator[str]:
-    """Run a server on port 7070 that only a container with a network can reach. Yield its address."""
+    """Run a server on port 7070 that only a container with a network can reach.
+
+    Yield its address.
+    """
     program = "use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 7070, Listen => 9); 1 while $s->accept"
     container = engine.containers.run(
         base_image, ["perl", "-e", program], detach=True, labels={"lgbm-sm.test": label}, init=True

@@ -93,7 +93,10 @@ def interrupted(
     command_line: CommandLine, conforming: str, engine: docker.DockerClient
 ) -> Iterator[Callable[[signal.Signals], tuple[int, int]]]:
     def interrupt(number: signal.Signals) -> tuple[int, int]:
-        """Interrupt a verification while a container runs. Return its process id and its exit code."""
+        """Interrupt a verification while a container runs.
+
+        Return its process id and its exit code.
+        """
         process = command_line.start("verify", conforming)
         wait_until(lambda: process.poll() is not None or len(left_by(engine, process.pid)) > 3, 60)
         assert process.poll() is None, process.communicate()

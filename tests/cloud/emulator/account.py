@@ -27,7 +27,10 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 class Account:
-    """Calls the emulator at `url`. These calls are not recorded, and faults do not affect them."""
+    """Calls the emulator at `url`.
+
+    These calls are not recorded, and faults do not affect them.
+    """
 
     def __init__(self, url: str) -> None:
         self._session = boto3.Session(PLATFORM_KEY, "secret", region_name="us-east-1")

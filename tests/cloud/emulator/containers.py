@@ -1,4 +1,7 @@
-"""The containers of jobs and endpoints. They are created as on SageMaker, and have a label."""
+"""The containers of jobs and endpoints.
+
+They are created as on SageMaker, and have a label.
+"""
 
 from __future__ import annotations
 
@@ -76,9 +79,9 @@ class Containers:
         return {LABEL: self.session, RUN_LABEL: self.session}
 
     def volume(self, image: str, target: str, content: bytes) -> str:
-        """Create a volume with the content of an archive, to be mounted at `target`. Return its name.
+        """Create a volume with the content of an archive, to be mounted at `target`.
 
-        Files that the image itself has at `target` are not in the volume.
+        Return its name. Files that the image itself has at `target` are not in the volume.
         """
         name = f"lgbm-sm-test-{uuid.uuid4().hex[:12]}"
         self.client.volumes.create(name, labels=self.labels)

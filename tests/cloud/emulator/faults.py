@@ -81,7 +81,7 @@ class Faults:
         self._planned.append(_Planned(operation, AwsError(code, message, status, **members), times))
 
     def break_connection(self, operation: str, moment: Moment = Moment.BEFORE, times: int = 1) -> None:
-        """Break the connection in the next calls of the operation, before or after they are executed."""
+        """Break the connection in the next calls, before or after they are executed."""
         self._planned.append(_Planned(operation, None, times, moment))
 
     def operations(self) -> list[str]:

@@ -25,7 +25,10 @@ def run_name(session: str) -> str:
 
 
 class Images:
-    """The images. `provided` maps URIs of AWS's images, which cannot be pulled here, to local images."""
+    """The images.
+
+    `provided` maps URIs of AWS's images, which cannot be pulled here, to local images.
+    """
 
     def __init__(self, registry: Registry, containers: Containers | None) -> None:
         self.registry = registry

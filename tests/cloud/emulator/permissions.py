@@ -1,4 +1,7 @@
-"""Enforce an IAM policy on each call. A call that it does not allow gets AWS's error message."""
+"""Enforce an IAM policy on each call.
+
+A call that it does not allow gets AWS's error message.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,7 @@ class Permissions:
 
 
 def allows(policy: Mapping[str, Any], asked: Asked) -> bool:
-    """Return whether the policy allows the permission: a statement allows it, and none denies it."""
+    """Return whether a statement of the policy allows the permission, and none denies it."""
     effects = {
         statement["Effect"]
         for statement in _as_list(policy["Statement"])
@@ -167,7 +170,7 @@ def _needed(call: Call) -> Iterator[tuple[str, str]]:
 
 
 def _context(action: str, call: Call) -> dict[str, str]:
-    """Return the condition keys that AWS sets for this action, as far as the policies use them."""
+    """Return the condition keys of this action that the policies use."""
     if action in _HAVE_PREFIX and "prefix" in call.parameters:
         return {"s3:prefix": call.parameters["prefix"]}
     return {}

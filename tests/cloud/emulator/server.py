@@ -137,7 +137,10 @@ class Emulator:
         self._front.close()
 
     def reset(self) -> None:
-        """Make the account empty, and remove all faults. Calls that are still running have no effect."""
+        """Make the account empty, and remove all faults.
+
+        Calls that are still running have no effect.
+        """
         self.access_key = _new_access_key()
         self.faults.reset()
         # an invocation ends with its container
@@ -163,7 +166,10 @@ class Emulator:
         self.hosting.reset()
 
     def environment(self, region: str = REGION) -> dict[str, str]:
-        """Return an environment in which all AWS clients use the emulator. It is valid until a reset."""
+        """Return an environment in which all AWS clients use the emulator.
+
+        It is valid until a reset.
+        """
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": self.access_key,

@@ -123,9 +123,10 @@ class Variant:
             thread.join(10)
 
     def ask(self, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        """Send a request to /invocations. Return the status, the headers (in lower case) and the body.
+        """Send a request to /invocations.
 
-        Raises OSError or http.client.HTTPException without an answer, and TimeoutError if the answer takes too long.
+        Return the status, the headers (in lower case) and the body. Raises OSError or http.client.HTTPException without
+        an answer, and TimeoutError if the answer takes too long.
         """
         with self._idle:
             self._in_flight += 1

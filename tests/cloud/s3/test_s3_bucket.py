@@ -1,4 +1,7 @@
-"""The bucket is created if it is missing, and refused if it is not ours. Files are fetched."""
+"""The bucket is created if it is missing, and refused if it is not ours.
+
+Files are fetched.
+"""
 
 from __future__ import annotations
 

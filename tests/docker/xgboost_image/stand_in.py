@@ -33,7 +33,10 @@ def serve() -> None:
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
-    """The WSGI application for gunicorn. After a failed load, the next request loads the model again."""
+    """The WSGI application for gunicorn.
+
+    After a failed load, the next request loads the model again.
+    """
     return _loaded()(environ, start_response)
 
 
