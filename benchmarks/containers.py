@@ -46,7 +46,7 @@ def main() -> int:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
-        Engine(os.environ).platform  # noqa: B018 - raises where no engine answers, before there is anything to remove
+        Engine(os.environ).platform  # noqa: B018 - raises if Docker does not answer, before anything is created
         with opened_project(options.base_image, keep_images=options.keep_images) as project:
             figures = Figures()
             conditions = _measured(project, options, figures)

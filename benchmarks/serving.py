@@ -45,7 +45,7 @@ from lgbm_sm.record.work_folder import remove_tree
 _HERE = Path(__file__).resolve().parent
 RESULT_PATH = _HERE / "results" / "serving.json"
 SOAK_PATH = _HERE / "results" / "soak.json"
-# the files that contain the table; True if the versions and the conditions follow the table
+# The files that contain the table. With True, the versions and the conditions follow the table.
 QUOTES = {_HERE.parent / "README.md": False, _HERE / "README.md": True}
 
 _VOID = 3

@@ -66,7 +66,7 @@ def transform_fn(service: Predictor | InferenceCode, content: str | bytes, _cont
 
     The image has decoded the request's body into `content`.
     """
-    # the image has Flask; other places where this file is imported do not
+    # imported here, because only the image has Flask, and other programs import this file too
     flask = importlib.import_module("flask")
     request = flask.request
     reply = reply_to(service, raw_body(request.environ, content), request.headers)

@@ -188,7 +188,7 @@ def hyperparameter(value: object) -> HyperparameterValue:
 
 
 def base_image(value: object) -> str:
-    # this refuses only text that cannot stand in a build argument or in a FROM line; Docker checks the rest
+    # this refuses only text that must not be in a build argument or in a FROM line; Docker checks the rest
     return _full_match(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}", "must be an image, such as debian:trixie-slim", value)
 
 

@@ -1,4 +1,4 @@
-"""Show which file of a program in an image calls which other file.
+"""Show the calls between the files of a program in an image.
 
 call_chains.yaml has the calls. They were traced in the running programs.
 """

@@ -119,7 +119,10 @@ def _check_functions(source: InferenceSource) -> None:
 
 
 def check_syntax(source: InferenceSource, python_version: tuple[int, int], where: str) -> None:
-    """Raise ConfigError if a file is not valid in this version of Python, which `where` has."""
+    """Raise ConfigError if a file is not valid in this version of Python.
+
+    `where` is the part of the message that names the program with this version.
+    """
     for name, path in source.files.items():
         if name.endswith(".py"):
             _parsed(path, python_version, where)
@@ -299,7 +302,10 @@ def _requirement(text: str, where: str) -> Requirement | None:
 
 
 def check_free_names(source: InferenceSource, taken: Collection[str], where: str) -> None:
-    """Raise ConfigError if a file of the user has one of the names that `where` itself uses."""
+    """Raise ConfigError if a file of the user has one of the names in `taken`.
+
+    `where` is the part of the message that names the owner of these names.
+    """
     for name, path in source.files.items():
         if Path(name).parts[0] in taken:
             raise ConfigError(f"{path}: {where} already has a {Path(name).parts[0]}", "choose another name")

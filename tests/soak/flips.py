@@ -3,8 +3,8 @@
 Usage: python -m tests.soak.flips ARTIFACT ROWS SEED START STOP
 
 ROWS is a CSV file. This process unpacks and loads the artifact as `deploy` and the server do. A crash of this process
-means that the server would crash. For each position from START to STOP, it prints a line of JSON with `position`, and with `refused` (the
-message) or `answer` (the predictions).
+means that the server would crash. For each position from START to STOP, it prints a line of JSON with `position`, and
+with `refused` (the message) or `answer` (the predictions).
 """
 
 from __future__ import annotations

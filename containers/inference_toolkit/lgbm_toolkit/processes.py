@@ -15,7 +15,7 @@ _END_SECONDS = 3.0
 
 
 class StopRequestedError(Exception):
-    """SIGTERM or SIGINT arrived; the running child process has ended."""
+    """SIGTERM or SIGINT has arrived. No child process is running any more."""
 
 
 class ChildProcesses:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; return the exit code."""
+    """Run the command. Return the exit code."""
     if arguments[:1] == ["serve"]:
         # process 1 ignores a signal without a handler, so set the handlers before the slow imports
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -24,17 +24,17 @@ class ContainerPaths:
 
     @property
     def hyperparameters_path(self) -> Path:
-        """A flat JSON object; all values are strings."""
+        """The file of the hyperparameters: a flat JSON object whose values are strings."""
         return self.config_path / "hyperparameters.json"
 
     @property
     def input_data_config_path(self) -> Path:
-        """The content type, the input mode and the distribution of each channel."""
+        """The file with the content type, the input mode and the distribution of each channel."""
         return self.config_path / "inputdataconfig.json"
 
     @property
     def resource_config_path(self) -> Path:
-        """The names of the job's hosts, and the name of this host."""
+        """The file with the names of the job's hosts, and the name of this host."""
         return self.config_path / "resourceconfig.json"
 
     @property

@@ -1,4 +1,4 @@
-"""Write down which modules a Python process imported, and which addresses it contacted.
+"""Record the modules that a Python process imports, and the addresses that it contacts.
 
 Python runs this file at its start if its folder is on PYTHONPATH. Each process writes a JSON file into the folder
 WATCH_FOLDER. It has the `arguments`, the `modules`, and the `addresses` that the process connected to or looked up.

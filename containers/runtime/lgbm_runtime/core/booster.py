@@ -52,7 +52,7 @@ class LightgbmBooster:
     def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
         """Load LightGBM's text model.
 
-        `num_threads` is the number of threads that predict a large matrix; None means one. This method starts no
+        `num_threads` is the number of threads that predict a large matrix. None means one. This method starts no
         thread, so the process can still fork. Raises ModelError if the file is missing or not a model, and LibraryError
         if LightGBM's library cannot be loaded.
         """
@@ -94,7 +94,7 @@ class LightgbmBooster:
         return len(self.feature_names)
 
     def predict(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
-        """Return what LightGBM's `Booster.predict` returns for `matrix` and this output.
+        """Return the same values as LightGBM's `Booster.predict` for this output.
 
         The shape of `matrix` is (rows, features). The shape of the result is (rows) or (rows, values). Leaf indices are
         int32.

@@ -19,7 +19,7 @@ class InvocationError(Exception):
     """A request is invalid. The message is for the client.
 
     `status` is the HTTP status (400, 406, 413, 415 …). `row` is the number of the wrong record. The first record has
-    the number 1; the header does not count. `column` is the name of the wrong feature. Both may be None.
+    the number 1. The header does not count. `column` is the name of the wrong feature. Both may be None.
     """
 
     def __init__(self, status: int, message: str, row: int | None = None, column: str | None = None) -> None:
