@@ -62,7 +62,7 @@ def init(
 
     shared = ctx.obj
     if shared["config"]:
-        raise UsageError("init writes a new config.yaml and reads none", "remove --config")
+        raise UsageError("init writes a new config.yaml and does not read one", "remove --config")
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
     options = InitOptions(shared["overrides"], data, target, drop or (), categorical or (), objective, name)
     decisions = Interview(console.ask, console) if can_ask() and not yes else AcceptedProposals()

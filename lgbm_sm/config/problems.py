@@ -63,7 +63,7 @@ def unknown_key(path: KeyPath, known: KnownKeys) -> str:
     if not siblings:
         return f"{dotted} is not a known key ({'.'.join(parents)} holds a value and no further keys)"
     meant = _meant(name, siblings, list(map(".".join, key_paths(known))))
-    remedy = f"did you mean {' or '.join(meant)}?" if meant else f"known here: {', '.join(siblings)}"
+    remedy = f"did you mean {' or '.join(meant)}?" if meant else f"known keys: {', '.join(siblings)}"
     return f"{dotted} is not a known key ({remedy})"
 
 

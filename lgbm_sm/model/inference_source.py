@@ -256,7 +256,7 @@ def merged_requirements(ours: str, source: InferenceSource | None) -> str:
             if requirement.specifier or requirement.url:
                 del added[requirement.name.lower()]
             else:
-                users[number - 1] = f"# {text}: as below"
+                users[number - 1] = f"# {text}: see below"
     return "".join(f"{line}\n" for line in [*users, *added.values()])
 
 

@@ -171,7 +171,7 @@ def test_the_table_that_lies_there_is_proposed_when_it_is_the_only_one(lgbm_sm: 
             "",
         ),
         (["--objective", "binary"], 4, "objective=binary predicts classes", ""),
-        (["--config", "other.yaml"], 2, "init writes a new config.yaml and reads none", "remove --config"),
+        (["--config", "other.yaml"], 2, "init writes a new config.yaml and does not read one", "remove --config"),
         (["customers.csv"], 2, "customers.csv is a file", "name a folder"),
     ],
 )

@@ -62,13 +62,13 @@ training:
         ("data: {validation: b}", "data.validation is not a known key (did you mean data.files.validation?)"),
         (
             "aws: {zzz: 1}",
-            "aws.zzz is not a known key (known here: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
+            "aws.zzz is not a known key (known keys: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
         ),
         (
             "aws: {instance: 1}",
-            "aws.instance is not a known key (known here: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
+            "aws.instance is not a known key (known keys: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
         ),
-        ("123: 1", "123 is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
+        ("123: 1", "123 is not a known key (known keys: project, data, container, training, endpoint, aws, local)"),
         ("data: {file: a, file: b}", "duplicate key data.file (first defined on line 1)"),
         ("training: 3", "training is a section: write its keys below it, indented"),
         ("training: [a]", "training is a section: write its keys below it, indented"),
@@ -88,7 +88,7 @@ training:
         ("data: {drop: &a [*a]}", "data.drop: the value is nested too deeply"),
         ("data: {name: *nobody}", "not valid YAML: found undefined alias 'nobody'"),
         ("data: {name: a", "not valid YAML: expected ',' or '}', but got '<stream end>'"),
-        ("a: 1\n", "a is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
+        ("a: 1\n", "a is not a known key (known keys: project, data, container, training, endpoint, aws, local)"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_with_its_line(text: str, message: str) -> None:
@@ -176,7 +176,7 @@ def test_an_entry_point_that_python_cannot_import_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("LGBM_SM_X__Y", "1", "x is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
+        ("LGBM_SM_X__Y", "1", "x is not a known key (known keys: project, data, container, training, endpoint, aws, local)"),
         ("LGBM_SM_TRAINING__INSTANCE_TYP", "1", "training.instance_typ is not a known key (did you mean instance_type?)"),
         ("LGBM_SM_DATA__NAME", "7", """data.name: must be text, got 7, a number (to mean text, write LGBM_SM_DATA__NAME='"7"')"""),
         ("LGBM_SM_DATA__NAME", "\udcff", "the character U+DCFF is not allowed (put text with special characters in quotes)"),
