@@ -106,7 +106,7 @@ def test_the_hint_names_the_action_of_s3_when_the_refusal_names_none(
     [
         (
             "with an explicit deny in a service control policy",
-            "a service control policy denies ecr:InitiateLayerUpload explicitly, which overrides every allow",
+            "a service control policy denies ecr:InitiateLayerUpload explicitly, and other policies cannot change that",
         ),
         (
             "with an explicit deny in an identity-based policy: arn:aws:iam::123456789012:policy/no",
@@ -115,7 +115,7 @@ def test_the_hint_names_the_action_of_s3_when_the_refusal_names_none(
         ("with an explicit deny", "a policy denies ecr:InitiateLayerUpload explicitly"),
         (
             "because no permissions boundary allows the ecr:InitiateLayerUpload action",
-            "the permissions boundary of the identity does not allow ecr:InitiateLayerUpload: ask its owner to add it",
+            "the permissions boundary of the identity does not allow ecr:InitiateLayerUpload: ask its owner to add this action",
         ),
     ],
 )
@@ -305,7 +305,9 @@ def test_a_key_that_may_not_be_used_is_explained_by_the_setting_that_puts_it_int
     said += f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1 because no identity-based policy allows the action"
     aws_without_engine.faults.fail("s3:PutObject", "AccessDenied", said, 403)
     hint = hint_of(lambda: account.client("s3").put_object(Bucket="bucket", Key="a", Body=b""))
-    assert hint == "allow the identity kms:GenerateDataKey; `lgbm-sm policy` prints it if aws.kms_key names the key"
+    assert (
+        hint == "allow the identity kms:GenerateDataKey; `lgbm-sm policy` prints this permission if aws.kms_key is set"
+    )
 
 
 def test_a_time_that_is_none_in_an_answer_is_one_error(aws_without_engine: Emulator, account: AwsAccount) -> None:

@@ -381,10 +381,10 @@ def test_auto_takes_a_container_only_once_its_image_is_built(lgbm_sm: CommandLin
     lgbm_sm("prepare-data")
     assert "`lgbm-sm build` makes it" in lgbm_sm("train").stderr
     lgbm_sm("build")
-    assert "and the image is there: " in lgbm_sm("train").stderr
+    assert "and the image exists: " in lgbm_sm("train").stderr
     assert [job["backend"] for job in items(lgbm_sm, "training_job")] == ["process", "docker"]
     changed = lgbm_sm("train", "--set", "container.build_args.NEW=1")
-    assert "local.backend is auto, and the image is not there" in changed.stderr
+    assert "local.backend is auto, and the image does not exist" in changed.stderr
 
 
 def test_training_says_what_is_missing_when_there_is_no_image_or_no_engine(lgbm_sm: CommandLine) -> None:
