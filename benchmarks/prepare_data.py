@@ -3,9 +3,9 @@
 A seeded CSV file (500,000 rows x 100 columns: of ten columns, six are numbers with all their digits, one has two
 decimals, two are integers and one is text; every fiftieth cell of one of them is missing). In alternating rounds, it is
 prepared by this checkout, by the commit that `--against` names, in the same environment, and it is read and written
-again by `pyarrow.csv` with its defaults. Of our programs the whole process counts, from start to exit; of pyarrow only
-reading and writing, without its import. Memory is the peak of the process. Prints medians and their ratios as text on
-stderr, everything as JSON on stdout.
+again by `pyarrow.csv` with its defaults. The time of our programs is that of the whole process, from start to exit;
+that of pyarrow is reading and writing, without its import. Processor time and peak memory are those of the process.
+Prints medians and their ratios as text on stderr, everything as JSON on stdout.
 
 Exit code 1: this checkout takes more than 2.5 times as long as pyarrow, or more than half as long as the other commit.
 An error: both commits do not write the same files.
@@ -23,7 +23,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import file_digest
 from importlib.metadata import version
 from pathlib import Path
@@ -57,7 +57,11 @@ class Run:
     """One program from its start to its end."""
 
     seconds: float
+    cpu_seconds: float
     peak_mb: float
+
+
+MEASURES = ("seconds", "cpu_seconds", "peak_mb")
 
 
 def main() -> int:
@@ -144,7 +148,7 @@ def read_and_write(table_path: Path, copy_path: Path) -> Run:
     copy_path.unlink(missing_ok=True)
     command = [sys.executable, "-c", PYARROW_PROGRAM, str(table_path), str(copy_path)]
     run, output = measured(command, copy_path.parent, dict(os.environ))
-    return Run(float(output), run.peak_mb)
+    return replace(run, seconds=float(output))
 
 
 def measured(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[Run, str]:
@@ -162,7 +166,8 @@ def measured(command: list[str], folder: Path, environment: dict[str, str]) -> t
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, text)
-    return Run(seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6), text
+    peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, peak_bytes / 1e6), text
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -177,7 +182,7 @@ def digests(folder: Path) -> dict[str, str]:
 def compared(title: str, runs: dict[str, list[Run]]) -> dict[str, Any]:
     """Medians, single values, and the ratios of our medians to each of the others."""
     values = {
-        program: {measure: [round(asdict(run)[measure], 3) for run in found] for measure in ("seconds", "peak_mb")}
+        program: {measure: [round(asdict(run)[measure], 3) for run in found] for measure in MEASURES}
         for program, found in runs.items()
     }
     medians = {program: {measure: median(found) for measure, found in by.items()} for program, by in values.items()}
@@ -193,8 +198,9 @@ def print_comparison(result: dict[str, Any]) -> None:
     print(result["title"], file=sys.stderr)
     for program, found in result["medians"].items():
         ratio = result["ratios"].get(program)
-        shown = f"   ratio {ratio['seconds']:.2f}, memory {ratio['peak_mb']:.2f}" if ratio else ""
-        print(f"  {program:<22} {found['seconds']:7.2f} s  {found['peak_mb']:6.0f} MB{shown}", file=sys.stderr)
+        shown = f"{found['seconds']:7.2f} s  {found['cpu_seconds']:7.2f} s of CPU  {found['peak_mb']:6.0f} MB"
+        ratios = "   ratios {seconds:.2f}, {cpu_seconds:.2f}, {peak_mb:.2f}".format(**ratio) if ratio else ""
+        print(f"  {program:<22} {shown}{ratios}", file=sys.stderr)
 
 
 if __name__ == "__main__":
