@@ -5,8 +5,7 @@ The whole matrix is never in memory: LightGBM keeps only the bin of each value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,29 +25,34 @@ class ChannelReader:
     column and the value. They raise LightgbmError if LightGBM refuses the data.
     """
 
-    def __init__(self, chunks: ChunkReader, columns: Schema, lightgbm: Lightgbm) -> None:
+    def __init__(self, chunks: ChunkReader, columns: Schema, *, keeps_numbers: bool) -> None:
+        """Keep the numbers in addition to the bins if LightGBM needs them.
+
+        LightGBM 4.7 does not handle them row by row: linear trees differ, and a dataset of
+        LGBM_DatasetCreateByReference has no memory for them, so that pushing rows crashes the process.
+        """
         self._chunks = chunks
         self._columns = columns
-        self._lightgbm = lightgbm
+        self._keeps_numbers = keeps_numbers
 
-    def train_data(self, channel: Channel, params: Mapping[str, Any]) -> tuple[Dataset, Matrix]:
-        """Return the features of the channel as a dataset, and the labels as an array.
+    def train_data(self, channel: Channel, lightgbm: Lightgbm) -> tuple[Dataset, Matrix]:
+        """Return the channel's features as a dataset, and the labels, which are not in it yet.
 
         The dataset has no labels yet. A large channel is read twice: first a sample of its rows, from which LightGBM
         chooses the bins, then all rows.
         """
-        indices = self._lightgbm.sample_indices(channel.rows, params)
-        if len(indices) == channel.rows or _keeps_numbers(params):
+        indices = lightgbm.sample_indices(channel.rows)
+        if len(indices) == channel.rows or self._keeps_numbers:
             columns, labels = self._all(channel)
-            return Dataset.from_columns(self._lightgbm, columns, params), labels
-        data = Dataset.from_sample(self._lightgbm, self._sample(channel, indices), channel.rows, params)
+            return Dataset.from_columns(lightgbm, columns), labels
+        data = Dataset.from_sample(lightgbm, self._sample(channel, indices), channel.rows)
         return data, self._push(data, channel)
 
-    def validation_data(self, channel: Channel, params: Mapping[str, Any], train: Dataset) -> tuple[Dataset, Matrix]:
-        """Return a dataset and the labels, like `train_data`. The dataset has the bins of `train`."""
-        if _keeps_numbers(params):
+    def validation_data(self, channel: Channel, train: Dataset) -> tuple[Dataset, Matrix]:
+        """Return the same as `train_data`, with the bins of `train`."""
+        if self._keeps_numbers:
             columns, labels = self._all(channel)
-            return Dataset.from_columns(self._lightgbm, columns, params, train), labels
+            return Dataset.from_columns(train.lightgbm, columns, train), labels
         data = train.same_bins(channel.rows)
         return data, self._push(data, channel)
 
@@ -94,12 +98,3 @@ class ChannelReader:
                 pass
             raise
         return columns
-
-
-def _keeps_numbers(params: Mapping[str, Any]) -> bool:
-    """Return whether LightGBM needs the numbers in addition to the bins.
-
-    Linear trees need them. LightGBM 4.7 cannot take such data row by row: the resulting trees differ, and for a dataset
-    of LGBM_DatasetCreateByReference the process crashes.
-    """
-    return bool(params.get("linear_tree"))

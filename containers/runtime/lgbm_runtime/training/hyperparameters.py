@@ -16,8 +16,11 @@ from typing import Any
 
 from lgbm_runtime.training.failure import TrainingError
 from lgbm_runtime.training.refused_parameters import REFUSED, is_platform_key
+from lgbm_runtime.training.training_api import Lightgbm
 
-DEFAULT_NUM_ITERATIONS = 100  # LightGBM's own default for num_iterations
+# LightGBM's own
+DEFAULT_NUM_ITERATIONS = 100
+DEFAULT_OBJECTIVE = "regression"
 
 # a JSON value other than an object
 Value = Any
@@ -32,7 +35,7 @@ class Hyperparameters:
     """Typed hyperparameters under LightGBM's own names, with aliases resolved.
 
     `values` are all given parameters; `num_iterations` is at least 1; `early_stopping_round` 0 means off; `ignored` are
-    the platform's own keys.
+    the platform's own keys. Only this module reads the values: other modules ask for what they need to know.
     """
 
     values: Mapping[str, Value]
@@ -45,6 +48,37 @@ class Hyperparameters:
         """The parameters for LightGBM, without the number of rounds and early stopping."""
         apart = ("num_iterations", "early_stopping_round")
         return {key: value for key, value in self.values.items() if key not in apart}
+
+    def configure(self, lightgbm: Lightgbm, added: Mapping[str, Value]) -> Lightgbm:
+        """Return the library with `params` and the parameters in `added`."""
+        return lightgbm.with_parameters({**self.params, **added})
+
+    @property
+    def objective(self) -> str:
+        """The objective, under the given alias."""
+        return str(self.values.get("objective", DEFAULT_OBJECTIVE))
+
+    @property
+    def early_stopping_min_delta(self) -> float:
+        return float(self.values.get("early_stopping_min_delta", 0.0))
+
+    @property
+    def first_metric_only(self) -> bool:
+        return bool(self.values.get("first_metric_only", False))
+
+    @property
+    def changes_earlier_trees(self) -> bool:
+        """Whether each iteration changes the weights of earlier trees."""
+        return self.values.get("boosting") == "dart"
+
+    @property
+    def fits_linear_trees(self) -> bool:
+        return bool(self.values.get("linear_tree"))
+
+    @property
+    def evaluates_training(self) -> bool:
+        """Whether the metrics are computed on the training data too."""
+        return self.values.get("is_provide_training_metric") is not False
 
     @property
     def metrics(self) -> tuple[str, ...]:

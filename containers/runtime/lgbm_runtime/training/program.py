@@ -25,7 +25,6 @@ from lgbm_runtime.training.stopping import StopRequestedError, StopSignal
 if TYPE_CHECKING:
     from lgbm_runtime.training.boosting import Outcome
     from lgbm_runtime.training.channels import Channels
-    from lgbm_runtime.training.hyperparameters import Hyperparameters
     from lgbm_runtime.training.settings import Settings
 
 # 128 + SIGTERM: a shell shows the same code for a process that SIGTERM has ended
@@ -94,21 +93,20 @@ def _train_with(chunks: ChunkReader, paths: ContainerPaths, stop: StopSignal, ho
     channels = read_channels(paths, schema)
     for channel in channels.given:
         _say(f"{channel.name}: {channel.rows} rows, {channels.columns.width} features, {', '.join(channel.files)}")
-    outcome = boost(ChannelReader(chunks, channels.columns, lightgbm), settings, channels, stop)
+    reader = ChannelReader(chunks, channels.columns, keeps_numbers=hyperparameters.fits_linear_trees)
+    outcome = boost(reader, settings, channels, lightgbm, stop)
     if outcome.stopped:
         _say(f"stopped by a signal after iteration {outcome.iterations}")
-    metadata = _metadata(hyperparameters, settings, channels, outcome, lightgbm.version)
+    metadata = _metadata(settings, channels, outcome, lightgbm.version)
     write_artifact(paths.model_path, outcome.model, metadata)
     write_output_data(paths.output_data_path, outcome.history.as_json(), channels.columns.feature_names, outcome.model)
     _say(f"{outcome.iterations} iterations, best iteration {outcome.best_iteration}, model in {paths.model_path}")
 
 
-def _metadata(
-    hyperparameters: Hyperparameters, settings: Settings, channels: Channels, outcome: Outcome, lightgbm_version: str
-) -> dict[str, Any]:
+def _metadata(settings: Settings, channels: Channels, outcome: Outcome, lightgbm_version: str) -> dict[str, Any]:
     return {
         "schema": channels.columns.to_json(),
-        "hyperparameters": dict(hyperparameters.values),
+        "hyperparameters": dict(settings.hyperparameters.values),
         "objective": settings.objective,
         "num_class": settings.num_class,
         "metrics": outcome.history.at(outcome.best_iteration),
