@@ -26,6 +26,7 @@ from statistics import median
 from typing import NamedTuple
 
 from lgbm_sm.backends import TrainingInputs, opt_ml
+from lgbm_sm.config.hyperparameters import as_strings
 from lgbm_sm.config.sections import Config
 from lgbm_sm.preparation.schema import Split, load_schema, training_channels, verify_split
 from lgbm_sm.record.work_folder import remove_tree
@@ -79,7 +80,7 @@ class Workbench:
     def training(self) -> None:
         """Run the program that `lgbm-sm train` starts, in a new folder."""
         root = self._folder / "training"
-        inputs = TrainingInputs(training_channels(self._data), Config().training.hyperparameters)
+        inputs = TrainingInputs(training_channels(self._data), as_strings(Config().training.hyperparameters))
         opt_ml.lay_out_training(root, inputs, "lo")
         self._run([*PROGRAM, "train", "--root", str(root)], self._folder, self._program_environment)
 

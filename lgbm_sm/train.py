@@ -15,6 +15,7 @@ from lgbm_sm.backends import StartedJob, TrainingBackend, TrainingEnding, Traini
 from lgbm_sm.backends.sagemaker.creation import CreatedError, created_error
 from lgbm_sm.backends.sagemaker.job_run import follow_up
 from lgbm_sm.backends.sagemaker.training import SageMakerTrainer, find_job, prepare_training
+from lgbm_sm.config.hyperparameters import as_strings
 from lgbm_sm.config.instance_types import InstancePurpose, platform_of
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.doctor.quotas import WantedInstances, require_quota
@@ -136,7 +137,7 @@ def upload_data(workspace: Workspace) -> UploadedChannels:
 def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBackend]:
     """Choose the backend, record a new job, and start the job."""
     config, record, reporter = workspace.config, workspace.record, workspace.reporter
-    inputs = TrainingInputs(training_channels(workspace.data_path), config.training.hyperparameters)
+    inputs = TrainingInputs(training_channels(workspace.data_path), as_strings(config.training.hyperparameters))
     backend, because = _choose_backend(workspace, inputs)
     created_at = datetime.now(UTC)
     name = timestamped_name(config.project.name, created_at)

@@ -9,6 +9,7 @@ from benchmarks.container_measurements.project import NAME, Project
 from lgbm_sm.backends import TrainingInputs, opt_ml
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.config.hyperparameters import as_strings
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.preparation.schema import training_channels
 from lgbm_sm.record.entries import Place, TrainingJob
@@ -72,7 +73,7 @@ def _job(project: Project, place: Place) -> tuple[TrainingJob, TrainingInputs]:
     folder = project.record.jobs_path / name
     job = TrainingJob(name=name, project=NAME, place=place, created_at=now, folder=folder)
     channels = training_channels(project.workspace.data_path)
-    return job, TrainingInputs(channels, project.config.training.hyperparameters)
+    return job, TrainingInputs(channels, as_strings(project.config.training.hyperparameters))
 
 
 def _checked(job: TrainingJob, what: str, exit_code: int, seconds: float) -> float:

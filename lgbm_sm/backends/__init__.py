@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from lgbm_sm.config.values import HyperparameterValue
+from msgspec import Struct
+
 from lgbm_sm.invocation.transport import Sender
 from lgbm_sm.record.entries import Endpoint, Entry, Observation, Place, RecordedEntry, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
@@ -54,11 +55,11 @@ def training_ending(ending: Ending, reason: str) -> TrainingEnding:
     return TrainingEnding(TrainingJobStatus.FAILED, said, is_explained=bool(reason))
 
 
-class TrainingInputs(NamedTuple):
-    """The inputs of a training job. `channels` maps the name of each channel to its folder."""
+class TrainingInputs(Struct, frozen=True):
+    """The inputs of a training job: `channels` are folders by name, hyperparameters strings as the API accepts them."""
 
     channels: Mapping[str, Path]
-    hyperparameters: Mapping[str, HyperparameterValue]
+    hyperparameters: Mapping[str, str]
 
 
 class Consumption(NamedTuple):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str) -> None:
     """Write the /opt/ml folder for a training job.
 
-    The folder contains the hyperparameters as strings, the channels, and a configuration with one host. The channels
-    are links to folders, so no file is copied.
+    It has the hyperparameters, the channel folders, and one host. Channel folders are links, so that no file
+    is copied.
     """
     config_path = root / contract.CONFIG_FOLDER
     for folder in (
@@ -32,7 +32,7 @@ def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str)
     ):
         folder.mkdir(parents=True)
     documents = {
-        contract.HYPERPARAMETERS_FILE: {name: as_string(value) for name, value in inputs.hyperparameters.items()},
+        contract.HYPERPARAMETERS_FILE: inputs.hyperparameters,
         contract.CHANNELS_FILE: {
             name: {
                 "ContentType": content_type_of(name),
@@ -68,12 +68,6 @@ def training_variables(job_name: str) -> dict[str, str]:
 def content_type_of(channel: str) -> str:
     """Return the content type of a channel."""
     return "application/json" if channel == "schema" else "text/csv"
-
-
-def as_string(value: object) -> str:
-    """Return a hyperparameter as a string."""
-    # SageMaker's API accepts only strings; the SageMaker SDK also converts other values to JSON
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def failure_reason(root: Path) -> str:

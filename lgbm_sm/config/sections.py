@@ -10,6 +10,7 @@ from msgspec import field
 from lgbm_sm import contract
 from lgbm_sm.config import values
 from lgbm_sm.config.backend_sections import AwsSection, BackendChoice, LocalSection
+from lgbm_sm.config.hyperparameters import hyperparameter, hyperparameter_limits
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.keys import ConfigSection, Key, mapping_key, section_key
 from lgbm_sm.config.values import HyperparameterValue
@@ -190,10 +191,10 @@ class TrainingSection(ConfigSection, frozen=True):
     hyperparameters: Annotated[
         Mapping[str, HyperparameterValue],
         mapping_key(
-            values.hyperparameter,
+            hyperparameter,
             "LightGBM's parameters under any of their names, including num_boost_round and early_stopping_round. A "
             "mapping in config.yaml replaces the defaults entirely; a key without a value is left out.",
-            whole=values.hyperparameter_limits,
+            whole=hyperparameter_limits,
             suggested=DEFAULT_HYPERPARAMETERS,
         ),
     ] = field(default_factory=lambda: dict(DEFAULT_HYPERPARAMETERS))

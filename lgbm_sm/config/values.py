@@ -1,6 +1,5 @@
 """Check values. Each check returns the value for the configuration or raises ValueError."""
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -173,20 +172,6 @@ def column(value: object) -> str | int:
     raise UnfitValueError("a column's name (text) or position (a whole number)", value, takes_text=True)
 
 
-def hyperparameter(value: object) -> HyperparameterValue:
-    plain = tuple(value) if isinstance(value, list | tuple) else value
-    for scalar in plain if isinstance(plain, tuple) else (plain,):
-        if not isinstance(scalar, str | int | float):
-            raise UnfitValueError("text, a number, true, false or a list of these", value)
-        if isinstance(scalar, float) and not math.isfinite(scalar):
-            raise UnfitValueError("a finite number", value)
-    length = len(plain if isinstance(plain, str) else json.dumps(plain))
-    if length > contract.HYPERPARAMETER_VALUE_CHARACTERS:
-        limit = f"{contract.HYPERPARAMETER_VALUE_CHARACTERS} characters (SageMaker's limit)"
-        raise ValueError(f"must have at most {limit}, got {length}")
-    return plain  # type: ignore[return-value]  # the loop above has looked at every scalar
-
-
 def base_image(value: object) -> str:
     # this refuses only text that must not be in a build argument or in a FROM line; Docker checks the rest
     return _full_match(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}", "must be an image, such as debian:trixie-slim", value)
@@ -269,10 +254,3 @@ def one_host(value: object) -> int:
     if count > 1:
         raise ValueError(f"must be 1, got {count}: training on several hosts is not supported yet")
     return count
-
-
-def hyperparameter_limits(values: Mapping[str, HyperparameterValue]) -> Mapping[str, HyperparameterValue]:
-    if len(values) > contract.MOST_HYPERPARAMETERS:
-        limit = f"{contract.MOST_HYPERPARAMETERS} hyperparameters (SageMaker's limit)"
-        raise ValueError(f"must be at most {limit}, got {len(values)}")
-    return values

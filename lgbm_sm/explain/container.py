@@ -14,6 +14,7 @@ from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker.backend import DockerBackend
 from lgbm_sm.backends.docker.spec import PUBLISHED_ON, BindMount, ContainerSpec
 from lgbm_sm.backends.unpacking import unpack
+from lgbm_sm.config.hyperparameters import as_strings
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.contract import SERVING_PORT
 from lgbm_sm.errors import EngineError, UsageError
@@ -53,7 +54,8 @@ def training_container(workspace: Workspace, image: str, tree_path: Path | None)
         name = timestamped_name(project, created_at)
         job = TrainingJob(name=name, project=project, place=backend.place, created_at=created_at, folder=folder)
         channels = {channel: workspace.data_path / data for channel, data in CHANNELS.items()}
-        spec = backend.training_spec(job, TrainingInputs(channels, workspace.config.training.hyperparameters))
+        inputs = TrainingInputs(channels, as_strings(workspace.config.training.hyperparameters))
+        spec = backend.training_spec(job, inputs)
         usual_folder = workspace.record.jobs_path / name
         return _planned(name, _startable(spec, workspace), job.root_path, (folder, tree_path or usual_folder))
 

@@ -12,6 +12,7 @@ from lgbm_sm import contract
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker.build_context import image_recipe, image_tag, xgboost_tag
 from lgbm_sm.backends.docker.engine import PATTERN_LABEL, Engine
+from lgbm_sm.config.hyperparameters import as_strings
 from lgbm_sm.config.instance_types import platform_of
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.data import prepare_data
@@ -220,7 +221,7 @@ def _own(workspace: Workspace, wanted: VerifyOptions, material: _Material) -> li
 
 
 def _material(workspace: Workspace, wanted: VerifyOptions, folder: Path) -> _Material:
-    hyperparameters = workspace.config.training.hyperparameters
+    hyperparameters = as_strings(workspace.config.training.hyperparameters)
     if wanted.channels_path:
         channels = {path.name: path for path in sorted(wanted.channels_path.iterdir()) if path.is_dir()}
         if not channels:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from lgbm_sm import contract
 from lgbm_sm.backends import TrainingInputs, opt_ml
-from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.verify.containers import Started, Volume
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
@@ -108,9 +107,9 @@ class Training:
     limits: Limits
     environment: Mapping[str, str]
     conditions: Conditions = STRICT
-    hyperparameters: Mapping[str, HyperparameterValue] = field(default_factory=dict)
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
 
-    def start(self, conditions: Conditions, hyperparameters: Mapping[str, HyperparameterValue]) -> CheckedTraining:
+    def start(self, conditions: Conditions, hyperparameters: Mapping[str, str]) -> CheckedTraining:
         return start_training(
             self.sandbox,
             self.inputs,
@@ -134,7 +133,7 @@ def start_training(
     conditions: Conditions,
     *,
     limit_seconds: float,
-    hyperparameters: Mapping[str, HyperparameterValue],
+    hyperparameters: Mapping[str, str],
     environment: Mapping[str, str],
 ) -> CheckedTraining:
     """Start `train` as the platform does, on the channels of `inputs`."""
@@ -163,14 +162,9 @@ def start_training(
     return CheckedTraining(sandbox.start(started), limit_seconds)
 
 
-def _encoded(values: Mapping[str, HyperparameterValue], conditions: Conditions) -> Mapping[str, HyperparameterValue]:
-    """Return the hyperparameters, each encoded as JSON if `quoted`.
-
-    opt_ml then encodes only values that are not text.
-    """
-    if not conditions.quoted:
-        return values
-    return {name: json.dumps(value if isinstance(value, str) else json.dumps(value)) for name, value in values.items()}
+def _encoded(values: Mapping[str, str], conditions: Conditions) -> Mapping[str, str]:
+    """Return the hyperparameters, each encoded as JSON if `quoted`."""
+    return {name: json.dumps(value) for name, value in values.items()} if conditions.quoted else values
 
 
 def _data_archive(folder: Path, conditions: Conditions) -> bytes:

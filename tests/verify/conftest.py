@@ -39,7 +39,7 @@ def conforming(engine: docker.DockerClient, base_image: str) -> str:  # noqa: F8
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> TrainingInputs:
     folder = tmp_path_factory.mktemp("train")
     (folder / "rows.csv").write_bytes(ROWS)
-    return TrainingInputs({"train": folder}, {"num_leaves": 31, "num_boost_round": 20, "objective": "regression"})
+    return TrainingInputs({"train": folder}, {"num_leaves": "31", "num_boost_round": "20", "objective": "regression"})
 
 
 @pytest.fixture(scope="session")

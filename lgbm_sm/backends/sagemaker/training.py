@@ -200,7 +200,7 @@ def job_request(job: TrainingJob, inputs: TrainingInputs, plan: JobPlan, section
             "training_input_mode": "File",
             "metric_definitions": [{"name": name, "regex": regex} for name, regex in METRIC_DEFINITIONS],
         },
-        "hyper_parameters": {name: opt_ml.as_string(value) for name, value in inputs.hyperparameters.items()},
+        "hyper_parameters": inputs.hyperparameters,
         "input_data_config": [
             {
                 "channel_name": name,

@@ -104,7 +104,7 @@ _LENGTHS = frozenset(
     )
 )
 _EARLY_STOPPING = frozenset(("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change"))
-_LONG = 1_000_000
+_LONG = str(1_000_000)
 _LEAST_SECONDS_BEFORE_STOP = 1.0
 _MOST_SECONDS_BEFORE_STOP = 10.0
 

@@ -49,6 +49,10 @@ class Hyperparameters:
         apart = ("num_iterations", "early_stopping_round")
         return {key: value for key, value in self.values.items() if key not in apart}
 
+    def log(self) -> None:
+        """Print all given parameters as one line."""
+        print(f"hyperparameters: {json.dumps(dict(self.values), sort_keys=True)}", flush=True)
+
     def configure(self, lightgbm: Lightgbm, added: Mapping[str, Value]) -> Lightgbm:
         """Return the library with `params` and the parameters in `added`."""
         return lightgbm.with_parameters({**self.params, **added})

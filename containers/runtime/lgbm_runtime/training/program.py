@@ -5,7 +5,6 @@ This module imports numpy and LightGBM only inside functions, so that the signal
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from contextlib import closing
@@ -89,7 +88,7 @@ def _train_with(chunks: ChunkReader, paths: ContainerPaths, stop: StopSignal, ho
     _say(f"hosts: {hosts}, threads: {threads}")
     schema = read_schema(paths)
     settings = settings_for(hyperparameters, None if schema is None else schema.classes, lightgbm)
-    _say(f"hyperparameters: {json.dumps(dict(hyperparameters.values), sort_keys=True)}")
+    hyperparameters.log()
     channels = read_channels(paths, schema)
     for channel in channels.given:
         _say(f"{channel.name}: {channel.rows} rows, {channels.columns.width} features, {', '.join(channel.files)}")
