@@ -80,7 +80,8 @@ class Workbench:
     def training(self) -> None:
         """Run the program that `lgbm-sm train` starts, in a new folder."""
         root = self._folder / "training"
-        inputs = TrainingInputs(training_channels(self._data), as_strings(Config().training.hyperparameters))
+        hyperparameters = as_strings(Config().training.hyperparameters, self._folder)
+        inputs = TrainingInputs(training_channels(self._data), hyperparameters)
         opt_ml.lay_out_training(root, inputs, "lo")
         self._run([*PROGRAM, "train", "--root", str(root)], self._folder, self._program_environment)
 

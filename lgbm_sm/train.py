@@ -17,13 +17,14 @@ from lgbm_sm.backends.sagemaker.job_run import follow_up
 from lgbm_sm.backends.sagemaker.training import SageMakerTrainer, find_job, prepare_training
 from lgbm_sm.config.hyperparameters import as_strings
 from lgbm_sm.config.instance_types import InstancePurpose, platform_of
+from lgbm_sm.config.lightgbm_parameters import length_problems
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.doctor.quotas import WantedInstances, require_quota
-from lgbm_sm.errors import AwsError, EngineError, TrainingError
+from lgbm_sm.errors import AwsError, ConfigError, EngineError, TrainingError
 from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.artifact import digest_of, read_metadata
 from lgbm_sm.names import timestamped_name
-from lgbm_sm.preparation.schema import training_channels
+from lgbm_sm.preparation.schema import load_schema, training_channels
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
@@ -100,6 +101,7 @@ def start(workspace: Workspace) -> TrainingJob:
 def plan(workspace: Workspace) -> None:
     """Collect the AWS calls that would create a job. A job on this machine makes no call."""
     if workspace.config.training.is_local:
+        _require_fitting_lists(workspace)
         training_channels(workspace.data_path)
         choose_local_backend(workspace, Pattern.BYOC)
     else:
@@ -137,7 +139,10 @@ def upload_data(workspace: Workspace) -> UploadedChannels:
 def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBackend]:
     """Choose the backend, record a new job, and start the job."""
     config, record, reporter = workspace.config, workspace.record, workspace.reporter
-    inputs = TrainingInputs(training_channels(workspace.data_path), as_strings(config.training.hyperparameters))
+    _require_fitting_lists(workspace)
+    inputs = TrainingInputs(
+        training_channels(workspace.data_path), as_strings(config.training.hyperparameters, workspace.folder)
+    )
     backend, because = _choose_backend(workspace, inputs)
     created_at = datetime.now(UTC)
     name = timestamped_name(config.project.name, created_at)
@@ -153,6 +158,16 @@ def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBacke
     if because:
         reporter.detail(because)
     return job, start_recorded(job, inputs, Following(record, backend, reporter)), backend
+
+
+def _require_fitting_lists(workspace: Workspace) -> None:
+    """Raise ConfigError for lists of hyperparameters that do not fit the features of the prepared data."""
+    features = len(load_schema(workspace.data_path).features)
+    problems = length_problems(workspace.config.training.hyperparameters, features)
+    if problems:
+        raise ConfigError(
+            "\n".join(workspace.problem(f"training.hyperparameters.{name}", text) for name, text in problems.items())
+        )
 
 
 def _choose_backend(workspace: Workspace, inputs: TrainingInputs) -> tuple[TrainingBackend, str]:

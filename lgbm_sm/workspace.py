@@ -34,7 +34,7 @@ class Workspace:
     """The parts of a command.
 
     Relative paths of the configuration start at `folder`, that of config.yaml. `config_path` is the file that was read,
-    if any. See `open_workspace` for `asks_aws` and `finds_logs`.
+    if any, and `sources` are the places where its keys are set. See `open_workspace` for `asks_aws` and `finds_logs`.
     """
 
     config: Config
@@ -49,6 +49,7 @@ class Workspace:
     reporter: Reporter
     asks_aws: bool
     finds_logs: bool
+    sources: Mapping[str, str]
 
     @cached_property
     def sagemaker(self) -> "SageMakerHosting":
@@ -93,6 +94,13 @@ class Workspace:
     def tags(self) -> dict[str, str]:
         """Return the tags of new resources."""
         return resource_tags(self.config.project.name, self.record.project_id, self.config.aws.tags)
+
+    def problem(self, key: str, sentence: str) -> str:
+        """Return a message about a key of the configuration, with the place where it is set."""
+        source = self.sources.get(key, "")
+        if source == "--set":
+            return f"--set {key}: {sentence}"
+        return f"{source}: {key} {sentence}" if source else f"{key} {sentence}"
 
     @property
     def data_path(self) -> Path:
@@ -163,6 +171,7 @@ def open_workspace(
         reporter=reporter,
         asks_aws=ask_aws or not config.is_local,
         finds_logs=finds_logs,
+        sources=loaded.sources,
     )
 
 

@@ -73,7 +73,7 @@ def _job(project: Project, place: Place) -> tuple[TrainingJob, TrainingInputs]:
     folder = project.record.jobs_path / name
     job = TrainingJob(name=name, project=NAME, place=place, created_at=now, folder=folder)
     channels = training_channels(project.workspace.data_path)
-    return job, TrainingInputs(channels, as_strings(project.config.training.hyperparameters))
+    return job, TrainingInputs(channels, as_strings(project.config.training.hyperparameters, project.workspace.folder))
 
 
 def _checked(job: TrainingJob, what: str, exit_code: int, seconds: float) -> float:

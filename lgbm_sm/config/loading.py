@@ -150,18 +150,21 @@ def _file_text(path: Path) -> str:
 
 def _check_hyperparameters(merged: "_Merged", folder: Path, reading: Reading) -> None:
     given = merged.hyperparameters()
-    if given.keys() <= DEFAULT_HYPERPARAMETERS.keys():
+    if all(repr(value) == repr(DEFAULT_HYPERPARAMETERS.get(name)) for name, value in given.items()):
         return
-    from lgbm_sm.config.lightgbm_parameters import LightgbmMissingError, hyperparameter_problems, refused_parameters
+    from lgbm_sm.config.lightgbm_parameters import LightgbmMissingError, name_problems, read_tables, value_problems
 
+    tables = read_tables(containers_path(folder))
     try:
-        problems = hyperparameter_problems(given, refused_parameters(containers_path(folder)))
+        names, values = name_problems(given, tables), value_problems(given, tables, folder)
     except LightgbmMissingError as error:
-        reading.warnings.append(f"the names of the hyperparameters are not checked: {error} (run `lgbm-sm doctor`)")
+        reading.warnings.append(f"the hyperparameters are not checked: {error} (run `lgbm-sm doctor`)")
         return
-    for name, sentence in problems.items():
+    for name, sentence in names.items():
         path = (*_HYPERPARAMETERS, name)
         reading.problems.append(Problem.at(merged.origin(path), f"{'.'.join(path)} {sentence}"))
+    for name, problem in values.items():
+        reading.problems.append(merged.problem((*_HYPERPARAMETERS, name), problem))
 
 
 def _refusal(problems: list[Problem]) -> ConfigError:

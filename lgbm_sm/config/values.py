@@ -14,7 +14,7 @@ from lgbm_sm.config.problems import RefusedPartsError, UnfitValueError, collecti
 from lgbm_sm.names import LONGEST_PROJECT_NAME
 
 Scalar: TypeAlias = str | int | float | bool
-HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
+HyperparameterValue: TypeAlias = Scalar | tuple[Scalar | tuple[Scalar, ...], ...]
 
 # the version of Python in each of AWS's XGBoost images
 XGBOOST_PYTHON_VERSIONS: Mapping[str, tuple[int, int]] = {"1.5-1": (3, 8), "1.7-1": (3, 9), "3.0-5": (3, 10)}

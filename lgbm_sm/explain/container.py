@@ -54,7 +54,7 @@ def training_container(workspace: Workspace, image: str, tree_path: Path | None)
         name = timestamped_name(project, created_at)
         job = TrainingJob(name=name, project=project, place=backend.place, created_at=created_at, folder=folder)
         channels = {channel: workspace.data_path / data for channel, data in CHANNELS.items()}
-        inputs = TrainingInputs(channels, as_strings(workspace.config.training.hyperparameters))
+        inputs = TrainingInputs(channels, as_strings(workspace.config.training.hyperparameters, workspace.folder))
         spec = backend.training_spec(job, inputs)
         usual_folder = workspace.record.jobs_path / name
         return _planned(name, _startable(spec, workspace), job.root_path, (folder, tree_path or usual_folder))

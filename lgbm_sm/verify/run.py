@@ -221,7 +221,7 @@ def _own(workspace: Workspace, wanted: VerifyOptions, material: _Material) -> li
 
 
 def _material(workspace: Workspace, wanted: VerifyOptions, folder: Path) -> _Material:
-    hyperparameters = as_strings(workspace.config.training.hyperparameters)
+    hyperparameters = as_strings(workspace.config.training.hyperparameters, workspace.folder)
     if wanted.channels_path:
         channels = {path.name: path for path in sorted(wanted.channels_path.iterdir()) if path.is_dir()}
         if not channels:

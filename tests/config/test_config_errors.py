@@ -228,13 +228,14 @@ def test_an_invalid_value_is_no_error_when_another_source_overrides_it() -> None
 
 @pytest.mark.parametrize(("length", "fits"), [(2500, True), (2501, False)])
 def test_a_hyperparameter_fits_when_sagemaker_takes_its_length(length: int, *, fits: bool) -> None:
-    text = f"training: {{hyperparameters: {{metric: {'a' * length}}}}}"
+    ones = "1," * (length // 2) + "1" * (length % 2)
+    text = f"training: {{hyperparameters: {{eval_at: '{ones}'}}}}"
     if fits:
         Path("config.yaml").write_text(text, encoding="utf-8")
-        assert load_config(None).config.training.hyperparameters == {"metric": "a" * length}
+        assert load_config(None).config.training.hyperparameters == {"eval_at": ones}
     else:
         sentence = f"must have at most 2500 characters (SageMaker's limit), got {length}"
-        assert messages(text) == [f"config.yaml:1: training.hyperparameters.metric: {sentence}"]
+        assert messages(text) == [f"config.yaml:1: training.hyperparameters.eval_at: {sentence}"]
 
 
 def test_more_hyperparameters_than_sagemaker_takes_are_refused() -> None:

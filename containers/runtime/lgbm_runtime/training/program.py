@@ -83,13 +83,15 @@ def _train_with(chunks: ChunkReader, paths: ContainerPaths, stop: StopSignal, ho
         raise TrainingError(str(error)) from error
     lightgbm.log_to(_say)
     _say(f"lgbm_runtime {__version__}, lightgbm {lightgbm.version}, python {platform.python_version()}")
-    hyperparameters = read_hyperparameters(paths.hyperparameters_path, lightgbm.parameter_aliases())
+    aliases = lightgbm.parameter_aliases()
+    hyperparameters = read_hyperparameters(paths.hyperparameters_path, aliases, paths.output_data_path)
     threads = hyperparameters.values.get("num_threads", os.environ["OMP_NUM_THREADS"])
     _say(f"hosts: {hosts}, threads: {threads}")
     schema = read_schema(paths)
     settings = settings_for(hyperparameters, None if schema is None else schema.classes, lightgbm)
     hyperparameters.log()
     channels = read_channels(paths, schema)
+    hyperparameters.check_lists(channels.columns.width)
     for channel in channels.given:
         _say(f"{channel.name}: {channel.rows} rows, {channels.columns.width} features, {', '.join(channel.files)}")
     reader = ChannelReader(chunks, channels.columns, keeps_numbers=hyperparameters.fits_linear_trees)
