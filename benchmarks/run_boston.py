@@ -26,7 +26,7 @@ from statistics import median
 from typing import NamedTuple
 
 from lgbm_sm.backends import TrainingInputs, opt_ml
-from lgbm_sm.config.hyperparameters import as_strings
+from lgbm_sm.config.lightgbm_parameters import as_strings
 from lgbm_sm.config.sections import Config
 from lgbm_sm.preparation.schema import Split, load_schema, training_channels, verify_split
 from lgbm_sm.record.work_folder import remove_tree

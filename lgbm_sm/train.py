@@ -15,9 +15,8 @@ from lgbm_sm.backends import StartedJob, TrainingBackend, TrainingEnding, Traini
 from lgbm_sm.backends.sagemaker.creation import CreatedError, created_error
 from lgbm_sm.backends.sagemaker.job_run import follow_up
 from lgbm_sm.backends.sagemaker.training import SageMakerTrainer, find_job, prepare_training
-from lgbm_sm.config.hyperparameters import as_strings
 from lgbm_sm.config.instance_types import InstancePurpose, platform_of
-from lgbm_sm.config.lightgbm_parameters import length_problems
+from lgbm_sm.config.lightgbm_parameters import as_strings, length_problems
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.doctor.quotas import WantedInstances, require_quota
 from lgbm_sm.errors import AwsError, ConfigError, EngineError, TrainingError

@@ -9,7 +9,7 @@ from benchmarks.container_measurements.project import NAME, Project
 from lgbm_sm.backends import TrainingInputs, opt_ml
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.process import ProcessBackend
-from lgbm_sm.config.hyperparameters import as_strings
+from lgbm_sm.config.lightgbm_parameters import as_strings
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.preparation.schema import training_channels
 from lgbm_sm.record.entries import Place, TrainingJob

@@ -1,4 +1,4 @@
-"""The values of `training.hyperparameters`, and the strings that a training job gets for them."""
+"""The values of `training.hyperparameters`: their checks, and the string that a training job gets for each."""
 
 import json
 import math
@@ -30,7 +30,7 @@ def hyperparameter(value: object) -> HyperparameterValue:
             raise UnfitValueError("text, a number, true, false or a list of these", value)
         if isinstance(scalar, float) and not math.isfinite(scalar):
             raise UnfitValueError("a finite number", value)
-    _check_length(_as_string(plain))
+    _check_length(as_string(plain))
     return plain  # type: ignore[no-any-return]  # the loop above has looked at every scalar
 
 
@@ -139,20 +139,7 @@ def file_content(path: Path) -> str:
     return text
 
 
-def as_strings(hyperparameters: Mapping[str, HyperparameterValue], folder: Path) -> dict[str, str]:
-    """Return the hyperparameters as the API accepts them: strings only.
-
-    A parameter that names a file gets the content of the file; relative paths start at `folder`.
-    """
-    from lgbm_sm.config.lightgbm_parameters import file_parameters
-
-    names = file_parameters(hyperparameters)
-    return {
-        name: file_content(folder / str(value)) if name in names else _as_string(value)
-        for name, value in hyperparameters.items()
-    }
-
-
-def _as_string(value: object) -> str:
+def as_string(value: object) -> str:
+    """Return a value as the API accepts it."""
     # the SDK sends values other than text as JSON too
     return value if isinstance(value, str) else json.dumps(value)

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lgbm_sm.config.hyperparameters import check_hyperparameter, file_content, hyperparameter
+from lgbm_sm.config.hyperparameters import as_string, check_hyperparameter, file_content, hyperparameter
+from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.wording import similar
 
 DEFAULT_OBJECTIVE = "regression"  # LightGBM's own
@@ -122,6 +123,18 @@ def file_parameters(hyperparameters: Mapping[str, object]) -> frozenset[str]:
     except LightgbmMissingError:
         own_names = {name: name for name in _FILE_PARAMETERS}
     return frozenset(name for name in hyperparameters if own_names.get(name) in _FILE_PARAMETERS)
+
+
+def as_strings(hyperparameters: Mapping[str, HyperparameterValue], folder: Path) -> dict[str, str]:
+    """Return the hyperparameters as the API accepts them: strings only.
+
+    A parameter that names a file gets the content of the file; relative paths start at `folder`.
+    """
+    names = file_parameters(hyperparameters)
+    return {
+        name: file_content(folder / str(value)) if name in names else as_string(value)
+        for name, value in hyperparameters.items()
+    }
 
 
 def length_problems(hyperparameters: Mapping[str, Any], features: int) -> dict[str, str]:

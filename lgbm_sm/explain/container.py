@@ -14,7 +14,7 @@ from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker.backend import DockerBackend
 from lgbm_sm.backends.docker.spec import PUBLISHED_ON, BindMount, ContainerSpec
 from lgbm_sm.backends.unpacking import unpack
-from lgbm_sm.config.hyperparameters import as_strings
+from lgbm_sm.config.lightgbm_parameters import as_strings
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.contract import SERVING_PORT
 from lgbm_sm.errors import EngineError, UsageError

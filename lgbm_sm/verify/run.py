@@ -12,8 +12,8 @@ from lgbm_sm import contract
 from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker.build_context import image_recipe, image_tag, xgboost_tag
 from lgbm_sm.backends.docker.engine import PATTERN_LABEL, Engine
-from lgbm_sm.config.hyperparameters import as_strings
 from lgbm_sm.config.instance_types import platform_of
+from lgbm_sm.config.lightgbm_parameters import as_strings
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.data import prepare_data
 from lgbm_sm.errors import DataError, ImageError, UsageError

@@ -265,14 +265,14 @@ def test_the_calls_of_predict_and_prepare_data_are_those_of_the_api(lgbm_sm: Com
 def test_a_failed_job_is_explained_with_its_reason_cause_and_fix(lgbm_sm: CommandLine) -> None:
     lgbm_sm.environment["LGBM_SM_LOCAL__BACKEND"] = "process"
     lgbm_sm("prepare-data")
-    lgbm_sm("train", "--set", "training.hyperparameters.num_leaves=many", exit_code=7)
+    lgbm_sm("train", "--set", "training.hyperparameters={boosting: rf}", exit_code=7)
     [job] = json.loads(lgbm_sm("status", "--output", "json").stdout)["items"]
     found = explained(lgbm_sm, "--job", job["name"])
     happened = "\n".join(found["What happened"])
     assert "Failed" in happened
-    assert "num_leaves=many" in happened
-    assert any("num_leaves=many" in line for line in found["The end of its log"])
-    assert found["Known issue: hyperparameter-is-text"][1].startswith("fix ")
+    assert "config->bagging_freq > 0" in happened
+    assert any("config->bagging_freq > 0" in line for line in found["The end of its log"])
+    assert found["Known issue: random-forest-without-sampling"][1].startswith("fix ")
 
 
 def test_a_job_and_an_endpoint_that_are_well_need_no_cause(boston: CommandLine) -> None:

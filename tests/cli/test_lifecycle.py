@@ -193,12 +193,12 @@ def test_cleanup_is_harmless_when_run_twice_and_keeps_what_it_is_told_to(lgbm_sm
 
 def test_the_reason_and_the_code_are_given_when_training_fails(lgbm_sm: CommandLine) -> None:
     lgbm_sm("prepare-data")
-    failed = lgbm_sm("train", "--set", "training.hyperparameters.num_leaves=many", exit_code=7)
+    failed = lgbm_sm("train", "--set", "training.hyperparameters={boosting: rf}", exit_code=7)
     assert "AlgorithmError: " in failed.stderr
-    assert "num_leaves=many: Parameter num_leaves should be of type int" in failed.stderr
+    assert "LightGBM: Check failed: (config->bagging_freq > 0" in failed.stderr
     [job] = json.loads(lgbm_sm("status", "--output", "json").stdout)["items"]
     assert job["state"] == "Failed"
-    assert "num_leaves=many" in job["remark"]
+    assert "config->bagging_freq > 0" in job["remark"]
 
 
 @pytest.mark.slow

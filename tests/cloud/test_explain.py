@@ -96,7 +96,7 @@ def test_explaining_a_step_asks_aws_and_docker_to_change_nothing(
 
 def test_a_job_of_sagemakers_is_explained_on_record_and_without_one(aws: Emulator, built: ForkedCommandLine) -> None:
     built("push")
-    failed = built("train", "--set", "training.hyperparameters.num_leaves=many", exit_code=7)
+    failed = built("train", "--set", "training.hyperparameters={boosting: rf}", exit_code=7)
     found = re.search(r"training job (\S+) failed", failed.stderr)
     assert found
     name = found[1]
@@ -107,9 +107,9 @@ def test_a_job_of_sagemakers_is_explained_on_record_and_without_one(aws: Emulato
         happened = "\n".join(sections["What happened"])
         assert "SageMaker, account" in happened
         assert "AlgorithmError: " in happened
-        assert "num_leaves=many" in happened
-        assert any("num_leaves=many" in line for line in sections["The end of its log"])
-        assert "Known issue: hyperparameter-is-text" in sections
+        assert "config->bagging_freq > 0" in happened
+        assert any("config->bagging_freq > 0" in line for line in sections["The end of its log"])
+        assert "Known issue: random-forest-without-sampling" in sections
 
 
 def test_a_name_that_nobody_knows_is_refused_after_sagemaker_was_asked(aws: Emulator, built: ForkedCommandLine) -> None:

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from lightgbm.basic import LightGBMError, _ConfigAliases
 
-from lgbm_sm.config.hyperparameters import as_strings
-from lgbm_sm.config.lightgbm_parameters import name_problems, parameter_names, read_tables
+from lgbm_sm.config.lightgbm_parameters import as_strings, name_problems, parameter_names, read_tables
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.shipped import containers_path
 from tests.config.test_config_errors import _in_a_folder_of_its_own, messages  # noqa: F401 - a fixture

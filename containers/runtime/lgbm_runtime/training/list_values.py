@@ -1,7 +1,7 @@
 """Lists as people write them for LightGBM.
 
-LightGBM itself reads `1,0` and `[0,1],[2]`, and takes whatever else it finds in a list of integers for 0: it reads
-`(1,0)` as 0, 0.
+LightGBM itself reads `1,0` and `[0,1],[2]`, and takes anything else in a list of integers for 0: it reads `(1,0)` as
+0, 0.
 
 lgbm_runtime and lgbm_sm have the same copy of this module, since neither imports the other.
 """
