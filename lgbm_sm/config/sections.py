@@ -37,6 +37,14 @@ class Pattern(StrEnum):
     SCRIPT_MODE = "script_mode"
 
 
+class DateReading(StrEnum):
+    """What becomes of a column of dates."""
+
+    DROP = "drop"
+    ORDINAL = "ordinal"
+    PARTS = "parts"
+
+
 class ProjectSection(ConfigSection, frozen=True):
     """The name of the project."""
 
@@ -104,6 +112,54 @@ class DataSection(ConfigSection, frozen=True):
             "Columns of numbers to treat as categories. Columns of text are always categories.",
         ),
     ] = ()
+    numeric: Annotated[
+        tuple[str | int, ...],
+        Key(
+            values.each(values.column),
+            "Columns to read as numbers, also if they have leading zeros or odd cells. Other cells are refused by row, "
+            "unless data.missing has them.",
+        ),
+    ] = ()
+    missing: Annotated[
+        tuple[str, ...] | Mapping[str, tuple[str, ...]],
+        Key(
+            values.one_or_by_column(values.missing_texts),
+            "More texts that mean a missing cell, for all columns ([unknown]) or by column ({area: [unknown, -999]}).",
+        ),
+    ] = ()
+    decimal: Annotated[
+        str | Mapping[str, str] | None,
+        Key(
+            values.one_or_by_column(values.decimal_mark),
+            "The decimal mark of a CSV: . or , for all columns or by column. Default: auto-detect.",
+        ),
+    ] = None
+    thousands: Annotated[
+        str | Mapping[str, str] | None,
+        Key(
+            values.one_or_by_column(values.thousands_mark),
+            "The thousands separator: , . ' or a space, for all columns or by column. Default: auto-detect.",
+        ),
+    ] = None
+    dates: Annotated[
+        DateReading | Mapping[str, DateReading] | None,
+        Key(
+            values.one_or_by_column(values.choice(DateReading)),
+            "What becomes of dates, for all columns or by column: drop, ordinal (days since 1970) or parts (year, "
+            "month, day, weekday, and the time). Default: refuse them.",
+        ),
+    ] = None
+    separator: Annotated[
+        str | None,
+        Key(values.separator, "The character between the cells of your CSV, such as ; or |. Default: auto-detect."),
+    ] = None
+    encoding: Annotated[
+        str | None,
+        Key(values.encoding, "The encoding of your CSV, such as utf-8 or windows-1252. Default: auto-detect."),
+    ] = None
+    drop_missing_target: Annotated[
+        bool, Key(values.truth, "Leave out the rows without a target. false: refuse them.")
+    ] = False
     test_size: Annotated[float, Key(values.share, "The share of all rows to use for the test split.")] = 0.2
     validation_size: Annotated[float, Key(values.share, "The share of the remaining rows to use for validation.")] = (
         0.25

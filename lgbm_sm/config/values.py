@@ -172,6 +172,79 @@ def column(value: object) -> str | int:
     raise UnfitValueError("a column's name (text) or position (a whole number)", value, takes_text=True)
 
 
+def one_or_by_column(check: ValueCheck) -> ValueCheck:
+    """Return a check of a value for all columns, or of a mapping from a column to its value."""
+
+    def check_all(value: object) -> Any:
+        if not isinstance(value, Mapping):
+            return check(value)
+        found: dict[str, Any] = {}
+        refused: dict[str | int, ValueError] = {}
+        for name, single in value.items():
+            with collecting(refused, name):
+                found[name] = check(single)
+        if refused:
+            raise RefusedPartsError(refused)
+        return found
+
+    return check_all
+
+
+def missing_texts(value: object) -> tuple[str, ...]:
+    """Return texts for missing cells; YAML reads some of them as numbers or null."""
+    return tuple(map(_missing_text, value if isinstance(value, list | tuple) else (value,)))
+
+
+def _missing_text(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise UnfitValueError("a text (in quotes) or a list of texts", value)
+    return str(value)
+
+
+def decimal_mark(value: object) -> str:
+    if value in (".", ","):
+        return str(value)
+    raise UnfitValueError('"." or ","', value)
+
+
+def thousands_mark(value: object) -> str:
+    if value in (",", ".", "'", " "):
+        return str(value)
+    raise UnfitValueError('"," or "." or "\'" or " " (any kind of space)', value)
+
+
+def separator(value: object) -> str:
+    written = "\t" if value in ("tab", r"\t") else text(value)
+    if len(written) == 1 and written.isascii() and not written.isalnum() and written not in '\r\n"\0':
+        return written
+    raise ValueError(f"must be one character such as ; or | (or tab), got {json.dumps(value)}")
+
+
+def encoding(value: object) -> str:
+    name = text(value)
+    try:
+        "".encode(name)
+    except LookupError as error:
+        raise ValueError(f'is not an encoding: "{name}" (use utf-8, utf-16, windows-1252, …)') from error
+    return name
+
+
+def hyperparameter(value: object) -> HyperparameterValue:
+    plain = tuple(value) if isinstance(value, list | tuple) else value
+    for scalar in plain if isinstance(plain, tuple) else (plain,):
+        if not isinstance(scalar, str | int | float):
+            raise UnfitValueError("text, a number, true, false or a list of these", value)
+        if isinstance(scalar, float) and not math.isfinite(scalar):
+            raise UnfitValueError("a finite number", value)
+    length = len(plain if isinstance(plain, str) else json.dumps(plain))
+    if length > contract.HYPERPARAMETER_VALUE_CHARACTERS:
+        limit = f"{contract.HYPERPARAMETER_VALUE_CHARACTERS} characters (SageMaker's limit)"
+        raise ValueError(f"must have at most {limit}, got {length}")
+    return plain  # type: ignore[return-value]  # the loop above has looked at every scalar
+
+
 def base_image(value: object) -> str:
     # this refuses only text that must not be in a build argument or in a FROM line; Docker checks the rest
     return _full_match(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}", "must be an image, such as debian:trixie-slim", value)
