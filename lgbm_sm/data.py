@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgbm_sm.config.sections import DateReading
 from lgbm_sm.preparation.channel_files import PreparedFile, require_outside, write_data_folder
+from lgbm_sm.preparation.column_notes import lines_of
+from lgbm_sm.preparation.column_reading import read_column
 from lgbm_sm.preparation.column_roles import choose_roles
-from lgbm_sm.preparation.columns import Column, ColumnKind, describe_feature, is_inexact, read_column
+from lgbm_sm.preparation.column_settings import settings_of_columns
+from lgbm_sm.preparation.columns import Column, ColumnKind, describe_feature, is_inexact, positions_where
+from lgbm_sm.preparation.date_columns import columns_of_dates
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import (
     Feature,
@@ -50,9 +55,15 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns as read and as they will be written, target last, and their description."""
+    """The columns as read and as they will be written, target last, and their description.
 
+    `rows` is the number of rows that were read; `source` has those that were kept. `dropped`: columns of dates.
+    """
+
+    source: Source
+    rows: int
     read: tuple[Column, ...]
+    dropped: tuple[str, ...]
     features: tuple[Feature, ...]
     target: TargetColumn
     cells: "pa.Table"
@@ -79,9 +90,11 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     for warning in source.warnings:
         notes.warn(warning)
     columns = _read_columns(source, section, objective)
+    _note_rows(columns, notes)
+    _note_readings(columns, section, notes)
     _note_columns(columns.features, columns.read[:-1], notes)
-    _note_target(columns, notes)
-    rows = _split(section, source, columns)
+    _note_target(columns.read[-1], columns.target.classes, notes)
+    rows = _split(section, columns)
     written = write_data_folder(
         folder, section.name, columns.features, columns.target, _tables(columns.cells, columns.target.name, rows)
     )
@@ -103,7 +116,7 @@ def check_source(source: Source, section: "DataSection", objective: str) -> None
     Raises:
         DataError: a column or the target cannot be used, or a split would be too small.
     """
-    _split(section, source, _read_columns(source, section, objective))
+    _split(section, _read_columns(source, section, objective))
 
 
 class _Notes:
@@ -126,30 +139,78 @@ def _read_columns(source: Source, section: "DataSection", objective: str) -> _Co
     import pyarrow as pa
 
     names = source.columns.column_names
-    roles = choose_roles(
-        names,
-        target=source.target if section.target is None else section.target,
-        drop=section.drop,
-        categorical=section.categorical,
-    )
-    problems = Problems(section.drop, section.categorical)
-    features = [read_column(names[position], source.columns.column(position)) for position in roles.features]
-    described = [
-        describe_feature(column, problems, source.row_name, categorical=position in roles.categorical)
-        for position, column in zip(roles.features, features, strict=True)
-    ]
+    settings = settings_of_columns(section, names)
+    roles = choose_roles(names, section, target=source.target if section.target is None else section.target)
+    problems = Problems(section)
     target_name = names[roles.target] if source.named else HEADERLESS_TARGET
-    target = read_column(target_name, source.columns.column(roles.target))
+
+    def read(position: int, name: str) -> Column:
+        return read_column(name, source.columns.column(position), settings[position])
+
+    target = read(roles.target, target_name)
+    rows = source.columns.num_rows
+    if section.drop_missing_target and target.cells.null_count < rows and target.cells.null_count:
+        source = source.keeping(_positions_with(target))
+        target = read(roles.target, target_name)
+    [target] = columns_of_dates(target, settings[roles.target], problems, source.row_name) or [target]
+    features: list[Column] = []
+    described: list[Feature | None] = []
+    dropped: list[str] = []
+    for position in roles.features:
+        column = read(position, names[position])
+        if column.kind is ColumnKind.DATE and settings[position].dates is DateReading.DROP:
+            dropped.append(column.name)
+            continue
+        for one in columns_of_dates(column, settings[position], problems, source.row_name):
+            features.append(one)
+            is_categorical = position in roles.categorical
+            described.append(describe_feature(one, problems, source.row_name, categorical=is_categorical))
     classes = describe_target(target, objective, problems, source.row_name, classes=source.classes)
+    if not features:
+        problems.add("no column is left to learn from", "drop fewer columns")
     problems.raise_if_any()
-    read = (*features, target)
+    read_all = (*features, target)
     return _Columns(
-        read=read,
+        source=source,
+        rows=rows,
+        read=read_all,
+        dropped=tuple(dropped),
         features=tuple(feature for feature in described if feature),
         target=TargetColumn(name=target_name, classes=classes),
-        cells=pa.table([column.cells for column in read], names=[column.name for column in read]),
+        cells=pa.table([column.cells for column in read_all], names=[column.name for column in read_all]),
         codes=None if classes is None else class_codes(target.cells, classes),
     )
+
+
+def _positions_with(column: Column) -> list[int]:
+    """Return the positions of the rows in which a column is not missing."""
+    import pyarrow.compute as pc
+
+    return positions_where(pc.is_valid(column.cells))
+
+
+def _note_rows(columns: _Columns, notes: "_Notes") -> None:
+    """Report the rows that were read, left out and kept."""
+    kept = columns.cells.num_rows
+    lost = columns.rows - kept
+    if lost:
+        name = columns.target.name
+        notes.warn(
+            f"{counted(columns.rows, 'row')} read, {lost:,} left out without a target ({name}), {kept:,} kept "
+            "(refuse them: --set data.drop_missing_target=false)"
+        )
+    else:
+        notes.detail(f"{counted(kept, 'row')} read, all kept")
+
+
+def _note_readings(columns: _Columns, section: "DataSection", notes: "_Notes") -> None:
+    """Report how columns were read, if anything was decided."""
+    *features, target = columns.read
+    lines = [line for column in features for line in lines_of(column, section)]
+    for text, is_warning in (*lines, *lines_of(target, section, is_target=True)):
+        (notes.warn if is_warning else notes.detail)(text)
+    if columns.dropped:
+        notes.detail(f"{', '.join(columns.dropped)}: dates, left out (as numbers: --set data.dates=parts)")
 
 
 def _note_columns(features: tuple[Feature, ...], columns: tuple[Column, ...], notes: _Notes) -> None:
@@ -178,8 +239,9 @@ def _note_target(columns: _Columns, notes: _Notes) -> None:
         )
 
 
-def _split(section: "DataSection", source: Source, columns: _Columns) -> Mapping[Split, Integers]:
+def _split(section: "DataSection", columns: _Columns) -> Mapping[Split, list[int]]:
     classes = columns.target.classes or ()
+    source = columns.source
     if not source.part_rows:
         return split_rows(
             columns.cells.num_rows,

@@ -44,12 +44,14 @@ class Feature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """One feature column.
 
     `levels` are the categories of a categorical feature: all text, matched exactly, or all numbers, matched by value.
-    The position of a category is its code.
+    The position of a category is its code. `missing` are texts that mean a missing cell here, in addition to those that
+    the program in the container knows.
     """
 
     name: Annotated[str, Meta(min_length=1)]
     type: Literal["numeric", "categorical"]
     levels: Categories | None = None
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.type == "categorical") != bool(self.levels):

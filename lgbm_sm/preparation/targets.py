@@ -11,11 +11,10 @@ from lgbm_sm.preparation.columns import (
     ColumnKind,
     RowName,
     positions_where,
+    refuse,
     refuse_infinite,
     some_rows,
-    some_values,
     text_categories,
-    texts_among_numbers,
 )
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import Categories
@@ -105,6 +104,9 @@ def describe_target(
         problems.add(f"objective={objective} needs a custom function, which is not supported", use("regression"))
     if not _is_usable(column, problems, row_name):
         return None
+    if column.refusal is not None and family not in (_Family.BINARY, _Family.MULTICLASS):
+        refuse(column, f"the target {column.name!r}", problems, row_name, is_target=True)
+        return None
     if column.kind is ColumnKind.TEXT:
         return _text_classes(column, objective, family, problems, classes)
     if family in (_Family.BINARY, _Family.MULTICLASS):
@@ -150,7 +152,7 @@ def _is_usable(column: Column, problems: Problems, row_name: RowName) -> bool:
         which = some_rows(rows, row_name)
         problems.add(
             f"the target {name!r} is missing in {len(rows):,} of {len(column.cells):,} rows: {which}",
-            "remove rows without a target from the table; in a CSV, empty cells and NA, NaN, None, null are missing",
+            "leave out these rows: --set data.drop_missing_target=true",
         )
         return False
     return column.kind is not ColumnKind.NUMBER or not refuse_infinite(column, problems, row_name)
@@ -164,12 +166,7 @@ def _text_classes(
         return None
     if family in (_Family.BINARY, _Family.MULTICLASS):
         return _count_classes(column, objective, family, classes or texts, problems)
-    if stray := texts_among_numbers(texts):
-        problems.add(
-            f"the target {column.name!r} contains numbers, but also text: {some_values(stray)}",
-            "fix or remove these rows",
-        )
-    elif family in (_Family.REGRESSION, _Family.PROBABILITY):
+    if family in (_Family.REGRESSION, _Family.PROBABILITY):
         _add_classification(column, f"objective={objective} predicts numbers", texts, problems)
     return None
 

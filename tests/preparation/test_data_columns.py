@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from lgbm_sm.config.sections import DataSection
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.problems import Problems
 from tests.preparation.data_project import DataProject
@@ -247,7 +248,7 @@ def test_integers_are_warned_of_when_float64_is_not_exact(extreme: int, is_warne
 
 
 def test_each_problem_and_each_hint_has_its_own_line() -> None:
-    problems = Problems(dropped=("id",), categorical=(0,))
+    problems = Problems(DataSection(drop=("id",), categorical=(0,)))
     problems.raise_if_any()
     problems.add("column 'a' is empty", "look at it", drop="a")
     problems.add("column 'no' is text", "look at it", keep="no")

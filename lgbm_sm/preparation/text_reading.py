@@ -1,0 +1,306 @@
+"""Read a column of text as what it spells: numbers, booleans, dates or categories."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lgbm_sm.preparation.column_settings import ColumnSettings
+from lgbm_sm.preparation.columns import Column, ColumnKind, Note, Refusal, Settings, some_values
+from lgbm_sm.preparation.date_cells import DateChoice, choose_date_format
+from lgbm_sm.preparation.missing_tokens import are_tokens
+from lgbm_sm.preparation.number_format import FormatChoice, choose_format, signs
+from lgbm_sm.preparation.number_notes import note_numbers
+from lgbm_sm.wording import counted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TRUE, _FALSE = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
+_NEARLY_ALL = 0.9
+_FEW_LEADING_ZEROS = 0.1
+_AS_NUMBER, _AS_MISSING = "read as numbers", "count as missing"
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """The different texts of a column, each with its number of cells; `indices` has a text's position for each cell.
+
+    `are_missing` and `are_tokens`: which ones are missing in a column of text, and in one of numbers. `others`: the
+    rest, trimmed.
+    """
+
+    name: str
+    settings: ColumnSettings
+    cells: "pa.ChunkedArray"
+    raw: "pa.Array"
+    trimmed: "pa.Array"
+    indices: "pa.Array"
+    are_missing: "pa.Array"
+    are_tokens: "pa.Array"
+
+    @property
+    def others(self) -> "pa.Array":
+        import pyarrow.compute as pc
+
+        return self.trimmed.filter(pc.invert(self.are_tokens))
+
+    def counts(self, chosen: "pa.Array") -> dict[str, int]:
+        """Return the number of cells of each of the chosen texts, without the empty one, most frequent first."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        positions = pc.indices_nonzero(chosen)
+        found = pc.value_counts(self.indices.filter(pc.is_in(self.indices, value_set=positions.cast(pa.int32()))))
+        counts: dict[str, int] = {}
+        for one in found.to_pylist():
+            if one["values"] is not None and (text := self.trimmed[one["values"]].as_py()):
+                counts[text] = counts.get(text, 0) + one["counts"]
+        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+    def text_column(self, notes: tuple[Note, ...] = (), refusal: Refusal | None = None) -> Column:
+        """Return the column as categories."""
+        import pyarrow.compute as pc
+
+        kept = pc.if_else(self.are_missing, None, self.raw)
+        missing = self.counts(self.are_missing)
+        cells = _chunked(kept.take(self.indices)) if self.are_missing.true_count else self.cells
+        return Column(self.name, ColumnKind.TEXT, cells, missing=missing, notes=notes, refusal=refusal)
+
+
+def read_text(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings, *, keeps_text: bool) -> Column:
+    """Return the column; with `keeps_text`, as categories, unless they are whole numbers."""
+    texts = _different(name, cells, settings)
+    others = texts.others
+    if len(others) == 0:
+        return texts.text_column(_token_notes(texts))
+    if boolean := _booleans(texts):
+        return boolean
+    return _categories(texts) if keeps_text else _numbers_dates_or_categories(texts)
+
+
+def _categories(texts: _Texts) -> Column:
+    """Return the column as categories: whole numbers as such, which other files may have as numbers."""
+    numbers = choose_format(texts.others, decimal=".", thousands="")
+    if numbers is not None and numbers.count == len(texts.others):
+        return _number_column(texts, numbers)
+    return texts.text_column(_token_notes(texts))
+
+
+def _numbers_dates_or_categories(texts: _Texts) -> Column:
+    settings, others = texts.settings, texts.others
+    numbers = choose_format(
+        others, decimal=settings.decimal, thousands=settings.thousands, leading_zeros=settings.is_numeric
+    )
+    if settings.is_numeric:
+        return _forced_numbers(texts, numbers)
+    if numbers is not None and numbers.count == len(others):
+        return _checked_numbers(texts, numbers)
+    return _leading_zeros(texts, numbers) or _dates_or_categories(texts, numbers)
+
+
+def _dates_or_categories(texts: _Texts, numbers: FormatChoice | None) -> Column:
+    """Return a column that is not all numbers: dates or categories, or refuse it if most cells are numbers."""
+    others = texts.others
+    dates = choose_date_format(others)
+    if dates is not None and dates.count >= _NEARLY_ALL * len(others):
+        return _date_column(texts, dates)
+    if numbers is not None and numbers.count > len(others) / 2:
+        return texts.text_column(refusal=_odd_cells(texts, numbers))
+    return texts.text_column(_token_notes(texts))
+
+
+def _different(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings) -> _Texts:
+    import pyarrow.compute as pc
+
+    encoded = cells.combine_chunks().dictionary_encode()
+    raw = encoded.dictionary
+    return _Texts(
+        name=name,
+        settings=settings,
+        cells=cells,
+        raw=raw,
+        trimmed=pc.utf8_trim_whitespace(raw),
+        indices=encoded.indices,
+        are_missing=are_tokens(raw, settings.missing, of_numbers=False),
+        are_tokens=are_tokens(raw, settings.missing, of_numbers=True),
+    )
+
+
+def _booleans(texts: _Texts) -> Column | None:
+    """Return the column if its texts are words for true and false, in one spelling each."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    words = pc.utf8_lower(texts.trimmed)
+    kept = pc.if_else(texts.are_missing, None, words)
+    different = set(kept.drop_null().unique().to_pylist())
+    if not different or not different <= {*_TRUE, *_FALSE}:
+        return None
+    spelled = texts.trimmed.filter(pc.invert(texts.are_missing)).unique().to_pylist()
+    if different <= {"true", "false"}:
+        pass
+    elif different <= {*_TRUE} or different <= {*_FALSE}:
+        return None
+    elif len(spelled) == 2:
+        kept = pc.if_else(texts.are_missing, None, texts.trimmed)
+    else:
+        truth = pc.is_in(words, value_set=pa.array(_TRUE, words.type))
+        kept = pc.if_else(texts.are_missing, None, pc.if_else(truth, "true", "false"))
+    cells = _chunked(kept.cast(pa.large_string()).take(texts.indices))
+    note = Note(f"boolean ({', '.join(sorted(spelled))})")
+    return Column(texts.name, ColumnKind.TEXT, cells, missing=texts.counts(texts.are_missing), notes=(note,))
+
+
+def _checked_numbers(texts: _Texts, numbers: FormatChoice) -> Column:
+    """Return the column of numbers, unless it can be read in two ways."""
+    others = texts.others.filter(numbers.fits)
+    if numbers.rival is not None:
+        return texts.text_column(refusal=_two_readings(texts, numbers, others))
+    currencies, percent = signs(others)
+    if len(currencies) > 1 or len(percent) > 1:
+        what = "several currencies" if len(currencies) > 1 else "numbers with % and without"
+        refusal = Refusal(
+            f"contains {what} ({some_values(others[:3].to_pylist())})",
+            hint="write them in one unit",
+            keep=True,
+        )
+        return texts.text_column(refusal=refusal)
+    signed = [f"with {sign}" for sign in sorted(currencies)]
+    if percent == {True}:
+        first = others[0].as_py()
+        signed.append(f"percent, {first} is {numbers.format.numbers(others[:1])[0].as_py()}")
+    return _number_column(texts, numbers, signed)
+
+
+def _number_column(texts: _Texts, numbers: FormatChoice, signed: list[str] | None = None) -> Column:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    # a text's place among those that are numbers
+    are_numbers = _spread(texts, numbers)
+    places = pc.subtract(pc.cumulative_sum(are_numbers.cast(pa.int64())), 1)
+    values = numbers.format.numbers(texts.trimmed.filter(are_numbers))
+    cells = values.take(pc.if_else(are_numbers, places, None)).take(texts.indices)
+    missing = texts.counts(texts.are_tokens)
+    how = list(filter(None, (numbers.format.words, *(signed or ()))))
+    if missing:
+        how.append(f"missing: {tokens_and_counts(missing)}")
+    note = Note(", ".join(("numbers", *how)), other="as categories", key="categorical")
+    notes = (note,) if how and not texts.settings.is_categorical else ()
+    return note_numbers(Column(texts.name, ColumnKind.NUMBER, _chunked(cells), missing=missing, notes=notes))
+
+
+def _spread(texts: _Texts, numbers: FormatChoice) -> "pa.Array":
+    """Return for each text of the column whether it is a number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    places = pc.indices_nonzero(pc.invert(texts.are_tokens)).filter(numbers.fits)
+    everywhere = pa.array(range(len(texts.raw)), places.type)
+    return pc.is_in(everywhere, value_set=places)
+
+
+def _two_readings(texts: _Texts, numbers: FormatChoice, others: "pa.Array") -> Refusal:
+    """Return the refusal with a setting for each of the two readings."""
+    rival = numbers.rival
+    assert rival is not None  # noqa: S101 - the caller's condition
+    one, other = numbers.format.numbers(others), rival.numbers(others)
+    differ = next(place for place in range(len(others)) if one[place].as_py() != other[place].as_py())
+    text = others[differ].as_py()
+    settings: dict[tuple[str, str], tuple[str, str | tuple[str, ...]]] = {}
+    for form, value in ((rival, other[differ].as_py()), (numbers.format, one[differ].as_py())):
+        key, mark = ("thousands", form.thousands) if form.thousands else ("decimal", form.decimal)
+        what = "a thousands separator" if form.thousands else "a decimal comma"
+        settings[key, f"read {text} as {value}, with {what}"] = (texts.name, mark)
+    return Refusal(
+        f"can be read in two ways: {text} may be {other[differ].as_py()} or {one[differ].as_py()}", settings=settings
+    )
+
+
+def _forced_numbers(texts: _Texts, numbers: FormatChoice | None) -> Column:
+    """Return a column of data.numeric, or refuse its first cells that are not numbers."""
+    if numbers is None:
+        odd = texts.others.to_pylist()
+        refusal = Refusal("is in data.numeric, but contains", odd=tuple(odd), settings=_as_missing(texts, odd))
+        return texts.text_column(refusal=refusal)
+    if numbers.count < len(texts.others):
+        refusal = _odd_cells(texts, numbers)
+        return texts.text_column(
+            refusal=Refusal("is in data.numeric, but contains", odd=refusal.odd, settings=refusal.settings)
+        )
+    return _checked_numbers(texts, numbers)
+
+
+def _leading_zeros(texts: _Texts, numbers: FormatChoice | None) -> Column | None:
+    """Return the column as text if its whole numbers have leading zeros, which numbers would lose."""
+    others = texts.others
+    lenient = choose_format(others, decimal=".", thousands="", leading_zeros=True)
+    strict = 0 if numbers is None else numbers.count
+    if lenient is None or lenient.count <= max(strict, len(others) / 2):
+        return None
+    import pyarrow.compute as pc
+
+    zeros = others.filter(pc.match_substring_regex(others, "^[-+]?0[0-9]"))
+    if not len(zeros):
+        return None
+    lengths = len(pc.unique(pc.utf8_length(others)))
+    first = zeros[0].as_py()
+    if len(zeros) >= _FEW_LEADING_ZEROS * len(others) or lengths == 1:
+        note = Note(f"text, since {first!r} has a leading zero", other="as numbers", key="numeric")
+        return texts.text_column((*_token_notes(texts), note))
+    refusal = Refusal(
+        f"contains numbers, but also {counted(len(zeros), 'one', 'ones')} with a leading zero, like a code",
+        odd=tuple(zeros.to_pylist()),
+        keep=True,
+        number=True,
+    )
+    return texts.text_column(refusal=refusal)
+
+
+def _date_column(texts: _Texts, dates: DateChoice) -> Column:
+    import pyarrow.compute as pc
+
+    odd = texts.others.filter(pc.invert(dates.fits)).to_pylist()
+    kept = pc.if_else(texts.are_tokens, None, texts.trimmed)
+    return Column(
+        texts.name,
+        ColumnKind.DATE,
+        _chunked(kept.take(texts.indices)),
+        missing=texts.counts(texts.are_tokens),
+        dates=dates,
+        odd_dates=tuple(odd),
+    )
+
+
+def _odd_cells(texts: _Texts, numbers: FormatChoice) -> Refusal:
+    """Return the refusal of a column of numbers with other cells."""
+    import pyarrow.compute as pc
+
+    odd = texts.others.filter(pc.invert(numbers.fits)).to_pylist()
+    return Refusal("contains numbers, but also text", odd=tuple(odd), keep=True, settings=_as_missing(texts, odd))
+
+
+def _as_missing(texts: _Texts, odd: list[str]) -> Settings:
+    few = tuple(odd[:20])
+    return {("missing", _AS_MISSING): (texts.name, few)} if len(odd) == len(few) else {}
+
+
+def _token_notes(texts: _Texts) -> tuple[Note, ...]:
+    """Return a note on texts that are categories here, and that would be missing in a column of numbers."""
+    import pyarrow.compute as pc
+
+    counts = texts.counts(pc.and_not(texts.are_tokens, texts.are_missing))
+    if not counts:
+        return ()
+    are = "is a category" if len(counts) == 1 else "are categories"
+    return (Note(f"{tokens_and_counts(counts)} {are}", other="as missing", key="missing", value=tuple(counts)),)
+
+
+def tokens_and_counts(counts: dict[str, int]) -> str:
+    """Return texts with their numbers of cells."""
+    return ", ".join(f"{text!r} ({counted(count, 'cell')})" for text, count in counts.items())
+
+
+def _chunked(cells: "pa.Array") -> "pa.ChunkedArray":
+    import pyarrow as pa
+
+    return pa.chunked_array([cells])
