@@ -139,8 +139,8 @@ def _read_columns(source: Source, section: "DataSection", objective: str) -> _Co
     import pyarrow as pa
 
     names = source.columns.column_names
-    settings = settings_of_columns(section, names)
     roles = choose_roles(names, section, target=source.target if section.target is None else section.target)
+    settings = settings_of_columns(section, names)
     problems = Problems(section)
     target_name = names[roles.target] if source.named else HEADERLESS_TARGET
 

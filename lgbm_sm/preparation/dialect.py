@@ -16,6 +16,7 @@ from typing import IO, cast
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.date_cells import looks_like_date
 from lgbm_sm.preparation.number_format import looks_like_number
+from lgbm_sm.wording import counted
 
 SAMPLED_ROWS = 200
 _SAMPLED_BYTES = 1 << 18
@@ -30,6 +31,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WINDOWS = "windows-1252"
+_MOST_FOREIGN = 0.4  # of all letters
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def detect_dialect(path: Path, default: str, *, separator: str | None, encoding:
         raise DataError(f"{path} is empty", "check the file")
     comments, rows, header_lines = _comments(lines[skipped:], rows, separator, header_lines, path)
     if comments:
-        notes.append(f"{path.name}: {comments} comment lines before the table are left out")
+        notes.append(f"{path.name}: {counted(comments, 'comment line')} before the table left out")
     if len(rows[0]) == 1 and all(len(row) == 1 for row in rows):
         raise DataError(
             f"{path} has only one column: expected {_shown(separator)} as separator",
@@ -117,23 +119,22 @@ def encoding_of(head: bytes, path: Path, notes: list[str]) -> str:
 
 
 def legacy_encoding(content: bytes, path: Path, notes: list[str]) -> str:
-    """Return the encoding of bytes that are not UTF-8, as charset-normalizer guesses it."""
-    from charset_normalizer import from_bytes
+    """Return the encoding of bytes that are not UTF-8: Windows' one for Western Europe, if few letters need it.
 
-    lines = b"\n".join(line for line in content.split(b"\n") if not line.isascii())[:_SAMPLED_BYTES]
-    best = from_bytes(lines).best()
-    guessed = best.encoding if best is not None else "cp1252"
-    # the encodings of Western Europe have the same letters; Windows' one is a superset that spreadsheets write
-    name = _WINDOWS if guessed in _WESTERN else guessed
+    Raises:
+        DataError: many letters are outside ASCII, as in Greek or Russian.
+    """
+    text = content.decode(_WINDOWS, errors="replace")
+    letters = sum(map(str.isalpha, text))
+    foreign = sum(not one.isascii() for one in text)
+    if "\ufffd" in text or foreign > _MOST_FOREIGN * letters + 1:
+        raise DataError(
+            f"{path} is not UTF-8 text", "set its encoding, such as that of Russian: --set data.encoding=windows-1251"
+        )
     notes.append(
-        f"{path.name}: not UTF-8, read as {name}; if letters are wrong, set another encoding: --set data.encoding=NAME"
+        f"{path.name}: not UTF-8, read as {_WINDOWS}; if letters are wrong, set another one: --set data.encoding=NAME"
     )
-    return name
-
-
-_WESTERN = frozenset(
-    {"cp1252", "latin_1", "iso8859_15", "cp1250", "cp1254", "iso8859_9", "cp1257", "cp1258", "iso8859_10", "iso8859_4"}
-)
+    return _WINDOWS
 
 
 def _decoded(head: bytes, encoding: str, path: Path, *, is_whole: bool) -> str:

@@ -78,9 +78,12 @@ def read_text(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings, *, 
 
 
 def _categories(texts: _Texts) -> Column:
-    """Return the column as categories: whole numbers as such, which other files may have as numbers."""
-    numbers = choose_format(texts.others, decimal=".", thousands="")
-    if numbers is not None and numbers.count == len(texts.others):
+    """Return the column as categories: of numbers if all are, since other files may have them as numbers."""
+    import pyarrow.compute as pc
+
+    others = texts.trimmed.filter(pc.invert(texts.are_missing))
+    numbers = choose_format(others, decimal=".", thousands="")
+    if numbers is not None and numbers.count == len(others):
         return _number_column(texts, numbers)
     return texts.text_column(_token_notes(texts))
 

@@ -30,7 +30,8 @@ def why_to_drop(column: Column, row_name: RowName, *, categorical: bool) -> str 
     problems = Problems()
     if describe_feature(column, problems, row_name, categorical=categorical) is None:
         subject = f"column {column.name!r} "
-        return problems.text.replace(subject, f"{subject}cannot be used: it ", 1)
+        why = problems.text.replace(subject, f"{subject}cannot be used: it ", 1)
+        return f"{why}; data.dates makes numbers of them" if column.kind is ColumnKind.DATE else why
     return None if categorical else _why_identifier(column)
 
 

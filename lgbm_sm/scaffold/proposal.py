@@ -7,7 +7,7 @@ from lgbm_sm.preparation.column_notes import lines_of
 from lgbm_sm.preparation.column_reading import read_column
 from lgbm_sm.preparation.column_roles import find_columns, find_target, is_unnamed
 from lgbm_sm.preparation.column_settings import settings_of_columns
-from lgbm_sm.preparation.columns import ColumnKind, refuse
+from lgbm_sm.preparation.columns import ColumnKind, refuse, refuse_infinite
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.sources import Source
 from lgbm_sm.scaffold.columns import why_categorical, why_to_drop
@@ -65,9 +65,11 @@ def propose(source: Source, section: DataSection) -> Proposal:
             to_drop.append(ProposedColumn(reference, f"column {position} has the same name {name!r} as another column"))
         elif column.refusal is not None:  # the user decides what its cells mean
             refuse(column, f"column {name!r}", problems, source.row_name, is_target=False)
-        elif column.kind is ColumnKind.DATE and settings[position].dates is not None:
+        elif column.kind is ColumnKind.NUMBER and refuse_infinite(column, problems, source.row_name):
             pass
-        elif why := why_to_drop(column, source.row_name, categorical=position in declared):
+        elif (column.kind is not ColumnKind.DATE or settings[position].dates is None) and (
+            why := why_to_drop(column, source.row_name, categorical=position in declared)
+        ):
             to_drop.append(ProposedColumn(reference, why))
         elif position not in declared and not settings[position].is_numeric and (why := why_categorical(column)):
             to_keep.append(ProposedColumn(reference, why))

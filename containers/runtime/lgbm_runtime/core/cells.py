@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.schema import Feature, Schema
 
-# By default, pandas' read_csv reads these texts as missing ("na_values" in its documentation).
+# The texts that pandas' read_csv reads as missing by default ("na_values" in its documentation). Here they are missing
+# only among numbers: in a column of texts, NA may be Namibia.
 # fmt: off
 MISSING = frozenset({
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
@@ -52,10 +53,12 @@ class Column:
         self._codes = feature.codes
         self._is_text = feature.is_text
         self._required = required
+        self._missing_texts = frozenset(("", *feature.missing)) if feature.is_text else MISSING.union(feature.missing)
+        self._missing_numbers = feature.missing_numbers
 
     def from_texts(self, cells: Sequence[str], first_row: int, unseen: Unseen) -> list[float]:
-        """Return the values of consecutive cells. The first cell is in row `first_row`."""
-        if self._is_numeric and not self._required:
+        """Return the values of consecutive cells, the first of them in row `first_row`."""
+        if self._is_numeric and not self._required and not self._missing_numbers:
             values = _floats(cells)
             if values is not None:
                 return values
@@ -64,14 +67,14 @@ class Column:
     def from_text(self, cell: str, row: int, unseen: Unseen) -> float:
         """Return the value of a CSV cell.
 
-        If a text such as NA is one of the categories, the cell is that category. Otherwise NA means missing.
+        A category takes precedence over a text for missing.
         """
         if self._is_text:
             code = self._codes.get(cell)
             if code is not None:
                 return code
-            return self._missing(row) if cell.strip() in MISSING else self._unknown(cell, row, unseen)
-        if cell.strip() in MISSING:
+            return self._missing(row) if cell.strip() in self._missing_texts else self._unknown(cell, row, unseen)
+        if cell.strip() in self._missing_texts:
             return self._missing(row)
         value = parse_number(cell)
         if value is None:
@@ -81,23 +84,27 @@ class Column:
     def from_json(self, value: Any, row: int, unseen: Unseen) -> float:
         """Return the value of a JSON cell.
 
-        In a numeric column, the cell is a number or null. In a column of text categories, it may also be a text, or a
-        boolean for the categories `True` and `False`.
+        The cell is a number or null, or for a category a text or a boolean (`True`, `False`). The number 1.0 is the
+        text 1, as in a table of integers.
         """
         if value is None:
             return self._missing(row)
         if isinstance(value, (list, dict)):
             self._refuse(row, f"a cell cannot be {'a list' if isinstance(value, list) else 'an object'}")
         if self._is_text:
-            return self.from_text(value if isinstance(value, str) else str(value), row, unseen)
+            return self.from_text(_as_text(value), row, unseen)
         if isinstance(value, bool):
             self._refuse(row, f"{str(value).lower()} is not a number")
         if isinstance(value, str):
+            if value.strip() in self._missing_texts and value.strip() not in MISSING:
+                return self._missing(row)
             self._refuse(row, f"the text {_shown(value)} is not a number")
         return self._from_number(float(value), str(value), row, unseen)
 
     def _from_number(self, value: float, shown: str, row: int, unseen: Unseen) -> float:
         if value != value:  # noqa: PLR0124 - only NaN differs from itself
+            return self._missing(row)
+        if value in self._missing_numbers:
             return self._missing(row)
         if math.isinf(value):
             self._refuse(row, f"{_shown(shown)} is not a finite number")
@@ -168,6 +175,13 @@ def _floats(cells: Sequence[str]) -> list[float] | None:
     except ValueError:
         return None
     return None if math.inf in values or -math.inf in values else values
+
+
+def _as_text(value: Any) -> str:
+    """Return a JSON text, number or boolean as a table would have it."""
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _shown(cell: str) -> str:

@@ -51,7 +51,7 @@ def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, he
         raise InvocationError(400, "the table is empty")
     unseen = Unseen()
     values = None
-    if not schema.categorical_indices and not (with_target and schema.classes):
+    if schema.is_plain and not (with_target and schema.classes):
         values = _plain_values(table, schema, with_target=with_target, header=header)
         if values is not None and with_target and np.isnan(values[:, -1]).any():
             values = None

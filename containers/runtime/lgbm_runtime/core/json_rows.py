@@ -71,7 +71,7 @@ def _convert(records: Iterable[Any], schema: Schema) -> Rows:
     known = set(names)
     rows = [_cells(record, names, known, row) for row, record in enumerate(records, 1)]
     unseen = Unseen()
-    values = None if schema.categorical_indices else _plain_values(rows)
+    values = _plain_values(rows) if schema.is_plain else None
     if values is None:
         columns = columns_of(schema)
         values = np.array(

@@ -43,7 +43,7 @@ class Predictor:
         self.outputs = outputs_of(booster)
         self.num_trees = booster.num_trees
         self._booster = booster
-        self._is_numeric = not schema.categorical_indices
+        self._is_plain = schema.is_plain
         self._log = log or _write_line
 
     @staticmethod
@@ -97,7 +97,7 @@ class Predictor:
                 return answer(body)
             return written(values if len(values) == 1 else [values]), media_type, ""
 
-        is_plain = output == PREDICTION and self._is_numeric and is_plain_csv(content_type)
+        is_plain = output == PREDICTION and self._is_plain and is_plain_csv(content_type)
         return answer_line if is_plain else answer
 
     def _report_unseen(self, unseen: tuple[tuple[str, str], ...]) -> str:
