@@ -1,7 +1,7 @@
 """`prepare-data`: write a table as channel files, with the schema that describes them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,7 +152,9 @@ def _read_columns(source: Source, section: "DataSection", objective: str) -> _Co
     if section.drop_missing_target and target.cells.null_count < rows and target.cells.null_count:
         source = source.keeping(_positions_with(target))
         target = read(roles.target, target_name)
-    [target] = columns_of_dates(target, settings[roles.target], problems, source.row_name) or [target]
+    if target.kind is ColumnKind.DATE and settings[roles.target].dates in (DateReading.ORDINAL, DateReading.PARTS):
+        in_days = replace(settings[roles.target], dates=DateReading.ORDINAL)
+        target = (*columns_of_dates(target, in_days, problems, source.row_name), target)[0]
     features: list[Column] = []
     described: list[Feature | None] = []
     dropped: list[str] = []

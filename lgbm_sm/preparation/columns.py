@@ -20,8 +20,12 @@ _SHOWN_VALUES = 3
 # a text column with more categories than this, nearly one per row, identifies rows instead of grouping them
 _IDENTIFIER_TEXTS = 20
 _IDENTIFIER_SHARE = 0.9
+AS_MISSING = ("missing", "count as missing")
+AS_MISSING_TARGET = ("missing", "count as missing (with --set data.drop_missing_target=true)")
+WRITE_ISO = "write the dates as 2020-01-31"
+AS_ORDINAL = ("dates", "read as days since 1970")
 _DATES = {
-    ("dates", "read as days since 1970"): "ordinal",
+    AS_ORDINAL: "ordinal",
     ("dates", "read as year, month, day and weekday"): "parts",
 }
 
@@ -119,8 +123,10 @@ def describe_feature(column: Column, problems: Problems, row_name: RowName, *, c
     elif column.kind is ColumnKind.EMPTY:
         problems.add(f"column {name!r} contains {column.kind}", drop=name)
     elif column.kind is ColumnKind.DATE:
-        settings = {key: (name, value) for key, value in _DATES.items()}
-        problems.add(f"column {name!r} contains {column.kind}{_first_date(column)}", settings=settings, drop=name)
+        is_ambiguous = column.dates is not None and column.dates.is_ambiguous
+        settings = {} if is_ambiguous else {key: (name, value) for key, value in _DATES.items()}
+        hint = f"to use them, {WRITE_ISO}: each may be month/day or day/month" if is_ambiguous else ""
+        problems.add(f"column {name!r} contains {column.kind}{_first_date(column)}", hint, settings=settings, drop=name)
     elif column.kind is ColumnKind.OTHER:
         problems.add(f"column {name!r} contains {column.kind} (type {column.cells.type})", drop=name)
     elif column.kind is ColumnKind.TEXT:
@@ -140,12 +146,17 @@ def refuse(column: Column, subject: str, problems: Problems, row_name: RowName, 
     if refusal is None:
         return
     cells = f": {odd_cells(column, refusal.odd, row_name)}" if refusal.odd else ""
+    settings = dict(refusal.settings)
+    if is_target and AS_MISSING in settings:
+        settings[AS_MISSING[0], f"{AS_MISSING[1]} (with --set data.drop_missing_target=true)"] = settings.pop(
+            AS_MISSING
+        )
     problems.add(
         f"{subject} {refusal.why}{cells}",
         refusal.hint,
         keep=column.name if refusal.keep and not is_target else None,
         number=column.name if refusal.number else None,
-        settings=refusal.settings,
+        settings=settings,
     )
 
 
@@ -211,7 +222,7 @@ def refuse_infinite(column: Column, problems: Problems, row_name: RowName) -> bo
     if rows:
         problems.add(
             f"column {column.name!r} has infinite values in {some_rows(rows, row_name)}",
-            settings={("missing", "count as missing"): (column.name, ("inf", "-inf"))},
+            settings={AS_MISSING: (column.name, ("inf", "-inf"))},
         )
     return bool(rows)
 

@@ -5,14 +5,23 @@ from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.config.sections import DateReading
 from lgbm_sm.preparation.column_settings import ColumnSettings
-from lgbm_sm.preparation.columns import Column, ColumnKind, Note, RowName, odd_cells, positions_where, some_rows
+from lgbm_sm.preparation.columns import (
+    AS_MISSING,
+    WRITE_ISO,
+    Column,
+    ColumnKind,
+    Note,
+    RowName,
+    odd_cells,
+    positions_where,
+    some_rows,
+)
 from lgbm_sm.preparation.date_cells import DateFormat, ordinal, parsed, parts
 from lgbm_sm.preparation.problems import Problems
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_ISO = "write the dates as 2020-01-31"
 _PARTS_OF_TIMES = ("hour", "minute")
 
 
@@ -29,17 +38,19 @@ def columns_of_dates(
     if column.odd_dates:
         problems.add(
             f"column {name!r} contains dates, but also text: {odd_cells(column, column.odd_dates, row_name)}",
-            settings={("missing", "count as missing"): (name, column.odd_dates[:20])},
+            settings={AS_MISSING: (name, column.odd_dates[:20])},
             drop=name,
         )
         return ()
     if column.dates is not None and column.dates.is_ambiguous:
         first = column.cells.drop_null()[0].as_py()
-        problems.add(f"column {name!r}: {first} may be month/day or day/month, in every row", _ISO, drop=name)
+        problems.add(f"column {name!r}: {first} may be month/day or day/month, in every row", WRITE_ISO, drop=name)
         return ()
     times, form = _times(column)
     if wrong := positions_where_missing(column, times):
-        problems.add(f"column {name!r} has dates that do not exist in {some_rows(wrong, row_name)}", _ISO, drop=name)
+        problems.add(
+            f"column {name!r} has dates that do not exist in {some_rows(wrong, row_name)}", WRITE_ISO, drop=name
+        )
         return ()
     spelled = f"dates ({form.words})" if form else "dates"
     if settings.dates is DateReading.ORDINAL:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from lgbm_sm.preparation.columns import (
+    AS_MISSING_TARGET,
+    AS_ORDINAL,
     Column,
     ColumnKind,
     RowName,
@@ -143,7 +145,11 @@ def class_counts(codes: "NDArray[np.int64]", classes: Categories) -> str:
 def _is_usable(column: Column, problems: Problems, row_name: RowName) -> bool:
     name = column.name
     if column.kind in (ColumnKind.EMPTY, ColumnKind.OTHER, ColumnKind.DATE):
-        problems.add(f"the target {name!r} contains {column.kind}", "use another column: --set data.target=<column>")
+        problems.add(
+            f"the target {name!r} contains {column.kind}",
+            "use another column: --set data.target=<column>",
+            settings={AS_ORDINAL: (name, "ordinal")} if column.kind is ColumnKind.DATE else {},
+        )
         return False
     if column.cells.null_count:
         import pyarrow.compute as pc
@@ -203,9 +209,12 @@ def _add_classification(column: Column, why: str, found: Categories, problems: P
     values = ", ".join(f"{value!r:.40}" for value in found[:_SHOWN_CLASSES]) + (
         ", …" if len(found) > _SHOWN_CLASSES else ""
     )
+    tokens = tuple(text for note in column.notes if note.key == "missing" for text in note.value)
     problems.add(
         f"the target {column.name!r} has {len(found)} different values ({values}), but {why}",
         use("binary" if len(found) <= 2 else "multiclass"),
+        number=column.name if any(note.key == "numeric" for note in column.notes) else None,
+        settings={AS_MISSING_TARGET: (column.name, tokens)} if tokens else {},
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lgbm_sm.preparation.column_settings import ColumnSettings
-from lgbm_sm.preparation.columns import Column, ColumnKind, Note, Refusal, Settings, some_values
+from lgbm_sm.preparation.columns import AS_MISSING, Column, ColumnKind, Note, Refusal, Settings, some_values
 from lgbm_sm.preparation.date_cells import DateChoice, choose_date_format
 from lgbm_sm.preparation.missing_tokens import are_tokens
 from lgbm_sm.preparation.number_format import FormatChoice, choose_format, signs
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _TRUE, _FALSE = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
 _NEARLY_ALL = 0.9
 _FEW_LEADING_ZEROS = 0.1
-_AS_NUMBER, _AS_MISSING = "read as numbers", "count as missing"
 
 
 @dataclass(frozen=True)
@@ -284,7 +283,7 @@ def _odd_cells(texts: _Texts, numbers: FormatChoice) -> Refusal:
 
 def _as_missing(texts: _Texts, odd: list[str]) -> Settings:
     few = tuple(odd[:20])
-    return {("missing", _AS_MISSING): (texts.name, few)} if len(odd) == len(few) else {}
+    return {AS_MISSING: (texts.name, few)} if len(odd) == len(few) else {}
 
 
 def _token_notes(texts: _Texts) -> tuple[Note, ...]:
