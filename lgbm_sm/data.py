@@ -93,7 +93,7 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     _note_rows(columns, notes)
     _note_readings(columns, section, notes)
     _note_columns(columns.features, columns.read[:-1], notes)
-    _note_target(columns.read[-1], columns.target.classes, notes)
+    _note_target(columns, notes)
     rows = _split(section, columns)
     written = write_data_folder(
         folder, section.name, columns.features, columns.target, _tables(columns.cells, columns.target.name, rows)
@@ -241,7 +241,7 @@ def _note_target(columns: _Columns, notes: _Notes) -> None:
         )
 
 
-def _split(section: "DataSection", columns: _Columns) -> Mapping[Split, list[int]]:
+def _split(section: "DataSection", columns: _Columns) -> Mapping[Split, Integers]:
     classes = columns.target.classes or ()
     source = columns.source
     if not source.part_rows:

@@ -1,5 +1,6 @@
 """Check values. Each check returns the value for the configuration or raises ValueError."""
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
