@@ -19,7 +19,7 @@ _LARGEST = 2**31 - 1  # LightGBM's integers have 32 bits
 _EXPECTED = {"int": "an integer", "double": "a number", "bool": "true or false", "string": "text"}
 _TRUTHS = ("true", "false", "+", "-")  # LightGBM's own words
 _LIMITS = {"above": operator.gt, "at_least": operator.ge, "below": operator.lt, "at_most": operator.le}
-_DEFAULTS = ("None", "null")  # what the SDK sends for None: the parameter keeps its default
+DEFAULTS = ("None", "null")  # what the SDK sends for None: the parameter keeps its default
 
 
 def hyperparameter(value: object) -> HyperparameterValue:
@@ -62,7 +62,7 @@ def check_hyperparameter(rule: Mapping[str, Any], value: HyperparameterValue) ->
         ValueError: LightGBM would refuse the value, or read it as something else.
     """
     kind, options = rule["type"], rule.get("options", ())
-    if value in _DEFAULTS and value not in options:
+    if value in DEFAULTS and value not in options:
         return
     if kind.startswith("vector"):
         from lgbm_sm.config.list_values import list_of

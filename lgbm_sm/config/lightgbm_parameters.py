@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lgbm_sm.config.hyperparameters import as_string, check_hyperparameter, file_content, hyperparameter
+from lgbm_sm.config.hyperparameters import DEFAULTS, as_string, check_hyperparameter, file_content, hyperparameter
 from lgbm_sm.config.values import HyperparameterValue
+from lgbm_sm.errors import ConfigError
 from lgbm_sm.wording import similar
 
 DEFAULT_OBJECTIVE = "regression"  # LightGBM's own
@@ -79,12 +80,16 @@ class ParameterTables(NamedTuple):
 
 
 def read_tables(containers_path: Path) -> ParameterTables:
-    """Read the tables of the program in `containers_path`."""
-    refused, rules, other_names = (
-        json.loads((containers_path / _TABLES / name).read_text(encoding="utf-8"))
+    """Read the tables of the program in `containers_path`; an older copy of it may lack some, and checks less."""
+    paths = [
+        containers_path / _TABLES / name
         for name in ("refused_parameters.json", "lightgbm_parameters.json", "other_names.json")
+    ]
+    refused, rules, other_names = (
+        json.loads(path.read_text(encoding="utf-8")) if path.exists() else {} for path in paths
     )
-    rules["num_iterations"]["at_least"] = 1  # LightGBM accepts 0, which makes no model
+    if rules:
+        rules["num_iterations"]["at_least"] = 1  # LightGBM accepts 0, which makes no model
     by_name = {name: reason for reason, names in refused.items() for name in names}
     return ParameterTables(by_name, rules, other_names)
 
@@ -129,22 +134,32 @@ def as_strings(hyperparameters: Mapping[str, HyperparameterValue], folder: Path)
     """Return the hyperparameters as the API accepts them: strings only.
 
     A parameter that names a file gets the content of the file; relative paths start at `folder`.
+
+    Raises:
+        ConfigError: the content cannot be sent.
     """
     names = file_parameters(hyperparameters)
-    return {
-        name: file_content(folder / str(value)) if name in names else as_string(value)
-        for name, value in hyperparameters.items()
-    }
+    try:
+        return {
+            name: file_content(folder / str(value)) if name in names else as_string(value)
+            for name, value in hyperparameters.items()
+        }
+    except ValueError as error:
+        # after the configuration was read, or for another image, whose hyperparameters are not checked
+        raise ConfigError(f"training.hyperparameters: {', '.join(sorted(names))}: {error}") from error
 
 
 def length_problems(hyperparameters: Mapping[str, Any], features: int) -> dict[str, str]:
     """Return a sentence for each list that does not have one item for each of the features."""
     from lgbm_sm.config.list_values import list_of
 
-    own_names = parameter_names()
+    try:
+        own_names = parameter_names()
+    except LightgbmMissingError:  # told when the configuration was read
+        return {}
     problems = {}
     for name, value in hyperparameters.items():
-        own = own_names.get(name)
+        own = None if value in DEFAULTS else own_names.get(name)
         if own in _PER_FEATURE and (given := len(list_of("vector<double>", _as_list(value)))) not in (0, features):
             problems[name] = f"must have one item for each of the {features} features, got {given}"
         if own == "interaction_constraints":

@@ -201,6 +201,17 @@ def test_the_reason_and_the_code_are_given_when_training_fails(lgbm_sm: CommandL
     assert "config->bagging_freq > 0" in job["remark"]
 
 
+def test_a_list_that_does_not_fit_the_data_is_refused_before_a_job_exists(lgbm_sm: CommandLine) -> None:
+    (lgbm_sm.folder / "config.yaml").write_text("training:\n  hyperparameters:\n    mc: (1,0)\n", encoding="utf-8")
+    lgbm_sm("prepare-data")
+    refused = lgbm_sm("train", exit_code=3)
+    problem = "must have one item for each of the 13 features, got"
+    assert refused.stderr == f"error: config.yaml:3: training.hyperparameters.mc {problem} 2\n"
+    refused = lgbm_sm("train", "--set", "training.hyperparameters.mc=[1]", exit_code=3)
+    assert refused.stderr == f"error: --set training.hyperparameters.mc: {problem} 1\n"
+    assert json.loads(lgbm_sm("status", "--output", "json").stdout)["items"] == []
+
+
 @pytest.mark.slow
 def test_the_best_model_so_far_is_kept_when_training_is_interrupted(lgbm_sm: CommandLine) -> None:
     lgbm_sm("prepare-data")

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from lightgbm.basic import LightGBMError, _ConfigAliases
 
-from lgbm_sm.config.lightgbm_parameters import as_strings, name_problems, parameter_names, read_tables
+from lgbm_sm.config.lightgbm_parameters import as_strings, length_problems, name_problems, parameter_names, read_tables
 from lgbm_sm.config.loading import load_config
+from lgbm_sm.errors import ConfigError
 from lgbm_sm.shipped import containers_path
 from tests.config.test_config_errors import _in_a_folder_of_its_own, messages  # noqa: F401 - a fixture
 from tests.runtime.training_jobs import PARAMS, TRAIN, VALID, direct_booster, regression_job, trees
@@ -222,3 +223,31 @@ def test_a_file_that_cannot_be_sent_is_refused(content: str | None, problem: str
     text = "training:\n  hyperparameters:\n    forcedsplits_filename: splits.json\n"
     sentence = problem.replace("PATH", str(path))
     assert messages(text) == [f"config.yaml:3: training.hyperparameters.forcedsplits_filename: {sentence}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("monotone_constraints", (1, 0), "must have one item for each of the 13 features, got 2"),
+        ("mc", "1,0", "must have one item for each of the 13 features, got 2"),
+        ("feature_contri", "(0.5,)", "must have one item for each of the 13 features, got 1"),
+        ("interaction_constraints", ((0, 12), (13,)), "has the feature 13: the data has the features 0 to 12"),
+        ("interaction_constraints", "[0,-1]", "has the feature -1: the data has the features 0 to 12"),
+    ],
+)
+def test_a_list_that_does_not_fit_the_features_is_a_problem(name: str, value: Any, problem: str) -> None:
+    assert length_problems({"num_leaves": 31, name: value}, 13) == {name: problem}
+
+
+@pytest.mark.parametrize("value", [(1,) * 13, "1," * 13, (), "None"])
+def test_a_list_with_one_item_for_each_feature_fits(value: Any) -> None:
+    assert length_problems({"monotone_constraints": value}, 13) == {}
+
+
+def test_a_file_that_is_gone_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"forcedsplits_filename: failed to read .*gone\.json"):
+        as_strings({"forcedsplits_filename": "gone.json"}, tmp_path)
+
+
+def test_a_programs_older_copy_has_no_tables_of_values(tmp_path: Path) -> None:
+    assert read_tables(tmp_path) == ({}, {}, {})
