@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lgbm_sm.preparation.channel_files import PreparedFile, require_outside, write_data_folder
+from lgbm_sm.preparation.channel_files import Description, PreparedFile, require_outside, write_data_folder
 from lgbm_sm.preparation.column_roles import choose_roles
 from lgbm_sm.preparation.columns import Column, ColumnKind, describe_feature, is_inexact, read_column
+from lgbm_sm.preparation.origin import Origin, data_settings, split_digest
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import (
     Categories,
@@ -18,7 +19,8 @@ from lgbm_sm.preparation.schema import (
 )
 from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
 from lgbm_sm.preparation.splits import require_classes_in_train, split_rows
-from lgbm_sm.preparation.targets import class_codes, class_counts, describe_target
+from lgbm_sm.preparation.table_digest import digest_of_read, table_paths, table_states
+from lgbm_sm.preparation.targets import class_codes, class_counts, describe_target, predicted_as
 from lgbm_sm.progress import Reporter
 from lgbm_sm.wording import counted
 
@@ -72,6 +74,7 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     """
     reporter.step(f"Data set {section.name}")
     folder = base / section.folder
+    before = table_states(table_paths(section, base))
     source = open_source(section, base)
     require_outside(source.paths, folder)
     notes = _Notes(reporter)
@@ -83,9 +86,15 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     _note_columns(columns.features, columns.read[:-1], notes)
     _note_target(columns.read[-1], columns.target.classes, notes)
     rows = _split(section, source, columns)
-    written = write_data_folder(
-        folder, section.name, columns.features, columns.target, _tables(columns.cells, columns.target.name, rows)
+    table = digest_of_read(source.columns, source.paths, before)
+    origin = Origin(
+        table_sha256=table.sha256,
+        rows=source.columns.num_rows,
+        settings=data_settings(section, predicted_as(objective)),
+        split_sha256=split_digest([rows[split] for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)]),
     )
+    described = Description(section.name, columns.features, columns.target, origin, table)
+    written = write_data_folder(folder, described, _tables(columns.cells, columns.target.name, rows))
     for file in written.files:
         state = "written" if file.changed else "unchanged"
         reporter.detail(
