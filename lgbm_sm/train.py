@@ -23,6 +23,7 @@ from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.artifact import digest_of, read_metadata
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.preparation.schema import training_channels
+from lgbm_sm.prepared import current_channels
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
@@ -98,7 +99,7 @@ def start(workspace: Workspace) -> TrainingJob:
 def plan(workspace: Workspace) -> None:
     """Record the AWS calls that would create a job; a job on this machine makes none."""
     if workspace.config.training.is_local:
-        training_channels(workspace.data_path)
+        current_channels(workspace)
         choose_local_backend(workspace, Pattern.BYOC)
     else:
         start(workspace)
@@ -133,7 +134,7 @@ def upload_data(workspace: Workspace) -> UploadedChannels:
 def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBackend]:
     """Choose the backend, put a new job on record, and start it."""
     config, record, reporter = workspace.config, workspace.record, workspace.reporter
-    inputs = TrainingInputs(training_channels(workspace.data_path), config.training.hyperparameters)
+    inputs = TrainingInputs(current_channels(workspace), config.training.hyperparameters)
     backend, because = _choose_backend(workspace, inputs)
     created_at = datetime.now(UTC)
     name = timestamped_name(config.project.name, created_at)
