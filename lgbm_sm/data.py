@@ -1,6 +1,6 @@
 """`prepare-data`: write a table as channel files, with the schema that describes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,6 +114,16 @@ def check_source(source: Source, section: "DataSection", objective: str) -> None
         DataError: a column or the target cannot be used, or a split would be too small.
     """
     _split(section, source, _read_columns(source, section, objective))
+
+
+def split_positions(section: "DataSection", objective: str, base: Path) -> Mapping[Split, Sequence[int]]:
+    """Return the row positions that `prepare_data` would give to each split.
+
+    Raises:
+        DataError: as `prepare_data`.
+    """
+    source = open_source(section, base)
+    return _split(section, source, _read_columns(source, section, objective))
 
 
 class _Notes:

@@ -21,6 +21,7 @@ from lgbm_sm.doctor.quotas import WantedInstances, require_quota
 from lgbm_sm.errors import AwsError, EngineError, TrainingError
 from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.artifact import digest_of, read_metadata
+from lgbm_sm.model.lineage import Lineage
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.preparation.schema import training_channels
 from lgbm_sm.prepared import current_channels
@@ -239,7 +240,10 @@ def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -
     except TrainingError as error:
         _end(job, following.record, TrainingJobStatus.FAILED, error.message)
         raise
-    _end(job, following.record, TrainingJobStatus.COMPLETED)
+    model = Lineage.of(metadata, job.name)
+    made = {"metrics": model.metrics, "dataset": model.dataset, "data_fingerprint": model.fingerprint}
+    described = structs.replace(job, **made)
+    _end(described, following.record, TrainingJobStatus.COMPLETED)
     return TrainedModel(
         job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"], ending.billable_seconds
     )

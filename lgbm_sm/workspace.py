@@ -34,7 +34,7 @@ class Workspace:
     """The parts of a command.
 
     Relative paths of the configuration start at `folder`, that of config.yaml. `config_path` is the file that was read,
-    if any. See `open_workspace` for `asks_aws` and `finds_logs`.
+    if any. `overridden` are the keys that `--set` sets. See `open_workspace` for `asks_aws` and `finds_logs`.
     """
 
     config: Config
@@ -49,6 +49,7 @@ class Workspace:
     reporter: Reporter
     asks_aws: bool
     finds_logs: bool
+    overridden: frozenset[str] = frozenset()
 
     @cached_property
     def sagemaker(self) -> "SageMakerHosting":
@@ -163,6 +164,7 @@ def open_workspace(
         reporter=reporter,
         asks_aws=ask_aws or not config.is_local,
         finds_logs=finds_logs,
+        overridden=loaded.overridden,
     )
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 from contextlib import closing
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from lgbm_runtime import __version__
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lgbm_runtime.training.hyperparameters import Hyperparameters
     from lgbm_runtime.training.settings import Settings
 
+JOB_NAME_VARIABLE = "TRAINING_JOB_NAME"  # set by the platform
 # 128 + SIGTERM, as a shell reports a process that the signal ended
 STOPPED_WITHOUT_MODEL = 143
 
@@ -105,6 +107,8 @@ def _metadata(
     hyperparameters: Hyperparameters, settings: Settings, channels: Channels, outcome: Outcome, lightgbm_version: str
 ) -> dict[str, Any]:
     return {
+        "training_job": os.environ.get(JOB_NAME_VARIABLE),
+        "trained_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "schema": channels.columns.to_json(),
         "hyperparameters": dict(hyperparameters.values),
         "objective": settings.objective,
