@@ -17,6 +17,8 @@ from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.workspace import Workspace
 
 _HYPERPARAMETERS = "training.hyperparameters."
+_WORDS = {"True": True, "False": False, "None": None}
+_DECIMAL = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?")  # also `.5` and `5.`, which are not JSON
 
 
 class _Difference(NamedTuple):
@@ -95,15 +97,23 @@ def _hyperparameter_differences(workspace: Workspace, model: Lineage) -> Iterato
             yield _Difference(key, value, recorded)
 
 
-def _as_read(value: Any) -> Any:
-    """Return a hyperparameter as the training program reads it, which gets a text."""
-    if isinstance(value, str):
-        text = re.sub(r"\s*,\s*", ",", value.strip())
-        for read in (json.loads, float, {"True": True, "False": False, "None": None}.__getitem__):
-            with suppress(ValueError, KeyError):
-                return read(text)
-        return text
-    return list(value) if isinstance(value, tuple) else value
+def _as_read(value: Any) -> str:
+    """Return a hyperparameter as the training program reads it, as JSON.
+
+    The program gets a text, and decodes JSON twice: SageMaker's clients encode it once more.
+    """
+    for _ in range(2):
+        value = _decoded(value) if isinstance(value, str) else value
+    return json.dumps(value)
+
+
+def _decoded(text: str) -> Any:
+    with suppress(ValueError):
+        return json.loads(text, parse_constant=str)
+    plain = re.sub(r"\s*,\s*", ",", text.strip())
+    if plain in _WORDS:
+        return _WORDS[plain]
+    return float(plain) if _DECIMAL.fullmatch(plain) else plain
 
 
 def _shown(value: Any) -> str:

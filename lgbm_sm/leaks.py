@@ -106,6 +106,7 @@ def _positions(origin: Origin, classes: int, section: DataSection, base: Path) -
 def _section_of(settings: Mapping[str, Any], section: DataSection) -> DataSection:
     """Return the section that the settings were recorded from, with the user's table that is configured now."""
     built_in = settings["data.file"] is None and settings["data.files"] is None
-    keys = ("name", "header", "target", "drop", "categorical", "test_size", "validation_size", "random_state")
-    then = structs.replace(section, **{key: settings[f"data.{key}"] for key in keys})
+    names = {key: f"data.{key}" for key in section.__struct_fields__ if f"data.{key}" not in _NO_OPTION}
+    values = {key: settings[name] for key, name in names.items() if name in settings}
+    then = structs.replace(section, **values)
     return structs.replace(then, file=None, files=None) if built_in else then

@@ -205,16 +205,8 @@ def show_status(console: Console, inventory: "Inventory") -> None:
     for problem in inventory.problems:
         console.warn(f"{problem.message} ({problem.hint})")
     rows = [
-        (
-            item.entry.kind,
-            item.entry.name,
-            item.entry.place,
-            item.state,
-            _age(item.entry),
-            model_text(item.entry),
-            item.remark,
-        )
-        for item in items
+        (entry.kind, entry.name, entry.place, state, _age(entry), model_text(entry), remark)
+        for entry, state, remark, _ in items
     ]
     text = table(("kind", "name", "backend", "state", "age", "model", ""), rows) if rows else "nothing on record"
     payload = {
