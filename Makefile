@@ -59,7 +59,7 @@ prepare-data: $(stamps)/prepare-data
 train: $(stamps)/train
 else
 prepare-data train: set-up
-	@rm -f $(stamps)/$@
+	@rm -f $(stamps)/prepare-data $(stamps)/train # train prepares the data again if ARGS change it
 	@$(lgbm_sm) $@ $(ARGS)
 endif
 

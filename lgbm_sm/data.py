@@ -6,23 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgbm_sm.config.sections import DateReading
-from lgbm_sm.preparation.channel_files import PreparedFile, require_outside, write_data_folder
+from lgbm_sm.preparation.channel_files import Description, PreparedFile, require_outside, write_data_folder
 from lgbm_sm.preparation.column_notes import lines_of
 from lgbm_sm.preparation.column_reading import read_column
 from lgbm_sm.preparation.column_roles import choose_roles
 from lgbm_sm.preparation.column_settings import settings_of_columns
 from lgbm_sm.preparation.columns import Column, ColumnKind, describe_feature, is_inexact, positions_where
 from lgbm_sm.preparation.date_columns import columns_of_dates
+from lgbm_sm.preparation.origin import Origin, data_settings, split_digest
 from lgbm_sm.preparation.problems import Problems
-from lgbm_sm.preparation.schema import (
-    Feature,
-    Schema,
-    Split,
-    TargetColumn,
-)
+from lgbm_sm.preparation.schema import Feature, Schema, Split, TargetColumn
 from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
 from lgbm_sm.preparation.splits import Integers, require_classes_in_train, split_rows
-from lgbm_sm.preparation.targets import class_codes, class_counts, describe_target
+from lgbm_sm.preparation.table_digest import digest_of_read, table_paths, table_states
+from lgbm_sm.preparation.targets import class_codes, class_counts, describe_target, predicted_as
 from lgbm_sm.progress import Reporter
 from lgbm_sm.wording import counted
 
@@ -57,7 +54,7 @@ class PreparedData:
 class _Columns:
     """The columns as read and as they will be written, target last, and their description.
 
-    `rows` is the number of rows that were read; `source` has those that were kept. `dropped`: columns of dates.
+    `rows` is the number of rows that were read. `source` has the rows that were kept. `dropped` are columns of dates.
     """
 
     source: Source
@@ -82,6 +79,7 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     """
     reporter.step(f"Data set {section.name}")
     folder = base / section.folder
+    before = table_states(table_paths(section, base))
     source = open_source(section, base)
     require_outside(source.paths, folder)
     notes = _Notes(reporter)
@@ -95,9 +93,16 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     _note_columns(columns.features, columns.read[:-1], notes)
     _note_target(columns, notes)
     rows = _split(section, columns)
-    written = write_data_folder(
-        folder, section.name, columns.features, columns.target, _tables(columns.cells, columns.target.name, rows)
+    in_table = _positions_in_table(columns.source, rows)
+    table = digest_of_read(source.columns, source.paths, before)
+    origin = Origin(
+        table_sha256=table.sha256,
+        rows=source.columns.num_rows,
+        settings=data_settings(section, predicted_as(objective)),
+        split_sha256=split_digest([in_table[split] for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)]),
     )
+    described = Description(section.name, columns.features, columns.target, origin, table)
+    written = write_data_folder(folder, described, _tables(columns.cells, columns.target.name, rows))
     for file in written.files:
         state = "written" if file.changed else "unchanged"
         reporter.detail(
@@ -117,6 +122,26 @@ def check_source(source: Source, section: "DataSection", objective: str) -> None
         DataError: a column or the target cannot be used, or a split would be too small.
     """
     _split(section, _read_columns(source, section, objective))
+
+
+def split_positions(section: "DataSection", objective: str, base: Path) -> Mapping[Split, Integers]:
+    """Return the positions, in the table, of the rows that `prepare_data` would give to each split.
+
+    Raises:
+        DataError: the same problems as in `prepare_data`.
+    """
+    columns = _read_columns(open_source(section, base), section, objective)
+    return _positions_in_table(columns.source, _split(section, columns))
+
+
+def _positions_in_table(source: Source, rows: Mapping[Split, Integers]) -> Mapping[Split, Integers]:
+    """Convert positions among the kept rows to positions among all rows of the table."""
+    import numpy as np
+
+    if not source.kept:
+        return rows
+    kept = np.asarray(source.kept)
+    return {split: kept[positions] for split, positions in rows.items()}
 
 
 class _Notes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import structs
 
 from lgbm_sm import ecr
+from lgbm_sm.as_trained import introduce, require_as_trained
 from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.local import LocalBackend
@@ -21,6 +22,7 @@ from lgbm_sm.errors import ConfigError, DataError, EndpointError, EngineError, L
 from lgbm_sm.images import xgboost
 from lgbm_sm.model.code import ModelCode, model_code
 from lgbm_sm.model.inference_source import REQUIREMENTS
+from lgbm_sm.model.lineage import read_lineage
 from lgbm_sm.model.source import ModelSource, find_completed_job, find_model
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.record.entries import Endpoint, EndpointStatus
@@ -71,6 +73,8 @@ def plan_deployment(workspace: Workspace, model: str | None, *, unchecked: bool 
         source = find_model(model, workspace.record, workspace.config.project.name)
         if not unchecked:
             source.require_unchanged()
+        if source.path is not None:
+            _require_model(workspace, source, source.path)
     else:
         deploy_model(workspace, model, unchecked=unchecked, consents=lambda _: True)
 
@@ -142,10 +146,11 @@ def _deploy_locally(workspace: Workspace, source: ModelSource, *, replace: bool,
     workspace.record.make_folder(endpoint.folder)
     try:
         artifact_path = source.fetch(endpoint.folder, workspace.accounts, workspace.config.aws.region)
+        workspace.reporter.step(f"Endpoint {name}: {backend.describe()}, model of {source.name}")
+        _require_model(workspace, source, artifact_path)
     except (LgbmSmError, KeyboardInterrupt):
         workspace.record.remove_folder(endpoint.folder)
         raise
-    workspace.reporter.step(f"Endpoint {name}: {backend.describe()}, model of {source.name}")
     workspace.reporter.detail(because)
     in_service = _bring_up(workspace, endpoint, artifact_path, backend, code.unchecked() if unchecked else code)
     for older in workspace.record.endpoints(endpoint.project):
@@ -201,6 +206,13 @@ def _choose_local(workspace: Workspace) -> tuple[LocalBackend, str, ModelCode]:
     return backend, because, code
 
 
+def _require_model(workspace: Workspace, source: ModelSource, artifact_path: Path) -> None:
+    """Report which model will be served, and refuse a `--set` that would have changed it."""
+    model = read_lineage(artifact_path, source.name, {job.name for job in workspace.record.training_jobs()})
+    introduce(workspace, model)
+    require_as_trained(workspace, model, "`lgbm-sm train`")
+
+
 def _hosting_request(
     workspace: Workspace, source: ModelSource, code: ModelCode, consents: Consents, *, replace: bool
 ) -> HostingRequest:
@@ -215,6 +227,7 @@ def _hosting_request(
         return ecr.get_deployed_uri(tag, account, workspace.record)
 
     def verify(artifact_path: Path) -> None:
+        _require_model(workspace, source, artifact_path)
         if section.verify and not workspace.dry_run:
             _verify(workspace, tag, artifact_path, code)
 

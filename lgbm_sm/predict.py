@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from lgbm_sm import deploy
+from lgbm_sm.as_trained import introduce, lineage_of, require_as_trained
 from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import invoke, metrics
 from lgbm_sm.invocation.invoke import InvocationRequest, InvocationSummary, PredictionOutput
 from lgbm_sm.invocation.retries import Retries
+from lgbm_sm.leaks import require_unseen
 from lgbm_sm.model.code import is_our_code
-from lgbm_sm.preparation.schema import Split, load_schema, verify_split
+from lgbm_sm.model.lineage import Lineage
+from lgbm_sm.preparation.schema import Schema, Split, load_schema, verify_split
 from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.workspace import Workspace
 
@@ -31,18 +34,14 @@ def predict_test_split(
     """Send the test file that prepare-data wrote. Return the summary and the metrics.
 
     Raises:
-        DataError: the test file is missing or changed, or its features are not those of the model.
+        DataError: the test file is missing or changed, has other columns than the model, or rows that the model was
+            trained on.
     """
     schema = load_schema(workspace.data_path)
     test_path = verify_split(workspace.data_path, schema, Split.TEST)
     metadata = invoke.read_model_metadata(endpoint)
-    trained_on = metadata.get("schema")
-    if trained_on and trained_on["features"] != schema.document["features"]:
-        raise DataError(
-            f"the data in {workspace.data_path} does not have the same features as the "
-            f"model of {endpoint.training_job}",
-            "run `lgbm-sm train` and `lgbm-sm deploy` again, or pass a file",
-        )
+    _require_same_columns(workspace, endpoint, metadata.get("schema"), schema)
+    require_unseen(workspace, lineage_of(workspace, endpoint), schema)
     scored = output is PredictionOutput.PREDICTION and accept in ("text/csv", "application/json")
     answers: list[bytes] = []
 
@@ -60,6 +59,25 @@ def predict_test_split(
     with labels_path.open(encoding="utf-8", newline="") as file:
         labels = [row[0] for row in csv.reader(file)]
     return summary, metrics.prediction_metrics(metadata, _numbers(b"".join(answers), accept), labels)
+
+
+def _require_same_columns(workspace: Workspace, endpoint: Endpoint, trained: Any, schema: Schema) -> None:
+    """Compare the columns of the test rows with those of the model, if it has a schema."""
+    if not trained:
+        return
+    now = schema.document
+    classes = [set(target["classes"] or ()) for target in (trained["target"], now["target"])]
+    is_same_target = trained["target"]["name"] == now["target"]["name"] and bool(classes[0]) == bool(classes[1])
+    for what, is_same in (
+        ("features", trained["features"] == now["features"]),
+        ("target", is_same_target and classes[1] <= classes[0]),
+    ):
+        if not is_same:
+            raise DataError(
+                f"the data in {workspace.data_path} does not have the same {what} as the "
+                f"model of {endpoint.training_job}",
+                "run `lgbm-sm train` and `lgbm-sm deploy` again, or pass a file",
+            )
 
 
 def _numbers(answer: bytes, accept: str) -> list[list[float]]:
@@ -80,16 +98,22 @@ class Prediction:
     output: str
 
 
-def predict(
-    workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes], None]
-) -> tuple[InvocationSummary, dict[str, float]]:
-    """Send a file or the test rows to the project's endpoint.
+@dataclass(frozen=True)
+class Predicted:
+    """The result of `predict`: `metrics` are those of test rows, `model` is the one that the endpoint serves."""
 
-    Returns the summary and the metrics. Only test rows have metrics.
+    summary: InvocationSummary
+    metrics: dict[str, float]
+    model: Lineage
+
+
+def predict(workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes], None]) -> Predicted:
+    """Send a file or the test rows through the project's endpoint.
 
     Raises:
         UsageError: the output does not exist.
-        DataError: the file cannot be read or cut into rows.
+        ConfigError: `--set` differs from what the model was trained with.
+        DataError: the file cannot be read or cut into rows, or see `predict_test_split`.
         EndpointError: there is no endpoint in service.
         InvocationError: the endpoint refused rows, or did not answer.
     """
@@ -97,15 +121,19 @@ def predict(
         raise UsageError(f"--give {wanted.output}: unknown output", f"the outputs are {', '.join(PredictionOutput)}")
     output = PredictionOutput(wanted.output)
     endpoint = deploy.get_endpoint(workspace)
+    model = lineage_of(workspace, endpoint)
+    require_as_trained(workspace, model, "`lgbm-sm train` and `lgbm-sm deploy`")
+    introduce(workspace, model)
     if wanted.file is None:
         if wanted.content_type:
             raise UsageError("--content-type requires a FILE", "the test rows are text/csv")
-        return predict_test_split(workspace, endpoint, accept=wanted.accept, output=output, write=write)
+        scored = predict_test_split(workspace, endpoint, accept=wanted.accept, output=output, write=write)
+        return Predicted(*scored, model)
     from_stdin = wanted.file == "-"
     content_type = wanted.content_type or ("text/csv" if from_stdin else invoke.content_type_of(wanted.file))
     request = InvocationRequest(content_type, wanted.accept, output)
     with _open_input(wanted.file) as stream:
-        return _invoke(workspace, endpoint, stream, request, write), {}
+        return Predicted(_invoke(workspace, endpoint, stream, request, write), {}, model)
 
 
 def _invoke(

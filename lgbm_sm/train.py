@@ -22,8 +22,10 @@ from lgbm_sm.doctor.quotas import WantedInstances, require_quota
 from lgbm_sm.errors import AwsError, ConfigError, EngineError, TrainingError
 from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.artifact import digest_of, read_metadata
+from lgbm_sm.model.lineage import Lineage
 from lgbm_sm.names import timestamped_name
-from lgbm_sm.preparation.schema import load_schema, training_channels
+from lgbm_sm.preparation.schema import load_schema
+from lgbm_sm.prepared import current_channels
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
@@ -100,8 +102,7 @@ def start(workspace: Workspace) -> TrainingJob:
 def plan(workspace: Workspace) -> None:
     """Collect the AWS calls that would create a job. A job on this machine makes no call."""
     if workspace.config.training.is_local:
-        _require_fitting_lists(workspace)
-        training_channels(workspace.data_path)
+        current_channels(workspace)
         choose_local_backend(workspace, Pattern.BYOC)
     else:
         start(workspace)
@@ -125,7 +126,7 @@ def upload_data(workspace: Workspace) -> UploadedChannels:
     """Upload the prepared channels to S3, where training jobs read them."""
     config = workspace.config
     return upload_channels(
-        training_channels(workspace.data_path),
+        current_channels(workspace),
         config.aws,
         project=config.project.name,
         account=workspace.accounts.get(config.aws.region),
@@ -138,10 +139,9 @@ def upload_data(workspace: Workspace) -> UploadedChannels:
 def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBackend]:
     """Choose the backend, record a new job, and start the job."""
     config, record, reporter = workspace.config, workspace.record, workspace.reporter
+    channels = current_channels(workspace)
     _require_fitting_lists(workspace)
-    inputs = TrainingInputs(
-        training_channels(workspace.data_path), as_strings(config.training.hyperparameters, workspace.folder)
-    )
+    inputs = TrainingInputs(channels, as_strings(config.training.hyperparameters, workspace.folder))
     backend, because = _choose_backend(workspace, inputs)
     created_at = datetime.now(UTC)
     name = timestamped_name(config.project.name, created_at)
@@ -256,7 +256,10 @@ def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -
     except TrainingError as error:
         _end(job, following.record, TrainingJobStatus.FAILED, error.message)
         raise
-    _end(job, following.record, TrainingJobStatus.COMPLETED)
+    model = Lineage.of(metadata, job.name)
+    made = {"metrics": model.metrics, "dataset": model.dataset, "data_fingerprint": model.fingerprint}
+    described = structs.replace(job, **made)
+    _end(described, following.record, TrainingJobStatus.COMPLETED)
     return TrainedModel(
         job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"], ending.billable_seconds
     )

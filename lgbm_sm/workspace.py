@@ -34,7 +34,8 @@ class Workspace:
     """The parts of a command.
 
     Relative paths of the configuration start at `folder`, that of config.yaml. `config_path` is the file that was read,
-    if any, and `sources` are the places where its keys are set. See `open_workspace` for `asks_aws` and `finds_logs`.
+    if any. `sources` are the places where its keys are set, and `overridden` are the keys that `--set` sets. See
+    `open_workspace` for `asks_aws` and `finds_logs`.
     """
 
     config: Config
@@ -50,6 +51,7 @@ class Workspace:
     asks_aws: bool
     finds_logs: bool
     sources: Mapping[str, str]
+    overridden: frozenset[str] = frozenset()
 
     @cached_property
     def sagemaker(self) -> "SageMakerHosting":
@@ -172,6 +174,7 @@ def open_workspace(
         asks_aws=ask_aws or not config.is_local,
         finds_logs=finds_logs,
         sources=loaded.sources,
+        overridden=loaded.overridden,
     )
 
 

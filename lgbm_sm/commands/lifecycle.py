@@ -188,7 +188,7 @@ def deploy(
     ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    from lgbm_sm import deploy
+    from lgbm_sm import as_trained, deploy
     from lgbm_sm.commands import views
 
     def consents(question: str) -> bool:
@@ -200,7 +200,7 @@ def deploy(
             views.show_calls(console, workspace.dry_run)
         else:
             endpoint = deploy.deploy_model(workspace, model, unchecked=unchecked, consents=consents)
-            views.show_endpoint(console, endpoint)
+            views.show_endpoint(console, endpoint, as_trained.lineage_of(workspace, endpoint))
 
 
 @app.command(
@@ -247,5 +247,5 @@ def predict(
     with opened_workspace(ctx, changes=False) as (workspace, console):
         with Answer(console, accept, to, workspace.protected(file)) as answer:
             wanted = predict.Prediction(file=file, content_type=content_type, accept=answer.accept, output=give)
-            summary, metrics = predict.predict(workspace, wanted, write=answer.write)
-        views.show_invocation(console, summary, metrics, answer)
+            predicted = predict.predict(workspace, wanted, write=answer.write)
+        views.show_invocation(console, predicted, answer)

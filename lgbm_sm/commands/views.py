@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.aws.resources import arn_of
 from lgbm_sm.aws.resources.pushed_image import PushedImage
+from lgbm_sm.commands.model_view import model_document, model_text
 from lgbm_sm.console import Console, OutputFormat, table
 from lgbm_sm.record.entries import Endpoint, Entry, Image, RecordedEntry, TrainingJob
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from lgbm_sm.explain.sections import Section
     from lgbm_sm.images.build import BuiltImage
     from lgbm_sm.inventory import Inventory, Item
-    from lgbm_sm.invocation.invoke import InvocationSummary
     from lgbm_sm.lifecycle import RunSummary
+    from lgbm_sm.model.lineage import Lineage
+    from lgbm_sm.predict import Predicted
     from lgbm_sm.train import TrainedModel
 
 
@@ -138,25 +140,25 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def show_endpoint(console: Console, endpoint: Endpoint) -> None:
+def show_endpoint(console: Console, endpoint: Endpoint, model: "Lineage") -> None:
     """Show how to send a request to the endpoint."""
+    payload = {"endpoint": _endpoint(endpoint), "model": model.document}
     if not endpoint.is_local:
         console.detail(
             f"aws sagemaker-runtime invoke-endpoint --endpoint-name {endpoint.name} --region {endpoint.region} "
             "--content-type text/csv --body fileb://rows.csv answer.csv"
         )
         console.detail("the endpoint is billed until `lgbm-sm cleanup` deletes it")
-        console.result({"endpoint": _endpoint(endpoint)}, endpoint.name)
+        console.result(payload, endpoint.name)
         return
     console.detail(f"curl --data-binary @rows.csv -H 'Content-Type: text/csv' {endpoint.url}/invocations")
-    console.result({"endpoint": _endpoint(endpoint)}, endpoint.url)
+    console.result(payload, endpoint.url)
 
 
-def show_invocation(
-    console: Console, summary: "InvocationSummary", metrics: dict[str, float], answer: "Answer"
-) -> None:
-    """Show the metrics and the number of rows. The predictions are already written."""
-    for name, value in metrics.items():
+def show_invocation(console: Console, predicted: "Predicted", answer: "Answer") -> None:
+    """Show the metrics and the numbers of rows; the predictions were already written."""
+    summary = predicted.summary
+    for name, value in predicted.metrics.items():
         console.detail(f"{name} {_number(value)}")
     if answer.path:
         console.detail(f"{summary.rows:,} predictions in {answer.path}")
@@ -166,7 +168,8 @@ def show_invocation(
                 "rows": summary.rows,
                 "requests": summary.requests,
                 "seconds": summary.seconds,
-                "metrics": metrics,
+                "metrics": predicted.metrics,
+                "model": predicted.model.document,
                 "file": answer.path,
                 "predictions": answer.predictions(),
             }
@@ -186,6 +189,7 @@ def _item(item: "Item") -> dict[str, Any]:
         "folder": entry.folder if isinstance(entry, TrainingJob | Endpoint) else None,
         "image": _image(entry),
         "arn": arn_of(entry),
+        "model": model_document(entry),
     }
 
 
@@ -201,10 +205,10 @@ def show_status(console: Console, inventory: "Inventory") -> None:
     for problem in inventory.problems:
         console.warn(f"{problem.message} ({problem.hint})")
     rows = [
-        (item.entry.kind, item.entry.name, item.entry.place, item.state, _age(item.entry), item.remark)
-        for item in items
+        (entry.kind, entry.name, entry.place, state, _age(entry), model_text(entry), remark)
+        for entry, state, remark, _ in items
     ]
-    text = table(("kind", "name", "backend", "state", "age", ""), rows) if rows else "nothing on record"
+    text = table(("kind", "name", "backend", "state", "age", "model", ""), rows) if rows else "nothing on record"
     payload = {
         "items": [_item(item) for item in items],
         "problems": [{"message": problem.message, "hint": problem.hint} for problem in inventory.problems],

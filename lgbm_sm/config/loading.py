@@ -23,7 +23,7 @@ from lgbm_sm.config.problems import (
     refused_value,
 )
 from lgbm_sm.config.sections import DEFAULT_HYPERPARAMETERS, Config
-from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, Reading, Setting
+from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, OVERRIDE_SOURCE, Reading, Setting
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.shipped import containers_path
 
@@ -46,6 +46,11 @@ class LoadedConfig:
     path: Path | None
     folder: Path
     warnings: tuple[str, ...] = ()
+
+    @property
+    def overridden(self) -> frozenset[str]:
+        """The dotted keys that `--set` has set."""
+        return frozenset(key for key, source in self.sources.items() if source == OVERRIDE_SOURCE)
 
 
 class EffectiveValue(NamedTuple):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from lgbm_sm.config.problems import KeyPath, Origin, Problem
 
 ENVIRONMENT_PREFIX = "LGBM_SM_"
+OVERRIDE_SOURCE = "--set"
 
 
 class Setting(NamedTuple):

@@ -13,7 +13,7 @@ from typing import cast
 import yaml
 
 from lgbm_sm.config.problems import KeyPath, KnownKeys, Origin, Problem, key_paths, known_below, unknown_key
-from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, Reading, Setting
+from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, OVERRIDE_SOURCE, Reading, Setting
 
 _TAG = "tag:yaml.org,2002:"
 _NULL, _BOOL, _INT, _FLOAT, _STR = (_TAG + name for name in ("null", "bool", "int", "float", "str"))
@@ -112,7 +112,9 @@ def read_overrides(overrides: Iterable[str], known: KnownKeys, reading: Reading)
     for number, override in enumerate(overrides):
         key, equals, text = override.partition("=")
         key = key.strip()
-        origin = Origin(source="--set", where=f"--set {key}" if equals else f"--set {override}", order=(2, number))
+        origin = Origin(
+            source=OVERRIDE_SOURCE, where=f"--set {key}" if equals else f"--set {override}", order=(2, number)
+        )
         if not equals or not key:
             sentence = "expected section.key=value, as in --set training.instance_type=ml.m4.2xlarge"
             reading.problems.append(Problem.at(origin, sentence))

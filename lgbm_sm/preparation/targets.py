@@ -117,6 +117,12 @@ def describe_target(
     return None
 
 
+def predicted_as(objective: str) -> str:
+    """Return how an objective predicts the target: as "classes" or as a "number"."""
+    family, _ = _KNOWN.get(objective, (_Family.REGRESSION, ""))
+    return "classes" if family in (_Family.BINARY, _Family.MULTICLASS) else "number"
+
+
 def use(objective: str) -> str:
     """Return the hint to use another objective."""
     return f"use objective {objective}: --set training.hyperparameters.objective={objective}"

@@ -74,13 +74,17 @@ class TrainingJob(_PlacedEntry, frozen=True, kw_only=True, tag="training_job"):
     """A training job.
 
     `folder` contains its log and, when the job is Completed, `output/model.tar.gz`. On SageMaker its outputs are also
-    below `output_uri`. `model_sha256` is that of model.tar.gz when it was written.
+    below `output_uri`. `model_sha256` is that of model.tar.gz when it was written. `metrics`, of the best iteration by
+    split and name, and the data set are those of a Completed job's model; empty in records of earlier versions.
     """
 
     status: TrainingJobStatus = TrainingJobStatus.IN_PROGRESS
     failure_reason: str = ""
     output_uri: str = ""
     model_sha256: str = ""
+    metrics: dict[str, dict[str, float | None]] = {}
+    dataset: str = ""
+    data_fingerprint: str = ""
 
     @property
     def root_path(self) -> Path:

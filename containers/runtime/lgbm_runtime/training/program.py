@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 from contextlib import closing
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from lgbm_runtime import __version__
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lgbm_runtime.training.channels import Channels
     from lgbm_runtime.training.settings import Settings
 
+JOB_NAME_VARIABLE = "TRAINING_JOB_NAME"  # set by the platform
 # 128 + SIGTERM: a shell shows the same code for a process that SIGTERM has ended
 STOPPED_WITHOUT_MODEL = 143
 
@@ -106,6 +108,8 @@ def _train_with(chunks: ChunkReader, paths: ContainerPaths, stop: StopSignal, ho
 
 def _metadata(settings: Settings, channels: Channels, outcome: Outcome, lightgbm_version: str) -> dict[str, Any]:
     return {
+        "training_job": os.environ.get(JOB_NAME_VARIABLE),
+        "trained_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "schema": channels.columns.to_json(),
         "hyperparameters": dict(settings.hyperparameters.values),
         "objective": settings.objective,
