@@ -13,7 +13,7 @@ from lgbm_sm.preparation.column_roles import choose_roles
 from lgbm_sm.preparation.column_settings import settings_of_columns
 from lgbm_sm.preparation.columns import Column, ColumnKind, describe_feature, is_inexact, positions_where
 from lgbm_sm.preparation.date_columns import columns_of_dates
-from lgbm_sm.preparation.origin import Origin, data_settings, split_digest
+from lgbm_sm.preparation.origin import DataOrigin, data_settings, split_digest
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import Feature, Schema, Split, TargetColumn
 from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
@@ -95,7 +95,7 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     rows = _split(section, columns)
     in_table = _positions_in_table(columns.source, rows)
     table = digest_of_read(source.columns, source.paths, before)
-    origin = Origin(
+    origin = DataOrigin(
         table_sha256=table.sha256,
         rows=source.columns.num_rows,
         settings=data_settings(section, predicted_as(objective)),

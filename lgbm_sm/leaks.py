@@ -13,7 +13,7 @@ from lgbm_sm.config.keys import keys_of
 from lgbm_sm.config.sections import DataSection
 from lgbm_sm.errors import DataError
 from lgbm_sm.model.lineage import Lineage, shown_data
-from lgbm_sm.preparation.origin import TARGET, Origin, data_settings, differences, split_digest
+from lgbm_sm.preparation.origin import TARGET, DataOrigin, data_settings, differences, split_digest
 from lgbm_sm.preparation.schema import Schema, Split
 from lgbm_sm.preparation.splits import Integers, split_rows
 from lgbm_sm.preparation.table_digest import digest_now, table_paths
@@ -63,7 +63,7 @@ def _report_unknown(workspace: Workspace, model: Lineage, why: str) -> None:
     workspace.reporter.warn(f"unknown whether model {model.name} was trained on some of the test rows: {why}")
 
 
-def _leak(workspace: Workspace, model: Lineage, trained: Origin, tested: Origin, which: str) -> DataError:
+def _leak(workspace: Workspace, model: Lineage, trained: DataOrigin, tested: DataOrigin, which: str) -> DataError:
     config = workspace.config
     now = data_settings(config.data, predicted_as(config.training.objective))
     hint = f"`{_restoring(trained, now)}` restores the model's own test rows"
@@ -77,14 +77,14 @@ def _leak(workspace: Workspace, model: Lineage, trained: Origin, tested: Origin,
     )
 
 
-def _restoring(trained: Origin, now: Mapping[str, Any]) -> str:
+def _restoring(trained: DataOrigin, now: Mapping[str, Any]) -> str:
     """Return the command that prepares the data as it was prepared for the model."""
     changed = [key for key, value in trained.settings.items() if key not in _NO_OPTION and value != now.get(key)]
     options = [shlex.quote(f"{key}={json.dumps(trained.settings[key])}") for key in changed]
     return " ".join(["lgbm-sm prepare-data", *(f"--set {option}" for option in options)])
 
 
-def _positions(origin: Origin, classes: int, section: DataSection, base: Path) -> Mapping[Split, Integers] | None:
+def _positions(origin: DataOrigin, classes: int, section: DataSection, base: Path) -> Mapping[Split, Integers] | None:
     """Return the row positions by split, computed again; None if that gives another split, or needs a missing table."""
     settings = origin.settings
     rows: Mapping[Split, Integers]

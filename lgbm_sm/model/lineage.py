@@ -12,7 +12,7 @@ import msgspec
 
 from lgbm_sm.model.archive import ArchiveError
 from lgbm_sm.model.artifact import METADATA_FILE, read_artifact
-from lgbm_sm.preparation.origin import Origin, short
+from lgbm_sm.preparation.origin import DataOrigin, short
 from lgbm_sm.record.entries import TrainingJob
 
 UNKNOWN = "unknown"
@@ -33,7 +33,7 @@ class Lineage:
     metrics: Metrics = field(default_factory=dict)
     dataset: str = ""
     fingerprint: str = ""
-    origin: Origin | None = None
+    origin: DataOrigin | None = None
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
@@ -49,7 +49,7 @@ class Lineage:
             metrics=_read(metadata.get("metrics"), Metrics, {}),
             dataset=_read(schema.get("dataset"), str, ""),
             fingerprint=_read(schema.get("fingerprint"), str, ""),
-            origin=_read(schema.get("origin"), Origin | None, None),
+            origin=_read(schema.get("origin"), DataOrigin | None, None),
             hyperparameters=_read(metadata.get("hyperparameters"), dict[str, Any], {}),
         )
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lgbm_sm.preparation.origin import Origin, data_settings, differences
+from lgbm_sm.preparation.origin import DataOrigin, data_settings, differences
 from lgbm_sm.preparation.table_digest import digest_now, table_paths
 from lgbm_sm.preparation.targets import predicted_as
 
@@ -18,7 +18,7 @@ class Changes(NamedTuple):
     unknown: str = ""
 
 
-def changes_since(origin: Origin, section: "DataSection", objective: str, base: Path) -> Changes:
+def changes_since(origin: DataOrigin, section: "DataSection", objective: str, base: Path) -> Changes:
     """Return what has changed since the data was prepared; relative paths start at `base`.
 
     Raises:

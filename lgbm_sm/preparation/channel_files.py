@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.csv_text import csv_blocks
-from lgbm_sm.preparation.origin import Origin
+from lgbm_sm.preparation.origin import DataOrigin
 from lgbm_sm.preparation.schema import (
     CHANNELS,
     FOLDERS,
@@ -80,7 +80,7 @@ class Description:
     dataset: str
     features: tuple[Feature, ...]
     target: TargetColumn
-    origin: Origin
+    origin: DataOrigin
     table: TableDigest
 
 

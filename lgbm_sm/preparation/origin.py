@@ -24,7 +24,7 @@ _SHORT_DIGITS = 12
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
-class Origin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DataOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The table, the settings that shaped it, and the split.
 
     `table_sha256` is that of the table's bytes, or of the digests of three tables; `rows` is the number of its rows.

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from lgbm_sm.errors import DataError
-from lgbm_sm.preparation.origin import Origin, Sha256, fingerprint_of
+from lgbm_sm.preparation.origin import DataOrigin, Sha256, fingerprint_of
 from lgbm_sm.wording import counted, shortened_list
 
 SCHEMA_FILE = "schema/schema.json"
@@ -94,7 +94,7 @@ class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     target: TargetColumn
     features: Annotated[tuple[Feature, ...], Meta(min_length=1)]
     splits: dict[Split, SplitFile]
-    origin: Origin | None = None
+    origin: DataOrigin | None = None
     fingerprint: Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")] = ""
 
     def __post_init__(self) -> None:
