@@ -113,10 +113,8 @@ def parts(times: "pd.Series[Any]") -> dict[str, list[int | None]]:
     known = times.dropna()
     if (known != known.dt.normalize()).any():
         names += ["hour", "minute"]
+    numbers = {name: getattr(times.dt, "day_of_week" if name == "weekday" else name) for name in names}
     return {
-        name: [
-            None if is_missing else int(one)
-            for one, is_missing in zip(getattr(times.dt, name), times.isna(), strict=True)
-        ]
-        for name in names
+        name: [None if is_missing else int(one) for one, is_missing in zip(found, times.isna(), strict=True)]
+        for name, found in numbers.items()
     }

@@ -65,7 +65,8 @@ class NumberFormat:
 
         simple = pc.replace_substring(texts, self.thousands, "") if self.thousands in (",", ".") else texts
         simple = pc.replace_substring(simple, self.decimal, ".") if self.decimal != "." else simple
-        for data_type in (pa.int64(), pa.float64()):
+        may_be_whole = not pc.any(pc.match_substring(simple, ".")).as_py()
+        for data_type in (pa.int64(), pa.float64()) if may_be_whole else (pa.float64(),):
             try:
                 return simple.cast(data_type)
             except pa.ArrowInvalid:  # not whole; or with signs, which the expressions below remove, at more cost
@@ -132,7 +133,7 @@ def choose_format(
     if not best:
         return None
     first, *others = best
-    if first.format.is_plain:
+    if first.format.is_plain or not others:
         return first
     chosen = texts.filter(first.fits)
     values = first.format.numbers(chosen)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TRUE, _FALSE = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
+_MOST_SPELLINGS = 30  # of true and false, with blanks around them
 _NEARLY_ALL = 0.9
 _FEW_LEADING_ZEROS = 0.1
 
@@ -132,6 +133,8 @@ def _booleans(texts: _Texts) -> Column | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if len(texts.raw) > _MOST_SPELLINGS:
+        return None
     words = pc.utf8_lower(texts.trimmed)
     kept = pc.if_else(texts.are_missing, None, words)
     different = set(kept.drop_null().unique().to_pylist())
@@ -193,12 +196,13 @@ def _number_column(texts: _Texts, numbers: FormatChoice, signed: list[str] | Non
 
 def _spread(texts: _Texts, numbers: FormatChoice) -> "pa.Array":
     """Return for each text of the column whether it is a number."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    places = pc.indices_nonzero(pc.invert(texts.are_tokens)).filter(numbers.fits)
-    everywhere = pa.array(range(len(texts.raw)), places.type)
-    return pc.is_in(everywhere, value_set=places)
+    found = np.zeros(len(texts.raw), bool)
+    found[pc.indices_nonzero(pc.invert(texts.are_tokens)).filter(numbers.fits).to_numpy()] = True
+    return pa.array(found)
 
 
 def _two_readings(texts: _Texts, numbers: FormatChoice, others: "pa.Array") -> Refusal:
