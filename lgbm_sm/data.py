@@ -165,7 +165,7 @@ def _read_columns(source: Source, section: "DataSection", objective: str) -> _Co
 
     names = source.columns.column_names
     roles = choose_roles(names, section, target=source.target if section.target is None else section.target)
-    settings = settings_of_columns(section, names)
+    settings = settings_of_columns(section, names, source.doubtful)
     problems = Problems(section)
     target_name = names[roles.target] if source.named else HEADERLESS_TARGET
 

@@ -1,6 +1,6 @@
 """The settings of the section data that decide how a column is read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +15,10 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class ColumnSettings:
-    """The settings for one column; None means auto-detect."""
+    """The settings for one column; None means auto-detect.
+
+    `is_doubtful`: in a table with decimal commas, all cells are like 1.031.
+    """
 
     decimal: str | None = None
     thousands: str | None = None
@@ -23,9 +26,12 @@ class ColumnSettings:
     dates: "DateReading | None" = None
     is_numeric: bool = False
     is_categorical: bool = False
+    is_doubtful: bool = False
 
 
-def settings_of_columns(section: "DataSection", names: Sequence[str]) -> list[ColumnSettings]:
+def settings_of_columns(
+    section: "DataSection", names: Sequence[str], doubtful: Collection[str] = ()
+) -> list[ColumnSettings]:
     """Return the settings of each column.
 
     Raises:
@@ -50,7 +56,12 @@ def settings_of_columns(section: "DataSection", names: Sequence[str]) -> list[Co
         )
     problems.raise_if_any()
     return [
-        ColumnSettings(**settings, is_numeric=position in numeric, is_categorical=position in categorical)  # type: ignore[arg-type]  # the values of DataSection's keys of the same names
+        ColumnSettings(
+            **settings,  # type: ignore[arg-type]  # the values of DataSection's keys of the same names
+            is_numeric=position in numeric,
+            is_categorical=position in categorical,
+            is_doubtful=names[position] in doubtful,
+        )
         for position, settings in enumerate(everywhere)
     ]
 

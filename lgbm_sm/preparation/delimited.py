@@ -1,5 +1,6 @@
 """Read a text file of separated cells as an Arrow table."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 _ARROW_BLOCK_BYTES = 1 << 24  # each row must end within two of Arrow's blocks
 _SCANNED_BYTES = 1 << 24
+# no comma between thousands, which three digits would follow
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?([0-9]+,([0-9]{1,2}|[0-9]{4,})|[0-9]{1,3}(\.[0-9]{3})+,[0-9]+)\s*")
+# a number with a decimal point and three decimals, or one with a point between thousands
+_DOUBTFUL = r"^\s*([-+]?[1-9][0-9]{0,2}(\.[0-9]{3})?|0)\s*$"
 _LEADING_ZERO = r"^\s*[-+]?0[0-9xX]"
 
 
@@ -21,6 +26,7 @@ class Delimited:
 
     def __init__(self, path: Path, dialect: Dialect, *, named: bool) -> None:
         self.notes: list[str] = []
+        self.doubtful: set[str] = set()
         self._path = path
         self._dialect = dialect
         self._encoding = dialect.encoding
@@ -44,7 +50,7 @@ class Delimited:
             table = self._cells(texts)
         if self._comments:
             self.notes.append(f"{self._path.name}: {counted(self._comments, 'comment line')} left out")
-        return self._without_extra_columns(self._with_leading_zeros(table))
+        return self._without_extra_columns(self._with_doubtful(self._with_leading_zeros(table)))
 
     def _choose_names(self) -> tuple[list[str], bool]:
         """Return the names of the columns, and whether they are other ones than those of the first row."""
@@ -123,6 +129,35 @@ class Delimited:
         texts = self._cells(integers, integers)
         for name in integers:
             if pc.any(pc.match_substring_regex(texts[name], _LEADING_ZERO)).as_py():
+                table = table.set_column(self.names.index(name), name, texts[name])
+        return table
+
+    def _with_doubtful(self, table: "pa.Table") -> "pa.Table":
+        """Return the table with the columns as text that may have points between thousands.
+
+        Only a table with decimal commas in other columns has such.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        below = self._dialect.rows[self._named :]
+        if not any(_DECIMAL_COMMA.fullmatch(cell) for row in below for cell in row):
+            return table
+        positions = [
+            position
+            for position, field in enumerate(table.schema)
+            if pa.types.is_floating(field.type) and self.names.count(field.name) == 1
+        ]
+        pattern = re.compile(_DOUBTFUL)
+        names = [
+            self.names[position]
+            for position in positions
+            if all(pattern.match(row[position]) for row in below if len(row) > position and row[position].strip())
+        ]
+        texts = self._cells(names, names) if names else None
+        for name in names:
+            if texts is not None and pc.all(pc.match_substring_regex(texts[name], _DOUBTFUL)).as_py():
+                self.doubtful.add(name)
                 table = table.set_column(self.names.index(name), name, texts[name])
         return table
 

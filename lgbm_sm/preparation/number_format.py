@@ -103,12 +103,17 @@ class FormatChoice:
 
 
 def choose_format(
-    texts: "pa.Array", *, decimal: str | None, thousands: str | None, leading_zeros: bool = False
+    texts: "pa.Array",
+    *,
+    decimal: str | None,
+    thousands: str | None,
+    leading_zeros: bool = False,
+    is_doubtful: bool = False,
 ) -> FormatChoice | None:
     """Return the format that fits most of the trimmed, different texts; None if none fits any.
 
-    `decimal` and `thousands` are the settings of the user, or None. The plain format has no rival: it is that of
-    programs.
+    `decimal` and `thousands` are the settings of the user, or None. The plain format has no rival, since it is that of
+    programs, unless the column `is_doubtful`.
     """
     import pyarrow.compute as pc
 
@@ -128,12 +133,12 @@ def choose_format(
         if best and count > best[0].count:
             best.clear()
         best.append(FormatChoice(one, fits, count))
-        if one.is_plain and count == len(texts):
+        if one.is_plain and count == len(texts) and not is_doubtful:
             break
     if not best:
         return None
     first, *others = best
-    if first.format.is_plain or not others:
+    if not others or (first.format.is_plain and not is_doubtful):
         return first
     chosen = texts.filter(first.fits)
     values = first.format.numbers(chosen)

@@ -2,7 +2,7 @@
 
 import bisect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -35,8 +35,9 @@ class Source:
     """All rows as one table.
 
     `part_rows` are the numbers of rows of train, validation and test, if they are already split; `paths` are their
-    files. `classes` are the classes of a text target, if the data set has its own order of them. If rows were left out,
-    `kept` are the positions of the others, and `read_rows` what `part_rows` was before.
+    files. `classes` are the classes of a text target, if the data set has its own order of them. `doubtful` columns
+    have numbers like 1.031 in a table with decimal commas. If rows were left out, `kept` are the positions of the
+    others, and `read_rows` what `part_rows` was before.
     """
 
     columns: "pa.Table"
@@ -47,6 +48,7 @@ class Source:
     part_rows: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    doubtful: Collection[str] = ()
     kept: Sequence[int] = ()
     read_rows: tuple[int, ...] = ()
 
@@ -120,6 +122,7 @@ def _single(table: Table) -> Source:
         paths=(table.path,),
         target=None if table.named else -1,  # the notebook's rule: without names the target is last
         notes=table.notes,
+        doubtful=table.doubtful,
     )
 
 
@@ -153,6 +156,7 @@ def _joined(tables: list[Table]) -> Source:
         paths=tuple(table.path for table in tables),
         part_rows=tuple(part.num_rows for part in parts),
         notes=tuple(note for table in tables for note in table.notes),
+        doubtful={name for table in tables for name in table.doubtful},
     )
 
 
@@ -188,7 +192,7 @@ def _differences(first: Table, other: Table) -> str:
 
 
 def _with_common_kinds(tables: list[Table]) -> list[Table]:
-    """Return the tables with the columns as text that are text in one table, and numbers or dates in another.
+    """Return the tables with the columns as text that are text in one table, and numbers or dates in another one.
 
     Which numbers they spell, `read_column` finds in the cells of all tables.
     """

@@ -25,13 +25,15 @@ class Table:
     """A table as it was read.
 
     `named`: the column names are in the file; otherwise they are `Column_0` and so on. `notes` are decisions made while
-    reading it. `reread` returns the table with more columns as text.
+    reading it. `doubtful` columns are text, with numbers like 1.031 beside decimal commas. `reread` returns the table
+    with more columns as text.
     """
 
     path: Path
     columns: "pa.Table"
     named: bool
     notes: tuple[str, ...] = ()
+    doubtful: Collection[str] = ()
     reread: Callable[[Collection[str]], "pa.Table"] | None = field(default=None, compare=False)
 
     def with_texts(self, names: Collection[str]) -> "Table":
@@ -159,5 +161,6 @@ def _read_delimited(
         columns,
         named=named,
         notes=(*dialect.notes, *file.notes, *reasons),
+        doubtful=file.doubtful,
         reread=lambda more: file.read(texts.union(more)),
     )

@@ -91,7 +91,11 @@ def _categories(texts: _Texts) -> Column:
 def _numbers_dates_or_categories(texts: _Texts) -> Column:
     settings, others = texts.settings, texts.others
     numbers = choose_format(
-        others, decimal=settings.decimal, thousands=settings.thousands, leading_zeros=settings.is_numeric
+        others,
+        decimal=settings.decimal,
+        thousands=settings.thousands,
+        leading_zeros=settings.is_numeric,
+        is_doubtful=settings.is_doubtful,
     )
     if settings.is_numeric:
         return _forced_numbers(texts, numbers)
@@ -215,7 +219,7 @@ def _two_readings(texts: _Texts, numbers: FormatChoice, others: "pa.Array") -> R
     settings: dict[tuple[str, str], tuple[str, str | tuple[str, ...]]] = {}
     for form, value in ((rival, other[differ].as_py()), (numbers.format, one[differ].as_py())):
         key, mark = ("thousands", form.thousands) if form.thousands else ("decimal", form.decimal)
-        what = "a thousands separator" if form.thousands else "a decimal comma"
+        what = "a thousands separator" if form.thousands else f"a decimal {'comma' if mark == ',' else 'point'}"
         settings[key, f"read {text} as {value}, with {what}"] = (texts.name, mark)
     return Refusal(
         f"can be read in two ways: {text} may be {other[differ].as_py()} or {one[differ].as_py()}", settings=settings

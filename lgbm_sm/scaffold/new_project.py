@@ -253,7 +253,7 @@ def _check_target(source: Source, draft: Draft) -> None:
     section = draft.config.data
     position = find_target(names, source.target if section.target is None else section.target)
     problems = Problems(section)
-    settings = settings_of_columns(section, names)[position]
+    settings = settings_of_columns(section, names, source.doubtful)[position]
     column = read_column(names[position], source.columns.column(position), settings)
     if section.drop_missing_target:
         column = replace(column, cells=column.cells.drop_null())

@@ -47,7 +47,7 @@ def propose(source: Source, section: DataSection) -> Proposal:
     dropped = find_columns(names, section.drop, "data.drop", problems)
     declared = find_columns(names, section.categorical, "data.categorical", problems)
     problems.raise_if_any()
-    settings = settings_of_columns(section, names)
+    settings = settings_of_columns(section, names, source.doubtful)
     to_drop: list[ProposedColumn] = []
     to_keep: list[ProposedColumn] = []
     notes: list[tuple[str, bool]] = []

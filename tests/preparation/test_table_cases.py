@@ -64,6 +64,24 @@ def test_each_setting_of_the_hint_reads_the_column_when_it_can_be_read_in_two_wa
     assert read == [1040, 1.040]
 
 
+def test_points_may_be_thousands_when_other_columns_have_decimal_commas(project: DataProject) -> None:
+    rows = "".join(f"1.{number};{number}.5;{number},5\n" for number in range(100, 140))
+    project.write("t.csv", "a;b;y\n" + rows)
+    error = project.refusal(file="t.csv", target="y")
+    assert error.message == "column 'a' can be read in two ways: 1.100 may be 1100 or 1.1"
+    read = []
+    for settings in settings_in(error.hint):
+        project.prepare(file="t.csv", target="y", **settings)
+        read.append(max(float(row[0]) for row in project.rows("train", "validation", "test")))
+    assert read == [1139, 1.139]
+
+
+def test_points_are_decimal_points_when_no_column_has_decimal_commas(project: DataProject) -> None:
+    project.write("t.csv", "a;y\n" + "".join(f"1.{number};{number}.5\n" for number in range(100, 140)))
+    project.prepare(file="t.csv", target="y")
+    assert max(float(row[0]) for row in project.rows("train", "validation", "test")) == 1.139
+
+
 @pytest.mark.parametrize("file", ["na_country.csv", "na_quoted.csv"])
 def test_namibia_is_a_country(file: str, project: DataProject) -> None:
     project.prepare(file=file, target="y")
