@@ -32,7 +32,7 @@ from lgbm_sm.verify.run import sample_of, verify_before_deploy
 from lgbm_sm.workspace import Workspace, choose_local_backend, tag_of
 
 # shown if no container of the configured pattern can be started
-OTHER_SERVER = "a process runs pattern A's server, with the same answers"
+OTHER_SERVER = "a process runs pattern A's server, which gives the same answers"
 
 Consents = Callable[[str], bool]
 """Asks the user whether to update an endpoint that another project may have created."""
@@ -155,7 +155,7 @@ def _deploy_locally(workspace: Workspace, source: ModelSource, *, replace: bool,
     in_service = _bring_up(workspace, endpoint, artifact_path, backend, code.unchecked() if unchecked else code)
     for older in workspace.record.endpoints(endpoint.project):
         if replace and older.is_local and older.created_at < endpoint.created_at:
-            workspace.reporter.detail(f"replaces {older.name}, which is deleted")
+            workspace.reporter.detail(f"replaces {older.name} and deletes it")
             delete(older, workspace.record, workspace.backend_of(older).remove)
     return in_service
 
@@ -188,7 +188,10 @@ def _bring_up(
     in_service = structs.replace(endpoint, status=EndpointStatus.IN_SERVICE, url=server.url)
     if not record.update(in_service):
         delete(endpoint, record, backend.remove)
-        raise EndpointError(f"endpoint {endpoint.name} was deleted by another command while it came up", "deploy again")
+        raise EndpointError(
+            f"endpoint {endpoint.name} was deleted by another command while it was starting",
+            "run `lgbm-sm deploy` again",
+        )
     reporter.detail(f"in service at {server.url} after {time.monotonic() - started_at:.1f} s")
     return in_service
 
@@ -247,8 +250,8 @@ def _code_for_sagemaker(workspace: Workspace) -> ModelCode:
     code = model_code(config, workspace.folder, workspace.containers_path, in_container=True)
     if config.aws.network_isolation and REQUIREMENTS in code.files:
         raise ConfigError(
-            f"aws.network_isolation: true: pattern {config.container.pattern} installs {REQUIREMENTS} when it starts, "
-            "which requires a network",
+            f"aws.network_isolation: true: pattern {config.container.pattern} needs a network, because it installs "
+            f"{REQUIREMENTS} when it starts",
             "set aws.network_isolation: false, or build an image that has the packages (container.pattern: byoc)",
         )
     return code
@@ -258,10 +261,10 @@ def _verify(workspace: Workspace, tag: str, artifact_path: Path, code: ModelCode
     """Check the image and the model with `verify`, if this machine has Docker and the image."""
     try:
         if not workspace.engine.has_image(tag):
-            workspace.reporter.detail(f"not verified first: Docker has no image {tag}")
+            workspace.reporter.detail(f"not verified before the deployment: Docker has no image {tag}")
             return
     except EngineError as error:
-        workspace.reporter.detail(f"not verified first: {error.message}")
+        workspace.reporter.detail(f"not verified before the deployment: {error.message}")
         return
     try:
         request = sample_of(workspace.data_path)

@@ -46,9 +46,10 @@ def build_images(
         )
     if base_image and base_image != config.container.base_image:
         config = structs.replace(config, container=structs.replace(config.container, base_image=base_image))
+        configured = workspace.config.container.base_image or "of the Dockerfile"
         workspace.reporter.warn(
-            f"train and deploy look for an image on {workspace.config.container.base_image or 'the default base'}: "
-            f"set container.base_image: {base_image} to use this one"
+            f"train and deploy use the image with the base image {configured}; "
+            f"to use the new image, set container.base_image: {base_image}"
         )
     built = [build.build(recipe, workspace, no_cache=no_cache) for recipe in _recipes(workspace, config)]
     if pattern is Pattern.SCRIPT_MODE:
@@ -65,7 +66,7 @@ def push_images(workspace: Workspace) -> list[PushResult]:
     """
     config = workspace.config
     if config.container.pattern is Pattern.SCRIPT_MODE:
-        workspace.reporter.step("Pattern script_mode: AWS's own image serves, so there is nothing to push for it")
+        workspace.reporter.step("Pattern script_mode: AWS's own image serves, so it is not pushed")
         if config.training.is_local:
             return []
     return [ecr.push(image_tag(recipe), workspace) for recipe in _recipes(workspace, config)]

@@ -168,9 +168,9 @@ def _meaning(endpoint: Endpoint) -> str:
     if classes is None or (endpoint.root_path / "model" / "code").exists():
         return ""
     if len(classes) == 2:
-        return f"a row's number is the probability of {classes[1]}; `--give label` gives the class"
+        return f"each number is the probability of {classes[1]}; `--give label` gives the class"
     names = ", ".join(map(str, classes))
-    return f"a row's numbers are the probabilities of {names}, in this order; `--give label` gives the class"
+    return f"each row has the probabilities of {names}, in this order; `--give label` gives the class"
 
 
 @contextmanager

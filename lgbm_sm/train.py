@@ -219,7 +219,9 @@ def follow(job: TrainingJob, run: StartedJob, following: Following) -> TrainedMo
                 following.reporter.log(line)
             elif line not in warnings:
                 warnings.add(line)
-                following.reporter.log(f"{line} (shown once here; `lgbm-sm logs --training` shows each)")
+                following.reporter.log(
+                    f"{line} (repeated lines are not shown here; `lgbm-sm logs --training` shows all)"
+                )
         ending = run.wait()
     except KeyboardInterrupt:
         _interrupted(job, run, following)

@@ -41,7 +41,7 @@ def _artifact_errors(artifact_path: Path, source: str) -> Iterator[None]:
     try:
         yield
     except ManifestError as error:
-        hint = f"run `lgbm-sm train` again, or serve it as it is: `lgbm-sm deploy --model {shown} --unchecked`"
+        hint = f"run `lgbm-sm train` again, or deploy the changed file: `lgbm-sm deploy --model {shown} --unchecked`"
         raise EndpointError(f"{shown} {error}", hint) from error
     except ArchiveError as error:
         raise EndpointError(f"{shown} {error}", "run `lgbm-sm train` again, or pass another --model") from error

@@ -102,7 +102,7 @@ def bench(
             if target.price and not yes:
                 if not can_ask():
                     raise UsageError(
-                        f"bench needs a confirmation before it loads {target.name}, and there is no terminal",
+                        f"bench needs a confirmation before it loads {target.name}, but there is no terminal",
                         "pass --yes",
                     )
                 if not console.confirm(loading.question(target, wanted)):

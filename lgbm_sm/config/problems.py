@@ -61,7 +61,7 @@ def unknown_key(path: KeyPath, known: KnownKeys) -> str:
     siblings = list(known_below(known, tuple(parents)) or ())
     dotted = ".".join(path)
     if not siblings:
-        return f"{dotted} is not a known key ({'.'.join(parents)} holds a value and no further keys)"
+        return f"{dotted} is not a known key ({'.'.join(parents)} has a value, so it cannot have keys)"
     meant = _meant(name, siblings, list(map(".".join, key_paths(known))))
     remedy = f"did you mean {' or '.join(meant)}?" if meant else f"known keys: {', '.join(siblings)}"
     return f"{dotted} is not a known key ({remedy})"
@@ -151,7 +151,7 @@ def _found(error: UnfitValueError, origin: Origin, dotted: str) -> str:
     if error.choices:
         return shown + did_you_mean(str(value).lower().replace("-", "_"), error.choices)
     if value is None:
-        return f"{shown} (leave the key out for its default)"
+        return f"{shown} (to use the default, leave the key out)"
     if isinstance(value, str):
         return f"the text {shown}"
     if not error.takes_text or not isinstance(value, bool | int | float):
@@ -160,7 +160,7 @@ def _found(error: UnfitValueError, origin: Origin, dotted: str) -> str:
     if isinstance(value, bool):
         word = "true" if value else "false"
         read = "" if origin.text.lower() == word else f", which YAML reads as {word}"
-    return f"{shown}{read} (to mean text, write {_quoted(origin, dotted)})"
+    return f"{shown}{read} (if you mean text, write {_quoted(origin, dotted)})"
 
 
 def _quoted(origin: Origin, dotted: str) -> str:

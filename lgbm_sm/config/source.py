@@ -182,7 +182,7 @@ class _Walk:
                 self._reading.settings.append(Setting(path, None, origin))
         elif not isinstance(node, yaml.MappingNode):
             kind = "section" if is_section else "mapping"
-            self._refuse(origin, f"{'.'.join(path)} is a {kind}: write its keys below it, indented")
+            self._refuse(origin, f"{'.'.join(path)} is a {kind}: write its keys on indented lines below it")
         else:
             if not is_section:
                 self._reading.settings.append(Setting(path, {}, origin))

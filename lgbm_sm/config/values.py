@@ -136,7 +136,7 @@ def _resource_name(name: str) -> str:
         return name
     allowed = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")
     meant = f" (did you mean {allowed}?)" if allowed else ""
-    raise ValueError(f'use only letters, digits and hyphens (not first or last), got "{name}"{meant}')
+    raise ValueError(f'use only letters, digits and hyphens (a hyphen must not be first or last), got "{name}"{meant}')
 
 
 def data_name(value: object) -> str:
@@ -154,7 +154,7 @@ def prefix(value: object) -> str:
     # The characters are S3's "safe characters" for object keys. A part that is empty or consists of dots is not
     # allowed, because many tools cannot read such keys.
     part = r"(?!\.+(?:/|\Z))[A-Za-z0-9!_.*'()-]+"
-    rule = "use only letters, digits and _ - . with single slashes inside"
+    rule = "use only letters, digits and _ - . in parts that are separated by single slashes"
     return _full_match(rf"(?=.{{1,512}}\Z){part}(/{part})*", rule, value)
 
 
@@ -256,7 +256,7 @@ def xgboost_version(value: object) -> str:
     if version in XGBOOST_PYTHON_VERSIONS:
         return version
     known = ", ".join(XGBOOST_PYTHON_VERSIONS)
-    raise ValueError(f'must be one of {known}, the images for which lgbm-sm has requirements, got "{version}"')
+    raise ValueError(f'must be one of {known} (the images that lgbm-sm supports), got "{version}"')
 
 
 def entry_point(value: object) -> Path:

@@ -234,7 +234,7 @@ def _remedy(endpoint: Endpoint, status: int) -> str:
         return "see `lgbm-sm logs`"
     shown = shortened_list(names, _SHOWN_NAMES)
     return (
-        f"expected these columns, comma-separated, and no others: {shown}. Without a header they must be in this order"
+        f"expected these columns, comma-separated, and no others: {shown}. Without a header, they must be in this order"
     )
 
 

@@ -217,7 +217,7 @@ class _Reader:
     def _checked_name(self, stated: str) -> str:
         path = PurePosixPath(stated)
         if path.is_absolute() or ".." in path.parts:
-            raise ArchiveError(f"holds {stated!a}, which leads out of the folder that it is unpacked into")
+            raise ArchiveError(f"holds {stated!a}, which leads out of the folder of the archive")
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in stated):
             raise ArchiveError(f"holds {stated!a}, whose name is not UTF-8, or has control characters")
         name = "/".join(path.parts)

@@ -140,7 +140,7 @@ def _manifest(content: bytes | None) -> dict[str, str] | None:
 
 def _compare(manifest: Mapping[str, str], digests: Mapping[str, str]) -> None:
     problems = [
-        f"lacks {name!a}, which {MANIFEST_FILE} names"
+        f"lacks {name!a}, which {MANIFEST_FILE} lists"
         if name not in digests
         else f"holds a changed {name!a}: its SHA-256 is not the one in {MANIFEST_FILE}"
         for name, digest in manifest.items()

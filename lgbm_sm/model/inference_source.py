@@ -178,12 +178,12 @@ def check_as_process(source: InferenceSource) -> None:
                 and node.value.startswith(contract.OPT_ML)
             ):
                 raise ConfigError(
-                    f'{path}:{node.lineno}: "{node.value}" exists only in a container, and local.backend chooses a '
+                    f'{path}:{node.lineno}: "{node.value}" exists only in a container, but local.backend selects a '
                     "process here",
                     f"take the path from model_dir, the argument of model_fn; or {remedy}",
                 )
     _check_requirements(source, _installed_versions, "a process installs nothing when it starts", remedy)
-    _check_imports(source, lambda module: importlib.util.find_spec(module) is not None, f"this Python, and {remedy}")
+    _check_imports(source, lambda module: importlib.util.find_spec(module) is not None, f"this Python; {remedy}")
 
 
 def check_in_byoc_image(source: InferenceSource, pins: Mapping[str, Collection[str]]) -> None:

@@ -47,7 +47,8 @@ class ModelSource:
             raise EndpointError(
                 f"{self.path} has changed since training job {self.name} created it: expected SHA-256 {self.sha256}, "
                 f"got {found}",
-                f"run `lgbm-sm train` again, or serve it as it is: `lgbm-sm deploy --model {self.name} --unchecked`",
+                "run `lgbm-sm train` again, or deploy the changed file: "
+                f"`lgbm-sm deploy --model {self.name} --unchecked`",
             )
 
     def fetch(self, folder: Path, accounts: Accounts, region: str | None) -> Path:
@@ -88,7 +89,7 @@ def find_model(given: str | None, record: Record, project: str) -> ModelSource:
     path = Path(given)
     if not path.is_file():
         raise TrainingError(
-            f"--model {given}: not a training job on record, a file, or an address in S3",
+            f"--model {given} is not a training job on record, a file, or an address in S3",
             "`lgbm-sm status` shows the jobs",
         )
     return ModelSource(str(path.absolute()), path.absolute())

@@ -62,7 +62,7 @@ def test_a_warning_that_lightgbm_repeats_for_each_tree_is_shown_once(lgbm_sm: Co
     lgbm_sm("prepare-data")
     trained = lgbm_sm("train")
     [shown] = [line for line in trained.stderr.splitlines() if "No further splits" in line]
-    assert "shown once here" in shown
+    assert "repeated lines are not shown here" in shown
     assert "hint: `lgbm-sm logs --training` shows" in lgbm_sm("logs", exit_code=8).stderr
     assert lgbm_sm("logs", "--training").stdout.count("No further splits") == 20
 
@@ -74,7 +74,7 @@ def test_deploy_says_whose_server_answers_when_the_patterns_container_is_not_the
     assert "pattern A's server" not in lgbm_sm("deploy").stderr
     for pattern in ("inference_toolkit", "script_mode"):
         deployed = lgbm_sm("deploy", "--set", f"container.pattern={pattern}")
-        assert "; a process runs pattern A's server, with the same answers" in deployed.stderr
+        assert "; a process runs pattern A's server, which gives the same answers" in deployed.stderr
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ def test_answers_are_the_boosters_when_a_parquet_has_text_missing_cells_and_a_te
         writer.writeheader()
         writer.writerows(new_rows)
     predicted = lgbm_sm("predict", "new.csv")
-    assert "a row's number is the probability of yes; `--give label` gives the class" in predicted.stderr
+    assert "each number is the probability of yes; `--give label` gives the class" in predicted.stderr
     answered = [float(line) for line in predicted.stdout.splitlines()]
     expected = np.asarray(booster.predict(as_matrix(new_rows)))
     assert answered == expected.tolist()

@@ -172,7 +172,7 @@ def test_variables_are_left_out_when_they_have_no_value(tmp_path: Path) -> None:
     ("setting", "said"),
     [
         ("local.environment={1A: x}", 'a variable\'s name, got "1A"'),
-        ("local.environment.A=1.10", "must be text, got 1.10, a number (to mean text, write "),
+        ("local.environment.A=1.10", "must be text, got 1.10, a number (if you mean text, write "),
         ("local.environment.A=yes", "which YAML reads as true"),
         ("local.memory=2gb", "such as 512m or 2g"),
         ("local.memory=5m", "must be at least 6m, "),

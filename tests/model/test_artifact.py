@@ -121,7 +121,7 @@ def test_an_archive_without_a_manifest_is_unpacked_as_it_is_and_said_to_be_unche
     ("files", "says"),
     [
         ({MODEL: b"tree", MANIFEST: manifest(**{MODEL: sha256(b"root")})}, f"holds a changed '{MODEL}'"),
-        ({"x": b"", MANIFEST: manifest(**{MODEL: sha256(b"")})}, f"lacks '{MODEL}', which {MANIFEST} names"),
+        ({"x": b"", MANIFEST: manifest(**{MODEL: sha256(b"")})}, f"lacks '{MODEL}', which {MANIFEST} lists"),
         ({MODEL: b"tree", MANIFEST: b"{"}, "holds a damaged lgbm-sm-manifest.json"),
         ({MODEL: b"tree", MANIFEST: b"[" * 100_000}, "holds a damaged lgbm-sm-manifest.json"),
         ({MODEL: b"tree", MANIFEST: b'{"members": {}}'}, "not of format 1"),

@@ -101,7 +101,7 @@ def test_a_model_is_never_refused_for_an_older_manifest_when_a_training_was_kill
     ("change", "says"),
     [
         (lambda folder: (folder / "model.txt").write_text("TREE\n"), "model.txt was changed"),
-        (lambda folder: (folder / "model.txt").unlink(), "model.txt is missing, but lgbm-sm-manifest.json names it"),
+        (lambda folder: (folder / "model.txt").unlink(), "model.txt is missing, but lgbm-sm-manifest.json lists it"),
         (lambda folder: (folder / "code" / "inference.py").write_text(""), "code/inference.py was changed"),
         (lambda folder: (folder / MANIFEST).write_text("{"), "lgbm-sm-manifest.json cannot be read"),
         (lambda folder: (folder / MANIFEST).write_text('{"format_version": 2}'), "not a manifest of format 1"),

@@ -82,7 +82,7 @@ def _install_requirements(children: ChildProcesses, code_folder: Path, environme
     command += ["--root-user-action", "ignore", "--requirement", str(requirements)]
     code = children.run(command, environment, code_folder)
     if code != 0:
-        raise ServeError(f"{requirements} could not be installed: pip {_how(code)}; its error is above")
+        raise ServeError(f"{requirements} could not be installed: pip {_how(code)}; pip's error is above")
 
 
 def _verify(children: ChildProcesses, model_path: Path, environment: Mapping[str, str]) -> None:
@@ -94,7 +94,7 @@ def _verify(children: ChildProcesses, model_path: Path, environment: Mapping[str
     if code == CANNOT_SERVE:
         raise ServeError
     if code != PROVEN:
-        raise ServeError(f"the model cannot be served: the process that loaded it {_how(code)}")
+        raise ServeError(f"the model cannot be served: the process that loaded the model {_how(code)}")
 
 
 def _run_server(

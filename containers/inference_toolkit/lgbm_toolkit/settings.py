@@ -50,7 +50,9 @@ class Settings:
     def of(environment: Mapping[str, str]) -> Settings:
         """Read the settings from environment variables. Raises SettingsError and VariableError."""
         if environment.get("CA_REPOSITORY_ARN"):
-            raise SettingsError("CA_REPOSITORY_ARN is not supported; set PIP_INDEX_URL to give pip its index")
+            raise SettingsError(
+                "CA_REPOSITORY_ARN is not supported; set PIP_INDEX_URL to the address of pip's package index"
+            )
         if environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
             raise SettingsError("SAGEMAKER_MULTI_MODEL is not supported; this container serves one model")
         workers, threads = workers_and_threads(

@@ -101,7 +101,7 @@ class LightgbmBooster:
         """
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
-            raise ValueError(f"a matrix of shape {matrix.shape} for a model of {self.width} features")
+            raise ValueError(f"the matrix has the shape {matrix.shape}, but the model has {self.width} features")
         blocks = [matrix[start : start + _BLOCK_ROWS] for start in range(0, len(matrix), _BLOCK_ROWS)]
         if len(blocks) == 1 or self._threads == 1:
             values = self._values(matrix, output)

@@ -205,7 +205,7 @@ def _complete(records: Iterator[list[str]], width: int, first_row_number: int) -
     for row, record in enumerate(records, first_row_number):
         if len(record) != width:
             seen = f"has {len(record)} cells" if record else "is an empty line"
-            raise InvocationError(400, f"row {row} {seen}, the table has {width} columns", row)
+            raise InvocationError(400, f"row {row} {seen}, but the table has {width} columns", row)
         yield record
 
 

@@ -106,7 +106,7 @@ def _cells(record: Any, names: Sequence[str], known: set[str], row: int) -> list
     if not isinstance(record, list):
         raise InvocationError(400, f"row {row} is neither a list of values nor an object", row)
     if len(record) != len(names):
-        raise InvocationError(400, f"row {row} has {len(record)} values, the model expects {len(names)}", row)
+        raise InvocationError(400, f"row {row} has {len(record)} values, but the model expects {len(names)}", row)
     return record
 
 

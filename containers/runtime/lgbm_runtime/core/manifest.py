@@ -17,7 +17,7 @@ from lgbm_runtime.core.errors import ModelError
 FORMAT_VERSION = 1
 UNCHECKED_VARIABLE = "LGBM_RUNTIME_UNCHECKED"
 _REMEDY = (
-    "deploy an intact archive, or serve this one unchecked: `lgbm-sm deploy --unchecked`, which sets "
+    "deploy an unchanged archive, or skip this check with `lgbm-sm deploy --unchecked`, which sets "
     f"{UNCHECKED_VARIABLE}=1"
 )
 _CHUNK_BYTES = 1 << 20
@@ -95,7 +95,7 @@ def _problem(model_path: Path, name: str, digest: str) -> list[str]:
     """Return the problem with a file in the manifest, or an empty list if there is none."""
     path = model_path / name
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name that no file can have
-        return [f"{_shown(str(path))} is missing, but {MANIFEST_FILE} names it"]
+        return [f"{_shown(str(path))} is missing, but {MANIFEST_FILE} lists it"]
     try:
         is_changed = sha256_of(path) != digest
     except OSError as error:

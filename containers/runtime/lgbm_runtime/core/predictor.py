@@ -144,12 +144,12 @@ def _schema(metadata_path: Path) -> Schema | None:
 def _check(booster: LightgbmBooster, schema: Schema, metadata_path: Path) -> None:
     """Raise ModelError if the schema does not fit the model."""
     if schema.width != booster.width:
-        raise ModelError(f"{metadata_path} describes {schema.width} features, the model has {booster.width}")
+        raise ModelError(f"{metadata_path} describes {schema.width} features, but the model has {booster.width}")
     if schema.classes is None:
         return
     expected = 2 if booster.objective == BINARY else booster.num_class if booster.objective in MULTICLASS else None
     if expected not in (None, len(schema.classes)):
-        raise ModelError(f"{metadata_path} describes {len(schema.classes)} classes, the model has {expected}")
+        raise ModelError(f"{metadata_path} describes {len(schema.classes)} classes, but the model has {expected}")
 
 
 def _write_line(line: str) -> None:

@@ -92,7 +92,7 @@ class Schema:
         if names is None:
             names = [f"Column_{index}" for index in range(width)]
         if len(names) != width:
-            raise SchemaError(f"{len(names)} names for {width} features")
+            raise SchemaError(f"got {len(names)} names for {width} features")
         _refuse_repeated([*names, target_name], "column name")
         return Schema(tuple(Feature(name) for name in names), target_name)
 

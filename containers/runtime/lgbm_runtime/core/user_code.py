@@ -278,7 +278,10 @@ def _schema(model_path: Path, model: Any, program: Path | None = None) -> Schema
     names = getattr(model, "feature_name", None) or getattr(model, "feature_name_", None)
     names = names() if callable(names) else names
     if names is None:
-        raise ModelError(f"{program} has no input_fn, and neither {path} nor the model names the columns")
+        raise ModelError(
+            f"the columns are not known: {program} has no input_fn, {path} does not exist, "
+            "and the model does not name its columns"
+        )
     return Schema(tuple(Feature(str(name)) for name in names))
 
 

@@ -130,7 +130,8 @@ def load_functions(program: Path) -> dict[str, UserFunction]:
     others = [name for name in (INPUT_FN, PREDICT_FN, OUTPUT_FN) if name in functions]
     if TRANSFORM_FN in functions and others:
         raise ModelError(
-            f"{program} has transform_fn and {', '.join(others)}: transform_fn replaces them, remove one or the other"
+            f"{program} has transform_fn and {', '.join(others)}: transform_fn replaces them; "
+            f"remove transform_fn or {' and '.join(others)}"
         )
     return functions
 

@@ -65,7 +65,7 @@ class App:
     def _invocations(self, head: Head) -> Handler:
         if "upgrade" in (head.header(b"connection") or "").lower():
             # after Upgrade, the parser takes the body for data of another protocol
-            raise InvocationError(400, "only HTTP/1.1 is supported; send the request without Upgrade")
+            raise InvocationError(400, "only HTTP/1.1 is supported; send the request without the header Upgrade")
         check_content_encoding(head.header(b"content-encoding"))
         attributes = head.header(ATTRIBUTES_HEADER) or ""
         answer = self._service.handler(head.header(b"content-type"), head.header(b"accept"), attributes)

@@ -155,7 +155,8 @@ class Supervisor:
         now = time.monotonic()
         self._deaths = [*(death for death in self._deaths if death > now - _DEATHS_SECONDS), now]
         if len(self._deaths) > _MOST_DEATHS:
-            _say(f"error: worker {pid} {how}, the {len(self._deaths)}th within {_DEATHS_SECONDS:.0f} s: giving up")
+            times = f"{len(self._deaths)} times within {_DEATHS_SECONDS:.0f} s"
+            _say(f"error: worker {pid} {how}; workers have ended {times}, so the server stops")
             self._exit_code = 1
             return
         _say(f"worker {pid} {how}; starting another one")

@@ -20,7 +20,7 @@ def data_files(folder: Path) -> list[Path]:
     if the channel has no file, or if a file is not CSV.
     """
     if not folder.is_dir():
-        raise TrainingError(f"channel {folder.name} is missing: no folder {folder}")
+        raise TrainingError(f"channel {folder.name} is missing: the folder {folder} does not exist")
     files = visible_files(folder)
     strange = [path for path in files if path.suffix.lower() not in _SUFFIXES]
     if strange:
@@ -28,7 +28,7 @@ def data_files(folder: Path) -> list[Path]:
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
         compressed = any(path.suffix.lower() in _COMPRESSED for path in strange)
         reason = (
-            "compressed files are not supported, unpack them"
+            "compressed files are not supported; unpack them"
             if compressed
             else "only .csv and .txt files are supported"
         )

@@ -129,7 +129,7 @@ def _channel(folder: Path, files: Sequence[Path], columns: Schema) -> Channel:
         # if a header or a cell is wrong, report that: it helps more than the number of rows
         for chunk in chunks:
             read_chunk(chunk, columns)
-        raise TrainingError(f"channel {name} holds {channel.rows} rows, {SCHEMA_FILE} lists {listed}: {_REMEDY}")
+        raise TrainingError(f"channel {name} holds {channel.rows} rows, but {SCHEMA_FILE} lists {listed}: {_REMEDY}")
     return channel
 
 

@@ -36,7 +36,7 @@ def check_channels(input_data_config_path: Path) -> None:
         mode = settings.get("TrainingInputMode") or "File"
         if mode not in ("File", "FastFile"):
             raise TrainingError(
-                f"channel {channel} has the input mode {mode}, a stream that is read only once: use File or FastFile"
+                f"channel {channel} has the input mode {mode}, which is not supported: use File or FastFile"
             )
         wrapper = settings.get("RecordWrapperType") or "None"
         if wrapper != "None":

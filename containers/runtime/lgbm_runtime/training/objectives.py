@@ -110,6 +110,6 @@ def check_labels(objective: str, labels: Any, where: str) -> None:
     strange = labels[(labels != 0) & (labels != 1)]
     if len(strange):
         raise TrainingError(
-            f"objective=binary needs a target of 0 and 1, the {where} channel has {strange[0]!r:.40}: "
+            f"objective=binary needs a target of 0 and 1, but the {where} channel has {strange[0]!r:.40}: "
             "use objective=multiclass, or a schema that lists the two classes"
         )
