@@ -177,7 +177,7 @@ def test_no_thread_is_started_before_a_large_matrix_comes(tmp_path: Path) -> Non
 
 def test_matrix_of_another_width_is_refused(both: tuple[Any, Path]) -> None:
     # LightGBM would read past the end of the rows
-    with pytest.raises(ValueError, match="for a model of 6 features"):
+    with pytest.raises(ValueError, match="but the model has 6 features"):
         LightgbmBooster(both[1]).predict(np.zeros((2, WIDTH - 1)), PREDICTION)
 
 
