@@ -113,7 +113,7 @@ def _examine_endpoints(account: AwsAccount, project: str) -> Finding:
         return ENDPOINTS.ok(f"project {project} has at most one endpoint")
     command = f"aws sagemaker delete-endpoint --region {account.region} --endpoint-name NAME"
     return ENDPOINTS.warning(
-        f"project {project} has {len(names)} endpoints in {account.region}, and each one is billed: {', '.join(names)}",
+        f"project {project} has {len(names)} endpoints in {account.region}, and AWS bills each one: {', '.join(names)}",
         f"delete those you do not need: {command}",
     )
 

@@ -94,7 +94,7 @@ def test_a_describe_just_after_a_create_is_asked_again_for_a_minute() -> None:
     clock.now = 0
     with pytest.raises(CreatedError) as caught:
         describe_created("endpoint demo", find(answers(denied)), clock.patience, follow="`lgbm-sm status` shows it")
-    assert caught.value.message.startswith("endpoint demo exists and is billed, but it cannot be followed: ")
+    assert caught.value.message.startswith("endpoint demo exists and is billed, but its state cannot be read: ")
     assert caught.value.message.endswith("AccessDeniedException: not authorized")
     assert caught.value.hint.endswith("; `lgbm-sm status` shows it")
     assert clock.now == pytest.approx(60)

@@ -170,7 +170,9 @@ def test_an_endpoint_of_another_project_with_the_default_name_is_updated_only_wi
     project.aws.tags.of[endpoint]["lgbm-sm:origin"] = "0123456789abcdef"
     [model] = project.aws.hosting.models
     refused = project.deploy(*settings, exit_code=8)
-    assert f"error: endpoint {name} was created by another work folder, and many projects are called {name}" in refused
+    assert (
+        f"error: another work folder created endpoint {name}, and many unrelated projects are called {name}" in refused
+    )
     assert "hint: set project.name to another name, or update it with `lgbm-sm deploy --adopted`" in refused
     assert list(project.aws.hosting.models) == [model]
     project.deploy(*settings, "--adopted")

@@ -60,8 +60,8 @@ def test_credentials_that_expire_while_a_job_is_followed_leave_it_running_and_sa
     faults.credentials_expired = False
     [job] = billed(project.aws)[:1]
     name = job.partition(":training-job/")[2]
-    assert f"error: training job {name} exists and is billed, but it cannot be followed: " in refused
-    assert f"`lgbm-sm train --attach {name}` follows it, `lgbm-sm cleanup` stops and deletes it" in refused
+    assert f"error: training job {name} exists and is billed, but its state cannot be read: " in refused
+    assert f"`lgbm-sm train --attach {name}` waits for the job, `lgbm-sm cleanup` stops and deletes it" in refused
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_a_job_is_followed_and_its_model_fetched_without_permission_to_read_logs
     assert json.loads(trained.stdout)["status"] == "Completed"
     warnings = [line for line in trained.stderr.splitlines() if line.startswith("warning: ")]
     assert warnings == [
-        "warning: no log, since logs:DescribeLogStreams is not allowed: the job is followed by its status"
+        "warning: logs:DescribeLogStreams is not allowed: only the status of the job is shown, not its log"
     ]
     project.aws.times.startup = 1
     slow = "import time\ndef model_fn(model_dir):\n    time.sleep(600)\n"

@@ -220,7 +220,7 @@ def test_no_network_is_reached_and_predictions_are_the_same_when_it_is_switched_
 
 def test_the_reason_says_so_when_memory_does_not_suffice(trained: CommandLine) -> None:
     failed = trained("train", "--set", "local.memory=16m", exit_code=7)
-    assert "exit code: 137 (killed, since it needed more memory than local.memory: 16m)" in failed.stderr
+    assert "exit code: 137 (killed, because it needed more memory than local.memory: 16m)" in failed.stderr
     assert "more memory than" in items(trained, "training_job")[-1]["remark"]
 
 
