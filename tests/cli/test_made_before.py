@@ -152,5 +152,5 @@ def test_a_record_that_names_a_foreign_folder_is_refused_by_name(
     record["entries"][0]["folder"] = named
     (tmp_path / ".lgbm-sm/record.json").write_text(json.dumps(record))
     refused = lgbm_sm("cleanup", "--yes", exit_code=3)
-    assert f"names {named} as the folder of training job {record['entries'][0]['name']}" in refused.stderr
+    assert f"the folder of training job {record['entries'][0]['name']} is {named}, which is not in" in refused.stderr
     assert (tmp_path / "data/table.csv").exists()

@@ -53,7 +53,9 @@ def test_a_job_that_stays_invisible_for_a_minute_is_named_as_billed_and_not_stop
     record.add(job)
     with pytest.raises(CreatedError, match="demo-1 exists and is billed, but its state cannot be read") as caught:
         follow(job, replace(trainer.follow(job), is_new=True), Following(record, trainer, reporter))
-    assert caught.value.hint == "`lgbm-sm train --attach demo-1` waits for the job, `lgbm-sm cleanup` stops and deletes it"
+    assert (
+        caught.value.hint == "`lgbm-sm train --attach demo-1` waits for the job, `lgbm-sm cleanup` stops and deletes it"
+    )
     assert clock.now == 60
     assert record.training_jobs() == (job,)
     assert {one for one in aws_without_engine.faults.operations() if one.startswith("sagemaker:")} == {
