@@ -66,7 +66,7 @@ def push_images(workspace: Workspace) -> list[PushResult]:
     """
     config = workspace.config
     if config.container.pattern is Pattern.SCRIPT_MODE:
-        workspace.reporter.step("Pattern script_mode: AWS's own image serves, so it is not pushed")
+        workspace.reporter.step("Pattern script_mode: AWS's own image serves; it needs no push")
         if config.training.is_local:
             return []
     return [ecr.push(image_tag(recipe), workspace) for recipe in _recipes(workspace, config)]
