@@ -49,7 +49,7 @@ def advise(steps: Sequence[LoadStep], traffic: Traffic, *, instances: int, insta
         f"{limit}no errors: {counted(best.concurrency, 'client')}, {best.requests_per_second:,.0f} requests/s, {here}."
     ]
     if best.is_client_limited:
-        sentences.append("The client limited the rate in that step: the server may sustain a higher rate.")
+        sentences.append("The client limited the rate in that step: the server sustains at least that rate.")
     needed = None
     if traffic.rate is not None:
         needed = max(1, math.ceil(traffic.rate / each))

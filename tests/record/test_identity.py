@@ -57,7 +57,7 @@ def test_what_is_at_aws_is_adopted_when_the_files_were_copied_and_the_original_i
     shutil.copytree(project, tmp_path / "copy")
     project.rename(tmp_path / "original")
     assert adopted(tmp_path / "copy") == {"houses-1": False, "houses-2": True}
-    assert "its AWS resources are adopted" in capsys.readouterr().err
+    assert "the original may still use the AWS resources" in capsys.readouterr().err
     # it is said once, and stays so
     assert adopted(tmp_path / "copy") == {"houses-1": False, "houses-2": True}
     assert capsys.readouterr().err == ""

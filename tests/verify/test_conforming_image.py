@@ -166,7 +166,7 @@ def test_the_command_says_what_it_has_found_and_writes_junit(
         (["IMAGE", "--request", "absent.csv"], 2, "--request absent.csv: the file does not exist"),
         (["IMAGE", "--channels", "absent"], 2, "--channels absent: the folder does not exist"),
         (["IMAGE", "--only", "serve"], 2, "only serves, and there is no model for it"),
-        (["IMAGE", "--only", "predict"], 2, "--only predict: not a command of an image"),
+        (["IMAGE", "--only", "predict"], 2, "--only predict: images have no such command"),
     ],
 )
 def test_a_message_and_a_hint_are_given_when_nothing_can_be_verified(
