@@ -14,8 +14,10 @@ from msgspec import Meta, Struct
 from lgbm_sm.config.keys import plain
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lgbm_sm.config.sections import DataSection
-    from lgbm_sm.preparation.splits import Integers
 
 TARGET = "target_kind"  # the part of the objective that decides on the files
 _OWN_FOLDER = "folder"  # where the files are decides on nothing in them
@@ -53,7 +55,7 @@ def data_settings(section: "DataSection", target: str) -> dict[str, Any]:
     return {**settings, TARGET: target}
 
 
-def split_digest(splits: "Sequence[Integers]") -> str:
+def split_digest(splits: "Sequence[NDArray[np.int64]]") -> str:
     """Return the SHA-256 of row positions, from 0, of train, validation and test."""
     import numpy as np
 
