@@ -1,4 +1,4 @@
-"""`cleanup`: stop and delete the project's resources, then take another inventory and report what is left."""
+"""`cleanup`: stop and delete the project's resources, then check that none is left."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _IMAGES = Group("images", "image", "images")
 
 @dataclass(frozen=True)
 class LeftOver:
-    """A resource that still exists although it should be deleted; `name` is its ARN if it is in AWS."""
+    """A resource that could not be deleted. `name` is the ARN of an AWS resource, or the name of a local resource."""
 
     name: str
     reason: str
@@ -30,7 +30,7 @@ class LeftOver:
 class CleanupResult:
     """The deleted items, the kept items, and the resources that could not be deleted.
 
-    `adopted` are the kept items that another work folder created.
+    `adopted` contains those kept items that another work folder created.
     """
 
     deleted: tuple[Item, ...]
@@ -47,12 +47,12 @@ def cleanup(
     confirm_adopted: Callable[[str], bool],
     reporter: Reporter,
 ) -> CleanupResult:
-    """Delete all items of the inventory, group after group, after `confirm`; `keep` are the names of groups.
+    """Delete all items of the inventory, group after group. Before each group, `confirm` asks the user.
 
-    Resources that another work folder created are deleted only after `confirm_adopted`. An item that a kept item needs
-    is kept too. Deleting a training job also deletes the copies of its artifacts and logs on this machine. A failed
-    deletion does not stop the others, and cleanup can be repeated. Afterwards the inventory is taken again, except
-    in a dry run, which deletes nothing.
+    `keep` contains the names of groups to keep. An item that a kept item needs is also kept. For resources that another
+    work folder created, `confirm_adopted` asks the user. The deletion of a training job also deletes the copies of its
+    artifacts and logs on this machine. If a deletion fails, the others continue, and the user can run cleanup again. At
+    the end, the inventory is taken again to find resources that still exist. A dry run deletes nothing and skips this.
     """
     sources.record.discard_unfinished_write()
     deleted: list[Item] = []
@@ -82,7 +82,7 @@ def cleanup(
             left = _delete(item.entry, sources)
             if left:
                 reasons[_key(item)] = reason = "; ".join(left)
-                reporter.warn(f"{_noun(item)} {item.entry.name} is left: {reason}")
+                reporter.warn(f"{_noun(item)} {item.entry.name} could not be deleted: {reason}")
             else:
                 reporter.detail(f"{_noun(item)} {item.entry.name} deleted")
                 deleted.append(item)
@@ -93,7 +93,7 @@ def cleanup(
 
 
 def cleanup_groups() -> list[Group]:
-    """Return the groups in the order of deletion; images on this machine follow the containers that use them."""
+    """Return the groups in the order of deletion. Local images come after the containers that use them."""
     groups = list(dict.fromkeys(kind.group for kind in KINDS))
     groups.insert(groups.index(PUSHED_IMAGES), _IMAGES)
     return groups
@@ -104,7 +104,7 @@ def _group_of(item: Item) -> Group:
 
 
 def _by_origin(items: Collection[Item]) -> tuple[list[Item], list[Item]]:
-    """Split items into those of this work folder, and adopted items with their parts."""
+    """Split items into two lists: the items of this work folder, and the adopted items together with their parts."""
     owners = [item.entry for item in items if item.entry.adopted]
     adopted = [
         item
@@ -120,7 +120,7 @@ def _is_part_of(entry: RecordedEntry, owners: Collection[RecordedEntry]) -> bool
 
 
 def _is_needed(item: Item, kept: Collection[Item]) -> bool:
-    """Return whether a kept item needs this one."""
+    """Return whether a kept item needs this item."""
     if isinstance(item.entry, Image):
         return False
     kind = kind_of(item.entry)
@@ -142,7 +142,7 @@ def _left_over(
 
 
 def _key(item: Item) -> tuple[str, str]:
-    """A model and the endpoint config of a deployment have the same name."""
+    """Return a unique key. The name is not enough: a model and its endpoint config have the same name."""
     return item.entry.kind, item.entry.name
 
 
@@ -173,10 +173,10 @@ def _delete_at_aws(sources: InventorySources, entry: AccountEntry) -> list[str]:
 
 
 def groups_of(names: str) -> tuple[str, ...]:
-    """Return the names of the groups in a comma-separated list; singular forms are accepted too.
+    """Parse a comma-separated list of group names. Names may be singular, such as `endpoint`.
 
     Raises:
-        UsageError: a name is none of them.
+        UsageError: a name is not the name of a group.
     """
     groups = cleanup_groups()
     known = {name: group.name for group in groups for name in (group.one.replace(" ", "-"), group.name)}
@@ -184,7 +184,7 @@ def groups_of(names: str) -> tuple[str, ...]:
     for name in given:
         if name not in known:
             kinds = ", ".join(group.name for group in groups)
-            raise UsageError(f"--keep {name}: this is not a kind of resource", f"the kinds are {kinds}")
+            raise UsageError(f"--keep {name}: this is not a kind of resource", f"use one or more of: {kinds}")
     return tuple(known[name] for name in given)
 
 
@@ -193,7 +193,7 @@ def _noun(item: Item) -> str:
 
 
 def describe(item: Item) -> str:
-    """Return the kind, the name and the state of an item, for a message."""
+    """Return a text with the kind, the name and the state of an item."""
     return f"{_noun(item)} {item.entry.name} ({item.state})"
 
 

@@ -95,7 +95,7 @@ def test_the_image_arrives_as_hosting_takes_it_and_is_known_by_its_digest(
 def test_an_unchanged_image_is_not_sent_again(lgbm_sm: CommandLine) -> None:
     first = pushed(lgbm_sm)
     again = lgbm_sm("push")
-    assert "unchanged: ECR has it already" in again.stderr
+    assert "unchanged: ECR already has this image" in again.stderr
     assert again.stdout.strip() == first["uri"]
 
 

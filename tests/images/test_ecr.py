@@ -139,5 +139,5 @@ def test_another_image_under_the_tag_is_not_taken_for_the_one_that_was_sent(tmp_
     ecr = Ecr()
     theirs = MANIFEST.replace(config_digest(MANIFEST), f"sha256:{'0' * 64}")
     engine = RecordedEngine(ecr, RECORDED["inspect"], theirs, OCI_MANIFEST)
-    with pytest.raises(ImageError, match="is not the image that was sent: another push has replaced it"):
+    with pytest.raises(ImageError, match="is not the pushed image: another push has replaced it"):
         pushed(ecr, engine, tmp_path)
