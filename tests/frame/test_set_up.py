@@ -211,6 +211,14 @@ def test_the_data_is_made_again_when_the_users_own_table_changes(project: Clone)
         assert len(train_path.read_text().splitlines()) == rows * 6 // 10
 
 
+def test_the_data_of_config_yaml_is_prepared_again_after_train_was_given_another(project: Clone) -> None:
+    project.make("prepare-data")
+    project.make("train", "ARGS=--set data.name=diabetes")
+    assert (project.folder / "data" / "train" / "diabetes_train.csv").is_file()
+    project.make("prepare-data")
+    assert (project.folder / "data" / "train" / "boston_train.csv").is_file()
+
+
 def test_the_command_is_run_as_given_when_it_has_arguments(project: Clone) -> None:
     project.make("prepare-data")
     project.make("prepare-data", "ARGS=--set data.name=diabetes")
