@@ -15,7 +15,8 @@ from lgbm_sm.errors import ExitCode
     help=help_text(
         "lgbm-sm status",
         "Show every job, endpoint, image and upload of the project, on this machine and in AWS, with its current "
-        "state. The command finds them in the record, and in AWS also by the project's tag.",
+        "state, and the metric and the data set of each model. The command finds them in the record, and in AWS also "
+        "by the project's tag.",
         "`lgbm-sm logs`, or `lgbm-sm cleanup`.",
     ),
 )

@@ -47,6 +47,10 @@ def test_what_is_shown_is_what_is_done_and_showing_it_does_nothing(aws: Emulator
         shown = planned(built, *command)
         assert changes(aws) == [], command
         assert files_of(built) == before, command
+        if command == ["deploy"]:
+            refused = built(*command, "--set", "training.hyperparameters.num_leaves=63", exit_code=3)
+            assert "was trained with 31" in refused.stderr
+            assert changes(aws) == []
         built(*command, *(["--yes"] if command[0] == "cleanup" else []))
         done = changes(aws)
         # what an update replaces goes once it is in service, which nobody can know before

@@ -119,6 +119,16 @@ def test_predictions_are_those_of_this_machine_to_the_bit(life: Life) -> None:
     assert predicted["metrics"]["rmse"] == pytest.approx(5.788, abs=1e-3)
 
 
+def test_predict_and_status_name_the_job_whose_model_answers(life: Life) -> None:
+    job = life.result("train")["training_job"]
+    assert life.result("predict")["model"]["training_job"] == job
+    models = [item["model"] for item in life.result("status")["items"] if item["kind"] in ("training_job", "endpoint")]
+    assert {model["training_job"] for model in models} == {job}
+    assert {model["dataset"] for model in models} == {"boston"}
+    [fingerprint] = {model["fingerprint"] for model in models}
+    assert len(fingerprint) == 64
+
+
 def test_nothing_of_ours_is_left_and_what_was_there_before_is(life: Life) -> None:
     assert set(life.meanwhile) > set(life.before)
     assert life.after == life.before
