@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TRUE, _FALSE = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
+_PLAIN_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
 _MOST_SPELLINGS = 30  # of true and false, with blanks around them
 _NEARLY_ALL = 0.9
 _FEW_LEADING_ZEROS = 0.1
@@ -83,7 +84,8 @@ def _categories(texts: _Texts) -> Column:
 
     others = texts.trimmed.filter(pc.invert(texts.are_missing))
     numbers = choose_format(others, decimal=".", thousands="")
-    if numbers is not None and numbers.count == len(others):
+    are_plain = pc.all(pc.match_substring_regex(others, _PLAIN_NUMBER)).as_py()
+    if are_plain and numbers is not None:
         return _number_column(texts, numbers)
     return texts.text_column(_token_notes(texts))
 

@@ -18,7 +18,7 @@ REPEATS = 8
 Codes = list[float | None]
 
 # cells of a CSV table; the same in Parquet; the settings; the spellings in requests; what they mean to the model
-KINDS = {
+KINDS: dict[str, tuple[list[str], list[Any], dict[str, Any], list[str]]] = {
     "booleans": (["true", "False", "TRUE", ""], [True, False, True, None], {}, ["True", "false", "true", ""]),
     "yes and no": (["yes", "no", "yes", ""], ["yes", "no", "yes", None], {}, ["YES", "No", "yes", ""]),
     "text": (["NA", "None", "b", ""], ["NA", "None", "b", None], {}, ["NA", "None", "b", ""]),
@@ -74,7 +74,8 @@ def trained_on(project: DataProject) -> list[float]:
     schema = Schema.from_json(project.schema())
     rows = sorted(project.rows("train", "validation", "test"), key=lambda row: float(row[0]))
     table = "".join(f'{row[0]},"{row[1]}"\n' for row in rows)
-    return decode(table.encode(), "text/csv", schema).matrix[:, 1].tolist()
+    found: list[float] = decode(table.encode(), "text/csv", schema).matrix[:, 1].tolist()
+    return found
 
 
 def as_numbers(meaning: Codes) -> list[float]:

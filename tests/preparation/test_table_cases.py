@@ -32,8 +32,8 @@ def served(project: DataProject, objective: str = "regression") -> ServedModel:
 
 def settings_in(hint: str) -> list[dict[str, Any]]:
     """The keys of the section data that each option in a hint sets."""
-    options = re.findall(r"--set '?data\.(\w+)=([^'\n]*)", hint)
-    return [{key: yaml.safe_load(value)} for key, value in options]
+    options = re.findall(r"--set (?:'data\.(\w+)=([^']*)'|data\.(\w+)=(\w+))", hint)
+    return [{key or plain_key: yaml.safe_load(value or plain)} for key, value, plain_key, plain in options]
 
 
 @pytest.mark.parametrize(
