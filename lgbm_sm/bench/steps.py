@@ -51,8 +51,8 @@ def run_steps(
 ) -> Iterator[LoadStep]:
     """Run one step after the other. `made` is the number of requests that were already sent.
 
-    Before each step, the requests that may still be sent are divided equally among the steps that are left. A step sends
-    at most its share.
+    Before each step, the requests that may still be sent are divided equally among the steps that are left. A step
+    sends at most its share.
     """
     left = schedule.most_requests - made
     for index, concurrency in enumerate(schedule.concurrency):
