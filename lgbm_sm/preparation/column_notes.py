@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 def lines_of(column: Column, section: "DataSection", *, is_target: bool = False) -> Iterator[tuple[str, bool]]:
     """Yield a line for each decision about a column, with the setting that decides otherwise, and whether it warns."""
     for note in column.notes:
-        yield f"{column.name}: {note.text}{_setting(note, column.name, section, is_target)}", note.is_warning
+        yield (
+            f"{note.about or column.name}: {note.text}{_setting(note, column.name, section, is_target)}",
+            note.is_warning,
+        )
 
 
 def _setting(note: Note, name: str, section: "DataSection", is_target: bool) -> str:  # noqa: FBT001 - private

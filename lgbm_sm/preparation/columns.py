@@ -49,13 +49,17 @@ Settings: TypeAlias = Mapping[tuple[str, str], tuple[str, str | Sequence[str]]]
 
 @dataclass(frozen=True)
 class Note:
-    """What was decided about a column; setting `key` (of the section data) to `value` does the `other` thing."""
+    """What was decided about a column; setting `key` (of the section data) to `value` does the `other` thing.
+
+    `about` is the name of the column in the table, if it is another one.
+    """
 
     text: str
     other: str = ""
     key: str = ""
     value: tuple[str, ...] = ()
     is_warning: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def columns_of_dates(
     if form is not None and form.words == "time of day":
         found = {part: found[part] for part in _PARTS_OF_TIMES}
     made = [_numbers(column, f"{name}_{part}", numbers) for part, numbers in found.items()]
-    note = Note(f"{spelled}, as {', '.join(one.name for one in made)}")
+    note = Note(f"{spelled}, as {', '.join(one.name for one in made)}", about=name)
     return (replace(made[0], notes=(note,)), *made[1:])
 
 

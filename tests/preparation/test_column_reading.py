@@ -243,3 +243,38 @@ def test_hints_keep_what_is_set_already(project: DataProject) -> None:
         "count as missing (with --set data.drop_missing_target=true): --set 'data.missing={row: [\"9\"], y: [many]}'",
         "treat as categories: --set 'data.categorical=[row, x]'",
     ]
+
+
+def three(project: DataProject, *tables: str) -> dict[str, str]:
+    """The files of train, validation and test with the column x and a target."""
+    names = ("train", "validation", "test")
+    return {name: project.write(f"{name}.csv", "x,y\n" + text) for name, text in zip(names, tables, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("tables", "kind", "cells"),
+    [
+        (("1,1.5\n2,2\n", "3,1\n", "?,2\n"), "numeric", ["1", "2", "3", ""]),
+        (("1.5,1\n2,2\n", "NA,1\n", "null,2\n"), "numeric", ["1.5", "2.0", "", ""]),
+        (('"1,5",1\n"2,25",2\n', "3,1\n", "4,2\n"), "numeric", ["1.5", "2.25", "3.0", "4.0"]),
+        (("01,1\n1,2\n", "1,1\n", "001,2\n"), "categorical", ["01", "1", "1", "001"]),
+        (("10,1\n1,2\n", "1,1\n", "001,2\n"), "categorical", ["10", "1", "1", "001"]),
+        (("true,1\nfalse,2\n", "TRUE,1\n", "False,2\n"), "categorical", ["true", "false", "true", "false"]),
+    ],
+)
+def test_three_tables_are_read_as_one_when_their_spellings_differ(
+    tables: tuple[str, str, str], kind: str, cells: list[str], project: DataProject
+) -> None:
+    project.prepare(files=three(project, *tables), target="y", name="mine")
+    assert project.schema()["features"][0]["type"] == kind
+    assert [row[0] for row in project.rows("train", "validation", "test")] == cells
+
+
+def test_rows_without_a_target_are_left_out_of_each_of_three_tables(project: DataProject) -> None:
+    files = three(project, "1,1.5\n2,\n3,2.5\n", ",NA\n4,1\n", "5,2\n6,3\n7,?\n")
+    project.prepare(files=files, target="y", name="mine", drop_missing_target=True)
+    assert [row[0] for row in project.rows("train", "validation", "test")] == ["1", "3", "4", "5", "6"]
+    assert project.reports.warnings[0].startswith("8 rows read, 3 left out without a target (y), 5 kept")
+    files = three(project, "1,1.5\n2,\n3,2.5\n", "4,1\n", "5,\ninf,3\n")
+    error = project.refusal(files=files, target="y", name="mine", drop_missing_target=True)
+    assert error.message == "column 'x' has infinite values in row 2 of test.csv"
