@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.preparation.column_settings import ColumnSettings
 from lgbm_sm.preparation.columns import Column, ColumnKind, Note, kind_of
+from lgbm_sm.preparation.different_texts import tokens_and_counts
 from lgbm_sm.preparation.number_notes import note_numbers
-from lgbm_sm.preparation.text_reading import read_text, tokens_and_counts
+from lgbm_sm.preparation.text_reading import read_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

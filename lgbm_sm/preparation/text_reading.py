@@ -1,12 +1,11 @@
 """Read a column of text as what it spells: numbers, booleans, dates or categories."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lgbm_sm.preparation.column_settings import ColumnSettings
 from lgbm_sm.preparation.columns import AS_MISSING, Column, ColumnKind, Note, Refusal, Settings, some_values
 from lgbm_sm.preparation.date_cells import DateChoice, choose_date_format
-from lgbm_sm.preparation.missing_tokens import are_tokens
+from lgbm_sm.preparation.different_texts import DifferentTexts, chunked, different_texts, tokens_and_counts
 from lgbm_sm.preparation.number_format import FormatChoice, choose_format, signs
 from lgbm_sm.preparation.number_notes import note_numbers
 from lgbm_sm.wording import counted
@@ -21,55 +20,9 @@ _NEARLY_ALL = 0.9
 _FEW_LEADING_ZEROS = 0.1
 
 
-@dataclass(frozen=True)
-class _Texts:
-    """The different texts of a column, each with its number of cells; `indices` has a text's position for each cell.
-
-    `are_missing` and `are_tokens`: which ones are missing in a column of text, and in one of numbers. `others`: the
-    rest, trimmed.
-    """
-
-    name: str
-    settings: ColumnSettings
-    cells: "pa.ChunkedArray"
-    raw: "pa.Array"
-    trimmed: "pa.Array"
-    indices: "pa.Array"
-    are_missing: "pa.Array"
-    are_tokens: "pa.Array"
-
-    @property
-    def others(self) -> "pa.Array":
-        import pyarrow.compute as pc
-
-        return self.trimmed.filter(pc.invert(self.are_tokens))
-
-    def counts(self, chosen: "pa.Array") -> dict[str, int]:
-        """Return the number of cells of each of the chosen texts, without the empty one, most frequent first."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        positions = pc.indices_nonzero(chosen)
-        found = pc.value_counts(self.indices.filter(pc.is_in(self.indices, value_set=positions.cast(pa.int32()))))
-        counts: dict[str, int] = {}
-        for one in found.to_pylist():
-            if one["values"] is not None and (text := self.trimmed[one["values"]].as_py()):
-                counts[text] = counts.get(text, 0) + one["counts"]
-        return dict(sorted(counts.items(), key=lambda item: -item[1]))
-
-    def text_column(self, notes: tuple[Note, ...] = (), refusal: Refusal | None = None) -> Column:
-        """Return the column as categories."""
-        import pyarrow.compute as pc
-
-        kept = pc.if_else(self.are_missing, None, self.raw)
-        missing = self.counts(self.are_missing)
-        cells = _chunked(kept.take(self.indices)) if self.are_missing.true_count else self.cells
-        return Column(self.name, ColumnKind.TEXT, cells, missing=missing, notes=notes, refusal=refusal)
-
-
 def read_text(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings, *, keeps_text: bool) -> Column:
     """Return the column; with `keeps_text`, as categories, unless they are whole numbers."""
-    texts = _different(name, cells, settings)
+    texts = different_texts(name, cells, settings)
     others = texts.others
     if len(others) == 0:
         return texts.text_column(_token_notes(texts))
@@ -78,7 +31,7 @@ def read_text(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings, *, 
     return _categories(texts) if keeps_text else _numbers_dates_or_categories(texts)
 
 
-def _categories(texts: _Texts) -> Column:
+def _categories(texts: DifferentTexts) -> Column:
     """Return the column as categories: of numbers if all are, since other files may have them as numbers."""
     import pyarrow.compute as pc
 
@@ -90,7 +43,7 @@ def _categories(texts: _Texts) -> Column:
     return texts.text_column(_token_notes(texts))
 
 
-def _numbers_dates_or_categories(texts: _Texts) -> Column:
+def _numbers_dates_or_categories(texts: DifferentTexts) -> Column:
     settings, others = texts.settings, texts.others
     numbers = choose_format(
         others,
@@ -106,7 +59,7 @@ def _numbers_dates_or_categories(texts: _Texts) -> Column:
     return _leading_zeros(texts, numbers) or _dates_or_categories(texts, numbers)
 
 
-def _dates_or_categories(texts: _Texts, numbers: FormatChoice | None) -> Column:
+def _dates_or_categories(texts: DifferentTexts, numbers: FormatChoice | None) -> Column:
     """Return a column that is not all numbers: dates or categories, or refuse it if most cells are numbers."""
     others = texts.others
     dates = choose_date_format(others)
@@ -117,24 +70,7 @@ def _dates_or_categories(texts: _Texts, numbers: FormatChoice | None) -> Column:
     return texts.text_column(_token_notes(texts))
 
 
-def _different(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings) -> _Texts:
-    import pyarrow.compute as pc
-
-    encoded = cells.combine_chunks().dictionary_encode()
-    raw = encoded.dictionary
-    return _Texts(
-        name=name,
-        settings=settings,
-        cells=cells,
-        raw=raw,
-        trimmed=pc.utf8_trim_whitespace(raw),
-        indices=encoded.indices,
-        are_missing=are_tokens(raw, settings.missing, of_numbers=False),
-        are_tokens=are_tokens(raw, settings.missing, of_numbers=True),
-    )
-
-
-def _booleans(texts: _Texts) -> Column | None:
+def _booleans(texts: DifferentTexts) -> Column | None:
     """Return the column if its texts are words for true and false, in one spelling each."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -156,12 +92,12 @@ def _booleans(texts: _Texts) -> Column | None:
     else:
         truth = pc.is_in(words, value_set=pa.array(_TRUE, words.type))
         kept = pc.if_else(texts.are_missing, None, pc.if_else(truth, "true", "false"))
-    cells = _chunked(kept.cast(pa.large_string()).take(texts.indices))
+    cells = chunked(kept.cast(pa.large_string()).take(texts.indices))
     note = Note(f"boolean ({', '.join(sorted(spelled))})")
     return Column(texts.name, ColumnKind.TEXT, cells, missing=texts.counts(texts.are_missing), notes=(note,))
 
 
-def _checked_numbers(texts: _Texts, numbers: FormatChoice) -> Column:
+def _checked_numbers(texts: DifferentTexts, numbers: FormatChoice) -> Column:
     """Return the column of numbers, unless it can be read in two ways."""
     others = texts.others.filter(numbers.fits)
     if numbers.rival is not None:
@@ -182,7 +118,7 @@ def _checked_numbers(texts: _Texts, numbers: FormatChoice) -> Column:
     return _number_column(texts, numbers, signed)
 
 
-def _number_column(texts: _Texts, numbers: FormatChoice, signed: list[str] | None = None) -> Column:
+def _number_column(texts: DifferentTexts, numbers: FormatChoice, signed: list[str] | None = None) -> Column:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -197,10 +133,10 @@ def _number_column(texts: _Texts, numbers: FormatChoice, signed: list[str] | Non
         how.append(f"missing: {tokens_and_counts(missing)}")
     note = Note(", ".join(("numbers", *how)), other="as categories", key="categorical")
     notes = (note,) if how and not texts.settings.is_categorical else ()
-    return note_numbers(Column(texts.name, ColumnKind.NUMBER, _chunked(cells), missing=missing, notes=notes))
+    return note_numbers(Column(texts.name, ColumnKind.NUMBER, chunked(cells), missing=missing, notes=notes))
 
 
-def _spread(texts: _Texts, numbers: FormatChoice) -> "pa.Array":
+def _spread(texts: DifferentTexts, numbers: FormatChoice) -> "pa.Array":
     """Return for each text of the column whether it is a number."""
     import numpy as np
     import pyarrow as pa
@@ -211,7 +147,7 @@ def _spread(texts: _Texts, numbers: FormatChoice) -> "pa.Array":
     return pa.array(found)
 
 
-def _two_readings(texts: _Texts, numbers: FormatChoice, others: "pa.Array") -> Refusal:
+def _two_readings(texts: DifferentTexts, numbers: FormatChoice, others: "pa.Array") -> Refusal:
     """Return the refusal with a setting for each of the two readings."""
     rival = numbers.rival
     assert rival is not None  # noqa: S101 - the caller's condition
@@ -228,7 +164,7 @@ def _two_readings(texts: _Texts, numbers: FormatChoice, others: "pa.Array") -> R
     )
 
 
-def _forced_numbers(texts: _Texts, numbers: FormatChoice | None) -> Column:
+def _forced_numbers(texts: DifferentTexts, numbers: FormatChoice | None) -> Column:
     """Return a column of data.numeric, or refuse its first cells that are not numbers."""
     if numbers is None:
         odd = texts.others.to_pylist()
@@ -242,7 +178,7 @@ def _forced_numbers(texts: _Texts, numbers: FormatChoice | None) -> Column:
     return _checked_numbers(texts, numbers)
 
 
-def _leading_zeros(texts: _Texts, numbers: FormatChoice | None) -> Column | None:
+def _leading_zeros(texts: DifferentTexts, numbers: FormatChoice | None) -> Column | None:
     """Return the column as text if its whole numbers have leading zeros, which numbers would lose."""
     others = texts.others
     lenient = choose_format(others, decimal=".", thousands="", leading_zeros=True)
@@ -268,7 +204,7 @@ def _leading_zeros(texts: _Texts, numbers: FormatChoice | None) -> Column | None
     return texts.text_column(refusal=refusal)
 
 
-def _date_column(texts: _Texts, dates: DateChoice) -> Column:
+def _date_column(texts: DifferentTexts, dates: DateChoice) -> Column:
     import pyarrow.compute as pc
 
     odd = texts.others.filter(pc.invert(dates.fits)).to_pylist()
@@ -276,14 +212,14 @@ def _date_column(texts: _Texts, dates: DateChoice) -> Column:
     return Column(
         texts.name,
         ColumnKind.DATE,
-        _chunked(kept.take(texts.indices)),
+        chunked(kept.take(texts.indices)),
         missing=texts.counts(texts.are_tokens),
         dates=dates,
         odd_dates=tuple(odd),
     )
 
 
-def _odd_cells(texts: _Texts, numbers: FormatChoice) -> Refusal:
+def _odd_cells(texts: DifferentTexts, numbers: FormatChoice) -> Refusal:
     """Return the refusal of a column of numbers with other cells."""
     import pyarrow.compute as pc
 
@@ -291,12 +227,12 @@ def _odd_cells(texts: _Texts, numbers: FormatChoice) -> Refusal:
     return Refusal("contains numbers, but also text", odd=tuple(odd), keep=True, settings=_as_missing(texts, odd))
 
 
-def _as_missing(texts: _Texts, odd: list[str]) -> Settings:
+def _as_missing(texts: DifferentTexts, odd: list[str]) -> Settings:
     few = tuple(odd[:20])
     return {AS_MISSING: (texts.name, few)} if len(odd) == len(few) else {}
 
 
-def _token_notes(texts: _Texts) -> tuple[Note, ...]:
+def _token_notes(texts: DifferentTexts) -> tuple[Note, ...]:
     """Return a note on texts that are categories here, and that would be missing in a column of numbers."""
     import pyarrow.compute as pc
 
@@ -305,14 +241,3 @@ def _token_notes(texts: _Texts) -> tuple[Note, ...]:
         return ()
     are = "is a category" if len(counts) == 1 else "are categories"
     return (Note(f"{tokens_and_counts(counts)} {are}", other="as missing", key="missing", value=tuple(counts)),)
-
-
-def tokens_and_counts(counts: dict[str, int]) -> str:
-    """Return texts with their numbers of cells."""
-    return ", ".join(f"{text!r} ({counted(count, 'cell')})" for text, count in counts.items())
-
-
-def _chunked(cells: "pa.Array") -> "pa.ChunkedArray":
-    import pyarrow as pa
-
-    return pa.chunked_array([cells])

@@ -224,8 +224,9 @@ def test_no_hint_for_a_target_ends_in_a_circle(target: list[str], objective: str
 
 @pytest.mark.parametrize("key", ["missing", "decimal", "thousands", "dates"])
 def test_a_column_that_does_not_exist_is_refused_in_each_setting(key: str, project: DataProject) -> None:
-    value = {"missing": ["a"], "decimal": ",", "thousands": ",", "dates": "drop"}[key]
-    error = project.refusal(file=table(project, ["1"]), target="y", **{key: {"xx": value}})
+    values = {"missing": ["a"], "decimal": ",", "thousands": ",", "dates": "drop"}
+    setting: dict[str, Any] = {key: {"xx": values[key]}}
+    error = project.refusal(file=table(project, ["1"]), target="y", **setting)
     assert f"data.{key}: 'xx' is not a column of the table" in error.message
 
 
