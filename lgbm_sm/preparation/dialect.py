@@ -21,6 +21,7 @@ from lgbm_sm.wording import counted
 SAMPLED_ROWS = 200
 _SAMPLED_BYTES = 1 << 18
 _SEPARATORS = (",", ";", "\t", "|")
+_RARE_SEPARATORS = (" ", ":", "~", "^", "/", "!")
 _SCORED_LINES = 100
 _SAME_WIDTH = 0.8
 _MARKS = (
@@ -73,7 +74,7 @@ def detect_dialect(path: Path, default: str, *, separator: str | None, encoding:
     skipped, found = _before_table(lines, notes, path)
     if separator is None:
         separator = found or _separator_of(lines[skipped:], default)
-        if separator != default:
+        if separator not in (default, found):
             notes.append(f"{path.name}: {_shown(separator)} is the separator")
     skipped += _blank_rows(lines[skipped:], separator)
     rows, header_lines = _rows(lines[skipped:], separator, path)
@@ -82,12 +83,29 @@ def detect_dialect(path: Path, default: str, *, separator: str | None, encoding:
     comments, rows, header_lines = _comments(lines[skipped:], rows, separator, header_lines, path)
     if comments:
         notes.append(f"{path.name}: {counted(comments, 'comment line')} before the table left out")
-    if len(rows[0]) == 1 and all(len(row) == 1 for row in rows):
+    _require_columns(rows, lines[skipped:], separator, path)
+    return Dialect(encoding, separator, skipped + comments, header_lines, rows, tuple(notes))
+
+
+def _require_columns(rows: Sequence[Sequence[str]], lines: Sequence[str], separator: str, path: Path) -> None:
+    """Refuse a table of one column, and a title above the table."""
+    widths = {len(row) for row in rows}
+    if widths == {1}:
         raise DataError(
             f"{path} has only one column: expected {_shown(separator)} as separator",
-            "set another one: --set 'data.separator=\";\"'",
+            f"set another one: --set 'data.separator=\"{_rare_separator(lines)}\"'",
         )
-    return Dialect(encoding, separator, skipped + comments, header_lines, rows, tuple(notes))
+    if len(rows[0]) == 1 and min(len(row) for row in rows[1:]) > 2:
+        raise DataError(
+            f"{path}: the first line {rows[0][0]!r:.60} has one cell, like a title", "remove the first line"
+        )
+
+
+def _rare_separator(lines: Sequence[str]) -> str:
+    """Return a sign that occurs equally often in the first lines; a semicolon if none does."""
+    shown = [line for line in lines[:_SCORED_LINES] if line.strip()]
+    found = (sign for sign in _RARE_SEPARATORS if len({line.count(sign) for line in shown} - {0}) == 1)
+    return next((sign for sign in found if all(sign in line for line in shown)), ";")
 
 
 def opened(path: Path) -> IO[bytes]:

@@ -175,6 +175,21 @@ def test_the_separator_and_the_encoding_are_as_configured_when_they_are(tmp_path
         read_table(tmp_path / "t.csv", header=True, options=TableOptions(separator=":", encoding="ascii"))
 
 
+@pytest.mark.parametrize("separator", [" ", ":"])
+def test_the_hint_names_a_rare_separator_that_reads_the_table(separator: str, tmp_path: Path) -> None:
+    text = "a,b,c\n1.5,2,x\n2.5,3,y\n".replace(",", separator)
+    with pytest.raises(DataError, match="has only one column") as caught:
+        read(tmp_path, text)
+    assert caught.value.hint == f"set another one: --set 'data.separator=\"{separator}\"'"
+    table = read_table(tmp_path / "t.csv", header=None, options=TableOptions(separator=separator))
+    assert table.columns.to_pydict() == {"a": [1.5, 2.5], "b": [2, 3], "c": ["x", "y"]}
+
+
+def test_a_title_above_the_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the first line 'Rents of May' has one cell, like a title"):
+        read(tmp_path, "Rents of May\na,b,c\n1,2,3\n")
+
+
 def test_letters_of_windows_are_read_when_they_come_late_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b"a,b\n" + b"x,1\n" * 100_000 + "süß,1\n".encode("latin-1"))
