@@ -10,8 +10,8 @@ def prediction_metrics(
 ) -> dict[str, float]:
     """Return the metrics of the model's objective, by name.
 
-    `labels` are the cells of the target column, as prepare-data wrote them. `predictions` has the prediction for
-    each label: one value, or one probability per class for a multiclass model. `metadata` has the classes in its schema.
+    `labels` are the cells of the target column, as prepare-data wrote them. `predictions` has the prediction for each
+    label: one value, or one probability per class for a multiclass model. `metadata` has the classes in its schema.
     """
     schema = metadata.get("schema")
     classes = schema["target"]["classes"] if schema else None
