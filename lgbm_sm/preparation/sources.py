@@ -221,8 +221,8 @@ def _compare_kinds(first: Table, other: Table, problems: Problems) -> None:
         if kinds == [ColumnKind.TEXT, ColumnKind.TEXT]:
             columns = [read_column(name, one) for one in cells]
             kinds = [ColumnKind.NUMBER if one.refusal else one.kind for one in columns]
-            if ColumnKind.TEXT in kinds and any(one.notes for one in columns):
-                continue  # text for a reason, such as a leading zero
+            if any(note.key == "numeric" for one in columns for note in one.notes):
+                continue  # all are text, since one has a leading zero
         if kinds[0] is not kinds[1] and ColumnKind.EMPTY not in kinds:
             problems.add(
                 f"column {name!r} contains {kinds[0]} in {first.path.name}, but {kinds[1]} in {other.path.name}",

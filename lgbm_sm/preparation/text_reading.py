@@ -131,8 +131,12 @@ def _number_column(texts: DifferentTexts, numbers: FormatChoice, signed: list[st
     how = list(filter(None, (numbers.format.words, *(signed or ()))))
     if missing:
         how.append(f"missing: {tokens_and_counts(missing)}")
+    settings = texts.settings
+    is_expected = settings.is_categorical or settings.is_numeric or settings.decimal or settings.thousands
+    if not how and not is_expected:
+        how.append("from text")
     note = Note(", ".join(("numbers", *how)), other="as categories", key="categorical")
-    notes = (note,) if how and not texts.settings.is_categorical else ()
+    notes = (note,) if how and not settings.is_categorical else ()
     return note_numbers(Column(texts.name, ColumnKind.NUMBER, chunked(cells), missing=missing, notes=notes))
 
 
