@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.column_reading import read_column
 from lgbm_sm.preparation.column_settings import columns_with_marks
-from lgbm_sm.preparation.columns import ColumnKind, kind_of
+from lgbm_sm.preparation.columns import Column, ColumnKind, kind_of
+from lgbm_sm.preparation.missing_tokens import is_number_token
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import Categories
 from lgbm_sm.preparation.tables import Table, TableOptions, read_table
@@ -220,7 +221,7 @@ def _compare_kinds(first: Table, other: Table, problems: Problems) -> None:
         kinds = [_kind(table, name) for table in (first, other)]
         if kinds == [ColumnKind.TEXT, ColumnKind.TEXT]:
             columns = [read_column(name, one) for one in cells]
-            kinds = [ColumnKind.NUMBER if one.refusal else one.kind for one in columns]
+            kinds = [_kind_of_text(one) for one in columns]
             if any(note.key == "numeric" for one in columns for note in one.notes):
                 continue  # all are text, since one has a leading zero
         if kinds[0] is not kinds[1] and ColumnKind.EMPTY not in kinds:
@@ -228,6 +229,15 @@ def _compare_kinds(first: Table, other: Table, problems: Problems) -> None:
                 f"column {name!r} contains {kinds[0]} in {first.path.name}, but {kinds[1]} in {other.path.name}",
                 "fix the cells that differ; the three tables need the same columns",
             )
+
+
+def _kind_of_text(column: Column) -> ColumnKind:
+    """Return the kind of a part of a column; it is empty if all its texts would be missing in a column of numbers."""
+    if column.refusal is not None:
+        return ColumnKind.NUMBER
+    texts = set() if column.kind is not ColumnKind.TEXT else set(column.cells.drop_null().unique().to_pylist())
+    are_tokens = bool(texts) and all(map(is_number_token, texts))
+    return ColumnKind.EMPTY if are_tokens else column.kind
 
 
 _SAME_COLUMNS = "train, validation and test need the same columns, including the target"
