@@ -20,7 +20,10 @@ _IMAGES = Group("images", "image", "images")
 
 @dataclass(frozen=True)
 class LeftOver:
-    """A resource that could not be deleted. `name` is the ARN of an AWS resource, or the name of a local resource."""
+    """A resource that could not be deleted.
+
+    `name` is the ARN of an AWS resource, or the name of a local resource.
+    """
 
     name: str
     reason: str
@@ -47,12 +50,13 @@ def cleanup(
     confirm_adopted: Callable[[str], bool],
     reporter: Reporter,
 ) -> CleanupResult:
-    """Delete all items of the inventory, group after group. Before each group, `confirm` asks the user.
+    """Delete all items of the inventory, group after group.
 
-    `keep` contains the names of groups to keep. An item that a kept item needs is also kept. For resources that another
-    work folder created, `confirm_adopted` asks the user. The deletion of a training job also deletes the copies of its
-    artifacts and logs on this machine. If a deletion fails, the others continue, and the user can run cleanup again. At
-    the end, the inventory is taken again to find resources that still exist. A dry run deletes nothing and skips this.
+    Before each group, `confirm` asks the user. `keep` contains the names of groups to keep. An item that a kept item
+    needs is also kept. For resources that another work folder created, `confirm_adopted` asks the user. The deletion of
+    a training job also deletes the copies of its artifacts and logs on this machine. If a deletion fails, the others
+    continue, and the user can run cleanup again. At the end, the inventory is taken again to find resources that still
+    exist. A dry run deletes nothing and skips this.
     """
     sources.record.discard_unfinished_write()
     deleted: list[Item] = []
@@ -93,7 +97,10 @@ def cleanup(
 
 
 def cleanup_groups() -> list[Group]:
-    """Return the groups in the order of deletion. Local images come after the containers that use them."""
+    """Return the groups in the order of deletion.
+
+    Local images come after the containers that use them.
+    """
     groups = list(dict.fromkeys(kind.group for kind in KINDS))
     groups.insert(groups.index(PUSHED_IMAGES), _IMAGES)
     return groups
@@ -104,7 +111,7 @@ def _group_of(item: Item) -> Group:
 
 
 def _by_origin(items: Collection[Item]) -> tuple[list[Item], list[Item]]:
-    """Split items into two lists: the items of this work folder, and the adopted items together with their parts."""
+    """Split items into the items of this work folder, and the adopted items with their parts."""
     owners = [item.entry for item in items if item.entry.adopted]
     adopted = [
         item
@@ -142,7 +149,10 @@ def _left_over(
 
 
 def _key(item: Item) -> tuple[str, str]:
-    """Return a unique key. The name is not enough: a model and its endpoint config have the same name."""
+    """Return a unique key.
+
+    The name is not enough: a model and its endpoint config have the same name.
+    """
     return item.entry.kind, item.entry.name
 
 

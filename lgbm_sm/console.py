@@ -76,7 +76,7 @@ class Console:
         self.failure(error.message, error.hint, error.exit_code)
 
     def failure(self, message: str, hint: str, exit_code: ExitCode) -> None:
-        """Report a failure that is not an LgbmSmError, such as an interrupt, in the same format as `error`."""
+        """Report a failure that is not an LgbmSmError, such as an interrupt."""
         self._say(f"error: {message}", "bold red")
         if hint:
             self._say(f"hint: {hint}", "cyan")
@@ -114,7 +114,9 @@ class Console:
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def ask(self, question: str, proposed: str) -> str:
-        """Ask for a text on the terminal. An empty answer means the proposed text. Call `can_ask` first.
+        """Ask for a text on the terminal. An empty answer means the proposed text.
+
+        Call `can_ask` first.
 
         Raises:
             UsageError: stdin has ended.
@@ -158,12 +160,18 @@ def is_closed(stream: TextIO) -> bool:
 
 
 def _discard(stream: TextIO) -> None:
-    """Redirect the stream to the null device. Python flushes it again at exit, and this must not fail."""
+    """Redirect the stream to the null device.
+
+    Python flushes it again at exit, and this must not fail.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def is_terminal(environment: Mapping[str, str]) -> bool:
-    """Return whether a person reads stderr. A CI system may look like a terminal, but sets `CI=true`."""
+    """Return whether a person reads stderr.
+
+    A CI system may look like a terminal, but sets `CI=true`.
+    """
     return sys.stderr.isatty() and not environment.get("CI") and environment.get("TERM") != "dumb"
 
 
@@ -173,7 +181,10 @@ def can_ask() -> bool:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as text. The first line contains the column names, and each row is one line."""
+    """Return a table as text.
+
+    The first line contains the column names, and each row is one line.
+    """
     lines = [tuple(columns), *(tuple(row) for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     return "\n".join(

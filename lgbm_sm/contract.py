@@ -1,7 +1,7 @@
-"""The rules of SageMaker for containers and API calls, as constants. Each constant has its source.
+"""The rules of SageMaker for containers and API calls, as constants.
 
-No other module of lgbm_sm defines these constants. The program in the image has its own copy, because it does not
-import lgbm_sm. A test compares the copies. The sources:
+Each constant has its source. No other module of lgbm_sm defines these constants. The program in the image has its own
+copy, because it does not import lgbm_sm. A test compares the copies. The sources:
 
 - training guide: AWS developer guide, "Containers with custom training algorithms" and its sub-pages
 - hosting guide: AWS developer guide, "Custom Inference Code with Hosting Services"

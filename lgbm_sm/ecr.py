@@ -49,7 +49,7 @@ class PushResult:
 
 
 def push(tag: str, workspace: Workspace) -> PushResult:
-    """Push the image `tag` (`<repository>:<tag>`) if ECR does not have it, and check the result in ECR.
+    """Push the image `<repository>:<tag>` if ECR does not have it, and check the result.
 
     If the repository does not exist, create it. The login token is only sent with the call, and not stored.
 
@@ -97,7 +97,7 @@ def push(tag: str, workspace: Workspace) -> PushResult:
 
 
 def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest | None:
-    """Return the manifest of a pushed image in the format that SageMaker accepts, or None if there is none.
+    """Return the manifest that SageMaker accepts for a pushed image, or None.
 
     `tag` is `<repository>:<tag>`. If Docker pushed another format and tags are immutable, the converted manifest has no
     tag. The record then contains its digest.
@@ -111,7 +111,9 @@ def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest
 
 
 def get_deployed_uri(tag: str, account: AwsAccount, record: Record) -> str:
-    """Return the address of a pushed image. `tag` is `<repository>:<tag>`, and the address ends with a digest.
+    """Return the address of a pushed image.
+
+    `tag` is `<repository>:<tag>`, and the address ends with a digest.
 
     Raises:
         ImageError: ECR does not have the image in a format that SageMaker accepts.
@@ -175,7 +177,9 @@ def _get(repository: EcrRepository, version: str, digest: str = "") -> Manifest:
 
 
 def as_hosting_takes_it(repository: EcrRepository, arrived: Manifest, version: str, platform: str) -> Manifest:
-    """Convert a manifest to Docker's schema 2, the format that SageMaker accepts. Push it and return it.
+    """Convert a manifest to Docker's schema 2, the format that SageMaker accepts.
+
+    Push it and return it.
 
     Raises:
         ImageError: the manifest cannot be converted, or is for another platform.

@@ -29,9 +29,10 @@ class ExitCode(IntEnum):
 
 
 class LgbmSmError(Exception):
-    """A problem that the user can fix. `message` describes the problem, and `hint` is the next step.
+    """A problem that the user can fix.
 
-    Raise one of the subclasses below. Each has its own exit code. Any other exception is a bug and keeps its traceback.
+    `message` describes the problem, and `hint` is the next step. Raise one of the subclasses below. Each has its own
+    exit code. Any other exception is a bug and keeps its traceback.
     """
 
     exit_code: ClassVar[ExitCode]
@@ -55,13 +56,16 @@ class RecordError(LgbmSmError):
 
 
 class WorkFolderError(LgbmSmError):
-    """A file in lgbm-sm's work folder cannot be written or removed, or does not belong to lgbm-sm."""
+    """A file in the work folder cannot be written or removed, or is not lgbm-sm's."""
 
     exit_code = ExitCode.CONFIG
 
     @classmethod
     def of(cls, error: OSError, path: Path) -> Self:
-        """Return the WorkFolderError for an OSError. If the OSError contains no path, the message contains `path`."""
+        """Return the WorkFolderError for an OSError.
+
+        If the OSError contains no path, the message contains `path`.
+        """
         hint = STORAGE_HINTS.get(error.errno or 0, "check the folder and its permissions")
         return cls(f"failed to write {error.filename or path}: {error.strerror or error}", hint)
 
@@ -86,7 +90,10 @@ class EngineError(ImageError):
 
 
 class AwsError(LgbmSmError):
-    """AWS refuses a call or does not answer. `code` is AWS's error code, or "" if AWS did not answer."""
+    """AWS refuses a call or does not answer.
+
+    `code` is AWS's error code, or "" if AWS did not answer.
+    """
 
     exit_code = ExitCode.AWS
 

@@ -1,4 +1,7 @@
-"""The inventory: all resources of the project, with their current states. Some may be missing in the record."""
+"""The inventory: all resources of the project, with their current states.
+
+The record may not contain all these resources.
+"""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,7 +31,10 @@ Backends = Mapping[Place, Backend]
 
 @dataclass(frozen=True)
 class InventorySources:
-    """The sources of an inventory. With `finds_images`, also find images that the record does not contain."""
+    """The sources of an inventory.
+
+    With `finds_images`, also find images that the record does not contain.
+    """
 
     record: Record
     backends: Backends
@@ -59,7 +65,10 @@ class Inventory(NamedTuple):
 
     @property
     def is_unreachable(self) -> bool:
-        """Whether AWS was called but did not answer. The states of AWS resources then come from the record."""
+        """Whether AWS was called but did not answer.
+
+        The states of AWS resources then come from the record.
+        """
         from_aws = [item for item in self.items if not item.entry.is_local]
         return bool(self.problems) and all(item.state == "Unknown" or _is_from_record(item) for item in from_aws)
 
@@ -129,7 +138,7 @@ def _aws_item(entry: AwsEntry, accounts: Accounts) -> Item:
 
 
 def _is_from_record(item: Item) -> bool:
-    """Return whether the item is a completed job whose state comes from the record, as in `_running_item`."""
+    """Return whether `_running_item` took the state of a completed job from the record."""
     return isinstance(item.entry, TrainingJob) and item.remark == str(item.entry.model_artifact_path)
 
 

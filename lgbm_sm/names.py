@@ -46,11 +46,14 @@ def script_mode_repository(project_name: str) -> str:
 
 
 def is_timestamped(name: str, project_name: str) -> bool:
-    """Return whether the name has the form of `timestamped_name` for this project. Ignore upper and lower case."""
+    """Return whether the name has the form of `timestamped_name` for this project.
+
+    Upper case and lower case are the same.
+    """
     pattern = rf"{re.escape(project_name)}-\d{{4}}(-\d\d){{5}}-[0-9a-z]{{3}}"
     return re.fullmatch(pattern, name, re.IGNORECASE) is not None
 
 
 def is_endpoint_name(name: str, project_name: str, endpoint_name: str) -> bool:
-    """Return whether `name` is the configured endpoint name, or a timestamped name of the project."""
+    """Return whether `name` is `endpoint_name`, or a timestamped name of the project."""
     return name.lower() == endpoint_name.lower() or is_timestamped(name, project_name)

@@ -1,4 +1,4 @@
-"""Write the output files that options name: atomically, and never over a file of the project."""
+"""Write the output files of options: atomically, and never over a file of the project."""
 
 import errno
 import os
@@ -18,7 +18,10 @@ _Identity = tuple[int, int]
 
 
 class Protected(NamedTuple):
-    """A file, or a folder with everything in it, that must not be replaced. `what` describes it in error messages."""
+    """A file, or a folder with everything in it, that must not be replaced.
+
+    `what` describes it in error messages.
+    """
 
     path: Path
     what: str
@@ -39,11 +42,12 @@ def refuse_protected(option: str, path: Path, protected: Collection[Protected]) 
 
 
 class OutputFile(AbstractContextManager["OutputFile"]):
-    """An output file that an option names. Use it in a `with` block, and call `write` for each part of the content.
+    """An output file that an option names.
 
-    A regular file is replaced when the block ends without an error. Until then, it does not change. The new file has
-    the mode of the old file. If the path is a symbolic link, the target of the link is replaced. If the path is a
-    device, a pipe or the command's own stdout, the content is written to it directly.
+    Use it in a `with` block, and call `write` for each part of the content. A regular file is replaced when the block
+    ends without an error. Until then, it does not change. The new file has the mode of the old file. If the path is a
+    symbolic link, the target of the link is replaced. If the path is a device, a pipe or the command's own stdout, the
+    content is written to it directly.
 
     Raises:
         UsageError: the path is protected, or the file cannot be created.

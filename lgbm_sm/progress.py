@@ -1,4 +1,7 @@
-"""The protocol for progress messages. Modules outside `commands` use it, because they must not print."""
+"""The protocol for progress messages.
+
+Modules outside `commands` use it, because they must not print.
+"""
 
 from typing import Protocol
 
@@ -19,7 +22,10 @@ class Reporter(Protocol):
         """Report a line from the log of the training or serving program."""
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Report the progress of a transfer: `done` of `total` bytes. `what` is a word such as "sent"."""
+        """Report the progress of a transfer: `done` of `total` bytes.
+
+        `what` is a word such as "sent".
+        """
 
     def trace(self, text: str) -> None:
         """Report a diagnostic detail. It is shown only with `-v`."""

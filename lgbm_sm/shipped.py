@@ -1,4 +1,4 @@
-"""The files that the package contains: the build context, the example configuration and the examples.
+"""The files in the package: the build context, the example configuration, the examples.
 
 In an installed wheel, they are inside the package folder. In a checkout, they are next to the package folder.
 """
@@ -10,7 +10,7 @@ _PROGRAM = Path("runtime", "lgbm_runtime", "__main__.py")
 
 
 def containers_path(project_folder: Path | None = None) -> Path:
-    """Return the folder `containers`: the build context of the images, with `lgbm_runtime` in the folder `runtime`.
+    """Return the folder `containers`: the build context of the images, with `lgbm_runtime`.
 
     `lgbm-sm init` creates a copy next to config.yaml. If a project has this copy, with the program in it, the copy
     takes precedence over the folder of the package.

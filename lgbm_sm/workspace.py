@@ -70,7 +70,10 @@ class Workspace:
 
     @property
     def backends(self) -> Mapping[Place, ServingBackend]:
-        """The backends that may have jobs or endpoints of the project. The keys are their names in the record."""
+        """The backends that may have jobs or endpoints of the project.
+
+        The keys are their names in the record.
+        """
         known: list[ServingBackend] = [self.process, self.docker]
         recorded = (*self.record.entries(), *self.record.aws_entries())
         if self.asks_aws or self.accounts.reached or not all(entry.is_local for entry in recorded):
@@ -114,7 +117,7 @@ class Workspace:
         return self.folder / path if path else None
 
     def protected(self, *inputs: str | Path | None) -> tuple[Protected, ...]:
-        """Return the files that no output option may replace: the project's files, and the inputs of the command.
+        """Return the files that no output option may replace: files of the project, and inputs.
 
         The input `-` is stdin.
         """

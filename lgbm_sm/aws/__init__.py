@@ -1,1 +1,1 @@
-"""Everything that calls AWS: the account, its services, IAM policies, error hints, waiting and the dry run."""
+"""Everything that calls AWS: account, services, IAM policies, error hints and dry run."""

@@ -1,4 +1,4 @@
-"""The AWS account: sessions, clients and calls. This module turns every botocore error into an AwsError."""
+"""The AWS account: sessions, clients and calls. Errors of botocore become AwsErrors."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -90,7 +90,7 @@ class AwsAccount:
 
 
 def find_partition(region: str) -> str | None:
-    """Return the partition of a region, such as aws or aws-cn, or None if botocore does not know the region."""
+    """Return the partition of a region, such as aws, or None if botocore does not know it."""
     from botocore.exceptions import UnknownRegionError
 
     try:
@@ -101,7 +101,7 @@ def find_partition(region: str) -> str | None:
 
 
 def partition_of(region: str) -> str:
-    """Return the partition of a region. The default is aws, if botocore does not know the region."""
+    """Return the partition of a region, or "aws" if botocore does not know the region."""
     return find_partition(region) or "aws"
 
 
@@ -207,11 +207,7 @@ def connect(
     dry_run: "DryRun | None" = None,
     tell_retry: Callable[[str], None] = lambda _: None,
 ) -> AwsAccount:
-    """Open a session and return its account.
-
-    Raises:
-        AwsError: there are no valid credentials, or AWS does not answer.
-    """
+    """Open a session and return its account. The errors are those of `identify`."""
     session = open_session(region, tell_retry=tell_retry)
     if dry_run:
         dry_run.attach(session)
@@ -231,7 +227,9 @@ def identify(session: Any) -> AwsAccount:
 
 
 def registry_login(session: Any, registry_id: str, region: str) -> dict[str, str]:
-    """Return `username` and `password` for the container registry (ECR) of an account. They are valid for 12 hours.
+    """Return `username` and `password` for the container registry (ECR) of an account.
+
+    They are valid for 12 hours.
 
     Raises:
         AwsError: there are no credentials, the credentials do not allow it, or AWS does not answer.
@@ -249,7 +247,7 @@ _CHANGES = ("abort", "create", "delete", "put", "stop", "update")
 
 
 def _verb_of(operation: str) -> str:
-    """Return the verb for an error message, such as "create". Return "get" if the operation only reads."""
+    """Return the verb of an operation for an error message, or "get" if it only reads."""
     verb = operation.removeprefix("batch_").partition("_")[0]
     return verb if verb in _CHANGES else "get"
 

@@ -78,10 +78,10 @@ def upload_channels(
     reporter: Reporter,
     now: datetime,
 ) -> UploadedChannels:
-    """Upload local folders to the project's part of the bucket. `channels` maps channel names to folders.
+    """Upload local folders to the project's part of the bucket.
 
-    Unchanged files are not sent again. Earlier data sets stay until `cleanup`, because jobs may still read them. The
-    default bucket is created if it does not exist.
+    `channels` maps channel names to folders. Unchanged files are not sent again. Earlier data sets stay until
+    `cleanup`, because jobs may still read them. The default bucket is created if it does not exist.
 
     Raises:
         AwsError: the bucket does not exist, an object that is not the project's has the same key, or AWS refuses a

@@ -33,7 +33,10 @@ class Log:
         self._tokens: dict[str, str] = {}
 
     def new_lines(self) -> list[str]:
-        """Return the lines since the last call, stream by stream. The list is empty while there is no log."""
+        """Return the lines since the last call, stream by stream.
+
+        The list is empty while there is no log.
+        """
         return [line for stream in self.streams() for line in self._new_lines_of(stream)]
 
     def streams(self) -> list[str]:
@@ -55,7 +58,10 @@ class Log:
         return bool(self.streams())
 
     def delete(self) -> None:
-        """Delete the streams with the prefix, or the group if there is no prefix. Do nothing if they do not exist."""
+        """Delete the streams with the prefix, or the group if there is no prefix.
+
+        Do nothing if they do not exist.
+        """
         if not self._prefix:
             self._ask("delete_log_group")
             return

@@ -1,4 +1,4 @@
-"""`--dry-run`: commands run as usual, but an AWS call that changes something is recorded and not sent.
+"""`--dry-run`: AWS calls that change something are recorded, and not sent to AWS.
 
 Calls that only read are sent to AWS. So the recorded calls fit the state of the account.
 """
@@ -86,7 +86,10 @@ class DryRun:
                 self._stopped.add(resource)
 
     def _describe(self, operation: str, parameters: Mapping[str, Any]) -> tuple[_HttpResponse, dict[str, Any]] | None:
-        """Answer Describe for a resource that would be created or deleted. Return None for other resources."""
+        """Answer Describe for a resource that would be created or deleted.
+
+        Return None for other resources.
+        """
         _, resource = _verb_and_resource(operation, parameters)
         if resource in self._deleted:
             error: dict[str, str] = {"Code": "ValidationException", "Message": f'Could not find "{resource[1]}".'}
@@ -122,7 +125,10 @@ def _described(noun: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _placeholder(shape: Any, parameters: Mapping[str, Any], name: str = "", depth: int = 0) -> Any:
-    """Return an answer that has the members of a real response. Each text is a name in angle brackets."""
+    """Return an answer that has the members of a real response.
+
+    Each text is a name in angle brackets.
+    """
     if shape is None or (shape.type_name == "structure" and depth == _DEPTH):
         return {}
     match shape.type_name:

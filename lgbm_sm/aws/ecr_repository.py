@@ -1,4 +1,4 @@
-"""A repository in ECR, the container registry of AWS: methods to find, add and delete its images."""
+"""Find, add and delete images in a repository in ECR, the container registry of AWS."""
 
 import json
 import re
@@ -57,7 +57,10 @@ class EcrRepository:
         return str(answer["repositories"][0]["repositoryUri"]) if answer else None
 
     def is_tagged(self, project: str) -> bool:
-        """Return whether the repository has the project's tag. Only repositories that lgbm-sm created have the tag."""
+        """Return whether the repository has the project's tag.
+
+        Only repositories that lgbm-sm created have the tag.
+        """
         answer = self._ask("describe_repositories", repositoryNames=[self.name])
         if not answer:
             return False
@@ -66,7 +69,10 @@ class EcrRepository:
         return {"Key": PROJECT_TAG, "Value": project} in tags["tags"]
 
     def create(self, tags: Tags, *, immutable_tags: bool) -> str:
-        """Create the repository and return its address. ECR scans its images and deletes old untagged images."""
+        """Create the repository and return its address.
+
+        ECR scans its images and deletes old untagged images.
+        """
         with aws_errors(self._what, verb="create"):
             created = self._ecr.create_repository(
                 repositoryName=self.name,
@@ -78,7 +84,7 @@ class EcrRepository:
         return str(created["repository"]["repositoryUri"])
 
     def find_manifest(self, *, tag: str = "", digest: str = "") -> Manifest | None:
-        """Return the manifest of a tag or a digest, or None if the image or the repository does not exist."""
+        """Return the manifest of a tag or a digest, or None if there is no such image."""
         image_id = {"imageTag": tag} if tag else {"imageDigest": digest}
         answer = self._ask(
             "batch_get_image", repositoryName=self.name, imageIds=[image_id], acceptedMediaTypes=list(ACCEPTED)
@@ -89,10 +95,10 @@ class EcrRepository:
         return Manifest(image["imageId"]["imageDigest"], image["imageManifestMediaType"], image["imageManifest"])
 
     def find_pushed(self, known: Collection[str]) -> dict[str, tuple[str, ...]]:
-        """Map the tag of each image that `lgbm-sm push` sent to the digests of the image. Skip the `known` tags.
+        """Map the tag of each image that `lgbm-sm push` sent to the digests of the image.
 
-        An image that was converted for hosting has several manifests with the same configuration. Only one of these
-        manifests has a tag. The result is empty if the repository does not exist.
+        Skip the `known` tags. An image that was converted for hosting has several manifests with the same
+        configuration. Only one of these manifests has a tag. The result is empty if the repository does not exist.
         """
         listed = self._list_images()
         tags = sorted({tag for _, tag in listed if _OUR_TAG.fullmatch(tag) and tag not in known})
@@ -107,9 +113,10 @@ class EcrRepository:
         return [(one["imageDigest"], one.get("imageTag", "")) for page in pages for one in page["imageIds"]]
 
     def put_manifest(self, text: str, media_type: str, tag: str) -> str:
-        """Add a manifest with a tag and return its digest. Its layers must already be in the repository.
+        """Add a manifest with a tag and return its digest.
 
-        If another image has the tag, and tags are immutable, the manifest gets no tag.
+        Its layers must already be in the repository. If another image has the tag, and tags are immutable, the manifest
+        gets no tag.
         """
         described = {"repositoryName": self.name, "imageManifest": text, "imageManifestMediaType": media_type}
         try:
@@ -138,7 +145,10 @@ class EcrRepository:
         ]
 
     def delete(self) -> list[str]:
-        """Delete the repository if it is empty. Return the reason if it is not. Do nothing if it does not exist."""
+        """Delete the repository if it is empty. Return the reason if it is not.
+
+        Do nothing if it does not exist.
+        """
         try:
             self._ask("delete_repository", repositoryName=self.name)
         except AwsError as error:
@@ -152,7 +162,7 @@ class EcrRepository:
 
 
 def _of_one_image(tagged: Manifest, others: Sequence[Manifest]) -> list[str]:
-    """Return the digests of the `others` that are parts of this index, or the same image in another format."""
+    """Find the other manifests of an image: parts of its index, or the same image converted."""
     parts = parts_of_index(tagged.text)
     found = [tagged, *(other for other in others if other.digest in parts)]
     configs = {digest for manifest in found for digest in config_digests(manifest.text)}

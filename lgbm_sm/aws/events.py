@@ -1,4 +1,4 @@
-"""Handlers of botocore's events: they report retries, and refuse answers that do not come from AWS."""
+"""Report retries, and refuse answers that do not come from AWS."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -34,7 +34,10 @@ NEEDED_MEMBERS: Mapping[str, tuple[str, ...]] = {
 
 
 def attach(session: Any, tell_retry: Callable[[str], None]) -> None:
-    """Attach to a botocore session, before the session creates a client. `tell_retry` is called before each retry."""
+    """Attach to a botocore session, before the session creates a client.
+
+    `tell_retry` is called before each retry.
+    """
 
     def tell(operation: Any, **event: Any) -> None:
         if line := _describe_retry(str(operation.name), **event):
@@ -71,7 +74,9 @@ def _describe_retry(
 
 
 def _read_timestamp(value: Any) -> Any:
-    """Read a time with botocore's parser. Turn its ValueError into an error that botocore reports as a bad answer.
+    """Read a time with botocore's parser.
+
+    Turn its ValueError into an error that botocore reports as a bad answer.
 
     Raises:
         ResponseParserError: the value is not a time.

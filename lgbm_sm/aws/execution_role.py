@@ -14,7 +14,9 @@ NOTEBOOK_ARN = re.compile(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/(?P<name>
 
 
 def get_execution_role(account: AwsAccount, config: Config) -> str:
-    """Return the ARN of `aws.execution_role`. The default in a SageMaker notebook is the role of the notebook.
+    """Return the ARN of `aws.execution_role`.
+
+    The default in a SageMaker notebook is the role of the notebook.
 
     Raises:
         AwsError: the role does not exist, is in another account, or is not set outside a notebook.

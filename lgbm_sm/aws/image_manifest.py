@@ -33,7 +33,10 @@ def config_digest(manifest: str) -> str:
 
 
 def config_digests(manifest: str) -> list[str]:
-    """Return a list with the digest of an image's configuration. The list is empty for an index."""
+    """Return a list with the digest of an image's configuration.
+
+    The list is empty for an index.
+    """
     config = json.loads(manifest).get("config")
     return [config["digest"]] if config else []
 

@@ -1,4 +1,7 @@
-"""Find the work folder that created a SageMaker resource. The tag `lgbm-sm:origin` contains the folder's id."""
+"""Find the work folder that created a SageMaker resource.
+
+The tag `lgbm-sm:origin` contains the folder's id.
+"""
 
 from lgbm_sm.aws.account import AwsAccount, aws_errors
 from lgbm_sm.aws.tags import ORIGIN_TAG
@@ -9,7 +12,7 @@ DEFAULT_PROJECT = ProjectSection().name
 
 
 def find_origin(account: AwsAccount, arn: str) -> str:
-    """Return the id of the work folder that created a SageMaker resource, or "" if the resource has no such tag.
+    """Return the id of the work folder that created a SageMaker resource, or "" if unknown.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.
@@ -20,7 +23,9 @@ def find_origin(account: AwsAccount, arn: str) -> str:
 
 
 def is_own(account: AwsAccount, arn: str, project_id: str) -> bool:
-    """Return whether the work folder with this id created the resource. Without an ARN or an id, return False.
+    """Return whether the work folder with this id created the resource.
+
+    Without an ARN or an id, return False.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.

@@ -1,4 +1,4 @@
-"""IAM policies: one for the identity that runs the commands, and one for the execution role.
+"""The IAM policies for the identity that runs the commands, and for the execution role.
 
 The policies contain only permissions that the commands need. A resource is `*` only if AWS supports no narrower
 resource. Source: Service Authorization Reference, "Actions, resources, and condition keys" of each service.
@@ -29,7 +29,10 @@ def caller_policy(scope: PolicyScope) -> dict[str, Any]:
 
 
 def _merged(statements: Iterable[Statement]) -> list[Statement]:
-    """Merge the statements that have the same Sid. Several kinds of resources may need the same statement."""
+    """Merge the statements that have the same Sid.
+
+    Several kinds of resources may need the same statement.
+    """
     merged: dict[str, Statement] = {}
     for statement in statements:
         known = merged.setdefault(statement["Sid"], statement)
@@ -59,7 +62,9 @@ def _other_statements(scope: PolicyScope) -> list[Statement]:
 
 
 def role_policy(scope: PolicyScope) -> dict[str, Any]:
-    """Return the policy for the execution role. SageMaker uses this role to run jobs and serve models.
+    """Return the policy for the execution role.
+
+    SageMaker uses this role to run jobs and serve models.
 
     Source: developer guide, "How to use SageMaker AI execution roles", CreateTrainingJob and CreateModel.
     """

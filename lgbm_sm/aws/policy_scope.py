@@ -1,4 +1,4 @@
-"""The names that a project's IAM policies contain, and functions that write policy statements."""
+"""The names in a project's IAM policies, and functions that write policy statements."""
 
 import re
 from collections.abc import Mapping
@@ -57,7 +57,10 @@ class PolicyScope:
 
     @property
     def xgboost_arns(self) -> list[str]:
-        """The ARN of the AWS repository with the XGBoost image. The list is empty if the project does not use it."""
+        """The ARN of the AWS repository with the XGBoost image.
+
+        The list is empty if the project does not use it.
+        """
         if not self.xgboost_image_uri:
             return []
         match = ECR_URI.match(self.xgboost_image_uri)
@@ -66,7 +69,10 @@ class PolicyScope:
         return [f"arn:{self.partition}:ecr:{match['region']}:{match['account']}:repository/{match['name']}"]
 
     def sagemaker_arns(self, *kinds: str) -> list[str]:
-        """Return ARNs that match the project's resources of these kinds. A `*` stands for the rest of a name."""
+        """Return ARNs that match the project's resources of these kinds.
+
+        A `*` stands for the rest of a name.
+        """
         named = [f"{kind}/{self.project}-*" for kind in kinds]
         if "endpoint" in kinds:
             named.append(f"endpoint/{self.endpoint_name}")
@@ -75,7 +81,10 @@ class PolicyScope:
 
     @property
     def endpoint_log_arns(self) -> list[str]:
-        """The log groups of the endpoints. CloudWatch Logs sometimes adds `:*` to these ARNs, so both forms match."""
+        """The log groups of the endpoints.
+
+        CloudWatch Logs sometimes adds `:*` to these ARNs, so both forms match.
+        """
         names = (f"{self.project}-*", self.endpoint_name, f"{self.endpoint_name}:*")
         return [self.arn("logs", f"log-group:{endpoint_group(name)}") for name in names]
 
@@ -115,7 +124,10 @@ def scope_of(
 
 
 def _kms_key_arn(key: str | None, partition: str, region: str, account_id: str) -> str:
-    """Return the ARN of a key. The ARN for an alias matches every key, because the alias does not show its key."""
+    """Return the ARN of a key.
+
+    The ARN for an alias matches every key, because the alias does not show its key.
+    """
     if key is None:
         return ""
     if key.startswith("arn:") and ":alias/" not in key:
@@ -148,7 +160,10 @@ def allow(
 
 
 def one_or_list(values: list[str]) -> list[str] | str:
-    """Return a single value without a list. Policies stay shorter: a managed policy has at most 6,144 characters."""
+    """Return a single value without a list.
+
+    Policies stay shorter: a managed policy has at most 6,144 characters.
+    """
     return values[0] if len(values) == 1 else values
 
 

@@ -1,4 +1,7 @@
-"""Hints for calls that AWS refused. The error code, the operation and the message decide the hint."""
+"""Hints for calls that AWS refused.
+
+The error code, the operation and the message decide the hint.
+"""
 
 import re
 
@@ -33,7 +36,10 @@ _THROTTLING = ("RequestLimitExceeded", "SlowDown", "TooManyRequestsException")
 
 
 def remedy_for(code: str, operation: str, text: str) -> str:
-    """Return the hint for a refused call. `text` is the message of the AwsError, with AWS's code and message."""
+    """Return the hint for a refused call.
+
+    `text` is the message of the AwsError, with AWS's code and message.
+    """
     known = known_remedy(text)
     # AWS reports a wrong clock as expired credentials, and a tag policy as a missing permission
     if is_about_clock(text) or "tag policy" in text:
@@ -68,7 +74,7 @@ def known_remedy(text: str) -> str:
 
 
 def denied_remedy(text: str) -> str:
-    """Return the hint for an AWS message in Docker's output, or "" if the message contains no denied action."""
+    """Return the hint if AWS denied an action in Docker's output. Otherwise return ""."""
     return _permission_remedy("", text) if _DENIED.search(text) else ""
 
 

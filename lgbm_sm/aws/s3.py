@@ -31,7 +31,7 @@ def default_bucket_name(account: AwsAccount) -> str:
 
 
 def ensure_bucket(account: AwsAccount, name: str, *, tags: Tags, kms_key: str = "") -> bool:
-    """Create the bucket in the account's region if it does not exist. Return whether it was created.
+    """Create the bucket if it does not exist. Return whether it was created.
 
     Raises:
         AwsError: the bucket belongs to another account, is in another region, or AWS refuses a call.
@@ -42,7 +42,7 @@ def ensure_bucket(account: AwsAccount, name: str, *, tags: Tags, kms_key: str = 
 
 @dataclass(frozen=True)
 class StoredVersion:
-    """A version of an object, or a delete marker. A delete marker has no content. `size` is in bytes."""
+    """A version of an object, or a delete marker without content. `size` is in bytes."""
 
     key: str
     version_id: str
@@ -59,7 +59,7 @@ class OpenUpload:
 
 
 class StoredText(NamedTuple):
-    """The content of an object. `etag` is the ETag of the current version. It is empty if the object was deleted."""
+    """The content of an object, and its ETag. `etag` is empty if the object was deleted."""
 
     content: bytes
     etag: str
@@ -108,7 +108,7 @@ class S3Bucket:
         return True
 
     def create(self, tags: Tags) -> bool:
-        """Create the bucket: private, encrypted, and with these tags. Return False if it already exists."""
+        """Create a private, encrypted bucket with these tags. Return False if it exists."""
         region = self._account.region
         # S3 refuses us-east-1 as a location constraint
         location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
@@ -147,7 +147,7 @@ class S3Bucket:
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]} if answer else {}
 
     def delete(self) -> list[str]:
-        """Delete the bucket if it is empty. Return the reason if it is not. Do nothing if it does not exist."""
+        """Delete the bucket if it exists and is empty. Return the reason if it is not empty."""
         try:
             self._ask("delete_bucket")
         except AwsError as error:
@@ -157,7 +157,7 @@ class S3Bucket:
         return []
 
     def find_sha256(self, key: str) -> str | None:
-        """Return the SHA-256 of an object. Return None if the object does not exist, "" if its SHA-256 is unknown."""
+        """Return the SHA-256 of an object, "" if it is unknown, or None without an object."""
         answer = self._ask("head_object", unless="404", Key=key, ChecksumMode="ENABLED")
         if answer is None:
             return None
@@ -190,7 +190,7 @@ class S3Bucket:
             raise DataError(f"{file.path} cannot be read: {error.strerror}") from error
 
     def find_text(self, key: str) -> StoredText | None:
-        """Return the newest content of an object, also if the object was deleted. Return None if no version is left."""
+        """Return the newest content of an object, even of a deleted one, or None."""
         versions = [version for version in self.versions(key) if version.key == key]
         for version in versions:
             if not version.is_marker:
@@ -202,9 +202,9 @@ class S3Bucket:
         return None
 
     def replace_text(self, key: str, text: str, etag: str) -> bool:
-        """Write JSON to an object if the object still has this `etag`. Return whether it was written.
+        """Write JSON to an object if the object still has this `etag`.
 
-        An empty `etag` means that the object must not exist yet.
+        Return whether it was written. An empty `etag` means that the object must not exist yet.
         """
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
@@ -224,9 +224,9 @@ class S3Bucket:
         return True
 
     def versions(self, prefix: str) -> list[StoredVersion]:
-        """Return all versions of the objects below `prefix`. The current version of an object comes first.
+        """Return all versions of the objects below `prefix`.
 
-        The list is empty if the bucket does not exist.
+        The current version of an object comes first. The list is empty if the bucket does not exist.
         """
         found = []
         for page in self._pages("list_object_versions", prefix):
@@ -263,7 +263,7 @@ class S3Bucket:
         return left
 
     def delete_below(self, prefix: str) -> list[str]:
-        """Delete all versions and open uploads below `prefix`. Return a reason for each that could not be deleted."""
+        """Delete all versions and open uploads below `prefix`. Return reasons for failures."""
         self.abort(self.open_uploads(prefix))
         return self.delete_versions(self.versions(prefix))
 
@@ -289,7 +289,7 @@ class S3Bucket:
         )
 
     def _ask(self, operation: str, *, unless: str = "NoSuchBucket", **parameters: Any) -> dict[str, Any] | None:
-        """Return the answer. Return None if the bucket or the key does not exist, or if the error code is `unless`."""
+        """Call an S3 operation. Return None if there is no bucket or key, or for code `unless`."""
         is_missing = has_code("NoSuchBucket", "NoSuchKey", unless)
         return self._account.find("s3", operation, self._what, is_missing, **self._bucket, **parameters)
 

@@ -16,7 +16,10 @@ _AGAIN = "run the command again: files that were uploaded are not sent again"
 
 
 class S3Location(NamedTuple):
-    """The name of a bucket, and a key in the bucket. The key is empty if the address is only a bucket."""
+    """The name of a bucket, and a key in the bucket.
+
+    The key is empty if the address is only a bucket.
+    """
 
     bucket: str
     key: str

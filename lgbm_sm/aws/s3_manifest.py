@@ -1,4 +1,7 @@
-"""The objects of a project in a bucket. A manifest in the bucket lists them; it is written before the objects."""
+"""The objects of a project in a bucket.
+
+A manifest in the bucket lists the objects. The manifest is written before the objects.
+"""
 
 import json
 import threading
@@ -69,7 +72,10 @@ class ProjectObjects:
         self._earlier = _ListedBeside(bucket, f"{prefix}/", f"{prefix}/.lgbm-sm/{project}.json", project)
 
     def key(self, name: str) -> str:
-        """Return the key of an object. `name` is the path of the object below `<prefix>/<project>/`."""
+        """Return the key of an object.
+
+        `name` is the path of the object below `<prefix>/<project>/`.
+        """
         return self._own.root + name
 
     def uri(self, name: str) -> str:
@@ -97,7 +103,10 @@ class ProjectObjects:
         return UploadResult(tuple(map(self.uri, changed)), tuple(unchanged), held.union(changed))
 
     def _require_replaceable(self, names: Collection[str]) -> None:
-        """Raise AwsError if one of these keys is in use. `cleanup` would also delete older versions of that object."""
+        """Raise AwsError if one of these keys is in use.
+
+        `cleanup` would also delete older versions of that object.
+        """
         occupied = [
             self._bucket.uri(key)
             for key in map(self.key, names)
@@ -125,13 +134,17 @@ class ProjectObjects:
         return [self._bucket.uri(key) for key in sorted(keys - {self.key(name) for name in names})]
 
     def delete_folders(self, folders: Collection[str]) -> list[str]:
-        """Delete the project's objects below these folders. Return a reason for each that could not be deleted."""
+        """Delete the project's objects below these folders.
+
+        Return a reason for each that could not be deleted.
+        """
         return [left for listed in (self._own, self._earlier) for left in listed.delete_below(folders)]
 
     def delete(self) -> list[str]:
-        """Delete the project's objects with all their versions, then the manifests. Ignore objects that do not exist.
+        """Delete the project's objects with all their versions, then the manifests.
 
-        Return a reason for each object that could not be deleted. A manifest stays until all its objects are deleted.
+        Ignore objects that do not exist. Return a reason for each object that could not be deleted. A manifest stays
+        until all its objects are deleted.
         """
         return [left for listed in (self._own, self._earlier) for left in listed.delete()]
 
@@ -220,7 +233,10 @@ class _Listed:
 
 
 class _ListedBeside(_Listed):
-    """The earlier layout, in which several projects could use the same object. Such an object is not deleted."""
+    """The earlier layout, in which several projects could use the same object.
+
+    Such an object is not deleted.
+    """
 
     def names(self) -> frozenset[str] | None:
         names = super().names()

@@ -14,7 +14,10 @@ from lgbm_sm.aws.waiting import Patience
 
 @dataclass(frozen=True)
 class SageMakerResources:
-    """The resources of an account in a region. Methods raise AwsError if AWS refuses a call, or does not answer."""
+    """The resources of an account in a region.
+
+    Methods raise AwsError if AWS refuses a call, or does not answer.
+    """
 
     account: AwsAccount
     patience: Patience = field(default_factory=Patience)

@@ -15,7 +15,7 @@ The tags contain the id of the work folder, which exists only after the first en
 
 
 def resource_tags(project: str, origin: str, own: Tags) -> dict[str, str]:
-    """Return the tags of a new resource: lgbm-sm's tags, then the user's tags (`own`, from `aws.tags`).
+    """Return the tags of a new resource: lgbm-sm's tags, then `own`, the user's `aws.tags`.
 
     `origin` is the id of the work folder that creates the resource. It is empty if the folder has no id yet.
     """
@@ -23,10 +23,10 @@ def resource_tags(project: str, origin: str, own: Tags) -> dict[str, str]:
 
 
 def as_list(tags: Tags, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
-    """Return tags in the form of the AWS APIs: a list of objects with the members `key` and `value`."""
+    """Return tags in the form of the AWS APIs. `key` and `value` are the names of the members."""
     return [{key: name, value: text} for name, text in tags.items()]
 
 
 def sdk_list(tags: Tags) -> list[dict[str, str]]:
-    """Return tags in the form of the SageMaker SDK, which writes the names of the members in lower case."""
+    """Return tags in the form of the SageMaker SDK. Its member names are in lower case."""
     return as_list(tags, "key", "value")

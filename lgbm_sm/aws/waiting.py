@@ -16,7 +16,10 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
     def rounds(self, timeout_seconds: float) -> Iterator[float]:
-        """Yield the seconds since the start: at once, then after each pause. Stop after `timeout_seconds`."""
+        """Yield the seconds since the start: at once, then after each pause.
+
+        Stop after `timeout_seconds`.
+        """
         started_at = self.clock()
         pause_seconds = self.first_seconds
         while True:

@@ -1,4 +1,6 @@
-"""The backends that run jobs and endpoints: a process, Docker and SageMaker. All have the same methods.
+"""The backends that run jobs and endpoints: a process, Docker and SageMaker.
+
+All have the same methods.
 
 To add a backend:
 
@@ -48,7 +50,10 @@ class TrainingEnding(NamedTuple):
 
 
 def training_ending(ending: Ending, reason: str) -> TrainingEnding:
-    """Return the end of a job. `reason` is the error that the training program wrote. It may be empty."""
+    """Return the end of a job.
+
+    `reason` is the error that the training program wrote, or "" if it wrote none.
+    """
     if ending.exit_code == 0:
         return TrainingEnding(TrainingJobStatus.COMPLETED)
     said = f"AlgorithmError: {reason}, {ending}" if reason else f"AlgorithmError: {ending}"
@@ -88,7 +93,10 @@ class StartedJob(Protocol):
         """Yield each new line of the program's log, until the program ends."""
 
     def wait(self) -> TrainingEnding:
-        """Wait until the program ends. Make the caller the owner of the files that the program wrote."""
+        """Wait until the program ends.
+
+        Make the caller the owner of the files that the program wrote.
+        """
 
 
 class StartedServer(Protocol):
@@ -140,14 +148,14 @@ class Backend(Protocol):
         """
 
     def stop(self, entry: Entry) -> list[str]:
-        """Send SIGTERM to the program of a job or endpoint, and SIGKILL after SageMaker's grace period.
+        """Stop a job or endpoint: send SIGTERM, and SIGKILL after SageMaker's grace period.
 
         Make the caller the owner of the files that the program wrote. A program that has already ended is no error.
         Return the names of the programs that still run.
         """
 
     def remove(self, entry: Entry) -> list[str]:
-        """Stop the program of a job or endpoint, and delete the data that the backend keeps for it.
+        """Stop a job or endpoint, and delete the data that the backend keeps for it.
 
         Return a reason for each part that could not be deleted.
         """
@@ -159,7 +167,10 @@ class Backend(Protocol):
         """Yield the log so far. With `follow`, also yield new lines until the program ends."""
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Find the project's jobs and endpoints that the record does not contain. Return an entry for each."""
+        """Find the project's jobs and endpoints that the record does not contain.
+
+        Return an entry for each.
+        """
 
 
 class TrainingBackend(Backend, Protocol):
@@ -182,7 +193,10 @@ class TrainingBackend(Backend, Protocol):
         """Return how a job ended. Call `stop` first."""
 
     def collect_outputs(self, job: TrainingJob) -> bool:
-        """Write the outputs of an ended job to `job.model_artifact_path`. Return False if the job created no model."""
+        """Write the outputs of an ended job to `job.model_artifact_path`.
+
+        Return False if the job created no model.
+        """
 
 
 class ServingBackend(Backend, Protocol):
@@ -192,10 +206,13 @@ class ServingBackend(Backend, Protocol):
         """Raise EndpointError if the endpoint cannot answer requests now."""
 
     def open_sender(self, endpoint: Endpoint, headers: Mapping[str, str], parallel: int) -> Sender:
-        """Return an object that sends requests to the endpoint. `parallel` threads may use it at the same time."""
+        """Return an object that sends requests to the endpoint.
+
+        `parallel` threads may use it at the same time.
+        """
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
-        """Return the CPU time and memory of the endpoint's programs, or None if the backend cannot measure them."""
+        """Return the CPU time and memory of the endpoint, or None if they cannot be measured."""
 
     def take_down(self, endpoint: Endpoint, record: Record) -> list[str]:
         """Delete an endpoint, all its parts, and their entries in the record.

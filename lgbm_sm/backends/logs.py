@@ -1,4 +1,4 @@
-"""Read the logs of programs: follow a growing log, and return its last lines for an error message."""
+"""Read the logs of programs: follow a growing log, and return the last lines of a log."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +26,10 @@ def follow_growing(read: Callable[[], bytes], is_running: Callable[[], bool], *,
 
 
 def last_log_lines(endpoint: "Endpoint", backend: "Backend") -> str:
-    """Return the last lines of the server's log for a message. Include the last error if it is further up."""
+    """Return the last lines of the server's log for a message.
+
+    Include the last error if it is further up.
+    """
     lines = backend.read_log(endpoint).decode("utf-8", errors="replace").splitlines()
     causes = [line for line in lines[:-_LAST_LINES] if line.startswith("error: ")]
     return "".join(f"\n  {line}" for line in [*causes[-1:], *lines[-_LAST_LINES:]])

@@ -1,4 +1,4 @@
-"""Compile the C code of `lgbm_runtime` once for each version, into the user's cache folder."""
+"""Compile the C code of `lgbm_runtime` once for each version."""
 
 import hashlib
 import platform
@@ -11,7 +11,7 @@ VARIABLE = "LGBM_RUNTIME_NATIVE"
 
 
 def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path | None:
-    """Compile `runtime_path`/lgbm_runtime/core/native, if necessary, and return the shared library.
+    """Compile the C code of lgbm_runtime, if necessary, and return the shared library.
 
     Return None if the compilation fails. The server then runs without the library. The first line of the server's log
     shows this, and `doctor` reports the reason.

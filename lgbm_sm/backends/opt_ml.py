@@ -1,4 +1,4 @@
-"""The folder /opt/ml that SageMaker gives to a container, and the archives that it makes when a job ends."""
+"""The folder /opt/ml of a container, and the archives that SageMaker makes from it."""
 
 import json
 import os
@@ -71,7 +71,10 @@ def content_type_of(channel: str) -> str:
 
 
 def failure_reason(root: Path) -> str:
-    """Return the first characters of /opt/ml/output/failure, as SageMaker does. Return "" if the file is missing."""
+    """Return the first characters of /opt/ml/output/failure, as SageMaker does.
+
+    Return "" if the file is missing.
+    """
     try:
         with (root / contract.FAILURE_FILE).open(encoding="utf-8", errors="replace") as file:
             return file.read(contract.FAILURE_REASON_CHARACTERS).strip()
@@ -117,7 +120,7 @@ def owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
 def lay_out_serving(
     root: Path, model_artifact_path: Path, code: Mapping[str, Path | str], *, unchecked: bool = False
 ) -> Contents:
-    """Unpack the artifact into a read-only /opt/ml/model folder for a server, and return its contents.
+    """Unpack the artifact into a read-only /opt/ml/model folder. Return its contents.
 
     `code` maps names below /opt/ml/model/code to files or texts. They are added to the manifest. With `unchecked`, the
     files need not match the manifest.

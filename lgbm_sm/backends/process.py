@@ -1,7 +1,8 @@
-"""Run training and serving programs as child processes. This needs no AWS account and no Docker.
+"""Run training and serving programs as child processes.
 
-Two things identify a program later: its command line, which contains the project's id and the name of the job or
-endpoint, and its working folder. A process id is not enough, because the system may give it to another program.
+This needs no AWS account and no Docker. Two things identify a program later: its command line, which contains the
+project's id and the name of the job or endpoint, and its working folder. A process id is not enough, because the system
+may give it to another program.
 """
 
 import sys
@@ -209,7 +210,10 @@ class ProcessBackend(LocalBackend):
         return Consumption(time.monotonic(), seconds, memory_bytes) if seen else None
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """See Backend. Find folders without an entry, and running programs whose folder may not exist any more."""
+        """See Backend.
+
+        Find folders without an entry, and running programs whose folder may not exist any more.
+        """
         known = {entry.folder for entry in record.entries()}
         folders: dict[Path, None] = {}
         for parent in (record.jobs_path, record.endpoints_path):

@@ -12,14 +12,20 @@ class EngineView(Protocol):
 
     @property
     def platform(self) -> str:
-        """The platform of the engine, such as linux/amd64. Images for this platform run without emulation."""
+        """The platform of the engine, such as linux/amd64.
+
+        Images for this platform run without emulation.
+        """
 
     def has_image(self, tag: str) -> bool:
         """Return whether the engine has an image of this name."""
 
 
 class Choice(NamedTuple):
-    """The result of `choose`. `image` is the image of the container to start. It is empty for a process."""
+    """The result of `choose`.
+
+    `image` is the image of the container to start. For a process, `image` is empty.
+    """
 
     because: str
     image: str = ""

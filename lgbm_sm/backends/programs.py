@@ -74,7 +74,10 @@ class Program(NamedTuple):
 
     @property
     def _label(self) -> tuple[str, str, str]:
-        """The project's id, the kind and the name. They are empty if an older lgbm-sm started the program."""
+        """The project's id, the kind and the name.
+
+        They are empty if an older lgbm-sm started the program.
+        """
         owner, _, rest = self._option(_ENTRY_OPTION).partition("/")
         kind, _, name = rest.partition("/")
         return owner, kind, name
@@ -106,7 +109,10 @@ class Program(NamedTuple):
 
 
 def running_programs() -> Iterator[Program]:
-    """Find the programs of all projects on this machine. Programs of other users may be missing."""
+    """Find the programs of all projects on this machine.
+
+    Programs of other users may be missing.
+    """
     if sys.platform == "linux":
         # reading /proc avoids the import of psutil, which is slow
         yield from _programs_in_proc()

@@ -10,7 +10,10 @@ from lgbm_sm.wording import counted
 
 @dataclass(frozen=True)
 class Traffic:
-    """The expected traffic: the requests per second, and the limit of p99 in ms. None means not given."""
+    """The expected traffic: the requests per second, and the limit of p99 in ms.
+
+    None means not given.
+    """
 
     rate: float | None
     p99_ms: float | None

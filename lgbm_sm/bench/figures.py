@@ -12,7 +12,7 @@ _CLIENT_LIMIT = 0.85
 
 @dataclass(frozen=True)
 class Usage:
-    """The server's usage: the number of busy CPUs during a step, and the memory at the end of the step."""
+    """The number of busy CPUs of the server during a step, and its memory at the end."""
 
     cpus: float
     memory_bytes: int
@@ -20,7 +20,10 @@ class Usage:
 
 @dataclass(frozen=True)
 class Latency:
-    """Percentiles of the latencies of good answers, in ms. Each percentile is a measured latency."""
+    """Percentiles of the latencies of good answers, in ms.
+
+    Each percentile is a measured latency.
+    """
 
     p50: float
     p90: float

@@ -156,7 +156,7 @@ class _ClosedLoop:
         self._send_next()
 
     def give_up(self, before_ns: int) -> None:
-        """If the current request was sent before this time, count it as failed and send the next request."""
+        """Count the current request as failed if it was sent before this time."""
         if self._sent_at_ns and self._sent_at_ns < before_ns:
             self.lost("timeout", "no answer in time")
 
@@ -230,7 +230,10 @@ class _ClosedLoop:
 
 
 class HttpClient:
-    """A LoadClient for any HTTP server that accepts POST. `timeout_seconds` is the time limit of one answer."""
+    """A LoadClient for any HTTP server that accepts POST.
+
+    `timeout_seconds` is the time limit of one answer.
+    """
 
     def __init__(self, address: Address, load: Load, accept: str, timeout_seconds: float) -> None:
         self._address = address
@@ -273,7 +276,7 @@ class HttpClient:
 
 
 def _tell(ended: "asyncio.Future[None]", context: dict[str, Any]) -> None:
-    """End the phase with the exception of a callback. asyncio itself would only log the exception."""
+    """End the phase with the exception of a callback, because asyncio would only log it."""
     if not ended.done():
         ended.set_exception(context.get("exception") or RuntimeError(context["message"]))
 

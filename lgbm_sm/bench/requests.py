@@ -16,7 +16,10 @@ MOST_BYTES = 64 * 1024 * 1024  # the limit for the input, and also for the sum o
 
 @dataclass(frozen=True)
 class Load:
-    """Request bodies with `rows` rows each. Together they contain `distinct_rows` different rows."""
+    """Request bodies with `rows` rows each.
+
+    Together they contain `distinct_rows` different rows.
+    """
 
     bodies: Sequence[bytes]
     rows: int
@@ -27,7 +30,7 @@ class Load:
 def cut_requests(
     stream: IO[bytes], content_type: str, rows: int, feature_names: Collection[str] = (), most_bytes: int = MOST_BYTES
 ) -> Load:
-    """Make bodies with `rows` rows each from the first rows of a CSV, JSON Lines or JSON input.
+    """Make bodies with `rows` rows each from a CSV, JSON Lines or JSON input.
 
     The bodies use the rows in order. After the last row, they continue with the first row. So each body has `rows`
     rows, even if the input has fewer. A CSV header is repeated in each body. Input of another content type becomes the

@@ -1,4 +1,4 @@
-"""`lgbm-sm bench`: load an endpoint step by step, and give advice for the expected traffic."""
+"""`lgbm-sm bench`: load an endpoint in steps, and give advice for the expected traffic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,10 @@ class BenchOptions:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """The target, the load and the figures. `requests` is the number of all requests, including the warm-up."""
+    """The target, the load and the figures.
+
+    `requests` is the number of all requests, including the warm-up.
+    """
 
     target: Target
     load: Load

@@ -1,4 +1,7 @@
-"""Send load to a SageMaker endpoint. Each client is a thread, because boto3 is synchronous."""
+"""Send load to a SageMaker endpoint.
+
+Each client is a thread, because boto3 is synchronous.
+"""
 
 import itertools
 import threading

@@ -72,7 +72,9 @@ class Samples:
 
 
 def _run_delay_seconds() -> float:
-    """Return the time that this thread has waited for a CPU so far. Return 0 if the system is not Linux.
+    """Return the time that this thread has waited for a CPU so far.
+
+    Return 0 if the system is not Linux.
 
     Source: the second number in schedstat is the time on the run queue in ns (Documentation/scheduler/sched-stats).
     """

@@ -28,7 +28,9 @@ class Schedule:
 
 
 def check_first_answer(client: LoadClient, schedule: Schedule) -> int:
-    """Send single requests until one succeeds, but at most three. Return the number of sent requests.
+    """Send single requests until one succeeds, but at most three.
+
+    Return the number of sent requests.
 
     Raises:
         InvocationError: all three requests fail.

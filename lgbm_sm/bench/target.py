@@ -1,4 +1,4 @@
-"""The target of a load test: the project's endpoint, another SageMaker endpoint, or any HTTP server."""
+"""The target of a load test: a local endpoint, a SageMaker endpoint or an HTTP server."""
 
 import ipaddress
 from collections.abc import Callable

@@ -67,9 +67,10 @@ def wanted_of(config: Config | None, execution_role: str | None) -> WantedAccoun
 
 
 def examine_account(wanted: WantedAccount, clock: Callable[[], datetime]) -> Iterator[Finding]:
-    """Yield the findings about the AWS account. `clock` returns the local time with its time zone.
+    """Yield the findings about the AWS account.
 
-    Without valid credentials, skip all checks that need them. So one cause leads to only one problem.
+    `clock` returns the local time with its time zone. Without valid credentials, skip all checks that need them. So one
+    cause leads to only one problem.
     """
     dates: list[timedelta] = []
     account, arn = None, ""
@@ -154,7 +155,7 @@ def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelt
 
 
 def _read_date(header: str) -> datetime | None:
-    """Return the time of a Date header, or None if a proxy has replaced the time with other text."""
+    """Return the time of a Date header, or None if it is not a time."""
     try:
         sent = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
@@ -174,7 +175,10 @@ def _fix_for_credentials(error: LgbmSmError) -> str:
 
 
 def judge_clock(skew: timedelta) -> Finding:
-    """Judge the difference between the clocks. It is positive if this machine's clock is ahead of AWS's clock."""
+    """Judge the difference between the clocks.
+
+    It is positive if this machine's clock is ahead of AWS's clock.
+    """
     seconds = abs(skew).total_seconds()
     if abs(skew) <= _TOLERATED_SKEW:
         return CLOCK.ok(f"within {max(seconds, 1):.0f} s of AWS's clock")

@@ -39,7 +39,10 @@ class EngineState:
 def examine_containers(
     config: Config | None, *, engine: Engine, containers_path: Path, folder: Path
 ) -> Iterator[Finding]:
-    """Yield the findings about Docker, images and disk space. Without a configuration, images are not checked."""
+    """Yield the findings about Docker, images and disk space.
+
+    Without a configuration, images are not checked.
+    """
     version_path = containers_path / "runtime" / "lgbm_runtime" / "__init__.py"
     yield PROGRAM.look(_FOLDER_SECONDS, lambda: examine_program(containers_path, version_path.read_text("utf-8")))
     # by default, programs run as processes if no image exists, so a missing Docker is only a warning
@@ -81,7 +84,10 @@ def examine_program(containers_path: Path, source: str) -> Finding:
 
 
 def wanted_patterns(config: Config) -> list[Pattern]:
-    """Return the patterns whose images are needed. The image of the pattern byoc always runs the training."""
+    """Return the patterns whose images are needed.
+
+    The image of the pattern byoc always runs the training.
+    """
     return list(dict.fromkeys((Pattern.BYOC, config.container.pattern)))
 
 
@@ -133,7 +139,10 @@ def judge_image(tag: str, platform: str, engine_platform: str, *, is_built: bool
 
 
 def examine_engine_disk(free: int | None, missing: Status) -> Finding:
-    """Check the disk space for a build. `missing` is the status of the finding if there is too little space."""
+    """Check the disk space for a build.
+
+    `missing` is the status of the finding if there is too little space.
+    """
     try:
         check_disk(free)
     except ImageError as error:

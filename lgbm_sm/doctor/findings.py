@@ -72,7 +72,10 @@ class DoctorCheck:
         return Finding(self.name, self.area, status, " ".join(message.split()), " ".join(fix.split()))
 
     def look(self, seconds: float, ask: Callable[[], Finding]) -> Finding:
-        """Return the finding of `ask`. If `ask` fails, or takes longer than `seconds`, return a problem."""
+        """Return the finding of `ask`.
+
+        If `ask` fails, or takes longer than `seconds`, return a problem.
+        """
         try:
             return within(seconds, self.name, ask)
         except LgbmSmError as error:

@@ -54,7 +54,7 @@ def examine_python(version: str, required: str) -> Finding:
 
 
 def examine_packages(requirements: list[str]) -> list[Finding]:
-    """Return a finding for each package that is missing or has a wrong version, or one finding if all are right."""
+    """Return a finding for each missing or wrong package, or one finding if all are right."""
     from packaging.requirements import Requirement
 
     misfits = []
@@ -109,7 +109,10 @@ def examine_lightgbm(environment: Mapping[str, str]) -> Finding:
 
 
 def examine_compiler(environment: Mapping[str, str]) -> Finding:
-    """Check that a C compiler exists. It compiles code for local processes. Images already contain compiled code."""
+    """Check that a C compiler exists. It compiles code for local processes.
+
+    Images already contain compiled code.
+    """
     name, *_ = shlex.split(environment.get("CC", "")) or ["cc"]
     found = shutil.which(name, path=environment.get("PATH"))
     if found:

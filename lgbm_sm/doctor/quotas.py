@@ -40,7 +40,10 @@ class WantedInstances:
 
 @dataclass(frozen=True)
 class Quota:
-    """A quota: the largest number of instances that may run at the same time. `code` is its code in Service Quotas."""
+    """A quota: the largest number of instances that may run at the same time.
+
+    `code` is its code in Service Quotas.
+    """
 
     code: str
     value: float
@@ -80,9 +83,9 @@ def require_quota(account: AwsAccount, wanted: WantedInstances, reporter: Report
 
 
 def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], found: dict[str, Quota]) -> None:
-    """Add quotas to `found`, page by page, until it contains all needed quotas. The keys are the names of the quotas.
+    """Add quotas to `found`, page by page, until it contains all needed quotas.
 
-    The quotas of the account take precedence over AWS's default quotas.
+    The keys are the names of the quotas. The quotas of the account take precedence over AWS's default quotas.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.

@@ -1,4 +1,4 @@
-"""Check the execution role: the IAM role that SageMaker uses to run the project's jobs and endpoints."""
+"""Check the execution role: the IAM role that SageMaker uses to run jobs and endpoints."""
 
 import json
 import shlex
@@ -52,7 +52,10 @@ def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | Non
 
 
 def trusts_sagemaker(document: Mapping[str, Any]) -> bool:
-    """Return whether a trust policy allows SageMaker to use the role. Conditions in the policy are ignored."""
+    """Return whether a trust policy allows SageMaker to use the role.
+
+    Conditions in the policy are ignored.
+    """
     concerned = [
         statement["Effect"]
         for statement in _as_list(document.get("Statement", []))

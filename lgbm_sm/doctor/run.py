@@ -1,4 +1,4 @@
-"""`lgbm-sm doctor`: find problems of this machine and of the AWS account, and show how to fix them."""
+"""`lgbm-sm doctor`: find problems of this machine and the AWS account, with their fixes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime

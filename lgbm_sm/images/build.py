@@ -38,7 +38,9 @@ class BuiltImage:
 
 
 def build(recipe: ImageRecipe, workspace: Workspace, *, no_cache: bool = False) -> BuiltImage:
-    """Build the image of `recipe` if Docker does not have it. With `no_cache`, repeat every step of the build.
+    """Build the image of `recipe` if Docker does not have it.
+
+    With `no_cache`, repeat every step of the build.
 
     Raises:
         EngineError: Docker does not answer.

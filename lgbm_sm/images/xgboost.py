@@ -1,4 +1,7 @@
-"""Pull AWS's XGBoost image, and tag it for the project. Pattern C (script mode) serves in this image."""
+"""Pull AWS's XGBoost image, and tag it for the project.
+
+Pattern C (script mode) serves in this image.
+"""
 
 import time
 from collections.abc import Mapping
@@ -77,7 +80,9 @@ def _login(uri: str, reporter: Reporter) -> dict[str, str]:
 
 
 def pull(uri: str, login: Mapping[str, str], engine: Engine, reporter: Reporter) -> None:
-    """Pull an image. `login` (username and password) is only sent with the call, and not stored.
+    """Pull an image.
+
+    `login` (username and password) is only sent with the call, and not stored.
 
     Raises:
         ImageError: the disk is nearly full, or the pull failed.

@@ -124,7 +124,10 @@ class Endpoint(_PlacedEntry, frozen=True, kw_only=True, tag="endpoint"):
 
 
 class Image(_Entry, frozen=True, kw_only=True, tag="image"):
-    """An image on this machine. `name` is its tag. `image_id` is empty until the build has succeeded."""
+    """An image on this machine. `name` is its tag.
+
+    `image_id` is empty until the build has succeeded.
+    """
 
     place: Place = Place.DOCKER
     pattern: str
@@ -132,7 +135,7 @@ class Image(_Entry, frozen=True, kw_only=True, tag="image"):
 
 
 class AwsEntry(_Entry, frozen=True, kw_only=True):
-    """The base class for entries of AWS resources in `lgbm_sm.aws.resources`, except jobs and endpoints."""
+    """The base class for entries of AWS resources, except jobs and endpoints."""
 
     place: Place = Place.AWS
     account: str

@@ -20,10 +20,10 @@ def _ignore(_: str) -> None:
 
 
 class FileLock:
-    """A lock on the file at `path`. The process that holds the lock writes its id and its command to the file.
+    """A lock on the file at `path`.
 
-    After a wait of one second, `say` gets a message with the holder. After `timeout_seconds`, `held` raises an error.
-    Tests can replace `lock_file`.
+    The process that holds the lock writes its id and its command to the file. After a wait of one second, `say` gets a
+    message with the holder. After `timeout_seconds`, `held` raises an error. Tests can replace `lock_file`.
     """
 
     def __init__(

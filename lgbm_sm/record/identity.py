@@ -16,10 +16,11 @@ NEW_IDENTITY = "lgbm-sm new-identity"
 
 
 def open_record(folder: Path, reporter: Reporter, *, changes: bool, dry_run: bool = False) -> Record:
-    """Return the record of the project in `folder`. `changes` is true if the command may change the record.
+    """Return the record of the project in `folder`.
 
-    If the project was moved, the new folder is written to the record. A record of format 1 is converted to format 2. If
-    the project is a copy, commands that change nothing read the record of the original project.
+    `changes` is true if the command may change the record. If the project was moved, the new folder is written to the
+    record. A record of format 1 is converted to format 2. If the project is a copy, commands that change nothing read
+    the record of the original project.
 
     Raises:
         RecordError: the record cannot be read, or the command may change the record and the project is a copy.
@@ -64,7 +65,10 @@ def open_record(folder: Path, reporter: Reporter, *, changes: bool, dry_run: boo
 
 
 def copy_warning(folder: Path) -> str:
-    """Return a warning if the project is a copy, otherwise "". Commands that need no record print it."""
+    """Return a warning if the project is a copy, otherwise "".
+
+    Commands that need no record print it.
+    """
     with suppress(RecordError):
         original = find_original(Record(folder / WORK_FOLDER).contents(), folder)
         if original is not None:
@@ -95,7 +99,7 @@ def _names(contents: RecordContents) -> list[str]:
 
 
 def _require_moved(contents: RecordContents, record: Record) -> None:
-    """Refuse a record of format 1 if none of its folders exists here: it belongs to another project."""
+    """Refuse a record of format 1 from another project: none of its folders exists here."""
     here = [entry for entry in contents.entries if isinstance(entry, TrainingJob | Endpoint)]
     local = [entry for entry in here if entry.place is not Place.AWS]
     if contents.format_version == 1 and local and not any(entry.folder.is_dir() for entry in here):

@@ -1,4 +1,4 @@
-"""The record: a file that lists the jobs, endpoints, images and AWS resources of a project.
+"""The record: a file that lists a project's jobs, endpoints, images and AWS resources.
 
 An entry is written before its resource is created, and removed after its resource is deleted. So the record contains
 every resource, even after a command was killed. Each write replaces the whole file atomically. A lock prevents two
@@ -46,7 +46,7 @@ class Record:
 
     @property
     def is_others(self) -> bool:
-        """Whether the record belongs to the original of this copied project. A copy cannot start anything."""
+        """Whether the project is a copy, and this is the record of the original project."""
         return False
 
     @property
@@ -59,7 +59,7 @@ class Record:
 
     @property
     def project_id(self) -> str:
-        """The random id of this work folder: 16 hexadecimal digits. It is empty before the first change."""
+        """The random id of this work folder: 16 hex digits, or "" before the first change."""
         return self.contents().project_id
 
     def entries(self) -> tuple[Entry, ...]:
@@ -108,7 +108,7 @@ class Record:
         return tuple(entry for entry in self._recorded() if isinstance(entry, entry_type))
 
     def add(self, entry: RecordedEntry) -> None:
-        """Add an entry. For a job or an endpoint, also create its folder. Call this before you create the resource."""
+        """Add an entry before its resource is created. Create the folder of a job or endpoint."""
 
         def put(entries: list[RecordedEntry]) -> list[RecordedEntry]:
             return [*_without(entries, entry), entry]
@@ -116,7 +116,7 @@ class Record:
         self._change(put, entry.folder if isinstance(entry, TrainingJob | Endpoint) else None)
 
     def update(self, entry: RecordedEntry) -> bool:
-        """Replace the entry of the same kind and name. Return False if another command has removed the entry."""
+        """Replace the entry of the same kind and name. Return False if there is no such entry."""
         found = False
 
         def replace(entries: list[RecordedEntry]) -> list[RecordedEntry]:
@@ -140,7 +140,7 @@ class Record:
         self._change(lambda entries: entries, folder)
 
     def remove_folder(self, folder: Path) -> None:
-        """Remove the folder of a job or an endpoint. The errors are those of `work_folder.remove_folder`."""
+        """Remove the folder of a job or endpoint, as `work_folder.remove_folder` does."""
         remove_folder(folder, self.work_path)
 
     def remove_root(self, job: TrainingJob) -> None:
@@ -173,7 +173,7 @@ class Record:
             self._write(RecordContents(project_id, self.work_path.parent, entries, inode=self.inode))
 
     def start_again(self) -> str:
-        """Write an empty record with a new id, and return the id. Keep the old record as record.json.old."""
+        """Write an empty record and return its new id. The old one becomes record.json.old."""
         project_id = secrets.token_hex(_ID_BYTES)
         with self._lock.held():
             if self.path.exists():
@@ -182,7 +182,7 @@ class Record:
         return project_id
 
     def discard_unfinished_write(self) -> None:
-        """Remove the temporary file that a killed command left. The record itself is always complete."""
+        """Remove the temporary file that a killed command left."""
         if self.work_path.exists():
             with self._lock.held():
                 self._temporary_path.unlink(missing_ok=True)
@@ -257,7 +257,10 @@ class DryRunRecord(Record):
         self._contents = RecordContents(project_id, self.work_path.parent, tuple(change(list(before.entries))))
 
     def make_folder(self, folder: Path) -> None:
-        """Create the folder, because a dry run also downloads files. The caller removes the folder."""
+        """Create the folder, because a dry run also downloads files.
+
+        The caller removes the folder.
+        """
         super().make_folder(folder)
         make_folder(folder, self.project_id)
 
@@ -277,7 +280,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def unrecorded_entry(record: Record, folder: Path, place: Place) -> Entry:
-    """Return an entry for a job or an endpoint that the record does not contain. Its folder supplies the fields."""
+    """Return an entry for a job or an endpoint that the record does not contain.
+
+    Its folder supplies the fields.
+    """
     created_at = datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.exists() else datetime.now(UTC)
     found: dict[str, Any] = {"name": folder.name, "project": UNKNOWN_PROJECT, "place": place, "created_at": created_at}
     if folder.parent == record.endpoints_path:

@@ -1,4 +1,4 @@
-"""Read and write the text of the record. lgbm-sm wrote format 1 until November 2026, and writes format 2 now.
+"""Read and write the text of the record, in format 1 or 2.
 
 Format 2 contains the project's id and the names of the folders of jobs and endpoints. The only path is `folder`: the
 project's folder at the time of the write. Format 1 has absolute paths of the folders, and no id.
@@ -85,7 +85,10 @@ def parse(text: str, path: Path) -> RecordContents:
 
 
 def text_of(contents: RecordContents, work_path: Path) -> bytes:
-    """Return the text of a record in format 2. Raise ValueError if a folder is not in the work folder."""
+    """Return the text of a record in format 2.
+
+    Raise ValueError if a folder is not in the work folder.
+    """
 
     def name_of(value: Any) -> str:
         if not isinstance(value, Path):
@@ -114,10 +117,10 @@ def _from_name(entry: RecordedEntry, path: Path) -> RecordedEntry:
 
 
 def _contents_of_one(entries: Iterable[RecordedEntry], path: Path) -> RecordContents:
-    """Read a record of format 1. Its folders are in this work folder, or in the work folder of another project.
+    """Read a record of format 1.
 
-    In the second case, `folder` in the result is the folder of that project. The caller finds out whether this project
-    was moved or copied from there.
+    Its folders are in this work folder, or in the work folder of another project. In the second case, `folder` in the
+    result is the folder of that project. The caller finds out whether this project was moved or copied from there.
     """
     folder: Path | None = None
     own: list[RecordedEntry] = []
@@ -155,7 +158,10 @@ def _require_id(project_id: str, path: Path) -> None:
 
 
 def _newer_part(text: str) -> str:
-    """Describe the part of a record that only a newer lgbm-sm can read. Return "" if there is no such part."""
+    """Describe the part of a record that only a newer lgbm-sm can read.
+
+    Return "" if there is no such part.
+    """
     try:
         content = json.loads(text)
     except ValueError:

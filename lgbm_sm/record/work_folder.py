@@ -33,7 +33,9 @@ def is_same_folder(one: Path, other: Path) -> bool:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn errors about storage into WorkFolderError. `path` is the default path for the message.
+    """Turn errors about storage into WorkFolderError.
+
+    `path` is the default path for the message.
 
     Raises:
         WorkFolderError: the disk is full or read-only, or a permission is missing.
@@ -69,7 +71,10 @@ def has_marker_of(folder: Path, project_id: str) -> bool:
 
 
 def mark_former_folders(work_path: Path, project_id: str) -> None:
-    """Add markers to folders that an older lgbm-sm created. Such folders contain only files of lgbm-sm."""
+    """Add markers to folders that an older lgbm-sm created.
+
+    Such folders contain only files of lgbm-sm.
+    """
     for parent in (work_path / JOBS, work_path / ENDPOINTS):
         if parent.is_symlink() or not parent.is_dir():
             continue

@@ -1,1 +1,1 @@
-"""Run an image as SageMaker does, and check that it follows the rules for SageMaker containers."""
+"""Run an image as SageMaker does, and check that it follows the rules for containers."""

@@ -27,9 +27,10 @@ PAUSES = Patience(first_seconds=0.05, longest_seconds=0.05)
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume at `path` in a container. `content` is a tar archive: the path of a file, or bytes.
+    """A volume at `path` in a container.
 
-    Read-only volumes with the same content share one Docker volume.
+    `content` is a tar archive: the path of a file, or bytes. Read-only volumes with the same content share one Docker
+    volume.
     """
 
     path: str
@@ -70,7 +71,7 @@ class Started:
             return bytes(self.container.logs()).decode("utf-8", errors="replace")
 
     def last_words(self) -> str:
-        """Return text that continues a sentence: Docker's reason not to start the container, or the end of its log."""
+        """Return the end of a sentence: Docker's reason not to start, or the end of the log."""
         lines = [line.strip() for line in self.log().splitlines() if line.strip()]
         said = self.refusal or " / ".join(lines[-2:])
         return f": {said[-300:]}" if said else ", with an empty log"
@@ -103,7 +104,10 @@ class Started:
                 self.container.put_archive(path, archive)
 
     def open_archive(self, path: str) -> tarfile.TarFile | None:
-        """Return a file or a folder as a tar archive, or None if it does not exist. It can be read only once."""
+        """Return a file or a folder as a tar archive, or None if it does not exist.
+
+        It can be read only once.
+        """
         import docker.errors
 
         with engine_errors("could not read files of a container", EngineError):
@@ -139,7 +143,10 @@ class Started:
             return file.read(most_bytes) if file else None
 
     def run(self, *command: str) -> bytes:
-        """Run a program in the container and return its output. Return no bytes if the program is missing or fails."""
+        """Run a program in the container and return its output.
+
+        Return no bytes if the program is missing or fails.
+        """
         import docker.errors
 
         with suppress(docker.errors.APIError):

@@ -13,7 +13,10 @@ _BINDINGS = {Binding.RULE: "a rule of SageMaker", Binding.ADVICE: "advice"}
 
 
 def text_of(result: Result) -> str:
-    """Return a result as text: one line. For a broken check, add the reason, the fix and the source."""
+    """Return a result as text: one line.
+
+    For a broken check, add the reason, the fix and the source.
+    """
     check = result.check
     line = _line(result.verdict, check.name, result.seen)
     if result.is_met:
@@ -57,7 +60,7 @@ class Lines:
 
 
 def summary_of(report: Report) -> str:
-    """Return one line: the number of results for each verdict, and the names of the checks to fix."""
+    """Return one line with the number of results for each verdict, and the checks to fix."""
     counts = []
     for verdict in Verdict:
         results = report.of(verdict)
@@ -92,7 +95,10 @@ def document_of(report: Report) -> dict[str, Any]:
 
 
 def junit_of(reports: Sequence[Report], *, strict: bool) -> bytes:
-    """Return JUnit XML with a test suite for each area of each image. With `strict`, a warning is a failure."""
+    """Return JUnit XML with a test suite for each area of each image.
+
+    With `strict`, a warning is a failure.
+    """
     root = ET.Element("testsuites", name="lgbm-sm verify")
     for report in reports:
         for area in Area:

@@ -98,7 +98,7 @@ def verify_before_deploy(
     limits: Limits,
     tell: Callable[[Result], None],
 ) -> Report:
-    """Run the checks before a deployment: of the image, of the archive with its `code`, and of the server.
+    """Run the checks before a deployment: image, archive with its `code`, and server.
 
     `platform` is the platform of the instance type, such as linux/amd64. The checks take 10 to 20 seconds.
 
@@ -177,14 +177,17 @@ def _foreign(workspace: Workspace, wanted: VerifyOptions, image: str, material: 
 
 
 def _only_command(engine: Engine, image: str) -> str:
-    """Return "serve" for an image of the pattern inference_toolkit, which cannot train. Otherwise return ""."""
+    """Return "serve" for an image of the pattern inference_toolkit, which cannot train.
+
+    Otherwise return "".
+    """
     labels = attributes_of(engine, image)["Config"].get("Labels") or {}
     pattern = labels.get(PATTERN_LABEL)
     return contract.SERVE_COMMAND if pattern == Pattern.INFERENCE_TOOLKIT else ""
 
 
 def _own(workspace: Workspace, wanted: VerifyOptions, material: _Material) -> list[Subject]:
-    """Return the project's images: the training image, if it is a separate image, then the serving image."""
+    """Return the project's images: a separate training image, if any, then the serving image."""
     config, engine = workspace.config, workspace.engine
     pattern = config.container.pattern
     code = model_code(config, workspace.folder, workspace.containers_path, in_container=True)

@@ -31,7 +31,10 @@ _IN_FLIGHT_SECONDS = 0.5
 
 @dataclass
 class Sandbox:
-    """A context manager that creates containers of one image. At its end, it removes everything that it created."""
+    """A context manager that creates containers of one image.
+
+    At its end, it removes everything that it created.
+    """
 
     engine: Engine
     image: str
@@ -55,9 +58,9 @@ class Sandbox:
             return str(self.engine.client.volumes.create(labels=_labels()).name)
 
     def _shared_volume(self, content: bytes | Path) -> str:
-        """Return the name of the read-only volume with this content. Create the volume if necessary.
+        """Return the name of the read-only volume with this content.
 
-        A container that never runs is used to copy the content to the volume.
+        Create the volume if necessary. A container that never runs is used to copy the content to the volume.
         """
         if content not in self._shared:
             name = self._new_volume()

@@ -54,7 +54,7 @@ class Startup:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether the server runs, but does not listen on the port and interface that SageMaker uses."""
+        """Whether the server runs, but not on the port and interface that SageMaker uses."""
         return self.exit_code is None and not self.is_reached and bool(self.listens)
 
     @property
@@ -115,9 +115,10 @@ class CheckedServer:
         return startup
 
     def watch_pings(self, seconds: float, limits: Limits) -> Reply:
-        """Ping the server for `seconds`. Return the first answer with status 200, or else the last answer.
+        """Ping the server for `seconds`.
 
-        Stop if the container ends. If there is no answer at all, wait twice as long, because the server may be slow.
+        Return the first answer with status 200, or else the last answer. Stop if the container ends. If there is no
+        answer at all, wait twice as long, because the server may be slow.
         """
         reply = Reply(None)
         for _ in PAUSES.rounds(_LATER * seconds):

@@ -20,7 +20,10 @@ _NOT_FULL = "only with --full"
 def check_serving(
     sandbox: Sandbox, subject: Subject, limits: Limits, model_path: Path | None, folder: Path, *, full: bool
 ) -> Iterator[Result]:
-    """Yield the results for a model.tar.gz. Changed copies of the archive are written to `folder`."""
+    """Yield the results for a model.tar.gz.
+
+    Changed copies of the archive are written to `folder`.
+    """
     if model_path is None:
         yield from skip(CHECKS, "no model: pass --model FILE")
         return

@@ -27,7 +27,10 @@ class SampleRequest:
         return b"\n".join(lines[: 2 if self._has_header else 1]) + b"\n"
 
     def of_size(self, most_bytes: int) -> bytes | None:
-        """Return the largest request of at most this size. Return None if the rows cannot be repeated."""
+        """Return the largest request of at most this size.
+
+        Return None if the rows cannot be repeated.
+        """
         if self.content_type == "application/json":
             return self.body.ljust(most_bytes)  # JSON may end with spaces
         if not self._has_lines:

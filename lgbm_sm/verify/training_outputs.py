@@ -33,7 +33,10 @@ class Summary:
 
 
 def repack(content: tarfile.TarFile | None, path: Path) -> Summary:
-    """Write the folder in `content` to a model.tar.gz. `content` is None if the folder does not exist."""
+    """Write the folder in `content` to a model.tar.gz.
+
+    `content` is None if the folder does not exist.
+    """
     summary = Summary()
     if content is not None:
         with content, tarfile.open(path, "w:gz", compresslevel=1) as archive:

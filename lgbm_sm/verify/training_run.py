@@ -24,7 +24,9 @@ _JOB = "lgbm-sm-verification"
 
 @dataclass(frozen=True)
 class Conditions:
-    """The conditions of SageMaker for a training job. Drop one to find out whether it makes an image fail.
+    """The conditions of SageMaker for a training job.
+
+    Drop one to find out whether it makes an image fail.
 
     - `nested`: the files of the channels are in sub-folders.
     - `read_only`: the data is mounted read-only.
@@ -79,7 +81,10 @@ class CheckedTraining:
     _outcome: TrainingOutcome | None = None
 
     def outcome(self) -> TrainingOutcome:
-        """Wait until the training ends, or until the time limit. Later calls return the same outcome."""
+        """Wait until the training ends, or until the time limit.
+
+        Later calls return the same outcome.
+        """
         if self._outcome is None:
             self._outcome = self._wait()
         return self._outcome
@@ -101,7 +106,10 @@ class CheckedTraining:
 
 @dataclass
 class Training:
-    """The inputs of an image's training runs. `conditions` are those that the image has passed so far."""
+    """The inputs of an image's training runs.
+
+    `conditions` are those that the image has passed so far.
+    """
 
     sandbox: Sandbox
     inputs: TrainingInputs

@@ -115,9 +115,10 @@ def attributes_of(engine: Engine, image: str) -> Mapping[str, Any]:
 
 
 def with_code(path: Path, code: Mapping[str, Path | str], made_path: Path) -> Path:
-    """Add `code` to a copy of the archive, as the folder `code`. Return the path of the copy, `made_path`.
+    """Add `code` to a copy of the archive, as the folder `code`.
 
-    Return `path` if there is no code to add, or if the archive already has this folder.
+    Return the path of the copy, `made_path`. Return `path` if there is no code to add, or if the archive already has
+    this folder.
     """
     if not code:
         return path

@@ -1,4 +1,4 @@
-"""The kinds of AWS resources that lgbm-sm creates: one module per kind, registered in `KINDS`.
+"""The kinds of AWS resources that lgbm-sm creates. Each kind has a module.
 
 `status`, `cleanup`, `policy`, `--dry-run`, `explain` and the record use this list. To add a kind, write a module with
 the record entry and the class of the kind, and add one line here.
@@ -79,9 +79,10 @@ def find_unrecorded(search: Search) -> list[AccountEntry]:
 
 
 def delete_recorded(entry: AwsEntry, record: Record, accounts: Accounts, patience: Patience | None = None) -> list[str]:
-    """Delete a resource, then its entry in the record. A resource that does not exist is no error.
+    """Delete a resource, then its entry in the record.
 
-    Return the reasons if the resource could not be deleted. Its entry then stays in the record.
+    A resource that does not exist is no error. Return the reasons if the resource could not be deleted. Its entry then
+    stays in the record.
 
     Raises:
         AwsError: AWS refuses a call, AWS does not answer, or the credentials belong to another account.

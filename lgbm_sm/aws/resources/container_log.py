@@ -25,7 +25,10 @@ class ContainerLog(AwsEntry, frozen=True, kw_only=True, tag="log"):
 
 
 class ContainerLogs(ResourceKind[ContainerLog]):
-    """The kind "log". All training jobs of an account share one log group. Each endpoint has its own log group."""
+    """The kind "log". All training jobs of an account share one log group.
+
+    Each endpoint has its own log group.
+    """
 
     entry_type = ContainerLog
     group = LOGS
@@ -54,7 +57,10 @@ class ContainerLogs(ResourceKind[ContainerLog]):
             yield Found(ContainerLog(name=name, group=TRAINING_GROUP, prefix=prefix, **search.fields()), {})
 
     def is_adopted(self, found: Found, project_id: str) -> bool:  # noqa: ARG002 - a log has no origin tag
-        """Return whether the logs may belong to another project. Unrelated projects share only the default name."""
+        """Return whether the logs may belong to another project.
+
+        Unrelated projects share only the default name.
+        """
         return found.entry.project == DEFAULT_PROJECT
 
     def statements(self, scope: PolicyScope) -> list[Statement]:
@@ -74,7 +80,7 @@ def _log(entry: ContainerLog, account: AwsAccount) -> Log:
 
 
 def _endpoint_groups(account: AwsAccount, project: str, endpoint_name: str) -> list[str]:
-    """Return the log groups of the project's endpoints: its timestamped names, and `endpoint_name`."""
+    """Return the log groups of `endpoint_name` and of endpoints with a timestamped name."""
     prefixes = [project] if endpoint_name.startswith(project) else [project, endpoint_name]
     with aws_errors("the log groups of endpoints", verb="list"):
         pages = account.client("logs").get_paginator("describe_log_groups")
@@ -90,6 +96,9 @@ def _endpoint_groups(account: AwsAccount, project: str, endpoint_name: str) -> l
 
 
 def _logged_jobs(account: AwsAccount, project: str) -> list[str]:
-    """Return the names of the project's training jobs that have a log. Their names contain a timestamp."""
+    """Return the names of the project's training jobs that have a log.
+
+    Their names contain a timestamp.
+    """
     names = {stream.partition("/")[0] for stream in Log(account, TRAINING_GROUP, f"{project}-").streams()}
     return sorted(name for name in names if is_timestamped(name, project))

@@ -39,11 +39,11 @@ class Endpoints(SageMakerKind[Endpoint]):
         return self.delete_named(account, entry.name, patience)
 
     def delete_named(self, account: AwsAccount, name: str, patience: Patience, config: str = "") -> list[str]:
-        """Delete an endpoint and wait until it is gone. Return the reasons if it could not be deleted.
+        """Delete an endpoint and wait until it is gone.
 
-        SageMaker refuses to delete an endpoint that is changing, so wait for the end of the change first. With
-        `config`, delete the endpoint only if it uses this endpoint config. Another command may have created a new
-        endpoint with the same name.
+        Return the reasons if it could not be deleted. SageMaker refuses to delete an endpoint that is changing, so wait
+        for the end of the change first. With `config`, delete the endpoint only if it uses this endpoint config.
+        Another command may have created a new endpoint with the same name.
         """
         endpoint = None
         for _ in patience.rounds(_SETTLE_SECONDS):
@@ -69,13 +69,15 @@ class Endpoints(SageMakerKind[Endpoint]):
 
 
 def deployed_configs(endpoint: Answer) -> list[str]:
-    """Return the current endpoint config of an endpoint, then the config of an update that is in progress."""
+    """Return an endpoint's current endpoint config, then the config of an update in progress."""
     pending = endpoint.get("PendingDeploymentSummary") or endpoint
     return [endpoint["EndpointConfigName"], pending["EndpointConfigName"]]
 
 
 def find_endpoint_names(account: AwsAccount, project: str) -> list[str]:
-    """Return the names of the endpoints with the project's tag. Deleted endpoints stay in the list for a while.
+    """Return the names of the endpoints with the project's tag.
+
+    Deleted endpoints stay in the list for a while.
 
     Raises:
         AwsError: AWS refuses a call, or does not answer.
@@ -84,7 +86,7 @@ def find_endpoint_names(account: AwsAccount, project: str) -> list[str]:
 
 
 def find_several_endpoints(account: AwsAccount, project: str, known: Collection[str] = ()) -> list[str]:
-    """Return the names of the project's endpoints if there are two or more, because AWS bills each of them.
+    """Return the names of the project's endpoints if there are several, otherwise [].
 
     The search uses the project's tag and the `known` names.
 

@@ -6,7 +6,7 @@ from lgbm_sm.aws.resources.sagemaker_kind import Answer
 
 
 class EndpointConfig(EndpointPart, frozen=True, kw_only=True, tag="endpoint_config"):
-    """The record entry of an endpoint config: the instances of an endpoint, and the model that runs on them."""
+    """The record entry of an endpoint config, which sets an endpoint's instances and model."""
 
 
 class EndpointConfigs(EndpointPartKind[EndpointConfig]):

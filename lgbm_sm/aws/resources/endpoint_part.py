@@ -11,7 +11,10 @@ from lgbm_sm.record.entries import AwsEntry, Endpoint, Observation, RecordedEntr
 
 
 class EndpointPart(AwsEntry, frozen=True, kw_only=True):
-    """The record entry of an endpoint config or a model. `endpoint` is the name of its endpoint."""
+    """The record entry of an endpoint config or a model.
+
+    `endpoint` is the name of its endpoint.
+    """
 
     endpoint: str
 

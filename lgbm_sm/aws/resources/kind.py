@@ -1,4 +1,4 @@
-"""The interface of a kind of AWS resource: methods to find, observe and delete it, and its IAM permissions.
+"""The interface of a kind of AWS resource: find, observe, delete, and IAM permissions.
 
 `KINDS` in the `__init__` of this package lists the kinds.
 """
@@ -45,7 +45,10 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Search:
-    """A search for the resources of a project in one account and region. `known` contains the recorded entries."""
+    """A search for the resources of a project in one account and region.
+
+    `known` contains the recorded entries.
+    """
 
     account: AwsAccount
     project: str
@@ -58,7 +61,9 @@ class Search:
 
     @cached_property
     def tagged(self) -> Mapping[str, Tags]:
-        """The ARN and the tags of each resource with the project's tag. Deleted resources stay listed for a while.
+        """The ARN and the tags of each resource with the project's tag.
+
+        Deleted resources stay listed for a while.
 
         Raises:
             AwsError: AWS refuses the call, or does not answer.
@@ -71,9 +76,10 @@ class Search:
 
 
 class ResourceKind(ABC, Generic[E]):
-    """One kind of AWS resource. Its methods take the entry of a resource, and the account of that resource.
+    """One kind of AWS resource.
 
-    Methods that take an account raise AwsError if AWS refuses a call, or does not answer.
+    Its methods take the entry of a resource, and the account of that resource. Methods that take an account raise
+    AwsError if AWS refuses a call, or does not answer.
     """
 
     entry_type: type[E]
@@ -101,9 +107,9 @@ class ResourceKind(ABC, Generic[E]):
 
     @abstractmethod
     def delete(self, entry: E, account: AwsAccount, patience: Patience) -> list[str]:
-        """Delete the resource and wait until it is gone. A resource that does not exist is no error.
+        """Delete the resource and wait until it is gone.
 
-        Return the reasons if the resource could not be deleted.
+        A resource that does not exist is no error. Return the reasons if the resource could not be deleted.
         """
 
     @abstractmethod
@@ -112,14 +118,23 @@ class ResourceKind(ABC, Generic[E]):
 
     @abstractmethod
     def statements(self, scope: PolicyScope) -> list[Statement]:
-        """Return the IAM statements that the commands need. Statements with the same Sid are merged later."""
+        """Return the IAM statements that the commands need.
+
+        Statements with the same Sid are merged later.
+        """
 
     def is_adopted(self, found: Found, project_id: str) -> bool:
-        """Return whether another work folder created the resource. Without an origin tag, the result is True."""
+        """Return whether another work folder created the resource.
+
+        Without an origin tag, the result is True.
+        """
         return not project_id or found.tags.get(ORIGIN_TAG) != project_id
 
     def is_needed_by(self, entry: E, other: RecordedEntry, *, running: bool | None) -> bool:  # noqa: ARG002
-        """Return whether `other` needs this resource. `cleanup` asks this for each resource that it keeps."""
+        """Return whether `other` needs this resource.
+
+        `cleanup` asks this for each resource that it keeps.
+        """
         return False
 
     def is_part_of(self, entry: E, other: RecordedEntry) -> bool:  # noqa: ARG002
@@ -142,7 +157,9 @@ def availability(entry: AccountEntry, *, exists: bool) -> Observation:
 
 
 def tagged_resources(account: AwsAccount, project: str, types: Collection[str]) -> dict[str, Tags]:
-    """Find the resources of these types that have the project's tag. Map their ARNs to all their tags.
+    """Find the resources of these types that have the project's tag.
+
+    Map their ARNs to all their tags.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.

@@ -10,7 +10,10 @@ class Model(EndpointPart, frozen=True, kw_only=True, tag="model"):
 
 
 class Models(EndpointPartKind[Model]):
-    """The kind "model". The artifact of a model is a file in S3 and belongs to the kind `Uploads`."""
+    """The kind "model".
+
+    The artifact of a model is a file in S3 and belongs to the kind `Uploads`.
+    """
 
     entry_type = Model
     statement_id = "Models"

@@ -15,7 +15,10 @@ _LAYERS = ("BatchCheckLayerAvailability", "CompleteLayerUpload", "InitiateLayerU
 
 
 class PushedImage(EcrEntry, frozen=True, kw_only=True, tag="pushed_image"):
-    """An image. `name` is its address with the tag. `digests` is empty until the push is complete."""
+    """An image. `name` is its address with the tag.
+
+    `digests` is empty until the push is complete.
+    """
 
     digests: tuple[str, ...] = ()
 
@@ -41,7 +44,10 @@ class PushedImages(ResourceKind[PushedImage]):
         return repository.delete_images(_digests(entry, repository))
 
     def search(self, search: Search) -> Iterator[Found]:
-        """Find images in the project's repositories. Tags that `lgbm-sm push` wrote have a fixed form."""
+        """Find images in the project's repositories.
+
+        Tags that `lgbm-sm push` wrote have a fixed form.
+        """
         recorded = {image.name for image in search.known if isinstance(image, PushedImage)}
         for repository, _ in find_repositories(search):
             uri = repository.find_uri()
@@ -65,7 +71,10 @@ class PushedImages(ResourceKind[PushedImage]):
 
 
 def _digests(entry: PushedImage, repository: EcrRepository) -> list[str]:
-    """Return the digests of the image that exist. After an interrupted push, only the tag can find the image."""
+    """Return the digests of the image that exist.
+
+    After an interrupted push, only the tag can find the image.
+    """
     if entry.digests:
         return [digest for digest in entry.digests if repository.find_manifest(digest=digest)]
     found = repository.find_manifest(tag=entry.name.rpartition(":")[2])

@@ -24,7 +24,10 @@ class Repository(EcrEntry, frozen=True, kw_only=True, tag="repository"):
 
 
 class Repositories(ResourceKind[Repository]):
-    """The kind "repository". A repository is deleted only if it is empty and has the project's tag."""
+    """The kind "repository".
+
+    A repository is deleted only if it is empty and has the project's tag.
+    """
 
     entry_type = Repository
     group = REPOSITORIES

@@ -1,4 +1,4 @@
-"""The base class of the SageMaker kinds: find resources by tag and by name, describe and delete them.
+"""The base class of the SageMaker kinds: find, describe and delete resources.
 
 `lgbm_sm.backends.sagemaker` creates the resources with the SageMaker SDK. This package uses only boto3, because boto3
 loads five times as fast as the SDK.
@@ -77,7 +77,9 @@ class SageMakerKind(ResourceKind[E]):
         return self.call(account, "describe", name)
 
     def call(self, account: AwsAccount, verb: str, name: str) -> Answer | None:
-        """Call an operation such as "delete" on a resource. Return None if the resource does not exist.
+        """Call an operation such as "delete" on a resource.
+
+        Return None if the resource does not exist.
 
         Raises:
             AwsError: SageMaker refuses the call, or does not answer.
@@ -96,7 +98,10 @@ class SageMakerKind(ResourceKind[E]):
         return {tag["Key"]: tag["Value"] for tag in listed}
 
     def search(self, search: Search) -> Iterator[Found]:
-        """Find resources by tag, then by name. The Tagging API lists a new resource only after some time."""
+        """Find resources by tag, then by name.
+
+        The Tagging API lists a new resource only after some time.
+        """
         tagged = {arn: tags for arn, tags in search.tagged.items() if f":{self.arn_type}/" in arn}
         for arn, tags in {**tagged, **self._named(search, tagged)}.items():
             if description := self.find(search.account, arn.rpartition("/")[2]):
@@ -104,7 +109,10 @@ class SageMakerKind(ResourceKind[E]):
 
     @abstractmethod
     def entry_of(self, description: Answer, search: Search) -> E:
-        """Make an entry for a resource that the record does not contain. `description` is the answer of Describe."""
+        """Make an entry for a resource that the record does not contain.
+
+        `description` is the answer of Describe.
+        """
 
     def statements(self, scope: PolicyScope) -> list[Statement]:
         actions = (*(f"{verb}{self.noun}" for verb in self.operations), *self.other_actions, *_TAGGING)
@@ -116,11 +124,14 @@ class SageMakerKind(ResourceKind[E]):
         ]
 
     def name_parts(self, search: Search) -> tuple[str, ...]:
-        """Return texts to search for. The name of each resource of the project contains one of them."""
+        """Return texts to search for.
+
+        The name of each resource of the project contains one of them.
+        """
         return (f"{search.project}-",)
 
     def _named(self, search: Search, known: Mapping[str, Tags]) -> dict[str, Tags]:
-        """Return the ARNs and tags of the resources that have one of the project's names and its tag."""
+        """Find resources that have the project's tag and one of its names. Map ARNs to tags."""
         listed: dict[str, str] = {}
         for part in self.name_parts(search):
             with aws_errors(f"{self.noun}s named {part}…", verb="list"):

@@ -41,7 +41,10 @@ class TrainingJobs(SageMakerKind[TrainingJob]):
         return Observation(status, f"{detail}, {where}", running=status in ("InProgress", "Stopping"))
 
     def stop(self, account: AwsAccount, name: str, patience: Patience) -> str:
-        """Stop a job, wait until it has ended, and return its status. Return "" if the job does not exist."""
+        """Stop a job, wait until it has ended, and return its status.
+
+        Return "" if the job does not exist.
+        """
         job = self.find(account, name)
         if job is not None and job["TrainingJobStatus"] == "InProgress":
             try:

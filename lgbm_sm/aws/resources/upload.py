@@ -1,4 +1,4 @@
-"""The project's objects in S3: data for training jobs, outputs of jobs, and artifacts for endpoints."""
+"""The project's objects in S3: data and outputs of jobs, and artifacts for endpoints."""
 
 from collections.abc import Iterator
 
@@ -14,14 +14,20 @@ DATA = Group("data", "data upload in S3", "data uploads in S3")
 
 
 class Upload(AwsEntry, frozen=True, kw_only=True, tag="upload"):
-    """The project's objects below a prefix in a bucket. `name` is the address of the project's folder."""
+    """The project's objects below a prefix in a bucket.
+
+    `name` is the address of the project's folder.
+    """
 
     bucket: str
     prefix: str
 
 
 class Uploads(ResourceKind[Upload]):
-    """The kind "upload". A manifest in the bucket lists the project's objects. The bucket itself is never deleted."""
+    """The kind "upload". A manifest in the bucket lists the project's objects.
+
+    The bucket itself is never deleted.
+    """
 
     entry_type = Upload
     group = DATA
@@ -48,7 +54,10 @@ class Uploads(ResourceKind[Upload]):
             yield Found(Upload(name=name, bucket=bucket.name, prefix=prefix, **search.fields()), {})
 
     def is_same(self, entry: Upload, other: RecordedEntry) -> bool:
-        """Return whether both entries are for the same objects. Entries of the earlier layout have other names."""
+        """Return whether both entries are for the same objects.
+
+        Entries of the earlier layout have other names.
+        """
         return isinstance(other, Upload) and (entry.bucket, entry.prefix, entry.project) == (
             other.bucket,
             other.prefix,

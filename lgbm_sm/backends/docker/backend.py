@@ -79,7 +79,10 @@ class ContainerTrainingRun(NamedTuple):
             yield rest.decode("utf-8", errors="replace")
 
     def wait(self) -> TrainingEnding:
-        """Wait until the container ends, and remove it. Make the caller the owner of the files that it wrote."""
+        """Wait until the container ends, and remove it.
+
+        Make the caller the owner of the files that it wrote.
+        """
         import docker.errors
 
         with engine_errors(f"cannot wait for training job {self.job.name}", TrainingError):
@@ -172,9 +175,9 @@ class DockerBackend(LocalBackend):
             return ContainerServer(container, "http://{}:{}".format(*address) if address else "", self)
 
     def serving_spec(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerSpec:
-        """Return the description of the container that serves the endpoint's existing /opt/ml folder.
+        """Return the description of the container that serves the endpoint.
 
-        The CA bundle is written next to this folder.
+        The CA bundle is written to the endpoint's folder.
         """
         mounts = [
             bind(endpoint.root_path, contract.OPT_ML),

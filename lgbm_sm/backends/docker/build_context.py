@@ -116,9 +116,10 @@ def pattern_tag(config: Config, pattern: Pattern, context_path: Path, engine_pla
 
 
 def context_archive(recipe: ImageRecipe, ca_bundle: bytes) -> io.BytesIO:
-    """Return an uncompressed tar archive of the image's files and the CA bundle. The CA bundle may be empty.
+    """Return an uncompressed tar archive of the image's files and the CA bundle.
 
-    The same content always gives the same bytes: owners and times are fixed, and modes are 0644 or 0755.
+    The CA bundle may be empty. The same content always gives the same bytes: owners and times are fixed, and modes are
+    0644 or 0755.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -163,7 +164,7 @@ def _mode(path: Path) -> int:
 
 
 def image_files(recipe: ImageRecipe) -> list[tuple[str, Path]]:
-    """Return the files of a pattern's image: the name in the build context, and the path, of each file."""
+    """Return the name in the build context and the path of each file of an image."""
     from docker.utils.build import PatternMatcher  # reads .dockerignore as the Docker client does
 
     context_path = recipe.context_path

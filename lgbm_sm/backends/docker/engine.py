@@ -58,7 +58,9 @@ class Engine:
 
     @cached_property
     def platform(self) -> str:
-        """The platform of Docker, such as linux/amd64. Images for this platform run without emulation.
+        """The platform of Docker, such as linux/amd64.
+
+        Images for this platform run without emulation.
 
         Raises:
             EngineError: Docker does not answer, or this user has no permission to use Docker.

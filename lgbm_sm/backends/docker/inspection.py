@@ -21,7 +21,7 @@ def address_of(container: "Container") -> tuple[str, int] | None:
 
 
 def memory_bytes(statistics: Any) -> int | None:
-    """Return the memory of a container's processes without the file cache, or None if Docker does not report it.
+    """Return a container's memory without the file cache, or None if it is unknown.
 
     The file cache is called `inactive_file` in cgroups v2, and `total_inactive_file` in v1. (In v1, `inactive_file`
     does not include child groups.)

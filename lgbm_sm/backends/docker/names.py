@@ -29,7 +29,7 @@ def is_of(labels: Mapping[str, str], entry: Entry, project_id: str) -> bool:
 
 
 def is_of_project(labels: Mapping[str, str], work_path: Path, project_id: str) -> bool:
-    """Return whether a container or network with these labels belongs to the project with this id.
+    """Return whether a container or network with these labels belongs to this project.
 
     An older lgbm-sm set no id. If the id differs, the user may have deleted the record. The container then belongs to
     the project if the project has no record now, or if the folder of the job or endpoint still has the old id.
@@ -45,7 +45,7 @@ def is_of_project(labels: Mapping[str, str], work_path: Path, project_id: str) -
 
 
 def unique_name(entry: Entry, project_id: str) -> str:
-    """Return a name that is unique in Docker: the name of the entry, and a part of the project's id."""
+    """Return a unique name: the name of the entry, and a part of the project's id."""
     import hashlib
 
     return f"{entry.name}-{project_id[:6] or hashlib.sha256(str(entry.folder).encode()).hexdigest()[:6]}"

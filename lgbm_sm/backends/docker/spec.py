@@ -15,7 +15,7 @@ PUBLISHED_ON = "127.0.0.1"
 
 @dataclass(frozen=True)
 class BindMount:
-    """A mount: the file or folder `source` of this machine appears as `target` in the container."""
+    """A mount: the file or folder `source` of this machine is `target` in the container."""
 
     source: Path
     target: str
@@ -30,10 +30,11 @@ class BindMount:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """The description of a container. Docker can start it, and `explain` can print it as a `docker run` command.
+    """The description of a container.
 
-    If `hostname` is empty, Docker chooses one. `internal_network` is the name of a network without access to other
-    networks. With `publishes`, the serving port is reachable on the loopback interface. `memory` is a text such as 2g.
+    Docker can start it, and `explain` can print it as a `docker run` command. If `hostname` is empty, Docker chooses
+    one. `internal_network` is the name of a network without access to other networks. With `publishes`, the serving
+    port is reachable on the loopback interface. `memory` is a text such as 2g.
     """
 
     image: str

@@ -1,4 +1,4 @@
-"""Adopt the project's endpoints: find endpoints that another work folder created, and record them.
+"""Adopt endpoints: find the project's endpoints of other work folders, and record them.
 
 A fresh clone of a project has no record, and another clone may have updated the endpoint. The search uses the names and
 tags in the account. The new entries in the record are marked as adopted.
@@ -57,7 +57,7 @@ class Adoption:
         return SageMakerResources(self.account, self.backend.patience)
 
     def find_named(self) -> Description | None:
-        """Return the endpoint with the configured name (`endpoint.name`), if it has the project's tag."""
+        """Return the endpoint with the configured name if it has the project's tag."""
         found = self.resources.find_endpoint(self.backend.endpoint_name)
         if found and self.resources.carries_tag(found["EndpointArn"], self.backend.project):
             return found

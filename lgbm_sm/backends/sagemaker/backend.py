@@ -107,7 +107,10 @@ class SageMakerBackend:
         """Return None. CloudWatch shows CPU and memory only some minutes later."""
 
     def is_running(self, entry: Entry) -> bool:
-        """Return whether AWS bills the entry: an endpoint while it exists, a job until it has ended."""
+        """Return whether AWS bills the entry now.
+
+        AWS bills an endpoint while it exists, and a job until it has ended.
+        """
         return bool(self.observe(entry).running)
 
     def stop(self, entry: Entry) -> list[str]:
@@ -152,10 +155,10 @@ class SageMakerBackend:
             time.sleep(_LOG_PAUSE_SECONDS)
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """See Backend. Find resources by the project's tag, and objects in S3 by the project's manifest.
+        """See Backend.
 
-        The search covers the configured region, the regions in the record, and the regions that this command has
-        already used.
+        Find resources by the project's tag, and objects in S3 by the project's manifest. The search covers the
+        configured region, the regions in the record, and the regions that this command has already used.
         """
         recorded = [*record.entries(), *record.aws_entries()]
         for entry in recorded:

@@ -1,7 +1,8 @@
-"""Create resources on SageMaker. A new resource becomes visible only some time after it was created.
+"""Create resources on SageMaker.
 
-The SDK makes two calls: it creates a resource, and then describes it. If the Describe call is denied or finds nothing,
-the resource may still exist. SageMaker may refuse a create call because it does not see another new resource yet.
+A new resource becomes visible only some time after it was created. The SDK makes two calls: it creates a resource, and
+then describes it. If the Describe call is denied or finds nothing, the resource may still exist. SageMaker may refuse a
+create call because it does not see another new resource yet.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -31,11 +32,11 @@ def create(
     needs: Collection[str] = (),
     failure: str = "cannot be created",
 ) -> bool:
-    """Make an SDK call that creates or updates `what`. Return False if a resource with this name already exists.
+    """Make an SDK call that creates or updates `what`.
 
-    The SDK then describes the resource. If only this second call fails, the creation counts as done. `needs` are the
-    names of resources that were just created. If SageMaker refuses the call because it does not see one of them yet,
-    repeat the call.
+    Return False if a resource with this name already exists. The SDK then describes the resource. If only this second
+    call fails, the creation counts as done. `needs` are the names of resources that were just created. If SageMaker
+    refuses the call because it does not see one of them yet, repeat the call.
 
     Raises:
         AwsError: SageMaker refuses the call, or does not answer.
@@ -82,12 +83,15 @@ def describe_created(
 
 
 def refused_operation(error: AwsError) -> str:
-    """Return the operation that AWS refused, such as DescribeEndpoint, or "" if AWS did not answer."""
+    """Return the name of the operation that AWS refused, or "" if AWS did not answer."""
     return str(getattr(error.__cause__, "operation_name", ""))
 
 
 def is_denied(error: AwsError) -> bool:
-    """Return whether AWS denied the call. The permission may be missing, or too new to have an effect."""
+    """Return whether AWS denied the call.
+
+    The permission may be missing, or too new to have an effect.
+    """
     return "AccessDenied" in error.code
 
 

@@ -38,9 +38,10 @@ _SAID_EVERY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment. Its model, endpoint config, artifact and folder all have the same `name`.
+    """One deployment.
 
-    `endpoint` is the entry for a new endpoint. If the endpoint already exists, it is updated.
+    Its model, endpoint config, artifact and folder all have the same `name`. `endpoint` is the entry for a new
+    endpoint. If the endpoint already exists, it is updated.
     """
 
     name: str
@@ -104,7 +105,7 @@ class _Taken:
 
 
 def find_existing(adoption: Adoption, name: str) -> Description | None:
-    """Return the existing endpoint with this name, or None if a deployment would create a new endpoint.
+    """Return the endpoint with this name, or None if a deployment would create it.
 
     Raises:
         EndpointError: the endpoint is not the project's, or SageMaker cannot update it in its current state.
@@ -119,7 +120,7 @@ def find_existing(adoption: Adoption, name: str) -> Description | None:
 
 
 def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Endpoint:
-    """Repackage the artifact for the container pattern, upload it, and create or update the endpoint.
+    """Repackage the artifact, upload it, and create or update the endpoint.
 
     Each part is recorded before it is created. When the new deployment is in service, the old parts are deleted. If the
     new deployment fails, the old model continues to serve, and the new parts are deleted.
@@ -202,7 +203,10 @@ def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
 
 
 def _config_time(deployment: Deployment) -> datetime:
-    """Return the creation time of the endpoint config. If AWS does not show it yet, use this machine's clock."""
+    """Return the creation time of the endpoint config.
+
+    If AWS does not show it yet, use this machine's clock.
+    """
     try:
         found = deployment.resources.find_config(deployment.name) or {}
     except AwsError:

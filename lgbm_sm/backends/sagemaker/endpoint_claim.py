@@ -1,4 +1,4 @@
-"""Create or update the one endpoint of a project, even if several commands try this at the same time.
+"""Create or update a project's endpoint, even if several commands try this together.
 
 The name of the endpoint is fixed, so CreateEndpoint succeeds for only one command. The other commands wait until the
 endpoint is in service, and then update it. If the answer to a call is lost, DescribeEndpoint shows whether the call

@@ -26,7 +26,10 @@ _CHANGES = "in-progress"
 
 @dataclass(frozen=True)
 class HostingPlan:
-    """The settings of a deployment. `image` is an address. `environment` contains the variables of the container."""
+    """The settings of a deployment. `image` is an address.
+
+    `environment` contains the variables of the container.
+    """
 
     account: AwsAccount
     role_arn: str
@@ -56,7 +59,10 @@ def model_request(name: str, artifact_uri: str, plan: HostingPlan) -> dict[str, 
 
 
 def config_request(name: str, plan: HostingPlan) -> dict[str, Any]:
-    """Return the parameters of CreateEndpointConfig. The config and its model have the same name."""
+    """Return the parameters of CreateEndpointConfig.
+
+    The config and its model have the same name.
+    """
     endpoint = plan.endpoint
     variant = {
         "variant_name": VARIANT,
@@ -95,9 +101,9 @@ def create_config(name: str, plan: HostingPlan) -> None:
 
 
 def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
-    """Create the endpoint with a new endpoint config. Return False if the endpoint already exists.
+    """Create the endpoint with a new endpoint config.
 
-    Raise AwsError if SageMaker refuses the call, or does not answer.
+    Return False if the endpoint already exists. Raise AwsError if SageMaker refuses the call, or does not answer.
     """
     from sagemaker.core.resources import Endpoint
 

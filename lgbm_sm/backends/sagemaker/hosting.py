@@ -158,7 +158,10 @@ class SageMakerHosting(SageMakerBackend):
         return [endpoint for endpoint in self.record.endpoints(self.project) if not endpoint.is_local]
 
     def _adoption(self, endpoint: Endpoint | None = None) -> Adoption:
-        """Return an Adoption for the account and region of the endpoint. The default is those of the configuration."""
+        """Return an Adoption for the account and region of the endpoint.
+
+        The default is the account and region of the configuration.
+        """
         account = self.accounts.get(endpoint.region, endpoint.account) if endpoint else self.account()
         return Adoption(account, self, self.record, self.reporter)
 

@@ -21,14 +21,20 @@ _LOG_DELAY_SECONDS = 4.0
 
 @dataclass
 class _ShownLog:
-    """A job's log. If the permission to read the log is missing, only the job's status is shown."""
+    """A job's log.
+
+    If the permission to read the log is missing, only the job's status is shown.
+    """
 
     log: Log
     reporter: Reporter
     is_denied: bool = False
 
     def new_lines(self) -> list[str]:
-        """Return the lines since the last call. If the permission is missing, warn once and return no lines."""
+        """Return the lines since the last call.
+
+        If the permission is missing, warn once and return no lines.
+        """
         if self.is_denied:
             return []
         try:
@@ -56,7 +62,10 @@ class SageMakerTrainingRun:
     is_new: bool = False
 
     def lines(self) -> Iterator[str]:
-        """Yield each new line of the log, until the job ends. Also write the lines to the job's log file."""
+        """Yield each new line of the log, until the job ends.
+
+        Also write the lines to the job's log file.
+        """
         log = _ShownLog(self.backend.log(self.job), self.reporter)
         self.job.folder.mkdir(parents=True, exist_ok=True)
         shown = ""

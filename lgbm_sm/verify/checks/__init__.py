@@ -52,7 +52,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """The verdict of a check. `seen` is the observation, or the reason why the check was skipped."""
+    """The verdict of a check.
+
+    `seen` is the observation, or the reason why the check was skipped.
+    """
 
     check: "Check"
     verdict: Verdict
@@ -130,7 +133,10 @@ class Report:
 
 
 def exit_code_of(reports: Iterable[Report], *, strict: bool) -> ExitCode:
-    """Return IMAGE if a rule is broken. With `strict`, also return IMAGE if advice is not followed."""
+    """Return IMAGE if a rule is broken.
+
+    With `strict`, also return IMAGE if advice is not followed.
+    """
     counted = {Verdict.FAIL, Verdict.WARNING} if strict else {Verdict.FAIL}
     bad = any(result.verdict in counted for report in reports for result in report.results)
     return ExitCode.IMAGE if bad else ExitCode.OK

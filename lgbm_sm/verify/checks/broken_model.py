@@ -54,9 +54,10 @@ def judge_ping_truth(
 
 
 def with_broken_model(model_path: Path, path: Path) -> Path | None:
-    """Write a copy of an archive in which random bytes replace the model. Return None if there is only code.
+    """Write a copy of an archive in which random bytes replace the model.
 
-    The copy has no manifest. lgbm-sm's own servers would find the change in the manifest, and not load the model.
+    Return None if there is only code. The copy has no manifest. lgbm-sm's own servers would find the change in the
+    manifest, and not load the model.
     """
     broken = 0
     with tarfile.open(model_path, "r:gz") as archive, tarfile.open(path, "w:gz", compresslevel=1) as made:

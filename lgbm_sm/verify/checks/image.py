@@ -84,7 +84,10 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class ImageProgram:
-    """The program that a command starts. `path` is empty if the image does not have the program."""
+    """The program that a command starts.
+
+    `path` is empty if the image does not have the program.
+    """
 
     command: str
     name: str
@@ -197,7 +200,10 @@ def _judge_line_endings(image: Inspected) -> Result:
 
 
 def _listed(names: list[str]) -> str:
-    """Join the names, without duplicates. With an ENTRYPOINT, both commands start the same program."""
+    """Join the names, without duplicates.
+
+    With an ENTRYPOINT, both commands start the same program.
+    """
     return ", ".join(dict.fromkeys(names))
 
 
@@ -232,7 +238,10 @@ def _find_programs(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, 
 
 
 def _find_program(looked_at: Started, program: str, path: str) -> tuple[str, int]:
-    """Return the path of a program, with links resolved, and its mode. Return "" if the program does not exist."""
+    """Return the path of a program, with links resolved, and its mode.
+
+    Return "" if the program does not exist.
+    """
     candidates = [program] if "/" in program else [f"{folder}/{program}" for folder in path.split(":") if folder]
     for candidate in candidates:
         name = candidate

@@ -135,7 +135,7 @@ class Conversation:
         return self.ask("POST", contract.INVOCATIONS_PATH, body, content_type)
 
     def failure(self) -> str:
-        """Return "" if the server still answers pings. Otherwise describe the failure, and start a new server."""
+        """Return "" if the server answers pings. Otherwise start a new server, and say why."""
         ping = self.server.ping(self.ping_seconds)
         if ping.status == 200:
             return ""

@@ -71,7 +71,10 @@ _PINGS = 5
 
 @dataclass
 class Serving:
-    """The inputs of an image's servers. `conditions` are those that the image has passed so far."""
+    """The inputs of an image's servers.
+
+    `conditions` are those that the image has passed so far.
+    """
 
     sandbox: Sandbox
     model_path: Path
@@ -87,7 +90,10 @@ class Serving:
         )
 
     def first_answer(self, server: CheckedServer, startup: Startup) -> Reply | None:
-        """Return the answer to the sample request. Return None if there is no request, or the server is not ready."""
+        """Return the answer to the sample request.
+
+        Return None if there is no request, or the server is not ready.
+        """
         if self.request is None or not startup.is_ready:
             return None
         body, content_type = self.request.body, self.request.content_type

@@ -48,7 +48,10 @@ _ALLOWED_BYTES = 4 * 1024**2  # the memory may grow by this much in a round: the
 
 
 def check_stop(conversation: Conversation) -> Iterator[Result]:
-    """Send SIGTERM during a request. Judge the answer to the request and the end of the server."""
+    """Send SIGTERM during a request.
+
+    Judge the answer to the request and the end of the server.
+    """
     limits = conversation.serving.limits
     server = conversation.server
     work = _work(conversation)
@@ -63,7 +66,10 @@ def check_stop(conversation: Conversation) -> Iterator[Result]:
 
 
 def _stop(conversation: Conversation, work: tuple[SampleRequest, float] | str) -> tuple[Result, Result]:
-    """Stop the server once. Return the result for the request in progress, and the result for the server."""
+    """Stop the server once.
+
+    Return the result for the request in progress, and the result for the server.
+    """
     started = conversation.server.started
     if isinstance(work, str):
         drained = DRAIN.skipped(work)
@@ -80,7 +86,10 @@ def _stop(conversation: Conversation, work: tuple[SampleRequest, float] | str) -
 
 
 def _work(conversation: Conversation) -> tuple[SampleRequest, float] | str:
-    """Return a request that takes long enough, and its time. If there is no such request, return the reason."""
+    """Return a request that takes long enough, and its time.
+
+    If there is no such request, return the reason.
+    """
     request = conversation.request
     if request is None:
         return NO_REQUEST
@@ -93,10 +102,10 @@ def _work(conversation: Conversation) -> tuple[SampleRequest, float] | str:
 
 
 def _stop_under_way(conversation: Conversation, work: SampleRequest, usual_seconds: float) -> tuple[float, Result]:
-    """Send SIGTERM during a request. Return the time of the signal, and the result for the request.
+    """Send SIGTERM during a request.
 
-    If the request ends before the signal is sent, send another request with a shorter pause. The machine may have been
-    busy when `usual_seconds` was measured.
+    Return the time of the signal, and the result for the request. If the request ends before the signal is sent, send
+    another request with a shorter pause. The machine may have been busy when `usual_seconds` was measured.
     """
     replies: list[Reply] = []
 

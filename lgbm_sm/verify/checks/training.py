@@ -111,7 +111,7 @@ _MOST_SECONDS_BEFORE_STOP = 10.0
 
 @dataclass
 class Trained:
-    """A finished training run, a run with quoted hyperparameters, and a run with garbage as data."""
+    """A finished training run, a run with quoted hyperparameters, and a run on garbage."""
 
     training: Training
     run: CheckedTraining
