@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # The panels of `--help`, and the commands of each in the order in which they are listed.
 GROUPS = {
-    "Lifecycle": ("run", "prepare-data", "build", "push", "train", "deploy", "predict", "cleanup"),
+    "Lifecycle": ("run", "prepare-data", "build", "push", "train", "deploy", "predict", "stop", "cleanup"),
     "Models": ("init", "new-identity", "status", "logs", "bench"),
     "AWS": ("policy",),
     "Diagnose": ("config", "doctor", "explain", "verify"),
@@ -193,13 +193,13 @@ def opened_workspace(
     except KeyboardInterrupt:
         from lgbm_sm.inventory import take_inventory
 
-        items = take_inventory(workspace.inventory_sources).items
-        names = [item.entry.name for item in items if item.running is not False]
-        still = f"still running: {', '.join(names)}" if names else "nothing is still running"
-        hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""
-        billed = [f"endpoint {item.entry.name} ({item.state})" for item in items if _is_billed_endpoint(item)]
+        running = [item for item in take_inventory(workspace.inventory_sources).items if item.running is not False]
+        names = ", ".join(item.entry.name for item in running)
+        still = f"still running: {names}" if running else "nothing is still running"
+        hint = _ending_hint(running) if running else ""
+        billed = [f"endpoint {item.entry.name} ({item.state})" for item in running if _is_billed_endpoint(item)]
         if billed:
-            hint = f"{', '.join(billed)} is billed until it is deleted: `lgbm-sm cleanup` deletes it"
+            hint = f"{', '.join(billed)} is billed until it is deleted: `lgbm-sm stop` deletes it"
         console.failure(f"interrupted; {still}", hint, ExitCode.INTERRUPTED)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
@@ -214,7 +214,16 @@ def _warn_of_several_endpoints(workspace: "Workspace") -> None:
 def _is_billed_endpoint(item: "Item") -> bool:
     from lgbm_sm.record.entries import Endpoint
 
-    return isinstance(item.entry, Endpoint) and not item.entry.is_local and item.running is not False
+    return isinstance(item.entry, Endpoint) and not item.entry.is_local
+
+
+def _ending_hint(running: "list[Item]") -> str:
+    """Return the hint for programs that are still running: jobs end with `cleanup` only."""
+    from lgbm_sm.record.entries import Endpoint
+
+    if all(isinstance(item.entry, Endpoint) for item in running):
+        return "`lgbm-sm stop` ends it and keeps the models"
+    return "`lgbm-sm cleanup` stops and deletes it"
 
 
 def _new_dry_run() -> "DryRun":

@@ -53,9 +53,10 @@ def cleanup(
     dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm.cleanup import cleanup as clean_up
-    from lgbm_sm.cleanup import describe, groups_of
+    from lgbm_sm.cleanup import groups_of
     from lgbm_sm.commands import views
     from lgbm_sm.inventory import take_inventory
+    from lgbm_sm.removal import describe
 
     options = {"ask_aws": aws or logs, "finds_logs": logs, "dry_run": dry_run}
     with opened_workspace(ctx, changes=True, **options) as (workspace, console):

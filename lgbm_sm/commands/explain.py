@@ -19,8 +19,8 @@ from lgbm_sm.errors import UsageError
     short_help="Explain a step, or an error message.",
     help=help_text(
         'lgbm-sm explain deploy; lgbm-sm explain "did not pass the ping health check"',
-        "STEP is prepare-data, build, push, train, deploy, predict or cleanup. Shows where it runs and why, the same "
-        "`docker run` command, the files and environment variables in the container, the image, which file calls "
+        "STEP is prepare-data, build, push, train, deploy, predict, stop or cleanup. Shows where it runs and why, the "
+        "same `docker run` command, the files and environment variables in the container, the image, which file calls "
         "which, the processes, the limits, and the AWS calls with their parameters. For an error message, shows the "
         "known issues with cause and fix. Changes nothing, and calls AWS only for --job.",
         "run the step.",

@@ -16,7 +16,7 @@ from lgbm_sm.errors import ExitCode
         "lgbm-sm status",
         "Show every job, endpoint, image and upload that is on record or has the project's tag, on this machine and in "
         "AWS, with its current state.",
-        "`lgbm-sm logs`, or `lgbm-sm cleanup`.",
+        "`lgbm-sm logs`, `lgbm-sm stop` or `lgbm-sm cleanup`.",
     ),
 )
 def status(

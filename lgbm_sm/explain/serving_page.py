@@ -166,5 +166,5 @@ def _calls(workspace: Workspace, where: Whereabouts, model: str | None) -> list[
         ),
         "if the project's manifest is in the bucket already, s3:GetObject reads it first",
         "at the end, resourcegroupstaggingapi:GetResources, to warn of a second endpoint, which would be billed too",
-        "the endpoint is billed until `lgbm-sm cleanup` deletes it",
+        "the endpoint is billed until `lgbm-sm stop` deletes it",
     ]

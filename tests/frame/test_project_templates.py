@@ -15,7 +15,7 @@ from lgbm_sm.config.loading import load_config
 
 TARGETS = {
     *("run", "prepare-data", "build", "verify", "push", "train", "deploy", "predict", "bench"),
-    *("status", "logs", "cleanup", "new-identity", "config", "doctor", "policy", "explain"),
+    *("status", "logs", "stop", "cleanup", "new-identity", "config", "doctor", "policy", "explain"),
 }
 
 

@@ -249,7 +249,7 @@ def _wait_until_in_service(deployment: Deployment, taken: _Taken) -> None:
         description = found
     raise TimedOutError(
         f"{what} is still {said} after {deployment.timeout_seconds:.0f} s, and is billed",
-        "`lgbm-sm status` shows it, `lgbm-sm logs` its container's log, `lgbm-sm cleanup` deletes it",
+        "`lgbm-sm status` shows it, `lgbm-sm logs` its container's log, `lgbm-sm stop` deletes it",
     )
 
 

@@ -109,4 +109,4 @@ def require_ours(found: Description, project: str, resources: SageMakerResources
 
 def follow_up(name: str) -> str:
     """Return the hint if an endpoint was created or updated, and a later call failed."""
-    return f"`lgbm-sm status` shows the state of endpoint {name}, `lgbm-sm logs` its log, `lgbm-sm cleanup` deletes it"
+    return f"`lgbm-sm status` shows the state of endpoint {name}, `lgbm-sm logs` its log, `lgbm-sm stop` deletes it"
