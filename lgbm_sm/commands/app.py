@@ -1,7 +1,7 @@
 """The Typer application: its options, its groups of commands, and the workspace that a command opens."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ from lgbm_sm.errors import ExitCode
 if TYPE_CHECKING:
     from lgbm_sm.aws.dry_run import DryRun
     from lgbm_sm.config.loading import LoadedConfig
+    from lgbm_sm.config.problems import KeyPath
     from lgbm_sm.inventory import Item
     from lgbm_sm.record.entries import TrainingJob
     from lgbm_sm.workspace import Workspace
@@ -138,14 +139,18 @@ def _program(
     """
 
 
-def load(ctx: typer.Context, *, any_hyperparameters: bool = False) -> "tuple[LoadedConfig, Console]":
-    """Load the configuration of a command and make its console."""
+def load(
+    ctx: typer.Context, *, any_hyperparameters: bool = False, needs: "Sequence[KeyPath] | None" = None
+) -> "tuple[LoadedConfig, Console]":
+    """Load the configuration of a command and make its console; see `load_config`."""
     import lgbm_sm.aws.resources  # noqa: F401 - defines the entries that a record may contain
     from lgbm_sm.config.loading import load_config
 
     shared = ctx.obj
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
-    loaded = load_config(shared["config"], shared["overrides"], os.environ, any_hyperparameters=any_hyperparameters)
+    loaded = load_config(
+        shared["config"], shared["overrides"], os.environ, any_hyperparameters=any_hyperparameters, needs=needs
+    )
     for warning in loaded.warnings:
         console.warn(warning)
     return loaded, console
@@ -168,13 +173,14 @@ def opened_workspace(
     finds_logs: bool = False,
     dry_run: bool = False,
     any_hyperparameters: bool = False,
+    needs: "Sequence[KeyPath] | None" = None,
 ) -> "Iterator[tuple[Workspace, Console]]":
     """Open the workspace of a command, as `open_workspace` does; after an interrupt, report what is still running."""
     from lgbm_sm.record.work_folder import storage_errors
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
 
-    loaded, console = load(ctx, any_hyperparameters=any_hyperparameters)
+    loaded, console = load(ctx, any_hyperparameters=any_hyperparameters, needs=needs)
     console.is_silent = dry_run
     workspace = open_workspace(
         loaded,

@@ -24,9 +24,10 @@ def status(
     aws: Annotated[bool, typer.Option("--aws", help="Also ask AWS if both instance types are local.")] = False,
 ) -> None:
     from lgbm_sm.commands import views
+    from lgbm_sm.config.tolerance import RESOURCE_KEYS
     from lgbm_sm.inventory import take_inventory
 
-    with opened_workspace(ctx, changes=False, ask_aws=aws) as (workspace, console):
+    with opened_workspace(ctx, changes=False, ask_aws=aws, needs=RESOURCE_KEYS) as (workspace, console):
         inventory = take_inventory(workspace.inventory_sources)
         views.show_status(console, inventory)
         if inventory.is_unreachable:

@@ -37,10 +37,11 @@ def stop(
     dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm.commands import views
+    from lgbm_sm.config.tolerance import RESOURCE_KEYS
     from lgbm_sm.removal import describe
     from lgbm_sm.stop import stop as end_endpoints
 
-    with opened_workspace(ctx, changes=True, ask_aws=aws, dry_run=dry_run) as (workspace, console):
+    with opened_workspace(ctx, changes=True, ask_aws=aws, dry_run=dry_run, needs=RESOURCE_KEYS) as (workspace, console):
         asks = not (adopted or dry_run) and can_ask()
         result = end_endpoints(
             workspace.inventory_sources,
