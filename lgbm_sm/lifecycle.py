@@ -50,6 +50,7 @@ def build_images(
             f"train and deploy look for an image on {workspace.config.container.base_image or 'the default base'}: "
             f"set container.base_image: {base_image} to use this one"
         )
+    workspace.warn_of_other_containers()
     built = [build.build(recipe, workspace, no_cache=no_cache) for recipe in _recipes(workspace, config)]
     if pattern is Pattern.SCRIPT_MODE:
         built.append(xgboost.provide(workspace, image=image_name, pull_again=no_cache))
