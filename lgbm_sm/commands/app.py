@@ -15,6 +15,8 @@ from lgbm_sm.console import Console, can_ask, is_terminal
 from lgbm_sm.errors import ExitCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lgbm_sm.aws.dry_run import DryRun
     from lgbm_sm.config.loading import LoadedConfig
     from lgbm_sm.config.problems import KeyPath
@@ -151,9 +153,22 @@ def load(
     loaded = load_config(
         shared["config"], shared["overrides"], os.environ, any_hyperparameters=any_hyperparameters, needs=needs
     )
+    say_source(loaded, console, given=shared["config"])
     for warning in loaded.warnings:
         console.warn(warning)
     return loaded, console
+
+
+def say_source(loaded: "LoadedConfig", console: Console, *, given: "Path | None") -> None:
+    """Report which configuration was taken, unless the user gave it or it is in the current folder."""
+    if loaded.path is None:
+        data = loaded.config.data
+        if data.name == "boston" and not data.file and not data.files:
+            console.step(
+                "No config.yaml here or above: the built-in Boston example is used (`lgbm-sm init` creates a project)"
+            )
+    elif given is None and loaded.path.name != str(loaded.path):
+        console.step(f"Configuration: {loaded.path}")
 
 
 def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:

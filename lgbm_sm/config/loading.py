@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from lgbm_sm.config.finding import DEFAULT_FILE_NAME, find_config
 from lgbm_sm.config.instance_types import InstancePurpose, unknown_instance_type
 from lgbm_sm.config.keys import known_keys, plain, read
 from lgbm_sm.config.problems import (
@@ -24,8 +25,6 @@ from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, Reading, Setting
 from lgbm_sm.config.tolerance import ignored, refusal, require_tolerable
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.shipped import containers_path
-
-DEFAULT_FILE_NAME = "config.yaml"
 
 _HYPERPARAMETERS = ("training", "hyperparameters")
 
@@ -63,21 +62,21 @@ def load_config(
 ) -> LoadedConfig:
     """Read and check the configuration.
 
-    Without a `path`, ./config.yaml is read if it exists. `overrides` are `section.key=value` with YAML values; the
-    variables in `environ` (LGBM_SM_SECTION__KEY) have YAML values too. The process's own environment is not read.
-    With `any_hyperparameters`, the names of hyperparameters are not checked: they may be for another image.
+    Without a `path`, the one that `find_config` finds is read, if any. `overrides` are `section.key=value` with YAML
+    values; the variables in `environ` (LGBM_SM_SECTION__KEY) have YAML values too. The process's own environment is not
+    read. With `any_hyperparameters`, the names of hyperparameters are not checked: they may be for another image.
     With `needs`, only problems of these keys and of `overrides` are errors. Others are warnings, and their keys have
     their defaults.
 
     Raises:
         ConfigError: names every problem, one per line: the file's by line, then the environment's, then --set's.
     """
-    if path is None and Path(DEFAULT_FILE_NAME).exists():
-        path = Path(DEFAULT_FILE_NAME)
+    if path is None:
+        path = find_config(Path.cwd())
     known = known_keys(Config)
     reading = _read(path, overrides, environ, known)
     merged = _Merged(reading.settings, known)
-    folder = path.absolute().parent if path else Path.cwd()
+    folder = path.parent.resolve() if path else Path.cwd()
     if not any_hyperparameters:
         _check_hyperparameters(merged, folder, reading)
     config = _checked(merged, reading, needs)
