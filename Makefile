@@ -1,12 +1,12 @@
-# `make` lists the targets. Needs make and Python >= 3.11; everything else comes into .venv, from requirements.lock.
+# `make` lists the targets. You need make and Python >= 3.11. Everything in requirements.lock is installed into .venv.
 #
-#   make PYTHON=python3.12 test              uses this Python (default: the newest that works)
+#   make PYTHON=python3.12 test              uses this Python (default: the newest supported Python)
 #   make predict ARGS="--output json"        passes options on to the command
 #   make -B train                            trains again even if nothing changed
 #
-# Without ARGS, `prepare-data` and `train` run only if config.yaml or a table that it names has changed. With ARGS they
-# always run, and the next run without ARGS follows config.yaml again. Make does not see settings from the environment
-# (LGBM_SM_...): use -B.
+# Without ARGS, `prepare-data` and `train` run only if config.yaml or one of its tables has changed. With ARGS they
+# always run, and the next run without ARGS uses config.yaml again. Make does not notice settings in the environment
+# (LGBM_SM_...): use -B if you change them.
 
 PYTHON =
 ARGS =
@@ -29,7 +29,7 @@ parallel := -n 4 --dist loadgroup --no-loadscope-reorder
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-set-up: ## create .venv (every target does this first; it takes no time and no network once .venv exists)
+set-up: ## create .venv (every other target does this first if .venv is missing)
 	@sh tools/set-up.sh '$(subst ','\'',$(PYTHON))'
 
 run: set-up ## prepare the data, train, deploy, predict, and delete the endpoint
@@ -43,15 +43,15 @@ train: ## train a model; its artifact is in .lgbm-sm/jobs
 deploy: ## deploy the model to an endpoint
 predict: ## send rows to the endpoint
 bench: ## send load to the endpoint and measure it
-status: ## show what exists and what runs
+status: ## show all resources and their state
 logs: ## show the endpoint's log
 stop: ## end the endpoint and keep the models
-cleanup: ## delete everything that was created; lists the models and asks first
+cleanup: ## list the models, ask, then delete everything that the project created
 new-identity: ## turn a copy of a project into a separate project
 config: ## show every setting and where its value comes from
 doctor: ## diagnose problems and print the fixes
 policy: ## print the IAM policy needed to run the commands
-explain: ## explain what SageMaker does at a step: make explain ARGS=deploy
+explain: ## explain how a step works, for example: make explain ARGS=deploy
 
 build verify push deploy predict bench status logs stop cleanup new-identity config doctor policy explain: set-up
 	@$(lgbm_sm) $@ $(ARGS)
@@ -61,7 +61,7 @@ prepare-data: $(stamps)/prepare-data
 train: $(stamps)/train
 else
 prepare-data train: set-up
-	@rm -f $(stamps)/$@
+	@rm -f $(stamps)/prepare-data $(stamps)/train # train prepares the data again if ARGS change it
 	@$(lgbm_sm) $@ $(ARGS)
 endif
 
@@ -84,15 +84,15 @@ $(stamps)/train: $(stamps)/prepare-data $(wildcard config.yaml data/schema/schem
 test: lint ## run every check and every test
 	$(python) -m pytest $(parallel) $(ARGS)
 
-quick: set-up ## run the tests that take no more than a second or two each, without containers
+quick: set-up ## run the fast tests (at most a second or two each, no containers)
 	$(python) -m pytest $(parallel) -m 'not slow and not docker' $(ARGS)
 
-# PART=files kills commands and damages files, PART=images runs AWS's newer image, PART=serving loads the server. Each
-# takes less than 40 minutes. A run that was broken off resumes: tests/soak/README.md
-soak: set-up ## long random tests: make soak PART=files SEED=1
+# PART=files kills commands and damages files. PART=images tests a stand-in for AWS's newer image. PART=serving loads
+# the server. Each part takes less than 40 minutes. An interrupted run continues: see tests/soak/README.md
+soak: set-up ## run long random tests, for example: make soak PART=files SEED=1
 	$(python) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --soak '$(PART)' --soak-seed '$(SEED)' $(ARGS)
 
-# ARGS='--seed 2 --size 1000' draws another sample than the 300 changes of seed 1.
+# The default is a sample of 300 changes with seed 1. ARGS='--seed 2 --size 1000' makes another sample.
 mutants: set-up ## change the source in small ways, and count the changes that the tests notice
 	$(python) tools/mutants.py $(ARGS)
 
@@ -115,14 +115,15 @@ coverage: set-up ## run the tests and report the lines that they do not reach
 	$(python) -m coverage combine --quiet
 	$(python) -m coverage report
 
-# ARGS=--quick checks that every server works, ARGS=--soak loads our server alone for ten minutes; benchmarks/README.md
+# ARGS=--quick checks that every server works. ARGS=--soak loads only our server for ten minutes. See
+# benchmarks/README.md
 benchmark: set-up ## compare the server with common ones (25 minutes; installs them into a cache)
 	@$(python) -m benchmarks.serving $(ARGS)
 
 docs: set-up ## build the documentation into build/docs
 	@$(python) -m mkdocs build $(ARGS)
 
-# ARGS=--upgrade takes the newest versions; without it, a version changes only if pyproject.toml or an image asks for it.
+# ARGS=--upgrade uses the newest versions. Without it, a version changes only if pyproject.toml or an image requires it.
 lock: ## write requirements.lock and the requirements of the images (needs network)
 	@sh tools/lock.sh $(ARGS)
 

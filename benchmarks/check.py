@@ -1,9 +1,10 @@
-"""Compares the newest result's ratios with what has been reached before, and with the goals; never absolute times.
+"""Compare the ratios of the newest result with bounds.json and with the goals.
 
-    python -m benchmarks.check [RESULT]     exit code 1: a ratio lies below its bound; 2: no file
-    python -m benchmarks.check --record     makes three quarters of the result's ratios the bounds
+    python -m benchmarks.check [RESULT]     exit code 1: a ratio is below its bound; 2: a file does not exist
+    python -m benchmarks.check --record     write new bounds: three quarters of the ratios in the result
 
-Ratios of one run are good to about a quarter, so a bound is three quarters of what was reached when it was recorded.
+The bounds are lower than the recorded ratios because a ratio varies by about a quarter between two runs. Absolute times
+are not compared.
 """
 
 import argparse
@@ -20,7 +21,8 @@ _BOUNDS_PATH = _HERE / "bounds.json"
 _SHARE = 0.75
 _MISSING = 2
 
-# What the project has set itself, against the better of the notebook's chain with OMP_NUM_THREADS=1 and the toolkit.
+# The goals of the project. A ratio compares our server with the notebook's chain (OMP_NUM_THREADS=1) or with the
+# toolkit, whichever is better.
 GOALS = {
     "rows_1_clients_1": 12.0,
     "rows_1_clients_16": 25.0,
@@ -43,7 +45,7 @@ def main() -> int:
     for path in (options.result, *([] if options.record else [options.bounds])):
         if not path.exists():
             remedy = "make benchmark" if path == options.result else "python -m benchmarks.check --record"
-            print(f"error: {path} is not there: {remedy} writes it", file=sys.stderr)
+            print(f"error: {path} does not exist: {remedy} writes it", file=sys.stderr)
             return _MISSING
     document = json.loads(options.result.read_text(encoding="utf-8"))
     if "void" in document:
@@ -60,12 +62,12 @@ def main() -> int:
 
 
 def regressions(reached: Mapping[str, float], bounds: Mapping[str, float]) -> list[str]:
-    """The keys of the bounds that are not reached; what was not measured is not reached."""
+    """Return the keys of the bounds that are not reached. A missing ratio counts as 0."""
     return [key for key, bound in bounds.items() if reached.get(key, 0.0) < bound]
 
 
 def report(reached: Mapping[str, float], bounds: Mapping[str, float]) -> str:
-    """A line for each ratio."""
+    """Return a table with a line for each ratio."""
     worse = regressions(reached, bounds)
     lines = [f"{'ratio':<34} {'reached':>8} {'bound':>8} {'goal':>8}"]
     for key in dict.fromkeys([*reached, *bounds]):

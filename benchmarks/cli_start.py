@@ -1,10 +1,11 @@
-"""How long the command line takes to start, against the import of what every terminal program of its kind needs.
+"""Measure the start of the command line, compared with the import of typer and rich.
 
-Runs `lgbm-sm --help`, `lgbm-sm status` and `lgbm-sm config` in an empty folder, each alternating with
-`python -c "import typer, rich"` in the same environment, so that both see the same machine, and both with their
-modules compiled beforehand, as pip leaves them. Prints medians of the processor's time (user and system) and of wall
-time, and their ratios, as text on stderr and as JSON on stdout. Exit code 1: a command takes more than twice the
-reference's processor time.
+Runs `lgbm-sm --help`, `lgbm-sm status` and `lgbm-sm config` in an empty folder. Runs of each command alternate with
+runs of the reference, `python -c "import typer, rich"`, so that both have the same conditions. The modules of both are
+compiled to bytecode first, as after an installation with pip.
+
+Prints the medians of CPU time (user and system) and of wall time, and their ratios: as text on stderr, and as JSON on
+stdout. Exit code 1: a command takes more than twice the CPU time of the reference.
 """
 
 import argparse
@@ -26,7 +27,7 @@ COMMANDS = ("--help", "status", "config")
 
 
 class Cost(NamedTuple):
-    """Of one run, in seconds: of the processor in user and system mode, and from before its start to after its end."""
+    """The CPU time (user and system) and the wall time of one run, in seconds."""
 
     cpu: float
     wall: float
@@ -34,7 +35,7 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Medians in milliseconds."""
+    """The medians of a command and of the reference, in milliseconds."""
 
     command: str
     rounds: int
@@ -47,7 +48,10 @@ class Comparison:
 
 
 def cost_of(command: list[str], folder: str) -> Cost:
-    """Run it to its end. Its modules are compiled at the first run, whatever the environment says of that."""
+    """Run the command, and return its cost.
+
+    The first run compiles the modules, even if PYTHONDONTWRITEBYTECODE is set.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(Path(folder).with_name("compiled"))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -59,7 +63,7 @@ def cost_of(command: list[str], folder: str) -> Cost:
 
 
 def compare(argument: str, rounds: int, folder: str) -> Comparison:
-    """Alternate command and reference; the first run of each, which fills the caches, does not count."""
+    """Run the command and the reference in turn. The first run of each only fills the caches."""
     command = [str(Path(sys.executable).with_name("lgbm-sm")), argument]
     pairs = [(cost_of(command, folder), cost_of(REFERENCE, folder)) for _ in range(rounds + 1)][1:]
     ours, reference = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -79,7 +83,7 @@ def compare(argument: str, rounds: int, folder: str) -> Comparison:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15, help="runs of each side that count [15]")
+    parser.add_argument("--rounds", type=int, default=15, help="measured runs of each command and its reference [15]")
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "empty"

@@ -1,8 +1,10 @@
-"""The containers, measured on a Docker engine beside the chain of servers that the notebook used.
+"""Measure the containers, and compare them with the notebook's chain of servers.
 
-Image sizes, builds, training, start, memory and shutdown of pattern A, pattern B and benchmarks/notebook_chain, in
-alternating rounds. Prints a table (medians) on stderr and everything as JSON on stdout. Everything that it makes is
-labelled, and removed in the end. Exit code: 0; 5 where no engine answers or an image cannot be built; 1 otherwise.
+Measures the size of the images, the builds, the training, the start, the memory and the shutdown. The subjects are
+pattern A, pattern B and benchmarks/notebook_chain. They take turns in each round. Prints a table of medians on stderr,
+and all values as JSON on stdout. All created resources have labels, and they are removed at the end.
+
+Exit code 5: Docker does not answer, or an image cannot be built. Exit code 1: another error.
 """
 
 import argparse
@@ -36,15 +38,15 @@ PARTS = ("first-builds", "cached-builds", "training", "serving")
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=_positive, default=5, help="rounds of what takes seconds [5]")
-    parser.add_argument("--build-rounds", type=_positive, default=1, help="rounds of first builds [1]")
+    parser.add_argument("--rounds", type=_positive, default=5, help="rounds of all measurements except builds [5]")
+    parser.add_argument("--build-rounds", type=_positive, default=1, help="rounds of builds without a cache [1]")
     parser.add_argument("--without", action="append", choices=PARTS, default=[], help="leave a part out; repeatable")
-    parser.add_argument("--base-image", help="what all images are built on [what the Dockerfiles name]")
-    parser.add_argument("--keep-images", action="store_true", help="leave the images for the next run")
+    parser.add_argument("--base-image", help="the base image of all images [the one in each Dockerfile]")
+    parser.add_argument("--keep-images", action="store_true", help="keep the images for the next run")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
-        Engine(os.environ).platform  # noqa: B018 - raises where no engine answers, before there is anything to remove
+        Engine(os.environ).platform  # noqa: B018 - raises if Docker does not answer, before anything is created
         with opened_project(options.base_image, keep_images=options.keep_images) as project:
             figures = Figures()
             conditions = _measured(project, options, figures)
@@ -63,7 +65,7 @@ def main() -> int:
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of rounds")
+        raise argparse.ArgumentTypeError(f"the number of rounds must be at least 1, got {text}")
     return number
 
 
@@ -73,11 +75,11 @@ def _failed(message: str, exit_code: int) -> int:
 
 
 def _measured(project: Project, options: argparse.Namespace, figures: Figures) -> dict[str, Any]:
-    """Fills `figures`; returns under what conditions."""
+    """Measure everything and fill `figures`. Return the conditions of the run."""
     loads: dict[str, list[float]] = {}
 
     def rounds(part: str, count: int, measure: Callable[[Figures], None], *, warm_up: bool = True) -> None:
-        """The first round fills the caches, and does not count."""
+        """Call `measure` in `count` rounds. A warm-up round before them fills the caches."""
         if part in options.without:
             return
         loads[part] = [round(load, 1) for load in os.getloadavg()[:1]]
@@ -98,7 +100,7 @@ def _measured(project: Project, options: argparse.Namespace, figures: Figures) -
         project.command("train", "--set", "local.backend=process")
         job = find_completed_job(project.record, project.config.project.name)
         if job is None:
-            raise CommandError("lgbm-sm train has left no completed job on record")
+            raise CommandError("after `lgbm-sm train`, there is no completed job on record")
         path = job.model_artifact_path
         question = first_question(project.workspace.data_path, path)
         rounds("serving", options.rounds, lambda into: measure_serving(project, tags, path, question, into))

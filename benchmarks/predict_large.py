@@ -1,10 +1,11 @@
-"""A large file through `lgbm-sm predict`, beside a bare HTTP client that sends the same batches.
+"""Measure `lgbm-sm predict` with a large file, and compare it with a simple HTTP client.
 
-Trains Boston and brings its endpoint up as a process, writes a CSV of test rows with varied cells, and then alternates:
-`lgbm-sm predict FILE --to OUT`, and threads that cut the file into blocks of the same size at line ends, post them and
-throw the answers away. Prints medians of wall time, the ratio of the rates, and the peak memory of the command (the
-kernel's count) as text on stderr and as JSON on stdout. Exit code 1: the command reaches less than 90 % of the bare
-client's rate, or takes 300 MB or more.
+Trains a model on boston, starts its endpoint as a process, and writes a CSV file of test rows with varied cells. Then
+two programs send this file in turn: `lgbm-sm predict FILE --to OUT`, and a simple client. The simple client splits the
+file at line ends into blocks of the same size, sends them from several threads, and ignores the answers.
+
+Prints the medians of wall time, the ratio of the rates, and the peak memory of the command: as text on stderr, and as
+JSON on stdout. Exit code 1: the command reaches less than 90 % of the simple client's rate, or takes 300 MB or more.
 """
 
 import argparse
@@ -32,7 +33,7 @@ LGBM_SM = [sys.executable, "-m", "lgbm_sm"]
 
 
 def write_rows(path: Path, test_path: Path, size: int) -> int:
-    """Test rows with noise in each cell, so that no tree is walked twice in the same way; returns their number."""
+    """Write test rows with noise, so that all rows differ. Return their number."""
     rows = np.loadtxt(test_path, delimiter=",")
     random = np.random.default_rng(1)
     written = 0
@@ -45,7 +46,7 @@ def write_rows(path: Path, test_path: Path, size: int) -> int:
 
 
 def blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Of whole lines, as large as a request of the command's."""
+    """Yield blocks of whole lines. They are as large as the requests of `lgbm-sm predict`."""
     rest = b""
     while block := rest + file.read(BATCH_BYTES - len(rest)):
         end = block.rfind(b"\n") + 1
@@ -54,7 +55,7 @@ def blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def bare_seconds(url: str, path: Path) -> float:
-    """How long a client takes that does nothing but post, as many requests at a time as the command."""
+    """Return the time of the simple client. It has as many requests at a time as the command."""
     host = url.removeprefix("http://")
     lock = threading.Lock()
     started_at = time.monotonic()
@@ -84,7 +85,10 @@ def bare_seconds(url: str, path: Path) -> float:
 
 
 def command_seconds(folder: Path, path: Path, rows: int) -> tuple[float, int]:
-    """Wall time and peak memory in bytes of the command; each row has got its prediction."""
+    """Run the command. Return its wall time and its peak memory in bytes.
+
+    Raises RuntimeError if a row has no prediction.
+    """
     answers = folder / "answers.csv"
     started_at = time.monotonic()
     process = subprocess.Popen([*LGBM_SM, "predict", str(path), "--to", str(answers)], cwd=folder)
@@ -102,7 +106,7 @@ def _bytes(usage: resource.struct_rusage) -> int:
 
 
 def measure(folder: Path, size: int, rounds: int) -> dict[str, Any]:
-    """Alternating runs on one endpoint."""
+    """Run the command and the simple client in turn on one endpoint. Return the results."""
 
     def command(*arguments: str) -> str:
         return subprocess.run([*LGBM_SM, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
@@ -132,7 +136,7 @@ def measure(folder: Path, size: int, rounds: int) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gigabytes", type=float, default=2.0, help="size of the file [2]")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each side [3]")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of the command and of the simple client [3]")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = measure(Path(folder), int(given.gigabytes * 1e9), given.rounds)

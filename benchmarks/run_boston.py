@@ -1,10 +1,11 @@
-"""What `lgbm-sm run` on Boston, as child processes, takes beyond what its work takes anyway.
+"""Measure the overhead of `lgbm-sm run` on boston, with child processes as the backend.
 
-Each round measures, one after the other: the import of pandas and of scikit-learn's split; the bare program's training
-on the same data; the bare server from its start to its first answer; and the whole `lgbm-sm run`, in a folder that
-holds nothing. Prints the medians of wall time and of the processor's time (user and system, children included), and
-the command's share of the sum of the other three, as text on stderr and as JSON on stdout. Exit code 1: it takes more
-than 1.3 times that sum in wall time.
+Each round measures four things. First, the import of pandas and of scikit-learn's split function. Second, the training
+program alone, on the same data. Third, the server program alone, from its start to its first answer. Fourth, the whole
+`lgbm-sm run` in an empty folder. The overhead is the ratio of the fourth to the sum of the first three.
+
+Prints the medians of wall time and of CPU time (user and system, with child processes) and the ratio: as text on
+stderr, and as JSON on stdout. Exit code 1: the ratio of the wall times is above 1.3.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from statistics import median
 from typing import NamedTuple
 
 from lgbm_sm.backends import TrainingInputs, opt_ml
+from lgbm_sm.config.lightgbm_parameters import as_strings
 from lgbm_sm.config.sections import Config
 from lgbm_sm.preparation.schema import Split, load_schema, training_channels, verify_split
 from lgbm_sm.record.work_folder import remove_tree
@@ -40,18 +42,18 @@ FIRST_ANSWER_SECONDS = 60.0
 
 
 class Cost(NamedTuple):
-    """In seconds: wall time, and the processor's in user and system mode."""
+    """The wall time and the CPU time (user and system), in seconds."""
 
     wall: float
     cpu: float
 
 
 class Workbench:
-    """Data that is prepared once, and what is measured on it."""
+    """Prepares data once, and runs the programs to measure with this data."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # compiled at the first run, whatever the environment says of that
+        # the first run compiles the modules to bytecode, even if PYTHONDONTWRITEBYTECODE is set
         self._environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self._environment["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
         self._program_environment = {**self._environment, "PYTHONPATH": str(containers_path() / "runtime")}
@@ -72,18 +74,22 @@ class Workbench:
         subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True)
 
     def imports(self) -> None:
-        """What a script of one's own begins with."""
+        """Run the imports that a user's own script would need."""
         self._run(IMPORTS, self._folder, self._environment)
 
     def training(self) -> None:
-        """The program that `train` starts, on a tree of its own."""
+        """Run the program that `lgbm-sm train` starts, in a new folder."""
         root = self._folder / "training"
-        inputs = TrainingInputs(training_channels(self._data), Config().training.hyperparameters)
+        hyperparameters = as_strings(Config().training.hyperparameters, self._folder)
+        inputs = TrainingInputs(training_channels(self._data), hyperparameters)
         opt_ml.lay_out_training(root, inputs, "lo")
         self._run([*PROGRAM, "train", "--root", str(root)], self._folder, self._program_environment)
 
     def serving(self) -> Callable[[], None]:
-        """The program that `deploy` starts; on a socket that is bound already, as there. Returns what ends it."""
+        """Run the program that `lgbm-sm deploy` starts, until its first answer.
+
+        It gets a listening socket, as from `deploy`. Returns a function that ends the program.
+        """
         root = self._folder / "serving"
         opt_ml.lay_out_serving(root, self._artifact_path, {})
         with socket.socket() as listener:
@@ -111,7 +117,7 @@ class Workbench:
         return end
 
     def _first_answer(self, port: int) -> None:
-        """Returns when a row is answered: the socket takes the request before the server does."""
+        """Send a row and wait for the answer. The socket takes it before the server runs."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=FIRST_ANSWER_SECONDS)
         connection.request("POST", "/invocations", self._row, {"Content-Type": "text/csv"})
         answer = connection.getresponse()
@@ -120,19 +126,22 @@ class Workbench:
         connection.close()
 
     def whole(self) -> None:
-        """All of it, from nothing."""
+        """Run `lgbm-sm run` in an empty folder."""
         folder = self._folder / "run"
         folder.mkdir()
         self._run([LGBM_SM, "run", "--set", "local.backend=process"], folder, self._environment)
 
     def clear(self) -> None:
-        """Remove what the last measurement has made; no part of any."""
+        """Remove the files of the last measurement. The time for this is not measured."""
         for name in ("training", "serving", "run"):
             remove_tree(self._folder / name)
 
 
 def cost_of(measured: Callable[[], Callable[[], None] | None]) -> Cost:
-    """What it takes, with the processes that it starts and waits for; what it returns is called off the clock."""
+    """Call `measured`. Return its cost, including its child processes.
+
+    If `measured` returns a function, call that function too. Its time does not count.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     finish = measured()
@@ -144,7 +153,7 @@ def cost_of(measured: Callable[[], Callable[[], None] | None]) -> Cost:
 
 
 def measure(rounds: int, folder: Path) -> dict[str, list[Cost]]:
-    """The costs by what was measured; the first round fills the caches and does not count."""
+    """Return the costs by the name of the measurement. The first round only fills the caches."""
     bench = Workbench(folder)
     measurements: tuple[Callable[[], Callable[[], None] | None], ...]
     measurements = (bench.imports, bench.training, bench.serving, bench.whole)
@@ -159,7 +168,7 @@ def measure(rounds: int, folder: Path) -> dict[str, list[Cost]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7, help="rounds that count [7]")
+    parser.add_argument("--rounds", type=int, default=7, help="measured rounds [7]")
     rounds = parser.parse_args().rounds
     folder = Path(tempfile.mkdtemp())
     try:

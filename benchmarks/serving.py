@@ -1,12 +1,15 @@
-"""The server of pattern A beside those that people use today: the table in README, measured anew.
+"""Compare pattern A's server with other servers. The result is a table in README.
 
-All of them serve the same two models to the same rows, on the same two processors, which they share with the
-generator of load, wrk. In each round all take turns at every measure; every server's answers are compared with
-`Booster.predict` before it is timed. What is missing is installed: wrk and nginx with apt where this runs as root,
-the peers from PyPI into environments of their own in the cache folder (2 GB). A peer that cannot be had is reported
-with the reason. Linux only.
+All servers serve the same two models and get the same rows. They run on the same two processors as wrk, the program
+that sends the requests. In each round, all servers take turns. Before a server is measured, its answers are compared
+with `Booster.predict`.
 
-Exit code: 0; 1 our own server or the generator failed; 3 the run is void, since the notebook's chain is a straw man.
+Missing programs are installed. As root, apt installs wrk and nginx. The other servers are installed from PyPI into
+separate virtual environments in the cache folder (2 GB). If a server cannot be installed, the result has the reason.
+The benchmark runs only on Linux.
+
+Exit code 1: our own server or wrk failed. Exit code 3: the run is void, because the notebook's chain was too slow for a
+fair comparison.
 """
 
 import argparse
@@ -42,7 +45,7 @@ from lgbm_sm.record.work_folder import remove_tree
 _HERE = Path(__file__).resolve().parent
 RESULT_PATH = _HERE / "results" / "serving.json"
 SOAK_PATH = _HERE / "results" / "soak.json"
-# file -> whether versions and conditions follow the table
+# The files that contain the table. With True, the versions and the conditions follow the table.
 QUOTES = {_HERE.parent / "README.md": False, _HERE / "README.md": True}
 
 _VOID = 3
@@ -66,7 +69,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     workers = take_processors()
     folder = Path(tempfile.mkdtemp(prefix="lgbm-sm-bench-"))
-    # nginx gives its workers to another user, who must find gunicorn's socket
+    # the workers of nginx run as another user, who must be able to open gunicorn's socket
     folder.chmod(0o755)
     try:
         if options.soak:
@@ -84,21 +87,21 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=_positive, default=5, help="rounds [5]; no new round begins after 24 minutes")
+    parser.add_argument("--window", type=_positive, default=3, help="seconds of the longest measurements [3]")
+    parser.add_argument("--quick", action="store_true", help="one round of short measurements, to test the benchmark")
+    parser.add_argument("--soak", action="store_true", help="only our own server, at full load for ten minutes")
+    parser.add_argument("--soak-seconds", type=_positive, default=_SOAK_SECONDS, help="duration of --soak [600]")
+    parser.add_argument("--without", action="append", default=[], metavar="NAME", help="leave a server out; repeatable")
     parser.add_argument(
-        "--rounds", type=_positive, default=5, help="rounds [5]; fewer where 24 minutes are over before"
+        "--cache", type=Path, default=_default_cache(), help="folder for environments and models [%(default)s]"
     )
-    parser.add_argument("--window", type=_positive, default=3, help="seconds of the longest windows of load [3]")
-    parser.add_argument("--quick", action="store_true", help="one round of the shortest windows: does it all work?")
-    parser.add_argument("--soak", action="store_true", help="our own server alone, at full load for ten minutes")
-    parser.add_argument("--soak-seconds", type=_positive, default=_SOAK_SECONDS, help="another time for --soak [600]")
-    parser.add_argument("--without", action="append", default=[], metavar="NAME", help="leave a peer out; repeatable")
-    parser.add_argument("--cache", type=Path, default=_default_cache(), help="environments and models [%(default)s]")
-    parser.add_argument("--output", type=Path, help="where the JSON goes [benchmarks/results, after a full run only]")
-    parser.add_argument("--quote", action="store_true", help="only put the last full run into the two READMEs")
+    parser.add_argument("--output", type=Path, help="file for the JSON [a full run: benchmarks/results]")
+    parser.add_argument("--quote", action="store_true", help="only write the last full run into the two READMEs")
     options = parser.parse_args()
     unknown = set(options.without) - {peer.name for peer in _PEERS if peer.name != OURS}
     if unknown:
-        parser.error(f"--without {unknown.pop()}: the peers are {', '.join(peer.name for peer in _PEERS[1:])}")
+        parser.error(f"--without {unknown.pop()}: the servers are {', '.join(peer.name for peer in _PEERS[1:])}")
     if options.quick:
         options.rounds, options.window = 1, 1
     return options
@@ -170,12 +173,15 @@ def _installed(peers: Sequence[Peer], cache: Path, run: Run) -> dict[str, dict[s
 
 
 def _run_rounds(run: Run, peers: Sequence[Peer], rounds: int, began: float) -> int:
-    """Returns how many there were: no round but the first is begun that would likely end after the limit."""
+    """Run the rounds. Return the number of rounds.
+
+    After the first round, do not begin a round that would probably end after the time limit.
+    """
     longest = 0.0
     for number in range(rounds):
         before = time.monotonic()
         if number and before - began + longest > _LIMIT_SECONDS:
-            say(f"no time for another round after {number}")
+            say(f"stopped after round {number}, because another round would exceed the time limit")
             return number
         say(f"round {number + 1} of {rounds}")
         first = number % len(peers)
@@ -200,7 +206,7 @@ def _soak(options: argparse.Namespace, folder: Path, workers: int) -> int:
 
 
 def _generator() -> str:
-    """The name and version of wrk, which ends with exit code 1 after it has said them."""
+    """Return the name and the version of wrk. wrk prints them and ends with exit code 1."""
     words = subprocess.run([_wrk(), "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
     return words.partition(" [")[0].strip()
 

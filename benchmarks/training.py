@@ -1,15 +1,18 @@
-"""How long training takes and how much memory it needs, beside pandas and `lightgbm.train`.
+"""Measure the time and the memory of training, compared with pandas and `lightgbm.train`.
 
-A large job: random rows in one CSV file (1,000,000 x 28 and a target, 330 MB), in alternating rounds through the
-program that the image runs and through `pandas.read_csv` and `lightgbm.train`, with the same parameters and the same
-trees in the end. A small one, of the size of Boston's training split, beside nothing but `import lightgbm`. Prints
-medians and their ratios as text on stderr, everything as JSON on stdout. Exit code 1: the large job takes more than 1.1
-times as long, or more than half of the memory, or the small one as long as the import; or the trees differ.
+The large job has a CSV file of random rows (1,000,000 rows, 28 features and a target, 330 MB). Two programs train on it
+in turn: the program in the image, and a script with `pandas.read_csv` and `lightgbm.train`. They have the same
+parameters, and their models must have the same trees. The small job has as many rows as the training split of boston.
+It is compared with `import lightgbm` alone.
 
-Both run with OMP_WAIT_POLICY=passive: otherwise threads that wait for one another burn the time that other work on the
-machine would need, and the figures tell more about that work than about the programs.
+Prints medians and their ratios as text on stderr, and all values as JSON on stdout. Exit code 1: the large job takes
+more than 1.1 times as long as the script or more than half of its memory, the small job takes longer than the import,
+or the trees differ.
 
-Memory is the largest sum over the process and its children, as the kernel counts it (PSS, every 50 ms; Linux).
+Both programs run with OMP_WAIT_POLICY=passive. Otherwise threads use the processor while they wait for one another, and
+other programs on the machine would change the results.
+
+The memory is the largest sum of the PSS of the process and its children. It is measured every 50 ms, only on Linux.
 """
 
 import argparse
@@ -37,11 +40,11 @@ RUNTIME = Path(__file__).parents[1] / "containers" / "runtime"
 MOST_TIME, MOST_MEMORY, MOST_OF_IMPORT = 1.1, 0.5, 1.0
 WIDTH = 28
 SMALL_ROWS, SMALL_WIDTH = 303, 13
-# col-wise: LightGBM would choose by the clock, and another order of additions may give other trees
+# force_col_wise: otherwise LightGBM measures which way is faster, and another way may give other trees
 PARAMETERS = {"objective": "regression", "num_leaves": 31, "force_col_wise": True, "verbosity": -1}
 OURS, PANDAS, IMPORT = "lgbm_runtime train", "pandas + lightgbm.train", "import lightgbm"
 
-# as one would write it; it tells how long its imports took, since a notebook has them behind it
+# A script as a user would write it. It prints the time of its imports, so that this time can be subtracted.
 PANDAS_PROGRAM = """
 import sys, time
 start = time.perf_counter()
@@ -57,7 +60,7 @@ lightgbm.train(parameters, data, num_boost_round=int(sys.argv[2])).save_model(sy
 
 @dataclass(frozen=True)
 class Run:
-    """One program from its start to its end."""
+    """The time and the memory of one program, from its start to its end."""
 
     seconds: float
     cpu_seconds: float
@@ -67,9 +70,9 @@ class Run:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds that count; one before them fills the caches [3]")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of the large job [1000000]")
-    parser.add_argument("--iterations", type=int, nargs="+", default=[20, 100], help="of the large job [20 100]")
+    parser.add_argument("--rounds", type=int, default=3, help="measured rounds, after one that fills the caches [3]")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the large job [1000000]")
+    parser.add_argument("--iterations", type=int, nargs="+", default=[20, 100], help="iterations of it [20 100]")
     options = parser.parse_args()
     load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
@@ -127,7 +130,7 @@ def large_job(folder: Path, csv_path: Path, iterations: int, rounds: int) -> dic
 
 
 def write_rows(path: Path, rows: int, width: int) -> None:
-    """Numbers with eight digits behind the point, the target last."""
+    """Write random numbers with eight decimal places. The target is the last column."""
     random = np.random.default_rng(1)
     line = ",".join(["%.8f"] * (width + 1)) + "\n"
     with path.open("w", encoding="ascii") as file:
@@ -139,7 +142,7 @@ def write_rows(path: Path, rows: int, width: int) -> None:
 
 
 def program(folder: Path, csv_path: Path, iterations: int) -> tuple[list[str], dict[str, str]]:
-    """The command that trains on the file as in the container, and its environment."""
+    """Return the command of the program in the image for this file, and its environment."""
     root = folder / "job"
     config, channel = root / "input" / "config", root / "input" / "data" / "train"
     for made in (config, channel):
@@ -151,18 +154,18 @@ def program(folder: Path, csv_path: Path, iterations: int) -> tuple[list[str], d
     texts = {name: str(value) for name, value in hyperparameters.items()}
     (config / "hyperparameters.json").write_text(json.dumps(texts), encoding="utf-8")
     command = [sys.executable, "-m", "lgbm_runtime", "train", "--root", str(root)]
-    # as the process backend starts it
+    # the process backend uses the same environment
     native_path = native_code_path(RUNTIME, os.environ)
     return command, {"PYTHONPATH": str(RUNTIME), VARIABLE: str(native_path or "")}
 
 
 def run(command: list[str], variables: dict[str, str] | None = None) -> Run:
-    """Raises CalledProcessError where the program fails."""
+    """Run a program and measure it. Raises CalledProcessError if the program fails."""
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive", **(variables or {})}
     start, cpu_start = time.perf_counter(), children_cpu_seconds()
     peak = 0.0
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        # what the programs print is far less than a pipe holds
+        # the programs print so little that the pipe cannot become full
         while process.poll() is None:
             peak = max(peak, sum(pss_megabytes(process.pid)))
             time.sleep(0.05)
@@ -179,7 +182,7 @@ def children_cpu_seconds() -> float:
 
 
 def pss_megabytes(pid: int) -> Iterator[float]:
-    """The memory of the process and of everything it started; pages that several share are counted once."""
+    """Yield the memory (PSS) of the process and of each child. Shared pages count only once."""
     try:
         process = psutil.Process(pid)
         for one in (process, *process.children(recursive=True)):
@@ -189,7 +192,7 @@ def pss_megabytes(pid: int) -> Iterator[float]:
 
 
 def compared(title: str, runs: dict[str, list[Run]], reference: str) -> dict[str, Any]:
-    """Medians, single values, and the ratios of the medians of ours to the reference's."""
+    """Return the values, their medians, and the ratios of our medians to those of `reference`."""
     measures = ("seconds", "cpu_seconds", "peak_mb")
     values = {
         name: {measure: [round(getattr(one, measure), 3) for one in counted] for measure in measures}
@@ -201,7 +204,7 @@ def compared(title: str, runs: dict[str, list[Run]], reference: str) -> dict[str
 
 
 def trees(model_path: Path) -> str:
-    """The model's text without the names of the features and the parameters."""
+    """Return the part of the model's text that has the trees."""
     text = model_path.read_text(encoding="utf-8")
     return text[text.index("Tree=0") : text.index("end of trees")]
 

@@ -1,4 +1,4 @@
-"""`cleanup`: stop and delete the project's resources, then take another inventory and report what is left."""
+"""`cleanup`: stop and delete the project's resources, then check that none is left."""
 
 from collections.abc import Callable, Collection
 
@@ -7,7 +7,7 @@ from lgbm_sm.aws.resources.kind import Group
 from lgbm_sm.aws.resources.pushed_image import PUSHED_IMAGES
 from lgbm_sm.errors import UsageError
 from lgbm_sm.inventory import InventorySources, Item, take_inventory
-from lgbm_sm.model.result import describe_result
+from lgbm_sm.model.lineage import main_metric, read_lineage
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Image, TrainingJob, TrainingJobStatus
 from lgbm_sm.removal import Reasons, RemovalResult, by_origin, describe, left_over, remove_items
@@ -24,12 +24,12 @@ def cleanup(
     confirm_adopted: Callable[[str], bool],
     reporter: Reporter,
 ) -> RemovalResult:
-    """Delete all items of the inventory, group after group, after `confirm`; `keep` are the names of groups.
+    """Delete all items of the inventory, group after group. Before each group, `confirm` asks the user.
 
-    Resources that another work folder created are deleted only after `confirm_adopted`. An item that a kept item needs
-    is kept too. Deleting a training job also deletes the copies of its artifacts and logs on this machine. A failed
-    deletion does not stop the others, and cleanup can be repeated. Afterwards the inventory is taken again, except
-    in a dry run, which deletes nothing.
+    `keep` contains the names of groups to keep. An item that a kept item needs is also kept. For resources that another
+    work folder created, `confirm_adopted` asks the user. The deletion of a training job also deletes the copies of its
+    artifacts and logs on this machine. If a deletion fails, the others continue, and the user can run cleanup again. At
+    the end, the inventory is taken again to find resources that still exist. A dry run deletes nothing and skips this.
     """
     sources.record.discard_unfinished_write()
     deleted: list[Item] = []
@@ -63,7 +63,7 @@ def cleanup(
 
 
 def cleanup_groups() -> list[Group]:
-    """Return the groups in the order of deletion; images on this machine follow the containers that use them."""
+    """Return the groups in the order of deletion. Local images come after the containers that use them."""
     groups = list(dict.fromkeys(kind.group for kind in KINDS))
     groups.insert(groups.index(PUSHED_IMAGES), _IMAGES)
     return groups
@@ -74,7 +74,7 @@ def _group_of(item: Item) -> Group:
 
 
 def _is_needed(item: Item, kept: Collection[Item]) -> bool:
-    """Return whether a kept item needs this one."""
+    """Return whether a kept item needs this item."""
     if isinstance(item.entry, Image):
         return False
     kind = kind_of(item.entry)
@@ -82,10 +82,10 @@ def _is_needed(item: Item, kept: Collection[Item]) -> bool:
 
 
 def groups_of(names: str) -> tuple[str, ...]:
-    """Return the names of the groups in a comma-separated list; singular forms are accepted too.
+    """Parse a comma-separated list of group names. Names may be singular, such as `endpoint`.
 
     Raises:
-        UsageError: a name is none of them.
+        UsageError: a name is not the name of a group.
     """
     groups = cleanup_groups()
     known = {name: group.name for group in groups for name in (group.one.replace(" ", "-"), group.name)}
@@ -93,7 +93,7 @@ def groups_of(names: str) -> tuple[str, ...]:
     for name in given:
         if name not in known:
             kinds = ", ".join(group.name for group in groups)
-            raise UsageError(f"--keep {name}: this is not a kind of resource", f"the kinds are {kinds}")
+            raise UsageError(f"--keep {name}: this is not a kind of resource", f"use one or more of: {kinds}")
     return tuple(known[name] for name in given)
 
 
@@ -108,8 +108,10 @@ def _question(group: Group, items: list[Item], origin: str = "") -> str:
 
 
 def _described(item: Item) -> str:
-    """Return an item for a question, and for a model also its metric: what a person decides by."""
+    """Return the text of an item for a question. For a job with a model, it includes the model's main metric."""
     job = item.entry
     if not isinstance(job, TrainingJob) or item.state not in _WITH_MODEL:
         return describe(item)
-    return f"{describe(item)}: {describe_result(job.model_artifact_path)}"
+    # jobs of earlier versions have their metrics only in the artifact
+    metrics = job.metrics or read_lineage(job.model_artifact_path, job.name, [job.name]).metrics
+    return f"{describe(item)}: {main_metric(metrics)}"

@@ -1,4 +1,4 @@
-"""Results on stdout, messages on stderr; rich on a terminal, plain lines elsewhere."""
+"""Write results to stdout and messages to stderr. Messages have colors only on a terminal."""
 
 import json
 import os
@@ -24,9 +24,9 @@ class OutputFormat(StrEnum):
 
 
 class Console:
-    """The messages and the result of a command. It implements `Reporter`.
+    """The output of a command: messages and the result. It implements `Reporter`.
 
-    It `is_silent` during a dry run, whose steps do not happen; warnings and errors are still shown.
+    `is_silent` is true during a dry run, because its steps do not happen. Warnings and errors are still shown.
     """
 
     def __init__(self, *, output: OutputFormat, verbose: bool, environment: Mapping[str, str]) -> None:
@@ -51,7 +51,7 @@ class Console:
         self._say(f"  | {line}", "dim")
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Show a progress bar on a terminal. Elsewhere show nothing, because the step reports its result."""
+        """Show a progress bar on a terminal. If stderr is not a terminal, show nothing."""
         if self.is_silent or not self._styled or not total:
             return
         if self._bar is None:
@@ -72,11 +72,11 @@ class Console:
             self._say(f"    {text}", "dim")
 
     def error(self, error: LgbmSmError) -> None:
-        """Write `error:` and `hint:` on stderr; with JSON output also as an object on stdout."""
+        """Write `error:` and `hint:` to stderr. With JSON output, also write an object to stdout."""
         self.failure(error.message, error.hint, error.exit_code)
 
     def failure(self, message: str, hint: str, exit_code: ExitCode) -> None:
-        """Report a usage error or an interrupt, in the format of `error`."""
+        """Report a failure that is not an LgbmSmError, such as an interrupt, in the same format as `error`."""
         self._say(f"error: {message}", "bold red")
         if hint:
             self._say(f"hint: {hint}", "cyan")
@@ -84,21 +84,21 @@ class Console:
             self.json({"error": {"message": message, "hint": hint, "exit_code": int(exit_code)}})
 
     def json(self, payload: Mapping[str, Any]) -> None:
-        """Write a result as one JSON document on stdout."""
+        """Write a result as one JSON document to stdout."""
         self.write((json.dumps(payload, indent=2, default=_json_value) + "\n").encode())
 
     def result(self, payload: Mapping[str, Any], text: str) -> None:
-        """Write a result on stdout: the payload with JSON output, else the text."""
+        """Write a result to stdout: the payload with JSON output, otherwise the text."""
         if self.output is OutputFormat.JSON:
             self.json(payload)
         elif text:
             self.write((text.rstrip("\n") + "\n").encode())
 
     def write(self, chunk: bytes) -> None:
-        """Write a part of a result on stdout, unchanged.
+        """Write bytes of a result to stdout, unchanged.
 
         Raises:
-            OutputClosedError: the reader of stdout is gone.
+            OutputClosedError: the reader of stdout has closed the pipe.
         """
         try:
             sys.stdout.buffer.write(chunk)
@@ -108,13 +108,13 @@ class Console:
             raise OutputClosedError("stdout was closed") from error
 
     def confirm(self, question: str) -> bool:
-        """Ask on the terminal, default No. The caller checks `can_ask` first."""
+        """Ask a yes-or-no question on the terminal. The default is no. Call `can_ask` first."""
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def ask(self, question: str, proposed: str) -> str:
-        """Ask on the terminal for a text; an empty answer means the proposed one. See `confirm`.
+        """Ask for a text on the terminal. An empty answer means the proposed text. Call `can_ask` first.
 
         Raises:
             UsageError: stdin has ended.
@@ -123,22 +123,22 @@ class Console:
         sys.stderr.flush()
         line = sys.stdin.readline()
         if not line:
-            raise UsageError("no answer: stdin has ended", "give the answers as options: see --help")
+            raise UsageError("no answer: stdin has ended", "pass the answers as options; --help shows them")
         return line.strip() or proposed
 
     def _say(self, text: str, style: str | None = None) -> None:
-        self._end_bar()  # a message that comes during a transfer, such as an error
+        self._end_bar()  # a message, such as an error, may come during a transfer
         if not self._styled:
             try:
                 sys.stderr.write(text + "\n")
                 sys.stderr.flush()
-            except BrokenPipeError:  # the command's work does not depend on a reader of its messages
+            except BrokenPipeError:  # the command continues even if nobody reads its messages
                 _discard(sys.stderr)
             return
         import rich.console
         import rich.text
 
-        # Text, not markup: brackets in a program's log are not styles.
+        # rich would read brackets in a log as styles, so pass Text and not a string
         rich.console.Console(stderr=True, highlight=False, soft_wrap=True).print(rich.text.Text(text, style or ""))
 
 
@@ -151,29 +151,29 @@ def _bytes_bar() -> "rich.progress.Progress":
 
 
 def is_closed(stream: TextIO) -> bool:
-    """Return whether `stream` is a pipe whose reader is gone."""
+    """Return whether `stream` is a pipe that its reader has closed."""
     poll = select.poll()
     poll.register(stream.fileno(), 0)
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _discard(stream: TextIO) -> None:
-    """Send the rest to the null device: Python flushes each stream once more at exit, which would fail again."""
+    """Redirect the stream to the null device. Python flushes it again at exit, and this must not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def is_terminal(environment: Mapping[str, str]) -> bool:
-    """Return whether a person reads stderr; CI systems that emulate a terminal set `CI=true`."""
+    """Return whether a person reads stderr. A CI system may look like a terminal, but sets `CI=true`."""
     return sys.stderr.isatty() and not environment.get("CI") and environment.get("TERM") != "dumb"
 
 
 def can_ask() -> bool:
-    """Return whether a question would reach a person who can answer."""
+    """Return whether a person can answer a question: stdin must be a terminal."""
     return sys.stdin.isatty()
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Align rows as text, one line each, below the column names."""
+    """Return a table as text. The first line contains the column names, and each row is one line."""
     lines = [tuple(columns), *(tuple(row) for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     return "\n".join(

@@ -1,12 +1,12 @@
-"""SageMaker's container and API contract as constants, each with its source.
+"""The rules of SageMaker for containers and API calls, as constants. Each constant has its source.
 
-No other module of lgbm_sm defines one of these numbers. The program in the image has its own copy, because it does not
-import lgbm_sm; a test compares the two. Sources:
+No other module of lgbm_sm defines these constants. The program in the image has its own copy, because it does not
+import lgbm_sm. A test compares the copies. The sources:
 
-- training guide: AWS's developer guide, "Containers with custom training algorithms" and its pages
-- hosting guide: AWS's developer guide, "Custom Inference Code with Hosting Services"
-- hosting FAQ: AWS's developer guide, "Model Hosting FAQs"
-- API: the service model that botocore ships; the shape or operation is named
+- training guide: AWS developer guide, "Containers with custom training algorithms" and its sub-pages
+- hosting guide: AWS developer guide, "Custom Inference Code with Hosting Services"
+- hosting FAQ: AWS developer guide, "Model Hosting FAQs"
+- API: the service description in botocore, with the name of the shape or operation
 """
 
 # The two commands: `docker run IMAGE train` and `docker run IMAGE serve` (training guide, hosting guide).
@@ -30,12 +30,12 @@ MODEL_PATH = f"{OPT_ML}/{MODEL_FOLDER}"
 CODE_PATH = f"{MODEL_PATH}/code"
 FAILURE_PATH = f"{OPT_ML}/{FAILURE_FILE}"
 
-# The environment variables and the host name of a training (training guide).
+# The environment variables and the host name of a training job (training guide).
 JOB_NAME_VARIABLE = "TRAINING_JOB_NAME"
 JOB_ARN_VARIABLE = "TRAINING_JOB_ARN"
 FIRST_HOST = "algo-1"
 
-# The archives of MODEL_FOLDER and OUTPUT_DATA_FOLDER, which the platform makes when a training ends (training guide).
+# When a training job ends, SageMaker packs MODEL_FOLDER and OUTPUT_DATA_FOLDER into these archives (training guide).
 MODEL_ARCHIVE = "model.tar.gz"
 OUTPUT_ARCHIVE = "output.tar.gz"
 
@@ -48,23 +48,23 @@ PROGRAM_VARIABLE = "SAGEMAKER_PROGRAM"  # sagemaker-inference-toolkit, README
 SUBMIT_DIRECTORY_VARIABLE = "SAGEMAKER_SUBMIT_DIRECTORY"
 ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"  # API: InvokeEndpoint
 
-# Times of a training.
+# Time limits of a training job.
 STOP_TRAINING_SECONDS = 120.0  # from SIGTERM to SIGKILL (API: StopTrainingJob)
 LONGEST_RUNTIME_SECONDS = 28 * 24 * 60 * 60  # API: StoppingCondition, MaxRuntimeInSeconds
 
-# Times of a server.
-ACCEPT_SECONDS = 0.25  # until a connection is accepted (hosting guide)
-PING_SECONDS = 2.0  # until GET /ping is answered (hosting guide)
-ANSWER_SECONDS = 60.0  # until POST /invocations is answered (hosting guide)
+# Time limits of a server.
+ACCEPT_SECONDS = 0.25  # to accept a connection (hosting guide)
+PING_SECONDS = 2.0  # to answer GET /ping (hosting guide)
+ANSWER_SECONDS = 60.0  # to answer POST /invocations (hosting guide)
 STOP_SERVING_SECONDS = 30.0  # from SIGTERM to SIGKILL, on update and scale-in (hosting FAQ)
-# From the start to the first 200 of /ping: 8 minutes (hosting guide), or the endpoint config's
-# ContainerStartupHealthCheckTimeoutInSeconds (API: ProductionVariant).
+# From the start of a server until /ping first answers 200: 8 minutes (hosting guide). The endpoint config can set
+# another limit with ContainerStartupHealthCheckTimeoutInSeconds (API: ProductionVariant).
 STARTUP_SECONDS = 480
 SHORTEST_STARTUP_SECONDS = 60
 LONGEST_STARTUP_SECONDS = 3600
 
-# Sizes of request bodies. A megabyte of AWS has 1024 * 1024 bytes: the 6 MB of its older pages are 6,291,456 bytes in
-# botocore's model. The FAQ's 25 MB are read the same way.
+# Sizes of request bodies. AWS counts 1024 * 1024 bytes as one MB: older pages give a limit of 6 MB, which is 6,291,456
+# bytes in botocore. So 25 MB in the hosting FAQ are 25 * 1024 * 1024 bytes.
 MEGABYTE = 1024 * 1024
 REQUEST_BYTES = 25 * MEGABYTE  # hosting FAQ
 OLDER_REQUEST_BYTES = 6_291_456  # API: InvokeEndpoint, BodyBlob
@@ -75,12 +75,13 @@ ATTRIBUTES_CHARACTERS = 1024  # API: InvokeEndpoint, CustomAttributesHeader
 SERVERLESS_IMAGE_BYTES = 10 * 1000**3  # developer guide, "Deploy models with Amazon SageMaker Serverless Inference"
 LARGEST_VOLUME_GB = 16_384  # API: ResourceConfig, VolumeSizeInGB
 
-# Hyperparameters: how many, and the characters of each (API: HyperParameters, HyperParameterKey, HyperParameterValue).
+# Hyperparameters: the largest number, and the most characters of a name and of a value (API: HyperParameters,
+# HyperParameterKey, HyperParameterValue).
 MOST_HYPERPARAMETERS = 100
 HYPERPARAMETER_KEY_CHARACTERS = 256
 HYPERPARAMETER_VALUE_CHARACTERS = 2500
 
-FAILURE_REASON_CHARACTERS = 1024  # of FAILURE_FILE, the first ones (API: FailureReason)
+FAILURE_REASON_CHARACTERS = 1024  # SageMaker reports this many characters of FAILURE_FILE (API: FailureReason)
 
 # Names of jobs, models, endpoint configs and endpoints (API: TrainingJobName, ModelName, EndpointConfigName,
 # EndpointName).
@@ -93,7 +94,8 @@ BUCKET_PATTERN = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]*[a-z0-9]"
 ROLE_CHARACTERS = 64  # IAM's API: roleNameType
 ROLE_PATTERN = rf"[A-Za-z0-9+=,.@_-]{{1,{ROLE_CHARACTERS}}}"
 
-# Tags: how many of a resource, and the characters of each (API: TagList, TagKey, TagValue).
+# Tags: the largest number for a resource, and the most characters of a key and of a value (API: TagList, TagKey,
+# TagValue).
 MOST_TAGS = 50
 TAG_KEY_CHARACTERS = 128
 TAG_VALUE_CHARACTERS = 256

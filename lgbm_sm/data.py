@@ -1,24 +1,25 @@
 """`prepare-data`: write a table as channel files, with the schema that describes them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lgbm_sm.preparation.channel_files import PreparedFile, require_outside, write_data_folder
+from lgbm_sm.config.sections import DateReading
+from lgbm_sm.preparation.channel_files import Description, PreparedFile, require_outside, write_data_folder
+from lgbm_sm.preparation.column_notes import lines_of
+from lgbm_sm.preparation.column_reading import read_column
 from lgbm_sm.preparation.column_roles import choose_roles
-from lgbm_sm.preparation.columns import Column, ColumnKind, describe_feature, is_inexact, read_column
+from lgbm_sm.preparation.column_settings import settings_of_columns
+from lgbm_sm.preparation.columns import Column, ColumnKind, describe_feature, is_inexact, positions_where
+from lgbm_sm.preparation.date_columns import columns_of_dates
+from lgbm_sm.preparation.origin import DataOrigin, data_settings, split_digest
 from lgbm_sm.preparation.problems import Problems
-from lgbm_sm.preparation.schema import (
-    Categories,
-    Feature,
-    Schema,
-    Split,
-    TargetColumn,
-)
+from lgbm_sm.preparation.schema import Feature, Schema, Split, TargetColumn
 from lgbm_sm.preparation.sources import HEADERLESS_TARGET, Source, open_source
-from lgbm_sm.preparation.splits import require_classes_in_train, split_rows
-from lgbm_sm.preparation.targets import class_codes, class_counts, describe_target
+from lgbm_sm.preparation.splits import Integers, require_classes_in_train, split_rows
+from lgbm_sm.preparation.table_digest import digest_of_read, table_paths, table_states
+from lgbm_sm.preparation.targets import class_codes, class_counts, describe_target, predicted_as
 from lgbm_sm.progress import Reporter
 from lgbm_sm.wording import counted
 
@@ -51,13 +52,19 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns as read and as they will be written, target last, and their description."""
+    """The columns as read and as they will be written, target last, and their description.
 
+    `rows` is the number of rows that were read. `source` has the rows that were kept. `dropped` are columns of dates.
+    """
+
+    source: Source
+    rows: int
     read: tuple[Column, ...]
+    dropped: tuple[str, ...]
     features: tuple[Feature, ...]
     target: TargetColumn
     cells: "pa.Table"
-    codes: list[int] | None
+    codes: "Integers | None"
 
 
 def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter: Reporter) -> PreparedData:
@@ -72,6 +79,7 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     """
     reporter.step(f"Data set {section.name}")
     folder = base / section.folder
+    before = table_states(table_paths(section, base))
     source = open_source(section, base)
     require_outside(source.paths, folder)
     notes = _Notes(reporter)
@@ -80,12 +88,21 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     for warning in source.warnings:
         notes.warn(warning)
     columns = _read_columns(source, section, objective)
+    _note_rows(columns, notes)
+    _note_readings(columns, section, notes)
     _note_columns(columns.features, columns.read[:-1], notes)
-    _note_target(columns.read[-1], columns.target.classes, notes)
-    rows = _split(section, source, columns)
-    written = write_data_folder(
-        folder, section.name, columns.features, columns.target, _tables(columns.cells, columns.target.name, rows)
+    _note_target(columns, notes)
+    rows = _split(section, columns)
+    in_table = _positions_in_table(columns.source, rows)
+    table = digest_of_read(source.columns, source.paths, before)
+    origin = DataOrigin(
+        table_sha256=table.sha256,
+        rows=source.columns.num_rows,
+        settings=data_settings(section, predicted_as(objective)),
+        split_sha256=split_digest([in_table[split] for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)]),
     )
+    described = Description(section.name, columns.features, columns.target, origin, table)
+    written = write_data_folder(folder, described, _tables(columns.cells, columns.target.name, rows))
     for file in written.files:
         state = "written" if file.changed else "unchanged"
         reporter.detail(
@@ -104,7 +121,27 @@ def check_source(source: Source, section: "DataSection", objective: str) -> None
     Raises:
         DataError: a column or the target cannot be used, or a split would be too small.
     """
-    _split(section, source, _read_columns(source, section, objective))
+    _split(section, _read_columns(source, section, objective))
+
+
+def split_positions(section: "DataSection", objective: str, base: Path) -> Mapping[Split, Integers]:
+    """Return the positions, in the table, of the rows that `prepare_data` would give to each split.
+
+    Raises:
+        DataError: the same problems as in `prepare_data`.
+    """
+    columns = _read_columns(open_source(section, base), section, objective)
+    return _positions_in_table(columns.source, _split(section, columns))
+
+
+def _positions_in_table(source: Source, rows: Mapping[Split, Integers]) -> Mapping[Split, Integers]:
+    """Convert positions among the kept rows to positions among all rows of the table."""
+    import numpy as np
+
+    if not source.kept:
+        return rows
+    kept = np.asarray(source.kept)
+    return {split: kept[positions] for split, positions in rows.items()}
 
 
 class _Notes:
@@ -127,30 +164,80 @@ def _read_columns(source: Source, section: "DataSection", objective: str) -> _Co
     import pyarrow as pa
 
     names = source.columns.column_names
-    roles = choose_roles(
-        names,
-        target=source.target if section.target is None else section.target,
-        drop=section.drop,
-        categorical=section.categorical,
-    )
-    problems = Problems(section.drop, section.categorical)
-    features = [read_column(names[position], source.columns.column(position)) for position in roles.features]
-    described = [
-        describe_feature(column, problems, source.row_name, categorical=position in roles.categorical)
-        for position, column in zip(roles.features, features, strict=True)
-    ]
+    roles = choose_roles(names, section, target=source.target if section.target is None else section.target)
+    settings = settings_of_columns(section, names, source.doubtful)
+    problems = Problems(section)
     target_name = names[roles.target] if source.named else HEADERLESS_TARGET
-    target = read_column(target_name, source.columns.column(roles.target))
+
+    def read(position: int, name: str) -> Column:
+        return read_column(name, source.columns.column(position), settings[position])
+
+    target = read(roles.target, target_name)
+    rows = source.columns.num_rows
+    if section.drop_missing_target and target.cells.null_count < rows and target.cells.null_count:
+        source = source.keeping(_positions_with(target))
+        target = read(roles.target, target_name)
+    if target.kind is ColumnKind.DATE and settings[roles.target].dates in (DateReading.ORDINAL, DateReading.PARTS):
+        in_days = replace(settings[roles.target], dates=DateReading.ORDINAL)
+        target = (*columns_of_dates(target, in_days, problems, source.row_name), target)[0]
+    features: list[Column] = []
+    described: list[Feature | None] = []
+    dropped: list[str] = []
+    for position in roles.features:
+        column = read(position, names[position])
+        if column.kind is ColumnKind.DATE and settings[position].dates is DateReading.DROP:
+            dropped.append(column.name)
+            continue
+        for one in columns_of_dates(column, settings[position], problems, source.row_name):
+            features.append(one)
+            is_categorical = position in roles.categorical
+            described.append(describe_feature(one, problems, source.row_name, categorical=is_categorical))
     classes = describe_target(target, objective, problems, source.row_name, classes=source.classes)
+    if not features:
+        problems.add("no column is left to learn from", "drop fewer columns")
     problems.raise_if_any()
-    read = (*features, target)
+    read_all = (*features, target)
     return _Columns(
-        read=read,
+        source=source,
+        rows=rows,
+        read=read_all,
+        dropped=tuple(dropped),
         features=tuple(feature for feature in described if feature),
         target=TargetColumn(name=target_name, classes=classes),
-        cells=pa.table([column.cells for column in read], names=[column.name for column in read]),
+        cells=pa.table([column.cells for column in read_all], names=[column.name for column in read_all]),
         codes=None if classes is None else class_codes(target.cells, classes),
     )
+
+
+def _positions_with(column: Column) -> list[int]:
+    """Return the positions of the rows in which a column is not missing."""
+    import pyarrow.compute as pc
+
+    return positions_where(pc.is_valid(column.cells))
+
+
+def _note_rows(columns: _Columns, notes: "_Notes") -> None:
+    """Report the rows that were read, left out and kept."""
+    kept = columns.cells.num_rows
+    lost = columns.rows - kept
+    if lost:
+        name = columns.target.name
+        notes.warn(
+            f"{counted(columns.rows, 'row')} read, {lost:,} left out without a target ({name}), {kept:,} kept "
+            "(refuse them: --set data.drop_missing_target=false)"
+        )
+    else:
+        notes.detail(f"{counted(kept, 'row')} read, all kept")
+
+
+def _note_readings(columns: _Columns, section: "DataSection", notes: "_Notes") -> None:
+    """Report how columns were read, if anything was decided."""
+    *features, target = columns.read
+    lines = [line for column in features for line in lines_of(column, section)]
+    for text, is_warning in (*lines, *lines_of(target, section, is_target=True)):
+        (notes.warn if is_warning else notes.detail)(text)
+    if columns.dropped:
+        notes.detail(f"{', '.join(columns.dropped)}: dates, left out (as numbers: --set data.dates=parts)")
 
 
 def _note_columns(features: tuple[Feature, ...], columns: tuple[Column, ...], notes: _Notes) -> None:
@@ -168,18 +255,20 @@ def _note_columns(features: tuple[Feature, ...], columns: tuple[Column, ...], no
         )
 
 
-def _note_target(target: Column, classes: Categories | None, notes: _Notes) -> None:
-    if classes is not None:
-        notes.detail(f"target {target.name}, classes and their codes: {class_counts(target.cells, classes)}")
-    elif len(values := target.cells.unique()) <= 2:
+def _note_target(columns: _Columns, notes: _Notes) -> None:
+    name, classes = columns.target.name, columns.target.classes
+    if classes is not None and columns.codes is not None:
+        notes.detail(f"target {name}, classes and their codes: {class_counts(columns.codes, classes)}")
+    elif len(values := columns.read[-1].cells.unique()) <= 2:
         notes.warn(
-            f"the target {target.name} is always {' or '.join(map(str, values.to_pylist()))}: if these are classes, "
+            f"the target {name} is always {' or '.join(map(str, values.to_pylist()))}: if these are classes, "
             "add --set training.hyperparameters.objective=binary"
         )
 
 
-def _split(section: "DataSection", source: Source, columns: _Columns) -> Mapping[Split, list[int]]:
+def _split(section: "DataSection", columns: _Columns) -> Mapping[Split, Integers]:
     classes = columns.target.classes or ()
+    source = columns.source
     if not source.part_rows:
         return split_rows(
             columns.cells.num_rows,
@@ -189,17 +278,17 @@ def _split(section: "DataSection", source: Source, columns: _Columns) -> Mapping
             codes=columns.codes,
             classes=classes,
         )
-    positions = iter(range(columns.cells.num_rows))
-    splits = (Split.TRAIN, Split.VALIDATION, Split.TEST)
-    rows = {
-        split: [next(positions) for _ in range(count)] for split, count in zip(splits, source.part_rows, strict=True)
-    }
+    import numpy as np
+
+    trained, validated, _ = source.part_rows
+    parts = np.split(np.arange(columns.cells.num_rows), [trained, trained + validated])
+    rows = dict(zip((Split.TRAIN, Split.VALIDATION, Split.TEST), parts, strict=True))
     if columns.codes is not None:
-        require_classes_in_train(columns.codes[: source.part_rows[0]], columns.codes, classes)
+        require_classes_in_train(columns.codes[:trained], columns.codes, classes)
     return rows
 
 
-def _tables(cells: "pa.Table", target: str, rows: Mapping[Split, list[int]]) -> Mapping[Split, "pa.Table"]:
+def _tables(cells: "pa.Table", target: str, rows: Mapping[Split, Integers]) -> Mapping[Split, "pa.Table"]:
     """Return the table of each file; the target of the test rows is a separate table."""
     taken = {split: cells.take(positions) for split, positions in rows.items()}
     test = taken[Split.TEST]

@@ -1,4 +1,4 @@
-"""Deploy: create, find and delete an endpoint on the configured backend."""
+"""Create, find and delete an endpoint on the configured backend."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import structs
 
 from lgbm_sm import ecr
+from lgbm_sm.as_trained import introduce, require_as_trained
 from lgbm_sm.aws.account import AwsAccount
 from lgbm_sm.backends.deletion import delete
 from lgbm_sm.backends.local import LocalBackend
@@ -21,6 +22,7 @@ from lgbm_sm.errors import ConfigError, DataError, EndpointError, EngineError, L
 from lgbm_sm.images import xgboost
 from lgbm_sm.model.code import ModelCode, model_code
 from lgbm_sm.model.inference_source import REQUIREMENTS
+from lgbm_sm.model.lineage import read_lineage
 from lgbm_sm.model.source import ModelSource, find_completed_job, find_model
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.record.entries import Endpoint, EndpointStatus
@@ -29,11 +31,11 @@ from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.run import sample_of, verify_before_deploy
 from lgbm_sm.workspace import Workspace, choose_local_backend, tag_of
 
-# if no container of the configured pattern can be started
-OTHER_SERVER = "a process runs pattern A's server, with the same answers"
+# shown if no container of the configured pattern can be started
+OTHER_SERVER = "a process runs pattern A's server, which gives the same answers"
 
 Consents = Callable[[str], bool]
-"""Asked a question before an endpoint is updated that another project may have created."""
+"""Asks the user whether to update an endpoint that another project may have created."""
 
 
 def deploy_model(
@@ -44,12 +46,12 @@ def deploy_model(
     unchecked: bool = False,
     consents: Consents = lambda _: False,
 ) -> Endpoint:
-    """Bring up an endpoint for `--model`, by default the model of the last completed job.
+    """Create an endpoint for the model that `--model` names.
 
-    With `replace` it replaces the project's endpoint on the same backend. If `endpoint.verify` is set, the image is
-    run here under the container contract before it goes to SageMaker, where a failure takes minutes. An artifact
-    that was changed after training is served only if `unchecked`. `consents` is asked before an endpoint is updated
-    that may be another project's; see `Adoption.require_consent`.
+    The default is the model of the last completed job. With `replace`, the new endpoint replaces the project's endpoint
+    on the same backend. If `endpoint.verify` is set, `verify` first runs the image on this machine, because a failure
+    on SageMaker takes minutes. An artifact that was changed after training is served only with `unchecked`. `consents`
+    asks before the update of an endpoint that may belong to another project (see `Adoption.require_consent`).
     """
     source = find_model(model, workspace.record, workspace.config.project.name)
     if not unchecked:
@@ -62,22 +64,23 @@ def deploy_model(
 
 
 def plan_deployment(workspace: Workspace, model: str | None, *, unchecked: bool = False) -> None:
-    """Record the AWS calls of a deployment; one on this machine makes none.
+    """Collect the AWS calls of a deployment. A deployment on this machine makes no call.
 
-    Raises:
-        The errors of `deploy_model` that are found before the first call.
+    Raises the errors that `deploy_model` raises before its first call.
     """
     check_serving(workspace)
     if workspace.config.endpoint.is_local:
         source = find_model(model, workspace.record, workspace.config.project.name)
         if not unchecked:
             source.require_unchanged()
+        if source.path is not None:
+            _require_model(workspace, source, source.path)
     else:
         deploy_model(workspace, model, unchecked=unchecked, consents=lambda _: True)
 
 
 def check_serving(workspace: Workspace) -> None:
-    """Refuse a configuration that cannot serve, even before there is a model."""
+    """Refuse a configuration that cannot serve. This check does not need a model."""
     if workspace.config.endpoint.is_local:
         _choose_local(workspace)
     else:
@@ -85,12 +88,12 @@ def check_serving(workspace: Workspace) -> None:
 
 
 def get_endpoint(workspace: Workspace) -> Endpoint:
-    """Return the project's endpoint in service on the configured backend.
+    """Return the project's endpoint that is in service on the configured backend.
 
-    An endpoint on SageMaker that is not on record, or that another folder has updated, is put on record.
+    If the endpoint on SageMaker is not on record, or if another folder has updated it, it is recorded here.
 
     Raises:
-        EndpointError: there is none, or its server has ended.
+        EndpointError: no endpoint is in service, or its server has ended.
         AwsError: AWS refuses a call, or does not answer.
     """
     project, section = workspace.config.project.name, workspace.config.endpoint
@@ -115,7 +118,7 @@ def get_endpoint(workspace: Workspace) -> Endpoint:
 
 
 def adopt_unknown(workspace: Workspace) -> None:
-    """Put the project's endpoint on SageMaker on record, if it exists and none is known."""
+    """Record the project's endpoint on SageMaker, if it exists and the record has no endpoint."""
     if not workspace.config.endpoint.is_local:
         workspace.sagemaker.adopt_unknown()
 
@@ -127,7 +130,7 @@ def take_down(workspace: Workspace, endpoint: Endpoint) -> None:
 
 
 def _deploy_locally(workspace: Workspace, source: ModelSource, *, replace: bool, unchecked: bool) -> Endpoint:
-    """Start a server on this machine; the older endpoints here are deleted once it answers."""
+    """Start a server on this machine. When it answers, delete the older endpoints here."""
     backend, because, code = _choose_local(workspace)
     created_at = datetime.now(UTC)
     name = timestamped_name(workspace.config.project.name, created_at)
@@ -143,17 +146,18 @@ def _deploy_locally(workspace: Workspace, source: ModelSource, *, replace: bool,
     workspace.record.make_folder(endpoint.folder)
     try:
         artifact_path = source.fetch(endpoint.folder, workspace.accounts, workspace.config.aws.region)
+        workspace.reporter.step(f"Endpoint {name}: {backend.describe()}, model of {source.name}")
+        _require_model(workspace, source, artifact_path)
     except (LgbmSmError, KeyboardInterrupt):
         workspace.record.remove_folder(endpoint.folder)
         raise
-    workspace.reporter.step(f"Endpoint {name}: {backend.describe()}, model of {source.name}")
     workspace.reporter.detail(because)
     if not backend.in_container:
         workspace.warn_of_other_containers()
     in_service = _bring_up(workspace, endpoint, artifact_path, backend, code.unchecked() if unchecked else code)
     for older in workspace.record.endpoints(endpoint.project):
         if replace and older.is_local and older.created_at < endpoint.created_at:
-            workspace.reporter.detail(f"replaces {older.name}, which is deleted")
+            workspace.reporter.detail(f"replaces {older.name} and deletes it")
             delete(older, workspace.record, workspace.backend_of(older).remove)
     return in_service
 
@@ -161,12 +165,14 @@ def _deploy_locally(workspace: Workspace, source: ModelSource, *, replace: bool,
 def _bring_up(
     workspace: Workspace, endpoint: Endpoint, artifact_path: Path, backend: LocalBackend, code: ModelCode
 ) -> Endpoint:
-    """Put the endpoint on record, start its server, and wait until it answers.
+    """Record the endpoint, start its server, and wait until the server answers.
+
+    After an error, the endpoint is deleted.
 
     Raises:
         EndpointError: the server ended before it answered /ping, or the artifact is damaged.
-        TimedOutError: it did not answer in time.
-        KeyboardInterrupt: passed on. In each case the endpoint is deleted.
+        TimedOutError: the server did not answer in time.
+        KeyboardInterrupt: the user interrupted the command.
     """
     record, reporter = workspace.record, workspace.reporter
     record.add(endpoint)
@@ -184,15 +190,18 @@ def _bring_up(
     in_service = structs.replace(endpoint, status=EndpointStatus.IN_SERVICE, url=server.url)
     if not record.update(in_service):
         delete(endpoint, record, backend.remove)
-        raise EndpointError(f"endpoint {endpoint.name} was deleted by another command while it came up", "deploy again")
+        raise EndpointError(
+            f"endpoint {endpoint.name} was deleted by another command while it was starting",
+            "run `lgbm-sm deploy` again",
+        )
     reporter.detail(f"in service at {server.url} after {time.monotonic() - started_at:.1f} s")
     return in_service
 
 
 def _choose_local(workspace: Workspace) -> tuple[LocalBackend, str, ModelCode]:
-    """Return the local backend, the reason for its choice, and the code to add to the model.
+    """Return the local backend, the reason for the choice, and the code to add to the model.
 
-    Code that cannot be served is refused.
+    Raises ConfigError for code that cannot be served.
     """
     pattern = workspace.config.container.pattern
     backend, because = choose_local_backend(workspace, pattern)
@@ -202,10 +211,17 @@ def _choose_local(workspace: Workspace) -> tuple[LocalBackend, str, ModelCode]:
     return backend, because, code
 
 
+def _require_model(workspace: Workspace, source: ModelSource, artifact_path: Path) -> None:
+    """Report which model will be served, and refuse a `--set` that would have changed it."""
+    model = read_lineage(artifact_path, source.name, {job.name for job in workspace.record.training_jobs()})
+    introduce(workspace, model)
+    require_as_trained(workspace, model, "`lgbm-sm train`")
+
+
 def _hosting_request(
     workspace: Workspace, source: ModelSource, code: ModelCode, consents: Consents, *, replace: bool
 ) -> HostingRequest:
-    """Return the request for a deployment on SageMaker, with the checks before it."""
+    """Check the deployment on SageMaker, and return its request."""
     section, pattern = workspace.config.endpoint, workspace.config.container.pattern
     tag = tag_of(workspace, pattern, platform_of(section.instance_type) or "")
     wanted = WantedInstances(InstancePurpose.ENDPOINT, section.instance_type, section.instance_count)
@@ -216,6 +232,7 @@ def _hosting_request(
         return ecr.get_deployed_uri(tag, account, workspace.record)
 
     def verify(artifact_path: Path) -> None:
+        _require_model(workspace, source, artifact_path)
         if section.verify and not workspace.dry_run:
             _verify(workspace, tag, artifact_path, code)
 
@@ -235,25 +252,25 @@ def _code_for_sagemaker(workspace: Workspace) -> ModelCode:
     code = model_code(config, workspace.folder, workspace.containers_path, in_container=True)
     if config.aws.network_isolation and REQUIREMENTS in code.files:
         raise ConfigError(
-            f"aws.network_isolation: true: pattern {config.container.pattern} installs {REQUIREMENTS} when it starts, "
-            "which requires a network",
+            f"aws.network_isolation: true: pattern {config.container.pattern} needs a network, because it installs "
+            f"{REQUIREMENTS} when it starts",
             "set aws.network_isolation: false, or build an image that has the packages (container.pattern: byoc)",
         )
     return code
 
 
 def _verify(workspace: Workspace, tag: str, artifact_path: Path, code: ModelCode) -> None:
-    """Run the image with the model under the container contract, if this machine can."""
+    """Check the image and the model with `verify`, if this machine has Docker and the image."""
     try:
         if not workspace.engine.has_image(tag):
-            workspace.reporter.detail(f"not verified first: Docker has no image {tag}")
+            workspace.reporter.detail(f"not verified before the deployment: Docker has no image {tag}")
             return
     except EngineError as error:
-        workspace.reporter.detail(f"not verified first: {error.message}")
+        workspace.reporter.detail(f"not verified before the deployment: {error.message}")
         return
     try:
         request = sample_of(workspace.data_path)
-    except DataError:  # the model was trained on other data
+    except DataError:  # the prepared data do not fit the model
         request = None
     report = verify_before_deploy(
         tag,

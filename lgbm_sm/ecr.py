@@ -1,4 +1,4 @@
-"""Push an image from Docker to ECR, in a form that SageMaker's hosting accepts."""
+"""Push an image from Docker to ECR, in a format that SageMaker's hosting accepts."""
 
 import time
 from collections.abc import Mapping
@@ -34,9 +34,9 @@ _AGAIN = "run `lgbm-sm push` again: layers that were uploaded are not sent again
 
 @dataclass(frozen=True)
 class PushResult:
-    """An image in ECR. `uri` ends with the digest, and is the address for deployments.
+    """An image in ECR.
 
-    `unchanged`: it existed already.
+    `uri` is the address for deployments, and ends with the digest. `unchanged` is true if ECR already had the image.
     """
 
     uri: str
@@ -49,13 +49,13 @@ class PushResult:
 
 
 def push(tag: str, workspace: Workspace) -> PushResult:
-    """Push image `tag` (`<repository>:<tag>`) unless ECR has it, and read the result back.
+    """Push the image `tag` (`<repository>:<tag>`) if ECR does not have it, and check the result in ECR.
 
-    A missing repository is created. The token is passed with the call and not stored.
+    If the repository does not exist, create it. The login token is only sent with the call, and not stored.
 
     Raises:
         EngineError: Docker does not answer.
-        ImageError: Docker does not have the image, or it did not arrive in a form that hosting accepts.
+        ImageError: Docker does not have the image, or its format in ECR is not one that SageMaker accepts.
         AwsError: AWS refuses a call, or does not answer.
     """
     record, engine, reporter = workspace.record, workspace.engine, workspace.reporter
@@ -74,7 +74,7 @@ def push(tag: str, workspace: Workspace) -> PushResult:
         workspace.dry_run.note("docker", "push", image=tag, to=entry.name)
         return PushResult(entry.name, entry.name, "", "", platform, unchanged=False, seconds=0)
     if unchanged:
-        reporter.detail("unchanged: ECR has it already")
+        reporter.detail("unchanged: ECR already has this image")
     else:
         record.add(entry)
         _send(tag, entry, account, engine, reporter)
@@ -82,12 +82,12 @@ def push(tag: str, workspace: Workspace) -> PushResult:
     digests: tuple[str, ...] = (arrived.digest,)
     if arrived.media_type != DOCKER_MANIFEST:
         reporter.detail(
-            f"SageMaker refuses {arrived.media_type}: pushing a manifest that it accepts, for the same layers"
+            f"SageMaker refuses {arrived.media_type}: pushing a manifest in another format, for the same layers"
         )
         arrived = as_hosting_takes_it(repository, arrived, version, platform)
         digests = (*digests, arrived.digest)
     if not unchanged and image_id not in (*digests, config_digest(arrived.text)):
-        raise ImageError(f"{entry.name} is not the image that was sent: another push has replaced it", _AGAIN)
+        raise ImageError(f"{entry.name} is not the pushed image: another push has replaced it", _AGAIN)
     if not unchanged:
         record.update(structs.replace(entry, digests=digests))
     seconds = time.monotonic() - started_at
@@ -97,10 +97,10 @@ def push(tag: str, workspace: Workspace) -> PushResult:
 
 
 def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest | None:
-    """Return the manifest that was pushed as `<repository>:<tag>` in the form for hosting.
+    """Return the manifest of a pushed image in the format that SageMaker accepts, or None if there is none.
 
-    Returns None if the repository has no such manifest. If tags are immutable and Docker pushed another format, that
-    manifest has the tag, and this one only a digest.
+    `tag` is `<repository>:<tag>`. If Docker pushed another format and tags are immutable, the converted manifest has no
+    tag. The record then contains its digest.
     """
     version = tag.rpartition(":")[2]
     found = repository.find_manifest(tag=version)
@@ -111,10 +111,10 @@ def find_pushed(repository: EcrRepository, tag: str, record: Record) -> Manifest
 
 
 def get_deployed_uri(tag: str, account: AwsAccount, record: Record) -> str:
-    """Return the address, by its digest, of the image that was pushed as `<repository>:<tag>`.
+    """Return the address of a pushed image. `tag` is `<repository>:<tag>`, and the address ends with a digest.
 
     Raises:
-        ImageError: ECR does not have it, or not in a form that hosting accepts.
+        ImageError: ECR does not have the image in a format that SageMaker accepts.
         AwsError: AWS refuses a call, or does not answer.
     """
     repository = EcrRepository(account, tag.rpartition(":")[0])
@@ -138,14 +138,14 @@ def _look_at(tag: str, engine: Engine) -> tuple[str, str]:
 
 
 def _ensure(repository: EcrRepository, account: AwsAccount, workspace: Workspace, fields: Mapping[str, Any]) -> str:
-    """Return the repository's address.
+    """Return the address of the repository. Create the repository if it does not exist.
 
-    Only a repository that is created here is recorded, so no other is ever deleted.
+    Only a new repository is recorded, so lgbm-sm never deletes a repository that it did not create.
     """
     uri = repository.find_uri()
     if uri is not None:
         return uri
-    workspace.reporter.detail(f"repository {repository.name} is created")
+    workspace.reporter.detail(f"creating repository {repository.name}")
     name = f"{account.account_id}/{account.region}/{repository.name}"
     workspace.record.add(Repository(name=name, repository=repository.name, **fields))
     return repository.create(workspace.tags(), immutable_tags=workspace.config.aws.immutable_tags)
@@ -161,7 +161,7 @@ def _send(tag: str, entry: PushedImage, account: AwsAccount, engine: Engine, rep
             events = engine.client.api.push(repository_uri, version, stream=True, decode=True, auth_config=login)
             end = follow_events(events, reporter)
         finally:
-            # on this machine its own tag is its name
+            # remove only the ECR name; on this machine, the image keeps its own tag
             engine.client.api.remove_image(entry.name)
     if end.failure:
         raise ImageError(f"{failure}: {end.failure}", denied_remedy(end.failure) or _AGAIN)
@@ -170,15 +170,15 @@ def _send(tag: str, entry: PushedImage, account: AwsAccount, engine: Engine, rep
 def _get(repository: EcrRepository, version: str, digest: str = "") -> Manifest:
     found = repository.find_manifest(digest=digest) if digest else repository.find_manifest(tag=version)
     if found is None:
-        raise ImageError(f"{repository.name} does not have {digest or version}, which was sent there", _AGAIN)
+        raise ImageError(f"repository {repository.name} does not have the pushed image {digest or version}", _AGAIN)
     return found
 
 
 def as_hosting_takes_it(repository: EcrRepository, arrived: Manifest, version: str, platform: str) -> Manifest:
-    """Push a manifest of the image in Docker's schema 2, and read it back.
+    """Convert a manifest to Docker's schema 2, the format that SageMaker accepts. Push it and return it.
 
     Raises:
-        ImageError: it cannot be converted to that schema, or is for another platform.
+        ImageError: the manifest cannot be converted, or is for another platform.
         AwsError: AWS refuses a call, or does not answer.
     """
     single = _single(repository, arrived, version, platform)
@@ -187,11 +187,11 @@ def as_hosting_takes_it(repository: EcrRepository, arrived: Manifest, version: s
 
 
 def is_of_engine(held: Manifest, image_id: str, repository: EcrRepository, version: str, platform: str) -> bool:
-    """Return whether a single-image manifest in the repository is of Docker's image with this id.
+    """Return whether a manifest in the repository belongs to Docker's image with this id.
 
-    The id is the digest of the configuration, or with the containerd image store (the default from Docker 29 on) the
-    digest of the manifest or index that Docker sends. After an earlier push, the repository has both that manifest and
-    the one for hosting, with the same configuration.
+    In Docker's classic image store, the id is the digest of the image's configuration. In the containerd image store
+    (the default from Docker 29 on), the id is the digest of the manifest or index that Docker pushes. The repository
+    then has two manifests with the same configuration: the pushed one, and the one converted for SageMaker.
     """
     if image_id in (held.digest, config_digest(held.text)):
         return True
@@ -202,7 +202,7 @@ def is_of_engine(held: Manifest, image_id: str, repository: EcrRepository, versi
 
 
 def _single(repository: EcrRepository, manifest: Manifest, version: str, platform: str) -> Manifest:
-    """Return the manifest itself, or for an index the platform's manifest."""
+    """Return the manifest. If it is an index, return the index's manifest for the platform."""
     if manifest.media_type not in (OCI_INDEX, DOCKER_LIST):
         return manifest
     return _get(repository, version, digest_for_platform(manifest.text, platform))

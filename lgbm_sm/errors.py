@@ -7,9 +7,9 @@ from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
-    """The meaning of a command's exit status. The command-line parser also uses 2.
+    """The exit codes of a command. The command-line parser also uses 2.
 
-    Shells report 130 and 141 for a program that SIGINT and SIGPIPE end.
+    130 and 141 are the codes that shells report if SIGINT or SIGPIPE ends a program.
     """
 
     OK = 0
@@ -29,10 +29,9 @@ class ExitCode(IntEnum):
 
 
 class LgbmSmError(Exception):
-    """A problem that the user can fix: `message` describes it, `hint` is the next step.
+    """A problem that the user can fix. `message` describes the problem, and `hint` is the next step.
 
-    Raised as one of the subclasses below, which have different exit codes. Any other exception is a bug and keeps its
-    traceback.
+    Raise one of the subclasses below. Each has its own exit code. Any other exception is a bug and keeps its traceback.
     """
 
     exit_code: ClassVar[ExitCode]
@@ -62,7 +61,7 @@ class WorkFolderError(LgbmSmError):
 
     @classmethod
     def of(cls, error: OSError, path: Path) -> Self:
-        """Return the WorkFolderError for an OSError; `path` is used if the error names no file."""
+        """Return the WorkFolderError for an OSError. If the OSError contains no path, the message contains `path`."""
         hint = STORAGE_HINTS.get(error.errno or 0, "check the folder and its permissions")
         return cls(f"failed to write {error.filename or path}: {error.strerror or error}", hint)
 
@@ -87,7 +86,7 @@ class EngineError(ImageError):
 
 
 class AwsError(LgbmSmError):
-    """AWS refuses a call or does not answer; `code` is AWS's error code; empty without an answer."""
+    """AWS refuses a call or does not answer. `code` is AWS's error code, or "" if AWS did not answer."""
 
     exit_code = ExitCode.AWS
 
@@ -117,6 +116,6 @@ class LeftOverError(LgbmSmError):
 
 
 class OutputClosedError(LgbmSmError):
-    """The reader of stdout has closed it, as `head` does; nothing is reported."""
+    """The reader of stdout has closed the pipe, as `head` does. No message is printed."""
 
     exit_code = ExitCode.BROKEN_PIPE

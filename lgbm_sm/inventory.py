@@ -1,4 +1,4 @@
-"""The inventory: all resources of the project, on record or not, each with its current state."""
+"""The inventory: all resources of the project, with their current states. Some may be missing in the record."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,7 +28,7 @@ Backends = Mapping[Place, Backend]
 
 @dataclass(frozen=True)
 class InventorySources:
-    """The sources of an inventory. With `finds_images` Docker is also asked for images that are not on record."""
+    """The sources of an inventory. With `finds_images`, also find images that the record does not contain."""
 
     record: Record
     backends: Backends
@@ -39,9 +39,10 @@ class InventorySources:
 
 
 class Item(NamedTuple):
-    """One resource. `state` is its current state, which may differ from the record if a program was killed or failed.
+    """One resource.
 
-    `running` is None if that cannot be determined.
+    `state` is the current state. It may differ from the record if a program was killed or failed. `running` is None if
+    it is unknown whether the resource runs.
     """
 
     entry: RecordedEntry
@@ -51,22 +52,22 @@ class Item(NamedTuple):
 
 
 class Inventory(NamedTuple):
-    """The resources. Each of the `problems` may hide further resources."""
+    """The resources that were found. Each error in `problems` may hide more resources."""
 
     items: tuple[Item, ...]
     problems: tuple[AwsError, ...]
 
     @property
     def is_unreachable(self) -> bool:
-        """Whether AWS was asked and did not answer: the states of its resources then come from the record."""
+        """Whether AWS was called but did not answer. The states of AWS resources then come from the record."""
         from_aws = [item for item in self.items if not item.entry.is_local]
         return bool(self.problems) and all(item.state == "Unknown" or _is_from_record(item) for item in from_aws)
 
 
 def take_inventory(sources: InventorySources) -> Inventory:
-    """Return jobs and endpoints, on record or not, oldest first, then images, then other resources at AWS.
+    """Return jobs and endpoints, oldest first, then images, then other AWS resources.
 
-    AWS is asked only if an instance type is SageMaker's, or if a resource in AWS is on record.
+    AWS is called only if the configuration uses SageMaker, or if the record contains an AWS resource.
     """
     record = sources.record
     found, problems = _find_unrecorded(sources)
@@ -85,9 +86,9 @@ def _find_unrecorded(sources: InventorySources) -> tuple[list[RecordedEntry], li
     problems = []
     for backend in sources.backends.values():
         try:
-            # the first backend finds every folder as a process; the one that runs a job or endpoint overrides it
+            # the first backend, process, finds every folder; the backend that runs the job or endpoint overrides this
             found |= {(entry.kind, entry.name): entry for entry in backend.find_unrecorded(sources.record)}
-        except EngineError:  # what is on record there shows it
+        except EngineError:  # the items of recorded containers show this error
             continue
         except AwsError as error:
             problems.append(AwsError(f"resources at AWS that are not on record: {error.message}", error.hint))
@@ -98,7 +99,7 @@ def _unrecorded_images(sources: InventorySources) -> list[Image]:
     from lgbm_sm.backends.docker.images import find_unrecorded
 
     if sources.finds_images:
-        with suppress(EngineError):  # the images on record show it
+        with suppress(EngineError):  # the items of recorded images show this error
             return find_unrecorded(sources.project, sources.record, sources.engine)
     return []
 
@@ -120,7 +121,7 @@ def _running_item(entry: Entry, backend: Backend) -> Item:
 
 
 def _aws_item(entry: AwsEntry, accounts: Accounts) -> Item:
-    """Return the item of another resource at AWS."""
+    """Return the item of an AWS resource that is not a job or an endpoint."""
     try:
         return Item(entry, *kind_of(entry).observe(entry, account_of(entry, accounts)))
     except AwsError as error:
@@ -128,7 +129,7 @@ def _aws_item(entry: AwsEntry, accounts: Accounts) -> Item:
 
 
 def _is_from_record(item: Item) -> bool:
-    """Return whether it is a job that has ended and could not be observed; see `_running_item`."""
+    """Return whether the item is a completed job whose state comes from the record, as in `_running_item`."""
     return isinstance(item.entry, TrainingJob) and item.remark == str(item.entry.model_artifact_path)
 
 
@@ -141,4 +142,4 @@ def _image_item(image: Image, engine: Engine) -> Item:
         return Item(image, "Unknown", error.message, running=False)
     if found:
         return Item(image, "Available", image.pattern, running=False)
-    return Item(image, "Gone" if image.image_id else "Unfinished", "Docker does not have it", running=False)
+    return Item(image, "Gone" if image.image_id else "Unfinished", "Docker does not have this image", running=False)

@@ -27,12 +27,12 @@ def build_images(
 ) -> list[BuiltImage]:
     """Build the images that the configuration requires.
 
-    There is one image that trains, and another that serves if the pattern needs it. With script_mode, AWS's image is
-    pulled for serving, or the local image `image_name` is used.
+    The image of pattern byoc trains, and it also serves for byoc. For inference_toolkit, a second image serves. For
+    script_mode, AWS's image serves. It is pulled, unless `image_name` names a local image.
 
     Raises:
-        UsageError: an image is named for a pattern that has its own.
-        ConfigError: the CA bundle cannot be read, or AWS publishes no such image.
+        UsageError: `image_name` is given, but the pattern builds its own image.
+        ConfigError: the CA bundle cannot be read, or AWS's image does not exist.
         ImageError: the disk is nearly full, or a build or a pull failed.
         EngineError: Docker does not answer.
         AwsError: AWS's image could not be pulled.
@@ -46,9 +46,10 @@ def build_images(
         )
     if base_image and base_image != config.container.base_image:
         config = structs.replace(config, container=structs.replace(config.container, base_image=base_image))
+        configured = workspace.config.container.base_image or "of the Dockerfile"
         workspace.reporter.warn(
-            f"train and deploy look for an image on {workspace.config.container.base_image or 'the default base'}: "
-            f"set container.base_image: {base_image} to use this one"
+            f"train and deploy use the image with the base image {configured}; "
+            f"to use the new image, set container.base_image: {base_image}"
         )
     workspace.warn_of_other_containers()
     built = [build.build(recipe, workspace, no_cache=no_cache) for recipe in _recipes(workspace, config)]
@@ -58,15 +59,15 @@ def build_images(
 
 
 def push_images(workspace: Workspace) -> list[PushResult]:
-    """Push the images that `build_images` has built; AWS's image stays in its registry.
+    """Push the images that `build_images` has built. AWS's image is not pushed.
 
     Raises:
-        ImageError: an image is not built, or did not arrive in a form that hosting accepts.
+        ImageError: an image is not built, or SageMaker does not accept the format of the image in ECR.
         AwsError: AWS refuses a call, or does not answer.
     """
     config = workspace.config
     if config.container.pattern is Pattern.SCRIPT_MODE:
-        workspace.reporter.step("Pattern script_mode: AWS's own image serves, so there is nothing to push for it")
+        workspace.reporter.step("Pattern script_mode: AWS's own image serves; it needs no push")
         if config.training.is_local:
             return []
     return [ecr.push(image_tag(recipe), workspace) for recipe in _recipes(workspace, config)]
@@ -77,21 +78,24 @@ def _recipes(workspace: Workspace, config: Config) -> list[ImageRecipe]:
 
 
 def recipes(config: Config, containers_path: Path, platform: str) -> list[ImageRecipe]:
-    """Return the recipes of the image that trains, and of the one that serves if it is another image of the project."""
+    """Return the recipe of the image that trains, and of the image that serves.
+
+    There is only one recipe if the same image trains and serves, or if AWS's image serves.
+    """
     pattern = config.container.pattern
     patterns = dict.fromkeys((Pattern.BYOC, Pattern.BYOC if pattern is Pattern.SCRIPT_MODE else pattern))
     return [image_recipe(config, pattern, containers_path, platform) for pattern in patterns]
 
 
 def prepare_data(workspace: Workspace) -> data.PreparedData:
-    """Split the configured dataset into channel files."""
+    """Split the configured data set into channel files."""
     config = workspace.config
     return data.prepare_data(config.data, config.training.objective, base=workspace.folder, reporter=workspace.reporter)
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """The result of `run`: `seconds` by step, `metrics` by split."""
+    """The result of `run`: the `seconds` of each step and the `metrics` of each split."""
 
     model: train.TrainedModel
     endpoint: Endpoint
@@ -101,10 +105,10 @@ class RunSummary:
 
 
 def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes], None]) -> RunSummary:
-    """Run prepare-data, train, deploy and predict; delete the endpoint unless `keep`.
+    """Run prepare-data, train, deploy and predict, then delete the endpoint unless `keep`.
 
-    If a step runs in a container, the images are built first, and pushed if it runs on SageMaker. An older endpoint of
-    the project is replaced only if the new one is kept.
+    If a step runs in a container, the images are built first. If a step runs on SageMaker, they are also pushed. The
+    new endpoint replaces an older endpoint of the project only if `keep` is true.
     """
     seconds: dict[str, float] = {}
     with _timed(seconds, "prepare-data"):
@@ -115,7 +119,7 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
     if not workspace.config.is_local:
         with _timed(seconds, "push"):
             push_images(workspace)
-    deploy.check_serving(workspace)  # a model is trained only if it can be served
+    deploy.check_serving(workspace)  # do not train a model that cannot be served
     with _timed(seconds, "train"):
         model = train.train(workspace)
     with _timed(seconds, "deploy"):
@@ -135,10 +139,10 @@ def run(workspace: Workspace, *, keep: bool, accept: str, write: Callable[[bytes
 
 
 def _deploy(workspace: Workspace, job_name: str, *, keep: bool) -> Endpoint:
-    """Deploy the job's model.
+    """Deploy the model of the job.
 
-    After an interrupt, a new endpoint on SageMaker is deleted unless `keep`. That may take minutes, since SageMaker
-    does not delete an endpoint while it creates it.
+    After an interrupt, a new endpoint on SageMaker is deleted, unless `keep` is true. That may take minutes, because
+    SageMaker does not delete an endpoint that it is still creating.
     """
     before = {endpoint.name for endpoint in workspace.record.endpoints()}
     try:

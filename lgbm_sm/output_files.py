@@ -1,4 +1,4 @@
-"""Write output files that the user names: atomically, and never over a project file."""
+"""Write the output files that options name: atomically, and never over a file of the project."""
 
 import errno
 import os
@@ -12,13 +12,13 @@ from typing import NamedTuple, Self
 
 from lgbm_sm.errors import DataError, UsageError
 
-_STDOUT = 1  # the file descriptor
-_NEW_FILE_MODE = 0o666  # less the umask
+_STDOUT = 1  # the file descriptor of stdout
+_NEW_FILE_MODE = 0o666  # the system removes the bits of the umask
 _Identity = tuple[int, int]
 
 
 class Protected(NamedTuple):
-    """A file, or a folder with everything in it, and its description in an error message."""
+    """A file, or a folder with everything in it, that must not be replaced. `what` describes it in error messages."""
 
     path: Path
     what: str
@@ -27,33 +27,34 @@ class Protected(NamedTuple):
 def refuse_protected(option: str, path: Path, protected: Collection[Protected]) -> None:
     """Refuse a path that is a protected file, or is in a protected folder.
 
-    Files are compared by device and inode, so links and other spellings are recognized.
+    The device and the inode identify a file, so links and other spellings of a path are recognized.
 
     Raises:
-        UsageError: the path is protected; the message names it and says why.
+        UsageError: the path is protected.
     """
     chain = [Path(os.path.realpath(path)), *Path(os.path.realpath(path)).parents]
     identities = {identity for one in chain if (identity := _identity(one))}
     for what in (one.what for one in protected if not identities.isdisjoint(_identities(one.path))):
-        raise UsageError(f"{option} {path} is {what}, which is never replaced", "name another file")
+        raise UsageError(f"{option} {path} is {what}, which is never replaced", "use another file name")
 
 
 class OutputFile(AbstractContextManager["OutputFile"]):
-    """A file named by an option, whose content `write` adds.
+    """An output file that an option names. Use it in a `with` block, and call `write` for each part of the content.
 
-    A regular file is replaced, keeping its mode, when the block ends without an error; until then it is unchanged. The
-    target of a symbolic link is replaced. A device, a pipe and the command's own stdout are written to directly.
+    A regular file is replaced when the block ends without an error. Until then, it does not change. The new file has
+    the mode of the old file. If the path is a symbolic link, the target of the link is replaced. If the path is a
+    device, a pipe or the command's own stdout, the content is written to it directly.
 
     Raises:
         UsageError: the path is protected, or the file cannot be created.
-        DataError: writing fails, for example because the disk is full.
+        DataError: the content cannot be written, for example because the disk is full.
     """
 
     def __init__(self, option: str, path: Path, protected: Collection[Protected] = ()) -> None:
         self.path = path
         self._option = option
         self._target = Path(os.path.realpath(path))
-        self._temporary: Path | None = None  # the name of the new content before it replaces the old
+        self._temporary: Path | None = None  # the path of the new file before it replaces the old file
         try:
             found = _status(path)
             self._replaces = found is None or stat.S_ISREG(found.st_mode)
@@ -70,7 +71,7 @@ class OutputFile(AbstractContextManager["OutputFile"]):
                 self._file = path.open("wb")
         except OSError as error:
             raise UsageError(
-                f"failed to write {option} {path}: {error.strerror}", "name a file in a writable folder"
+                f"failed to write {option} {path}: {error.strerror}", "use a file in a writable folder"
             ) from error
 
     def write(self, chunk: bytes) -> None:
@@ -95,9 +96,9 @@ class OutputFile(AbstractContextManager["OutputFile"]):
                 self._temporary.unlink(missing_ok=True)
 
     def _open_temporary(self, replaced: os.stat_result | None) -> int:
-        """Open a new file in the folder of the target, with the mode of the replaced one.
+        """Open a new file in the folder of the target, with the mode of the replaced file.
 
-        If the system supports it, the file has no name yet, so that even SIGKILL leaves nothing.
+        If the system supports it, the new file has no name yet. So it disappears even if SIGKILL ends the command.
         """
         mode = stat.S_IMODE(replaced.st_mode) if replaced else _NEW_FILE_MODE
         descriptor = None
@@ -122,10 +123,10 @@ class OutputFile(AbstractContextManager["OutputFile"]):
         folder = os.open(self._target.parent, os.O_RDONLY)
         try:
             if self._temporary is None:
-                # a fixed name per target: the next command removes the remains of a killed one
+                # the name depends only on the target, so the next command removes the file that a killed command left
                 self._temporary = self._target.with_name(f".{self._target.name}.lgbm-sm.tmp")
                 self._temporary.unlink(missing_ok=True)
-                # with src_dir_fd Python calls linkat, which follows the link in /proc
+                # src_dir_fd makes Python call linkat, which follows the link in /proc
                 os.link(f"/proc/self/fd/{self._file.fileno()}", self._temporary, src_dir_fd=folder)
             self._temporary.replace(self._target)
             os.fsync(folder)
@@ -137,18 +138,18 @@ class OutputFile(AbstractContextManager["OutputFile"]):
         try:
             yield
         except OSError as error:
-            hint = "check the free disk space; the old file is unchanged" if self._replaces else ""
+            hint = "check the free disk space; the old file has not changed" if self._replaces else ""
             raise DataError(f"failed to write {self._option} {self.path}: {error.strerror}", hint) from error
 
 
 def _identities(path: Path) -> Iterator[_Identity]:
-    """Yield the identity of a file, or of a folder and everything in it, following links."""
+    """Yield the identities of a file, or of a folder and everything in it. Follow links."""
     below = (Path(root, name) for root, folders, files in os.walk(path) for name in (*folders, *files))
     return (identity for one in (path, *below) if (identity := _identity(one)))
 
 
 def _is_stdout(found: os.stat_result) -> bool:
-    with suppress(OSError):  # it may be closed
+    with suppress(OSError):  # stdout may be closed
         return os.path.samestat(found, os.fstat(_STDOUT))
     return False
 

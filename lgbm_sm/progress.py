@@ -1,4 +1,4 @@
-"""The protocol for progress messages; modules outside `commands` do not print."""
+"""The protocol for progress messages. Modules outside `commands` use it, because they must not print."""
 
 from typing import Protocol
 
@@ -16,10 +16,10 @@ class Reporter(Protocol):
         """Warn about something that is allowed but probably a mistake."""
 
     def log(self, line: str) -> None:
-        """Pass on a line of the training or serving program."""
+        """Report a line from the log of the training or serving program."""
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Report that `done` of `total` bytes are `what`, such as sent; called repeatedly."""
+        """Report the progress of a transfer: `done` of `total` bytes. `what` is a word such as "sent"."""
 
     def trace(self, text: str) -> None:
-        """Report a diagnostic detail, which is shown with `-v`."""
+        """Report a diagnostic detail. It is shown only with `-v`."""

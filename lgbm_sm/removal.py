@@ -1,4 +1,4 @@
-"""What `cleanup` and `stop` share: delete resources, and report what is left."""
+"""Delete resources for `cleanup` and `stop`, and report what is left."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Reasons = dict[tuple[str, str], str]
 
 @dataclass(frozen=True)
 class LeftOver:
-    """A resource that still exists although it should be deleted; `name` is its ARN if it is in AWS."""
+    """A resource that could not be deleted. `name` is the ARN of an AWS resource, or the name of a local resource."""
 
     name: str
     reason: str
@@ -30,7 +30,7 @@ class LeftOver:
 class RemovalResult:
     """The deleted items, the kept items, and the resources that could not be deleted.
 
-    `adopted` are the kept items that another work folder created.
+    `adopted` contains those kept items that another work folder created.
     """
 
     deleted: tuple[Item, ...]
@@ -40,7 +40,7 @@ class RemovalResult:
 
 
 def by_origin(items: Collection[Item]) -> tuple[list[Item], list[Item]]:
-    """Split items into those of this work folder, and adopted items with their parts."""
+    """Split items into two lists: the items of this work folder, and the adopted items together with their parts."""
     owners = [item.entry for item in items if item.entry.adopted]
     adopted = [
         item
@@ -71,19 +71,19 @@ def left_over(
 
 
 def key_of(item: Item) -> tuple[str, str]:
-    """A model and the endpoint config of a deployment have the same name."""
+    """Return a unique key. The name is not enough: a model and its endpoint config have the same name."""
     return item.entry.kind, item.entry.name
 
 
 def remove_items(
     items: Collection[Item], sources: InventorySources, reporter: Reporter, reasons: Reasons
 ) -> list[Item]:
-    """Delete the items in their order, and return the deleted ones; for the others, add the reason to `reasons`."""
+    """Delete the items in their order, and return the deleted items. Add the reasons for the others to `reasons`."""
     deleted = []
     for item in items:
         if left := _remove(item.entry, sources):
             reasons[key_of(item)] = reason = "; ".join(left)
-            reporter.warn(f"{_noun(item)} {item.entry.name} is left: {reason}")
+            reporter.warn(f"{_noun(item)} {item.entry.name} could not be deleted: {reason}")
         else:
             reporter.detail(f"{_noun(item)} {item.entry.name} deleted")
             deleted.append(item)
@@ -121,5 +121,5 @@ def _noun(item: Item) -> str:
 
 
 def describe(item: Item) -> str:
-    """Return the kind, the name and the state of an item, for a message."""
+    """Return a text with the kind, the name and the state of an item."""
     return f"{_noun(item)} {item.entry.name} ({item.state})"

@@ -1,6 +1,6 @@
-"""Files shipped with the package: build context, example configuration, examples.
+"""The files that the package contains: the build context, the example configuration and the examples.
 
-In a wheel they are inside the package, in a checkout beside it.
+In an installed wheel, they are inside the package folder. In a checkout, they are next to the package folder.
 """
 
 from pathlib import Path
@@ -12,10 +12,10 @@ _PROGRAM = Path("runtime", "lgbm_runtime", "__main__.py")
 
 
 def containers_path(project_folder: Path | None = None) -> Path:
-    """Return the folder `containers`: the build context, with the program in `runtime`.
+    """Return the folder `containers`: the build context of the images, with `lgbm_runtime` in the folder `runtime`.
 
-    A project's own copy beside its config.yaml, which `lgbm-sm init --containers` creates, takes precedence over the
-    shipped one. A copy is recognized by the program in it.
+    `lgbm-sm init --containers` creates a copy next to config.yaml. If a project has this copy, with the program in it,
+    the copy takes precedence over the folder of the package.
 
     Raises:
         FileNotFoundError: the installation is incomplete.
@@ -64,4 +64,4 @@ def _shipped(name: str) -> Path:
     for folder in (_PACKAGE, _PACKAGE.parent):
         if (folder / name).exists():
             return folder / name
-    raise FileNotFoundError(f"{name} is neither in {_PACKAGE} nor beside it: the installation is incomplete")
+    raise FileNotFoundError(f"the installation is incomplete: {name} is missing in {_PACKAGE} and in its parent folder")

@@ -1,4 +1,4 @@
-"""Start a training job on the configured backend, follow it, and keep its model."""
+"""Start a training job on the configured backend, show its log, and keep its model."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -16,31 +16,35 @@ from lgbm_sm.backends.sagemaker.creation import CreatedError, created_error
 from lgbm_sm.backends.sagemaker.job_run import follow_up
 from lgbm_sm.backends.sagemaker.training import SageMakerTrainer, find_job, prepare_training
 from lgbm_sm.config.instance_types import InstancePurpose, platform_of
+from lgbm_sm.config.lightgbm_parameters import as_strings, length_problems
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.doctor.quotas import WantedInstances, require_quota
-from lgbm_sm.errors import AwsError, EngineError, TrainingError
+from lgbm_sm.errors import AwsError, ConfigError, EngineError, TrainingError
 from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.artifact import digest_of, read_metadata
+from lgbm_sm.model.lineage import Lineage
 from lgbm_sm.names import timestamped_name
-from lgbm_sm.preparation.schema import training_channels
+from lgbm_sm.preparation.schema import load_schema
+from lgbm_sm.prepared import current_channels
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
 from lgbm_sm.workspace import Workspace, choose_local_backend, tag_of
 
 _LAST_LINES = 10
-_WARNING = "[LightGBM] [Warning]"  # repeated for every tree if the table has few rows
-_TOO_LONG = "MaxRuntimeExceeded"  # SageMaker's secondary status
+_WARNING = "[LightGBM] [Warning]"  # LightGBM may repeat a warning for each tree
+_TOO_LONG = "MaxRuntimeExceeded"  # the secondary status of a job on SageMaker that exceeds its maximum run time
 
 Stops = Callable[[TrainingJob], bool]
-"""Asked when a command that follows a job on SageMaker is interrupted: whether to stop the job too."""
+"""Returns whether an interrupt of the command must also stop the job on SageMaker."""
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A completed job; `metrics` has values at the best iteration by split and name.
+    """The model of a completed job.
 
-    `billable_seconds` are those of one instance, on SageMaker.
+    `metrics` maps each split to its metrics at the best iteration. For a job on SageMaker, AWS bills `billable_seconds`
+    for each instance.
     """
 
     job_name: str
@@ -52,9 +56,9 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class Following:
-    """The options for following a job.
+    """The objects that `follow` needs.
 
-    `stops` is asked when the command is interrupted: whether to stop the job too.
+    `stops` returns whether an interrupt of the command must also stop the job.
     """
 
     record: Record
@@ -66,23 +70,23 @@ class Following:
 def train(workspace: Workspace, stops: Stops = lambda _: True) -> TrainedModel:
     """Run a training job on the prepared channels, and wait for its end.
 
-    An interrupt sends SIGTERM to the program, which saves its best model so far; the job is then Stopped.
+    After an interrupt, the program in the job gets SIGTERM and saves its best model so far. The job is then Stopped.
 
     Raises:
-        TrainingError: the job failed; carries the reason that the program gave, or the last lines of its log.
+        TrainingError: the job failed. The message has the program's reason or the last lines of the log.
         AwsError: SageMaker refuses the job, or does not answer.
-        CreatedError: the job exists and is billed, but it cannot be followed.
-        KeyboardInterrupt: passed on after the program has ended, or if the job should continue.
+        CreatedError: the job exists and is billed, but its state cannot be read.
+        KeyboardInterrupt: the user interrupted the command. Raised when the job has ended, or at once if it continues.
     """
     job, run, backend = _start(workspace)
     return follow(job, run, Following(workspace.record, backend, workspace.reporter, stops))
 
 
 def start(workspace: Workspace) -> TrainingJob:
-    """Start a job on SageMaker, and leave it running.
+    """Start a job on SageMaker, and do not wait for its end.
 
     Raises:
-        TrainingError: the configuration trains on this machine, where a job ends with its command.
+        TrainingError: the configuration trains on this machine. There, a job ends together with the command.
     """
     section = workspace.config.training
     if section.is_local:
@@ -96,19 +100,21 @@ def start(workspace: Workspace) -> TrainingJob:
 
 
 def plan(workspace: Workspace) -> None:
-    """Record the AWS calls that would create a job; a job on this machine makes none."""
+    """Collect the AWS calls that would create a job. A job on this machine makes no call."""
     if workspace.config.training.is_local:
-        training_channels(workspace.data_path)
+        current_channels(workspace)
         choose_local_backend(workspace, Pattern.BYOC)
     else:
         start(workspace)
 
 
 def attach(workspace: Workspace, name: str | None, stops: Stops) -> TrainedModel:
-    """Follow a SageMaker training job until it ends; without a `name`, the project's latest job.
+    """Show the log of a SageMaker training job until it ends, and keep its model.
+
+    The default of `name` is the project's latest job.
 
     Raises:
-        TrainingError: the job does not exist, or it failed; see `train`.
+        TrainingError: the job does not exist, or it failed.
     """
     backend = SageMakerTrainer.of(workspace.sagemaker)
     job = find_job(backend, name)
@@ -120,7 +126,7 @@ def upload_data(workspace: Workspace) -> UploadedChannels:
     """Upload the prepared channels to S3, where training jobs read them."""
     config = workspace.config
     return upload_channels(
-        training_channels(workspace.data_path),
+        current_channels(workspace),
         config.aws,
         project=config.project.name,
         account=workspace.accounts.get(config.aws.region),
@@ -131,9 +137,11 @@ def upload_data(workspace: Workspace) -> UploadedChannels:
 
 
 def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBackend]:
-    """Choose the backend, put a new job on record, and start it."""
+    """Choose the backend, record a new job, and start the job."""
     config, record, reporter = workspace.config, workspace.record, workspace.reporter
-    inputs = TrainingInputs(training_channels(workspace.data_path), config.training.hyperparameters)
+    channels = current_channels(workspace)
+    _require_fitting_lists(workspace)
+    inputs = TrainingInputs(channels, as_strings(config.training.hyperparameters, workspace.folder))
     backend, because = _choose_backend(workspace, inputs)
     created_at = datetime.now(UTC)
     name = timestamped_name(config.project.name, created_at)
@@ -153,8 +161,18 @@ def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBacke
     return job, start_recorded(job, inputs, Following(record, backend, reporter)), backend
 
 
+def _require_fitting_lists(workspace: Workspace) -> None:
+    """Raise ConfigError for lists of hyperparameters that do not fit the features of the prepared data."""
+    features = len(load_schema(workspace.data_path).features)
+    problems = length_problems(workspace.config.training.hyperparameters, features)
+    if problems:
+        raise ConfigError(
+            "\n".join(workspace.problem(f"training.hyperparameters.{name}", text) for name, text in problems.items())
+        )
+
+
 def _choose_backend(workspace: Workspace, inputs: TrainingInputs) -> tuple[TrainingBackend, str]:
-    """The backend that trains, with all that it requires, and the reason why it was chosen."""
+    """Return the backend for training, and the reason for the choice."""
     training = workspace.config.training
     if training.is_local:
         return choose_local_backend(workspace, Pattern.BYOC)
@@ -170,10 +188,10 @@ def _choose_backend(workspace: Workspace, inputs: TrainingInputs) -> tuple[Train
 
 
 def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Following) -> StartedJob:
-    """Put the job on record, then start it.
+    """Record the job, then start it.
 
     Raises:
-        TrainingError, AwsError: it cannot be started; the job is then Failed.
+        TrainingError, AwsError: the job cannot be started. The record then shows it as Failed.
     """
     backend, record = following.backend, following.record
     record.add(job)
@@ -184,7 +202,7 @@ def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Followin
         raise
     except (TrainingError, AwsError) as error:  # the backend's, not the program's
         _require_on_record(job, record)
-        with suppress(AwsError):  # without the permission to ask, it stays on record as it is
+        with suppress(AwsError):  # if AWS refuses to show the job, its entry in the record stays unchanged
             backend.stop(job)
             _end(job, record, TrainingJobStatus.FAILED, error.message.splitlines()[0])
         raise
@@ -193,7 +211,7 @@ def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Followin
 
 
 def follow(job: TrainingJob, run: StartedJob, following: Following) -> TrainedModel:
-    """Show the log until the job has ended, then collect its outputs; see `train`."""
+    """Show the log until the job has ended, then fetch its outputs. `train` lists the errors."""
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     warnings: set[str] = set()
     try:
@@ -203,7 +221,9 @@ def follow(job: TrainingJob, run: StartedJob, following: Following) -> TrainedMo
                 following.reporter.log(line)
             elif line not in warnings:
                 warnings.add(line)
-                following.reporter.log(f"{line} (shown once here; `lgbm-sm logs --training` shows each)")
+                following.reporter.log(
+                    f"{line} (repeated lines are not shown here; `lgbm-sm logs --training` shows all)"
+                )
         ending = run.wait()
     except KeyboardInterrupt:
         _interrupted(job, run, following)
@@ -228,7 +248,7 @@ def follow(job: TrainingJob, run: StartedJob, following: Following) -> TrainedMo
 
 
 def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -> TrainedModel:
-    """Collect the outputs of a completed job."""
+    """Fetch the outputs of a completed job."""
     try:
         following.backend.collect_outputs(job)
     except AwsError as error:
@@ -240,14 +260,17 @@ def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -
     except TrainingError as error:
         _end(job, following.record, TrainingJobStatus.FAILED, error.message)
         raise
-    _end(job, following.record, TrainingJobStatus.COMPLETED)
+    model = Lineage.of(metadata, job.name)
+    made = {"metrics": model.metrics, "dataset": model.dataset, "data_fingerprint": model.fingerprint}
+    described = structs.replace(job, **made)
+    _end(described, following.record, TrainingJobStatus.COMPLETED)
     return TrainedModel(
         job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"], ending.billable_seconds
     )
 
 
 def _interrupted(job: TrainingJob, run: StartedJob, following: Following) -> None:
-    """Stop the job or let it run, as `following` decides; a completed job is kept."""
+    """After an interrupt, stop the job or let it continue. Keep the model of a completed job."""
     backend = following.backend
     ending = None
     with suppress(AwsError, EngineError, TrainingError):  # then it is stopped, or left
@@ -265,9 +288,9 @@ def _interrupted(job: TrainingJob, run: StartedJob, following: Following) -> Non
 
 
 def _keep_completed(job: TrainingJob, ending: TrainingEnding, following: Following) -> None:
-    """Finish a completed job after an interrupt.
+    """Fetch the model of a job that was completed before the interrupt.
 
-    If this is interrupted too, the model is still on SageMaker.
+    A second interrupt ends this. Then the model is still on SageMaker.
     """
     following.reporter.step(f"Training job {job.name} is Completed: its model is kept")
     try:
@@ -299,9 +322,9 @@ def _require_on_record(job: TrainingJob, record: Record) -> None:
 def _not_completed(
     job: TrainingJob, ending: TrainingEnding, last_lines: Iterable[str], following: Following
 ) -> TrainingError:
-    """The error for a job that failed or was stopped.
+    """Return the error for a job that failed or was stopped.
 
-    The model of a stopped job is kept, and deployed only by name.
+    The model of a stopped job is kept. `deploy` uses it only if `--model` names the job.
     """
     shown = "" if ending.is_explained else "".join(f"\n  {line}" for line in last_lines)
     if ending.status is TrainingJobStatus.FAILED:

@@ -9,7 +9,7 @@ _PACKAGES = ("lightgbm", "sagemaker-core")
 
 
 def versions() -> dict[str, str]:
-    """Return the version of each program by name, without importing the packages."""
+    """Return the version of each program and package. The packages are not imported."""
     return {
         "lgbm-sm": __version__,
         "python": f"{platform.python_version()} ({platform.platform()})",

@@ -1,4 +1,4 @@
-"""The workspace of a command: the effective configuration, and the parts made from it."""
+"""The workspace of a command: the configuration, and the objects that are created from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The parts of a command.
+    """The objects that a command needs.
 
     Relative paths of the configuration start at `folder`, that of config.yaml. `config_path` is the file that was read,
-    if any. See `open_workspace` for `asks_aws` and `finds_logs`.
+    if any. `sources` are the places where its keys are set, and `overridden` are the keys that `--set` sets. See
+    `open_workspace` for `asks_aws` and `finds_logs`.
     """
 
     config: Config
@@ -51,10 +52,12 @@ class Workspace:
     reporter: Reporter
     asks_aws: bool
     finds_logs: bool
+    sources: Mapping[str, str]
+    overridden: frozenset[str] = frozenset()
 
     @cached_property
     def sagemaker(self) -> "SageMakerHosting":
-        """The SageMaker backend, which is imported by the first command that uses it."""
+        """The SageMaker backend. It is imported at the first use, because the import is slow."""
         from lgbm_sm.backends.sagemaker.hosting import SageMakerHosting
 
         return SageMakerHosting(
@@ -69,7 +72,7 @@ class Workspace:
 
     @property
     def backends(self) -> Mapping[Place, ServingBackend]:
-        """The backends that may have jobs or endpoints of the project, by name in the record."""
+        """The backends that may have jobs or endpoints of the project. The keys are their names in the record."""
         known: list[ServingBackend] = [self.process, self.docker]
         recorded = (*self.record.entries(), *self.record.aws_entries())
         if self.asks_aws or self.accounts.reached or not all(entry.is_local for entry in recorded):
@@ -82,14 +85,14 @@ class Workspace:
 
     @property
     def inventory_sources(self) -> InventorySources:
-        """The sources in which to look for the project's resources."""
+        """The sources of the inventory."""
         return InventorySources(
             self.record, self.backends, self.engine, self.accounts, self.config.project.name, finds_images=self.asks_aws
         )
 
     @property
     def dry_run(self) -> "DryRun | None":
-        """The recorder of AWS calls with `--dry-run`; None without it."""
+        """The recorder of AWS calls for `--dry-run`, or None without `--dry-run`."""
         return self.accounts.dry_run
 
     def warn_of_other_containers(self) -> None:
@@ -106,6 +109,13 @@ class Workspace:
         """Return the tags of new resources."""
         return resource_tags(self.config.project.name, self.record.project_id, self.config.aws.tags)
 
+    def problem(self, key: str, sentence: str) -> str:
+        """Return a message about a key of the configuration, with the place where it is set."""
+        source = self.sources.get(key, "")
+        if source == "--set":
+            return f"--set {key}: {sentence}"
+        return f"{source}: {key} {sentence}" if source else f"{key} {sentence}"
+
     @property
     def data_path(self) -> Path:
         return self.folder / self.config.data.folder
@@ -116,9 +126,9 @@ class Workspace:
         return self.folder / path if path else None
 
     def protected(self, *inputs: str | Path | None) -> tuple[Protected, ...]:
-        """The files that no option of a command may replace.
+        """Return the files that no output option may replace: the project's files, and the inputs of the command.
 
-        They are the project's files and the command's `inputs`. An input may also be `-`, which is stdin.
+        The input `-` is stdin.
         """
         data = self.config.data
         tables = {"data.file": data.file}
@@ -148,12 +158,17 @@ def open_workspace(
     finds_logs: bool = False,
     dry_run: "DryRun | None" = None,
 ) -> Workspace:
-    """Open a workspace; the work folder `.lgbm-sm` is beside config.yaml.
+    """Open a workspace. Its work folder `.lgbm-sm` is next to config.yaml.
 
-    `containers_path` is the build context of the images, which contains the program too. The account is searched for
-    resources of the project if an instance type is SageMaker's, if resources there are on record, or with `ask_aws`;
-    with `finds_logs` also for logs. With a `dry_run` nothing is changed there or in the record. A command that
-    `changes` something is refused in a copy of a project; see `identity.open_record`.
+    `containers_path` is the build context of the images. It also contains the program `lgbm_runtime`. The AWS account
+    is searched for the project's resources in three cases: the configuration uses SageMaker, the record contains AWS
+    resources, or `ask_aws` is true. With `finds_logs`, the search includes logs. With a `dry_run`, nothing changes in
+    the account or in the record. `changes` is true for a command that may change something. Such a command is refused
+    in a copy of a project.
+
+    Raises:
+        RecordError: the record cannot be read, or the command may change something and the project is a copy.
+        WorkFolderError: the command may change something, but the work folder cannot be written or is a link.
     """
     config = loaded.config
     folder = loaded.folder.resolve()
@@ -175,6 +190,8 @@ def open_workspace(
         reporter=reporter,
         asks_aws=ask_aws or not config.is_local,
         finds_logs=finds_logs,
+        sources=loaded.sources,
+        overridden=loaded.overridden,
     )
 
 
@@ -185,7 +202,7 @@ def _container_settings(local: LocalSection) -> ContainerSettings:
 
 
 class ChosenBackend(NamedTuple):
-    """A backend on this machine, with the image of its pattern, and the reason for the choice."""
+    """A backend on this machine, and the reason for the choice."""
 
     backend: LocalBackend
     because: str
@@ -195,7 +212,9 @@ def choose_local_backend(workspace: Workspace, pattern: Pattern) -> ChosenBacken
     """Choose the backend that runs a pattern's program on this machine.
 
     Raises:
-        EngineError, ImageError, ConfigError: `local.backend` is docker, and no container can be started.
+        EngineError: `local.backend` is docker, but Docker does not answer.
+        ImageError: `local.backend` is docker, but the image does not exist.
+        ConfigError: `local.backend` is docker, but the configuration allows no image for the platform.
     """
     from lgbm_sm.backends.process_or_container import choose
 
@@ -205,14 +224,14 @@ def choose_local_backend(workspace: Workspace, pattern: Pattern) -> ChosenBacken
     if not choice.image:
         return ChosenBackend(workspace.process, choice.because)
     docker = workspace.docker
-    # only the other patterns install requirements when their server starts
+    # a server of byoc never installs packages, so it needs no certificates
     ca_bundle_path = None if pattern is Pattern.BYOC else workspace.ca_bundle_path
     settings = replace(docker.settings, ca_bundle_path=ca_bundle_path)
     return ChosenBackend(replace(docker, settings=settings, image=choice.image), choice.because)
 
 
 def tag_of(workspace: Workspace, pattern: Pattern, engine_platform: str) -> str:
-    """Return the tag of the image for a pattern's program; see `pattern_tag`."""
+    """Return the tag of a pattern's image. The errors are those of `pattern_tag`."""
     from lgbm_sm.backends.docker.build_context import pattern_tag
 
     return pattern_tag(workspace.config, pattern, workspace.containers_path, engine_platform)

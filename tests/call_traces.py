@@ -1,4 +1,4 @@
-"""Trace programs of the images, and compare the trace with the call chain that `explain` shows."""
+"""Trace the programs of the images, and compare the traces with `explain`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VARIABLE = "LGBM_SM_CALL_TRACE"
 
 
 def ask(endpoint: Endpoint, row: str) -> None:
-    """The requests that a serving chain is made of."""
+    """Send the requests whose calls make up the chain of serving."""
     assert endpoint.ask("GET", "/ping").status == 200
     for body, content_type in ((f"{row}\n", "text/csv"), (f"[[{row}]]", "application/json")):
         reply = endpoint.ask("POST", "/invocations", body.encode(), {"Content-Type": content_type})
@@ -22,7 +22,7 @@ def ask(endpoint: Endpoint, row: str) -> None:
 
 
 def compare(name: str, trace_path: Path) -> None:
-    """The chain is the one in the trace: each of its files is called so, in this order, and no other file is."""
+    """Assert that a chain and a trace have the same files with the same callers in order."""
     made = chain_of(trace_path)
     assert len(made) > 4
     if os.environ.get(WRITE_VARIABLE):

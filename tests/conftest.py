@@ -1,4 +1,4 @@
-"""What holds for the whole suite: the same tests with the same results on every machine."""
+"""Settings for the whole suite, so that the tests give the same results on every machine."""
 
 import os
 import signal
@@ -60,13 +60,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def seed(request: pytest.FixtureRequest) -> int:
-    """Of everything that a test of the soak draws at random."""
+    """The seed of all random choices in a test of the soak."""
     return int(request.config.getoption("--soak-seed"))
 
 
 @pytest.hookimpl(trylast=True)  # the folders' own give tests their groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without `--run-aws` or `--soak` no test of a real account or of the soak is run, nor counted as left out."""
+    """Without `--run-aws` or `--soak`, remove the tests that need them.
+
+    They do not count as skipped.
+    """
     deselected = [
         item
         for item in items
@@ -93,7 +96,10 @@ _LONGEST = (
 
 
 def _turn(item: pytest.Item) -> tuple[int, int]:
-    """Where several processes share the tests: images are built while what needs none is run, single tests come last."""
+    """Return the position of a test in the order of the run.
+
+    With several processes, images are built while tests without images run. Tests that share nothing come last.
+    """
     groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
     if groups == ["images"]:
         return 0, 0

@@ -1,4 +1,4 @@
-"""A workspace with parts of a test's own."""
+"""A workspace with some parts replaced by a test."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,10 @@ from lgbm_sm.workspace import Workspace, open_workspace
 
 
 def make_workspace(folder: Path, config: Config, **parts: Any) -> Workspace:
-    """Open a workspace in `folder`, whose `containers` is the build context; `parts` replace those of the same name."""
+    """Open a workspace in `folder`. `parts` replace its parts of the same names.
+
+    `containers` in `folder` is the build context.
+    """
     workspace = open_workspace(
         LoadedConfig(config, {}, None, folder),
         containers_path=folder / "containers",

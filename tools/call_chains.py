@@ -1,7 +1,8 @@
 """Write the call chains of `lgbm-sm explain` from new traces.
 
-Run `python tools/call_chains.py`; it needs Docker. tools/call_trace/sitecustomize.py records a trace. The tests that
-compare the chains with new traces run the programs; with WRITE_VARIABLE in the environment they write the chains.
+Run `python tools/call_chains.py`. It needs Docker. It runs the tests that compare the chains with new traces. With
+WRITE_VARIABLE in the environment, these tests write the chains instead. tools/call_trace/sitecustomize.py records the
+traces.
 """
 
 import json
@@ -26,14 +27,14 @@ _FILES = {
     "inference.py": "script_mode/inference.py",
     "lgbm_sm_inference.py": "script_mode/inference.py",
 }
-# the tests' stand-in for AWS's image; and programs are known by their package, not as __main__
+# Not shown as packages between two calls. stand_in is the tests' substitute for AWS's image.
 _OURS = {"lgbm_runtime", "lgbm_toolkit", "start", "inference", "lgbm_sm_inference"}
 _NOT_SHOWN = {*sys.stdlib_module_names, *_OURS, "__main__", "stand_in"}
 _HEADER = "# Written by `python tools/call_chains.py` from traces of the running programs: do not edit.\n"
 
 
 class TracedCall(NamedTuple):
-    """A call in a trace. `program` tells programs apart that have files in common."""
+    """A call in a trace. `program` is the name of the program that made it."""
 
     program: str
     callee: str
@@ -42,18 +43,18 @@ class TracedCall(NamedTuple):
 
 
 def chain_of(trace_path: Path) -> tuple[Call, ...]:
-    """Return the first call into each file of each program, below the calls before it."""
+    """Return the first call into each file of each program, below the call of its caller."""
     first: dict[tuple[str, str], TracedCall] = {}
     for call in read_trace(trace_path):
         if call.caller == call.program:
             first.setdefault((call.program, _file(call.caller)), TracedCall(call.program, call.caller, "", ()))
-        elif call.caller.endswith(MODULE):  # called while a module is imported
+        elif call.caller.endswith(MODULE):  # the call happens during the import of a module
             continue
         if _file(call.caller) != _file(call.callee):
             first.setdefault((call.program, _file(call.callee)), call)
     chain = tuple(_in_order(first.values(), "", None, 0))
     if len(chain) != len(first):
-        raise ValueError(f"a file in {trace_path} is called by one that nothing calls")
+        raise ValueError(f"in {trace_path}, a file is called by a file that nothing calls")
     return chain
 
 
@@ -69,7 +70,10 @@ def _file(function: str) -> str:
 
 
 def read_trace(trace_path: Path) -> Iterator[TracedCall]:
-    """Yield the calls of all processes in order of time. Module code counts only as a caller."""
+    """Yield the calls of all processes in the order of their times.
+
+    Code outside functions is never the callee.
+    """
     lines = [json.loads(line) for path in trace_path.iterdir() for line in path.read_text().splitlines()]
     for line in sorted(lines, key=lambda line: line["at"]):
         callee = _function(*line["callee"])
@@ -91,7 +95,7 @@ def _traced_call(callee: str, stack: list[Any]) -> TracedCall:
 
 
 def _function(path: str, name: str, line: int) -> str:
-    """Return a function as the chains name it; empty for the body of a class."""
+    """Return the name of a function in the chains. It is empty for the body of a class."""
     file = _source_of(path)
     if name == MODULE:
         return f"{file} {MODULE}"
@@ -105,7 +109,7 @@ def _names(file: str) -> dict[int, str]:
 
 
 def _source_of(path: str) -> str:
-    """Return the file below containers/ that has this path where it runs."""
+    """Return the file below containers/ for a path in the running program."""
     for package, source in _PACKAGES.items():
         if package in path:
             return source + path.rpartition(package)[2]

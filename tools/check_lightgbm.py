@@ -1,6 +1,6 @@
-"""Load LightGBM as the training program does; if a system library is missing, print how to install it.
+"""Load LightGBM as the training program does.
 
-Needs `containers/runtime` in PYTHONPATH.
+If a system library is missing, print how to install it. PYTHONPATH must contain `containers/runtime`.
 """
 
 import sys

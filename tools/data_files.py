@@ -1,4 +1,7 @@
-"""Print a make rule: the target given as the only argument depends on the tables that config.yaml names."""
+"""Print a rule for make: a target depends on the tables in config.yaml.
+
+The only argument is the target.
+"""
 
 import os
 import sys
@@ -7,12 +10,12 @@ from lgbm_sm.config.loading import load_config
 
 
 def escaped(path: str) -> str:
-    """Escape a path for a make rule: a backslash before blanks and #, $ doubled."""
+    """Escape a path for make: a backslash before each blank and #, and two $ for each $."""
     return path.replace("$", "$$").replace("#", "\\#").replace(" ", "\\ ")
 
 
 def rule(target: str, paths: list[str]) -> str:
-    """List the dependencies of target; each path is a target too, so that a missing table is not an error of make."""
+    """Return the rule. Each path is also a target, so that make accepts a missing table."""
     return "".join(f"{target}: {escaped(path)}\n{escaped(path)}:\n" for path in paths)
 
 

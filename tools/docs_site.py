@@ -1,6 +1,7 @@
-"""Hooks for MkDocs: insert the tables made from the program, and add linked files from outside docs/.
+"""Hooks for MkDocs. They insert the generated tables, and add files from outside docs/.
 
-The site has such a file under source/, at its path in the repository, together with the files that it links to.
+A page may link to a file outside docs/. The site has this file below source/, at its path in the repository. It also
+has the files that this file links to.
 """
 
 import os
@@ -22,7 +23,7 @@ _CODE = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the files outside docs/ that pages link to, and the files that those link to."""
+    """Add the files outside docs/ that a page links to, directly or through other files."""
     texts = {f"docs/{file.src_uri}": file.content_string for file in files.documentation_pages()}
     while texts:
         page, text = texts.popitem()
@@ -39,19 +40,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Return the page with its tables, and with its links changed for the site."""
+    """Insert the tables into a page, and change its links for the site."""
     if page.file.generated_by:
         return markdown
     return _MARK.sub(lambda mark: _made(mark[1]), _with_links_of_the_site(markdown, f"docs/{page.file.src_uri}"))
 
 
 def slug(heading: str, separator: str) -> str:
-    """Return the id of a heading."""
+    """Return the HTML id of a heading."""
     return _safe(slugify(heading, separator))
 
 
 def _safe(anchor: str) -> str:
-    """Return an id without a leading digit, at which the theme's script would stop and leave tables unstyled."""
+    """Return the id, with a prefix if it begins with a digit.
+
+    Such an id would stop the theme's script, and tables would have no style.
+    """
     return f"section-{anchor}" if anchor[:1].isdigit() else anchor
 
 
@@ -70,15 +74,15 @@ def _made(name: str) -> str:
 
 
 def _linked_files(text: str, page: str) -> set[str]:
-    """Return the linked paths in the repository."""
+    """Return the paths in the repository that the text links to."""
     targets = (target for part in _CODE.split(text)[::2] for _, target in _LINK.findall(part))
     return {path for target in targets if (path := _file(target, page)) is not None}
 
 
 def _with_links_of_the_site(text: str, page: str) -> str:
-    """Return the text with links changed for the site; a link without a target becomes its label.
+    """Change the links in the text for the site.
 
-    `page` is the path in the repository.
+    If the target of a link does not exist, only the label remains. `page` is the path of the page in the repository.
     """
 
     def in_the_site(link: re.Match[str]) -> str:
@@ -102,8 +106,9 @@ def _with_links_of_the_site(text: str, page: str) -> str:
 def _file(target: str, page: str) -> str | None:
     """Return the path in the repository that a link on `page` leads to, or None.
 
-    None for a web address, for a folder without a README, and, on pages outside docs/, for a file that does not exist
-    (programs create some). On pages in docs/, MkDocs refuses such a link.
+    The result is None for a web address and for a folder without a README. On a page outside docs/, it is also None for
+    a file that does not exist, because a program may create the file later. On a page in docs/, MkDocs refuses such a
+    link.
     """
     if _is_elsewhere(target):
         return None
@@ -119,5 +124,5 @@ def _is_elsewhere(target: str) -> bool:
 
 
 def _in_site(path: str) -> str:
-    """Return the path of a page or file among the sources of the site."""
+    """Return the path of a page or a file among the source files of the site."""
     return path.removeprefix("docs/") if path.startswith("docs/") else str(_OUTSIDE / path)

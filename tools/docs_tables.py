@@ -1,4 +1,4 @@
-"""Make the tables of the documentation from the program: keys, commands, exit codes, known issues."""
+"""Generate tables for the documentation: keys, commands, exit codes and known issues."""
 
 import html
 import re
@@ -16,20 +16,20 @@ from lgbm_sm.known_issues.lookup import known_issues
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; the cells contain Markdown."""
+    """Return a Markdown table. The cells contain Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
 
 
 def escaped(text: str) -> str:
-    """Return plain text as Markdown; text between backticks stays code."""
+    """Escape plain text for Markdown. Text between backticks remains code."""
     parts = text.split("`")
     parts[::2] = [re.sub(r"([\\*_\[\]{}])", r"\\\1", html.escape(part, quote=False)) for part in parts[::2]]
     return "`".join(parts)
 
 
 def configuration() -> str:
-    """Return every key of config.yaml by section, with its default."""
+    """Return the keys of config.yaml with their defaults, by section."""
     parts = []
     for section in fields(Config):
         kind, key = get_args(section.type)
@@ -60,7 +60,7 @@ def _as_yaml(value: object) -> str:
 
 
 def exit_codes(meanings: Mapping[int, str]) -> str:
-    """Return the exit codes with the errors that cause them; `meanings` come from the README."""
+    """Return the exit codes and the errors that cause them. `meanings` come from the README."""
     raised: dict[int, list[str]] = {code: [] for code in errors.ExitCode}
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, errors.LgbmSmError) and kind is not errors.LgbmSmError:
@@ -70,12 +70,12 @@ def exit_codes(meanings: Mapping[int, str]) -> str:
 
 
 def meanings_of_exit_codes(readme: str) -> dict[int, str]:
-    """Return the meaning of each exit code, as the README has it."""
+    """Read the meaning of each exit code from the README."""
     return {int(code): text for code, text in re.findall(r"^\| (\d+) \| (.*) \|$", readme, re.MULTILINE)}
 
 
 def issues() -> str:
-    """Return every known issue: its cause, its fix, its patterns and its source."""
+    """Return the known issues, each with its cause, fix, patterns and source."""
     parts = []
     for issue in known_issues():
         patterns = "\n".join(f"    {pattern}" for pattern in issue.patterns)
@@ -87,7 +87,7 @@ def issues() -> str:
 
 
 def commands() -> str:
-    """Return the help of every command, as it is shown without a terminal."""
+    """Return the help of all commands. It has the format that is used without a terminal."""
     from typer import Context
     from typer.main import get_command
 

@@ -1,12 +1,14 @@
-"""Change one expression of a fast module, run its tests, and see whether they notice: for a sample of all changes.
+"""Measure how many mistakes in the code the tests notice.
 
 Usage: python tools/mutants.py [--seed 1] [--size 300] [--at-least 95] [name of a change …]
 
-mutmut makes the changes and runs the tests; `[tool.mutmut]` in pyproject.toml lists the modules and the tests. Prints
-each change that no test noticed, then the result by module. The exit code is 1 if too few were noticed.
+The program makes small changes in the code, one at a time, and runs the tests after each change. mutmut makes the
+changes and runs the tests. `[tool.mutmut]` in pyproject.toml lists the modules and the tests. The program prints each
+change that no test noticed, then the result by module. The exit code is 1 if too few changes were noticed.
 
-The sample is the same for the same seed, and nearly the same when the code changes: a change is in it if the hash of
-its name is among the smallest. One change is tried at a time, and one whose tests take too long is tried again.
+A sample of all changes is tried. The same seed gives the same sample. If the code changes, the sample is nearly the
+same: it has the changes whose names have the smallest hashes. If the tests of a change take too long, the change is
+tried again.
 """
 
 import argparse
@@ -29,19 +31,20 @@ from mutmut.utils.format_utils import get_mutant_name
 ROOT = Path(__file__).parents[1]
 TREE = ROOT / "build" / "mutants"
 _LEFT_OUT = shutil.ignore_patterns("build", "dist", "data", "__pycache__", ".*")
-# python -m mutmut loads itself twice, and a script of .venv/bin does not start in a folder with a quote in its name
+# mutmut is started in this way because `python -m mutmut` loads it twice, and because the script in .venv/bin does not
+# start if the name of a folder contains a quote
 _MUTMUT = [sys.executable, "-c", "import sys; from mutmut.__main__ import cli; sys.argv[0] = 'mutmut'; cli()"]
-# what the tests import, and no source that is changed
+# slow modules that the tests import, to load only once; none of them is changed
 _HEAVY = ("hypothesis", "lightgbm", "numpy", "pandas", "pyarrow.csv", "pyarrow.parquet", "sklearn.datasets")
-# mutmut's exit code of tests that cannot be imported with the change; it calls this a timeout
+# The exit code if the tests cannot be imported after a change. mutmut calls this a timeout.
 _NOT_IMPORTED = 255
-# a process that takes too long is ended by one signal or the other
+# mutmut's results for a process that takes too long: it depends on the signal that ends the process
 _SLOW = ("timeout", "segfault")
 _NOTICED = ("killed", *_SLOW)
 
 
 def make_tree() -> None:
-    """Copy the checkout, with the program of the images where its name says: mutmut finds modules by their path."""
+    """Copy the checkout, with a link to lgbm_runtime at its top: mutmut finds modules by path."""
     shutil.rmtree(TREE, ignore_errors=True)
     shutil.copytree(ROOT, TREE, ignore=_LEFT_OUT)
     (TREE / "lgbm_runtime").symlink_to("containers/runtime/lgbm_runtime")
@@ -49,7 +52,7 @@ def make_tree() -> None:
 
 
 def sample(seed: int, size: int) -> list[str]:
-    """Return the names of changes, drawn at random."""
+    """Return the names of a random sample of the changes."""
     names = [
         get_mutant_name(path, name)
         for path in sorted(walk_mutatable_files())
@@ -60,12 +63,12 @@ def sample(seed: int, size: int) -> list[str]:
 
 
 def try_changes(names: Sequence[str]) -> dict[str, str]:
-    """Run the tests with each change; return the results in mutmut's words."""
+    """Run the tests with each change. Return mutmut's result for each change."""
     _run_mutmut(names)
     found = _results(names)
-    # on a busy machine tests may take long without an endless loop
+    # on a busy machine, tests may take too long even without an endless loop
     if slow := [name for name, status in found.items() if status in _SLOW]:
-        print(f"{len(slow)} took too long, and are tried again")
+        print(f"the tests of {len(slow)} changes took too long; these changes are tried again")
         _run_mutmut(slow)
         found |= _results(slow)
     return found
@@ -73,7 +76,7 @@ def try_changes(names: Sequence[str]) -> dict[str, str]:
 
 def _run_mutmut(names: Sequence[str]) -> None:
     if subprocess.run([*_MUTMUT, "run", "--max-children", "1", *names], check=False).returncode:
-        sys.exit(f"mutmut failed: run the tests that [tool.mutmut] lists in {TREE / 'mutants'}, without a change")
+        sys.exit(f"mutmut failed; in {TREE / 'mutants'}, run the tests of [tool.mutmut] without a change")
 
 
 def _results(names: Sequence[str]) -> dict[str, str]:
@@ -86,7 +89,7 @@ def _results(names: Sequence[str]) -> dict[str, str]:
 
 
 def report(found: dict[str, str], at_least: float) -> int:
-    """Print the results; return the exit code."""
+    """Print the results. Return the exit code."""
     total, noticed = Counter[str](), Counter[str]()
     for name, status in found.items():
         module = name.rpartition(".")[0]
@@ -99,15 +102,15 @@ def report(found: dict[str, str], at_least: float) -> int:
     for module in sorted(total):
         print(f"{module:45} {noticed[module]:4} of {total[module]:4} noticed")
     share = 100 * noticed.total() / total.total()
-    print(f"{noticed.total()} of {total.total()} noticed: {share:.1f} %, and {at_least:g} % is the least")
+    print(f"{noticed.total()} of {total.total()} noticed: {share:.1f} %, expected at least {at_least:g} %")
     return int(share < at_least)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--seed", type=int, default=1, help="draws the sample (default: 1)")
-    parser.add_argument("--size", type=int, default=300, help="changes in it (default: 300)")
-    parser.add_argument("--at-least", type=float, default=95, help="percentage to be noticed (default: 95)")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the sample (default: 1)")
+    parser.add_argument("--size", type=int, default=300, help="the number of changes in the sample (default: 300)")
+    parser.add_argument("--at-least", type=float, default=95, help="the required percentage (default: 95)")
     parser.add_argument("names", nargs="*", help="changes to try instead of a sample")
     options = parser.parse_args()
     make_tree()

@@ -1,4 +1,4 @@
-"""What was measured, what comes of it, and how it is shown."""
+"""Store the measured values, and convert them to a table and to JSON."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +10,10 @@ CHAIN = "notebook chain"
 
 @dataclass(frozen=True)
 class Row:
-    """The values of one subject; `ratio` is that of the medians to the chain's, where the chain was measured too."""
+    """The values of one measure and one subject.
+
+    `ratio` is the median divided by the chain's median, or None if the chain was not measured.
+    """
 
     measure: str
     unit: str
@@ -24,7 +27,7 @@ class Row:
 
 @dataclass
 class Figures:
-    """Values by measure and subject, in the order in which they were first added."""
+    """The values by measure and subject, in the order in which they were added."""
 
     _units: dict[str, str] = field(default_factory=dict)
     _values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
@@ -61,7 +64,7 @@ def _rounded(value: float) -> float:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """A table in Markdown: a line for each measure and subject."""
+    """Return a table in Markdown, with a line for each measure and subject."""
     cells = [("measure", "of", "median", "min to max", "rounds", "to the chain")]
     cells.append(tuple("---" for _ in cells[0]))  # type: ignore[arg-type]
     before = ""
@@ -82,12 +85,12 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def _shown(value: float, unit: str) -> str:
-    """Three digits that count, as far as there are some behind the point; what has no unit is a whole number."""
+    """Return a value with three significant digits. A value without a unit is a whole number."""
     if not unit:
         return f"{value:.0f}"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def document(rows: Iterable[Row], conditions: dict[str, Any]) -> dict[str, Any]:
-    """What is written as JSON."""
+    """Return the object to write as JSON."""
     return {"conditions": conditions, "measurements": [vars(row) for row in rows]}

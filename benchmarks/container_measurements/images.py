@@ -1,4 +1,4 @@
-"""How large the images are, and how long their builds take."""
+"""Measure the sizes of the images and the times of their builds."""
 
 import io
 import tarfile
@@ -27,15 +27,15 @@ _BUILD_SECONDS = 1800
 
 
 def build_missing(project: Project) -> dict[str, str]:
-    """Subject -> name of its image, built where the engine does not hold it."""
+    """Build the images that Docker does not have. Map each subject to the name of its image."""
     tags = {subject: _build_pattern(project, recipe(project, pattern)) for pattern, subject in SUBJECTS.items()}
     return {**tags, CHAIN: _build_chain(project)}
 
 
 def measure_sizes(project: Project, tags: dict[str, str], figures: Figures) -> None:
-    """Of the images, and of what pattern C adds to AWS's."""
+    """Measure the size of each image, and of the code that pattern C adds to AWS's image."""
     for subject, tag in tags.items():
-        with engine_errors(f"image {tag} cannot be looked at", ImageError):
+        with engine_errors(f"image {tag} cannot be inspected", ImageError):
             size = project.engine.client.images.get(tag).attrs["Size"]
         figures.add("size", "MB", subject, size / 1e6)
     workspace = project.workspaces[Pattern.SCRIPT_MODE]
@@ -45,7 +45,7 @@ def measure_sizes(project: Project, tags: dict[str, str], figures: Figures) -> N
 
 
 def _packed_size(files: Mapping[str, Path | str]) -> int:
-    """Bytes of a tar.gz with nothing else in it."""
+    """Return the size of a tar.gz with these files, in bytes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for name, content in files.items():
@@ -57,7 +57,7 @@ def _packed_size(files: Mapping[str, Path | str]) -> int:
 
 
 def measure_first_build(project: Project, figures: Figures) -> None:
-    """From the first step, without the engine's cache; the base image is there."""
+    """Measure builds without Docker's cache. The base image already exists."""
     for pattern, subject in SUBJECTS.items():
         started_at = time.monotonic()
         _build_pattern(project, recipe(project, pattern), no_cache=True)
@@ -68,7 +68,10 @@ def measure_first_build(project: Project, figures: Figures) -> None:
 
 
 def measure_cached_builds(project: Project, figures: Figures) -> None:
-    """Of what has not changed: by the tag, as `lgbm-sm build` does, and by the engine's cache."""
+    """Measure builds of unchanged images.
+
+    `lgbm-sm build` finds such an image by its tag. The other measurement uses Docker's cache.
+    """
     by_tag, by_cache = "unchanged build, found by its tag", "unchanged build, by the engine's cache"
     for pattern, subject in SUBJECTS.items():
         wanted = recipe(project, pattern)
@@ -76,7 +79,7 @@ def measure_cached_builds(project: Project, figures: Figures) -> None:
         _build_pattern(project, wanted)
         figures.add(by_tag, "s", subject, time.monotonic() - started_at)
 
-        # under another name, so that it is not found
+        # another name, so that the image is not found by its tag
         started_at = time.monotonic()
         tag = _build_pattern(project, replace(wanted, repository=f"{wanted.repository}-again"))
         figures.add(by_cache, "s", subject, time.monotonic() - started_at)
@@ -92,7 +95,7 @@ def measure_cached_builds(project: Project, figures: Figures) -> None:
 
 
 def recipe(project: Project, pattern: Pattern) -> ImageRecipe:
-    """What `lgbm-sm build` would build."""
+    """Return the recipe of the image that `lgbm-sm build` would build."""
     workspace = project.workspaces[pattern]
     return image_recipe(workspace.config, pattern, workspace.containers_path, project.engine.platform)
 

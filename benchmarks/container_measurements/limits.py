@@ -1,4 +1,4 @@
-"""A bound on everything that could hang: the engine's builds, say, have no time-out of their own."""
+"""A time limit for operations that have none of their own, such as Docker's builds."""
 
 import signal
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from types import FrameType
 
 
 class TimeLimitError(Exception):
-    """Something took longer than it may."""
+    """An operation exceeded its time limit."""
 
 
 @contextmanager
 def at_most(seconds: float, what: str) -> Iterator[None]:
-    """Break off what runs longer; only in the main thread, and not one inside the other.
+    """Stop the block after `seconds`. Use this only in the main thread, and do not nest it.
 
     Raises:
-        TimeLimitError: it did.
+        TimeLimitError: the block took longer.
     """
 
     def expire(_number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The project that the measurements are made in: its folder, its commands, and the parts that the commands use."""
+"""The project for the measurements: its folder, its commands and its workspaces."""
 
 import os
 import subprocess
@@ -27,11 +27,11 @@ _COMMAND_SECONDS = 300
 
 
 class CommandError(Exception):
-    """A command of ours failed."""
+    """A command of lgbm-sm failed."""
 
 
 class Silent:
-    """A reporter that says nothing: the measurements have their own words."""
+    """A reporter that prints nothing, because the measurements print their own lines."""
 
     def step(self, text: str) -> None: ...
 
@@ -48,7 +48,11 @@ class Silent:
 
 @dataclass(frozen=True)
 class Project:
-    """`workspaces` differ in the pattern only; `environment` is this process's without LGBM_SM_..."""
+    """A project in a temporary folder.
+
+    `workspaces` has a workspace for each pattern. `environment` is the environment of this process without the
+    variables LGBM_SM_….
+    """
 
     folder: Path
     environment: dict[str, str]
@@ -56,7 +60,7 @@ class Project:
 
     @property
     def workspace(self) -> Workspace:
-        """Under pattern A, which trains."""
+        """The workspace of pattern A, whose image trains."""
         return self.workspaces[Pattern.BYOC]
 
     @property
@@ -72,11 +76,11 @@ class Project:
         return self.workspace.config
 
     def command(self, *arguments: str) -> None:
-        """Run `lgbm-sm`, as its users do.
+        """Run `lgbm-sm` with these arguments.
 
         Raises:
-            CommandError: it ended with another exit code than 0.
-            subprocess.TimeoutExpired: it took longer than five minutes, and was killed.
+            CommandError: the exit code was not 0.
+            subprocess.TimeoutExpired: the command took longer than five minutes and was killed.
         """
         ended = subprocess.run(
             [str(Path(sys.executable).with_name("lgbm-sm")), *arguments],
@@ -94,7 +98,10 @@ class Project:
 
 @contextmanager
 def opened_project(base_image: str | None, *, keep_images: bool) -> Iterator[Project]:
-    """A project in a temporary folder; in the end `lgbm-sm cleanup` removes all that was made, and the folder goes."""
+    """Open a project in a temporary folder.
+
+    At the end, `lgbm-sm cleanup` removes all created resources, and the folder is deleted.
+    """
     folder = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
     try:
         project = _project(folder, base_image)
@@ -104,7 +111,7 @@ def opened_project(base_image: str | None, *, keep_images: bool) -> Iterator[Pro
         finally:
             project.command("cleanup", "--yes", *(("--keep", "images") if keep_images else ()))
     finally:
-        remove_tree(folder)  # models are read-only
+        remove_tree(folder)  # remove_tree, because models are read-only
 
 
 def _project(folder: Path, base_image: str | None) -> Project:
@@ -129,7 +136,7 @@ def _project(folder: Path, base_image: str | None) -> Project:
 
 
 def _adopt_kept_images(project: Project) -> None:
-    """Put what an earlier run has kept on record, so that it goes with the rest."""
+    """Record the images that an earlier run has kept, so that cleanup removes them too."""
     with engine_errors("images cannot be listed", EngineError):
         kept = project.engine.client.images.list(filters={"label": f"{PROJECT_LABEL}={NAME}"})
     for image in kept:
@@ -140,5 +147,5 @@ def _adopt_kept_images(project: Project) -> None:
 
 
 def repository(subject: str) -> str:
-    """What an image's name begins with."""
+    """Return the name of the image of a subject, without its tag."""
     return f"{NAME}-{subject.replace('_', '-').replace(' ', '-')}"

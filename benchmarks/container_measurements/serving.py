@@ -1,4 +1,4 @@
-"""How long a server takes until it answers, how much memory it holds then, and how long it takes to end."""
+"""Measure a server: the time until it answers, its memory, and the time until it ends."""
 
 import http.client
 import tarfile
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
 _READY_SECONDS = 120
 _REQUEST_SECONDS = 10
 _PAUSE_SECONDS = 0.02
-# so many that each worker has had some
+# enough requests that each worker gets some
 _REQUESTS = 50
 
 
 @dataclass(frozen=True)
 class Question:
-    """A row of CSV, and what the model says to it."""
+    """A row of CSV, and the model's prediction for it."""
 
     row: bytes
     prediction: float
 
 
 def first_question(data_path: Path, artifact_path: Path) -> Question:
-    """The first row of the test split, and LightGBM's own prediction for it."""
+    """Return the first row of the test split, and LightGBM's own prediction for it."""
     import lightgbm
 
     row = next(data_path.glob("test/*.csv")).read_bytes().splitlines()[0]
     with tarfile.open(artifact_path) as archive:
         file = archive.extractfile("lightgbm-regression-model.txt")
         if file is None:
-            raise FileNotFoundError(f"{artifact_path} holds no model")
+            raise FileNotFoundError(f"{artifact_path} does not contain a model")
         booster = lightgbm.Booster(model_str=file.read().decode())
     predictions = np.asarray(booster.predict(np.array([row.split(b",")], dtype=np.float64)))
     return Question(row, float(predictions[0]))
@@ -57,7 +57,7 @@ def first_question(data_path: Path, artifact_path: Path) -> Question:
 def measure_serving(
     project: Project, tags: Mapping[str, str], artifact_path: Path, question: Question, figures: Figures
 ) -> None:
-    """One round: each image is started, asked and stopped."""
+    """Measure one round: start each image, send requests to it, and stop it."""
     for subject, tag in tags.items():
         now = datetime.now(UTC)
         name = f"{NAME}-{now:%H-%M-%S-%f}"
@@ -87,7 +87,7 @@ def _measure(backend: DockerBackend, endpoint: Endpoint, question: Question, sub
     figures.add("container start to first prediction", "s", subject, time.monotonic() - started_at)
     for _ in range(_REQUESTS):
         if _asked(server.url, question.row) is None:
-            raise EndpointError(f"a container of {endpoint.image} answered, and then no more")
+            raise EndpointError(f"a container of {endpoint.image} answered first, but later it did not answer")
     figures.add(f"memory after {_REQUESTS} requests", "MiB", subject, _memory_bytes(server.container) / 2**20)
 
     started_at = time.monotonic()
@@ -98,15 +98,15 @@ def _measure(backend: DockerBackend, endpoint: Endpoint, question: Question, sub
 
 
 def _wait_until_ready(server: ContainerServer, question: Question) -> None:
-    """Until a row is answered with 200.
+    """Wait until the server answers a row with 200.
 
     Raises:
-        EndpointError: it never was, or not as the model answers it.
+        EndpointError: the server did not answer in time, or its prediction is wrong.
     """
     started_at = look_at = time.monotonic()
     while (answer := _asked(server.url, question.row)) is None:
         now = time.monotonic()
-        if now > look_at:  # now and then: the engine's answers cost processor time too
+        if now > look_at:  # only once per second, because this request to Docker takes CPU time
             look_at = now + 1
             ended = server.ending() is not None
         else:
@@ -120,7 +120,7 @@ def _wait_until_ready(server: ContainerServer, question: Question) -> None:
 
 
 def _asked(url: str, row: bytes) -> float | None:
-    """The prediction; None where nobody answers, or with another status than 200."""
+    """Return the prediction, or None without an answer of status 200."""
     address = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=_REQUEST_SECONDS)
     try:
@@ -135,9 +135,9 @@ def _asked(url: str, row: bytes) -> float | None:
 
 
 def _memory_bytes(container: "Container") -> float:
-    """As `docker stats` shows it: without what the kernel could drop of its cache of files."""
+    """Return the memory that `docker stats` shows. It does not count the inactive file cache."""
     stats: Any = container.stats(stream=False)
     memory = stats["memory_stats"]
     details = memory["stats"]
-    # control groups v1, and v2
+    # the first name is that of control groups v1, the second one that of v2
     return float(memory["usage"] - details.get("total_inactive_file", details.get("inactive_file", 0)))

@@ -1,4 +1,4 @@
-"""How long training takes, where it runs: the same rows, parameters and tree each time."""
+"""Measure the time of training in a process and in containers, with the same data."""
 
 import time
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from benchmarks.container_measurements.project import NAME, Project
 from lgbm_sm.backends import TrainingInputs, opt_ml
 from lgbm_sm.backends.docker.backend import ContainerSettings, DockerBackend
 from lgbm_sm.backends.process import ProcessBackend
+from lgbm_sm.config.lightgbm_parameters import as_strings
 from lgbm_sm.errors import TrainingError
 from lgbm_sm.preparation.schema import training_channels
 from lgbm_sm.record.entries import Place, TrainingJob
@@ -19,7 +20,10 @@ _MEASURE = "training, start to exit"
 
 
 def measure_training(project: Project, tags: dict[str, str], figures: Figures) -> None:
-    """One round: the program as a bare process, the containers, and `lgbm-sm train` both ways."""
+    """Measure one round.
+
+    It measures the program as a process, the containers, and `lgbm-sm train` with a process and with a container.
+    """
     bare = _process_seconds(project)
     ours = _container_seconds(project, tags["A, byoc"])
     chain = _container_seconds(project, tags[CHAIN])
@@ -37,7 +41,7 @@ def _process_seconds(project: Project) -> float:
     job, inputs = _job(project, Place.PROCESS)
     backend = project.workspace.backends[Place.PROCESS]
     if not isinstance(backend, ProcessBackend):
-        raise TypeError(f"{backend} starts no processes")
+        raise TypeError(f"{backend} does not start processes")
     started_at = time.monotonic()
     run = backend.start_training(job, inputs)
     try:
@@ -49,7 +53,7 @@ def _process_seconds(project: Project) -> float:
 
 
 def _container_seconds(project: Project, tag: str) -> float:
-    """From the request to make the container to its end; its removal is not counted."""
+    """Return the time from the request to create the container to the container's end."""
     job, inputs = _job(project, Place.DOCKER)
     backend = DockerBackend(project.engine, ContainerSettings(), image=tag)
     try:
@@ -69,18 +73,18 @@ def _job(project: Project, place: Place) -> tuple[TrainingJob, TrainingInputs]:
     folder = project.record.jobs_path / name
     job = TrainingJob(name=name, project=NAME, place=place, created_at=now, folder=folder)
     channels = training_channels(project.workspace.data_path)
-    return job, TrainingInputs(channels, project.config.training.hyperparameters)
+    return job, TrainingInputs(channels, as_strings(project.config.training.hyperparameters, project.workspace.folder))
 
 
 def _checked(job: TrainingJob, what: str, exit_code: int, seconds: float) -> float:
-    """`seconds`, once it is known that there is a model; the job's folder goes.
+    """Return `seconds` if the job has a model. Delete the folder of the job.
 
     Raises:
-        TrainingError: there is none.
+        TrainingError: the job has no model.
     """
     trained = any(job.root_path.glob("model/lightgbm-regression-model.txt"))
     failure = opt_ml.failure_reason(job.root_path)
     if exit_code or not trained:
-        raise TrainingError(f"{what} has trained no model: exit code {exit_code} {failure}")
+        raise TrainingError(f"{what} did not train a model: exit code {exit_code} {failure}")
     remove_tree(job.folder)
     return seconds

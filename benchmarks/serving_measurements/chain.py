@@ -1,4 +1,4 @@
-"""benchmarks/notebook_chain as processes of this machine: its own files, with other paths in them."""
+"""Run benchmarks/notebook_chain as processes, with changed paths in its files."""
 
 import re
 import subprocess
@@ -19,7 +19,10 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 @dataclass
 class NotebookChain:
-    """nginx -> gunicorn with gevent -> Flask -> pandas; `threads` None leaves OMP_NUM_THREADS unset, as shipped."""
+    """The notebook's chain: nginx, gunicorn with gevent, Flask and pandas.
+
+    `threads` is the value of OMP_NUM_THREADS. None leaves it unset, as in the notebook.
+    """
 
     threads: int | None
     dialect: Dialect = SAGEMAKER_CSV
@@ -56,7 +59,7 @@ class NotebookChain:
 
     @staticmethod
     def _copy_program(folder: Path, port: int) -> None:
-        """Its paths in the container become those below `folder`, and its port a free one."""
+        """Copy the program. Replace its paths by paths below `folder`, and its port by a free one."""
         places = {
             "/opt/program": str(folder / "program"),
             "/opt/ml": str(folder / "ml"),
@@ -71,17 +74,17 @@ class NotebookChain:
             if not source.is_file():
                 continue
             text = source.read_text(encoding="utf-8")
-            # all at once: the new paths may hold the old ones
+            # one substitution for all paths, because a new path may contain an old path
             text = re.sub("|".join(map(re.escape, places)), lambda found: places[found[0]], text)
             (folder / "program" / source.name).write_text(text, encoding="utf-8")
 
 
 def temporary_paths(folder: Path) -> str:
-    """The folders of nginx for large bodies, which without this belong to the system's own nginx."""
+    """Return nginx's settings of temporary folders. The defaults belong to the system's nginx."""
     return "".join(f"    {name}_temp_path {folder}/{name};\n" for name in _TEMPORARY)
 
 
 def nginx_version(nginx: Path) -> str:
-    """From the line `nginx version: nginx/1.22.1`, which it writes to stderr."""
+    """Read the version from the line `nginx version: nginx/1.22.1` on stderr."""
     line = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True, timeout=30).stderr
     return line.strip().rpartition("/")[2]

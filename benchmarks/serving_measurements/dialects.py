@@ -1,4 +1,4 @@
-"""How the peers are asked: each by its own protocol, with the same numbers."""
+"""The protocols of the servers. Each server gets the same numbers in its own protocol."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,7 +11,11 @@ from benchmarks.serving_measurements.models import Matrix
 
 @dataclass(frozen=True)
 class Dialect:
-    """`write` makes a request's body of (rows, features) and the features' names, `read` predictions of an answer's."""
+    """A protocol.
+
+    `write` converts rows of the shape (rows, features) and the names of the features to the body of a request. `read`
+    converts the body of an answer to predictions.
+    """
 
     path: str
     content_type: str
@@ -46,7 +50,7 @@ def _v2_outputs(body: bytes) -> Matrix:
 
 
 SAGEMAKER_CSV = Dialect("/invocations", "text/csv", "text/csv", _csv, _csv_numbers)
-# MLflow's scoring server takes the first line for names
+# MLflow's scoring server reads the first line as names
 MLFLOW_CSV = Dialect("/invocations", "text/csv", "application/json", _csv_with_header, _predictions)
 # the Open Inference Protocol, which MLServer speaks
 V2_JSON = Dialect("/v2/models/model/infer", "application/json", "application/json", _v2_json, _v2_outputs)

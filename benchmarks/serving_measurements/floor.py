@@ -1,4 +1,4 @@
-"""The floor: what HTTP itself costs here, with this generator of load and an nginx that answers everything with 200."""
+"""The floor: the cost of HTTP itself. Here nginx answers each request with 200."""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""Load, by wrk: its own script language lets the rows vary, and it costs a few microseconds a request."""
+"""Send requests with wrk.
+
+A script for wrk varies the rows. wrk itself takes only a few microseconds per request.
+"""
 
 import json
 import subprocess
@@ -19,16 +22,16 @@ _PATIENCE_SECONDS = 120
 
 
 class LoadError(Exception):
-    """A server did not answer every request with 200, or the generator itself failed."""
+    """A request was not answered with 200, or wrk itself failed."""
 
 
 class NoAnswerError(LoadError):
-    """The time was too short to say anything."""
+    """There were too few answers in this time for a result."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one window of load has seen; the times of answers only where each client had a thread of its own."""
+    """The result of one measurement. It has latencies only if each client had its own thread."""
 
     requests: int
     seconds: float
@@ -38,13 +41,16 @@ class Outcome:
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """The requests per second."""
         return self.requests / self.seconds
 
 
 @dataclass(frozen=True)
 class Stream:
-    """So many clients, each of which sends the bodies of a file in turn, as fast as it is answered."""
+    """Several clients that send the bodies in a file.
+
+    Each client waits for an answer before it sends the next body.
+    """
 
     bodies_path: Path
     dialect: Dialect
@@ -52,7 +58,10 @@ class Stream:
     timed: bool
 
     def command(self, port: int, seconds: float) -> list[str]:
-        """wrk's; where answers are timed each client gets a thread, else one thread has them all."""
+        """Return the command of wrk.
+
+        To measure latencies, each client gets its own thread. Otherwise one thread has all clients.
+        """
         threads = self.clients if self.timed else 1
         command = [str(system_program("wrk", "wrk")), "--threads", str(threads), "--connections", str(self.clients)]
         command += ["--duration", f"{seconds:.0f}s", "--timeout", f"{_ANSWER_SECONDS}s", "--script", str(_SCRIPT)]
@@ -61,11 +70,11 @@ class Stream:
 
 
 def run_load(port: int, seconds: float, streams: Sequence[Stream], least_answers: int = 2) -> list[Outcome]:
-    """All streams at the same time, for whole seconds.
+    """Run all streams at the same time. The duration is rounded to whole seconds.
 
     Raises:
         NoAnswerError: a stream had fewer answers than `least_answers`.
-        LoadError: an answer was no 200, or a connection was lost.
+        LoadError: the status of an answer was not 200, or a connection was lost.
     """
     with ExitStack() as running:
         generators = []
@@ -86,7 +95,7 @@ def _outcome(generator: "subprocess.Popen[str]", seconds: float) -> Outcome:
     try:
         _, words = generator.communicate(timeout=seconds + _PATIENCE_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise LoadError(f"wrk has not ended {_PATIENCE_SECONDS} s after its time") from error
+        raise LoadError(f"wrk is still running {_PATIENCE_SECONDS} s after the end of its time") from error
     lines = words.splitlines()
     if generator.returncode or not lines or not lines[-1].startswith("{"):
         raise LoadError(f"wrk: exit code {generator.returncode}: {words.strip()}")
@@ -107,7 +116,10 @@ def _end(generator: "subprocess.Popen[str]") -> None:
 
 
 def bodies_file(folder: Path, model: Model, dialect: Dialect, rows: int) -> Path:
-    """The file that the script reads: many bodies of `rows` different rows each; made when it is first asked for."""
+    """Return the file that wrk's script reads. Create it if it does not exist.
+
+    It has many bodies, each with `rows` different rows.
+    """
     path = folder / f"{model.recipe.name}-{rows}-{dialect.write.__name__.strip('_')}.bodies"
     if not path.exists():
         count = BODIES[rows]

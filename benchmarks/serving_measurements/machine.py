@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine of the measurements."""
 
 import os
 import platform
@@ -13,14 +13,14 @@ _PROCESSORS = 2
 
 
 def take_processors() -> int:
-    """Keep this process, and so everything that it starts, to the first two processors; returns how many there are."""
+    """Limit this process and its children to two processors. Return the number of processors."""
     processors = sorted(os.sched_getaffinity(0))[:_PROCESSORS]
     os.sched_setaffinity(0, processors)
     return len(processors)
 
 
 def conditions() -> dict[str, Any]:
-    """The machine, as far as it tells."""
+    """Return the properties of the machine."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
@@ -48,7 +48,7 @@ def _system() -> str:
 
 
 def _commit() -> str:
-    """Of this checkout; with a + where files differ from it."""
+    """Return the commit of this checkout, with a + if files differ from the commit."""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty=+", "--abbrev=10"],  # noqa: S607 - the caller's git

@@ -1,4 +1,4 @@
-"""The figures of a run: what was measured of whom, and the ratios that come of it."""
+"""The measured values of a run, and their ratios."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -27,10 +27,10 @@ MANY_ROWS_TIME = "p50_rows_10000_clients_1"
 START = "start_to_first_answer"
 IDLE_PSS = "idle_pss"
 
-# the measure beside that of a rate, at one client
+# maps a rate that was measured with one client to the latency that was measured with it
 TIMES_OF: Mapping[str, str] = {ONE_ROW.key: P50, MANY_ROWS.key: MANY_ROWS_TIME}
 
-# key -> title, unit; in the order of the table
+# the title and the unit of each measure, in the order of the table
 MEASURES: Mapping[str, tuple[str, str]] = {
     **{workload.key: (workload.title, REQUESTS) for workload in WORKLOADS},
     P50: (f"{ONE_ROW.title}: p50", MILLISECONDS),
@@ -42,7 +42,7 @@ MEASURES: Mapping[str, tuple[str, str]] = {
 }
 _MORE_IS_BETTER = (REQUESTS,)
 
-# What the ratios are taken to: the notebook's chain with OMP_NUM_THREADS=1, or the toolkit, whichever is better.
+# A ratio compares our server with the better of these two. The chain has OMP_NUM_THREADS=1.
 BASELINES = (CHAIN, TOOLKIT)
 
 GUARD_SHARE = 1 / 150
@@ -50,7 +50,7 @@ GUARD_SHARE = 1 / 150
 
 @dataclass
 class Figures:
-    """Values by measure and subject, one a round."""
+    """The values by measure and subject. There is one value per round."""
 
     values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
@@ -58,12 +58,12 @@ class Figures:
         self.values.setdefault(key, {}).setdefault(subject, []).append(value)
 
     def drop(self, subject: str, keys: Collection[str]) -> None:
-        """Forget what was measured of a subject that turned out not to work."""
+        """Remove the values of a subject that has failed."""
         for key in keys:
             self.values.get(key, {}).pop(subject, None)
 
     def document(self) -> dict[str, Any]:
-        """Measure -> subject -> median, min, max and values."""
+        """Return the median, the minimum, the maximum and the values by measure and subject."""
         return {
             key: {
                 subject: {
@@ -80,20 +80,22 @@ class Figures:
 
 
 def _rounded(value: float) -> float:
-    """To five digits that count."""
+    """Round to five significant digits."""
     return float(f"{value:.5g}")
 
 
 def medians(figures: Mapping[str, Any], key: str) -> dict[str, float]:
-    """Subject -> median, of a run's document."""
+    """Return the median of each subject for a measure."""
     return {subject: float(values["median"]) for subject, values in figures.get(key, {}).items()}
 
 
 def ratios(figures: Mapping[str, Any]) -> dict[str, float]:
-    """By how much we are better than the better baseline, by measure: above 1 is better, in rates and times alike.
+    """Return the ratio of our server to the better baseline for each measure.
 
-    Further: `10000_rows_to_chain_as_shipped`, and `large_request_to_mixed_p99`, the time of a request of 10,000 rows
-    that is alone over the p99 of requests of one row beside such.
+    A ratio above 1 means that our server is better, for rates and for times. There are two more ratios.
+    `10000_rows_to_chain_as_shipped` compares with the chain without OMP_NUM_THREADS. `large_request_to_mixed_p99` is
+    the time of a request of 10,000 rows without other load, divided by the p99 of one-row requests during such
+    requests.
     """
     found = {}
     for key, (_, unit) in MEASURES.items():
@@ -121,13 +123,14 @@ def _ratio(of: Mapping[str, float], baselines: tuple[str, ...], *, more_is_bette
 
 
 def straw_man(figures: Mapping[str, Any], floor: str) -> str:
-    """Why the run is void; empty where the chain is no straw man.
+    """Return the reason why the run is void, or an empty text.
 
-    The chain that was written anew must reach 1/150 of what nginx alone does, at 16 clients.
+    The run is void if the notebook's chain is too slow for a fair comparison. With 16 clients, it must reach at least
+    1/150 of the rate of nginx alone.
     """
     of = medians(figures, ONE_ROW_16.key)
     if CHAIN not in of or floor not in of:
         return f"{CHAIN} or {floor} was not measured"
     if of[CHAIN] < of[floor] * GUARD_SHARE:
-        return f"{CHAIN} reaches 1/{of[floor] / of[CHAIN]:.0f} of {floor}, less than 1/150: a straw man"
+        return f"{CHAIN} reaches 1/{of[floor] / of[CHAIN]:.0f} of {floor}, less than 1/150: too slow to compare with"
     return ""

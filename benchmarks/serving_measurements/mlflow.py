@@ -18,7 +18,7 @@ _SAVE_SECONDS = 120
 
 @dataclass
 class MLflow:
-    """`mlflow models serve` in its own environment, asked in CSV."""
+    """`mlflow models serve` in its own environment. It gets CSV."""
 
     name: str = MLFLOW
     how: str = "mlflow models serve, CSV with a header, OMP_NUM_THREADS=1"
@@ -42,7 +42,7 @@ class MLflow:
         return partial(start_server, command, environment, folder, port)
 
     def _saved(self, model: Model, environment: dict[str, str]) -> Path:
-        """The model in MLflow's own form; made once, and kept with the environment that can read it."""
+        """Return the model in MLflow's format. It is written once, into the environment's folder."""
         path = self._environment.folder / "models" / model.folder.name
         if not (path / "MLmodel").exists():
             command = [str(self._environment.python), str(_FILES / "save_model.py"), str(model.path), str(path)]

@@ -17,7 +17,7 @@ _FILES = Path(__file__).parents[1] / "peers" / "mlserver"
 
 @dataclass
 class MLServer:
-    """Asked in the V2 protocol, the only one that it speaks."""
+    """MLServer. It gets requests in the V2 protocol, because it has no other."""
 
     name: str = MLSERVER
     how: str = "mlserver-lightgbm, V2 JSON, parallel workers, OMP_NUM_THREADS=1"
@@ -36,7 +36,7 @@ class MLServer:
             "grpc_port": free_port(),
             "metrics_port": free_port(),
             "parallel_workers": workers,
-            # no line in the log for each request
+            # with debug, the log would have a line for each request
             "debug": False,
         }
         (folder / "settings.json").write_text(json.dumps(settings))

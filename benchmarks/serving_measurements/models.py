@@ -1,7 +1,7 @@
 """The two models that are served, and the rows that are sent to them.
 
-All cells are multiples of 1/512, written out in full: every peer's number format holds them exactly, single precision
-too, so that each of them must give LightGBM's own prediction.
+All cells are multiples of 1/512 and are written with all digits. Each server can represent such numbers exactly, even
+in single precision. So each server must give LightGBM's own prediction.
 """
 
 import io
@@ -28,7 +28,7 @@ _TRAINING_ROWS = 10_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a model is trained to be; it is trained again when the recipe changes."""
+    """The parameters of a model. When they change, the model is trained again."""
 
     name: str
     features: int
@@ -42,7 +42,7 @@ LARGE = Recipe("large", features=100, trees=500, leaves=127)
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model: `path` is LightGBM's text, `artifact_path` the model.tar.gz that SageMaker would unpack."""
+    """A trained model. `path` has LightGBM's text. `artifact_path` is the model.tar.gz."""
 
     recipe: Recipe
     folder: Path
@@ -66,13 +66,13 @@ class Model:
         return [f"Column_{index}" for index in range(self.recipe.features)]
 
     def predict(self, rows: Matrix) -> Matrix:
-        """LightGBM's own predictions."""
+        """Return LightGBM's own predictions."""
         predictions: Matrix = np.asarray(self.booster.predict(rows))
         return predictions
 
 
 def trained_model(cache_path: Path, recipe: Recipe, say: Callable[[str], None]) -> Model:
-    """From the cache, else trained now: the large one takes a minute."""
+    """Return the model from the cache, or train it. The large model takes a minute."""
     name = f"{recipe.name}-{recipe.features}-{recipe.trees}-{recipe.leaves}-{_TRAINING_ROWS}"
     model = Model(recipe, cache_path / "models" / name)
     if not model.artifact_path.exists():
@@ -84,7 +84,7 @@ def trained_model(cache_path: Path, recipe: Recipe, say: Callable[[str], None]) 
 
 
 def random_rows(recipe: Recipe, count: int, seed: int) -> Matrix:
-    """(count, features), never the same for another seed."""
+    """Return random rows of the shape (count, features). Another seed gives other rows."""
     random = np.random.default_rng([seed, recipe.features])
     return np.rint(random.normal(size=(count, recipe.features)) * _GRID) / _GRID
 
@@ -104,7 +104,7 @@ def _train(recipe: Recipe) -> "lightgbm.Booster":
 
 
 def _pack(model: Model) -> None:
-    """As a training job of ours packs it; the archive comes last and at once."""
+    """Write the files of a training job. The archive is written last, and atomically."""
     features = [{"name": name, "type": "numeric"} for name in model.feature_names]
     schema: dict[str, Any] = {
         "format_version": 1,

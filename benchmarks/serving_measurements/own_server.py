@@ -1,4 +1,4 @@
-"""Pattern A's program from this checkout, started by the process backend as `lgbm-sm deploy` does it."""
+"""Pattern A's program from this checkout, started as `lgbm-sm deploy` starts a process."""
 
 import os
 import platform
@@ -18,13 +18,13 @@ from lgbm_sm.record.entries import Endpoint, Place
 from lgbm_sm.shipped import containers_path
 
 _PARTS = ("lightgbm", "numpy", "httptools", "orjson", "uvloop")
-# what would change its defaults
+# variables that begin with these would change the defaults of the server
 _SETTINGS = ("LGBM_", "OMP_", "SAGEMAKER_", "PYTHON")
 
 
 @dataclass(frozen=True)
 class OwnServer:
-    """With its defaults: the workers and threads come from the processors that it may use."""
+    """Our server with its default numbers of workers and threads."""
 
     name: str = OURS
     how: str = "pattern A's program as the process backend starts it, defaults"

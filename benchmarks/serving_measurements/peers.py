@@ -1,4 +1,4 @@
-"""What is measured: the server of this project, and those that people use today."""
+"""The servers that are measured: the server of this project, and other servers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ FLOOR = "nginx return 200"
 
 
 class Peer(Protocol):
-    """One of them. `how` says in what way it is set up, where there is a choice."""
+    """A server to measure. `how` describes its settings."""
 
     @property
     def name(self) -> str: ...
@@ -30,15 +30,17 @@ class Peer(Protocol):
     def dialect(self) -> Dialect: ...
 
     def install(self, cache_path: Path) -> dict[str, str]:
-        """Makes sure that it can be started; returns its parts' versions.
+        """Install the server if necessary. Return the versions of its parts.
 
         Raises:
-            UnavailableError: it cannot be had on this machine.
+            UnavailableError: the server cannot be installed on this machine.
         """
 
     def prepare(self, model: Model, folder: Path, workers: int) -> Callable[[], Server]:
-        """Lays out what it serves in the empty `folder`; the function that is returned starts it.
+        """Write the files for the server into the empty `folder`.
+
+        Returns a function that starts the server.
 
         Raises:
-            UnavailableError: the model cannot be made its own.
+            UnavailableError: the model cannot be converted for this server.
         """

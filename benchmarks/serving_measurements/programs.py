@@ -1,4 +1,4 @@
-"""What the benchmark needs from outside: programs of the system, and an environment of its own for each peer."""
+"""Install the programs for the benchmark, and a virtual environment for each server."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 _INSTALL_SECONDS = 900
 _LAST_LINES = 5
-# where servers are, and a user's PATH often does not lead
+# these folders have servers, but they are often not on a user's PATH
 _SYSTEM_PATHS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _VERSIONS = """
 import importlib.metadata, json, sys
@@ -21,14 +21,16 @@ print(json.dumps({name: importlib.metadata.version(name) for name in sys.argv[1:
 
 
 class UnavailableError(Exception):
-    """Something cannot be installed or started here; the message says what and why."""
+    """A program cannot be installed or started on this machine. The message gives the reason."""
 
 
 def system_program(name: str, package: str) -> Path:
-    """A program on PATH, else of Debian's `package`, which is installed where this process may do that.
+    """Return the path of a program.
+
+    If the program is missing and this process runs as root, install Debian's `package`.
 
     Raises:
-        UnavailableError: it is neither there, nor can it be installed.
+        UnavailableError: the program is missing and cannot be installed.
     """
     search_path = os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM_PATHS])
     found = shutil.which(name, path=search_path)
@@ -45,7 +47,7 @@ def system_program(name: str, package: str) -> Path:
 
 @dataclass(frozen=True)
 class PeerEnvironment:
-    """A virtual environment with what a requirements file names."""
+    """A virtual environment with the packages of a requirements file."""
 
     folder: Path
     requirements: tuple[str, ...]
@@ -58,17 +60,19 @@ class PeerEnvironment:
         return self.folder / "bin" / name
 
     def versions(self) -> dict[str, str]:
-        """Python's, and those of what the requirements name."""
+        """Return the version of Python and the versions of the packages."""
         asked = [str(self.python), "-c", _VERSIONS, *self.requirements]
         answer = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout
         return {"python": sys.version.split()[0], **json.loads(answer)}
 
 
 def peer_environment(cache_path: Path, name: str, requirements_path: Path) -> PeerEnvironment:
-    """Made with this Python when it is not in the cache yet; another content of the file is another environment.
+    """Return the environment for a requirements file. Create it if it is not in the cache.
+
+    If the content of the file changes, another environment is created.
 
     Raises:
-        UnavailableError: pip failed; with its own last words.
+        UnavailableError: pip failed. The message has the last lines of pip.
     """
     content = requirements_path.read_text(encoding="utf-8")
     digest = hashlib.sha256(f"{sys.version}\n{content}".encode()).hexdigest()[:12]
@@ -97,7 +101,7 @@ def _run(command: list[str], what: str, environment: Mapping[str, str] | None = 
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise UnavailableError(f"{what}: not done after {_INSTALL_SECONDS} s") from error
+        raise UnavailableError(f"{what}: still running after {_INSTALL_SECONDS} s") from error
     if ended.returncode:
         words = (ended.stderr.strip() or ended.stdout.strip()).splitlines()[-_LAST_LINES:]
         raise UnavailableError(f"{what}: exit code {ended.returncode}: {' / '.join(words)}")

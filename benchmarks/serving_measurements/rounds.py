@@ -1,4 +1,4 @@
-"""The rounds of a run: in each, all take turns at every measure, another one first each time."""
+"""The rounds of a run. In each round, all servers take turns in another order."""
 
 import shutil
 import sys
@@ -40,19 +40,20 @@ _OPEN_SECONDS = 10.0
 _SETTLE_SECONDS = 1.0
 _WARM_UP_SECONDS = 1.0
 _LONGER = (1, 4, 16)
-# requests of each size that the answers' check sends before the memory is looked at
+# the numbers of rows in the requests that are sent before the memory is measured
 _IDLE_SIZES = (1,)
 
 
 class OwnFailureError(Exception):
-    """Our own server failed: there is nothing to compare the peers with."""
+    """Our own server failed, so the run has no result."""
 
 
 @dataclass
 class Run:
-    """`long_seconds`: the longest window of load.
+    """A run of the benchmark.
 
-    `failures`: why a peer is not measured any more, by its name; or only not under one load, by `failed_load`.
+    `long_seconds` is the duration of the longest measurements. `failures` has the reason why a server is no longer
+    measured, by the name of the server. If a server failed under one load only, the key is that of `failed_load`.
     """
 
     folder: Path
@@ -63,10 +64,10 @@ class Run:
     failures: dict[str, str] = field(default_factory=dict)
 
     def round(self, peers: Sequence[Peer]) -> None:
-        """Everything once.
+        """Measure each server once.
 
         Raises:
-            OwnFailureError: our own server does not do what it should.
+            OwnFailureError: our own server failed.
         """
         for peer in self._working(peers):
             with self._excused(peer):
@@ -79,7 +80,7 @@ class Run:
 
     @contextmanager
     def _excused(self, peer: Peer, keys: Collection[str] = tuple(MEASURES), failure: str = "") -> Iterator[None]:
-        """A peer that fails loses these measures for the whole run, and the reason is reported."""
+        """Run the block. If it fails, drop these measures of the server and report the reason."""
         try:
             yield
         except _FAILURES as error:
@@ -90,7 +91,10 @@ class Run:
             self.figures.drop(peer.name, keys)
 
     def _measure_start(self, peer: Peer) -> None:
-        """Alone on the machine: what it shares with other peers' processes would count as less than its own."""
+        """Measure the start and the memory of a server while no other server runs.
+
+        Memory pages that two servers share would count only half for each of them.
+        """
         with self._started(peer, SMALL, _IDLE_SIZES) as (server, seconds):
             time.sleep(_SETTLE_SECONDS)
             megabytes = server.pss_bytes() / 1e6
@@ -100,7 +104,7 @@ class Run:
 
     @contextmanager
     def _started(self, peer: Peer, recipe: Recipe, sizes: Collection[int]) -> Iterator[tuple[Server, float]]:
-        """A server that answers right, and the seconds to its first answer."""
+        """Start a server and check its answers. Yield it with the seconds to its first answer."""
         model = self.models[recipe]
         folder = self.folder / f"{type(peer).__name__}-{time.monotonic_ns()}"
         folder.mkdir()
@@ -113,10 +117,13 @@ class Run:
             yield server, seconds
         finally:
             server.stop()
-            remove_tree(folder)  # a model of ours is read-only
+            remove_tree(folder)  # remove_tree, because our models are read-only
 
     def _measure_load(self, peers: Sequence[Peer], recipe: Recipe) -> None:
-        """All servers are up, and one at a time is loaded: what is compared lies a few seconds apart."""
+        """Start all servers, and send load to one at a time.
+
+        So only a few seconds are between the measurements that are compared.
+        """
         workloads = [workload for workload in WORKLOADS if workload.recipe == recipe]
         sizes = {workload.rows for workload in workloads}
         with ExitStack() as stack:
@@ -173,7 +180,7 @@ class Run:
         streams = [self._stream(dialect, MIXED_SMALL), self._stream(dialect, MIXED_LARGE)]
         small, large = self._window(server, streams, 1.0)
         if small.p99_ms is None:
-            raise LoadError("a client with one row had not two answers")
+            raise LoadError("a client with one-row requests had fewer than two answers")
         self.figures.add(MIXED_P99, name, small.p99_ms)
         self.figures.add(MIXED_RATE, name, large.rate)
         return f"p99 {small.p99_ms:.1f} ms, beside {large.rate:.1f}/s"
@@ -184,9 +191,9 @@ class Run:
         return Stream(bodies, dialect, workload.clients, timed)
 
     def _window(self, server: Server, streams: Sequence[Stream], share: float) -> list[Outcome]:
-        """Warmed up; longer than asked for where that is too short for two answers.
+        """Send load to a server after a warm-up. Take longer if there are fewer than two answers.
 
-        The generator breaks its last requests off: nothing else is measured before the server is through with them.
+        At the end, wrk drops its last requests. The function waits until the server has processed them.
         """
         seconds = max(1.0, share * self.long_seconds)
         run_load(server.port, _WARM_UP_SECONDS, streams[:1], least_answers=0)
@@ -195,17 +202,17 @@ class Run:
             try:
                 return run_load(server.port, longer * seconds, streams)
             except NoAnswerError as error:
-                say(f"    {error}: once more, longer")
+                say(f"    {error}: trying again with more time")
             finally:
                 server.wait_until_idle()
-        raise LoadError(f"hardly an answer within {_LONGER[-1] * seconds:.0f} s")
+        raise LoadError(f"fewer than two answers within {_LONGER[-1] * seconds:.0f} s")
 
 
 def failed_load(name: str, title: str) -> str:
-    """Under which key of `failures` it stands that a peer did not bear a load."""
+    """Return the key in `failures` for a server that failed under one load only."""
     return f"{name}, {title}"
 
 
 def say(text: str) -> None:
-    """To the person who waits."""
+    """Print a line about the progress."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""A server under measurement: its processes, from the start to the end."""
+"""Start and stop a server, and measure the memory of its processes."""
 
 import os
 import random
@@ -24,20 +24,20 @@ _LOG_LINES = 15
 
 @dataclass(frozen=True)
 class Server:
-    """A process that was started, in a session of its own, and where it answers."""
+    """A server: a process in its own session, and its port."""
 
     program: "subprocess.Popen[bytes]"
     port: int
     log_path: Path
 
     def processes(self) -> list[psutil.Process]:
-        """The one that was started, and all that came of it."""
+        """Return the process that was started, and all processes that it has started."""
         found: list[psutil.Process] = []
         with suppress(psutil.NoSuchProcess):
             root = psutil.Process(self.program.pid)
             found = [root, *root.children(recursive=True)]
         known = {process.pid for process in found}
-        # what its own parent has left belongs to the session still
+        # a process whose parent has ended still belongs to the session
         return found + [other for other in psutil.process_iter() if other.pid not in known and self._is_ours(other.pid)]
 
     def _is_ours(self, pid: int) -> bool:
@@ -47,7 +47,7 @@ class Server:
             return False
 
     def pss_bytes(self) -> int:
-        """The proportional share of memory of all processes: what is shared counts once.
+        """Return the sum of the memory (PSS) of all processes. Shared memory counts only once.
 
         Source: the kernel's documentation of /proc/PID/smaps_rollup.
         """
@@ -59,7 +59,7 @@ class Server:
         return total
 
     def wait_until_idle(self) -> None:
-        """Until it has done what clients that are gone by now had asked for; not for ever."""
+        """Wait until the server has processed the requests of disconnected clients, up to a limit."""
         end = time.monotonic() + _IDLE_SECONDS
         before = self._cpu_seconds()
         while time.monotonic() < end:
@@ -78,12 +78,12 @@ class Server:
         return total
 
     def log_end(self) -> str:
-        """The last lines of what it wrote."""
+        """Return the last lines of the server's log."""
         lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-_LOG_LINES:])
 
     def stop(self) -> None:
-        """SIGTERM to the first process, then SIGKILL to what is left of all."""
+        """Send SIGTERM to the first process, then SIGKILL to the processes that still run."""
         processes = self.processes()
         self.program.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -96,7 +96,7 @@ class Server:
 
 
 def start_server(command: Sequence[str], environment: Mapping[str, str], folder: Path, port: int) -> Server:
-    """`command` in `folder`, where its log comes too."""
+    """Start `command` in `folder`. The log of the server is also in `folder`."""
     log_path = folder / "server.log"
     with log_path.open("wb") as log:
         program = subprocess.Popen(
@@ -112,7 +112,7 @@ def start_server(command: Sequence[str], environment: Mapping[str, str], folder:
 
 
 def plain_environment(folder: Path, *program_folders: Path) -> dict[str, str]:
-    """What a peer inherits: no settings of this process or of the caller's shell."""
+    """Return an environment for a server, without the settings of this process."""
     path = [*map(str, program_folders), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
     return {
         "PATH": os.pathsep.join(path),
@@ -125,7 +125,10 @@ def plain_environment(folder: Path, *program_folders: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """One that nobody listens on at the moment, below those that the kernel and Multi Model Server keep for clients."""
+    """Return a port that is free now.
+
+    It is below the ports that the kernel and Multi Model Server use for outgoing connections.
+    """
     while True:
         port = random.randint(20_000, 30_000)  # noqa: S311 - any will do
         with socket.socket() as probe, suppress(OSError):
@@ -134,7 +137,7 @@ def free_port() -> int:
 
 
 def is_open(port: int) -> bool:
-    """Whether somebody listens."""
+    """Return whether a server listens on the port."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()
     except OSError:
@@ -143,7 +146,7 @@ def is_open(port: int) -> bool:
 
 
 def wait_until_open(server: Server, seconds: float) -> bool:
-    """Whether the server listens before so many seconds are over, or it ends."""
+    """Wait until the server listens. Return False after `seconds`, or if the server ends."""
     end = time.monotonic() + seconds
     while server.program.poll() is None and time.monotonic() < end:
         if is_open(server.port):

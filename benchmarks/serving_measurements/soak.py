@@ -1,4 +1,4 @@
-"""Our server at full load for minutes: no request may fail, and memory must stay flat."""
+"""Run our server at full load. No request may fail, and its memory must not grow."""
 
 import time
 from collections.abc import Sequence
@@ -14,27 +14,28 @@ from benchmarks.serving_measurements.own_server import OwnServer
 from benchmarks.serving_measurements.verification import verify, wait_for_first_answer
 from lgbm_sm.record.work_folder import remove_tree
 
-# rows in a request -> clients, all at the same time
+# the number of clients by the number of rows in their requests; all run at the same time
 _CLIENTS = {1: 16, 100: 4, 10_000: 1}
 _SAMPLES = 60
-# Growth from the second quarter of the time to the last: what an allocator does in an hour is less than either.
+# The limits for the growth of memory from the second quarter of the time to the last. A normal allocator grows less,
+# even in an hour.
 _GROWTH_SHARE = 0.02
 _GROWTH_MB = 2.0
 
 
 class SoakError(Exception):
-    """Memory grew, or a worker was replaced."""
+    """The memory grew, or a worker was replaced."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """PSS of all processes in MB, sampled at equal distances under load."""
+    """The memory (PSS) of all processes in MB, measured at regular intervals under load."""
 
     pss_mb: Sequence[float]
 
     @property
     def growth_mb(self) -> float:
-        """Median of the last quarter less that of the second; the first quarter is warm-up."""
+        """The median of the last quarter minus the median of the second. The first is warm-up."""
         quarter = max(1, len(self.pss_mb) // 4)
         return median(self.pss_mb[-quarter:]) - median(self.pss_mb[quarter : 2 * quarter])
 
@@ -44,12 +45,12 @@ class Memory:
 
 
 def soak(model: Model, folder: Path, workers: int, seconds: float) -> dict[str, Any]:
-    """What was sent, and what memory did meanwhile.
+    """Run the server under load. Return the numbers of requests and the memory.
 
     Raises:
         LoadError: a request failed.
-        WrongAnswerError: an answer was wrong, before or after.
-        SoakError: the rest.
+        WrongAnswerError: an answer was wrong, before or after the load.
+        SoakError: the memory grew, or a worker was replaced.
     """
     peer = OwnServer()
     server_folder = folder / "soak"
@@ -80,7 +81,7 @@ def soak(model: Model, folder: Path, workers: int, seconds: float) -> dict[str, 
         remove_tree(server_folder)
     memory = Memory(samples)
     if replaced:
-        raise SoakError(f"the processes {sorted(replaced)} are gone\n{server.log_end()}")
+        raise SoakError(f"the processes {sorted(replaced)} have ended\n{server.log_end()}")
     if not memory.is_flat:
         raise SoakError(f"memory grew by {memory.growth_mb:.1f} MB: {samples}")
     sent = {

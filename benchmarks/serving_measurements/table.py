@@ -1,4 +1,4 @@
-"""A run as Markdown, and where Markdown of ours quotes it."""
+"""Write the result of a run as Markdown into our README files."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,10 @@ _QUOTE = re.compile(f"{re.escape(_BEGIN)}\n.*?{re.escape(_END)}", re.DOTALL)
 
 
 def table(document: Mapping[str, Any]) -> str:
-    """Medians: a line for each measure, a column for each server, then by how much we are better."""
+    """Return a table of medians, with a line per measure and a column per server.
+
+    The last column shows how much better our server is.
+    """
     lines: list[tuple[str, ...]] = [("", *COLUMNS, "gain over the better of chain and toolkit")]
     lines.append(("---", *("---:" for _ in lines[0][1:])))
     for key, (title, unit) in MEASURES.items():
@@ -30,13 +33,13 @@ def table(document: Mapping[str, Any]) -> str:
 
 
 def shown(value: float) -> str:
-    """Three digits that count, as far as there are some behind the point."""
+    """Return a value with three significant digits. A value above 100 has no decimal places."""
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f}"
 
 
 def notes(document: Mapping[str, Any]) -> str:
-    """Under what conditions, with what, and who is missing and why."""
+    """Return notes on the conditions, the versions, and the servers that were not measured."""
     at = document["conditions"]
     load = ", ".join(map(str, at["load_before"]))
     setting = (
@@ -58,7 +61,7 @@ def _first_line(text: str) -> str:
 
 
 def quoted(document: Mapping[str, Any] | None, *, with_notes: bool) -> str:
-    """What Markdown of ours holds between two comments; nothing where nothing was measured."""
+    """Return the table between two comments. Without a document, return only the comments."""
     if document is None:
         return f"{_BEGIN}\n{_END}"
     text = f"{table(document)}\n\n{notes(document)}" if with_notes else table(document)
@@ -66,15 +69,15 @@ def quoted(document: Mapping[str, Any] | None, *, with_notes: bool) -> str:
 
 
 def is_quoted(path: Path, document: Mapping[str, Any] | None, *, with_notes: bool) -> bool:
-    """Whether the file shows this document, and no other."""
+    """Return whether the file contains exactly this result."""
     return _QUOTE.findall(path.read_text(encoding="utf-8")) == [quoted(document, with_notes=with_notes)]
 
 
 def write_quote(path: Path, document: Mapping[str, Any], *, with_notes: bool) -> None:
-    """Put the document in place of the older quote.
+    """Replace the older result in the file.
 
     Raises:
-        ValueError: the file has no place for it.
+        ValueError: the file does not have exactly one place for it.
     """
     quote = quoted(document, with_notes=with_notes)
     text, count = _QUOTE.subn(lambda _: quote, path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The SageMaker Inference Toolkit on Multi Model Server, as its documentation has it used."""
+"""The SageMaker Inference Toolkit on Multi Model Server, used as in its documentation."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ _JAVA_PACKAGE = "default-jre-headless"
 
 @dataclass
 class InferenceToolkit:
-    """`model_fn` and `predict_fn` of the user, everything else the toolkit's own."""
+    """The toolkit. The user's code has only `model_fn` and `predict_fn`."""
 
     name: str = TOOLKIT
     how: str = "its default decoder and encoder; Multi Model Server sets OMP_NUM_THREADS=1 itself"

@@ -1,4 +1,4 @@
-"""No server is timed before it has been seen to answer right."""
+"""Check the answers of a server. This is done before the server is measured."""
 
 import http.client
 import time
@@ -14,21 +14,24 @@ from benchmarks.serving_measurements.servers import HOST, Server
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 60.0
 _PAUSE_SECONDS = 0.005
-# peers print a prediction with all its digits; LightGBM's sums differ by no more between its versions
+# Servers print all digits of a prediction. Between the versions of LightGBM, predictions differ by no more than this.
 _TOLERANCE = 1e-12
-# rows in a request -> requests; each on a connection of its own, so that every worker has some
+# The number of requests by the number of their rows. Each request has its own connection, so that each worker gets
+# some.
 _QUESTIONS = {1: 60, 100: 4, 10_000: 2}
 
 
 class WrongAnswerError(Exception):
-    """A server does not answer as LightGBM itself does, or not at all."""
+    """A server does not answer, or its predictions differ from LightGBM's."""
 
 
 def wait_for_first_answer(server: Server, dialect: Dialect, model: Model, started_at: float) -> float:
-    """Seconds from `started_at` (of time.monotonic) to the first 200, which must be right.
+    """Wait for the first answer with status 200. Return the seconds since `started_at`.
+
+    `started_at` is a time of time.monotonic.
 
     Raises:
-        WrongAnswerError: it was wrong; or the server ended, or was not ready after two minutes.
+        WrongAnswerError: the answer was wrong, the server ended, or there was no answer within two minutes.
     """
     rows = random_rows(model.recipe, 1, seed=1)
     expected = model.predict(rows)
@@ -45,7 +48,9 @@ def wait_for_first_answer(server: Server, dialect: Dialect, model: Model, starte
 
 
 def verify(server: Server, dialect: Dialect, model: Model, sizes: Collection[int]) -> None:
-    """Requests of so many rows as are sent later (`sizes`), compared with `Booster.predict`.
+    """Send requests, and compare the answers with `Booster.predict`.
+
+    `sizes` are the numbers of rows in the requests.
 
     Raises:
         WrongAnswerError: an answer differs.
@@ -72,7 +77,7 @@ def _compare(dialect: Dialect, answer: bytes, expected: Matrix) -> None:
 
 
 def _asked(port: int, dialect: Dialect, body: bytes) -> tuple[int, bytes]:
-    """Status and body; 0 where nobody answers."""
+    """Return the status and the body. Without an answer, the status is 0."""
     connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("POST", dialect.path, body, {"Content-Type": dialect.content_type, "Accept": dialect.accept})

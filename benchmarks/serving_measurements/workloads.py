@@ -1,4 +1,4 @@
-"""What is asked of each server, and under which name the figures go."""
+"""The workloads: the requests for each server, and the names of the measures."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,11 @@ from benchmarks.serving_measurements.models import LARGE, SMALL, Recipe
 
 @dataclass(frozen=True)
 class Workload:
-    """`clients` send requests of `rows` rows, each as soon as its last answer is there. `share`: of a long window."""
+    """The requests of `clients` clients. Each request has `rows` rows.
+
+    A client waits for an answer before it sends the next request. A measurement takes the `share` of the longest
+    duration.
+    """
 
     key: str
     title: str
@@ -25,12 +29,12 @@ MANY_ROWS_4 = Workload("rows_10000_clients_4", "10,000 rows, 4 clients", SMALL, 
 MANY_ROWS = Workload("rows_10000_clients_1", "10,000 rows, 1 client", SMALL, 10_000, 1)
 WORKLOADS = (ONE_ROW, ONE_ROW_16, HUNDRED_ROWS, MANY_ROWS_4, MANY_ROWS, LARGE_MODEL)
 
-# nginx alone is asked these
+# the workloads for nginx alone
 FLOOR_WORKLOADS = (ONE_ROW, ONE_ROW_16)
 
-# the mixed load: clients with one row beside clients with many, on the small model
+# the mixed load on the small model: clients with one-row requests and clients with large requests at the same time
 MIXED_SMALL = Workload("mixed_small", "1 row, while 10,000-row requests run", SMALL, 1, 4)
 MIXED_LARGE = Workload("mixed_large", "10,000 rows, while 1-row requests run", SMALL, 10_000, 2)
 
-# so many different bodies are sent in turn
+# the number of different bodies by the number of their rows; the clients send them in turn
 BODIES = {1: 2000, 100: 100, 10_000: 8}

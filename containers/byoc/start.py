@@ -1,7 +1,8 @@
 """The image's entry point: `start.py train | serve`.
 
-It is started with SIGTERM and SIGINT blocked. Process 1 does not receive a signal without a handler, and Python needs
-about 20 ms before it can set one. A blocked signal is kept until then.
+The kernel drops a signal to process 1 if the process has no handler for it, and Python needs about 20 ms before it can
+set a handler. So this program starts with SIGTERM and SIGINT blocked. The kernel keeps a blocked signal until the
+program unblocks it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import signal
 import sys
 
-# 143 is the program's exit code for a training that was stopped before there was a model
+# 143 is also the exit code of a training job that is stopped before it has a model
 _EXIT_CODES = {"serve": 0, "train": 143}
 
 

@@ -1,8 +1,8 @@
-"""Pattern C's script, which AWS's XGBoost image runs.
+"""The script of pattern C. AWS's XGBoost image runs it.
 
-The image loads the model with `model_fn` and answers requests with `transform_fn`. The image's first process also
-imports this file, only as a check, so each function imports its modules itself. The file must run on Python 3.8, the
-version in image 1.5-1.
+The image calls `model_fn` to load the model, and `transform_fn` to answer a request. The first process of the image
+also imports this file, only to check it. To keep that import fast, the functions import their modules themselves. The
+file must run on Python 3.8, which image 1.5-1 has.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from lgbm_runtime.core.predictor import Predictor
     from lgbm_runtime.core.user_code import InferenceCode
 
-# The user's file next to this one; without it, the program's own functions answer.
+# The name of the user's file, which is next to this one. Without it, the functions of lgbm_runtime answer.
 PROGRAM_VARIABLE = "LGBM_RUNTIME_PROGRAM"
 _JSON = "application/json"
-# In the images up to 1.7-1 each worker installs the code again, within its first request: workers that do so at the
-# same time break each other's installation. This file is imported after the first installation and before there are
-# workers, so the variable turns the later ones into dry runs. pip supports it from version 22.2 on.
+# In the images up to 1.7-1, each worker installs the code again during its first request. Two workers that install at
+# the same time break each other's installation. The image imports this file after the first installation and before it
+# starts the workers. So this variable turns the later installations into dry runs. pip 22.2 and newer support it.
 _DRY_RUN_VARIABLE = "PIP_DRY_RUN"
 os.environ[_DRY_RUN_VARIABLE] = "1"
 
@@ -39,14 +39,14 @@ class Reply(NamedTuple):
 def model_fn(model_dir: str) -> Predictor | InferenceCode:
     """Check the files in `model_dir`, load the model, and make one prediction.
 
-    The files are compared with their manifest. If that fails, the image answers the ping with 500, and tries again at
-    the next one. Raises ModelError and LibraryError; a line in the log gives the reason.
+    The check compares the files with their manifest. After an error, the log shows the reason, the image answers the
+    ping with 500, and the next ping calls this function again. Raises ModelError and LibraryError.
     """
     from lgbm_runtime.core.errors import ModelError
     from lgbm_runtime.core.lightgbm_library import LibraryError
     from lgbm_runtime.core.manifest import check_model
 
-    # the user's code may run pip itself
+    # without the variable, a pip that the user's code runs does install
     os.environ.pop(_DRY_RUN_VARIABLE, None)
     try:
         remark = check_model(Path(model_dir), os.environ)
@@ -62,11 +62,11 @@ def model_fn(model_dir: str) -> Predictor | InferenceCode:
 
 
 def transform_fn(service: Predictor | InferenceCode, content: str | bytes, _content_type: str, _accept: str) -> Any:
-    """Answer Flask's current request, which the image has decoded into the arguments.
+    """Return a Flask Response to the current request.
 
-    Returns a Response.
+    The image has decoded the request's body into `content`.
     """
-    # only the image has it
+    # imported here, because only the image has Flask, and other programs import this file too
     flask = importlib.import_module("flask")
     request = flask.request
     reply = reply_to(service, raw_body(request.environ, content), request.headers)
@@ -88,8 +88,8 @@ def load(model_path: Path, environment: Mapping[str, str]) -> Predictor | Infere
 def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[str, str]) -> Reply:
     """Answer a request.
 
-    `headers` ignores the case of names, or uses the spelling in this function. It must not raise an exception: the
-    image would answer with an HTML page and status 500.
+    `headers` must ignore the case of names, or spell them as this function does. This function must not raise an
+    exception: the image would answer with an HTML page and status 500.
     """
     from lgbm_runtime.core.decoding import check_content_encoding
     from lgbm_runtime.core.errors import InvocationError, unexpected_error
@@ -109,12 +109,11 @@ def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[s
 
 
 def raw_body(environ: Mapping[str, Any], content: str | bytes) -> bytes:
-    """Return the body as it was sent.
+    """Return the bytes of the body as the client sent them.
 
-    The image decodes CSV and JSON, with U+FFFD for bytes that are not UTF-8.
-
-    Source: `populate_request` in Werkzeug's documentation of BaseRequest: `environ` holds the last request, here the
-    one of `content`. Since version 2.0, it does not.
+    In `content`, the image has decoded CSV and JSON as UTF-8 and replaced invalid bytes by U+FFFD. Before version 2.0,
+    Werkzeug keeps the request in `environ`, so its bytes are still there. Newer versions do not. Source:
+    `populate_request` in Werkzeug's documentation of BaseRequest.
     """
     request = environ.get("werkzeug.request")
     if request is not None:
@@ -128,7 +127,7 @@ def _refusal(error: InvocationError) -> Reply:
 
 
 def _header_text(attributes: str) -> str:
-    """Return the text. Raises ValueError if a header cannot hold it."""
+    """Return `attributes`. Raises ValueError for characters that a header must not contain."""
     if not (attributes.isascii() and attributes.isprintable()):
-        raise ValueError(f"the inference code set {attributes[:60]!r} as custom attributes")
+        raise ValueError(f"custom attributes must be printable ASCII; the inference code set {attributes[:60]!r}")
     return attributes

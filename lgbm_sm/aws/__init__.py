@@ -1,1 +1,1 @@
-"""AWS: the account and its session, errors by code, waiting, dry run, policies, and each service that is used."""
+"""Everything that calls AWS: the account, its services, IAM policies, error hints, waiting and the dry run."""

@@ -1,4 +1,4 @@
-"""The AWS account: sessions, clients and calls. Each error that botocore raises becomes an AwsError here."""
+"""The AWS account: sessions, clients and calls. This module turns every botocore error into an AwsError."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,23 +13,26 @@ from lgbm_sm.errors import AwsError
 if TYPE_CHECKING:
     from lgbm_sm.aws.dry_run import DryRun
 
-DEFAULT_REGION = "ap-northeast-1"  # the notebook's
+DEFAULT_REGION = "ap-northeast-1"  # the region in the example notebook
 PROJECT_TAG = "lgbm-sm:project"
-# a throttled call is retried with growing pauses: nine retries take two minutes at most
+# botocore retries a throttled call with growing pauses: nine retries take at most two minutes
 _ATTEMPTS = 10
 
 IsMissing = Callable[[AwsError], bool]
-"""Whether an error means that the resource of the call does not exist."""
+"""A function that returns whether an error means "the resource does not exist"."""
 
 
 def has_code(*codes: str) -> IsMissing:
-    """Return a test for errors with one of AWS's codes."""
+    """Return a function that returns whether an error has one of these AWS error codes."""
     return lambda error: error.code in codes
 
 
 @dataclass(frozen=True)
 class AwsAccount:
-    """An account and a region. `session` is boto3's; `caller_arn` is the caller's, empty if unknown."""
+    """An account and a region.
+
+    `session` is a boto3 session. `caller_arn` is the ARN of the caller. It is empty if the ARN is unknown.
+    """
 
     account_id: str
     region: str
@@ -39,11 +42,11 @@ class AwsAccount:
 
     @property
     def partition(self) -> str:
-        """The first part of the ARNs of the region, such as aws or aws-cn."""
+        """The partition of the region, such as aws or aws-cn. It is the second part of an ARN."""
         return partition_of(self.region)
 
     def client(self, service: str) -> Any:
-        """Return boto3's client of a service in this region; the same one each time."""
+        """Return the boto3 client of a service in this region. Each service has only one client."""
         if service not in self._clients:
             self._clients[service] = self.session.client(service, region_name=self.region)
         return self._clients[service]
@@ -55,7 +58,9 @@ class AwsAccount:
     def find(
         self, service: str, operation: str, what: str, is_missing: IsMissing, **parameters: Any
     ) -> dict[str, Any] | None:
-        """Call an operation about `what`; return the answer, or None if the error means that it does not exist.
+        """Call an AWS operation and return the answer, or None if the resource does not exist.
+
+        `what` names the resource in error messages. `is_missing` returns whether an error means "does not exist".
 
         Raises:
             AwsError: AWS refuses the call, or does not answer.
@@ -72,7 +77,10 @@ class AwsAccount:
     def find_pages(
         self, service: str, operation: str, what: str, is_missing: IsMissing, **parameters: Any
     ) -> Iterator[dict[str, Any]]:
-        """Yield the pages of a listing; none if the error means that `what` does not exist. Raises as `find` does."""
+        """Yield the pages of a listing. Yield nothing if the resource does not exist.
+
+        The parameters and the errors are those of `find`.
+        """
         try:
             with aws_errors(what):
                 yield from self.client(service).get_paginator(operation).paginate(**parameters)
@@ -82,7 +90,7 @@ class AwsAccount:
 
 
 def find_partition(region: str) -> str | None:
-    """Return the partition of a region, such as aws or aws-cn; None if botocore does not know the region."""
+    """Return the partition of a region, such as aws or aws-cn, or None if botocore does not know the region."""
     from botocore.exceptions import UnknownRegionError
 
     try:
@@ -93,19 +101,19 @@ def find_partition(region: str) -> str | None:
 
 
 def partition_of(region: str) -> str:
-    """Return the partition in the ARNs of a region; aws if botocore does not know the region, as in its own rules."""
+    """Return the partition of a region. The default is aws, if botocore does not know the region."""
     return find_partition(region) or "aws"
 
 
 def dns_suffix_of(region: str) -> str:
-    """Return the domain of AWS's hosts in a region, such as amazonaws.com."""
+    """Return the domain of the AWS hosts in a region, such as amazonaws.com."""
     suffix: str = _regions().get_partition_dns_suffix(partition_of(region))
     return suffix
 
 
 @cache
 def _regions() -> Any:
-    # without a session, which would need an existing profile
+    # a botocore session would offer the same data, but it fails if the profile in AWS_PROFILE does not exist
     from botocore.loaders import Loader
     from botocore.regions import EndpointResolver
 
@@ -113,10 +121,10 @@ def _regions() -> Any:
 
 
 class Accounts:
-    """The caller's account in each region; AWS is called at the first request for a region.
+    """The caller's account in each region. The first request for a region calls AWS.
 
-    `announce` is called once for each account and region, before other calls there, and `tell_retry` before each retry.
-    With a `dry_run` nothing is changed.
+    `announce` gets one line of text for each region, before other calls to that region. `tell_retry` gets a line before
+    each retry. With a `dry_run`, no call changes anything in AWS.
     """
 
     def __init__(
@@ -131,10 +139,10 @@ class Accounts:
         self._announce = announce
 
     def get(self, region: str | None, account_id: str | None = None) -> AwsAccount:
-        """Return the account in `region`, by default the region of the AWS CLI.
+        """Return the account in `region`. The default is the region of the AWS CLI.
 
         Raises:
-            AwsError: see `connect`; or the account is not `account_id`.
+            AwsError: there are no valid credentials, AWS does not answer, or the account is not `account_id`.
         """
         if region not in self._known:
             found = connect(region, self.dry_run, self._tell_retry)
@@ -151,7 +159,7 @@ class Accounts:
 
     @property
     def reached(self) -> tuple[AwsAccount, ...]:
-        """The accounts that were requested, one per region."""
+        """The requested accounts, one for each region."""
         return tuple({account.region: account for account in self._known.values()}.values())
 
 
@@ -163,10 +171,11 @@ def open_session(
     read_seconds: float | None = None,
     tell_retry: Callable[[str], None] = lambda _: None,
 ) -> Any:
-    """Open a boto3 session with the credentials and, unless a region is given, the region of the AWS CLI.
+    """Open a boto3 session with the credentials of the AWS CLI.
 
-    Its clients make each call up to `attempts` times, with botocore's timeouts unless others are given. `tell_retry` is
-    called with a line of text before each retry.
+    Without `region`, the session uses the region of the AWS CLI. The clients of the session try each call up to
+    `attempts` times. Without `connect_seconds` and `read_seconds`, the timeouts are botocore's. `tell_retry` gets a
+    line of text before each retry.
 
     Raises:
         AwsError: the profile in AWS_PROFILE does not exist.
@@ -189,7 +198,7 @@ def open_session(
 
 
 def region_of(session: Any) -> str:
-    """Return the region of a session, or the notebook's region if none is set."""
+    """Return the region of a session, or DEFAULT_REGION if the session has none."""
     return session.region_name or DEFAULT_REGION
 
 
@@ -198,7 +207,11 @@ def connect(
     dry_run: "DryRun | None" = None,
     tell_retry: Callable[[str], None] = lambda _: None,
 ) -> AwsAccount:
-    """Open a session and return its account; see `identify`."""
+    """Open a session and return its account.
+
+    Raises:
+        AwsError: there are no valid credentials, or AWS does not answer.
+    """
     session = open_session(region, tell_retry=tell_retry)
     if dry_run:
         dry_run.attach(session)
@@ -209,7 +222,7 @@ def identify(session: Any) -> AwsAccount:
     """Return the account of a session's credentials.
 
     Raises:
-        AwsError: there are no credentials, or they are refused, or AWS does not answer.
+        AwsError: there are no credentials, AWS refuses the credentials, or AWS does not answer.
     """
     region = region_of(session)
     with aws_errors("the AWS identity (sts:GetCallerIdentity)", verb="determine"):
@@ -218,10 +231,10 @@ def identify(session: Any) -> AwsAccount:
 
 
 def registry_login(session: Any, registry_id: str, region: str) -> dict[str, str]:
-    """Return `username` and `password` for an account's container registry (ECR) in a region; valid for 12 hours.
+    """Return `username` and `password` for the container registry (ECR) of an account. They are valid for 12 hours.
 
     Raises:
-        AwsError: there are no credentials, or they do not allow it, or AWS does not answer.
+        AwsError: there are no credentials, the credentials do not allow it, or AWS does not answer.
     """
     import base64
 
@@ -236,17 +249,19 @@ _CHANGES = ("abort", "create", "delete", "put", "stop", "update")
 
 
 def _verb_of(operation: str) -> str:
-    """Return the verb of an operation for a message: "get" for those that only read."""
+    """Return the verb for an error message, such as "create". Return "get" if the operation only reads."""
     verb = operation.removeprefix("batch_").partition("_")[0]
     return verb if verb in _CHANGES else "get"
 
 
 @contextmanager
 def aws_errors(what: str, failure: str = "", *, verb: str = "get") -> Iterator[None]:
-    """Turn botocore's errors into an AwsError: "could not <verb> <what>", or "<what> <failure>" if that is given.
+    """Turn botocore's errors into an AwsError.
+
+    The message is "could not <verb> <what>". With `failure`, the message is "<what> <failure>".
 
     Raises:
-        AwsError: with AWS's own code and words.
+        AwsError: botocore raised an error. The AwsError has the code and the text from AWS.
     """
     from botocore.exceptions import (
         BotoCoreError,
@@ -263,8 +278,8 @@ def aws_errors(what: str, failure: str = "", *, verb: str = "get") -> Iterator[N
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise AwsError(
             f"{failed}: {error}",
-            "run `aws configure`, or set AWS_PROFILE; `lgbm-sm explain STEP` shows the calls without an account, and "
-            "with training.instance_type and endpoint.instance_type set to local AWS is not called",
+            "run `aws configure`, or set AWS_PROFILE; to work without AWS, set training.instance_type and "
+            "endpoint.instance_type to local",
         ) from error
     except ProfileNotFound as error:
         raise AwsError(

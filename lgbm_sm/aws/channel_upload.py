@@ -1,4 +1,4 @@
-"""The upload of channels to S3, where training jobs read them."""
+"""Upload the channels (the folders of a training job's input data) to S3."""
 
 import hashlib
 from collections.abc import Mapping
@@ -23,9 +23,10 @@ _DIGITS = 16  # of the SHA-256 over the files' names and contents
 
 @dataclass(frozen=True)
 class UploadedChannels:
-    """The address of each channel, and the numbers of sent and of unchanged files.
+    """The result of an upload.
 
-    Jobs write their outputs below `output_uri`.
+    `uris` maps each channel to its address in S3. Jobs write their outputs below `output_uri`. `sent` and `unchanged`
+    are numbers of files.
     """
 
     uris: Mapping[str, str]
@@ -36,21 +37,22 @@ class UploadedChannels:
 
 @dataclass(frozen=True)
 class ChannelSet:
-    """The files of channels by their names in S3, below a `folder` whose name is derived from their content.
+    """The files of all channels. `files` maps the name of each file in S3 to the local file.
 
-    A changed data set gets new keys, so that a running job keeps its data.
+    The name of `folder` contains a checksum of the files. So a changed data set goes to a new folder, and a running job
+    keeps its data.
     """
 
     folder: str
     files: Mapping[str, LocalFile]
 
     def channel_folder(self, path: Path) -> str:
-        """Return the folder in S3 of a channel's folder."""
+        """Return the folder in S3 for the local folder of a channel."""
         return f"{self.folder}{path.name}/"
 
 
 def channel_set(channels: Mapping[str, Path]) -> ChannelSet:
-    """Return the files in S3 for local folders, by channel name.
+    """Collect the files of local folders. `channels` maps channel names to folders.
 
     Raises:
         DataError: a file cannot be read.
@@ -76,23 +78,24 @@ def upload_channels(
     reporter: Reporter,
     now: datetime,
 ) -> UploadedChannels:
-    """Upload local folders, by channel name, to the project's part of the bucket; see ChannelSet.
+    """Upload local folders to the project's part of the bucket. `channels` maps channel names to folders.
 
-    Unchanged files are not sent again. Earlier data sets are kept until `cleanup`, since jobs may still read them. The
+    Unchanged files are not sent again. Earlier data sets stay until `cleanup`, because jobs may still read them. The
     default bucket is created if it does not exist.
 
     Raises:
-        AwsError: the bucket does not exist, other objects have the same keys, or AWS refuses a call.
+        AwsError: the bucket does not exist, an object that is not the project's has the same key, or AWS refuses a
+            call.
         DataError: a file cannot be read.
     """
     objects = open_objects(section, project=project, account=account, record=record, now=now)
     local = channel_set(channels)
     reporter.step(f"Upload to {objects.uri(local.folder)}")
     result = objects.upload(local.files, lambda sent, total: reporter.progress("sent", sent, total))
-    # a job reads all objects in a channel's folder
+    # a job reads every object in the folder of a channel
     for foreign in objects.list_foreign(local.folder):
         if foreign not in result.unchanged:
-            reporter.warn(f"{foreign} was not created by lgbm-sm, and jobs will read it too")
+            reporter.warn(f"{foreign} was not created by lgbm-sm, but training jobs will read it too")
     for uri in result.sent:
         reporter.detail(f"{uri} (sent)")
     for uri in result.unchanged:
@@ -100,7 +103,7 @@ def upload_channels(
     sets = {name.split("/")[1] for name in result.held if name.startswith(_CHANNELS)}
     if earlier := len(sets - {local.folder.split("/")[1]}):
         reporter.detail(
-            f"data sets uploaded earlier: {earlier}; kept until `lgbm-sm cleanup`, since jobs may still read them"
+            f"data sets of earlier uploads: {earlier}; kept until `lgbm-sm cleanup`, because jobs may still read them"
         )
     uris = {channel: objects.uri(local.channel_folder(folder)) for channel, folder in channels.items()}
     return UploadedChannels(uris, objects.uri("output/"), len(result.sent), len(result.unchanged))
@@ -109,7 +112,9 @@ def upload_channels(
 def open_objects(
     section: AwsSection, *, project: str, account: AwsAccount, record: Record, now: datetime
 ) -> ProjectObjects:
-    """Put the project's objects in its bucket on record. The default bucket is created if it does not exist.
+    """Return the project's objects in the bucket, and add them to the record.
+
+    The default bucket is created if it does not exist.
 
     Raises:
         AwsError: the bucket `aws.bucket` does not exist, or AWS refuses a call.
@@ -120,7 +125,7 @@ def open_objects(
     upload = Upload(name=objects.uri(""), bucket=name, prefix=section.prefix, **aws_fields(account, project, now))
     record.add(upload)
     for entry in record.of_type(Upload):
-        # in an earlier layout all projects under a prefix had one name
+        # earlier versions used one name for all projects under a prefix
         if Uploads().is_same(entry, upload) and entry.name != upload.name:
             record.remove(entry)
     if section.bucket is None:

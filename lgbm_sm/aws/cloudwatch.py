@@ -1,4 +1,4 @@
-"""The CloudWatch logs of the containers of jobs and endpoints, each line once."""
+"""The CloudWatch logs of training jobs and endpoints."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,10 +17,11 @@ def endpoint_group(endpoint: str) -> str:
 
 
 class Log:
-    """The streams of a log group whose names begin with `prefix`: those of a job begin with its name and a slash.
+    """The streams of a log group whose names begin with `prefix`.
 
-    With `since`, only the streams that began at that time or later: all deployments of an endpoint share its group, and
-    each instance has a new stream. Methods raise AwsError if AWS refuses a call, or does not answer.
+    The streams of a job begin with the name of the job and a slash. All deployments of an endpoint share one log group,
+    and each instance has its own stream. `since` leaves out the streams of earlier deployments: those that began before
+    this time. Methods raise AwsError if AWS refuses a call, or does not answer.
     """
 
     def __init__(self, account: AwsAccount, group: str, prefix: str = "", since: datetime | None = None) -> None:
@@ -32,11 +33,11 @@ class Log:
         self._tokens: dict[str, str] = {}
 
     def new_lines(self) -> list[str]:
-        """Return the lines since the last call, stream by stream; none while there is no log."""
+        """Return the lines since the last call, stream by stream. The list is empty while there is no log."""
         return [line for stream in self.streams() for line in self._new_lines_of(stream)]
 
     def streams(self) -> list[str]:
-        """Return the names of the streams, in the order in which they began."""
+        """Return the names of the streams, oldest first."""
         parameters = {"logStreamNamePrefix": self._prefix} if self._prefix else {}
         pages = self._account.find_pages(
             "logs", "describe_log_streams", self._what, _IS_MISSING, logGroupName=self.group, **parameters
@@ -50,11 +51,11 @@ class Log:
         return [str(stream["logStreamName"]) for stream in sorted(streams, key=lambda one: one["creationTime"])]
 
     def exists(self) -> bool:
-        """Return whether there is a stream."""
+        """Return whether the log has a stream."""
         return bool(self.streams())
 
     def delete(self) -> None:
-        """Delete the streams with the prefix, or the group if there is no prefix; harmless if they are gone."""
+        """Delete the streams with the prefix, or the group if there is no prefix. Do nothing if they do not exist."""
         if not self._prefix:
             self._ask("delete_log_group")
             return
@@ -71,7 +72,7 @@ class Log:
             for event in answer["events"]:
                 yield from str(event["message"]).rstrip("\n").split("\n")
             self._tokens[stream] = answer["nextForwardToken"]
-            # an empty page is not the end: at the end CloudWatch returns the same token
+            # an empty page does not mean the end; CloudWatch marks the end with the same token as before
             if answer["nextForwardToken"] == token:
                 return
 

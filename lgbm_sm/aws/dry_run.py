@@ -1,6 +1,6 @@
-"""`--dry-run`: commands run as usual, but AWS calls that change something are only recorded.
+"""`--dry-run`: commands run as usual, but an AWS call that changes something is recorded and not sent.
 
-Calls that only read are sent to AWS, so the recorded calls fit the state of the account.
+Calls that only read are sent to AWS. So the recorded calls fit the state of the account.
 """
 
 import re
@@ -9,18 +9,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _READS = ("Describe", "Get", "List", "Head", "BatchGet", "BatchCheck")
-# the parts of a multipart upload, of which only CreateMultipartUpload is shown
+# the dry run shows only CreateMultipartUpload of a multipart upload, not these calls
 _PARTS = ("UploadPart", "CompleteMultipartUpload")
 _NOT_SHOWN = ("Body", "ChecksumAlgorithm", "Metadata", "ExpectedBucketOwner")
 _PARAMETERS = "lgbm_sm_parameters"
 _SAGEMAKER_OPERATION = re.compile(r"(?P<verb>Create|Delete|Describe|Stop)(?P<noun>\w+)")
-_DEPTH = 4  # of placeholders in an answer
+_DEPTH = 4  # placeholders of an answer are at most this deep
 _PLACEHOLDERS = {"repositoryUri": "<registry>/{repositoryName}"}
 
 
 @dataclass(frozen=True)
 class PlannedCall:
-    """A call that would be made: `service` and `operation` as IAM names them, `parameters` as in AWS's API."""
+    """A call that would change something.
+
+    `service` and `operation` are IAM's names. `parameters` have the form of the AWS API.
+    """
 
     service: str
     operation: str
@@ -29,16 +32,16 @@ class PlannedCall:
 
 @dataclass(frozen=True)
 class _HttpResponse:
-    """The part of an HTTP response that botocore looks at."""
+    """The part of an HTTP response that botocore reads."""
 
     status_code: int
 
 
 @dataclass
 class DryRun:
-    """Answers in place of AWS to the calls of its sessions that change something.
+    """A replacement for AWS that answers each call that changes something.
 
-    It remembers the SageMaker resources that would be created, stopped and deleted, by kind and name.
+    It remembers the kind and name of each SageMaker resource that would be created, stopped or deleted.
     """
 
     calls: list[PlannedCall] = field(default_factory=list)
@@ -47,13 +50,13 @@ class DryRun:
     _stopped: set[tuple[str, str]] = field(default_factory=set)
 
     def attach(self, session: Any) -> None:
-        """Attach to boto3's session, before it has made a client."""
+        """Attach to a boto3 session. Call this before the session creates a client."""
         session.events.register("before-parameter-build", self._remember_parameters)
         session.events.register("before-call", self._answer)
         session.events.register("after-call.sagemaker", self._show_stopped)
 
     def note(self, service: str, operation: str, **parameters: Any) -> None:
-        """Record a call that is not made through a session."""
+        """Record a call that does not go through a boto3 session."""
         self.calls.append(PlannedCall(service, operation, parameters))
 
     def _remember_parameters(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
@@ -83,7 +86,7 @@ class DryRun:
                 self._stopped.add(resource)
 
     def _describe(self, operation: str, parameters: Mapping[str, Any]) -> tuple[_HttpResponse, dict[str, Any]] | None:
-        """Answer Describe for a resource that would be created or deleted; None for others."""
+        """Answer Describe for a resource that would be created or deleted. Return None for other resources."""
         _, resource = _verb_and_resource(operation, parameters)
         if resource in self._deleted:
             error: dict[str, str] = {"Code": "ValidationException", "Message": f'Could not find "{resource[1]}".'}
@@ -92,14 +95,14 @@ class DryRun:
         return (_HttpResponse(200), created) if created else None
 
     def _show_stopped(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        """Change AWS's answer about a resource that would be stopped."""
+        """Set the status to Stopped in AWS's answer about a resource that would be stopped."""
         resource = _verb_and_resource(str(model.name), parsed)[1]
         if resource in self._stopped:
             parsed[f"{resource[0]}Status"] = "Stopped"
 
 
 def _verb_and_resource(operation: str, parameters: Mapping[str, Any]) -> tuple[str, tuple[str, str]]:
-    """Return the verb of one of SageMaker's operations, and the kind and the name of the resource."""
+    """Return the verb of a SageMaker operation, and the kind and name of its resource."""
     found = _SAGEMAKER_OPERATION.fullmatch(operation)
     if found is None:
         return "", ("", "")
@@ -107,7 +110,7 @@ def _verb_and_resource(operation: str, parameters: Mapping[str, Any]) -> tuple[s
 
 
 def _described(noun: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the first answer of Describe for a new resource."""
+    """Return the answer of Describe for a resource that was just created."""
     given = {key: value for key, value in parameters.items() if key != "Tags"}
     status = "InProgress" if noun.endswith("Job") else "Creating"
     return {
@@ -119,7 +122,7 @@ def _described(noun: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _placeholder(shape: Any, parameters: Mapping[str, Any], name: str = "", depth: int = 0) -> Any:
-    """Return an answer with the members of an operation's response, and names in angle brackets as values."""
+    """Return an answer that has the members of a real response. Each text is a name in angle brackets."""
     if shape is None or (shape.type_name == "structure" and depth == _DEPTH):
         return {}
     match shape.type_name:

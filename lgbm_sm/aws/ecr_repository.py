@@ -1,4 +1,4 @@
-"""A repository in ECR: its images by their unconverted manifests, and methods to add and delete them."""
+"""A repository in ECR, the container registry of AWS: methods to find, add and delete its images."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from lgbm_sm.names import IMAGE_TAG_LENGTH
 _OUR_TAG = re.compile(rf"[0-9a-f]{{{IMAGE_TAG_LENGTH}}}")
 _IS_MISSING = has_code("RepositoryNotFoundException")
 _UNTAGGED_DAYS = 30
-# an image loses its tag when a newer one replaces it
+# an image loses its tag when a newer image gets the same tag
 _LIFECYCLE_POLICY = {
     "rules": [
         {
@@ -35,7 +35,7 @@ _LIFECYCLE_POLICY = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest: `digest` is that of `text`."""
+    """An image manifest. `digest` is the digest of `text`."""
 
     digest: str
     media_type: str
@@ -52,12 +52,12 @@ class EcrRepository:
         self._what = f"repository {name}"
 
     def find_uri(self) -> str | None:
-        """Return the address for pushes and pulls; None if the repository does not exist."""
+        """Return the address for pushes and pulls, or None if the repository does not exist."""
         answer = self._ask("describe_repositories", repositoryNames=[self.name])
         return str(answer["repositories"][0]["repositoryUri"]) if answer else None
 
     def is_tagged(self, project: str) -> bool:
-        """Return whether it has the project's tag, which only repositories created by lgbm-sm have."""
+        """Return whether the repository has the project's tag. Only repositories that lgbm-sm created have the tag."""
         answer = self._ask("describe_repositories", repositoryNames=[self.name])
         if not answer:
             return False
@@ -66,7 +66,7 @@ class EcrRepository:
         return {"Key": PROJECT_TAG, "Value": project} in tags["tags"]
 
     def create(self, tags: Tags, *, immutable_tags: bool) -> str:
-        """Create it with these tags, and return its address. Its images are scanned, and untagged images expire."""
+        """Create the repository and return its address. ECR scans its images and deletes old untagged images."""
         with aws_errors(self._what, verb="create"):
             created = self._ecr.create_repository(
                 repositoryName=self.name,
@@ -78,7 +78,7 @@ class EcrRepository:
         return str(created["repository"]["repositoryUri"])
 
     def find_manifest(self, *, tag: str = "", digest: str = "") -> Manifest | None:
-        """Return the manifest of a tag or a digest; None if the image or the repository does not exist."""
+        """Return the manifest of a tag or a digest, or None if the image or the repository does not exist."""
         image_id = {"imageTag": tag} if tag else {"imageDigest": digest}
         answer = self._ask(
             "batch_get_image", repositoryName=self.name, imageIds=[image_id], acceptedMediaTypes=list(ACCEPTED)
@@ -89,10 +89,10 @@ class EcrRepository:
         return Manifest(image["imageId"]["imageDigest"], image["imageManifestMediaType"], image["imageManifest"])
 
     def find_pushed(self, known: Collection[str]) -> dict[str, tuple[str, ...]]:
-        """Map each tag in the form of `push`, unless it is `known`, to the digests of its image.
+        """Map the tag of each image that `lgbm-sm push` sent to the digests of the image. Skip the `known` tags.
 
-        An image that was converted for hosting has several manifests with the same configuration, and only one of them
-        has a tag. The result is empty if the repository does not exist.
+        An image that was converted for hosting has several manifests with the same configuration. Only one of these
+        manifests has a tag. The result is empty if the repository does not exist.
         """
         listed = self._list_images()
         tags = sorted({tag for _, tag in listed if _OUR_TAG.fullmatch(tag) and tag not in known})
@@ -102,14 +102,14 @@ class EcrRepository:
         return {tag: (manifest.digest, *_of_one_image(manifest, others)) for tag, manifest in tagged.items()}
 
     def _list_images(self) -> list[tuple[str, str]]:
-        """Return the digest and the tag of each image; the tag is empty if it has none."""
+        """Return the digest and the tag of each image. The tag of an untagged image is empty."""
         pages = self._account.find_pages("ecr", "list_images", self._what, _IS_MISSING, repositoryName=self.name)
         return [(one["imageDigest"], one.get("imageTag", "")) for page in pages for one in page["imageIds"]]
 
     def put_manifest(self, text: str, media_type: str, tag: str) -> str:
-        """Put a manifest of existing blobs, with the tag, and return its digest.
+        """Add a manifest with a tag and return its digest. Its layers must already be in the repository.
 
-        If the tag belongs to another image and is immutable, the manifest gets no tag.
+        If another image has the tag, and tags are immutable, the manifest gets no tag.
         """
         described = {"repositoryName": self.name, "imageManifest": text, "imageManifestMediaType": media_type}
         try:
@@ -123,9 +123,9 @@ class EcrRepository:
         return str(put["image"]["imageId"]["imageDigest"])
 
     def delete_images(self, digests: Collection[str]) -> list[str]:
-        """Delete images with all their tags; harmless if they are gone.
+        """Delete images with all their tags. Ignore images that do not exist.
 
-        Return the reasons if any could not be deleted.
+        Return a reason for each image that could not be deleted.
         """
         if not digests:
             return []
@@ -138,7 +138,7 @@ class EcrRepository:
         ]
 
     def delete(self) -> list[str]:
-        """Delete it if it is empty; harmless if it is gone. Return the reasons if it could not be deleted."""
+        """Delete the repository if it is empty. Return the reason if it is not. Do nothing if it does not exist."""
         try:
             self._ask("delete_repository", repositoryName=self.name)
         except AwsError as error:
@@ -152,7 +152,7 @@ class EcrRepository:
 
 
 def _of_one_image(tagged: Manifest, others: Sequence[Manifest]) -> list[str]:
-    """Return the digests among `others` that belong to the same image in another format, or to its index."""
+    """Return the digests of the `others` that are parts of this index, or the same image in another format."""
     parts = parts_of_index(tagged.text)
     found = [tagged, *(other for other in others if other.digest in parts)]
     configs = {digest for manifest in found for digest in config_digests(manifest.text)}

@@ -1,4 +1,4 @@
-"""Handlers of botocore's events: show retries, and refuse answers that do not come from AWS."""
+"""Handlers of botocore's events: they report retries, and refuse answers that do not come from AWS."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ _ERRORS, _TOO_MANY_REQUESTS, _SERVER_ERROR = 300, 429, 500
 _PAGE = re.compile(rb"<(!doctype\s+)?html", re.IGNORECASE)
 _SHOWN_BYTES = 80
 
-# the members that this program reads: if one is missing, something else than AWS answers, or the API has changed
+# this program reads these members; if one is missing, the answer is not from AWS, or the API has changed
 NEEDED_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "BatchDeleteImage": ("failures",),
     "BatchGetImage": ("images",),
@@ -34,7 +34,7 @@ NEEDED_MEMBERS: Mapping[str, tuple[str, ...]] = {
 
 
 def attach(session: Any, tell_retry: Callable[[str], None]) -> None:
-    """Attach to botocore's session, before it has made a client. `tell_retry` is called before each retry."""
+    """Attach to a botocore session, before the session creates a client. `tell_retry` is called before each retry."""
 
     def tell(operation: Any, **event: Any) -> None:
         if line := _describe_retry(str(operation.name), **event):
@@ -55,7 +55,7 @@ def _describe_retry(
     request_dict: Mapping[str, Any],
     **_: Any,
 ) -> str:
-    """Describe botocore's next attempt; empty if it has decided to make none."""
+    """Describe botocore's next attempt. Return an empty string if there is no next attempt."""
     answer = response[1] if response else {}
     metadata, code = answer.get("ResponseMetadata", {}), answer.get("Error", {}).get("Code", "")
     most = request_dict["context"].get("retries", {}).get("max", 0)
@@ -71,7 +71,7 @@ def _describe_retry(
 
 
 def _read_timestamp(value: Any) -> Any:
-    """Read a time as botocore does, but without its ValueError, which would look like a bug of this program.
+    """Read a time with botocore's parser. Turn its ValueError into an error that botocore reports as a bad answer.
 
     Raises:
         ResponseParserError: the value is not a time.
@@ -86,7 +86,9 @@ def _read_timestamp(value: Any) -> Any:
 
 
 def _refuse_foreign_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:
-    """Refuse a proxy's page with status 200, which botocore reads as an answer without members, or with a KeyError.
+    """Refuse an HTML page that a proxy sends with status 200.
+
+    Without this check, botocore returns an empty answer or raises KeyError.
 
     Raises:
         ResponseParserError: the answer does not follow the protocol of the service.
@@ -103,7 +105,7 @@ def _refuse_foreign_answer(response_dict: Mapping[str, Any], operation_model: An
 
 
 def _require_members(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
-    """Refuse an answer without a member that this program reads.
+    """Refuse an answer if a member that this program reads is missing.
 
     Raises:
         ResponseParserError: a member is missing.

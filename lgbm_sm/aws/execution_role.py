@@ -1,4 +1,4 @@
-"""The execution role, which SageMaker assumes to run jobs and to serve models."""
+"""The execution role: the IAM role that SageMaker uses to run jobs and serve models."""
 
 import json
 import re
@@ -9,29 +9,29 @@ from lgbm_sm.aws.policy_scope import ROLE_ARN, SUGGESTED_ROLE, scope_of
 from lgbm_sm.config.sections import Config
 from lgbm_sm.errors import AwsError
 
-# a SageMaker notebook calls its session with the role SageMaker
+# in a SageMaker notebook, the name of the role session is SageMaker
 NOTEBOOK_ARN = re.compile(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/(?P<name>[^/]+)/SageMaker")
 
 
 def get_execution_role(account: AwsAccount, config: Config) -> str:
-    """Return the ARN of `aws.execution_role`, or of the role of the SageMaker notebook that this runs on.
+    """Return the ARN of `aws.execution_role`. The default in a SageMaker notebook is the role of the notebook.
 
     Raises:
-        AwsError: the role does not exist or belongs to another account, or none is set and this is not a notebook. The
-            hint shows how to create it.
+        AwsError: the role does not exist, is in another account, or is not set outside a notebook.
     """
     on_notebook = NOTEBOOK_ARN.fullmatch(account.caller_arn)
     if config.aws.execution_role is None and on_notebook is None:
         raise AwsError(
-            "aws.execution_role is not set, and this is not a SageMaker notebook, whose role would be used",
+            "aws.execution_role is not set, and this is not a SageMaker notebook (the default is a notebook's role)",
             _creation(SUGGESTED_ROLE, account, config),
         )
     name = config.aws.execution_role or (on_notebook["name"] if on_notebook else "")
     if match := ROLE_ARN.fullmatch(name):
         if match["account"] != account.account_id:
             raise AwsError(
-                f"aws.execution_role: {name} is in account {match['account']}, the caller in {account.account_id}",
-                "set a role in the caller's account: SageMaker accepts no role of another account",
+                f"aws.execution_role: {name} is in account {match['account']}, but the credentials are for account "
+                f"{account.account_id}",
+                f"set a role in account {account.account_id}: SageMaker accepts no role of another account",
             )
         return name
     found = account.find("iam", "get_role", f"role {name}", has_code("NoSuchEntity"), RoleName=name)

@@ -1,8 +1,9 @@
 """Image manifests: check whether SageMaker's hosting accepts one, and convert it if not.
 
+An image manifest has the OCI format or Docker's format. Both list the same digests, with different media types.
+SageMaker's hosting refuses OCI media types with "Unsupported manifest media type".
+
 Source: the OCI image specification (manifest.md, image-index.md) and Docker's "Image Manifest Version 2, Schema 2".
-Both contain the same digests of the same blobs, with different media types; hosting answers OCI media types with
-"Unsupported manifest media type".
 """
 
 import json
@@ -14,7 +15,7 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-# without these a registry may answer with a converted manifest, which has another digest
+# without this list, a registry may convert the manifest, and the digest would be different
 ACCEPTED = (DOCKER_MANIFEST, DOCKER_LIST, OCI_MANIFEST, OCI_INDEX)
 
 _DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -32,23 +33,21 @@ def config_digest(manifest: str) -> str:
 
 
 def config_digests(manifest: str) -> list[str]:
-    """Return the digest of an image's configuration in a list; an empty list for an index."""
+    """Return a list with the digest of an image's configuration. The list is empty for an index."""
     config = json.loads(manifest).get("config")
     return [config["digest"]] if config else []
 
 
 def parts_of_index(manifest: str) -> list[str]:
-    """Return the digests of the manifests in an index; none for a single image."""
+    """Return the digests of the manifests in an index. The list is empty for a single image."""
     return [part["digest"] for part in json.loads(manifest).get("manifests", ())]
 
 
 def digest_for_platform(index: str, platform: str) -> str:
-    """Return the digest that an index lists for a platform, such as linux/amd64.
-
-    Attestations are ignored.
+    """Return the digest of the image in an index for a platform, such as linux/amd64.
 
     Raises:
-        ImageError: there is no image for the platform.
+        ImageError: the index has no image for the platform.
     """
     described = []
     for manifest in json.loads(index)["manifests"]:
@@ -65,14 +64,14 @@ def docker_manifest(manifest: str) -> str:
     """Convert a manifest to Docker's schema 2.
 
     Raises:
-        ImageError: schema 2 has no media type for a layer, such as one compressed with zstd.
+        ImageError: schema 2 has no media type for a layer. For example, the layer is compressed with zstd.
     """
     document: dict[str, Any] = json.loads(manifest)
     layers = []
     for layer in document["layers"]:
         media_type = _DOCKER_LAYERS.get(layer["mediaType"])
         if media_type is None:
-            raise ImageError(f"a layer is {layer['mediaType']}, which SageMaker's hosting does not accept", _REMEDY)
+            raise ImageError(f"SageMaker does not accept the media type of a layer: {layer['mediaType']}", _REMEDY)
         layers.append({"mediaType": media_type, "size": layer["size"], "digest": layer["digest"]})
     config = document["config"]
     converted = {

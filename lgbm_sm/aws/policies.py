@@ -1,7 +1,7 @@
-"""IAM policies: the permissions for the caller of the commands, and for the execution role.
+"""IAM policies: one for the identity that runs the commands, and one for the execution role.
 
-Each statement allows one operation that fails without it. A resource is `*` only if AWS supports no narrower resource.
-Source: Service Authorization Reference, "Actions, resources, and condition keys" of each service.
+The policies contain only permissions that the commands need. A resource is `*` only if AWS supports no narrower
+resource. Source: Service Authorization Reference, "Actions, resources, and condition keys" of each service.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,14 +22,14 @@ TRUST_POLICY: Mapping[str, Any] = {
 def caller_policy(scope: PolicyScope) -> dict[str, Any]:
     """Return the policy for the identity that runs the commands.
 
-    It omits sts:GetCallerIdentity, which AWS allows everyone.
+    The policy omits sts:GetCallerIdentity, because AWS allows this call to everyone.
     """
     of_kinds = (statement for kind in KINDS for statement in kind.statements(scope))
     return {"Version": _VERSION, "Statement": _merged([*of_kinds, *_other_statements(scope)])}
 
 
 def _merged(statements: Iterable[Statement]) -> list[Statement]:
-    """Merge statements with the same Sid, which several kinds need."""
+    """Merge the statements that have the same Sid. Several kinds of resources may need the same statement."""
     merged: dict[str, Statement] = {}
     for statement in statements:
         known = merged.setdefault(statement["Sid"], statement)
@@ -42,24 +42,24 @@ def _merged(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def _other_statements(scope: PolicyScope) -> list[Statement]:
-    """Return the statements for the key and the role of new resources, and for `doctor`."""
+    """Return the statements for the encryption key, for the execution role and for `doctor`."""
     quotas = ("ListAWSDefaultServiceQuotas", "ListServiceQuotas")
     for_sagemaker = {"StringEquals": {"iam:PassedToService": SAGEMAKER_SERVICE}}
     statements = [
-        # jobs and models run as this role, which may be passed to no other service
+        # the caller may pass the execution role to SageMaker only
         allow("PassRole", "iam", ("PassRole",), [scope.role_arn], for_sagemaker),
         allow("LookAtRole", "iam", ("GetRole",), [scope.role_arn]),
         allow("LookAtQuotas", "servicequotas", quotas, ["*"]),
     ]
     if scope.kms_key_arn:
-        # objects are encrypted with it, and SageMaker gets a grant for the volumes of jobs
+        # the key encrypts the objects in S3; SageMaker gets a grant to encrypt the volumes of jobs
         uses = ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey")
         statements.append(allow("UseKey", "kms", uses, [scope.kms_key_arn]))
     return statements
 
 
 def role_policy(scope: PolicyScope) -> dict[str, Any]:
-    """Return the policy for the execution role, as which SageMaker runs jobs and models.
+    """Return the policy for the execution role. SageMaker uses this role to run jobs and serve models.
 
     Source: developer guide, "How to use SageMaker AI execution roles", CreateTrainingJob and CreateModel.
     """
@@ -69,7 +69,7 @@ def role_policy(scope: PolicyScope) -> dict[str, Any]:
     statements = [
         allow("LogInToRegistry", "ecr", ("GetAuthorizationToken",), ["*"]),
         allow("PullImages", "ecr", PULLS, [*scope.repository_arns, *scope.xgboost_arns]),
-        # the objects of a channel are found by their prefix
+        # SageMaker lists the objects below the prefix of a channel
         allow("FindObjects", "s3", ("ListBucket",), [scope.bucket_arn]),
         allow("ReadObjects", "s3", ("GetObject",), [f"{objects}/*"]),
         allow("WriteOutput", "s3", ("PutObject",), [f"{objects}/{scope.project}/output/*"]),

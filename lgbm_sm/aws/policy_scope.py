@@ -1,4 +1,4 @@
-"""The names in a project's IAM policies, and functions that write their statements."""
+"""The names that a project's IAM policies contain, and functions that write policy statements."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from lgbm_sm.errors import ConfigError
 SUGGESTED_ROLE = "lgbm-sm-execution"
 
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/(?:.+/)?(?P<name>[^/]+)")
-# the domain differs in some partitions, such as amazonaws.eu and c2s.ic.gov
+# the domain depends on the partition: for example amazonaws.com, amazonaws.eu or c2s.ic.gov
 ECR_URI = re.compile(r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<name>[^:@]+)")
 PULLS = ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
 
@@ -21,11 +21,11 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True)
 class PolicyScope:
-    """The names in the policies of a project.
+    """The names that the policies of a project contain.
 
-    `repositories` are the project's own repositories in ECR. `xgboost_image_uri` is empty unless the pattern serves on
-    AWS's image. `kms_key_arn` is empty unless data and volumes are encrypted with a key of the account. `in_vpc`: jobs
-    and endpoints run in subnets of the account. `tags_bucket`: the default bucket gets tags when it is created.
+    `repositories` are the project's own repositories in ECR. `xgboost_image_uri` is set only if AWS's XGBoost image
+    serves the model. `kms_key_arn` is set only if a key of the account encrypts data and volumes. `in_vpc` is true if
+    jobs and endpoints run in subnets of the account. `tags_bucket` is true if a new default bucket gets tags.
     """
 
     partition: str
@@ -57,7 +57,7 @@ class PolicyScope:
 
     @property
     def xgboost_arns(self) -> list[str]:
-        """The repository in AWS's account that contains the XGBoost image; none if it is not used."""
+        """The ARN of the AWS repository with the XGBoost image. The list is empty if the project does not use it."""
         if not self.xgboost_image_uri:
             return []
         match = ECR_URI.match(self.xgboost_image_uri)
@@ -66,7 +66,7 @@ class PolicyScope:
         return [f"arn:{self.partition}:ecr:{match['region']}:{match['account']}:repository/{match['name']}"]
 
     def sagemaker_arns(self, *kinds: str) -> list[str]:
-        """Return the ARNs of the project's resources of these kinds, with a pattern for timestamped names."""
+        """Return ARNs that match the project's resources of these kinds. A `*` stands for the rest of a name."""
         named = [f"{kind}/{self.project}-*" for kind in kinds]
         if "endpoint" in kinds:
             named.append(f"endpoint/{self.endpoint_name}")
@@ -75,7 +75,7 @@ class PolicyScope:
 
     @property
     def endpoint_log_arns(self) -> list[str]:
-        """The log groups of its endpoints: CloudWatch Logs writes their ARNs with `:*` at the end, or without."""
+        """The log groups of the endpoints. CloudWatch Logs sometimes adds `:*` to these ARNs, so both forms match."""
         names = (f"{self.project}-*", self.endpoint_name, f"{self.endpoint_name}:*")
         return [self.arn("logs", f"log-group:{endpoint_group(name)}") for name in names]
 
@@ -89,7 +89,7 @@ def scope_of(
     execution_role: str | None = None,
     xgboost_image_uri: str = "",
 ) -> PolicyScope:
-    """Return the scope that follows from a configuration.
+    """Return the policy scope of a configuration.
 
     Raises:
         ConfigError: the execution role belongs to another account.
@@ -115,7 +115,7 @@ def scope_of(
 
 
 def _kms_key_arn(key: str | None, partition: str, region: str, account_id: str) -> str:
-    """Return the ARN of a key; for an alias, whose key is not known, it matches any key of the account."""
+    """Return the ARN of a key. The ARN for an alias matches every key, because the alias does not show its key."""
     if key is None:
         return ""
     if key.startswith("arn:") and ":alias/" not in key:
@@ -129,8 +129,8 @@ def _role_arn(role: str, partition: str, account_id: str) -> str:
     if match is None:
         return f"arn:{partition}:iam::{account_id}:role/{role}"
     if match["account"] != account_id:
-        message = f"{role} is in account {match['account']}, and the caller in {account_id}"
-        raise ConfigError(message, "name a role in the caller's account: SageMaker accepts no role of another account")
+        message = f"{role} is in account {match['account']}, but the policy is for account {account_id}"
+        raise ConfigError(message, f"set a role in account {account_id}: SageMaker accepts no role of another account")
     return role
 
 
@@ -148,10 +148,10 @@ def allow(
 
 
 def one_or_list(values: list[str]) -> list[str] | str:
-    """Return one value without brackets: a managed policy has at most 6,144 characters."""
+    """Return a single value without a list. Policies stay shorter: a managed policy has at most 6,144 characters."""
     return values[0] if len(values) == 1 else values
 
 
 def as_list(value: list[str] | str) -> list[str]:
-    """Return an Action or a Resource of a statement as a list."""
+    """Return the Action or the Resource of a statement as a list."""
     return value if isinstance(value, list) else [value]

@@ -1,13 +1,13 @@
-"""The hint for a call that AWS refused, from the error code, the operation and the message."""
+"""Hints for calls that AWS refused. The error code, the operation and the message decide the hint."""
 
 import re
 
-# the messages: IAM user guide, "Troubleshoot access denied error messages"
+# source of the messages: IAM user guide, "Troubleshoot access denied error messages"
 _DENIED = re.compile(r"not authorized to perform: (?P<action>[a-z0-9-]+:[A-Za-z]+)")
 _EXPLICIT = re.compile(r"with an explicit deny(?: in (?P<policy>an? [A-Za-z -]+?(?: policy| boundary)))?")
 _BOUND = re.compile(r"because no (?P<policy>service control policy|permissions boundary|session policy|VPC \S+ policy)")
-# S3's messages often omit the action, whose name may differ from the operation's: Service Authorization Reference,
-# Amazon S3; API reference, "Required permissions" of each operation
+# Messages from S3 often omit the denied IAM action, and the action may have another name than the operation.
+# Source: Service Authorization Reference, Amazon S3; API reference, "Required permissions" of each operation.
 S3_ACTIONS = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "CompleteMultipartUpload": "s3:PutObject",
@@ -18,7 +18,7 @@ S3_ACTIONS = {
     "GetBucketTagging": "s3:GetBucketTagging",
     "GetObject": "s3:GetObject",
     "HeadBucket": "s3:ListBucket",
-    # without s3:ListBucket S3 also answers 403 for an object that does not exist
+    # without s3:ListBucket, S3 answers 403 also if the object does not exist
     "HeadObject": "s3:GetObject and s3:ListBucket",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "ListObjectVersions": "s3:ListBucketVersions",
@@ -33,9 +33,9 @@ _THROTTLING = ("RequestLimitExceeded", "SlowDown", "TooManyRequestsException")
 
 
 def remedy_for(code: str, operation: str, text: str) -> str:
-    """Return the hint for a refusal; `text` is the message of the AwsError, which contains AWS's code and message."""
+    """Return the hint for a refused call. `text` is the message of the AwsError, with AWS's code and message."""
     known = known_remedy(text)
-    # these look like expired credentials or a missing permission
+    # AWS reports a wrong clock as expired credentials, and a tag policy as a missing permission
     if is_about_clock(text) or "tag policy" in text:
         return known
     if "Denied" in code or code == "403":
@@ -48,7 +48,7 @@ def remedy_for(code: str, operation: str, text: str) -> str:
 
 
 def is_throttling(code: str) -> bool:
-    """Return whether AWS limits the rate of calls, as opposed to the number of resources."""
+    """Return whether AWS refused the call because of too many calls in a short time."""
     return "Throttl" in code or code in _THROTTLING
 
 
@@ -60,7 +60,7 @@ def is_about_clock(text: str) -> bool:
 
 
 def known_remedy(text: str) -> str:
-    """Return the fix for a known issue; empty if it is not known."""
+    """Return the fix for a known issue, or "" if the text matches no known issue."""
     from lgbm_sm.known_issues.lookup import find_issues
 
     known = find_issues(text)
@@ -68,7 +68,7 @@ def known_remedy(text: str) -> str:
 
 
 def denied_remedy(text: str) -> str:
-    """Return the hint for an AWS message in Docker's output; empty if it does not name a denied action."""
+    """Return the hint for an AWS message in Docker's output, or "" if the message contains no denied action."""
     return _permission_remedy("", text) if _DENIED.search(text) else ""
 
 
@@ -77,9 +77,9 @@ def _permission_remedy(operation: str, text: str) -> str:
     action = denied["action"] if denied else S3_ACTIONS.get(operation, operation)
     if explicit := _EXPLICIT.search(text):
         policy = explicit["policy"] or "a policy"
-        return f"{policy} denies {action} explicitly, which overrides every allow: ask its owner to change it"
+        return f"{policy} denies {action} explicitly, and other policies cannot change that: ask its owner to change it"
     if bound := _BOUND.search(text):
-        return f"the {bound['policy']} of the identity does not allow {action}: ask its owner to add it"
+        return f"the {bound['policy']} of the identity does not allow {action}: ask its owner to add this action"
     if action.startswith("kms:"):
-        return f"allow the identity {action}; `lgbm-sm policy` prints it if aws.kms_key names the key"
+        return f"allow the identity {action}; `lgbm-sm policy` prints this permission if aws.kms_key is set"
     return f"allow the identity {action}; `lgbm-sm policy` prints all permissions that the commands need"

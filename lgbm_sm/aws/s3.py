@@ -12,10 +12,10 @@ from lgbm_sm.aws.tags import Tags, as_list
 from lgbm_sm.errors import AwsError, DataError
 
 Advance = Callable[[int], None]
-"""Called with the bytes of each chunk of a transfer; with a negative number if a chunk has to be sent again."""
+"""A function that gets the size of each sent chunk. The size is negative if a chunk must be sent again."""
 
-_SHA256 = "lgbm-sm-sha256"  # metadata of each object, in hexadecimal digits
-_DELETED_AT_ONCE = 1000  # the maximum of DeleteObjects
+_SHA256 = "lgbm-sm-sha256"  # the metadata of an object that contains its SHA-256 in hexadecimal digits
+_DELETED_AT_ONCE = 1000  # DeleteObjects accepts at most this many
 _CONTENT_TYPES = {
     ".csv": "text/csv",
     ".gz": "application/gzip",
@@ -31,10 +31,10 @@ def default_bucket_name(account: AwsAccount) -> str:
 
 
 def ensure_bucket(account: AwsAccount, name: str, *, tags: Tags, kms_key: str = "") -> bool:
-    """Create the bucket in the account's region if it does not exist; return whether it was created.
+    """Create the bucket in the account's region if it does not exist. Return whether it was created.
 
     Raises:
-        AwsError: see `S3Bucket.exists` and `S3Bucket.create`.
+        AwsError: the bucket belongs to another account, is in another region, or AWS refuses a call.
     """
     bucket = S3Bucket(account, name, kms_key)
     return not bucket.exists() and bucket.create(tags)
@@ -42,7 +42,7 @@ def ensure_bucket(account: AwsAccount, name: str, *, tags: Tags, kms_key: str = 
 
 @dataclass(frozen=True)
 class StoredVersion:
-    """A version of an object, or a delete marker, which has no content; `size` is in bytes."""
+    """A version of an object, or a delete marker. A delete marker has no content. `size` is in bytes."""
 
     key: str
     version_id: str
@@ -52,24 +52,24 @@ class StoredVersion:
 
 @dataclass(frozen=True)
 class OpenUpload:
-    """A multipart upload that was neither completed nor aborted; its parts are billed."""
+    """A multipart upload that was not completed or aborted. AWS bills its parts."""
 
     key: str
     upload_id: str
 
 
 class StoredText(NamedTuple):
-    """The content of an object; `etag` is that of the current version, and empty if the object was deleted."""
+    """The content of an object. `etag` is the ETag of the current version. It is empty if the object was deleted."""
 
     content: bytes
     etag: str
 
 
 class S3Bucket:
-    """A bucket, which must belong to the account.
+    """A bucket of the account.
 
-    Methods raise AwsError if AWS refuses a call, or does not answer. `kms_key` encrypts new objects; without a key, the
-    bucket's default encryption is used.
+    `kms_key` encrypts new objects. Without a key, the default encryption of the bucket is used. Methods raise AwsError
+    if AWS refuses a call, or does not answer.
     """
 
     def __init__(self, account: AwsAccount, name: str, kms_key: str = "") -> None:
@@ -78,7 +78,7 @@ class S3Bucket:
         self._kms_key = kms_key
         self._s3 = account.client("s3")
         self._what = f"bucket {name}"
-        # the default name can be guessed: no data is sent to a bucket that somebody else has created with it
+        # somebody else could guess the default name and create that bucket; S3 then refuses the call
         self._bucket = {"Bucket": name, "ExpectedBucketOwner": account.account_id}
 
     def uri(self, key: str) -> str:
@@ -86,10 +86,10 @@ class S3Bucket:
         return f"s3://{self.name}/{key}"
 
     def exists(self) -> bool:
-        """Return whether it exists.
+        """Return whether the bucket exists.
 
         Raises:
-            AwsError: it belongs to another account, is in another region, or may not be read.
+            AwsError: the bucket belongs to another account, is in another region, or AWS denies access to it.
         """
         try:
             with self._errors():
@@ -108,7 +108,7 @@ class S3Bucket:
         return True
 
     def create(self, tags: Tags) -> bool:
-        """Create it, private and encrypted, with these tags; return False if it exists by then."""
+        """Create the bucket: private, encrypted, and with these tags. Return False if it already exists."""
         region = self._account.region
         # S3 refuses us-east-1 as a location constraint
         location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
@@ -125,7 +125,7 @@ class S3Bucket:
         if self._kms_key:
             encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self._kms_key}
         with self._errors():
-            # both are S3's defaults for a new bucket; explicit settings do not depend on that
+            # S3 uses the same defaults for new buckets today; explicit settings do not depend on the defaults
             self._s3.put_public_access_block(
                 **self._bucket,
                 PublicAccessBlockConfiguration=dict.fromkeys(
@@ -142,12 +142,12 @@ class S3Bucket:
         return True
 
     def tags(self) -> dict[str, str]:
-        """Return its tags; none if it does not exist."""
+        """Return the tags of the bucket. The result is empty if the bucket does not exist."""
         answer = self._ask("get_bucket_tagging", unless="NoSuchTagSet")
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]} if answer else {}
 
     def delete(self) -> list[str]:
-        """Delete it if it is empty; harmless if it is gone. Return the reasons if it could not be deleted."""
+        """Delete the bucket if it is empty. Return the reason if it is not. Do nothing if it does not exist."""
         try:
             self._ask("delete_bucket")
         except AwsError as error:
@@ -157,20 +157,22 @@ class S3Bucket:
         return []
 
     def find_sha256(self, key: str) -> str | None:
-        """Return the digest of an object's content; None if the object does not exist, "" if it has no digest."""
+        """Return the SHA-256 of an object. Return None if the object does not exist, "" if its SHA-256 is unknown."""
         answer = self._ask("head_object", unless="404", Key=key, ChecksumMode="ENABLED")
         if answer is None:
             return None
-        # an object that was sent in parts, with a dash in its ETag, has a checksum of the parts' checksums
+        # a dash in the ETag means: the object was sent in parts, and S3's checksum is not the SHA-256 of the content
         if "ChecksumSHA256" in answer and "-" not in answer["ETag"]:
             return base64.b64decode(answer["ChecksumSHA256"]).hex()
         return str(answer["Metadata"].get(_SHA256, ""))
 
     def send(self, file: LocalFile, key: str, advance: Advance) -> None:
-        """Send a file, completely or not at all: a large one in parts, which are aborted if it fails.
+        """Send a file. The object is created completely or not at all.
+
+        A large file is sent in parts. If one part fails, the upload is aborted.
 
         Raises:
-            DataError: the file has changed since its digest was calculated.
+            DataError: the file has changed since its checksum was calculated, or the file cannot be read.
         """
         arguments = {
             "ChecksumAlgorithm": "SHA256",
@@ -188,7 +190,7 @@ class S3Bucket:
             raise DataError(f"{file.path} cannot be read: {error.strerror}") from error
 
     def find_text(self, key: str) -> StoredText | None:
-        """Return the newest content of an object, even a deleted one; None if no version is left."""
+        """Return the newest content of an object, also if the object was deleted. Return None if no version is left."""
         versions = [version for version in self.versions(key) if version.key == key]
         for version in versions:
             if not version.is_marker:
@@ -200,7 +202,10 @@ class S3Bucket:
         return None
 
     def replace_text(self, key: str, text: str, etag: str) -> bool:
-        """Write JSON only if the object still has this `etag` (empty: does not exist); return whether it did."""
+        """Write JSON to an object if the object still has this `etag`. Return whether it was written.
+
+        An empty `etag` means that the object must not exist yet.
+        """
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
             with aws_errors(self.uri(key)):
@@ -219,7 +224,10 @@ class S3Bucket:
         return True
 
     def versions(self, prefix: str) -> list[StoredVersion]:
-        """Return all versions below `prefix`, the current one of a key first; none if the bucket does not exist."""
+        """Return all versions of the objects below `prefix`. The current version of an object comes first.
+
+        The list is empty if the bucket does not exist.
+        """
         found = []
         for page in self._pages("list_object_versions", prefix):
             entries = [(entry, False) for entry in page.get("Versions", ())]
@@ -237,14 +245,14 @@ class S3Bucket:
         return [OpenUpload(entry["Key"], entry["UploadId"]) for page in pages for entry in page.get("Uploads", ())]
 
     def abort(self, uploads: Iterable[OpenUpload]) -> None:
-        """Abort multipart uploads; harmless if they are gone."""
+        """Abort multipart uploads. Ignore uploads that do not exist."""
         for upload in uploads:
             self._ask("abort_multipart_upload", unless="NoSuchUpload", Key=upload.key, UploadId=upload.upload_id)
 
     def delete_versions(self, versions: Collection[StoredVersion]) -> list[str]:
-        """Delete these versions permanently; harmless if they are gone.
+        """Delete these versions permanently. Ignore versions that do not exist.
 
-        Return the reasons if any could not be deleted.
+        Return a reason for each version that could not be deleted.
         """
         objects = [{"Key": version.key, "VersionId": version.version_id} for version in versions]
         left = []
@@ -255,7 +263,7 @@ class S3Bucket:
         return left
 
     def delete_below(self, prefix: str) -> list[str]:
-        """Delete all versions and open uploads below `prefix`. Return the reasons if any could not be deleted."""
+        """Delete all versions and open uploads below `prefix`. Return a reason for each that could not be deleted."""
         self.abort(self.open_uploads(prefix))
         return self.delete_versions(self.versions(prefix))
 
@@ -281,7 +289,7 @@ class S3Bucket:
         )
 
     def _ask(self, operation: str, *, unless: str = "NoSuchBucket", **parameters: Any) -> dict[str, Any] | None:
-        """Return the answer, or None if the bucket or the key does not exist, or if AWS's code is `unless`."""
+        """Return the answer. Return None if the bucket or the key does not exist, or if the error code is `unless`."""
         is_missing = has_code("NoSuchBucket", "NoSuchKey", unless)
         return self._account.find("s3", operation, self._what, is_missing, **self._bucket, **parameters)
 

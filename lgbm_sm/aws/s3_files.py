@@ -1,4 +1,4 @@
-"""Files to send to S3, downloads, and addresses of objects."""
+"""Read local files for uploads, download objects, and parse S3 addresses."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ _AGAIN = "run the command again: files that were uploaded are not sent again"
 
 
 class S3Location(NamedTuple):
-    """A bucket, and a key in it, which is empty for the bucket itself."""
+    """The name of a bucket, and a key in the bucket. The key is empty if the address is only a bucket."""
 
     bucket: str
     key: str
@@ -26,7 +26,7 @@ def parse_uri(uri: str) -> S3Location:
     """Return the bucket and the key of `s3://<bucket>/<key>`.
 
     Raises:
-        UsageError: it is not such a URI.
+        UsageError: `uri` does not have this form.
     """
     scheme, separator, path = uri.partition("://")
     bucket, _, key = path.partition("/")
@@ -37,7 +37,10 @@ def parse_uri(uri: str) -> S3Location:
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file, as it was when its digest was calculated: `sha256` in hexadecimal digits, `size` in bytes."""
+    """The state of a file at the time when its checksum was calculated.
+
+    `size` is in bytes. `sha256` is in hexadecimal digits. `identity` shows later whether the file has changed.
+    """
 
     path: Path
     size: int
@@ -46,10 +49,10 @@ class LocalFile:
 
 
 def read_file(path: Path) -> LocalFile:
-    """Calculate a file's digest.
+    """Calculate the SHA-256 of a file.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the file cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -61,11 +64,13 @@ def read_file(path: Path) -> LocalFile:
 
 
 def download(account: AwsAccount, uri: str, path: Path) -> None:
-    """Fetch an object into a file, which is replaced when all data have arrived; its folder is created.
+    """Download an object to a file, and create the folder of the file.
+
+    An existing file is replaced only after the whole object has arrived.
 
     Raises:
         UsageError: `uri` is not the address of an object.
-        AwsError: the object does not exist, or AWS refuses the call, or does not answer.
+        AwsError: the object does not exist, AWS refuses the call, or AWS does not answer.
         DataError: the file cannot be written.
     """
     bucket, key = parse_uri(uri)
@@ -91,20 +96,21 @@ def download(account: AwsAccount, uri: str, path: Path) -> None:
 
 @contextmanager
 def transfer(uri: str) -> Iterator[Any]:
-    """Yield the settings of boto3's transfers; its errors become AwsErrors."""
+    """Yield the settings for a boto3 transfer. Turn boto3's errors into AwsError."""
     from boto3.s3.transfer import TransferConfig
     from s3transfer.exceptions import RetriesExceededError
 
     try:
         with aws_errors(uri):
-            # otherwise the transfer client would depend on the machine
+            # without this setting, boto3 chooses the transfer client by the machine
             yield TransferConfig(preferred_transfer_client="classic")
     except RetriesExceededError as error:
-        raise AwsError(f"{uri} did not arrive completely: {error.last_exception}", "run the command again") from error
+        message = f"the transfer of {uri} was not completed: {error.last_exception}"
+        raise AwsError(message, "run the command again") from error
 
 
 def require_same(file: LocalFile, status: os.stat_result) -> None:
-    """Raise DataError if a file has changed since its digest was calculated."""
+    """Raise DataError if the file has changed since its checksum was calculated."""
     if _identity(status) != file.identity:
         raise DataError(f"{file.path} changed while it was uploaded", _AGAIN)
 

@@ -1,4 +1,4 @@
-"""The objects of a project in a bucket, listed in a manifest that is written before the objects."""
+"""The objects of a project in a bucket. A manifest in the bucket lists them; it is written before the objects."""
 
 import json
 import threading
@@ -14,13 +14,16 @@ from lgbm_sm.aws.s3_files import LocalFile
 from lgbm_sm.errors import AwsError
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes sent so far and the total; from several threads, one at a time."""
+"""A function that gets the bytes sent so far and the total. Several threads call it, but never at the same time."""
 
-_ATTEMPTS = 5  # to write a manifest that other commands write at the same time
+_ATTEMPTS = 5  # another command may write the same manifest at the same time
 
 
 class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`objects` are keys without their common prefix, so that a manifest cannot list objects outside the prefix."""
+    """The content of a manifest.
+
+    `objects` are keys without their common prefix. So a manifest cannot list objects outside the prefix.
+    """
 
     format_version: Literal[1] = 1
     project: str
@@ -29,7 +32,10 @@ class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 @dataclass(frozen=True)
 class UploadResult:
-    """The addresses of the files that were sent and of the unchanged ones; `held` are all names of the project."""
+    """The result of an upload.
+
+    `sent` and `unchanged` are addresses of objects. `held` contains the names of all objects of the project.
+    """
 
     sent: tuple[str, ...]
     unchanged: tuple[str, ...]
@@ -38,7 +44,10 @@ class UploadResult:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """The content of a key: `size` is in bytes, of all its versions. Open uploads are billed too, by their parts."""
+    """An object with all its versions. `size` is the sum of the versions in bytes.
+
+    `open_uploads` is the number of multipart uploads that were not completed. AWS bills their parts too.
+    """
 
     uri: str
     size: int
@@ -49,10 +58,8 @@ class StoredObject:
 class ProjectObjects:
     """The objects below `<prefix>/<project>/` that the project's manifest lists.
 
-    Methods raise AwsError if AWS refuses a call, or does not answer.
-
-    In an earlier layout all projects shared `<prefix>/`: those objects are also found and deleted, with the manifest of
-    that layout, to which nothing is added.
+    In an earlier layout, all projects shared `<prefix>/`. Objects of that layout are still found and deleted, but new
+    objects are never added to it. Methods raise AwsError if AWS refuses a call, or does not answer.
     """
 
     def __init__(self, bucket: S3Bucket, prefix: str, project: str) -> None:
@@ -62,27 +69,27 @@ class ProjectObjects:
         self._earlier = _ListedBeside(bucket, f"{prefix}/", f"{prefix}/.lgbm-sm/{project}.json", project)
 
     def key(self, name: str) -> str:
-        """Return the key of an object by its name, which is its path below the project's part of the bucket."""
+        """Return the key of an object. `name` is the path of the object below `<prefix>/<project>/`."""
         return self._own.root + name
 
     def uri(self, name: str) -> str:
-        """Return the address of an object by its name."""
+        """Return the address of the object with this name."""
         return self._bucket.uri(self.key(name))
 
     def upload(self, files: Mapping[str, LocalFile], progress: Progress | None = None) -> UploadResult:
-        """Send files, by their names, unless they are unchanged.
+        """Send the changed files. `files` maps the names of objects to local files.
 
-        A broken upload can be repeated: files that have arrived are not sent again, and its open multipart uploads are
-        aborted.
+        After an interrupted upload, call this again. It aborts the open multipart uploads of the changed files, and
+        does not send the files that have already arrived.
 
         Raises:
-            DataError: a file changes meanwhile.
-            AwsError: one of the keys holds an object that this project has not put there, or AWS refuses a call.
+            DataError: a file changes during the upload.
+            AwsError: a key belongs to an object that this project did not create, or AWS refuses a call.
         """
         held = self._own.names() or frozenset()
         changed = [name for name, file in files.items() if self._bucket.find_sha256(self.key(name)) != file.sha256]
         self._require_replaceable([name for name in changed if name not in held])
-        # an unchanged object that is not ours is used, and is not deleted with ours
+        # an equal object that somebody else created is used, but is not added to the manifest: cleanup leaves it
         self._own.add(changed)
         self._own.abort({self.key(name) for name in changed})
         self._send({name: files[name] for name in changed}, progress)
@@ -90,7 +97,7 @@ class ProjectObjects:
         return UploadResult(tuple(map(self.uri, changed)), tuple(unchanged), held.union(changed))
 
     def _require_replaceable(self, names: Collection[str]) -> None:
-        """Raise AwsError if one of these keys is in use: `cleanup` would delete its older versions too."""
+        """Raise AwsError if one of these keys is in use. `cleanup` would also delete older versions of that object."""
         occupied = [
             self._bucket.uri(key)
             for key in map(self.key, names)
@@ -98,8 +105,8 @@ class ProjectObjects:
         ]
         if occupied:
             raise AwsError(
-                f"project {self._project} did not create these objects, and would replace them: {', '.join(occupied)}",
-                "set aws.prefix to one that nothing else uses",
+                f"the upload would replace objects that project {self._project} did not create: {', '.join(occupied)}",
+                "set aws.prefix to a prefix that nothing else uses",
             )
 
     def _send(self, files: Mapping[str, LocalFile], progress: Progress | None) -> None:
@@ -112,19 +119,19 @@ class ProjectObjects:
         return [stored for listed in (self._own, self._earlier) for stored in listed.stored()]
 
     def list_foreign(self, folder: str) -> list[str]:
-        """Return the addresses of the objects below a folder that are not the project's."""
+        """Return the addresses of the objects below a folder that do not belong to the project."""
         names = self._own.names() or frozenset()
         keys = {version.key for version in self._bucket.versions(self.key(folder))}
         return [self._bucket.uri(key) for key in sorted(keys - {self.key(name) for name in names})]
 
     def delete_folders(self, folders: Collection[str]) -> list[str]:
-        """Delete the project's objects below these folders. Return the reasons if any could not be deleted."""
+        """Delete the project's objects below these folders. Return a reason for each that could not be deleted."""
         return [left for listed in (self._own, self._earlier) for left in listed.delete_below(folders)]
 
     def delete(self) -> list[str]:
-        """Delete the project's objects with all their versions, then the manifests; harmless if they are gone.
+        """Delete the project's objects with all their versions, then the manifests. Ignore objects that do not exist.
 
-        Return the reasons why any are left; their manifest is then kept.
+        Return a reason for each object that could not be deleted. A manifest stays until all its objects are deleted.
         """
         return [left for listed in (self._own, self._earlier) for left in listed.delete()]
 
@@ -139,7 +146,7 @@ class _Listed:
         self._project = project
 
     def names(self) -> frozenset[str] | None:
-        """Return the keys in the manifest, without the root; None if there is no manifest."""
+        """Return the keys in the manifest, without `root`, or None if there is no manifest."""
         found = self._bucket.find_text(self._manifest_key)
         return self._parsed(found, self._manifest_key).objects if found else None
 
@@ -155,7 +162,7 @@ class _Listed:
             if self._bucket.replace_text(self._manifest_key, json.dumps(content, indent=2) + "\n", etag):
                 return
         uri = self._bucket.uri(self._manifest_key)
-        raise AwsError(f"could not write {uri}: other commands write it at the same time", "run the command again")
+        raise AwsError(f"could not write {uri}: other commands also write to it now", "run the command again")
 
     def stored(self) -> list[StoredObject]:
         """Return the objects, including the manifest."""
@@ -191,7 +198,7 @@ class _Listed:
         return self._bucket.delete_versions([version for version in manifests if version.key == self._manifest_key])
 
     def abort(self, keys: Collection[str]) -> None:
-        """Abort the open uploads of these objects, left by a killed command."""
+        """Abort the open uploads of these objects. A killed command leaves open uploads."""
         if keys:
             self._bucket.abort(upload for upload in self._bucket.open_uploads(self.root) if upload.key in keys)
 
@@ -207,13 +214,13 @@ class _Listed:
             return msgspec.json.decode(found.content, type=_Manifest)
         except msgspec.DecodeError as error:
             raise AwsError(
-                f"{self._bucket.uri(key)} is not a manifest that this lgbm-sm reads: {error}",
-                "use the version of lgbm-sm that wrote it: only the manifest lists the objects that are the project's",
+                f"{self._bucket.uri(key)} is not a manifest that this version of lgbm-sm can read: {error}",
+                "use the version of lgbm-sm that wrote the manifest: only the manifest lists the project's objects",
             ) from error
 
 
 class _ListedBeside(_Listed):
-    """The earlier layout, in which projects could share objects. A shared object is not deleted."""
+    """The earlier layout, in which several projects could use the same object. Such an object is not deleted."""
 
     def names(self) -> frozenset[str] | None:
         names = super().names()
@@ -227,7 +234,7 @@ class _ListedBeside(_Listed):
 
 
 class _Sent:
-    """The sum of the bytes that the threads of an upload report."""
+    """The number of bytes that all threads of an upload have sent."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._total = total

@@ -1,4 +1,4 @@
-"""The SageMaker resources of one account, by name."""
+"""Find the SageMaker resources of one account by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,23 +20,23 @@ class SageMakerResources:
     patience: Patience = field(default_factory=Patience)
 
     def find_job(self, name: str) -> Mapping[str, Any] | None:
-        """Return DescribeTrainingJob's answer; None if the job does not exist."""
+        """Return the answer of DescribeTrainingJob, or None if the job does not exist."""
         return TrainingJobs().find(self.account, name)
 
     def find_endpoint(self, name: str) -> Mapping[str, Any] | None:
-        """Return DescribeEndpoint's answer; None if the endpoint does not exist."""
+        """Return the answer of DescribeEndpoint, or None if the endpoint does not exist."""
         return Endpoints().find(self.account, name)
 
     def find_config(self, name: str) -> Mapping[str, Any] | None:
-        """Return DescribeEndpointConfig's answer; None if the config does not exist."""
+        """Return the answer of DescribeEndpointConfig, or None if the config does not exist."""
         return EndpointConfigs().find(self.account, name)
 
     def find_model(self, name: str) -> Mapping[str, Any] | None:
-        """Return DescribeModel's answer; None if the model does not exist."""
+        """Return the answer of DescribeModel, or None if the model does not exist."""
         return Models().find(self.account, name)
 
     def delete_endpoint(self, name: str, config: str = "") -> list[str]:
-        """Delete an endpoint; see `Endpoints.delete_named`."""
+        """Delete an endpoint. `Endpoints.delete_named` explains `config` and the result."""
         return Endpoints().delete_named(self.account, name, self.patience, config)
 
     def carries_tag(self, arn: str, project: str) -> bool:

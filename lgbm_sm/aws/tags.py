@@ -8,22 +8,25 @@ ORIGIN_TAG = "lgbm-sm:origin"
 Tags = Mapping[str, str]
 """Tag key to value."""
 MakeTags = Callable[[], Tags]
-"""Called for each new resource: the id of the work folder exists only after the first entry on record."""
+"""A function that returns the tags of a new resource.
+
+The tags contain the id of the work folder, which exists only after the first entry in the record.
+"""
 
 
 def resource_tags(project: str, origin: str, own: Tags) -> dict[str, str]:
-    """Return the tags of a resource of `project`: those of lgbm-sm, then the user's (`aws.tags`).
+    """Return the tags of a new resource: lgbm-sm's tags, then the user's tags (`own`, from `aws.tags`).
 
-    `origin` is the id of the work folder that creates it, empty if it has none yet.
+    `origin` is the id of the work folder that creates the resource. It is empty if the folder has no id yet.
     """
     return {PROJECT_TAG: project, **({ORIGIN_TAG: origin} if origin else {}), **own}
 
 
 def as_list(tags: Tags, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
-    """Return tags in the form of AWS's APIs; SageMaker's SDK names the members `key` and `value`."""
+    """Return tags in the form of the AWS APIs: a list of objects with the members `key` and `value`."""
     return [{key: name, value: text} for name, text in tags.items()]
 
 
 def sdk_list(tags: Tags) -> list[dict[str, str]]:
-    """Return tags in the form of SageMaker's SDK."""
+    """Return tags in the form of the SageMaker SDK, which writes the names of the members in lower case."""
     return as_list(tags, "key", "value")

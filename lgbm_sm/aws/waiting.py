@@ -1,4 +1,4 @@
-"""Wait for AWS with a time limit, and with growing pauses between the polls."""
+"""Wait for AWS: poll with growing pauses, up to a time limit."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Patience:
-    """The pauses between polls, in seconds, which grow from the first to the longest."""
+    """The pauses between polls. They grow from `first_seconds` to `longest_seconds`."""
 
     first_seconds: float = 0.25
     longest_seconds: float = 10.0
@@ -16,7 +16,7 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
     def rounds(self, timeout_seconds: float) -> Iterator[float]:
-        """Yield the seconds since the start, at once and after each pause, until they reach `timeout_seconds`."""
+        """Yield the seconds since the start: at once, then after each pause. Stop after `timeout_seconds`."""
         started_at = self.clock()
         pause_seconds = self.first_seconds
         while True:

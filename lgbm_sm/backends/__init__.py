@@ -1,24 +1,28 @@
-"""The backends that run jobs and endpoints, with the same methods: a process, Docker and SageMaker.
+"""The backends that run jobs and endpoints: a process, Docker and SageMaker. All have the same methods.
 
-To add a backend, write a class with the methods of the protocols below, a member of `Place` in record/entries.py, a
-section in config/backend_sections.py, and choose it in `open_workspace` in workspace.py. A backend on this machine is a
-`LocalBackend`; for a remote one, see the sagemaker package.
+To add a backend:
+
+1. Write a class with the methods of the protocols below. For a backend on this machine, extend `LocalBackend`. For a
+   remote backend, the sagemaker package is the example.
+2. Add a member to `Place` in record/entries.py, and a section to config/backend_sections.py.
+3. Select the backend in `open_workspace` in workspace.py.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from lgbm_sm.config.values import HyperparameterValue
+from msgspec import Struct
+
 from lgbm_sm.invocation.transport import Sender
 from lgbm_sm.record.entries import Endpoint, Entry, Observation, Place, RecordedEntry, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
 
 
 class Ending(NamedTuple):
-    """How a program ended: `exit_code` is negative after a signal.
+    """The end of a program.
 
-    `remark` is the backend's explanation.
+    `exit_code` is negative if a signal ended the program. `remark` is an explanation from the backend.
     """
 
     exit_code: int
@@ -30,9 +34,11 @@ class Ending(NamedTuple):
 
 
 class TrainingEnding(NamedTuple):
-    """How a job ended: Completed, Failed or Stopped, and the reason in SageMaker's terms.
+    """The end of a training job.
 
-    `is_explained`: the program itself gave the reason. `billable_seconds` are those of one instance, on SageMaker.
+    `status` is Completed, Failed or Stopped. `failure_reason` has the form of SageMaker's failure reasons.
+    `is_explained` is true if the training program itself wrote the reason. `billable_seconds` is the time of one
+    instance on SageMaker.
     """
 
     status: TrainingJobStatus
@@ -42,24 +48,24 @@ class TrainingEnding(NamedTuple):
 
 
 def training_ending(ending: Ending, reason: str) -> TrainingEnding:
-    """Return how a job ended, by its program's ending and the reason that it gave, if any."""
+    """Return the end of a job. `reason` is the error that the training program wrote. It may be empty."""
     if ending.exit_code == 0:
         return TrainingEnding(TrainingJobStatus.COMPLETED)
     said = f"AlgorithmError: {reason}, {ending}" if reason else f"AlgorithmError: {ending}"
     return TrainingEnding(TrainingJobStatus.FAILED, said, is_explained=bool(reason))
 
 
-class TrainingInputs(NamedTuple):
-    """The inputs of a training job: `channels` are folders by name."""
+class TrainingInputs(Struct, frozen=True):
+    """The inputs of a training job: `channels` are folders by name, hyperparameters strings as the API accepts them."""
 
     channels: Mapping[str, Path]
-    hyperparameters: Mapping[str, HyperparameterValue]
+    hyperparameters: Mapping[str, str]
 
 
 class Consumption(NamedTuple):
-    """CPU seconds and memory in bytes of an endpoint's programs at `at`, in monotonic seconds.
+    """The CPU time and memory that an endpoint's programs use.
 
-    Memory that several programs share is counted once.
+    `at` is the time of the measurement, in monotonic seconds. Memory that several programs share is counted once.
     """
 
     at: float
@@ -68,7 +74,7 @@ class Consumption(NamedTuple):
 
 
 class RunningProgram(NamedTuple):
-    """A process and its command line; `parent` is the id of its parent process."""
+    """A process and its command line. `parent` is the id of the parent process."""
 
     pid: int
     parent: int
@@ -79,10 +85,10 @@ class StartedJob(Protocol):
     """A training program that has been started."""
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of its log as they come, until it has ended."""
+        """Yield each new line of the program's log, until the program ends."""
 
     def wait(self) -> TrainingEnding:
-        """Wait for its end; the files that it wrote then belong to the caller."""
+        """Wait until the program ends. Make the caller the owner of the files that the program wrote."""
 
 
 class StartedServer(Protocol):
@@ -90,10 +96,10 @@ class StartedServer(Protocol):
 
     @property
     def url(self) -> str:
-        """The address at which it answers."""
+        """The address of the server."""
 
     def ending(self) -> Ending | None:
-        """Return how it ended, or None while it runs."""
+        """Return how the program ended, or None while it runs."""
 
 
 class Backend(Protocol):
@@ -104,22 +110,22 @@ class Backend(Protocol):
 
     @property
     def place(self) -> Place:
-        """The record's name for the backend."""
+        """The name of the backend in the record."""
 
     @property
     def noun(self) -> str:
-        """A name for messages, such as "a container"."""
+        """A noun for messages, such as "a container"."""
 
     @property
     def is_local(self) -> bool:
-        """Whether it is on this machine, where it costs nothing."""
+        """Whether programs run on this machine, which costs nothing."""
 
     @property
     def in_container(self) -> bool:
         """Whether programs run in containers of the configured pattern."""
 
     def observe(self, entry: Entry) -> Observation:
-        """Return the state of a job or an endpoint now."""
+        """Return the current state of a job or an endpoint."""
 
     def facts(self, entry: Entry) -> dict[str, str]:
         """Return details of a job or an endpoint for display, such as its image and state."""
@@ -130,56 +136,53 @@ class Backend(Protocol):
     def programs(self, entry: Entry) -> list[RunningProgram]:
         """Return the processes of a job or an endpoint.
 
-        Returns None if it has ended, or if the backend hides them.
+        The list is empty if the program has ended, or if the backend cannot see its processes.
         """
 
     def stop(self, entry: Entry) -> list[str]:
-        """Send SIGTERM to the entry's program, and SIGKILL after the platform's grace.
+        """Send SIGTERM to the program of a job or endpoint, and SIGKILL after SageMaker's grace period.
 
-        Harmless if it has ended. The files that it wrote then belong to the caller. Returns the names of the programs
-        that could not be ended.
+        Make the caller the owner of the files that the program wrote. A program that has already ended is no error.
+        Return the names of the programs that still run.
         """
 
     def remove(self, entry: Entry) -> list[str]:
-        """Stop the program of the entry, and delete the backend's own data for it.
+        """Stop the program of a job or endpoint, and delete the data that the backend keeps for it.
 
-        Returns the reasons if anything could not be deleted.
+        Return a reason for each part that could not be deleted.
         """
 
     def read_log(self, entry: Entry) -> bytes:
-        """Return the whole log of the entry's program so far."""
+        """Return the whole log of a job or endpoint so far."""
 
     def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
-        """Yield the log; with `follow`, also the lines added until the program ends."""
+        """Yield the log so far. With `follow`, also yield new lines until the program ends."""
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Return entries for jobs and endpoints of the project that are not on record."""
+        """Find the project's jobs and endpoints that the record does not contain. Return an entry for each."""
 
 
 class TrainingBackend(Backend, Protocol):
-    """A backend that trains."""
+    """A backend that runs training jobs."""
 
     def entry_fields(self) -> dict[str, Any]:
-        """Return the fields of a new entry that only the backend knows, such as its image."""
+        """Return the fields of a new entry that depend on the backend, such as the image."""
 
     def describe(self) -> str:
         """Describe the started program in a few words."""
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> StartedJob:
-        """Start `train` on `inputs`.
+        """Start the training program.
 
         Raises:
-            TrainingError: it cannot be started.
+            TrainingError: the program cannot be started.
         """
 
     def ending_after_stop(self, run: StartedJob) -> TrainingEnding:
-        """Return the ending of a job after a call of `stop`."""
+        """Return how a job ended. Call `stop` first."""
 
     def collect_outputs(self, job: TrainingJob) -> bool:
-        """Put the outputs of a job that has ended at `job.model_artifact_path`.
-
-        Returns False if the job created no model.
-        """
+        """Write the outputs of an ended job to `job.model_artifact_path`. Return False if the job created no model."""
 
 
 class ServingBackend(Backend, Protocol):
@@ -189,13 +192,13 @@ class ServingBackend(Backend, Protocol):
         """Raise EndpointError if the endpoint cannot answer requests now."""
 
     def open_sender(self, endpoint: Endpoint, headers: Mapping[str, str], parallel: int) -> Sender:
-        """Return a sender of requests to the endpoint, for this number of threads."""
+        """Return an object that sends requests to the endpoint. `parallel` threads may use it at the same time."""
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
-        """Return the CPU time and memory of the endpoint's programs; None if they cannot be seen."""
+        """Return the CPU time and memory of the endpoint's programs, or None if the backend cannot measure them."""
 
     def take_down(self, endpoint: Endpoint, record: Record) -> list[str]:
-        """Delete an endpoint with all its parts and their entries.
+        """Delete an endpoint, all its parts, and their entries in the record.
 
-        Returns the reasons if anything could not be deleted.
+        Return a reason for each part that could not be deleted.
         """

@@ -11,15 +11,16 @@ from lgbm_sm.record.record import Record
 
 
 def delete(entry: Entry, record: Record, remove: Callable[[Entry], list[str]]) -> list[str]:
-    """Remove a job or an endpoint, then its folder, then its entry; harmless if it is gone.
+    """Delete a job or an endpoint, then its folder, then its entry in the record.
 
-    `remove` is the method of its backend. Return the reasons why it is left; its entry is then kept.
+    `remove` is the method of the backend. Something that does not exist is no error. Return the reasons if a part could
+    not be deleted. The entry then stays in the record.
     """
-    with suppress(WorkFolderError):  # on a full disk there is space for the record once the folder is gone
+    with suppress(WorkFolderError):  # on a full disk, the record can be written only after the folder is deleted
         if isinstance(entry, Endpoint):
             record.update(structs.replace(entry, status=EndpointStatus.DELETING))
         elif entry.status is TrainingJobStatus.IN_PROGRESS:
-            # a `train` that still follows the job sees by this why it ended
+            # a `train` command that still waits for the job reads here why the job ended
             record.update(structs.replace(entry, status=TrainingJobStatus.STOPPING))
     left = remove(entry)
     if not left:
@@ -28,6 +29,6 @@ def delete(entry: Entry, record: Record, remove: Callable[[Entry], list[str]]) -
             record.remove(entry)
         except WorkFolderError as error:
             return [error.message]
-        except PermissionError as error:  # of a container that was removed by hand, with its image
+        except PermissionError as error:  # a container created the file, and the user removed it and its image by hand
             return [f"{error.filename}, which belongs to another user,"]
     return left

@@ -1,4 +1,4 @@
-"""The parts that the backends on this machine share: entries, logs, endpoints, outputs."""
+"""The base class of the backends on this machine: entries, logs, endpoints and outputs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -32,9 +32,9 @@ from lgbm_sm.record.record import Record
 
 
 class LocalBackend(ABC):
-    """A backend on this machine.
+    """A backend on this machine. `Backend` describes the methods.
 
-    Each program also writes its log to the log path of its entry. See Backend.
+    Each program writes its log to the `log_path` of its entry.
     """
 
     place: ClassVar[Place]
@@ -56,12 +56,13 @@ class LocalBackend(ABC):
 
     @abstractmethod
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> StartedServer:
-        """Start `serve` on the tree below `endpoint.root_path`, on a free loopback port.
+        """Start the server on a free loopback port.
 
-        `variables` are the environment variables of the pattern.
+        The server reads the model below `endpoint.root_path`. `variables` are the environment variables of the
+        container pattern.
 
         Raises:
-            EndpointError: it cannot be started.
+            EndpointError: the server cannot be started.
         """
 
     @abstractmethod
@@ -89,11 +90,11 @@ class LocalBackend(ABC):
         """See Backend."""
 
     def observe(self, entry: Entry) -> Observation:
-        """Return its current state, from its entry and its program; see Backend."""
+        """See Backend. The entry, and whether the program runs, determine the state."""
         return observe_local(entry, running=self.is_running(entry))
 
     def facts(self, entry: Entry) -> dict[str, str]:
-        """Return details for display; see Backend."""
+        """See Backend."""
         observation = self.observe(entry)
         is_changed = observation.state == EndpointStatus.FAILED != entry.status
         recorded = entry.failure_reason if isinstance(entry, TrainingJob) else ""
@@ -109,19 +110,19 @@ class LocalBackend(ABC):
         }
 
     def remove(self, entry: Entry) -> list[str]:
-        """Stop it: this backend keeps no other data; see Backend."""
+        """See Backend. A local backend keeps no data of its own, so it only stops the program."""
         return self.stop(entry)
 
     def take_down(self, endpoint: Endpoint, record: Record) -> list[str]:
-        """Stop the server, and remove its folder and its entry; see Backend."""
+        """See Backend."""
         return delete(endpoint, record, self.remove)
 
     def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
-        """Yield the log as it grows; see Backend."""
+        """See Backend."""
         return follow_growing(lambda: self.read_log(entry), lambda: self.is_running(entry), follow=follow)
 
     def require_answering(self, endpoint: Endpoint) -> None:
-        """The server must be running; see Backend."""
+        """See Backend. Raise EndpointError if the server is not running."""
         if not self.is_running(endpoint):
             raise EndpointError(
                 f"the server of endpoint {endpoint.name} has ended; its log ends:{last_log_lines(endpoint, self)}",
@@ -129,13 +130,13 @@ class LocalBackend(ABC):
             )
 
     def open_sender(self, endpoint: Endpoint, headers: Mapping[str, str], parallel: int) -> Sender:  # noqa: ARG002
-        """Over HTTP; see Backend."""
+        """See Backend. Requests go over HTTP."""
         return HttpSender(endpoint, headers)
 
     def ending_after_stop(self, run: StartedJob) -> TrainingEnding:  # noqa: ARG002 - see TrainingBackend
-        """Stopped: the program saves its model when it is stopped, and exits with 0."""
+        """Return Stopped. The program saves its model when it is stopped, and exits with 0."""
         return TrainingEnding(TrainingJobStatus.STOPPED)
 
     def collect_outputs(self, job: TrainingJob) -> bool:
-        """Pack them as the platform does; see TrainingBackend."""
+        """See TrainingBackend. The archives have the same layout as SageMaker's."""
         return opt_ml.collect_outputs(job)

@@ -1,4 +1,4 @@
-"""Read the logs of programs: follow a growing log, and quote its end in an error."""
+"""Read the logs of programs: follow a growing log, and return its last lines for an error message."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ _LAST_LINES = 10
 
 
 def follow_growing(read: Callable[[], bytes], is_running: Callable[[], bool], *, follow: bool) -> Iterator[bytes]:
-    """Yield the log; with `follow`, also the lines added until the program ends."""
+    """Yield the log so far. With `follow`, also yield new bytes until the program ends."""
     length = 0
     while True:
         running = follow and is_running()
@@ -26,7 +26,7 @@ def follow_growing(read: Callable[[], bytes], is_running: Callable[[], bool], *,
 
 
 def last_log_lines(endpoint: "Endpoint", backend: "Backend") -> str:
-    """Return the last error in the server's log and the end of the log, for a message."""
+    """Return the last lines of the server's log for a message. Include the last error if it is further up."""
     lines = backend.read_log(endpoint).decode("utf-8", errors="replace").splitlines()
     causes = [line for line in lines[:-_LAST_LINES] if line.startswith("error: ")]
     return "".join(f"\n  {line}" for line in [*causes[-1:], *lines[-_LAST_LINES:]])

@@ -1,4 +1,4 @@
-"""Compile the native part of the program once per version, into the user's cache."""
+"""Compile the C code of `lgbm_runtime` once for each version, into the user's cache folder."""
 
 import hashlib
 import platform
@@ -11,14 +11,14 @@ VARIABLE = "LGBM_RUNTIME_NATIVE"
 
 
 def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path | None:
-    """Return the shared library of `runtime_path`/lgbm_runtime/core/native.
+    """Compile `runtime_path`/lgbm_runtime/core/native, if necessary, and return the shared library.
 
-    Returns None if it cannot be compiled. The program then runs without it: the server's first line reports this, and
-    `doctor` the reason.
+    Return None if the compilation fails. The server then runs without the library. The first line of the server's log
+    shows this, and `doctor` reports the reason.
     """
     folder = runtime_path / "lgbm_runtime" / "core" / "native"
     digest = hashlib.sha256(f"{sys.platform} {platform.machine()} {platform.libc_ver()}".encode())
-    # the copy of the program in a project may lack it
+    # a project may have a copy of the runtime without C code
     for source in sorted(folder.glob("*")):
         digest.update(source.read_bytes())
     cache_folder = _cache_folder(environment)
@@ -44,9 +44,9 @@ def native_code_path(runtime_path: Path, environment: Mapping[str, str]) -> Path
 
 
 def _cache_folder(environment: Mapping[str, str]) -> Path | None:
-    """Return the cache folder of the XDG Base Directory Specification.
+    """Return the user's cache folder, or None if the user has no home folder.
 
-    Returns None if this user has no home.
+    Source: XDG Base Directory Specification.
     """
     for variable, folder in (("XDG_CACHE_HOME", ""), ("HOME", ".cache")):
         path = Path(environment.get(variable, ""))

@@ -12,7 +12,7 @@ from lgbm_sm.record.entries import (
 
 
 def observe_local(entry: Entry, *, running: bool) -> Observation:
-    """Return the state of a local job or endpoint, by its entry and its program."""
+    """Return the state of a local job or endpoint. `running` is true if its program runs."""
     if entry.project == UNKNOWN_PROJECT:
         return Observation("Running" if running else "Ended", "without an entry in the record", running)
     if isinstance(entry, Endpoint):

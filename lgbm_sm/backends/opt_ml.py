@@ -1,4 +1,4 @@
-"""The /opt/ml tree of the platform, and the outputs that it collects when a job ends."""
+"""The folder /opt/ml that SageMaker gives to a container, and the archives that it makes when a job ends."""
 
 import json
 import os
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str) -> None:
-    """Write the /opt/ml tree for `train`.
+    """Write the /opt/ml folder for a training job.
 
-    It has the hyperparameters as strings, the channel folders, and one host. Channel folders are links, so that no file
+    It has the hyperparameters, the channel folders, and one host. Channel folders are links, so that no file
     is copied.
     """
     config_path = root / contract.CONFIG_FOLDER
@@ -32,7 +32,7 @@ def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str)
     ):
         folder.mkdir(parents=True)
     documents = {
-        contract.HYPERPARAMETERS_FILE: {name: as_string(value) for name, value in inputs.hyperparameters.items()},
+        contract.HYPERPARAMETERS_FILE: inputs.hyperparameters,
         contract.CHANNELS_FILE: {
             name: {
                 "ContentType": content_type_of(name),
@@ -60,7 +60,7 @@ def lay_out_training(root: Path, inputs: TrainingInputs, network_interface: str)
 
 
 def training_variables(job_name: str) -> dict[str, str]:
-    """The environment variables that the platform sets for a training job."""
+    """Return the environment variables that SageMaker sets for a training job."""
     job_arn = f"arn:aws:sagemaker:local:000000000000:training-job/{job_name}"
     return {contract.JOB_NAME_VARIABLE: job_name, contract.JOB_ARN_VARIABLE: job_arn}
 
@@ -70,14 +70,8 @@ def content_type_of(channel: str) -> str:
     return "application/json" if channel == "schema" else "text/csv"
 
 
-def as_string(value: object) -> str:
-    """Return a hyperparameter as the API accepts it."""
-    # the API accepts strings only; the SDK sends other values as JSON too
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def failure_reason(root: Path) -> str:
-    """Return the part of /opt/ml/output/failure that the platform reports; empty without it."""
+    """Return the first characters of /opt/ml/output/failure, as SageMaker does. Return "" if the file is missing."""
     try:
         with (root / contract.FAILURE_FILE).open(encoding="utf-8", errors="replace") as file:
             return file.read(contract.FAILURE_REASON_CHARACTERS).strip()
@@ -86,9 +80,9 @@ def failure_reason(root: Path) -> str:
 
 
 def collect_outputs(job: TrainingJob) -> bool:
-    """Pack /opt/ml/model and /opt/ml/output/data as the platform does.
+    """Pack /opt/ml/model and /opt/ml/output/data into archives, as SageMaker does.
 
-    Returns False, and packs nothing, if there is no model.
+    If there is no model, pack nothing and return False.
     """
     root, output_path = job.root_path, job.model_artifact_path.parent
     if not (root / contract.MODEL_FOLDER).is_dir() or not any((root / contract.MODEL_FOLDER).iterdir()):
@@ -100,7 +94,7 @@ def collect_outputs(job: TrainingJob) -> bool:
 
 
 def pack(folder: Path, archive_path: Path) -> None:
-    """Write a .tar.gz of the contents of a folder, completely or not at all."""
+    """Write a .tar.gz archive of a folder. After an error, there is no archive."""
     import tarfile
 
     temporary_path = archive_path.with_name(archive_path.name + ".tmp")
@@ -114,7 +108,7 @@ def pack(folder: Path, archive_path: Path) -> None:
 
 
 def owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
-    """Remove the owner, which has no meaning on another machine."""
+    """Set the owner to root. The real owner has no meaning on another machine."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member
@@ -123,11 +117,14 @@ def owned_by_root(member: "tarfile.TarInfo") -> "tarfile.TarInfo":
 def lay_out_serving(
     root: Path, model_artifact_path: Path, code: Mapping[str, Path | str], *, unchecked: bool = False
 ) -> Contents:
-    """Write the /opt/ml tree for `serve`: the artifact unpacked into /opt/ml/model, read-only.
+    """Unpack the artifact into a read-only /opt/ml/model folder for a server, and return its contents.
 
-    Returns its contents. `code` maps names below /opt/ml/model/code to files or texts, which are added to the manifest.
+    `code` maps names below /opt/ml/model/code to files or texts. They are added to the manifest. With `unchecked`, the
+    files need not match the manifest.
 
-    Raises ArchiveError if the archive is damaged or must not be served, and OSError if a file cannot be written.
+    Raises:
+        ArchiveError: the archive is damaged or must not be served.
+        OSError: a file cannot be written.
     """
     model_path = root / contract.MODEL_FOLDER
     model_path.mkdir(parents=True)

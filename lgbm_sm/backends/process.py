@@ -1,7 +1,7 @@
-"""The program as a child process, which needs no account and no Docker.
+"""Run training and serving programs as child processes. This needs no AWS account and no Docker.
 
-A program is known by its command line, which holds the project's id and the name of the job or endpoint, and by the
-folder that it works in, which follows a project that is moved. A process id alone may now belong to another program.
+Two things identify a program later: its command line, which contains the project's id and the name of the job or
+endpoint, and its working folder. A process id is not enough, because the system may give it to another program.
 """
 
 import sys
@@ -41,14 +41,14 @@ _LONGEST_PAUSE_SECONDS = 0.25
 
 
 class ProcessTrainingRun(NamedTuple):
-    """A training program and its job; it writes the job's log file."""
+    """A training program and its job. The program writes the log file of the job."""
 
     program: "subprocess.Popen[bytes]"
     job: TrainingJob
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the log as they come, until the program has ended."""
-        # the end of the program cuts a pause short
+        """Yield each new line of the log, until the program ends."""
+        # the event ends a pause as soon as the program ends
         ended = threading.Event()
         threading.Thread(target=self._tell_end, args=(ended,), daemon=True).start()
         with self.job.log_path.open(encoding="utf-8", errors="replace") as log:
@@ -70,7 +70,7 @@ class ProcessTrainingRun(NamedTuple):
         ended.set()
 
     def wait(self) -> TrainingEnding:
-        """Wait for the end of the program."""
+        """Wait until the program ends."""
         return training_ending(Ending(self.program.wait()), opt_ml.failure_reason(self.job.root_path))
 
 
@@ -81,16 +81,17 @@ class ProcessServer(NamedTuple):
     url: str
 
     def ending(self) -> Ending | None:
-        """None while it runs."""
+        """Return how the program ended, or None while it runs."""
         exit_code = self.program.poll()
         return None if exit_code is None else Ending(exit_code)
 
 
 @dataclass(frozen=True)
 class ProcessBackend(LocalBackend):
-    """Starts the program from `runtime_path` with this Python; it inherits `environment`.
+    """A backend that starts the program in `runtime_path` with this Python.
 
-    `project_id` returns the id in the record of the project; without an id, programs are found by their folders.
+    The program inherits `environment`. `project_id` returns the id of the project. Without an id, programs are found
+    by their working folders.
     """
 
     runtime_path: Path
@@ -101,7 +102,7 @@ class ProcessBackend(LocalBackend):
     in_container: ClassVar[bool] = False
 
     def entry_fields(self) -> dict[str, Any]:
-        """None; see TrainingBackend."""
+        """See TrainingBackend. This backend adds no fields."""
         return {}
 
     def describe(self) -> str:
@@ -109,17 +110,17 @@ class ProcessBackend(LocalBackend):
         return "a process on this machine"
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> ProcessTrainingRun:
-        """Start `train`; see Backend."""
+        """See TrainingBackend."""
         opt_ml.lay_out_training(job.root_path, inputs, "lo")
         variables = opt_ml.training_variables(job.name)
         program = self._start([contract.TRAIN_COMMAND, "--root", str(job.root_path)], job, variables)
         return ProcessTrainingRun(program, job)
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ProcessServer:
-        """Start `serve`; see Backend.
+        """See LocalBackend.
 
-        The port is bound before the program starts, and the program inherits the socket. No other program can take the
-        port in between.
+        Bind the port before the program starts, and pass the socket to the program. So no other program can take the
+        port.
         """
         import socket
 
@@ -127,7 +128,7 @@ class ProcessBackend(LocalBackend):
             listener.bind((HOST, 0))
             listener.listen(1024)
             descriptor = listener.fileno()
-            # relative to its working directory, so that it finds the model after the project was moved
+            # a path relative to the working folder stays valid if the user moves the project
             arguments = [contract.SERVE_COMMAND, "--root", endpoint.root_path.name, "--fd", str(descriptor)]
             program = self._start(arguments, endpoint, variables, (descriptor,))
             return ProcessServer(program, f"http://{HOST}:{listener.getsockname()[1]}")
@@ -138,13 +139,13 @@ class ProcessBackend(LocalBackend):
         import subprocess
 
         own_variables = {"PYTHONPATH": str(self.runtime_path), "PYTHONUNBUFFERED": "1"}
-        # the variable of the user takes precedence
+        # a variable that the user sets takes precedence
         if NATIVE_VARIABLE not in self.environment:
             own_variables[NATIVE_VARIABLE] = str(native_code_path(self.runtime_path, self.environment) or "")
         labels = labels_of(entry, self.project_id())
         with storage_errors(entry.folder), entry.log_path.open("ab") as log:
             return subprocess.Popen(
-                # -P: the folder that the command was called in is not searched for modules
+                # with -P, Python does not search the current folder for modules
                 [sys.executable, "-P", *labels, "-m", PROGRAM, *arguments],
                 cwd=entry.folder,
                 env={**self.environment, **own_variables, **variables},
@@ -152,31 +153,31 @@ class ProcessBackend(LocalBackend):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=descriptors,
-                start_new_session=True,  # lgbm-sm passes Ctrl-C on itself; a server outlives the command
+                start_new_session=True,  # Ctrl-C must not reach the program: lgbm-sm stops it, or lets a server run on
             )
 
     def is_running(self, entry: Entry) -> bool:
-        """Return whether a program of this job or endpoint runs."""
+        """See Backend."""
         return bool(self._processes_of(entry))
 
     def programs(self, entry: Entry) -> list[RunningProgram]:
-        """Return its processes, including workers; see Backend."""
+        """See Backend. The result includes worker processes."""
         return [program for process in self._processes_of(entry) for program in _running_program(process)]
 
     def _processes_of(self, entry: Entry) -> "list[psutil.Process]":
-        """Return the running programs of this job or endpoint, including workers."""
+        """Return the running processes of this job or endpoint, including workers."""
         project_id = self.project_id()
         return processes_of(program for program in running_programs() if program.is_of(entry, project_id))
 
     def stop(self, entry: Entry) -> list[str]:
-        """Send SIGTERM, and SIGKILL after the grace period; see Backend."""
+        """See Backend."""
         processes = self._processes_of(entry)
         if not processes:
             return []
         import psutil
 
         for process in processes:
-            # Workers are stopped by their own parent, which lets them finish their requests.
+            # the parent process stops its workers, and lets them finish their requests
             if _parent_id(process) not in {other.pid for other in processes}:
                 _signal(process.terminate)
         is_endpoint = isinstance(entry, Endpoint)
@@ -188,26 +189,27 @@ class ProcessBackend(LocalBackend):
         return [f"process {process.pid}" for process in self._processes_of(entry)]
 
     def read_log(self, entry: Entry) -> bytes:
-        """Return its log file; see Backend."""
+        """See Backend. Return the contents of the log file."""
         with suppress(FileNotFoundError):
             return entry.log_path.read_bytes()
         return b""
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
-        """Measure with the system's counters of each process; see ServingBackend."""
+        """See ServingBackend. The system's counters of each process give the values."""
         import psutil
 
         seconds, memory_bytes, seen = 0.0, 0, False
         for process in self._processes_of(endpoint):
-            with suppress(psutil.Error):  # ended meanwhile, or another user's
+            with suppress(psutil.Error):  # the process has ended, or belongs to another user
                 times, memory = process.cpu_times(), process.memory_full_info()
                 seconds += times.user + times.system
-                memory_bytes += getattr(memory, "pss", memory.uss)  # macOS reports only unshared memory
+                # macOS reports no pss (shared memory divided by its users), only uss (memory that is not shared)
+                memory_bytes += getattr(memory, "pss", memory.uss)
                 seen = True
         return Consumption(time.monotonic(), seconds, memory_bytes) if seen else None
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Find folders without an entry, and programs whose folder may be gone; see Backend."""
+        """See Backend. Find folders without an entry, and running programs whose folder may not exist any more."""
         known = {entry.folder for entry in record.entries()}
         folders: dict[Path, None] = {}
         for parent in (record.jobs_path, record.endpoints_path):
@@ -241,5 +243,5 @@ def _parent_id(process: "psutil.Process") -> int | None:
 def _signal(send: Callable[[], None]) -> None:
     import psutil
 
-    with suppress(psutil.NoSuchProcess):  # it has ended already
+    with suppress(psutil.NoSuchProcess):  # the process has already ended
         send()

@@ -8,18 +8,18 @@ from lgbm_sm.errors import ConfigError, EngineError, ImageError
 
 
 class EngineView(Protocol):
-    """The part of a container engine that the choice needs; each member may raise EngineError."""
+    """The part of a container engine that `choose` needs. Each member may raise EngineError."""
 
     @property
     def platform(self) -> str:
-        """The platform whose images run without emulation, such as linux/amd64."""
+        """The platform of the engine, such as linux/amd64. Images for this platform run without emulation."""
 
     def has_image(self, tag: str) -> bool:
         """Return whether the engine has an image of this name."""
 
 
 class Choice(NamedTuple):
-    """The image of the container to start, empty for a process, and the reason for the choice."""
+    """The result of `choose`. `image` is the image of the container to start. It is empty for a process."""
 
     because: str
     image: str = ""
@@ -28,13 +28,13 @@ class Choice(NamedTuple):
 def choose(wanted: BackendChoice, engine: EngineView, tag_of: Callable[[str], str]) -> Choice:
     """Choose a container or a process.
 
-    `tag_of` returns the tag of the image for the engine's platform. `auto` chooses a container only if Docker answers
-    and has that image. `docker` accepts nothing else.
+    `tag_of` returns the tag of the image for the engine's platform. `auto` chooses a container if Docker answers and
+    has that image. Otherwise it chooses a process. `docker` always chooses a container.
 
     Raises:
-        EngineError: the choice is `docker`, and Docker does not answer.
-        ImageError: the choice is `docker`, and the image does not exist.
-        ConfigError: the choice is `docker`, and the configuration allows no such image.
+        EngineError: `wanted` is `docker`, but Docker does not answer.
+        ImageError: `wanted` is `docker`, but the image does not exist.
+        ConfigError: `wanted` is `docker`, but the configuration allows no image for the platform.
     """
     if wanted is BackendChoice.PROCESS:
         return Choice("local.backend is process")
@@ -47,10 +47,10 @@ def choose(wanted: BackendChoice, engine: EngineView, tag_of: Callable[[str], st
         return Choice(f"local.backend is auto, and {error.message}")
     if found:
         because = "local.backend is docker" if wanted is BackendChoice.DOCKER else "local.backend is auto"
-        return Choice(f"{because}, and the image is there: {tag}", tag)
+        return Choice(f"{because}, and the image exists: {tag}", tag)
     if wanted is BackendChoice.DOCKER:
         raise ImageError(
-            f"local.backend: docker: the image is not there: {tag}",
+            f"local.backend: docker: the image does not exist: {tag}",
             "run `lgbm-sm build` first, with the same container section; or set local.backend: auto",
         )
-    return Choice(f"local.backend is auto, and the image is not there: {tag} (`lgbm-sm build` makes it)")
+    return Choice(f"local.backend is auto, and the image does not exist: {tag} (`lgbm-sm build` creates it)")

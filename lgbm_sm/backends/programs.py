@@ -1,7 +1,8 @@
 """Find the programs of jobs and endpoints among the processes of this machine.
 
-A program has the project's id and the name of its job or endpoint on its command line, and runs in their folder. The
-system reports the current path of that folder, even after the project was moved.
+The command line of a program contains the project's id and the name of the job or endpoint. The working folder of the
+program is the folder of the job or endpoint. The system reports the current path of this folder, even if the user has
+moved the project.
 """
 
 import os
@@ -24,9 +25,9 @@ _NO_ID = "-"
 
 
 def labels_of(entry: Entry, project_id: str) -> list[str]:
-    """Return Python options that identify the program.
+    """Return -X options that identify the program on its command line.
 
-    Python accepts any -X option, and does not pass it to the program.
+    Python accepts any -X option, and the program does not see it.
     """
     label = f"{_ENTRY_OPTION}={project_id or _NO_ID}/{entry.kind}/{entry.name}"
     return ["-X", label, "-X", f"{_FOLDER_OPTION}={entry.folder.parent.parent}"]
@@ -37,34 +38,31 @@ def without_labels(arguments: Iterable[str]) -> list[str]:
     kept: list[str] = []
     for argument in arguments:
         if argument.startswith((f"{_ENTRY_OPTION}=", f"{_FOLDER_OPTION}=")):
-            kept.pop()  # its -X
+            kept.pop()  # the -X before the value
         else:
             kept.append(argument)
     return kept
 
 
 class Program(NamedTuple):
-    """A process that runs the program.
-
-    Its arguments, and its current working directory (None if unknown).
-    """
+    """A process that runs `lgbm_runtime`. `folder` is its working folder, or None if unknown."""
 
     pid: int
     arguments: tuple[str, ...]
     folder: Path | None
 
     def is_of(self, entry: Entry, project_id: str) -> bool:
-        """Return whether it was started for this job or endpoint."""
+        """Return whether the program was started for this job or endpoint."""
         if self.folder is not None and is_same_folder(self.folder, entry.folder):
             return True
         is_labelled = bool(project_id) and self._label == (project_id, entry.kind, entry.name)
-        # a program without a label was started by an older lgbm-sm; the record of one with another id is lost
+        # an older lgbm-sm gave programs no label; if the id differs, the user has deleted the record
         return self._is_orphan and (is_labelled or self._first_folder == entry.folder)
 
     def folder_in(self, work_path: Path, project_id: str) -> Path | None:
-        """Return the folder of its job or endpoint below a work folder.
+        """Return the folder of the program's job or endpoint in the work folder.
 
-        Returns None if it belongs to another project.
+        Return None if the program belongs to another project.
         """
         owner, kind, name = self._label
         if project_id and owner == project_id and self._is_orphan:
@@ -76,14 +74,14 @@ class Program(NamedTuple):
 
     @property
     def _label(self) -> tuple[str, str, str]:
-        """The project's id, the kind and the name; empty for a program of an older lgbm-sm."""
+        """The project's id, the kind and the name. They are empty if an older lgbm-sm started the program."""
         owner, _, rest = self._option(_ENTRY_OPTION).partition("/")
         kind, _, name = rest.partition("/")
         return owner, kind, name
 
     @property
     def _first_folder(self) -> Path | None:
-        """The folder that its job or endpoint had when the program was started."""
+        """The folder of the job or endpoint at the start of the program."""
         _, kind, name = self._label
         if name:
             return Path(self._option(_FOLDER_OPTION)) / folder_of_kind(kind) / name
@@ -94,9 +92,10 @@ class Program(NamedTuple):
 
     @property
     def _is_orphan(self) -> bool:
-        """Whether its folder no longer exists.
+        """Whether the folder of the program no longer exists.
 
-        A program of another project, such as the original of a copy, has a folder that exists.
+        If the folder exists, the program may belong to another project. For example, this project is a copy of that
+        one.
         """
         folder = self.folder
         return folder is None or folder.parent.parent.name != WORK_FOLDER or not folder.exists()
@@ -107,15 +106,15 @@ class Program(NamedTuple):
 
 
 def running_programs() -> Iterator[Program]:
-    """Find the programs of any project on this machine that this user may see."""
+    """Find the programs of all projects on this machine. Programs of other users may be missing."""
     if sys.platform == "linux":
-        # psutil is imported only if such a program runs
+        # reading /proc avoids the import of psutil, which is slow
         yield from _programs_in_proc()
         return
     import psutil
 
     for process in psutil.process_iter():
-        with suppress(psutil.Error):  # ended meanwhile, or another user's
+        with suppress(psutil.Error):  # the process has ended, or belongs to another user
             arguments = tuple(process.cmdline())
             if PROGRAM in arguments:
                 folder = None
@@ -128,20 +127,20 @@ def _programs_in_proc() -> Iterator[Program]:
     program = PROGRAM.encode()
     for process in Path("/proc").iterdir():
         if process.name.isdecimal():
-            with suppress(OSError):  # ended meanwhile
+            with suppress(OSError):  # the process has ended
                 arguments = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
                 if program in arguments:
                     yield Program(int(process.name), tuple(map(os.fsdecode, arguments)), _folder_of(process))
 
 
 def _folder_of(process: Path) -> Path | None:
-    with suppress(OSError):  # another user's
+    with suppress(OSError):  # the process belongs to another user
         return Path(str((process / "cwd").readlink()).removesuffix(" (deleted)"))
     return None
 
 
 def processes_of(programs: Iterable[Program]) -> "list[psutil.Process]":
-    """Return the processes of the programs that still run."""
+    """Return the processes of those programs that still run."""
     found = list(programs)
     if not found:
         return []

@@ -1,4 +1,4 @@
-"""Wait until a server on this machine answers /ping as the platform requires."""
+"""Wait until a server on this machine answers /ping as SageMaker requires."""
 
 import time
 from http import HTTPStatus
@@ -11,23 +11,23 @@ from lgbm_sm.errors import EndpointError, TimedOutError
 from lgbm_sm.invocation.single_requests import Client
 from lgbm_sm.record.entries import Endpoint
 
-# A server that fails instead of being late, as AWS's XGBoost image does if the model cannot be loaded: the platform
-# would repeat the ping for minutes, and then report only that the pings failed.
+# After this many answers with status 500, stop waiting. AWS's XGBoost image answers so if it cannot load the model.
+# SageMaker would repeat the ping for minutes, and then report only that the pings failed.
 _MOST_FAILURES = 3
 _PAUSES = Patience(first_seconds=0.02, longest_seconds=0.25, growth=1.5)
 _FIX = "fix the error shown in the log, then run `lgbm-sm deploy` again"
 
 
 def wait_until_ready(endpoint: Endpoint, server: StartedServer, backend: Backend, timeout_seconds: float) -> None:
-    """Wait until a ping is answered with 200 within the platform's 2 s.
+    """Wait until the server answers a ping with status 200 within 2 s, SageMaker's limit.
 
-    If a ping is not answered in time, the next one has twice the timeout. AWS's XGBoost images up to 1.7-1
-    run pip and load the model once more at each ping that comes before the first has been answered. On a busy
-    machine, a ping every 2 s would start more and more of these, and none would end.
+    After a late answer, wait twice as long for the answer to the next ping. The reason is AWS's XGBoost images up to
+    1.7-1: until they have answered the first ping, each further ping runs pip and loads the model again. On a busy
+    machine, a ping every 2 s would start more and more of these loads, and none would end.
 
     Raises:
-        EndpointError: the server ended, or fails each ping.
-        TimedOutError: no such answer came in time.
+        EndpointError: the server ended, or answered several pings in a row with status 500.
+        TimedOutError: the server did not answer in time.
     """
     seconds = contract.PING_SECONDS
     failures = 0
@@ -39,7 +39,7 @@ def wait_until_ready(endpoint: Endpoint, server: StartedServer, backend: Backend
         is_late = time.monotonic() - asked_at > contract.PING_SECONDS
         seconds = 2 * seconds if is_late and status is None else contract.PING_SECONDS
         failures = failures + 1 if status == HTTPStatus.INTERNAL_SERVER_ERROR else 0
-        # checked after the ping: the answer came from this server, and not from a later program on its port
+        # check this after the ping: if the server had ended, another program could have answered on its port
         ending = server.ending()
         if ending is not None:
             remark = f" ({ending.remark})" if ending.remark else ""
@@ -64,8 +64,8 @@ def wait_until_ready(endpoint: Endpoint, server: StartedServer, backend: Backend
 
 
 def _ping(url: str, seconds: float) -> int | None:
-    """The status of `GET /ping`; None if no answer comes in time."""
+    """Return the status of `GET /ping`, or None if no answer comes in time."""
     host, _, port = url.removeprefix("http://").partition(":")
-    if not port:  # a server that ended before it had a port
+    if not port:  # the server ended before it had a port
         return None
     return Client(host, int(port)).ping(seconds).status

@@ -1,4 +1,4 @@
-"""Unpack a model artifact for a server, or only check that this would succeed."""
+"""Unpack a model artifact for a server, or only check the artifact."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ from lgbm_sm.record.work_folder import storage_errors
 
 
 def unpack(root_path: Path, artifact_path: Path, code: ModelCode, source: str = "") -> str:
-    """Unpack the artifact and the pattern's code into the tree of a server.
+    """Unpack the artifact into the folder of a server, and add the inference code.
 
-    Returns the parts that were not checked. An error names `source` if that is an address in S3, else the path.
+    Return a remark about parts that were not checked. Errors show `source` if it is an address in S3, or else the path.
 
     Raises:
         EndpointError: the artifact is damaged, or its files differ from its manifest.
@@ -25,10 +25,10 @@ def unpack(root_path: Path, artifact_path: Path, code: ModelCode, source: str = 
 
 
 def check_artifact(artifact_path: Path, code: ModelCode, source: str) -> None:
-    """Check the artifact as `unpack` does, without writing anything.
+    """Check the artifact as `unpack` does, but write no files.
 
     Raises:
-        EndpointError: as `unpack`.
+        EndpointError: the artifact is damaged, or its files differ from its manifest.
     """
     with _artifact_errors(artifact_path, source):
         read_artifact(artifact_path, unchecked=code.is_unchecked)
@@ -41,7 +41,7 @@ def _artifact_errors(artifact_path: Path, source: str) -> Iterator[None]:
     try:
         yield
     except ManifestError as error:
-        hint = f"run `lgbm-sm train` again, or serve it as it is: `lgbm-sm deploy --model {shown} --unchecked`"
+        hint = f"run `lgbm-sm train` again, or deploy the changed file: `lgbm-sm deploy --model {shown} --unchecked`"
         raise EndpointError(f"{shown} {error}", hint) from error
     except ArchiveError as error:
         raise EndpointError(f"{shown} {error}", "run `lgbm-sm train` again, or pass another --model") from error

@@ -1,1 +1,1 @@
-"""Load an endpoint: requests of real rows, clients, and figures."""
+"""The load test of `bench`: requests with real rows, clients, and measurements."""

@@ -1,4 +1,4 @@
-"""The figures of a step, computed from every answer."""
+"""The figures of a load step, computed from all answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from lgbm_sm.backends import Consumption
 from lgbm_sm.bench.samples import Failure, Samples
 
-# share of the time: Python runs on one processor at a time, and above this the client limits the rate
+# above this share of one CPU, the client limits the rate, because its Python code uses only one CPU
 _CLIENT_LIMIT = 0.85
 
 
 @dataclass(frozen=True)
 class Usage:
-    """The server's usage: busy processors during a step, and bytes of memory at its end."""
+    """The server's usage: the number of busy CPUs during a step, and the memory at the end of the step."""
 
     cpus: float
     memory_bytes: int
@@ -20,7 +20,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Latency:
-    """Latencies of good answers in ms; each percentile is a measured latency."""
+    """Percentiles of the latencies of good answers, in ms. Each percentile is a measured latency."""
 
     p50: float
     p90: float
@@ -30,10 +30,11 @@ class Latency:
 
 @dataclass(frozen=True)
 class LoadStep:
-    """One step: `good` and failed requests in `seconds`, without the `warm_up` requests.
+    """One load step.
 
-    `latency` is None without a good answer; `usage` is None if it is unknown. `is_cut`: the limit of requests
-    ended the step, not the time.
+    `good` and `failures` count the requests in `seconds`. They do not include the `warm_up` requests. `latency` is None
+    if there was no good answer. `usage` is None if it is unknown. `is_cut` is true if the step reached its limit of
+    requests before its time was over.
     """
 
     concurrency: int
@@ -59,12 +60,12 @@ class LoadStep:
 
     @property
     def is_client_limited(self) -> bool:
-        """Whether the client, or its wait for a processor, limited the rate."""
+        """Whether the client limited the rate, because it was busy or waited for a CPU."""
         return self.client_cpus + self.client_waited >= _CLIENT_LIMIT
 
 
 def latency_of(samples: Samples) -> Latency | None:
-    """Return the percentiles of all good answers; None if there are none."""
+    """Return the percentiles of all good answers, or None if there are no good answers."""
     import numpy as np
 
     if not samples.latencies_ns:
@@ -75,9 +76,9 @@ def latency_of(samples: Samples) -> Latency | None:
 
 
 def usage_between(before: Consumption | None, after: Consumption | None) -> Usage | None:
-    """Return the usage between two measurements; None if a measurement is missing."""
+    """Return the usage between two measurements, or None if a measurement is missing."""
     if before is None or after is None:
         return None
-    # the total drops when a worker ends
+    # the total CPU time becomes smaller when a worker process ends
     busy_seconds = max(0.0, after.cpu_seconds - before.cpu_seconds)
     return Usage(busy_seconds / (after.at - before.at), after.memory_bytes)

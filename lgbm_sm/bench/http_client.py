@@ -1,9 +1,8 @@
-"""Load over HTTP: many clients in one thread.
+"""Send load over HTTP: many clients in one thread.
 
-It is fast enough to measure a server that answers in 0.1 ms.
-
-It uses asyncio's protocols on uvloop, httptools' parser, and prepared requests. Latency is the time from the request to
-the last byte of the answer. If the server closes the connection after each answer, it includes the next connection.
+The client is fast enough to measure a server that answers in 0.1 ms. It uses asyncio protocols on uvloop, the parser of
+httptools, and requests that are prepared before the load. Latency is the time from the request to the last byte of the
+answer. If the server closes each connection, the latency includes the time to open a new connection.
 """
 
 import asyncio
@@ -25,8 +24,8 @@ from lgbm_sm.bench.samples import Samples
 from lgbm_sm.errors import UsageError
 
 CONNECT_SECONDS = 5.0
-_PRINTABLE = re.compile(r"[!-~]+")  # a space or a line end would end the request's first line
-_PAUSE_SECONDS = 0.05  # after a failure, so that a client slows down if the server refuses
+_PRINTABLE = re.compile(r"[!-~]+")  # a space or a line end in the URL would break the first line of the request
+_PAUSE_SECONDS = 0.05  # the pause after a failure: a client slows down if the server refuses requests
 _WATCH_SECONDS = 0.1
 _EXAMPLE_BYTES = 1000
 
@@ -46,7 +45,7 @@ def parse_url(url: str) -> Address:
     """Parse `http(s)://host[:port]/path`.
 
     Raises:
-        UsageError: it is not such a URL.
+        UsageError: the URL does not have this form.
     """
     refusal = UsageError(f"--url {url}: not an HTTP URL", f"pass for example {contract.LOCAL_INVOCATIONS_URL}")
     try:
@@ -54,7 +53,7 @@ def parse_url(url: str) -> Address:
         port = parts.port
     except ValueError as error:
         raise refusal from error
-    is_plain = _PRINTABLE.fullmatch(url) and "@" not in parts.netloc  # a password would be dropped silently
+    is_plain = _PRINTABLE.fullmatch(url) and "@" not in parts.netloc  # the request would not contain a password
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
         raise refusal
     is_https = parts.scheme == "https"
@@ -64,7 +63,7 @@ def parse_url(url: str) -> Address:
 
 @dataclass
 class _Phase:
-    """State that the clients of one phase share."""
+    """The state that all clients share during a warm-up or a step."""
 
     samples: Samples
     deadline_ns: int
@@ -80,7 +79,7 @@ class _Phase:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection of a client; data that arrives after the client has left it is ignored."""
+    """One connection of a client. Data that arrives after `leave` is ignored."""
 
     def __init__(self, client: "_ClosedLoop") -> None:
         self._client: _ClosedLoop | None = client
@@ -112,7 +111,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._client is None:
             return
-        if self._has_head and not self._is_framed and exc is None:  # an answer that ends with its connection
+        if self._has_head and not self._is_framed and exc is None:  # the end of the connection ends the answer
             self._answered(keeps_connection=False)
         else:
             self._client.lost("connection closed", str(exc or "before the answer was complete"))
@@ -141,7 +140,7 @@ class _Connection(asyncio.Protocol):
 
 
 class _ClosedLoop:
-    """One client, which waits for an answer before its next request."""
+    """One client. It waits for an answer before it sends the next request."""
 
     def __init__(self, address: Address, context: ssl.SSLContext | None) -> None:
         self._address = address
@@ -150,14 +149,14 @@ class _ClosedLoop:
         self._connection: _Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._phase: _Phase | None = None
-        self._sent_at_ns = 0  # 0 while the client waits for no answer
+        self._sent_at_ns = 0  # 0 means that the client does not wait for an answer
 
     def begin(self, phase: _Phase) -> None:
         self._phase = phase
         self._send_next()
 
     def give_up(self, before_ns: int) -> None:
-        """Count the request as failed if it was sent before that time, and continue."""
+        """If the current request was sent before this time, count it as failed and send the next request."""
         if self._sent_at_ns and self._sent_at_ns < before_ns:
             self.lost("timeout", "no answer in time")
 
@@ -222,7 +221,7 @@ class _ClosedLoop:
             self._loop.call_later(_PAUSE_SECONDS, self._send_next)
 
     def lost(self, kind: str, example: str) -> None:
-        """Drop the connection, and count the request that waits for its answer as failed."""
+        """Drop the connection. Count a request without an answer as failed."""
         is_waiting, self._sent_at_ns = bool(self._sent_at_ns), 0
         self._leave_connection()
         if is_waiting and self._phase:
@@ -231,10 +230,7 @@ class _ClosedLoop:
 
 
 class HttpClient:
-    """Clients of any HTTP server that accepts POST; see LoadClient.
-
-    `timeout_seconds` limits one answer.
-    """
+    """A LoadClient for any HTTP server that accepts POST. `timeout_seconds` is the time limit of one answer."""
 
     def __init__(self, address: Address, load: Load, accept: str, timeout_seconds: float) -> None:
         self._address = address
@@ -277,7 +273,7 @@ class HttpClient:
 
 
 def _tell(ended: "asyncio.Future[None]", context: dict[str, Any]) -> None:
-    """End the phase with the traceback of a bug in a callback, which asyncio would only log."""
+    """End the phase with the exception of a callback. asyncio itself would only log the exception."""
     if not ended.done():
         ended.set_exception(context.get("exception") or RuntimeError(context["message"]))
 

@@ -1,4 +1,4 @@
-"""The chart of `bench --plot`: throughput and latency by concurrency."""
+"""The chart of `bench --plot`: throughput and latency for each number of clients."""
 
 import importlib.util
 import io
@@ -15,7 +15,7 @@ def plot_format(path: Path) -> str:
     """Return the file format for a path: png or svg.
 
     Raises:
-        UsageError: the suffix is another, or matplotlib is not installed.
+        UsageError: the path has another suffix, or matplotlib is not installed.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"--plot {path}: the suffix must be .png or .svg", "use a name such as bench.png")
@@ -25,7 +25,7 @@ def plot_format(path: Path) -> str:
 
 
 def draw(steps: Sequence[LoadStep], title: str, file_format: str) -> bytes:
-    """Draw the steps; those limited by the client are hollow."""
+    """Draw the steps. A hollow point is a step in which the client limited the rate."""
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure  # pyplot would need a display
 

@@ -1,4 +1,4 @@
-"""Request bodies of real rows, sent in turn."""
+"""Request bodies that contain real rows."""
 
 import itertools
 import json
@@ -10,13 +10,13 @@ from typing import IO, Any
 from lgbm_sm.errors import DataError
 from lgbm_sm.invocation.batches import JSON_LINES_TYPES, csv_records, is_header, json_rows, lines_with_content
 
-MOST_ROWS = 100_000  # of the input; more rows would not vary the load further
-MOST_BYTES = 64 * 1024 * 1024  # limit of the input, and of all bodies together
+MOST_ROWS = 100_000  # the most rows that are read from the input; more rows would not make the load more varied
+MOST_BYTES = 64 * 1024 * 1024  # the limit for the input, and also for the sum of all bodies
 
 
 @dataclass(frozen=True)
 class Load:
-    """Request bodies of `rows` rows each, made from `distinct_rows` rows."""
+    """Request bodies with `rows` rows each. Together they contain `distinct_rows` different rows."""
 
     bodies: Sequence[bytes]
     rows: int
@@ -27,11 +27,11 @@ class Load:
 def cut_requests(
     stream: IO[bytes], content_type: str, rows: int, feature_names: Collection[str] = (), most_bytes: int = MOST_BYTES
 ) -> Load:
-    """Cut bodies of `rows` rows each from the first rows of a CSV, JSON Lines or JSON input.
+    """Make bodies with `rows` rows each from the first rows of a CSV, JSON Lines or JSON input.
 
-    The bodies use the rows in order, and continue with the first after the last, so each has `rows` rows even if the
-    input has fewer. A CSV header is repeated in each body. An input of another content type becomes one request of one
-    row.
+    The bodies use the rows in order. After the last row, they continue with the first row. So each body has `rows`
+    rows, even if the input has fewer. A CSV header is repeated in each body. Input of another content type becomes the
+    body of a single request, and counts as one row.
 
     Raises:
         DataError: the input has no row, or is not valid JSON.
@@ -52,7 +52,7 @@ def cut_requests(
         records, rows = [body for body in [stream.read()] if body], 1
     if not records:
         raise DataError("the input has no row", "pass a file with at least one row of features")
-    # after so many bodies, the first one would repeat
+    # after this many bodies, the bodies would repeat
     count = len(records) // math.gcd(len(records), rows)
     mean_bytes = sum(map(len, records)) / len(records) * rows
     count = max(1, min(count, int(most_bytes / mean_bytes)))
@@ -62,9 +62,9 @@ def cut_requests(
 
 
 def _first(records: Iterable[bytes], most_bytes: int) -> list[bytes]:
-    """Return the first records, within the limits of rows and bytes."""
+    """Return the first records, up to the limits for rows and bytes."""
     taken: list[bytes] = []
-    for record in itertools.islice(records, MOST_ROWS + 1):  # one may be a header
+    for record in itertools.islice(records, MOST_ROWS + 1):  # one more, because the first may be a header
         taken.append(record)
         most_bytes -= len(record)
         if most_bytes <= 0:

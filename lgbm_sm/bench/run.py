@@ -23,7 +23,7 @@ _LEAST_REQUESTS_PER_STEP = 20
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """The command's options; the defaults are the project's endpoint and its test rows."""
+    """The options of `bench`. By default, it sends the test rows to the project's endpoint."""
 
     url: str | None
     endpoint: str | None
@@ -37,7 +37,7 @@ class BenchOptions:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """The target, the load and the figures. `requests` counts all requests, including warm-up."""
+    """The target, the load and the figures. `requests` is the number of all requests, including the warm-up."""
 
     target: Target
     load: Load
@@ -47,10 +47,10 @@ class BenchResult:
 
 
 def parse_concurrency(text: str) -> tuple[int, ...]:
-    """Parse the steps of an option such as `1,2,4`.
+    """Parse the numbers of clients in an option such as `1,2,4`.
 
     Raises:
-        UsageError: it is not a list of numbers, or one is out of range.
+        UsageError: the text is not a list of numbers, or a number is out of range.
     """
     try:
         steps = tuple(int(part) for part in text.split(","))
@@ -65,23 +65,23 @@ def parse_concurrency(text: str) -> tuple[int, ...]:
 
 
 def prepare(workspace: Workspace, wanted: BenchOptions) -> tuple[Target, Load]:
-    """Find the target and cut the requests, without sending any.
+    """Find the target and make the request bodies. Send nothing.
 
     Raises:
-        UsageError: the options contradict each other.
+        UsageError: two options cannot be used together, or a value is out of range.
         DataError: there are no rows to send.
-        EndpointError: no such endpoint is in service.
+        EndpointError: the endpoint does not exist, or is not in service.
         AwsError: AWS refuses a call.
     """
     if wanted.url and wanted.endpoint:
-        raise UsageError("--url and --endpoint exclude each other", "pass only one of them")
+        raise UsageError("--url and --endpoint cannot be used together", "pass only one of them")
     if wanted.content_type and wanted.file is None:
-        raise UsageError("--content-type needs a FILE", "pass FILE too; the test rows are text/csv")
+        raise UsageError("--content-type needs a FILE", "also pass FILE; the default rows are text/csv")
     if wanted.schedule.most_requests < _LEAST_REQUESTS_PER_STEP * len(wanted.schedule.concurrency):
         least = _LEAST_REQUESTS_PER_STEP
         raise UsageError(
             f"--most-requests {wanted.schedule.most_requests}: must be at least {least} for each step",
-            "raise it, or pass fewer steps to --concurrency",
+            "raise --most-requests, or pass fewer steps to --concurrency",
         )
     if wanted.url:
         return http_target(wanted.url), _rows(workspace, wanted)
@@ -115,7 +115,7 @@ def _rows(workspace: Workspace, wanted: BenchOptions, names: Sequence[str] = ())
 
 
 def question(target: Target, wanted: BenchOptions) -> str:
-    """Return the question to ask before load on an endpoint that costs money."""
+    """Return the question to ask before a load test that may cost money."""
     schedule = wanted.schedule
     return (
         f"Load {target.name} with up to {schedule.most_requests:,} requests, in {len(schedule.concurrency)} steps of "
@@ -124,7 +124,7 @@ def question(target: Target, wanted: BenchOptions) -> str:
 
 
 def bench(workspace: Workspace, target: Target, load: Load, wanted: BenchOptions) -> BenchResult:
-    """Run all steps.
+    """Run all load steps.
 
     Raises:
         InvocationError: the first requests fail.

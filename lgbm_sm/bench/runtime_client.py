@@ -1,4 +1,4 @@
-"""Send load through SageMaker's runtime, with a thread per client, because boto3 is synchronous."""
+"""Send load to a SageMaker endpoint. Each client is a thread, because boto3 is synchronous."""
 
 import itertools
 import threading
@@ -12,7 +12,7 @@ from lgbm_sm.bench.samples import Samples
 from lgbm_sm.errors import AwsError, InvocationError
 from lgbm_sm.invocation.transport import Sender
 
-_PAUSE_SECONDS = 0.05  # after a failure, so that a throttled client slows down
+_PAUSE_SECONDS = 0.05  # the pause after a failure: a throttled client slows down
 
 
 @dataclass
@@ -23,7 +23,7 @@ class _Phase:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take_turn(self) -> bool:
-        """Return whether one more request may be sent."""
+        """Count one more request, and return whether it may be sent."""
         with self.lock:
             if self.left <= 0 or time.perf_counter() >= self.deadline:
                 return False
@@ -36,10 +36,7 @@ class _Phase:
 
 
 class RuntimeClient:
-    """Clients of a SageMaker endpoint; see LoadClient.
-
-    `open_sender` opens a sender for a number of threads.
-    """
+    """A LoadClient for a SageMaker endpoint. `open_sender` gets the number of threads."""
 
     def __init__(self, open_sender: Callable[[int], Sender], load: Load, most_clients: int) -> None:
         self._sender = open_sender(most_clients)

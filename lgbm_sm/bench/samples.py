@@ -1,4 +1,4 @@
-"""The answers of one phase of load: latencies and failures."""
+"""The results of one phase of load: latencies and failures."""
 
 import gc
 import time
@@ -14,7 +14,7 @@ _EXAMPLE_CHARACTERS = 300
 
 @dataclass
 class Failure:
-    """The number of failures of one kind, and the first message."""
+    """The number of failures of one kind, and the message of the first failure."""
 
     count: int
     example: str
@@ -22,11 +22,12 @@ class Failure:
 
 @dataclass
 class Samples:
-    """One phase of load: latencies of good answers (int64, ns), and failures by kind.
+    """The results of one phase of load.
 
-    A kind is an HTTP status, an AWS error code, or a failure of the connection. `seconds` is the time from the first
-    request to the last answer. In that time, the client kept `client_cpus` processors busy, and waited for a processor
-    for the share `client_waited`.
+    `latencies_ns` are the latencies of good answers. `failures` maps a kind of failure to its count. A kind is an HTTP
+    status, an AWS error code, or a failure of the connection. `seconds` is the time from the first request to the last
+    answer. `client_cpus` is the number of CPUs that the client used in this time. `client_waited` is the share of the
+    time in which the client waited for a CPU.
     """
 
     latencies_ns: "array[int]" = field(default_factory=lambda: array("q"))
@@ -54,9 +55,9 @@ class Samples:
 
     @contextmanager
     def timed(self) -> Iterator[Self]:
-        """Measure the phase in the `with` block.
+        """Measure the time of the `with` block.
 
-        Garbage collection is off: its pauses would count as slow answers.
+        Garbage collection is off in the block, because its pauses would look like slow answers.
         """
         gc.collect()
         gc.disable()
@@ -71,9 +72,9 @@ class Samples:
 
 
 def _run_delay_seconds() -> float:
-    """Return the time that this thread has waited for a processor so far; 0 without Linux.
+    """Return the time that this thread has waited for a CPU so far. Return 0 if the system is not Linux.
 
-    Source: the second number of schedstat, ns on the run queue (Documentation/scheduler/sched-stats).
+    Source: the second number in schedstat is the time on the run queue in ns (Documentation/scheduler/sched-stats).
     """
     try:
         return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
@@ -82,12 +83,12 @@ def _run_delay_seconds() -> float:
 
 
 class LoadClient(Protocol):
-    """Sends requests in a closed loop: a client waits for an answer before its next request."""
+    """A number of clients. Each client waits for an answer before it sends its next request."""
 
     def run(self, concurrency: int, seconds: float, most_requests: int) -> Samples:
-        """Send requests with this number of clients, and wait for all answers.
+        """Send requests with `concurrency` clients, and wait for all answers.
 
-        It ends when the time is up or `most_requests` are sent.
+        Send no more requests after `seconds`, or after `most_requests`.
         """
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The load steps: each has a warm-up and its share of the requests."""
+"""The load steps. Each step has a warm-up and a share of the requests."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,11 @@ _LONGEST_WARM_UP_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """The load: clients and `seconds` of each step, all requests, timeout of one answer."""
+    """The plan of a load test.
+
+    `concurrency` contains the number of clients of each step. Each step takes `seconds`. `most_requests` limits the sum
+    of all requests. `timeout_seconds` is the time limit of one answer.
+    """
 
     concurrency: Sequence[int]
     seconds: float
@@ -24,10 +28,10 @@ class Schedule:
 
 
 def check_first_answer(client: LoadClient, schedule: Schedule) -> int:
-    """Send a request until one succeeds, a few times at most; return how many were sent.
+    """Send single requests until one succeeds, but at most three. Return the number of sent requests.
 
     Raises:
-        InvocationError: none succeeds.
+        InvocationError: all three requests fail.
     """
     kind = said = ""
     for tries in range(1, _TRIES + 1):
@@ -45,9 +49,10 @@ def check_first_answer(client: LoadClient, schedule: Schedule) -> int:
 def run_steps(
     client: LoadClient, schedule: Schedule, consumption: Callable[[], Consumption | None], made: int
 ) -> Iterator[LoadStep]:
-    """Run one step after the other; `made` requests were sent before.
+    """Run one step after the other. `made` is the number of requests that were already sent.
 
-    Each step may send an equal share of the remaining requests.
+    Before each step, the requests that may still be sent are divided equally among the steps that are left. A step
+    sends at most its share.
     """
     left = schedule.most_requests - made
     for index, concurrency in enumerate(schedule.concurrency):

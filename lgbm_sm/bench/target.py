@@ -1,7 +1,4 @@
-"""The target of a load test.
-
-It is the project's endpoint, a named SageMaker endpoint, or any HTTP server.
-"""
+"""The target of a load test: the project's endpoint, another SageMaker endpoint, or any HTTP server."""
 
 import ipaddress
 from collections.abc import Callable
@@ -23,10 +20,11 @@ _THIS_MACHINE = "machine like this one"
 
 @dataclass(frozen=True)
 class Target:
-    """A server and the machines behind it: `instances` of the type `instance`.
+    """A server, and the machines behind it.
 
-    `price` is the reason to ask before the load; it may be empty. `open_client` takes the load, the form of the
-    answers, and the schedule. `unseen` is the reason if `consumption` returns None, otherwise empty.
+    `instances` is the number of machines, and `instance` is their type. `price` is a text about the costs. If it is not
+    empty, the command asks before the load. `open_client` takes the load, the content type of the answers, and the
+    schedule. If `consumption` returns None, `unseen` is the reason.
     """
 
     name: str
@@ -40,7 +38,7 @@ class Target:
 
 
 def local_target(endpoint: Endpoint, backend: ServingBackend) -> Target:
-    """Return the project's endpoint on this machine as a target."""
+    """Return the target for an endpoint of the project on this machine."""
     return Target(
         name=endpoint.name,
         instance=_THIS_MACHINE,
@@ -51,7 +49,7 @@ def local_target(endpoint: Endpoint, backend: ServingBackend) -> Target:
 
 
 def http_target(url: str) -> Target:
-    """Return any server that accepts POST requests as a target.
+    """Return the target for an HTTP server that accepts POST requests.
 
     Raises:
         UsageError: the URL is not valid.
@@ -63,17 +61,17 @@ def http_target(url: str) -> Target:
         name=url,
         instance=_THIS_MACHINE if is_here else "server of that kind",
         open_client=_http(url),
-        price="" if is_here else "It is not on this machine, so the load may cost money or slow down its other users.",
+        price="" if is_here else "The server is not on this machine: the load may cost money or slow down other users.",
         is_on_this_machine=is_here,
-        unseen="CPU and memory are unknown, since the server is known only by its URL",
+        unseen="CPU and memory are unknown, because only the URL of the server is known",
     )
 
 
 def sagemaker_target(name: str, account: AwsAccount) -> Target:
-    """Return a SageMaker endpoint as a target, by its name.
+    """Return the target for the SageMaker endpoint of this name.
 
     Raises:
-        EndpointError: there is none, or it is not in service.
+        EndpointError: the endpoint does not exist, or is not in service.
         AwsError: AWS refuses a call.
     """
     resources = SageMakerResources(account)
@@ -82,7 +80,8 @@ def sagemaker_target(name: str, account: AwsAccount) -> Target:
         raise EndpointError(f"endpoint {name} does not exist in {account.region}", "set aws.region, or check the name")
     if endpoint["EndpointStatus"] not in ("InService", "Updating"):
         raise EndpointError(
-            f"endpoint {name} is {endpoint['EndpointStatus']}", f"see its log group /aws/sagemaker/Endpoints/{name}"
+            f"endpoint {name} is {endpoint['EndpointStatus']}, and does not answer requests",
+            f"see its log in CloudWatch: log group /aws/sagemaker/Endpoints/{name}",
         )
     config = resources.find_config(endpoint["EndpointConfigName"]) or {"ProductionVariants": []}
     types = {str(variant.get("InstanceType", "serverless")) for variant in config["ProductionVariants"]}
@@ -104,8 +103,8 @@ def sagemaker_target(name: str, account: AwsAccount) -> Target:
         instance=instance,
         open_client=open_client,
         instances=max(1, instances),
-        price=f"{max(1, instances)} x {instance} in {account.region} are billed while the endpoint exists, and so is "
-        "its data transfer.",
+        price=f"AWS bills {max(1, instances)} x {instance} in {account.region} while the endpoint exists, and the data "
+        "transfer.",
         unseen=f"CPU and memory are unknown here: CloudWatch shows them minutes later (/aws/sagemaker/Endpoints, "
         f"EndpointName {name})",
     )

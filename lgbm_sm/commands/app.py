@@ -1,4 +1,7 @@
-"""The Typer application: its options, its groups of commands, and the workspace that a command opens."""
+"""The Typer application: its options and its groups of commands.
+
+The module also opens the workspace of a command.
+"""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from lgbm_sm.record.entries import TrainingJob
     from lgbm_sm.workspace import Workspace
 
-# The panels of `--help`, and the commands of each in the order in which they are listed.
+# The groups of commands in `--help`, and the commands of each group in their order.
 GROUPS = {
     "Lifecycle": ("run", "prepare-data", "build", "push", "train", "deploy", "predict", "stop", "cleanup"),
     "Models": ("init", "new-identity", "status", "logs", "bench"),
@@ -38,7 +41,7 @@ _SHELLS = ", ".join(Shells)
 
 
 class CommandGroups(TyperGroup):
-    """The program, whose help lists its commands in groups."""
+    """The program. Its help lists the commands in groups."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -55,7 +58,7 @@ class CommandGroups(TyperGroup):
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
-        """Plain text; on a terminal, rich draws the panels."""
+        """Write the groups as plain text. On a terminal, rich draws them instead."""
         width = max(len(name) for names in GROUPS.values() for name in names)
         for group, names in GROUPS.items():
             with formatter.section(group):
@@ -67,13 +70,13 @@ class CommandGroups(TyperGroup):
                 )
 
 
-# Modules that a command needs are imported inside it: `--help` should not wait for pandas.
+# A command imports its modules inside its function, so that `--help` does not wait for pandas.
 app = typer.Typer(
     name=_PROGRAM,
     cls=CommandGroups,
-    add_completion=False,  # the options below take the shell's name; Typer's own guess it and ignore a given one
+    add_completion=False,  # Typer's own options ignore a given shell name; the options below accept it
     rich_markup_mode="rich" if is_terminal(os.environ) else None,
-    pretty_exceptions_enable=False,  # a bug keeps its plain traceback
+    pretty_exceptions_enable=False,  # a bug shows Python's plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 completion_init()
@@ -137,14 +140,14 @@ def _program(
 ) -> None:
     """Run the full lifecycle of a LightGBM model in a custom SageMaker container.
 
-    Start with `lgbm-sm run`: it needs no account, no Docker and no configuration.
+    Start with `lgbm-sm run`. It needs no AWS account, no Docker and no configuration file.
     """
 
 
 def load(
     ctx: typer.Context, *, any_hyperparameters: bool = False, needs: "Sequence[KeyPath] | None" = None
 ) -> "tuple[LoadedConfig, Console]":
-    """Load the configuration of a command and make its console; see `load_config`."""
+    """Load the configuration of a command, and create its console. See `load_config`."""
     import lgbm_sm.aws.resources  # noqa: F401 - defines the entries that a record may contain
     from lgbm_sm.config.loading import load_config
 
@@ -172,7 +175,7 @@ def say_source(loaded: "LoadedConfig", console: Console, *, given: "Path | None"
 
 
 def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:
-    """Warn if this folder is a copy of a project. Used by commands that need no workspace."""
+    """Warn if this folder is a copy of a project. For commands that need no workspace."""
     from lgbm_sm.record.identity import copy_warning
 
     if warning := copy_warning(loaded.folder.resolve()):
@@ -190,7 +193,7 @@ def opened_workspace(
     any_hyperparameters: bool = False,
     needs: "Sequence[KeyPath] | None" = None,
 ) -> "Iterator[tuple[Workspace, Console]]":
-    """Open the workspace of a command, as `open_workspace` does; after an interrupt, report what is still running."""
+    """Open the workspace of a command. After an interrupt, report the programs that are still running."""
     from lgbm_sm.record.work_folder import storage_errors
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
@@ -226,7 +229,7 @@ def opened_workspace(
 
 
 def _warn_of_several_endpoints(workspace: "Workspace") -> None:
-    """Warn, after a command that called AWS, that the project has several endpoints, each of which is billed."""
+    """Warn that the project has several endpoints, if the command called AWS. Each endpoint is billed."""
     if workspace.dry_run or not workspace.accounts.reached:
         return
     workspace.sagemaker.warn_of_several_endpoints()
@@ -258,15 +261,15 @@ def help_text(example: str, text: str, following: str) -> str:
 
 
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show the AWS calls that change something, in order, without sending them.")
+    bool, typer.Option("--dry-run", help="Show the AWS calls that would change something, but do not send them.")
 ]
 
 
 def stops_at_interrupt(console: Console) -> "Callable[[TrainingJob], bool]":
-    """Ask whether to stop a SageMaker job when the command that follows it is interrupted.
+    """Return a function for an interrupt that asks whether to stop the SageMaker job too.
 
-    If nobody can answer, the job is stopped: a person who stops a script does not expect its job to continue and cost
-    money. A job that another work folder created continues.
+    If nobody can answer, the job is stopped, because a job of a stopped script should not continue to cost money. But a
+    job that another work folder created continues.
     """
 
     def ask(job: "TrainingJob") -> bool:

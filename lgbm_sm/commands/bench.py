@@ -20,9 +20,9 @@ _URL_HELP = f"The server to load, such as {contract.LOCAL_INVOCATIONS_URL} (defa
     short_help="Load an endpoint and measure throughput and latency.",
     help=help_text(
         "lgbm-sm bench --rate 2000 --p99-ms 20",
-        "Send FILE's rows (default: the test rows) to the project's endpoint, or to another server, with a growing "
-        "number of clients. Each step shows requests per second, latency, errors, CPU and memory. With --rate, the "
-        "command also shows how many instances that rate needs. It asks before it loads an endpoint that costs money.",
+        "Send the rows of FILE (default: the test rows) to the project's endpoint, or to another server. Each step has "
+        "more clients, and shows requests per second, latency, errors, CPU and memory. With --rate, the command also "
+        "shows how many instances you need. It asks before it sends load to an endpoint that costs money.",
         "`lgbm-sm deploy` with another `endpoint.instance_type`.",
     ),
 )
@@ -46,7 +46,7 @@ def bench(
     concurrency: Annotated[str, typer.Option(metavar="N,N,…", help="Number of clients in each step.")] = "1,2,4,8,16",
     seconds: Annotated[float, typer.Option(metavar="N", min=0.1, max=3600, help="Duration of each step.")] = 5,
     most_requests: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Maximum number of requests, shared by the steps.")
+        int, typer.Option(metavar="N", min=1, help="Maximum number of requests in all steps together.")
     ] = 200_000,
     timeout: Annotated[
         float,
@@ -54,12 +54,17 @@ def bench(
     ] = contract.ANSWER_SECONDS,
     rate: Annotated[
         float | None,
-        typer.Option(metavar="R", min=0, help="Expected requests per second; shows the number of instances for them."),
+        typer.Option(
+            metavar="R", min=0, help="Your expected requests per second, to show how many instances you need."
+        ),
     ] = None,
     p99_ms: Annotated[
         float | None,
         typer.Option(
-            "--p99-ms", metavar="MS", min=0, help="Limit for the p99 latency; shows the fastest step within it."
+            "--p99-ms",
+            metavar="MS",
+            min=0,
+            help="Limit for the p99 latency, to show the fastest step within this limit.",
         ),
     ] = None,
     plot: Annotated[
@@ -97,7 +102,7 @@ def bench(
             if target.price and not yes:
                 if not can_ask():
                     raise UsageError(
-                        f"bench needs a confirmation before it loads {target.name}, and there is no terminal",
+                        f"bench needs a confirmation before it loads {target.name}, but there is no terminal",
                         "pass --yes",
                     )
                 if not console.confirm(loading.question(target, wanted)):

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from lgbm_sm.bench.run import BenchResult
 
 _CLOSED_LOOP = (
-    "closed loop: each client waits for an answer before its next request, so a slow server gets fewer requests; "
-    "users who do not wait for each other see longer latencies at the same rate"
+    "closed loop: each client waits for an answer before it sends its next request, so a slow server gets fewer "
+    "requests; independent users do not wait, so they see longer latencies at the same rate"
 )
 _CLIENT_LIMITED = "client was the limit"
 _SHARED = "client and server share this machine's processors: on a separate machine, the server may sustain more"
 
 
 def show_bench(console: Console, result: "BenchResult", plot: str | None) -> None:
-    """Show a line for each step, then notes on the figures and the advice."""
+    """Show one line per step, then notes on the figures, then the advice."""
     blocks = [_table(result), "\n".join(_notes(result))]
     if result.advice:
         blocks.append("\n".join(result.advice.sentences))
@@ -63,8 +63,8 @@ def _notes(result: "BenchResult") -> list[str]:
         notes.append(_SHARED)
     if any(step.is_client_limited for step in result.steps):
         notes.append(
-            f"{_CLIENT_LIMITED}: the client was busy, or waiting for a processor, nearly all the time, so that step's "
-            "figures describe this program and machine, not the server"
+            f"{_CLIENT_LIMITED}: nearly all the time, the client was busy or waited for a processor; the figures of "
+            "that step measure the client, not the server"
         )
     if result.target.unseen:
         notes.append(result.target.unseen)

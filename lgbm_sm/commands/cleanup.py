@@ -11,7 +11,7 @@ from lgbm_sm.errors import LeftOverError, UsageError
 
 
 class _CleanupCommand(SharedOptionsCommand):
-    """Lists the kinds of resources in the help of --keep, which are loaded only then."""
+    """The command. The help of --keep lists the kinds of resources, which are loaded only for the help."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         from lgbm_sm.cleanup import cleanup_groups
@@ -25,13 +25,13 @@ class _CleanupCommand(SharedOptionsCommand):
 
 @app.command(
     cls=_CleanupCommand,
-    short_help="Stop and delete all resources, and prove that nothing is left.",
+    short_help="Stop and delete all resources, then check that nothing is left.",
     help=help_text(
         "lgbm-sm cleanup --yes --keep data,images",
-        "Stop and delete endpoints and training jobs with their artifacts, on this machine and at AWS; then delete "
-        "data uploaded to S3, the images built here and pushed, and the repositories created for them. cleanup asks "
-        "before it deletes each kind (default: no). Afterwards it looks again, and exits with code 11 if anything is "
-        "left. Local data files are kept.",
+        "Stop and delete all endpoints and training jobs, on this machine and in AWS. Then delete the uploaded data in "
+        "S3, the images on this machine and in ECR, and the repositories that push created. cleanup asks before it "
+        "deletes each kind (default: no). At the end it checks again, and exits with code 11 if anything is left. "
+        "cleanup keeps your data files on this machine.",
         "`lgbm-sm run` starts again.",
     ),
 )
@@ -43,7 +43,7 @@ def cleanup(
     aws: Annotated[
         bool,
         typer.Option(
-            "--aws", help="Also look for resources in AWS if none are on record and both instance types are local."
+            "--aws", help="Look for resources in AWS, even if the record has none and both instance types are local."
         ),
     ] = False,
     adopted: Annotated[
@@ -63,7 +63,7 @@ def cleanup(
     with opened_workspace(ctx, changes=True, needs=RESOURCE_KEYS, **options) as (workspace, console):
         groups = groups_of(",".join(keep or ()))
         if not (yes or dry_run) and not can_ask() and take_inventory(workspace.inventory_sources).items:
-            raise UsageError("cleanup asks before it deletes, and this is not a terminal", "pass --yes")
+            raise UsageError("cleanup asks before it deletes, but there is no terminal to answer", "pass --yes")
         result = clean_up(
             workspace.inventory_sources,
             keep=groups,

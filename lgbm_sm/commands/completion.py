@@ -1,4 +1,7 @@
-"""The completions that a shell offers after an option or argument. Each function gets the text typed so far."""
+"""The values that a shell offers to complete an option or argument.
+
+Each function gets the text that the user has typed so far.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +9,7 @@ from typing import Any
 
 
 def configuration_keys(incomplete: str) -> list[str]:
-    """Every key of the configuration, followed by `=`."""
+    """Return the keys of the configuration, each followed by `=`."""
     from lgbm_sm.config.keys import known_keys
     from lgbm_sm.config.sections import Config
 
@@ -14,26 +17,26 @@ def configuration_keys(incomplete: str) -> list[str]:
 
 
 def prediction_outputs(incomplete: str) -> list[str]:
-    """The outputs of `predict --give`."""
+    """Return the outputs for `predict --give`."""
     from lgbm_sm.invocation.invoke import PredictionOutput
 
     return [output.value for output in PredictionOutput if output.value.startswith(incomplete)]
 
 
 def explained_steps(incomplete: str) -> list[str]:
-    """The steps that `explain` has a page for."""
+    """Return the steps that `explain` has a page for."""
     from lgbm_sm.explain.pages import Step
 
     return [step.value for step in Step if step.value.startswith(incomplete)]
 
 
 def training_jobs(ctx: Any, incomplete: str) -> list[str]:
-    """The training jobs on record, the last one first."""
+    """Return the training jobs on record. The last one comes first."""
     return [name for name in _names_on_record(ctx, "training_jobs") if name.startswith(incomplete)]
 
 
 def jobs_and_endpoints(ctx: Any, incomplete: str) -> list[str]:
-    """The training jobs and endpoints on record."""
+    """Return the training jobs and the endpoints on record."""
     names = [*_names_on_record(ctx, "training_jobs"), *_names_on_record(ctx, "endpoints")]
     return [name for name in names if name.startswith(incomplete)]
 
@@ -49,7 +52,10 @@ def _keys(prefix: str, known: Any) -> Iterator[str]:
 
 
 def _names_on_record(ctx: Any, kind: str) -> list[str]:
-    """Yield nothing if there is no readable record: an error message would disturb the command line."""
+    """Yield the names on record.
+
+    Yield nothing if the record cannot be read: an error message would disturb the user's command line.
+    """
     from lgbm_sm.config.finding import find_config
     from lgbm_sm.errors import LgbmSmError
     from lgbm_sm.record.record import Record

@@ -26,9 +26,10 @@ _STATUS_WIDTH = len("problem")
     short_help="Find problems of this machine and the AWS account.",
     help=help_text(
         "lgbm-sm doctor --set training.instance_type=ml.m4.2xlarge",
-        "Check Python, the packages, the configuration, Docker, the disk and, if an instance type is not local, AWS. "
-        "Each check prints one line, with the fix for a problem. The command changes nothing. Exit code 0: no problem; "
-        "3: configuration or installation; 5: images; 6: AWS. The first that applies takes precedence.",
+        "Check Python, the packages, the configuration, Docker and the disk. If an instance type is not local, also "
+        "check AWS. Each check prints one line. If there is a problem, the line contains a fix. The command changes "
+        "nothing. The exit code is 0 if there is no problem, 3 for a problem of the configuration or installation, 5 "
+        "for images, and 6 for AWS. If there are several problems, the exit code is the lowest of these numbers.",
         "the fixes that it prints.",
     ),
 )
@@ -39,7 +40,7 @@ def doctor(
         str | None,
         typer.Option(
             metavar="ROLE",
-            help="The role to check, a name or an ARN (default: aws.execution_role, else this notebook's role).",
+            help="The name or ARN of the role to check (default: aws.execution_role, else this notebook's role).",
         ),
     ] = None,
 ) -> None:
@@ -72,7 +73,7 @@ def doctor(
 
 
 def _load(ctx: typer.Context) -> "LoadedConfig | ConfigError":
-    """Return the configuration, or the error, which doctor reports as a finding."""
+    """Return the configuration, or its error. doctor reports the error as a finding."""
     from lgbm_sm.config.loading import load_config
 
     try:

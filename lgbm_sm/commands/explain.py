@@ -1,4 +1,4 @@
-"""explain: show what SageMaker does at a step, or the cause of an error."""
+"""The command explain: show the work of a step, or the cause of an error."""
 
 import os
 from collections.abc import Collection
@@ -19,10 +19,10 @@ from lgbm_sm.errors import UsageError
     short_help="Explain a step, or an error message.",
     help=help_text(
         'lgbm-sm explain deploy; lgbm-sm explain "did not pass the ping health check"',
-        "STEP is prepare-data, build, push, train, deploy, predict, stop or cleanup. Shows where it runs and why, the "
-        "same `docker run` command, the files and environment variables in the container, the image, which file calls "
-        "which, the processes, the limits, and the AWS calls with their parameters. For an error message, shows the "
-        "known issues with cause and fix. Changes nothing, and calls AWS only for --job.",
+        "Show how a step works, or explain an error message. STEP is prepare-data, build, push, train, deploy, predict, "
+        "stop or cleanup. For a step, show where the step runs, the equivalent `docker run` command, the image, the "
+        "files, environment variables and processes of the container, the limits, and the AWS calls. For an error "
+        "message, show the known issues with cause and fix. The command changes nothing, and calls AWS only for --job.",
         "run the step.",
     ),
 )
@@ -47,14 +47,14 @@ def explain(
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="deploy: the model, as in `lgbm-sm deploy --model`.")
+        str | None, typer.Option(metavar="MODEL", help="For deploy: the model, as in `lgbm-sm deploy --model`.")
     ] = None,
     tree: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="train, deploy: also write the container's /opt/ml files to DIR."),
+        typer.Option(metavar="DIR", help="For train and deploy: also write the container's /opt/ml files to DIR."),
     ] = None,
     aws: Annotated[
-        bool, typer.Option("--aws", help="--job: also ask SageMaker if both instance types are local.")
+        bool, typer.Option("--aws", help="For --job: ask SageMaker, even if both instance types are local.")
     ] = False,
 ) -> None:
     from lgbm_sm.commands import views
@@ -76,7 +76,7 @@ def explain(
             f"run `lgbm-sm {step} --help`; the steps are {', '.join(Step)}",
         )
     if step is not None and known is None:
-        # the error may be that of a configuration that cannot be loaded
+        # no workspace here: the configuration may be invalid, and its error may be the one to explain
         console = Console(output=ctx.obj["output"], verbose=ctx.obj["verbose"], environment=os.environ)
         views.show_explanation(console, explain_message(step))
         return

@@ -1,4 +1,4 @@
-"""The steps of the lifecycle: prepare-data, build, push, train, deploy, predict, and `run`, which runs several."""
+"""The commands prepare-data, build, push, train, deploy, predict and run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,8 +17,8 @@ from lgbm_sm.errors import UsageError
     short_help="Run prepare-data, train, deploy and predict in order.",
     help=help_text(
         "lgbm-sm run",
-        "Prepare the data, train a model, deploy it, predict the test rows on stdout, and report the metrics. The "
-        "endpoint is then deleted, unless --keep is given.",
+        "Prepare the data, train a model, deploy the model, and predict the test rows. The predictions go to stdout, "
+        "the metrics to stderr. At the end, run deletes the endpoint. With --keep, it keeps the endpoint.",
         "`lgbm-sm config` shows the settings that you can change.",
     ),
 )
@@ -41,8 +41,9 @@ def run(
     short_help="Split a table into channel files and write their schema.",
     help=help_text(
         "lgbm-sm prepare-data --set data.file=houses.parquet --set data.target=price",
-        "Split a built-in dataset (boston, diabetes, breast-cancer, iris) or your own table 60/20/20 into CSV files "
-        "without a header, target last, and write the schema that the model and the endpoint use too.",
+        "Split a built-in dataset (boston, diabetes, breast-cancer, iris) or your own table 60/20/20 into CSV files. "
+        "The files have no header, and the target is the last column. Also write a schema, which the model and the "
+        "endpoint use to check rows.",
         "`lgbm-sm train`.",
     ),
 )
@@ -66,7 +67,7 @@ def prepare_data(
     help=help_text(
         "lgbm-sm build --set container.ca_bundle=proxy.pem",
         "Build the image with Docker, for the platform of the instance type. The tag is a digest of the content, so an "
-        "unchanged image is not built again. Once the image exists, `local.backend: auto` uses containers.",
+        "unchanged image is not built again. If the image exists, `local.backend: auto` uses containers.",
         "`lgbm-sm train`.",
     ),
 )
@@ -78,7 +79,7 @@ def build(
     ] = None,
     image: Annotated[
         str | None,
-        typer.Option(metavar="IMAGE", help="For script_mode: a local image to use instead of pulling the AWS one."),
+        typer.Option(metavar="IMAGE", help="For script_mode: a local image to use instead of AWS's image."),
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Rebuild without Docker's cache.")] = False,
 ) -> None:
@@ -95,8 +96,8 @@ def build(
     short_help="Push the image to ECR.",
     help=help_text(
         "lgbm-sm push --set aws.region=eu-central-1",
-        "Push the image to ECR, create the repository if it is missing, and check the manifest that arrived, since "
-        "SageMaker refuses some image formats. Layers that ECR already has are not sent again.",
+        "Push the image to ECR. If the repository does not exist, create it. After the push, check the image's format, "
+        "because SageMaker refuses some formats. Layers that ECR already has are not sent again.",
         "`lgbm-sm train`; `lgbm-sm cleanup` deletes the image.",
     ),
 )
@@ -117,8 +118,9 @@ def push(ctx: typer.Context, dry_run: DryRunOption = False) -> None:
     short_help="Train a model on the prepared data.",
     help=help_text(
         "lgbm-sm train --set training.instance_type=ml.m4.2xlarge",
-        "Run a training job on this machine or on SageMaker, and fetch its model.tar.gz and output.tar.gz. Ctrl-C "
-        "stops the job and keeps the best model so far. For a job on SageMaker, Ctrl-C asks before it stops the job.",
+        "Run a training job on this machine or on SageMaker, and fetch its model.tar.gz and output.tar.gz. If you "
+        "press Ctrl-C, the job stops and the best model so far is kept. If the job is on SageMaker, the command asks "
+        "first.",
         "`lgbm-sm deploy`.",
     ),
 )
@@ -163,8 +165,8 @@ def train(
     help=help_text(
         "lgbm-sm deploy --model s3://bucket/model.tar.gz",
         "Start a server that answers /ping and /invocations, on this machine or on SageMaker, and wait until it is in "
-        "service. It replaces the project's previous endpoint: on SageMaker by an update without downtime. It keeps "
-        "running after the command ends.",
+        "service. The new endpoint replaces the project's previous endpoint. On SageMaker this is an update without "
+        "downtime. The endpoint keeps running after the command has ended.",
         "`lgbm-sm predict`; `lgbm-sm stop` when you are done.",
     ),
 )
@@ -174,7 +176,7 @@ def deploy(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="A training job, or the path or s3:// address of a model.tar.gz (default: the last job).",
+            help="A training job, or the path or S3 address of a model.tar.gz (default: the last training job).",
             autocompletion=training_jobs,
         ),
     ] = None,
@@ -187,7 +189,7 @@ def deploy(
     ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    from lgbm_sm import deploy
+    from lgbm_sm import as_trained, deploy
     from lgbm_sm.commands import views
 
     def consents(question: str) -> bool:
@@ -199,7 +201,7 @@ def deploy(
             views.show_calls(console, workspace.dry_run)
         else:
             endpoint = deploy.deploy_model(workspace, model, unchecked=unchecked, consents=consents)
-            views.show_endpoint(console, endpoint)
+            views.show_endpoint(console, endpoint, as_trained.lineage_of(workspace, endpoint))
 
 
 @app.command(
@@ -246,5 +248,5 @@ def predict(
     with opened_workspace(ctx, changes=False) as (workspace, console):
         with Answer(console, accept, to, workspace.protected(file)) as answer:
             wanted = predict.Prediction(file=file, content_type=content_type, accept=answer.accept, output=give)
-            summary, metrics = predict.predict(workspace, wanted, write=answer.write)
-        views.show_invocation(console, summary, metrics, answer)
+            predicted = predict.predict(workspace, wanted, write=answer.write)
+        views.show_invocation(console, predicted, answer)

@@ -27,7 +27,7 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="A value for one key of the configuration; repeatable.",
+        help="A value for one key of the configuration. You can repeat this option.",
         autocompletion=configuration_keys,
         rich_help_panel=_PANEL,
     ),
@@ -37,18 +37,21 @@ OutputOption = Annotated[
     typer.Option("--output", help="The format of the result (default: text).", rich_help_panel=_PANEL),
 ]
 VerboseOption = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Diagnostic detail, on stderr.", rich_help_panel=_PANEL)
+    bool, typer.Option("--verbose", "-v", help="Diagnostic details, on stderr.", rich_help_panel=_PANEL)
 ]
 
 
 def output_format(arguments: Sequence[str]) -> OutputFormat:
-    """Find `--output` in unparsed arguments, because parser errors are shown in that format too."""
+    """Find `--output` in arguments that are not parsed yet.
+
+    The errors of the parser have this format too.
+    """
     joined = "\n".join(arguments)
     return OutputFormat.JSON if "--output=json" in arguments or "--output\njson" in joined else OutputFormat.TEXT
 
 
 class SharedOptionsCommand(TyperCommand):
-    """A command that also takes the options of the program itself, and passes them on in the context."""
+    """A command that also takes the options of the program. It passes them on in the context."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         shared = [param for param in ctx.find_root().command.params if param.name in SHARED]
@@ -59,7 +62,7 @@ class SharedOptionsCommand(TyperCommand):
         before: dict[str, Any] = ctx.find_root().params
         after = {name: ctx.params.pop(name) for name in SHARED}
         config = after["config"] or before["config"]
-        # Typer converts the values of a command's own function only: these are still text.
+        # These values are still text, because Typer converts only the options in a command's own function.
         ctx.obj = {
             "config": Path(config) if config else None,
             "overrides": [*(before["overrides"] or ()), *(after["overrides"] or ())],

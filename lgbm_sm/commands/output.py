@@ -1,4 +1,4 @@
-"""The destination of predictions: stdout, a file, or the JSON document of a command's result."""
+"""Write predictions to stdout, to a file, or into the JSON document of a command's result."""
 
 import contextlib
 import json
@@ -13,7 +13,10 @@ from lgbm_sm.output_files import OutputFile, Protected
 
 
 class Answer(contextlib.AbstractContextManager["Answer"]):
-    """Takes the answers of an endpoint. A file is replaced only when every prediction has arrived; see OutputFile."""
+    """Takes the answers of an endpoint.
+
+    An existing file is replaced only when all predictions have arrived (see OutputFile).
+    """
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class Answer(contextlib.AbstractContextManager["Answer"]):
             self._file.__exit__(kind, error, traceback)
 
     def write(self, chunk: bytes) -> None:
-        """Take the next part of the answer."""
+        """Write the next part of the answer, or keep it for the JSON document."""
         if self._file:
             self._file.write(chunk)
         elif self._collects:
@@ -50,5 +53,5 @@ class Answer(contextlib.AbstractContextManager["Answer"]):
             self._console.write(chunk)
 
     def predictions(self) -> list[Any] | None:
-        """The predictions, if they are part of a JSON result."""
+        """The predictions for the JSON document, or None if they were written elsewhere."""
         return json.loads(b"".join(self._chunks))["predictions"] if self._collects else None

@@ -1,4 +1,4 @@
-"""The IAM policies of the caller and of the execution role: policy."""
+"""The command policy: print the IAM policies of the user and of the execution role."""
 
 import re
 from typing import Annotated
@@ -15,9 +15,9 @@ from lgbm_sm.errors import ConfigError, UsageError
     short_help="Print the IAM policy needed to run these commands.",
     help=help_text(
         "lgbm-sm policy > policy.json",
-        "Print the IAM policy needed to run these commands; with --role the policy of the execution role, and with "
-        "--trust the policy that lets SageMaker assume that role. The policy covers the configured names only. Nothing "
-        "is changed; with --account, AWS is not called.",
+        "Print the IAM policy that you need to run the commands. With --role, print the policy of the execution role. "
+        "With --trust, print the policy that lets SageMaker assume the execution role. The policies allow access only "
+        "to the configured names. The command changes nothing. With --account, it does not call AWS.",
         "`aws iam put-user-policy` or `aws iam put-role-policy`, then `lgbm-sm doctor --aws`.",
     ),
 )
@@ -38,7 +38,7 @@ def policy(
     from lgbm_sm.config.sections import Pattern
 
     if role and trust:
-        raise UsageError("--role and --trust print two policies", "use one at a time")
+        raise UsageError("--role and --trust print different policies", "use one of them at a time")
     if account is not None and not re.fullmatch(r"[0-9]{12}", account):
         raise UsageError(f"--account {account}: an account has 12 digits", "`lgbm-sm doctor --aws` shows it")
     loaded, console = load(ctx)

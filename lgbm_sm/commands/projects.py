@@ -1,4 +1,4 @@
-"""Projects: init creates one, new-identity separates a copy from its original."""
+"""The commands init (create a project) and new-identity (make a copy a separate project)."""
 
 import os
 import shlex
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     help=help_text(
         "lgbm-sm init houses --data houses.csv --target price",
         "Read your table and propose the objective, the columns to leave out and the categorical columns, each with a "
-        "reason. At a terminal, ask for your choices. Then write config.yaml (with the values of --set), an example "
-        "inference.py, a Makefile and a GitHub workflow to DIR. A table outside DIR is copied to DIR/tables if it has "
-        "at most 20 MB. Existing files are never overwritten.",
+        "reason. At a terminal, ask for your choices. Then write a project to DIR: config.yaml (with the values of "
+        "--set), an example inference.py, a Makefile and a GitHub workflow. init copies a table outside DIR to "
+        "DIR/tables if it has at most 20 MB. init never overwrites a file.",
         "`make run`.",
     ),
 )
@@ -43,9 +43,12 @@ def init(
         str | None, typer.Option(metavar="FILE", help="Your table, CSV or Parquet (default: the built-in boston).")
     ] = None,
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = None,
-    drop: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column to leave out; repeatable.")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="A column to leave out. You can repeat this.")
+    ] = None,
     categorical: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="A column whose numbers are categories; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column whose numbers are categories. You can repeat this."),
     ] = None,
     objective: Annotated[
         str | None, typer.Option(metavar="NAME", help="The LightGBM objective (default: chosen from the target).")
@@ -69,7 +72,7 @@ def init(
 
     shared = ctx.obj
     if shared["config"]:
-        raise UsageError("init writes a new config.yaml and reads none", "remove --config")
+        raise UsageError("init writes a new config.yaml and does not read one", "remove --config")
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
     folder = folder.resolve()
     options = InitOptions(
@@ -88,9 +91,10 @@ def init(
     short_help="Turn a copy of a project into a separate project.",
     help=help_text(
         "lgbm-sm new-identity --name houses-two",
-        "Use this in a copy of a project's folder (`cp -a`). Write a new project.name into config.yaml and start an "
-        "empty record, so that no command here touches the original's models, jobs and endpoints. Remove the copies of "
-        "the original's jobs and endpoints from .lgbm-sm. A project that was moved does not need this.",
+        "Run this command in a copy of a project's folder (`cp -a`). It writes a new project.name into config.yaml and "
+        "starts an empty record. So the commands in the copy do not touch the models, jobs and endpoints of the "
+        "original project. It also deletes their copied folders from .lgbm-sm. If you only moved a project, you do not "
+        "need this command.",
         "`lgbm-sm run`.",
     ),
 )
@@ -148,9 +152,10 @@ def _value_text(value: object) -> str:
 
 
 def _next_command(folder: Path) -> str:
-    """Return `make run` for the user's current folder, with the path of lgbm-sm if PATH does not find it.
+    """Return a command that runs `make run` in the folder of the project.
 
-    `make -C` would print its folder among the predictions.
+    The command contains the path of lgbm-sm if lgbm-sm is not on PATH. It uses `cd`, because `make -C` would print a
+    line among the predictions.
     """
     where = "" if folder == Path.cwd() else f"cd {shlex.quote(os.path.relpath(folder))} && "
     if shutil.which("lgbm-sm") or (folder / ".venv/bin/lgbm-sm").exists():

@@ -1,4 +1,4 @@
-"""The commands that only show: status, logs, config."""
+"""The commands status, logs and config. They change nothing."""
 
 from typing import Annotated
 
@@ -14,8 +14,9 @@ from lgbm_sm.errors import ExitCode
     short_help="Show what exists, its age and its state.",
     help=help_text(
         "lgbm-sm status",
-        "Show every job, endpoint, image and upload that is on record or has the project's tag, on this machine and in "
-        "AWS, with its current state.",
+        "Show every job, endpoint, image and upload of the project, on this machine and in AWS, with its current "
+        "state, and the metric and the data set of each model. The command finds them in the record, and in AWS also "
+        "by the project's tag.",
         "`lgbm-sm logs`, `lgbm-sm stop` or `lgbm-sm cleanup`.",
     ),
 )
@@ -39,7 +40,7 @@ def status(
     short_help="Show the log of the endpoint or of a training job.",
     help=help_text(
         "lgbm-sm logs --follow",
-        "Show the log of the project's endpoint, or with --training the log of its last training job.",
+        "Show the log of the project's endpoint. With --training, show the log of the last training job.",
         "`lgbm-sm status`.",
     ),
 )
@@ -66,8 +67,9 @@ def logs(
     short_help="Show every setting and where its value comes from.",
     help=help_text(
         "lgbm-sm config --set training.instance_type=ml.m4.2xlarge",
-        "Show every key with its value and its source. --set overrides the environment "
-        "(LGBM_SM_TRAINING__INSTANCE_TYPE), which overrides the file, which overrides the default.",
+        "Show every key with its value and its source. If a key has several values, the first of these sources "
+        "applies: --set, the environment (for example LGBM_SM_TRAINING__INSTANCE_TYPE), the configuration file, the "
+        "default.",
         "`lgbm-sm prepare-data`.",
     ),
 )

@@ -13,12 +13,12 @@ from lgbm_sm.console import OutputFormat
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="Check that an image meets the SageMaker container contract.",
+    short_help="Check whether an image follows the SageMaker container contract.",
     help=help_text(
         "lgbm-sm verify my-image:latest --model model.tar.gz --request rows.csv",
-        "Run IMAGE as SageMaker would, on this machine and without a network: `train` on the prepared data, then "
-        "`serve` with the model. The image and the model archive are checked too. Each broken check is reported with "
-        "the reason, the fix and the source of the rule. Exit code 5 if a rule is broken.",
+        "Run IMAGE on this machine as SageMaker would run it: first `train` on the prepared data, then `serve` with "
+        "the model. The containers have no network. Also check the image and the model archive. For each failed "
+        "check, show the reason, the fix and the source of the rule. The exit code is 5 if the image breaks a rule.",
         "`lgbm-sm push`.",
     ),
 )
@@ -51,7 +51,7 @@ def verify(
         typer.Option("--network", help="Give containers a network, for images that install packages when they start."),
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="Also run the slow checks: memory growth and restart.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Also fail if advice is not followed.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Also fail if the image does not follow advice.")] = False,
     junit: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Also write the report to this file, as JUnit XML.")
     ] = None,

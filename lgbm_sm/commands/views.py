@@ -1,4 +1,4 @@
-"""The results of the commands, as text and as JSON."""
+"""Show the results of the commands as text or as JSON."""
 
 import json
 import shlex
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.aws.resources import arn_of
 from lgbm_sm.aws.resources.pushed_image import PushedImage
+from lgbm_sm.commands.model_view import model_document, model_text
 from lgbm_sm.console import Console, OutputFormat, table
 from lgbm_sm.record.entries import Endpoint, Entry, Image, RecordedEntry, TrainingJob
 from lgbm_sm.wording import counted
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
     from lgbm_sm.explain.sections import Section
     from lgbm_sm.images.build import BuiltImage
     from lgbm_sm.inventory import Inventory, Item
-    from lgbm_sm.invocation.invoke import InvocationSummary
     from lgbm_sm.lifecycle import RunSummary
+    from lgbm_sm.model.lineage import Lineage
+    from lgbm_sm.predict import Predicted
     from lgbm_sm.removal import RemovalResult
     from lgbm_sm.train import TrainedModel
 
 
 def show_run(console: Console, summary: "RunSummary", answer: "Answer", *, kept: bool) -> None:
-    """Show the summary of `run`; text goes to stderr, since the predictions are the result."""
+    """Show the summary of `run`. It goes to stderr, because stdout has the predictions."""
     console.step("Summary")
     for line in table(
         ("step", "seconds"), [(step, f"{value:.1f}") for step, value in summary.seconds.items()]
@@ -80,7 +82,7 @@ def show_images(console: Console, images: Sequence["BuiltImage"]) -> None:
 
 
 def show_pushed(console: Console, results: Sequence["PushResult"]) -> None:
-    """Show the addresses of pushed images by digest, one per line."""
+    """Show the addresses of the pushed images, with their digests, one per line."""
     payload = [
         {
             "uri": result.uri,
@@ -114,7 +116,7 @@ def show_trained_model(console: Console, model: "TrainedModel") -> None:
 
 
 def show_calls(console: Console, dry_run: "DryRun") -> None:
-    """Show the AWS calls that change something, in order, with their parameters."""
+    """Show the AWS calls that would change something, in their order, with their parameters."""
     payload = [
         {"service": call.service, "operation": call.operation, "parameters": call.parameters} for call in dry_run.calls
     ]
@@ -123,7 +125,7 @@ def show_calls(console: Console, dry_run: "DryRun") -> None:
 
 
 def show_started_job(console: Console, job: TrainingJob) -> None:
-    """Show the name of a job that continues without the command."""
+    """Show the name of a job that continues after the command has ended."""
     console.detail(f"`lgbm-sm train --attach {job.name}` follows it, `lgbm-sm cleanup` stops it")
     console.result({"training_job": job.name, "status": "InProgress"}, job.name)
 
@@ -140,25 +142,25 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def show_endpoint(console: Console, endpoint: Endpoint) -> None:
+def show_endpoint(console: Console, endpoint: Endpoint, model: "Lineage") -> None:
     """Show how to send a request to the endpoint."""
+    payload = {"endpoint": _endpoint(endpoint), "model": model.document}
     if not endpoint.is_local:
         console.detail(
             f"aws sagemaker-runtime invoke-endpoint --endpoint-name {endpoint.name} --region {endpoint.region} "
             "--content-type text/csv --body fileb://rows.csv answer.csv"
         )
         console.detail("the endpoint is billed until `lgbm-sm stop` deletes it")
-        console.result({"endpoint": _endpoint(endpoint)}, endpoint.name)
+        console.result(payload, endpoint.name)
         return
     console.detail(f"curl --data-binary @rows.csv -H 'Content-Type: text/csv' {endpoint.url}/invocations")
-    console.result({"endpoint": _endpoint(endpoint)}, endpoint.url)
+    console.result(payload, endpoint.url)
 
 
-def show_invocation(
-    console: Console, summary: "InvocationSummary", metrics: dict[str, float], answer: "Answer"
-) -> None:
+def show_invocation(console: Console, predicted: "Predicted", answer: "Answer") -> None:
     """Show the metrics and the numbers of rows; the predictions were already written."""
-    for name, value in metrics.items():
+    summary = predicted.summary
+    for name, value in predicted.metrics.items():
         console.detail(f"{name} {_number(value)}")
     if answer.path:
         console.detail(f"{summary.rows:,} predictions in {answer.path}")
@@ -168,7 +170,8 @@ def show_invocation(
                 "rows": summary.rows,
                 "requests": summary.requests,
                 "seconds": summary.seconds,
-                "metrics": metrics,
+                "metrics": predicted.metrics,
+                "model": predicted.model.document,
                 "file": answer.path,
                 "predictions": answer.predictions(),
             }
@@ -188,6 +191,7 @@ def _item(item: "Item") -> dict[str, Any]:
         "folder": entry.folder if isinstance(entry, TrainingJob | Endpoint) else None,
         "image": _image(entry),
         "arn": arn_of(entry),
+        "model": model_document(entry),
     }
 
 
@@ -203,10 +207,10 @@ def show_status(console: Console, inventory: "Inventory") -> None:
     for problem in inventory.problems:
         console.warn(f"{problem.message} ({problem.hint})")
     rows = [
-        (item.entry.kind, item.entry.name, item.entry.place, item.state, _age(item.entry), item.remark)
-        for item in items
+        (entry.kind, entry.name, entry.place, state, _age(entry), model_text(entry), remark)
+        for entry, state, remark, _ in items
     ]
-    text = table(("kind", "name", "backend", "state", "age", ""), rows) if rows else "nothing on record"
+    text = table(("kind", "name", "backend", "state", "age", "model", ""), rows) if rows else "nothing on record"
     payload = {
         "items": [_item(item) for item in items],
         "problems": [{"message": problem.message, "hint": problem.hint} for problem in inventory.problems],
@@ -234,7 +238,10 @@ def show_log(console: Console, entry: Entry, chunks: Iterable[bytes]) -> None:
 
 
 def show_cleanup(console: Console, result: "RemovalResult") -> None:
-    """Show the deleted and the kept resources; the command's error shows those that are left."""
+    """Show the deleted and the kept resources.
+
+    Resources that could not be deleted are in the error of the command.
+    """
     for item in result.kept:
         console.detail(f"kept: {item.entry.name}")
     if not result.left:
@@ -282,7 +289,7 @@ def show_config(console: Console, values: Sequence["EffectiveValue"]) -> None:
 
 
 def show_prepared_data(console: Console, prepared: "PreparedData", uploaded: "UploadedChannels | None") -> None:
-    """Show shapes and first rows, as the notebook does, and the addresses of the channels in S3."""
+    """Show the shape and the first rows of each file, and the addresses of the channels in S3."""
     features, target = prepared.schema.feature_names, prepared.schema.target.name
     columns = {"test": features, "test_target": (target,)}
     blocks = [
@@ -314,7 +321,7 @@ def show_prepared_data(console: Console, prepared: "PreparedData", uploaded: "Up
 
 
 def show_explanation(console: Console, sections: Sequence["Section"]) -> None:
-    """Show sections, each with its title."""
+    """Show sections with their titles."""
     blocks = ["\n".join((found.title, *(f"  {line}".rstrip() for line in found.lines))) for found in sections]
     payload = {"sections": [{"title": found.title, "lines": found.lines} for found in sections]}
     console.result(payload, "\n\n".join(blocks))

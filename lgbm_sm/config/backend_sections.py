@@ -1,4 +1,4 @@
-"""The sections of the backends: the AWS account, and this machine."""
+"""The sections `aws` and `local` of the configuration."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -116,5 +116,9 @@ class LocalSection(ConfigSection, frozen=True):
         float | None, Key(values.cpus, "Maximum number of processors of a container, such as 1.5. Overrides limits_of.")
     ] = None
     network: Annotated[
-        bool, Key(values.truth, "Network access of containers. false: none, as with SageMaker's network isolation.")
+        bool,
+        Key(
+            values.truth,
+            "Whether containers have network access. With false, they have none, as with network isolation.",
+        ),
     ] = True

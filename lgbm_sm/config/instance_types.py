@@ -9,14 +9,14 @@ LOCAL = "local"
 
 _WELL_FORMED = re.compile(r"ml\.[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _WITHOUT_PREFIX = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
-# the letter after the generation is the processor: c7g, m6gd and t4g are Graviton; g4dn, g5 and g6 are GPUs on x86
+# A g after the generation means Graviton: c7g, m6gd, t4g. A g before it means a GPU on x86: g4dn, g5, g6.
 _GRAVITON = re.compile(r"ml\.[a-z]+[0-9]+g[a-z]*\.[a-z0-9-]+")
-# m5d, c6gd and r7gd, and the GPU instances with local disks
+# families with a d after the generation, such as m5d and c6gd, and the GPU families with local disks
 _LOCAL_STORAGE = re.compile(r"ml\.(?:[a-z]+[0-9]+[a-z]*d[a-z]*|g4dn|g5|g6|p3dn|p4d|p4de|p5|trn1)\.[a-z0-9-]+")
 _WITHOUT_SIZE = re.compile(r"(?:ml\.)?([a-z]+[0-9]+[a-z0-9-]*)")
 
-# GiB of memory per virtual processor; an xlarge has four. Source: EC2's page "Instance types", for the families that
-# SageMaker offers.
+# GiB of memory per virtual processor. An xlarge has four virtual processors. The table has the families that SageMaker
+# offers. Source: EC2's page "Instance types".
 _GIB_PER_CPU = {
     **dict.fromkeys(("m4", "m5", "m5d", "m6g", "m6gd", "m6i", "m6id", "m7g", "m7i", "t2", "t3"), 4.0),
     **dict.fromkeys(("c5", "c5d", "c6g", "c6gd", "c6i", "c6id", "c7g", "c7i"), 2.0),
@@ -27,14 +27,17 @@ _EXCEPTIONS = {"ml.c4.8xlarge": (36, 60.0), "ml.t2.medium": (2, 4.0), "ml.t3.med
 
 
 class InstancePurpose(StrEnum):
-    """The purpose of an instance; the value names the list in botocore's model of SageMaker."""
+    """The purpose of an instance. The value is the name of a list of types in botocore."""
 
     TRAINING = "TrainingInstanceType"
     ENDPOINT = "ProductionVariantInstanceType"
 
 
 def check_instance_type(text: str) -> str:
-    """Return `text` if it is `local` or `ml.<family>.<size>`; raise ValueError with the fix."""
+    """Return `text` if it is `local` or `ml.<family>.<size>`.
+
+    Raises ValueError otherwise. The message shows the fix.
+    """
     if text == LOCAL or _WELL_FORMED.fullmatch(text):
         return text
     name = text.strip().lower()
@@ -54,13 +57,14 @@ def check_instance_type(text: str) -> str:
 
 
 def unknown_instance_type(purpose: InstancePurpose, instance_type: str) -> str | None:
-    """Return a sentence if botocore does not list `instance_type`, otherwise None.
+    """Return a message if botocore does not list `instance_type`, otherwise None.
 
-    Reads the service model that botocore ships: no network, no credentials, about 0.3 s. `local` is always known.
+    botocore contains a list of the instance types. To read it takes about 0.3 s and needs neither a network nor
+    credentials. `local` is always known.
     """
     if instance_type == LOCAL:
         return None
-    import botocore  # here, since most commands run locally and do not need it
+    import botocore  # imported here, because most commands do not need it
     from botocore.loaders import create_loader
 
     listed: list[str] = create_loader().load_service_model("sagemaker", "service-2")["shapes"][purpose]["enum"]
@@ -71,7 +75,7 @@ def unknown_instance_type(purpose: InstancePurpose, instance_type: str) -> str |
 
 
 def check_known_size(text: str) -> str:
-    """Return `text` if it is an instance type of known size; raise ValueError otherwise."""
+    """Return `text` if lgbm-sm knows the size of this instance type, else raise ValueError."""
     check_instance_type(text)
     if size_of(text) is None:
         raise ValueError(f"lgbm-sm does not know the size of {text}: set local.memory and local.cpus instead")
@@ -79,7 +83,10 @@ def check_known_size(text: str) -> str:
 
 
 def size_of(instance_type: str) -> tuple[int, float] | None:
-    """Return virtual processors and GiB of memory; None for `local` and for unknown types."""
+    """Return the number of virtual processors and the GiB of memory.
+
+    Returns None for `local` and for unknown types.
+    """
     if instance_type in _EXCEPTIONS:
         return _EXCEPTIONS[instance_type]
     match = re.fullmatch(r"ml\.([a-z0-9]+)\.(?:(large)|([0-9]*)xlarge)", instance_type)
@@ -90,15 +97,15 @@ def size_of(instance_type: str) -> tuple[int, float] | None:
 
 
 def has_local_storage(instance_type: str) -> bool:
-    """Return whether the disk is part of the machine, and so encrypted without a KMS key.
+    """Return whether the disk is part of the machine. Such disks are encrypted without a key.
 
-    Source: CreateTrainingJob's and CreateEndpointConfig's pages on VolumeKmsKeyId and KmsKeyId.
+    Source: VolumeKmsKeyId and KmsKeyId in the API reference of CreateTrainingJob and CreateEndpointConfig.
     """
     return _LOCAL_STORAGE.fullmatch(instance_type) is not None
 
 
 def platform_of(instance_type: str) -> str | None:
-    """Return the platform of an instance's images, such as linux/amd64; None for `local`."""
+    """Return the platform of the images, such as linux/amd64, or None for `local`."""
     if instance_type == LOCAL:
         return None
     return "linux/arm64" if _GRAVITON.fullmatch(instance_type) else "linux/amd64"

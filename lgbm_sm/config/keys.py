@@ -1,8 +1,8 @@
 """Declare the keys of a section, and read a section.
 
-A key is one declaration: its type, its check, its purpose, and its default. A section is a msgspec Struct, because
-Python creates such a class in microseconds. msgspec does not check the values, because it stops at the first problem;
-`read` reports all of them at once.
+One line declares a key, with its type, its check, its purpose and its default. A section is a msgspec Struct, because
+Python creates such a class in microseconds. `read` checks the values instead of msgspec, because msgspec reports only
+the first problem and `read` reports all of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,14 +17,16 @@ from msgspec.structs import fields
 from lgbm_sm.config.problems import KnownKeys, RefusedPartsError, UnfitValueError, collecting
 
 ValueCheck = Callable[[object], Any]
-"""Return the value as a section holds it, or raise ValueError: UnfitValueError, or a sentence for the user."""
+"""Takes a value that the user wrote, and returns the value for the section.
+
+Raises UnfitValueError, or a ValueError with a sentence for the user.
+"""
 
 
 class ConfigSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of the configuration: each field is `name: Annotated[type, Key(…)] = default`.
 
-    A key whose default is None may be left empty. `read` checks the values that users write; the constructor does not
-    check.
+    A key whose default is None may be left empty. `read` checks the values. The constructor does not check them.
     """
 
 
@@ -34,8 +36,8 @@ AnySection = TypeVar("AnySection", bound=ConfigSection)
 class Key(Struct, frozen=True):
     """The check of a value, and the purpose of the key.
 
-    `beside` raises ValueError if a value, even the default, contradicts another value of the section. `below` are the
-    names allowed below the key.
+    `beside` raises ValueError if the value contradicts another value of the section. It also checks a default value.
+    `below` has the names that are allowed below the key.
     """
 
     check: ValueCheck
@@ -47,7 +49,7 @@ class Key(Struct, frozen=True):
 def section_key(
     section: type[ConfigSection], description: str, *, beside: Callable[[Any, Mapping[str, Any]], None] | None = None
 ) -> Key:
-    """Return a key for the keys of another section."""
+    """Return a key whose value is another section."""
     return Key(partial(read, section), description, beside, known_keys(section))
 
 
@@ -60,7 +62,8 @@ def mapping_key(
 ) -> Key:
     """Return a key that allows any name below it.
 
-    Messages suggest `suggested`; `each` checks a value, and `whole` the mapping.
+    `each` checks one value. `whole` checks the mapping of all values. For a wrong name, messages suggest a name from
+    `suggested`.
     """
     below: dict[str, KnownKeys] = {"*": {}, **{name: {} for name in suggested}}
     return Key(lambda given: whole(_read_mapping(each, given)), description, below=below)
@@ -81,20 +84,21 @@ def _read_mapping(each: ValueCheck, given: object) -> dict[str, Any]:
 
 @cache
 def keys_of(section: type[ConfigSection]) -> dict[str, Key]:
-    """Return the keys by name, in their order."""
+    """Return the keys of a section by name, in the order of their declaration."""
     return {field.name: get_args(field.type)[1] for field in fields(section)}
 
 
 def known_keys(section: type[ConfigSection]) -> KnownKeys:
-    """Return the names below a section."""
+    """Return the names of the keys of a section, and the names below each key."""
     return {name: key.below for name, key in keys_of(section).items()}
 
 
 def read(section: type[AnySection], given: object) -> AnySection:
-    """Return the section with the values in `given`.
+    """Check the values in `given`, and return them as a section.
 
     Raises:
-        RefusedPartsError: names every problem.
+        RefusedPartsError: at least one value is wrong. The error contains all problems.
+        UnfitValueError: `given` is not a mapping.
     """
     if not isinstance(given, Mapping):
         raise UnfitValueError("a mapping", given)
@@ -123,7 +127,7 @@ def read(section: type[AnySection], given: object) -> AnySection:
 
 
 def plain(value: object) -> Any:
-    """Return the value in the types of YAML and JSON: mappings, lists and scalars."""
+    """Convert a value to mappings, lists and scalars, as YAML and JSON have them."""
     match value:
         case ConfigSection():
             return {name: plain(getattr(value, name)) for name in value.__struct_fields__}

@@ -1,17 +1,34 @@
-"""The names of LightGBM's parameters, read from the installed LightGBM."""
+"""LightGBM's parameters: their names, read from the installed LightGBM, and the checks of a whole mapping of them."""
 
 import ctypes
 import importlib.util
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from lgbm_sm.config.hyperparameters import DEFAULTS, as_string, check_hyperparameter, file_content, hyperparameter
+from lgbm_sm.config.values import HyperparameterValue
+from lgbm_sm.errors import ConfigError
 from lgbm_sm.wording import similar
 
 DEFAULT_OBJECTIVE = "regression"  # LightGBM's own
-# the program's list of parameters that a training job cannot have, by the reason
-_REFUSED_FILE = Path("runtime", "lgbm_runtime", "training", "refused_parameters.json")
+# the program's tables; see parameter_table.py and refused_parameters.py there
+_TABLES = Path("runtime", "lgbm_runtime", "training")
+# they name a file, whose content a job gets
+_FILE_PARAMETERS = frozenset({"forcedsplits_filename", "forcedbins_filename"})
+# one item for each feature
+_PER_FEATURE = frozenset(
+    {
+        "monotone_constraints",
+        "feature_contri",
+        "max_bin_by_feature",
+        "cegb_penalty_feature_lazy",
+        "cegb_penalty_feature_coupled",
+    }
+)
 
 
 class LightgbmMissingError(Exception):
@@ -50,21 +67,119 @@ def _dump_aliases(library: ctypes.CDLL) -> bytes:
     return buffer.value
 
 
-def refused_parameters(containers_path: Path) -> Mapping[str, str]:
-    """Map the parameters that the program in `containers_path` refuses to the reason.
+class ParameterTables(NamedTuple):
+    """What the program in the container knows of LightGBM's parameters, by LightGBM's own names.
 
-    The names are LightGBM's own, not aliases.
+    `refused` has the reason for each parameter that a job cannot have, `rules` the type and limits of each parameter,
+    `other_names` what to do instead of a name of another library.
     """
-    by_reason = json.loads((containers_path / _REFUSED_FILE).read_text(encoding="utf-8"))
-    return {name: reason for reason, names in by_reason.items() for name in names}
+
+    refused: Mapping[str, str]
+    rules: Mapping[str, Mapping[str, Any]]
+    other_names: Mapping[str, str]
 
 
-def hyperparameter_problems(hyperparameters: Mapping[str, object], refused: Mapping[str, str]) -> dict[str, str]:
-    """Return a sentence for each name that training would refuse; see `refused_parameters`.
+def read_tables(containers_path: Path) -> ParameterTables:
+    """Read the tables of the program in `containers_path`; an older copy of it may lack some, and checks less."""
+    paths = [
+        containers_path / _TABLES / name
+        for name in ("refused_parameters.json", "lightgbm_parameters.json", "other_names.json")
+    ]
+    refused, rules, other_names = (
+        json.loads(path.read_text(encoding="utf-8")) if path.exists() else {} for path in paths
+    )
+    if rules:
+        rules["num_iterations"]["at_least"] = 1  # LightGBM accepts 0, which makes no model
+    by_name = {name: reason for reason, names in refused.items() for name in names}
+    return ParameterTables(by_name, rules, other_names)
+
+
+def value_problems(
+    hyperparameters: Mapping[str, object], tables: ParameterTables, folder: Path
+) -> dict[str, ValueError]:
+    """Return the problem of each value that LightGBM would refuse, or read as something else.
+
+    Relative paths of files start at `folder`.
+
+    Raises:
+        LightgbmMissingError: the aliases of the names are not known.
+    """
+    own_names, files = parameter_names(), file_parameters(hyperparameters)
+    problems: dict[str, ValueError] = {}
+    for name, value in hyperparameters.items():
+        own = own_names.get(name, "")
+        if own not in tables.rules or own in tables.refused:
+            continue
+        with suppress(ValueError):  # refused as a value of the configuration
+            plain = hyperparameter(value)
+            try:
+                check_hyperparameter(tables.rules[own], plain)
+                if name in files:
+                    file_content(folder / str(value))
+            except ValueError as error:
+                problems[name] = error
+    return problems
+
+
+def file_parameters(hyperparameters: Mapping[str, object]) -> frozenset[str]:
+    """Return the names among the hyperparameters that stand for a file on this machine."""
+    try:
+        own_names = parameter_names()
+    except LightgbmMissingError:
+        own_names = {name: name for name in _FILE_PARAMETERS}
+    return frozenset(name for name in hyperparameters if own_names.get(name) in _FILE_PARAMETERS)
+
+
+def as_strings(hyperparameters: Mapping[str, HyperparameterValue], folder: Path) -> dict[str, str]:
+    """Return the hyperparameters as the API accepts them: strings only.
+
+    A parameter that names a file gets the content of the file; relative paths start at `folder`.
+
+    Raises:
+        ConfigError: the content cannot be sent.
+    """
+    names = file_parameters(hyperparameters)
+    try:
+        return {
+            name: file_content(folder / str(value)) if name in names else as_string(value)
+            for name, value in hyperparameters.items()
+        }
+    except ValueError as error:
+        # after the configuration was read, or for another image, whose hyperparameters are not checked
+        raise ConfigError(f"training.hyperparameters: {', '.join(sorted(names))}: {error}") from error
+
+
+def length_problems(hyperparameters: Mapping[str, Any], features: int) -> dict[str, str]:
+    """Return a sentence for each list that does not have one item for each of the features."""
+    from lgbm_sm.config.list_values import list_of
+
+    try:
+        own_names = parameter_names()
+    except LightgbmMissingError:  # told when the configuration was read
+        return {}
+    problems = {}
+    for name, value in hyperparameters.items():
+        own = None if value in DEFAULTS else own_names.get(name)
+        if own in _PER_FEATURE and (given := len(list_of("vector<double>", _as_list(value)))) not in (0, features):
+            problems[name] = f"must have one item for each of the {features} features, got {given}"
+        if own == "interaction_constraints":
+            groups = list_of("vector<vector<int>>", _as_list(value))
+            if strange := [index for group in groups for index in group if not 0 <= index < features]:
+                problems[name] = f"has the feature {strange[0]}: the data has the features 0 to {features - 1}"
+    return problems
+
+
+def _as_list(value: Any) -> Any:
+    return [_as_list(item) for item in value] if isinstance(value, tuple) else value
+
+
+def name_problems(hyperparameters: Mapping[str, object], tables: ParameterTables) -> dict[str, str]:
+    """Return a sentence for each name that training would refuse.
 
     Raises:
         LightgbmMissingError: the names cannot be checked.
     """
+    refused = tables.refused
     own_names = parameter_names()
     first: dict[str, str] = {}  # by LightGBM's own name, the name under which the parameter is set
     for name in hyperparameters:
@@ -75,7 +190,11 @@ def hyperparameter_problems(hyperparameters: Mapping[str, object], refused: Mapp
     for name, value in hyperparameters.items():
         own = own_names.get(name)
         if own is None:
-            near = similar(name.strip().lower().replace("-", "_"), allowed)
+            folded = name.strip().lower().replace("-", "_")
+            if folded in tables.other_names:
+                problems[name] = f"is not a LightGBM parameter: {tables.other_names[folded]}"
+                continue
+            near = similar(folded, allowed)
             # a second name of a parameter that is set already would be refused in turn
             meant = f" (did you mean {first.get(own_names[near[0]], near[0])}?)" if near else ""
             problems[name] = f"is not a LightGBM parameter{meant}"

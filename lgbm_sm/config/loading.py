@@ -1,4 +1,7 @@
-"""Load the configuration: `--set` overrides the environment, which overrides config.yaml."""
+"""Load the configuration from config.yaml, the environment and `--set`.
+
+The environment overrides config.yaml. `--set` overrides both.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ from lgbm_sm.config.problems import (
     refused_value,
 )
 from lgbm_sm.config.sections import DEFAULT_HYPERPARAMETERS, Config
-from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, Reading, Setting
+from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, OVERRIDE_SOURCE, Reading, Setting
 from lgbm_sm.config.tolerance import ignored, refusal, require_tolerable
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.shipped import containers_path
@@ -33,8 +36,9 @@ _HYPERPARAMETERS = ("training", "hyperparameters")
 class LoadedConfig:
     """A configuration and the sources of its values.
 
-    `sources` maps each dotted key to "config.yaml:14", an environment variable's name, "--set" or "default". `path`
-    is the file that was read, if any. `folder` is absolute; relative paths in the configuration start there.
+    `sources` maps each dotted key to its source: "config.yaml:14", the name of an environment variable, "--set" or
+    "default". `path` is the file that was read, or None. Relative paths in the configuration start at `folder`, which
+    is an absolute path.
     """
 
     config: Config
@@ -43,9 +47,14 @@ class LoadedConfig:
     folder: Path
     warnings: tuple[str, ...] = ()
 
+    @property
+    def overridden(self) -> frozenset[str]:
+        """The dotted keys that `--set` has set."""
+        return frozenset(key for key, source in self.sources.items() if source == OVERRIDE_SOURCE)
+
 
 class EffectiveValue(NamedTuple):
-    """One dotted key, its value in YAML's and JSON's types, and the source of the value."""
+    """A dotted key, its value (a scalar, a list or a mapping), and the source of the value."""
 
     key: str
     value: object
@@ -62,14 +71,15 @@ def load_config(
 ) -> LoadedConfig:
     """Read and check the configuration.
 
-    Without a `path`, the one that `find_config` finds is read, if any. `overrides` are `section.key=value` with YAML
-    values; the variables in `environ` (LGBM_SM_SECTION__KEY) have YAML values too. The process's own environment is not
-    read. With `any_hyperparameters`, the names of hyperparameters are not checked: they may be for another image.
-    With `needs`, only problems of these keys and of `overrides` are errors. Others are warnings, and their keys have
-    their defaults.
+    Without a `path`, the function reads the file that `find_config` finds, if any. `overrides` are texts
+    `section.key=value`. `environ` has variables LGBM_SM_SECTION__KEY. In both, the values are YAML. The environment of
+    the process itself is not read. With `any_hyperparameters`, the names of hyperparameters are not checked, because
+    they may be for another image. With `needs`, only problems of these keys and of `overrides` are errors. Other
+    problems are warnings, and their keys have their defaults.
 
     Raises:
-        ConfigError: names every problem, one per line: the file's by line, then the environment's, then --set's.
+        ConfigError: the configuration has problems. The message has one line per problem: first those of the file in
+            the order of its lines, then those of the environment, then those of --set.
     """
     if path is None:
         path = find_config(Path.cwd())
@@ -86,7 +96,7 @@ def load_config(
 
 
 def effective(loaded: LoadedConfig) -> list[EffectiveValue]:
-    """Return every setting, in the order of the sections."""
+    """Return all settings, in the order of the sections."""
     return [EffectiveValue(key, value, loaded.sources[key]) for key, value in _values(loaded.config)]
 
 
@@ -108,7 +118,7 @@ def _values(config: Config) -> list[tuple[str, object]]:
 
 
 def _read(path: Path | None, overrides: Sequence[str], environ: Mapping[str, str], known: KnownKeys) -> Reading:
-    """Read all sources; YAML's reader is loaded only if a source has settings."""
+    """Read all sources. Import the YAML library only if a source has settings."""
     reading = Reading()
     if path is None and not overrides and not any(name.startswith(ENVIRONMENT_PREFIX) for name in environ):
         return reading
@@ -141,18 +151,21 @@ def _file_text(path: Path) -> str:
 
 def _check_hyperparameters(merged: "_Merged", folder: Path, reading: Reading) -> None:
     given = merged.hyperparameters()
-    if given.keys() <= DEFAULT_HYPERPARAMETERS.keys():
+    if all(repr(value) == repr(DEFAULT_HYPERPARAMETERS.get(name)) for name, value in given.items()):
         return
-    from lgbm_sm.config.lightgbm_parameters import LightgbmMissingError, hyperparameter_problems, refused_parameters
+    from lgbm_sm.config.lightgbm_parameters import LightgbmMissingError, name_problems, read_tables, value_problems
 
+    tables = read_tables(containers_path(folder))
     try:
-        problems = hyperparameter_problems(given, refused_parameters(containers_path(folder)))
+        names, values = name_problems(given, tables), value_problems(given, tables, folder)
     except LightgbmMissingError as error:
-        reading.warnings.append(f"the names of the hyperparameters are not checked: {error} (run `lgbm-sm doctor`)")
+        reading.warnings.append(f"the hyperparameters are not checked: {error} (run `lgbm-sm doctor`)")
         return
-    for name, sentence in problems.items():
+    for name, sentence in names.items():
         path = (*_HYPERPARAMETERS, name)
         reading.problems.append(Problem.at(merged.origin(path), f"{'.'.join(path)} {sentence}", path))
+    for name, problem in values.items():
+        reading.problems.append(merged.problem((*_HYPERPARAMETERS, name), problem))
 
 
 def _checked(merged: "_Merged", reading: Reading, needs: Sequence[KeyPath] | None) -> Config:
@@ -188,7 +201,7 @@ def _instance_type_warnings(config: Config, merged: "_Merged") -> list[str]:
 
 
 class _Merged:
-    """The settings of all sources, merged: for each key the one that takes precedence."""
+    """The merged settings of all sources. Each key has the setting that takes precedence."""
 
     def __init__(self, settings: Sequence[Setting], known: KnownKeys) -> None:
         self._known = known
@@ -222,7 +235,7 @@ class _Merged:
             del self._holding[key]
 
     def hyperparameters(self) -> dict[str, object]:
-        """Return the hyperparameters by name, with unchecked values."""
+        """Return the hyperparameters by name. Their values are not checked yet."""
         parent = len(_HYPERPARAMETERS)
         return {
             path[parent]: setting.value
@@ -231,7 +244,7 @@ class _Merged:
         }
 
     def nested(self) -> dict[str, dict[str, object]]:
-        """Return the sections with their keys, and the keys below mappings."""
+        """Return the sections as nested mappings."""
         sections: dict[str, dict[str, object]] = {_HYPERPARAMETERS[0]: {_HYPERPARAMETERS[1]: {}}}
         for path in sorted(self._holding, key=len):
             section = sections.setdefault(path[0], {})
@@ -244,7 +257,10 @@ class _Merged:
         return sections
 
     def origin(self, path: KeyPath) -> Origin:
-        """Return the origin of the key, else of its mapping, else of another key in the section."""
+        """Return the origin of the key.
+
+        If no source sets the key itself, return the origin of its mapping, or of another key in the section.
+        """
         for candidate in (path, path[:2]):
             if candidate in self._holding:
                 return self._holding[candidate].origin
@@ -252,7 +268,7 @@ class _Merged:
         return max(beside, key=lambda origin: origin.order, default=DEFAULT_ORIGIN)
 
     def problem(self, location: Location, error: ValueError) -> Problem:
-        """Return the message for one refused value."""
+        """Return the message for an invalid value."""
         names = tuple(part for part in location if isinstance(part, str))
         origin = self.origin(names)
         indexes = [part for part in location if isinstance(part, int)]

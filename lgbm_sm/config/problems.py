@@ -7,17 +7,18 @@ from typing import NamedTuple, Self, TypeAlias
 from lgbm_sm.wording import did_you_mean, similar
 
 KeyPath: TypeAlias = tuple[str, ...]
-# the names below each key: empty for a key that holds a value, "*" if any name is allowed
+# The names below each key. A key with a value has none below it. "*" means that any name is allowed.
 KnownKeys: TypeAlias = Mapping[str, "KnownKeys"]
-# keys from the top down, and the position from 0 in a list
+# The keys from the section down to the value. In a list, the position of the item follows, from 0.
 Location: TypeAlias = tuple[str | int, ...]
 
 
 class Origin(NamedTuple):
     """The origin of a setting.
 
-    `lgbm-sm config` shows `source`; a message begins with `where`; `order` sorts messages (0 and the line for the file,
-    1 for the environment, 2 for `--set`); `text` is the value as it was written, if it is a scalar.
+    `lgbm-sm config` shows `source`. A message begins with `where`. Messages are sorted by `order`: its first number is
+    0 for the file, 1 for the environment and 2 for `--set`. `text` is the value as the user wrote it, if it is a
+    scalar.
     """
 
     source: str
@@ -30,9 +31,9 @@ DEFAULT_ORIGIN = Origin(source="default", where="default", order=(-1, 0))
 
 
 class Problem(NamedTuple):
-    """One message; messages are sorted by their origin.
+    """A message. Messages are sorted by their origin.
 
-    `keys` are the keys that it concerns, or that the user may have meant; an empty path is the whole configuration.
+    `keys` are the keys that it concerns, or that the user may have meant. An empty path is the whole configuration.
     """
 
     order: tuple[int, int]
@@ -46,7 +47,10 @@ class Problem(NamedTuple):
 
 
 def known_below(known: KnownKeys, path: KeyPath) -> KnownKeys | None:
-    """Return the names allowed below `path`: empty if it holds a value, None if unknown."""
+    """Return the names allowed below `path`.
+
+    The result is empty if `path` has a value, and None if `path` is unknown.
+    """
     below: KnownKeys | None = known
     for name in path:
         if below is None:
@@ -56,14 +60,14 @@ def known_below(known: KnownKeys, path: KeyPath) -> KnownKeys | None:
 
 
 def unknown_key(path: KeyPath, known: KnownKeys) -> str:
-    """Return a sentence for a key that does not exist, with a similar key."""
+    """Return the message for an unknown key. It suggests a similar key."""
     *parents, name = path
     siblings = list(known_below(known, tuple(parents)) or ())
     dotted = ".".join(path)
     if not siblings:
-        return f"{dotted} is not a known key ({'.'.join(parents)} holds a value and no further keys)"
+        return f"{dotted} is not a known key ({'.'.join(parents)} has a value, so it cannot have keys)"
     meant = _meant(name, siblings, list(map(".".join, key_paths(known))))
-    remedy = f"did you mean {' or '.join(meant)}?" if meant else f"known here: {', '.join(siblings)}"
+    remedy = f"did you mean {' or '.join(meant)}?" if meant else f"known keys: {', '.join(siblings)}"
     return f"{dotted} is not a known key ({remedy})"
 
 
@@ -91,7 +95,7 @@ def _meant(name: str, siblings: list[str], everywhere: list[str]) -> list[str]:
 
 
 def key_paths(known: KnownKeys, prefix: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield every known key with its full name, but not the sections."""
+    """Yield the full name of each known key. Sections are not included."""
     for name, below in known.items():
         if name != "*":
             if prefix:
@@ -102,8 +106,8 @@ def key_paths(known: KnownKeys, prefix: KeyPath = ()) -> Iterator[KeyPath]:
 class UnfitValueError(ValueError):
     """A value of the wrong kind or out of range.
 
-    `expected` completes "must be …". `takes_text`: the user may have meant the number or truth value as text. `choices`
-    are the words that `expected` lists, which are used for suggestions.
+    `expected` completes the words "must be …". If the key expects text, `takes_text` is true: the user may have meant a
+    number or a truth value as text. `choices` are the allowed words. Messages suggest one of them.
     """
 
     def __init__(self, expected: str, value: object, *, takes_text: bool = False, choices: Sequence[str] = ()) -> None:
@@ -115,14 +119,14 @@ class UnfitValueError(ValueError):
 
 
 class RefusedPartsError(ValueError):
-    """The problems of the parts of a value, by key, or by position from 0."""
+    """The problems of a mapping by key, or of a list by position from 0."""
 
     def __init__(self, parts: Mapping[str | int, ValueError]) -> None:
         super().__init__("; ".join(f"{part}: {error}" for part, error in parts.items()))
         self.parts = parts
 
     def refused(self, above: Location = ()) -> Iterator[tuple[Location, ValueError]]:
-        """Yield every part with its location, down to those without parts of their own."""
+        """Yield each problem with its location, including the problems inside a part."""
         for part, error in self.parts.items():
             location = (*above, part)
             if isinstance(error, RefusedPartsError):
@@ -133,7 +137,7 @@ class RefusedPartsError(ValueError):
 
 @contextmanager
 def collecting(refused: dict[str | int, ValueError], part: str | int) -> Iterator[None]:
-    """Note a ValueError of the block in `refused`, under the name or position `part`."""
+    """Run the block. If it raises ValueError, store the error in `refused` under `part`."""
     try:
         yield
     except ValueError as error:
@@ -141,7 +145,7 @@ def collecting(refused: dict[str | int, ValueError], part: str | int) -> Iterato
 
 
 def refused_value(location: Location, error: ValueError, origin: Origin) -> str:
-    """Return a sentence for a refused value: the key, the expected value, the found value."""
+    """Return the message for an invalid value: the key, the expected and the found value."""
     dotted = ".".join(part for part in location if isinstance(part, str))
     places = [f"item {part + 1}: " for part in location if isinstance(part, int)]
     sentence = (
@@ -153,13 +157,13 @@ def refused_value(location: Location, error: ValueError, origin: Origin) -> str:
 
 
 def _found(error: UnfitValueError, origin: Origin, dotted: str) -> str:
-    """Return the found value, with a hint if YAML reads it in an unexpected way."""
+    """Return the found value for a message. Add a hint if YAML reads it in an unexpected way."""
     value = error.value
     shown = _shown(value, origin)
     if error.choices:
         return shown + did_you_mean(str(value).lower().replace("-", "_"), error.choices)
     if value is None:
-        return f"{shown} (leave the key out for its default)"
+        return f"{shown} (to use the default, leave the key out)"
     if isinstance(value, str):
         return f"the text {shown}"
     if not error.takes_text or not isinstance(value, bool | int | float):
@@ -168,11 +172,14 @@ def _found(error: UnfitValueError, origin: Origin, dotted: str) -> str:
     if isinstance(value, bool):
         word = "true" if value else "false"
         read = "" if origin.text.lower() == word else f", which YAML reads as {word}"
-    return f"{shown}{read} (to mean text, write {_quoted(origin, dotted)})"
+    return f"{shown}{read} (if you mean text, write {_quoted(origin, dotted)})"
 
 
 def _quoted(origin: Origin, dotted: str) -> str:
-    """Return the value with the quotes that make it text; a shell removes one pair."""
+    """Return the value with quotes that make it text.
+
+    On a command line there are two pairs of quotes, because the shell removes one.
+    """
     match origin.order[0]:
         case 1:
             return f"""{origin.source}='"{origin.text}"'"""

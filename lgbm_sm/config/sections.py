@@ -10,6 +10,7 @@ from msgspec import field
 from lgbm_sm import contract
 from lgbm_sm.config import values
 from lgbm_sm.config.backend_sections import AwsSection, BackendChoice, LocalSection
+from lgbm_sm.config.hyperparameters import hyperparameter, hyperparameter_limits
 from lgbm_sm.config.instance_types import LOCAL
 from lgbm_sm.config.keys import ConfigSection, Key, mapping_key, section_key
 from lgbm_sm.config.values import HyperparameterValue
@@ -29,11 +30,19 @@ DEFAULT_HYPERPARAMETERS: Mapping[str, HyperparameterValue] = {
 
 
 class Pattern(StrEnum):
-    """The kind of SageMaker container that runs the program: pattern A, B or C."""
+    """The kinds of SageMaker containers: pattern A, B and C."""
 
     BYOC = "byoc"
     INFERENCE_TOOLKIT = "inference_toolkit"
     SCRIPT_MODE = "script_mode"
+
+
+class DateReading(StrEnum):
+    """What becomes of a column of dates."""
+
+    DROP = "drop"
+    ORDINAL = "ordinal"
+    PARTS = "parts"
 
 
 class ProjectSection(ConfigSection, frozen=True):
@@ -43,9 +52,9 @@ class ProjectSection(ConfigSection, frozen=True):
         str,
         Key(
             values.project_name,
-            "Identifies the project in the AWS account. The names of training jobs, models and endpoint configs begin "
-            f"with it: letters, digits and hyphens, at most {values.LONGEST_PROJECT_NAME} characters. Also the default "
-            "ECR repository of the pattern byoc.",
+            "The name of the project in the AWS account: letters, digits and hyphens, at most "
+            f"{values.LONGEST_PROJECT_NAME} characters. The names of training jobs, models and endpoint configs begin "
+            "with this name. It is also the default ECR repository of the pattern byoc.",
         ),
     ] = "sagemaker-lightgbm-regression"
 
@@ -70,8 +79,8 @@ class DataSection(ConfigSection, frozen=True):
         str,
         Key(
             values.data_name,
-            "A built-in data set (boston, diabetes, breast-cancer, iris). With file or files: the name to use for "
-            "your own data in file names.",
+            "A built-in data set (boston, diabetes, breast-cancer, iris). If you set file or files: a name for your "
+            "own data, which prepare-data uses in file names.",
         ),
     ] = "boston"
     file: Annotated[
@@ -82,7 +91,7 @@ class DataSection(ConfigSection, frozen=True):
         DataFiles | None,
         section_key(
             DataFiles,
-            "Instead of file: your own tables, already split, as train, validation and test.",
+            "If your data is already split: three tables (train, validation and test) instead of file.",
             beside=_no_file_too,
         ),
     ] = None
@@ -103,6 +112,54 @@ class DataSection(ConfigSection, frozen=True):
             "Columns of numbers to treat as categories. Columns of text are always categories.",
         ),
     ] = ()
+    numeric: Annotated[
+        tuple[str | int, ...],
+        Key(
+            values.each(values.column),
+            "Columns to read as numbers, also if they have leading zeros or odd cells. Other cells are refused by row, "
+            "unless data.missing has them.",
+        ),
+    ] = ()
+    missing: Annotated[
+        tuple[str, ...] | Mapping[str, tuple[str, ...]],
+        Key(
+            values.one_or_by_column(values.missing_texts),
+            "More texts that mean a missing cell, for all columns ([unknown]) or by column ({area: [unknown, -999]}).",
+        ),
+    ] = ()
+    decimal: Annotated[
+        str | Mapping[str, str] | None,
+        Key(
+            values.one_or_by_column(values.decimal_mark),
+            "The decimal mark of a CSV: . or , for all columns or by column. Default: auto-detect.",
+        ),
+    ] = None
+    thousands: Annotated[
+        str | Mapping[str, str] | None,
+        Key(
+            values.one_or_by_column(values.thousands_mark),
+            "The thousands separator: , . ' or a space, for all columns or by column. Default: auto-detect.",
+        ),
+    ] = None
+    dates: Annotated[
+        DateReading | Mapping[str, DateReading] | None,
+        Key(
+            values.one_or_by_column(values.choice(DateReading)),
+            "What becomes of dates, for all columns or by column: drop, ordinal (days since 1970) or parts (year, "
+            "month, day, weekday, and the time). Default: refuse them.",
+        ),
+    ] = None
+    separator: Annotated[
+        str | None,
+        Key(values.separator, "The character between the cells of your CSV, such as ; or |. Default: auto-detect."),
+    ] = None
+    encoding: Annotated[
+        str | None,
+        Key(values.encoding, "The encoding of your CSV, such as utf-8 or windows-1252. Default: auto-detect."),
+    ] = None
+    drop_missing_target: Annotated[
+        bool, Key(values.truth, "Leave out the rows without a target. false: refuse them.")
+    ] = False
     test_size: Annotated[float, Key(values.share, "The share of all rows to use for the test split.")] = 0.2
     validation_size: Annotated[float, Key(values.share, "The share of the remaining rows to use for validation.")] = (
         0.25
@@ -140,13 +197,13 @@ class ContainerSection(ConfigSection, frozen=True):
         ),
     ] = None
     base_image: Annotated[
-        str | None, Key(values.base_image, "The base image to build on. Default: the one in the Dockerfile.")
+        str | None, Key(values.base_image, "The base image to build on. Default: the base image in the Dockerfile.")
     ] = None
     build_args: Annotated[
         Mapping[str, str],
         mapping_key(
             values.variable,
-            "More build arguments of the image, by name. They are part of its tag.",
+            "More build arguments of the image, by name. If you change them, the image gets another tag.",
             whole=values.variable_names,
         ),
     ] = field(default_factory=dict)
@@ -158,9 +215,9 @@ class ContainerSection(ConfigSection, frozen=True):
         Path | None,
         Key(
             values.path,
-            "A PEM file with the certificates of a TLS-intercepting proxy. The build uses it without leaving it in "
-            "the image; containers that install requirements at start use it too. Relative paths start at the folder "
-            "of config.yaml.",
+            "A PEM file with the certificates of a TLS-intercepting proxy. The build uses the certificates, but does "
+            "not leave them in the image. Containers that install requirements at start use them too. Relative paths "
+            "start at the folder of config.yaml.",
         ),
     ] = None
 
@@ -190,22 +247,22 @@ class TrainingSection(ConfigSection, frozen=True):
     hyperparameters: Annotated[
         Mapping[str, HyperparameterValue],
         mapping_key(
-            values.hyperparameter,
+            hyperparameter,
             "LightGBM's parameters under any of their names, including num_boost_round and early_stopping_round. A "
             "mapping in config.yaml replaces the defaults entirely; a key without a value is left out.",
-            whole=values.hyperparameter_limits,
+            whole=hyperparameter_limits,
             suggested=DEFAULT_HYPERPARAMETERS,
         ),
     ] = field(default_factory=lambda: dict(DEFAULT_HYPERPARAMETERS))
 
     @property
     def is_local(self) -> bool:
-        """Whether jobs run on this machine."""
+        """Whether training jobs run on this machine."""
         return self.instance_type == LOCAL
 
     @property
     def objective(self) -> str:
-        """The objective, also if it is set under an alias of the parameter."""
+        """The value of the parameter `objective`, or of an alias of that parameter."""
         if "objective" in self.hyperparameters:
             return str(self.hyperparameters["objective"])
         from lgbm_sm.config.lightgbm_parameters import objective_of
@@ -220,8 +277,8 @@ class EndpointSection(ConfigSection, frozen=True):
         str | None,
         Key(
             values.endpoint_name,
-            "On SageMaker: the endpoint's name, unique in the account and region. Each deploy updates the endpoint of "
-            "this name. Default: project.name.",
+            "On SageMaker: the endpoint's name, unique in the account and region. Each deploy updates the endpoint "
+            "with this name. Default: project.name.",
         ),
     ] = None
     instance_type: Annotated[
@@ -234,17 +291,16 @@ class EndpointSection(ConfigSection, frozen=True):
         Path | None,
         Key(
             values.path,
-            "A folder with your own inference code, and a requirements.txt if it needs packages. It becomes the "
-            "folder code of the model artifact. Relative paths start at the folder of config.yaml.",
+            "A folder with your own inference code. If the code needs packages, add a requirements.txt. The folder "
+            "becomes the folder code of the model artifact. Relative paths start at the folder of config.yaml.",
         ),
     ] = None
     entry_point: Annotated[
         Path | None,
         Key(
             values.entry_point,
-            "The .py file that defines model_fn, input_fn, predict_fn and output_fn, or transform_fn. With source_dir "
-            "it is in that folder (default: inference.py); without, relative paths start at the folder of "
-            "config.yaml.",
+            "The .py file with your inference functions. If source_dir is set, the file is in that folder (default: "
+            "inference.py). Otherwise, relative paths start at the folder of config.yaml.",
         ),
     ] = None
     startup_timeout_seconds: Annotated[
@@ -257,7 +313,7 @@ class EndpointSection(ConfigSection, frozen=True):
     ] = contract.STARTUP_SECONDS
     verify: Annotated[
         bool,
-        Key(values.truth, "Run a local container check before deploying to SageMaker."),
+        Key(values.truth, "Before a deployment to SageMaker, run the image on this machine and check that it works."),
     ] = True
 
     @property
@@ -307,9 +363,9 @@ class Config(ConfigSection, frozen=True):
         return self.endpoint.name or self.project.name
 
     def repository_of(self, pattern: Pattern) -> str | None:
-        """Return the ECR repository of a pattern's image; None for script_mode, which builds none.
+        """Return the ECR repository of a pattern's image.
 
-        Training always uses the image of byoc.
+        Returns None for script_mode, which has no image of its own. Training always uses the image of byoc.
         """
         named = self.container.repository if pattern is self.container.pattern else None
         match pattern:

@@ -1,4 +1,4 @@
-"""The settings of a configuration as they were read, before their values are checked."""
+"""The settings of a configuration before their values are checked."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -6,13 +6,14 @@ from typing import NamedTuple
 from lgbm_sm.config.problems import KeyPath, Origin, Problem
 
 ENVIRONMENT_PREFIX = "LGBM_SM_"
+OVERRIDE_SOURCE = "--set"
 
 
 class Setting(NamedTuple):
     """One key and its value.
 
-    If a key has further keys below it, its value is {} (start empty) or None (the default).
-    `items` are the origins of the elements if the value is a list.
+    For a key with more keys below it, the value is {} to start with no keys, or None to start with the defaults.
+    If the value is a list, `items` has the origin of each element.
     """
 
     path: KeyPath
@@ -23,7 +24,10 @@ class Setting(NamedTuple):
 
 @dataclass
 class Reading:
-    """The settings and problems that the readers found, lowest precedence first."""
+    """The settings and the problems that the readers have found.
+
+    A later setting overrides an earlier setting of the same key.
+    """
 
     settings: list[Setting] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

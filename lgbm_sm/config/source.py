@@ -1,8 +1,9 @@
 """Read settings from a YAML file, environment variables, and `--set` options.
 
-Each reader returns flat settings with their origins, and every problem that it found; it does not check values. Numbers
-are read as in YAML 1.2 (`1e-3` is a number; `010`, `1_000`, `12:30` and dates are text); `yes`, `no`, `on` and `off`
-as in YAML 1.1, since people write them for true and false.
+Each reader adds flat settings with their origins, and the problems that it finds. The readers do not check the values.
+
+Numbers are read by the rules of YAML 1.2: `1e-3` is a number, and `010`, `1_000`, `12:30` and dates are text. The words
+`yes`, `no`, `on` and `off` mean true and false, as in YAML 1.1, because people use them in this way.
 """
 
 import re
@@ -12,19 +13,20 @@ from typing import cast
 import yaml
 
 from lgbm_sm.config.problems import KeyPath, KnownKeys, Origin, Problem, key_paths, known_below, meant_keys, unknown_key
-from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, Reading, Setting
+from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, OVERRIDE_SOURCE, Reading, Setting
 
 _TAG = "tag:yaml.org,2002:"
 _NULL, _BOOL, _INT, _FLOAT, _STR = (_TAG + name for name in ("null", "bool", "int", "float", "str"))
-_DEEPEST_VALUE = 3  # a value is at most a list of scalars; the limit also stops a YAML alias that contains itself
-# from escapes in double quotes, or from bytes of the command line that are not UTF-8; no file can hold them
+_DEEPEST_VALUE = 3  # a list of scalars needs less; the limit stops a YAML alias that contains itself
+# Escapes in double quotes can produce surrogates, and so can bytes on the command line that are not UTF-8. They cannot
+# be written to a file.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Loader(yaml.SafeLoader):
-    """A YAML loader with the rules in the module's docstring; only its node tree is used."""
+    """A YAML loader with the rules in the module's docstring. Only its node tree is used."""
 
-    # empty instead of inherited, to avoid SafeLoader's octal and base 60 numbers, dates and merge keys
+    # empty, so that this class does not inherit SafeLoader's octal numbers, base 60 numbers, dates and merge keys
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML expects this attribute
 
 
@@ -34,7 +36,7 @@ _Loader.add_implicit_resolver(
     re.compile(r"(?:true|True|TRUE|yes|Yes|YES|on|On|ON|false|False|FALSE|no|No|NO|off|Off|OFF)\Z"),
     list("tTyYoOfFnN"),
 )
-# 300 digits are more than any setting needs and fewer than Python refuses to convert
+# 300 digits are more than any setting needs, and Python can convert them
 _Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?(?:0|[1-9][0-9]{0,299})\Z"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
     _FLOAT,
@@ -47,7 +49,7 @@ _Loader.add_implicit_resolver(
 
 
 def read_yaml(text: str, file_name: str, known: KnownKeys, reading: Reading) -> None:
-    """Add the settings of a whole file; messages begin with `file_name:line`."""
+    """Add the settings of a file. Messages begin with `file_name:line`."""
 
     def origin_at(line: int) -> Origin:
         place = f"{file_name}:{line}"
@@ -71,7 +73,7 @@ def read_yaml(text: str, file_name: str, known: KnownKeys, reading: Reading) -> 
 def read_environment(environ: Mapping[str, str], known: KnownKeys, reading: Reading) -> None:
     """Add the settings of variables such as LGBM_SM_TRAINING__INSTANCE_TYPE.
 
-    A name without two underscores is ignored; if it looks like a setting, there is a warning.
+    A name without two underscores is ignored. If it looks like a setting, there is a warning.
     """
     joined_by_one = {"_".join(path): path for path in key_paths(known)}
     ours: list[tuple[KeyPath, str]] = []
@@ -85,7 +87,7 @@ def read_environment(environ: Mapping[str, str], known: KnownKeys, reading: Read
         elif rest in joined_by_one:
             meant = ENVIRONMENT_PREFIX + "__".join(joined_by_one[rest]).upper()
             reading.warnings.append(f"{name} is ignored: separate section and key with two underscores, as in {meant}")
-    # a variable for a whole mapping comes first, so that those for single keys of it override it
+    # a variable for a whole mapping comes first, so that variables for single keys of the mapping override it
     for number, (path, name) in enumerate(sorted(ours, key=lambda found: (len(found[0]), found[1]))):
         _read_value(path, environ[name], Origin(source=name, where=name, order=(1, number)), known, reading)
 
@@ -93,8 +95,8 @@ def read_environment(environ: Mapping[str, str], known: KnownKeys, reading: Read
 def _path_of(written: str, known: KnownKeys) -> KeyPath:
     """Return the path of SECTION__KEY or SECTION__KEY__NAME.
 
-    LightGBM's parameters have lower-case names. Below other keys that allow any name, such as environment variables and
-    build arguments, the name keeps its case.
+    Sections, keys and LightGBM's parameters become lower case. The name of an environment variable or of a build
+    argument keeps its case.
     """
     path = tuple(written.lower().split("__"))
     if len(path) > 2 and list(known_below(known, path[:2]) or ()) == ["*"]:
@@ -103,11 +105,16 @@ def _path_of(written: str, known: KnownKeys) -> KeyPath:
 
 
 def read_overrides(overrides: Iterable[str], known: KnownKeys, reading: Reading) -> None:
-    """Add the settings of `--set section.key=value` options; the last one for a key takes precedence."""
+    """Add the settings of `--set section.key=value` options.
+
+    If two options set the same key, the last one takes precedence.
+    """
     for number, override in enumerate(overrides):
         key, equals, text = override.partition("=")
         key = key.strip()
-        origin = Origin(source="--set", where=f"--set {key}" if equals else f"--set {override}", order=(2, number))
+        origin = Origin(
+            source=OVERRIDE_SOURCE, where=f"--set {key}" if equals else f"--set {override}", order=(2, number)
+        )
         if not equals or not key:
             sentence = "expected section.key=value, as in --set training.instance_type=ml.m4.2xlarge"
             reading.problems.append(Problem.at(origin, sentence))
@@ -116,7 +123,7 @@ def read_overrides(overrides: Iterable[str], known: KnownKeys, reading: Reading)
 
 
 def _read_value(path: KeyPath, text: str, origin: Origin, known: KnownKeys, reading: Reading) -> None:
-    """Add the setting of an environment variable or a `--set` option; `text` is a YAML value."""
+    """Add the setting of an environment variable or of a `--set` option. `text` is YAML."""
 
     def refuse(sentence: str, *keys: KeyPath) -> None:
         reading.problems.append(Problem.at(origin, sentence, *(keys or (path,))))
@@ -134,14 +141,14 @@ def _read_value(path: KeyPath, text: str, origin: Origin, known: KnownKeys, read
         refuse(f"{_syntax_problem(error, text)[1]} (put text with special characters in quotes)")
         return
     if text[node.end_mark.index if node else 0 :].strip():
-        # otherwise `--set data.target=#id` would silently set nothing
+        # without this check, `--set data.target=#id` would do nothing and show no error
         refuse(f"{text} contains a YAML comment: put the value in quotes")
         return
     _Walk(known, reading, lambda _: origin).setting(path, node or yaml.ScalarNode(_NULL, ""), origin)
 
 
 class _Walk:
-    """Walk a node tree along the known keys and collect settings and problems."""
+    """Walks through a node tree, and collects the settings and the problems."""
 
     def __init__(self, known: KnownKeys, reading: Reading, origin_of: Callable[[yaml.Node], Origin]) -> None:
         self._known = known
@@ -175,7 +182,7 @@ class _Walk:
                 self._reading.settings.append(Setting(path, None, origin))
         elif not isinstance(node, yaml.MappingNode):
             kind = "section" if is_section else "mapping"
-            self._refuse(origin, f"{'.'.join(path)} is a {kind}: write its keys below it, indented", path)
+            self._refuse(origin, f"{'.'.join(path)} is a {kind}: write its keys on indented lines below it", path)
         else:
             if not is_section:
                 self._reading.settings.append(Setting(path, {}, origin))
@@ -215,7 +222,7 @@ def _value(node: yaml.Node, depth: int = 1) -> object:
         return {str(_value(key, depth + 1)): _value(value, depth + 1) for key, value in node.value}
     if node.tag == _STR:
         return _characters(str(node.value))
-    # an explicit tag can contradict the text, as in `!!int abc`
+    # a tag that the user has written can contradict the text, as in `!!int abc`
     if node.tag != _Loader("").resolve(yaml.ScalarNode, node.value, (True, False)):  # type: ignore[no-untyped-call]
         raise _UnreadableValueError(f"the tag {node.tag.replace(_TAG, '!!')} is not supported")
     if node.tag == _NULL:

@@ -1,4 +1,4 @@
-"""AWS's limits on `aws.tags`.
+"""Check `aws.tags` by AWS's rules for tags.
 
 Source: AWS General Reference, "Tag naming limits and requirements".
 """
@@ -16,14 +16,14 @@ _MOST_TAGS_OF_USERS = contract.MOST_TAGS - _OUR_TAGS
 
 
 def value(given: object) -> str:
-    """Return a tag's value as text, or raise ValueError if AWS does not accept it."""
+    """Return the value of a tag as text. Raise ValueError if AWS does not accept the value."""
     text = values.variable(given)
     _check(text, "a tag's value", contract.TAG_VALUE_CHARACTERS)
     return text
 
 
 def keys(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the tags, or raise ValueError if AWS does not accept a key or the number of tags."""
+    """Return the tags. Raise ValueError if AWS does not accept a key, or so many tags."""
     if len(tags) > _MOST_TAGS_OF_USERS:
         raise ValueError(
             f"must be at most {_MOST_TAGS_OF_USERS} tags (AWS allows {contract.MOST_TAGS}, and lgbm-sm sets two), "

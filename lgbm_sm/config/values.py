@@ -1,4 +1,4 @@
-"""Checks of values: each returns the value for the configuration, or refuses it."""
+"""Check values. Each check returns the value for the configuration or raises ValueError."""
 
 import json
 import math
@@ -15,13 +15,13 @@ from lgbm_sm.config.problems import RefusedPartsError, UnfitValueError, collecti
 from lgbm_sm.names import LONGEST_PROJECT_NAME
 
 Scalar: TypeAlias = str | int | float | bool
-HyperparameterValue: TypeAlias = Scalar | tuple[Scalar, ...]
+HyperparameterValue: TypeAlias = Scalar | tuple[Scalar | tuple[Scalar, ...], ...]
 
-# the Python with which each of AWS's XGBoost images runs user code
+# the version of Python in each of AWS's XGBoost images
 XGBOOST_PYTHON_VERSIONS: Mapping[str, tuple[int, int]] = {"1.5-1": (3, 8), "1.7-1": (3, 9), "3.0-5": (3, 10)}
 
-_LEAST_MEMORY_BYTES = 6 * 1024**2  # Docker's
-_LEAST_CPUS = 0.01  # Docker's
+_LEAST_MEMORY_BYTES = 6 * 1024**2  # Docker's minimum
+_LEAST_CPUS = 0.01  # Docker's minimum
 LARGEST_RANDOM_STATE = 2**32 - 1  # for numpy.random.RandomState, which scikit-learn uses
 
 
@@ -32,7 +32,7 @@ def text(value: object) -> str:
 
 
 def whole_number(least: int, most: int | None = None) -> ValueCheck:
-    """Return a check of a range that includes both ends."""
+    """Return a check for a whole number from `least` to `most`. None means no upper limit."""
 
     def check(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -77,7 +77,7 @@ def truth(value: object) -> bool:
 
 
 def choice(kind: type[StrEnum]) -> ValueCheck:
-    """Return a check of an enumeration's values."""
+    """Return a check for the values of an enumeration."""
 
     def check(value: object) -> StrEnum:
         choices = [str(one) for one in kind]
@@ -89,7 +89,7 @@ def choice(kind: type[StrEnum]) -> ValueCheck:
 
 
 def each(check: ValueCheck) -> Callable[[object], tuple[Any, ...]]:
-    """Return a check of a list, item by item."""
+    """Return a check for a list. It applies `check` to each item."""
 
     def check_items(value: object) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple):
@@ -131,12 +131,12 @@ def endpoint_name(value: object) -> str:
 
 
 def _resource_name(name: str) -> str:
-    """ValueCheck the pattern of every SageMaker resource name."""
+    """Check a name by the pattern that SageMaker uses for all its resource names."""
     if re.fullmatch(contract.NAME_PATTERN, name):
         return name
     allowed = re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")
     meant = f" (did you mean {allowed}?)" if allowed else ""
-    raise ValueError(f'use only letters, digits and hyphens (not first or last), got "{name}"{meant}')
+    raise ValueError(f'use only letters, digits and hyphens (a hyphen must not be first or last), got "{name}"{meant}')
 
 
 def data_name(value: object) -> str:
@@ -151,9 +151,10 @@ def repository(value: object) -> str:
 
 
 def prefix(value: object) -> str:
-    # S3's "safe characters" of object keys; many tools cannot read keys with a part that is empty or only dots
+    # The characters are S3's "safe characters" for object keys. A part that is empty or consists of dots is not
+    # allowed, because many tools cannot read such keys.
     part = r"(?!\.+(?:/|\Z))[A-Za-z0-9!_.*'()-]+"
-    rule = "use only letters, digits and _ - . with single slashes inside"
+    rule = "use only letters, digits and _ - . in parts that are separated by single slashes"
     return _full_match(rf"(?=.{{1,512}}\Z){part}(/{part})*", rule, value)
 
 
@@ -172,6 +173,65 @@ def column(value: object) -> str | int:
     raise UnfitValueError("a column's name (text) or position (a whole number)", value, takes_text=True)
 
 
+def one_or_by_column(check: ValueCheck) -> ValueCheck:
+    """Return a check of a value for all columns, or of a mapping from a column to its value."""
+
+    def check_all(value: object) -> Any:
+        if not isinstance(value, Mapping):
+            return check(value)
+        found: dict[str, Any] = {}
+        refused: dict[str | int, ValueError] = {}
+        for name, single in value.items():
+            with collecting(refused, name):
+                found[name] = check(single)
+        if refused:
+            raise RefusedPartsError(refused)
+        return found
+
+    return check_all
+
+
+def missing_texts(value: object) -> tuple[str, ...]:
+    """Return texts for missing cells; YAML reads some of them as numbers or null."""
+    return tuple(map(_missing_text, value if isinstance(value, list | tuple) else (value,)))
+
+
+def _missing_text(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise UnfitValueError("a text (in quotes) or a list of texts", value)
+    return str(value)
+
+
+def decimal_mark(value: object) -> str:
+    if value in (".", ","):
+        return str(value)
+    raise UnfitValueError('"." or ","', value)
+
+
+def thousands_mark(value: object) -> str:
+    if value in (",", ".", "'", " "):
+        return str(value)
+    raise UnfitValueError('"," or "." or "\'" or " " (any kind of space)', value)
+
+
+def separator(value: object) -> str:
+    written = "\t" if value in ("tab", r"\t") else text(value)
+    if len(written) == 1 and written.isascii() and not written.isalnum() and written not in '\r\n"\0':
+        return written
+    raise ValueError(f"must be one character such as ; or | (or tab), got {json.dumps(value)}")
+
+
+def encoding(value: object) -> str:
+    name = text(value)
+    try:
+        "".encode(name)
+    except LookupError as error:
+        raise ValueError(f'is not an encoding: "{name}" (use utf-8, utf-16, windows-1252, …)') from error
+    return name
+
+
 def hyperparameter(value: object) -> HyperparameterValue:
     plain = tuple(value) if isinstance(value, list | tuple) else value
     for scalar in plain if isinstance(plain, tuple) else (plain,):
@@ -187,7 +247,7 @@ def hyperparameter(value: object) -> HyperparameterValue:
 
 
 def base_image(value: object) -> str:
-    # refuses only what cannot be part of a build argument or a FROM line; Docker checks the rest
+    # this refuses only text that must not be in a build argument or in a FROM line; Docker checks the rest
     return _full_match(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}", "must be an image, such as debian:trixie-slim", value)
 
 
@@ -196,7 +256,7 @@ def xgboost_version(value: object) -> str:
     if version in XGBOOST_PYTHON_VERSIONS:
         return version
     known = ", ".join(XGBOOST_PYTHON_VERSIONS)
-    raise ValueError(f'must be one of {known}, the images for which lgbm-sm has requirements, got "{version}"')
+    raise ValueError(f'must be one of {known} (the images that lgbm-sm supports), got "{version}"')
 
 
 def entry_point(value: object) -> Path:
@@ -218,7 +278,7 @@ def region(value: object) -> str:
 
 def execution_role(value: object) -> str:
     rule = "must be a role's name or ARN, such as arn:aws:iam::123456789012:role/sagemaker"
-    # in an ARN a path may precede the name
+    # in an ARN, the name of the role may follow a path
     return _full_match(rf"(arn:aws[a-z-]*:iam::[0-9]{{12}}:role/(\S+/)?)?{contract.ROLE_PATTERN}", rule, value)
 
 
@@ -252,7 +312,7 @@ def known_instance_type(value: object) -> str:
 
 def variable(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)  # YAML reads whole numbers as they are written; it changes true and 1.10
+        return str(value)  # a whole number keeps its text; YAML would change 1.10 and true, so these need quotes
     return text(value)
 
 
@@ -268,10 +328,3 @@ def one_host(value: object) -> int:
     if count > 1:
         raise ValueError(f"must be 1, got {count}: training on several hosts is not supported yet")
     return count
-
-
-def hyperparameter_limits(values: Mapping[str, HyperparameterValue]) -> Mapping[str, HyperparameterValue]:
-    if len(values) > contract.MOST_HYPERPARAMETERS:
-        limit = f"{contract.MOST_HYPERPARAMETERS} hyperparameters (SageMaker's limit)"
-        raise ValueError(f"must be at most {limit}, got {len(values)}")
-    return values

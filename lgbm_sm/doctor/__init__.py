@@ -1,1 +1,1 @@
-"""The checks of `doctor`, one module for each area. They only read."""
+"""The checks of `doctor`, one module for each area. The checks change nothing."""

@@ -25,19 +25,20 @@ BUCKET = DoctorCheck("bucket", DoctorArea.AWS)
 REPOSITORY = DoctorCheck("repository", DoctorArea.AWS)
 ENDPOINTS = DoctorCheck("endpoints", DoctorArea.AWS)
 
-_IMPATIENT: Any = {"attempts": 3, "connect_seconds": 3, "read_seconds": 5}  # clients wait seconds, not minutes
-_SECONDS = 12  # for a check of one or two calls
-# AWS refuses a signature that is five minutes off (IAM's guide, "Elements of an AWS API request signature"); half of
-# that is worth a warning
+_IMPATIENT: Any = {"attempts": 3, "connect_seconds": 3, "read_seconds": 5}  # doctor must not wait for minutes
+_SECONDS = 12  # the time limit of a check, which makes one or two calls
+# AWS refuses a request if the clock differs by five minutes (IAM user guide, "Elements of an AWS API request
+# signature"); warn from half of that
 _MOST_SKEW = timedelta(minutes=5)
 _TOLERATED_SKEW = timedelta(seconds=150)
 
 
 @dataclass(frozen=True)
 class WantedAccount:
-    """The settings to check; without a `bucket`, SageMaker's default one.
+    """The settings to check.
 
-    `repositories` are names in ECR. Without a configuration, they and `instances` are None, and `project` is empty.
+    Without a `bucket`, SageMaker's default bucket is checked. `repositories` are names in ECR. Without a configuration,
+    `repositories` and `instances` are None, and `project` is empty.
     """
 
     region: str | None
@@ -49,7 +50,7 @@ class WantedAccount:
 
 
 def wanted_of(config: Config | None, execution_role: str | None) -> WantedAccount:
-    """Return the settings of a configuration; without one, only the account is checked."""
+    """Return the settings to check. Without a configuration, only the account is checked."""
     if config is None:
         return WantedAccount(None, None, execution_role, None, None)
     serving = Pattern.BYOC if config.container.pattern is Pattern.SCRIPT_MODE else config.container.pattern
@@ -66,9 +67,9 @@ def wanted_of(config: Config | None, execution_role: str | None) -> WantedAccoun
 
 
 def examine_account(wanted: WantedAccount, clock: Callable[[], datetime]) -> Iterator[Finding]:
-    """Yield the findings of the account; `clock` returns the local time with its zone.
+    """Yield the findings about the AWS account. `clock` returns the local time with its time zone.
 
-    Without valid credentials, the checks that need them are skipped, so that one cause gives one problem.
+    Without valid credentials, skip all checks that need them. So one cause leads to only one problem.
     """
     dates: list[timedelta] = []
     account, arn = None, ""
@@ -107,14 +108,14 @@ def examine_account(wanted: WantedAccount, clock: Callable[[], datetime]) -> Ite
 def _examine_endpoints(account: AwsAccount, project: str) -> Finding:
     try:
         names = find_several_endpoints(account, project)
-    except AwsError as error:  # no command depends on it
+    except AwsError as error:  # no command depends on this call
         return ENDPOINTS.not_checked(error.message)
     if not names:
         return ENDPOINTS.ok(f"project {project} has at most one endpoint")
     command = f"aws sagemaker delete-endpoint --region {account.region} --endpoint-name NAME"
     return ENDPOINTS.warning(
-        f"project {project} has {len(names)} endpoints in {account.region}, and each one is billed: {', '.join(names)}",
-        f"delete those you do not need: {command}",
+        f"project {project} has {len(names)} endpoints in {account.region}, and AWS bills each one: {', '.join(names)}",
+        f"delete the endpoints that you do not need: {command}",
     )
 
 
@@ -126,21 +127,21 @@ def _examine_region(session: Any, configured: str | None) -> Finding:
             name for part in partitions for name in session.get_available_regions("sagemaker", partition_name=part)
         }
     if region not in known:
-        said = f"{region} is not a region in which botocore knows SageMaker"
+        said = f"botocore does not know SageMaker in the region {region}"
         return REGION.warning(said, "set aws.region to a region that offers SageMaker")
     if configured:
         return REGION.ok(f"{region}, from aws.region")
     if chosen:
         return REGION.ok(f"{region}, from the settings of the AWS command line")
     return REGION.warning(
-        f"none is set, so {DEFAULT_REGION} is used", "set aws.region, or run `aws configure set region REGION`"
+        f"no region is set, so {DEFAULT_REGION} is used", "set aws.region, or run `aws configure set region REGION`"
     )
 
 
 def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelta]) -> tuple[AwsAccount, str]:
     """Return the account and the caller's ARN.
 
-    Adds the difference between this machine's clock and AWS's to `skews`, even if AWS refuses the call.
+    Also add the difference between this machine's clock and AWS's clock to `skews`, even if AWS refuses the call.
     """
 
     def compare(http_response: Any, **_: Any) -> None:
@@ -153,7 +154,7 @@ def _who_calls(session: Any, clock: Callable[[], datetime], skews: list[timedelt
 
 
 def _read_date(header: str) -> datetime | None:
-    """Return the time of a Date header; None if a proxy has replaced it by other text."""
+    """Return the time of a Date header, or None if a proxy has replaced the time with other text."""
     try:
         sent = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
@@ -173,14 +174,14 @@ def _fix_for_credentials(error: LgbmSmError) -> str:
 
 
 def judge_clock(skew: timedelta) -> Finding:
-    """Judge how far this machine's clock is ahead of AWS's clock; a negative skew means behind."""
+    """Judge the difference between the clocks. It is positive if this machine's clock is ahead of AWS's clock."""
     seconds = abs(skew).total_seconds()
     if abs(skew) <= _TOLERATED_SKEW:
         return CLOCK.ok(f"within {max(seconds, 1):.0f} s of AWS's clock")
     said = f"{seconds:.0f} s {'ahead of' if skew > timedelta() else 'behind'} AWS's clock"
     fix = "sudo timedatectl set-ntp true (Linux), or sudo sntp -sS time.apple.com (macOS)"
     if abs(skew) < _MOST_SKEW:
-        return CLOCK.warning(f"{said}; beyond {_MOST_SKEW.total_seconds():.0f} s AWS refuses every call", fix)
+        return CLOCK.warning(f"{said}; from {_MOST_SKEW.total_seconds():.0f} s on, AWS refuses every call", fix)
     return CLOCK.problem(f"{said}: AWS refuses every call", fix)
 
 

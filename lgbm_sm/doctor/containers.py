@@ -22,13 +22,13 @@ DISK = DoctorCheck("disk", DoctorArea.IMAGE)
 FOLDER_DISK = DoctorCheck("disk", DoctorArea.CONFIGURATION)
 
 _ENGINE_SECONDS = 12  # more than the time limit of a single request to Docker
-_FOLDER_SECONDS = 5  # a network folder may not answer at all
-_LEAST_FREE_BYTES = 1000**3  # in the work folder, for data, artifacts and logs
+_FOLDER_SECONDS = 5  # a folder on the network may never answer
+_LEAST_FREE_BYTES = 1000**3  # the space that the work folder needs for data, artifacts and logs
 
 
 @dataclass(frozen=True)
 class EngineState:
-    """Facts about Docker; `free_bytes` is None if its data is not on this machine."""
+    """Facts about Docker. `free_bytes` is None if Docker's data is not on this machine."""
 
     version: str
     platform: str
@@ -39,10 +39,10 @@ class EngineState:
 def examine_containers(
     config: Config | None, *, engine: Engine, containers_path: Path, folder: Path
 ) -> Iterator[Finding]:
-    """Yield the findings; without a configuration, images are not checked."""
+    """Yield the findings about Docker, images and disk space. Without a configuration, images are not checked."""
     version_path = containers_path / "runtime" / "lgbm_runtime" / "__init__.py"
     yield PROGRAM.look(_FOLDER_SECONDS, lambda: examine_program(containers_path, version_path.read_text("utf-8")))
-    # by default, programs run as processes until there is an image, so a missing Docker is only a warning
+    # by default, programs run as processes if no image exists, so a missing Docker is only a warning
     missing = Status.PROBLEM if config and config.requires_images else Status.WARNING
     state = None
     try:
@@ -65,11 +65,9 @@ def examine_containers(
 
 
 def examine_program(containers_path: Path, source: str) -> Finding:
-    """Check that the program in the images has lgbm-sm's version.
+    """Check that the project's copy of `lgbm_runtime` has the same version as lgbm-sm.
 
-    An upgrade of lgbm-sm does not change a project's own copy.
-
-    `source` is the text of the program's `__init__.py`.
+    An upgrade of lgbm-sm does not change this copy. `source` is the text of the copy's `__init__.py`.
     """
     found = re.search(r'^__version__ = "([^"]*)"', source, re.MULTILINE)
     version = found[1] if found else "unknown"
@@ -82,7 +80,7 @@ def examine_program(containers_path: Path, source: str) -> Finding:
 
 
 def wanted_patterns(config: Config) -> list[Pattern]:
-    """Return the patterns whose images are used; the image of byoc always trains."""
+    """Return the patterns whose images are needed. The image of the pattern byoc always runs the training."""
     return list(dict.fromkeys((Pattern.BYOC, config.container.pattern)))
 
 
@@ -90,11 +88,11 @@ def look_at(engine: Engine) -> EngineState:
     """Return facts about Docker.
 
     Raises:
-        EngineError: Docker does not answer, or refuses this user.
+        EngineError: Docker does not answer, or this user has no permission to use Docker.
     """
     with engine_errors("Docker does not answer", EngineError):
         info = engine.client.info()
-    # the driver alone does not show whether containerd stores the images
+    # the name of the driver does not show whether containerd stores the images
     in_containerd = any("io.containerd.snapshotter" in str(pair) for pair in info.get("DriverStatus") or ())
     store = f"{'containerd, ' if in_containerd else ''}{info.get('Driver')}"
     return EngineState(str(info.get("ServerVersion")), engine.platform, store, free_bytes(engine))
@@ -120,7 +118,7 @@ def _examine_image(
 
 
 def judge_image(tag: str, platform: str, engine_platform: str, *, is_built: bool, is_needed: bool) -> Finding:
-    """Judge an image of a platform. A missing image is not a problem: the next step is to build it."""
+    """Judge an image. A missing image is not a problem, because the next step is to build it."""
     if is_built:
         return IMAGE.ok(f"{tag} is built")
     if platform != engine_platform:
@@ -134,7 +132,7 @@ def judge_image(tag: str, platform: str, engine_platform: str, *, is_built: bool
 
 
 def examine_engine_disk(free: int | None, missing: Status) -> Finding:
-    """Check the disk space for a build; `missing` is the status if there is too little."""
+    """Check the disk space for a build. `missing` is the status of the finding if there is too little space."""
     try:
         check_disk(free)
     except ImageError as error:
@@ -145,7 +143,7 @@ def examine_engine_disk(free: int | None, missing: Status) -> Finding:
 
 
 def examine_folder_disk(folder: Path, free: int) -> Finding:
-    """Check the space for data, artifacts and logs, in bytes."""
+    """Check the disk space for data, artifacts and logs. `free` is in bytes."""
     said = f"{free / 1e9:.1f} GB free in {folder}"
     if free < _LEAST_FREE_BYTES:
         return FOLDER_DISK.problem(said, "`lgbm-sm cleanup` deletes this project's jobs with their logs and artifacts")

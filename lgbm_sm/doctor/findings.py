@@ -13,7 +13,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Status(StrEnum):
-    """The effect of a finding on other commands."""
+    """The status of a finding. A problem makes other commands fail."""
 
     OK = "ok"
     WARNING = "warning"
@@ -21,10 +21,7 @@ class Status(StrEnum):
 
 
 class DoctorArea(StrEnum):
-    """The area of a check, which decides the exit code.
-
-    The first area that has a problem takes precedence.
-    """
+    """The area of a check. The first area with a problem decides the exit code."""
 
     CONFIGURATION = "configuration"
     IMAGE = "image"
@@ -41,7 +38,7 @@ class DoctorArea(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check, in one line; `fix` is usually a command."""
+    """The result of one check. Each text is one line. `fix` is usually a command."""
 
     check: str
     area: DoctorArea
@@ -52,7 +49,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """One check, by its name in the output."""
+    """One check. `name` is its name in the output."""
 
     name: str
     area: DoctorArea
@@ -67,7 +64,7 @@ class DoctorCheck:
         return self.finding(Status.PROBLEM, message, fix)
 
     def not_checked(self, because: str) -> Finding:
-        """Return a warning that another problem must be fixed first."""
+        """Return a warning that the check was not made, with the reason."""
         return self.finding(Status.WARNING, f"not checked: {because}")
 
     def finding(self, status: Status, message: str, fix: str = "") -> Finding:
@@ -75,7 +72,7 @@ class DoctorCheck:
         return Finding(self.name, self.area, status, " ".join(message.split()), " ".join(fix.split()))
 
     def look(self, seconds: float, ask: Callable[[], Finding]) -> Finding:
-        """Return the finding of `ask`; an error, or no answer in time, is a problem."""
+        """Return the finding of `ask`. If `ask` fails, or takes longer than `seconds`, return a problem."""
         try:
             return within(seconds, self.name, ask)
         except LgbmSmError as error:
@@ -85,10 +82,11 @@ class DoctorCheck:
 def within(seconds: float, what: str, ask: Callable[[], _Answer]) -> _Answer:
     """Call `ask` with a time limit.
 
-    A call that takes longer keeps its thread until the process ends: a name look-up cannot be interrupted.
+    After the time limit, the thread of the call continues until the process ends. Python cannot interrupt it, for
+    example during a DNS lookup.
 
     Raises:
-        TimedOutError: `ask` took longer.
+        TimedOutError: `ask` took longer than `seconds`.
     """
     outcome: Future[_Answer] = Future()
 
@@ -101,7 +99,7 @@ def within(seconds: float, what: str, ask: Callable[[], _Answer]) -> _Answer:
             outcome.set_result(answer)
 
     threading.Thread(target=work, name=what, daemon=True).start()
-    # not result(timeout): `ask` may raise a TimeoutError of its own
+    # `result(timeout)` would not do, because `ask` itself may raise TimeoutError
     if wait([outcome], timeout=seconds).done:
         return outcome.result()
     raise TimedOutError(f"no answer within {seconds:g} s", "try again; if it fails again, check your network")

@@ -19,7 +19,7 @@ COMPILER = DoctorCheck("compiler", DoctorArea.CONFIGURATION)
 _DISTRIBUTION = "lgbm-sm"
 _NAMED = ("lightgbm", "sagemaker-core", "boto3", "docker")  # the packages that most bug reports depend on
 _LOAD_SECONDS = 30  # enough for a busy machine with a cold disk
-# loads only the shared library, as lgbm_runtime/training/training_api.py does: importing the package takes seconds
+# load only the shared library, as lgbm_runtime/training/training_api.py does; the import of the package takes seconds
 _LOAD_LIGHTGBM = """
 import ctypes, importlib.util, pathlib, sys
 spec = importlib.util.find_spec("lightgbm")
@@ -36,7 +36,7 @@ _OWN_ENVIRONMENT = "python -m venv lgbm-sm-env && lgbm-sm-env/bin/pip install lg
 
 
 def examine_installation(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield the findings of the installation."""
+    """Yield the findings about the installation."""
     yield examine_python(platform.python_version(), _requires_python())
     yield from examine_packages(_requirements())
     yield examine_sagemaker_sdk(_version_of("sagemaker"))
@@ -45,7 +45,7 @@ def examine_installation(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def examine_python(version: str, required: str) -> Finding:
-    """Check Python's version against a specifier such as >=3.11."""
+    """Check the version of Python. `required` is a version specifier such as >=3.11."""
     from packaging.specifiers import SpecifierSet
 
     if SpecifierSet(required).contains(version, prereleases=True):
@@ -54,7 +54,7 @@ def examine_python(version: str, required: str) -> Finding:
 
 
 def examine_packages(requirements: list[str]) -> list[Finding]:
-    """Return a finding for each missing or unsuitable package, or one for all packages."""
+    """Return a finding for each package that is missing or has a wrong version, or one finding if all are right."""
     from packaging.requirements import Requirement
 
     misfits = []
@@ -72,9 +72,9 @@ def examine_packages(requirements: list[str]) -> list[Finding]:
 
 
 def examine_sagemaker_sdk(version: str | None) -> Finding:
-    """Check the SDK's version.
+    """Check the version of the SageMaker SDK.
 
-    Version 2 requires sagemaker-core<2, and lgbm-sm a later one, so one of the two fails.
+    SDK version 2 needs sagemaker-core below 2, but lgbm-sm needs 2 or later. So one of the two fails.
     """
     from packaging.version import Version
 
@@ -83,7 +83,7 @@ def examine_sagemaker_sdk(version: str | None) -> Finding:
     if Version(version).major >= 3:
         return SAGEMAKER_SDK.ok(f"sagemaker {version} works with sagemaker-core")
     return SAGEMAKER_SDK.warning(
-        f"sagemaker {version} needs sagemaker-core below 2, and lgbm-sm a later one: one of the two will fail",
+        f"sagemaker {version} needs sagemaker-core below 2, but lgbm-sm needs 2 or later: one of the two will fail",
         f"install lgbm-sm into a separate environment: {_OWN_ENVIRONMENT}",
     )
 
@@ -91,7 +91,7 @@ def examine_sagemaker_sdk(version: str | None) -> Finding:
 def examine_lightgbm(environment: Mapping[str, str]) -> Finding:
     """Load LightGBM's shared library in a separate process, as training does."""
     try:
-        # -P: training does not load a lightgbm.py of the current folder either
+        # with -P, a file lightgbm.py in the current folder is not loaded; training uses -P too
         loaded = subprocess.run(
             [sys.executable, "-P", "-c", _LOAD_LIGHTGBM],
             env=dict(environment),
@@ -109,7 +109,7 @@ def examine_lightgbm(environment: Mapping[str, str]) -> Finding:
 
 
 def examine_compiler(environment: Mapping[str, str]) -> Finding:
-    """Check for a C compiler, which local processes need; images contain their compiled code."""
+    """Check that a C compiler exists. It compiles code for local processes. Images already contain compiled code."""
     name, *_ = shlex.split(environment.get("CC", "")) or ["cc"]
     found = shutil.which(name, path=environment.get("PATH"))
     if found:
@@ -121,7 +121,7 @@ def examine_compiler(environment: Mapping[str, str]) -> Finding:
 
 
 def lightgbm_fix(said: str) -> str:
-    """Return the fix for an error message of the dynamic loader."""
+    """Return the fix for an error message of the dynamic linker."""
     if "libgomp" in said:
         return "sudo apt-get install libgomp1 (Debian, Ubuntu), or sudo dnf install libgomp (Fedora, Amazon Linux)"
     if "libomp" in said:
@@ -137,7 +137,7 @@ def _version_of(name: str) -> str | None:
 
 
 def _requires_python() -> str:
-    """Return the package's requirement; empty for a checkout that is not installed."""
+    """Return the required Python version, or "" if lgbm-sm is not installed as a package."""
     try:
         return metadata.metadata(_DISTRIBUTION)["Requires-Python"] or ""
     except metadata.PackageNotFoundError:

@@ -1,6 +1,6 @@
-"""The quotas of instance types.
+"""Check the quotas of instance types before the slow steps.
 
-In a new account many quotas are 0, and SageMaker refuses a job only after the slow steps.
+In a new account, many quotas are 0. SageMaker itself refuses a job only after the image and the data are uploaded.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,10 +16,10 @@ QUOTA = DoctorCheck("quota", DoctorArea.AWS)
 
 _SERVICE_CODE = "sagemaker"
 _PAGE_SIZE = 100
-# SageMaker has about two thousand quotas on twenty pages, and a page takes a fraction of a second
+# SageMaker has about 2,000 quotas on 20 pages, and each page takes a fraction of a second
 _SECONDS = 15
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 2, 3, 2
-_NOT_REQUIRED = "this is only a warning: SageMaker itself refuses a job or an endpoint if the quota is too small"
+_NOT_REQUIRED = "this warning stops nothing: SageMaker itself refuses a job or an endpoint if the quota is too small"
 # the end of a quota's name, such as "ml.m4.xlarge for endpoint usage"
 _USAGE = {InstancePurpose.TRAINING: "training job usage", InstancePurpose.ENDPOINT: "endpoint usage"}
 _SECTION = {InstancePurpose.TRAINING: "training", InstancePurpose.ENDPOINT: "endpoint"}
@@ -40,16 +40,16 @@ class WantedInstances:
 
 @dataclass(frozen=True)
 class Quota:
-    """The largest number of instances that may run at once, with its code in Service Quotas."""
+    """A quota: the largest number of instances that may run at the same time. `code` is its code in Service Quotas."""
 
     code: str
     value: float
 
 
 def examine_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> Iterator[Finding]:
-    """Yield a finding for each instance type, or one if there are none.
+    """Yield a finding for each instance type. Without an instance type, yield one finding.
 
-    If Service Quotas does not answer within seconds, that is only a warning: a job can start without it.
+    If Service Quotas does not answer, yield only a warning, because a job can start without this check.
     """
     if not wanted:
         yield QUOTA.ok("not needed: no instance type is configured")
@@ -62,7 +62,7 @@ def examine_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> 
         failure = TimedOutError(f"Service Quotas: {error.message}", _NOT_REQUIRED)
     except AwsError as error:
         failure = AwsError(error.message, error.hint if "Denied" in error.code else _NOT_REQUIRED)
-    quotas = dict(found)  # an abandoned thread may still add to it
+    quotas = dict(found)  # a copy, because the thread may still run after the time limit
     for instances in wanted:
         if failure is None or instances.quota_name in quotas:
             yield judge_quota(instances, quotas, account.region)
@@ -71,7 +71,7 @@ def examine_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...]) -> 
 
 
 def require_quota(account: AwsAccount, wanted: WantedInstances, reporter: Reporter) -> None:
-    """Raise AwsError if the quota is too small; warn if it is unknown."""
+    """Raise AwsError if the quota is too small. Warn if the quota is unknown."""
     for finding in examine_quotas(account, (wanted,)):
         if finding.status is Status.PROBLEM:
             raise AwsError(finding.message, finding.fix)
@@ -80,9 +80,9 @@ def require_quota(account: AwsAccount, wanted: WantedInstances, reporter: Report
 
 
 def _read_quotas(account: AwsAccount, wanted: tuple[WantedInstances, ...], found: dict[str, Quota]) -> None:
-    """Add quotas to `found` by name, page by page, until all needed quotas are found.
+    """Add quotas to `found`, page by page, until it contains all needed quotas. The keys are the names of the quotas.
 
-    The account's quotas take precedence over AWS's defaults.
+    The quotas of the account take precedence over AWS's default quotas.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.
@@ -112,7 +112,7 @@ def judge_quota(wanted: WantedInstances, quotas: Mapping[str, Quota], region: st
     quota = quotas.get(wanted.quota_name)
     if quota is None:
         return QUOTA.warning(
-            f"Service Quotas has no {wanted.quota_name} in {region}, which may not offer that instance type",
+            f"Service Quotas has no quota `{wanted.quota_name}` in {region}: the region may not offer this type",
             f"set {_SECTION[wanted.purpose]}.instance_type to a type of {region}, or aws.region to another region",
         )
     if quota.value >= wanted.count:

@@ -1,4 +1,4 @@
-"""The execution role, which SageMaker assumes to run the project's jobs and endpoints."""
+"""Check the execution role: the IAM role that SageMaker uses to run the project's jobs and endpoints."""
 
 import json
 import shlex
@@ -18,9 +18,9 @@ _ASSUME = "sts:AssumeRole"
 
 
 def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | None) -> Finding:
-    """Check that SageMaker may assume `execution_role`, a name or an ARN.
+    """Check that SageMaker may use `execution_role`, which is a name or an ARN.
 
-    The default is this notebook's role.
+    The default in a SageMaker notebook is the role of the notebook.
 
     Raises:
         AwsError: AWS does not answer, or refuses the call for a reason other than a missing permission.
@@ -31,7 +31,7 @@ def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | Non
     name = execution_role or (on_notebook["name"] if on_notebook else "")
     if match := ROLE_ARN.fullmatch(name):
         if match["account"] != account.account_id:
-            said = f"{name} belongs to account {match['account']}, but you are in {account.account_id}"
+            said = f"{name} is in account {match['account']}, but the credentials are for account {account.account_id}"
             return ROLE.problem(said, "use a role of your own account: SageMaker accepts no role of another account")
         name = match["name"]
     try:
@@ -52,7 +52,7 @@ def examine_role(account: AwsAccount, caller_arn: str, execution_role: str | Non
 
 
 def trusts_sagemaker(document: Mapping[str, Any]) -> bool:
-    """Return whether a trust policy lets SageMaker assume the role. Conditions are not evaluated."""
+    """Return whether a trust policy allows SageMaker to use the role. Conditions in the policy are ignored."""
     concerned = [
         statement["Effect"]
         for statement in _as_list(document.get("Statement", []))

@@ -1,4 +1,4 @@
-"""`lgbm-sm doctor`: problems of this machine and of the AWS account, with their fixes."""
+"""`lgbm-sm doctor`: find problems of this machine and of the AWS account, and show how to fix them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -25,12 +25,11 @@ def examine(
     execution_role: str | None,
     clock: Callable[[], datetime],
 ) -> Iterator[Finding]:
-    """Yield every finding as soon as it is known.
+    """Yield each finding as soon as it is known.
 
-    Each check takes a few seconds at most, and runs even if others fail.
-
-    If `loaded` is an error, only the checks run that need no configuration. AWS is called if an instance type is not
-    local, or with `ask_aws`. `execution_role` is a name or an ARN; `clock` returns the local time with its zone.
+    Each check has a time limit of some seconds, and runs even if other checks fail. If `loaded` is an error, only the
+    checks that need no configuration run. The AWS account is checked if an instance type is not local, or with
+    `ask_aws`. `execution_role` is a name or an ARN. `clock` returns the local time with its time zone.
     """
     yield from examine_installation(environment)
     yield from examine_configuration(loaded)
@@ -56,8 +55,8 @@ def examine_configuration(loaded: LoadedConfig | ConfigError) -> list[Finding]:
 
 def _fix_of(warning: str) -> str:
     if "instance_type: " in warning:
-        return "use an instance type that AWS lists; ignore this if it is newer than botocore"
-    return "fix the problem of the check lightgbm"
+        return "use an instance type that AWS offers; ignore this warning if the type is newer than botocore"
+    return "fix the problem that the check `lightgbm` reports"
 
 
 def exit_code_of(findings: Iterable[Finding]) -> ExitCode:

@@ -1,1 +1,1 @@
-"""Explain what SageMaker does at each step, without changing anything."""
+"""Explain the work of SageMaker and lgbm-sm in each step. This package changes nothing."""

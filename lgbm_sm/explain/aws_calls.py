@@ -1,6 +1,6 @@
-"""The AWS calls of a step: its dry run in an imaginary account.
+"""Find the AWS calls of a step by a dry run in an imaginary account.
 
-No request is sent to AWS. Values that only AWS knows are shown in angle brackets.
+No request is sent to AWS. Angle brackets mark values that only AWS knows.
 """
 
 import json
@@ -28,7 +28,7 @@ _ACCOUNT = "000000000000"
 _ROLE = "<aws.execution_role, or the role of the SageMaker notebook>"
 _DIGEST = f"sha256:{'f' * 64}"
 _SHOWN = {_ACCOUNT: "<account>", _DIGEST: "<digest>"}
-_MOST_SHOWN = 3  # elements of a long list
+_MOST_SHOWN = 3  # the number of elements to show of a long list
 _NO_RESOURCES = {
     "HeadObject": ("404", "Not Found"),
     "GetObject": ("NoSuchKey", "The specified key does not exist."),
@@ -42,9 +42,9 @@ _EMPTY_ACCOUNT = {
 
 
 class UnknownAccounts(Accounts):
-    """An imaginary account: a dry run that also answers the calls that only read.
+    """An imaginary account, for a dry run without requests to AWS.
 
-    With `exists` the account has the bucket, the repositories, the images and the role that the step requires.
+    If `exists`, the account has the bucket, the repositories, the images and the role that the step requires.
     """
 
     def __init__(self, role: str, *, exists: bool) -> None:
@@ -53,11 +53,11 @@ class UnknownAccounts(Accounts):
         arn = ROLE_ARN.fullmatch(role)
         self._account_id = arn["account"] if arn else _ACCOUNT
         self._missing = _NO_RESOURCES if exists else _EMPTY_ACCOUNT
-        # operations in the order of their first call; the account's id is what the first one returns
+        # operations in the order of their first call; the first one returns the account's id
         self.reads: dict[str, None] = {"sts:GetCallerIdentity": None}
 
     def get(self, region: str | None, account_id: str | None = None) -> AwsAccount:  # noqa: ARG002 - see Accounts
-        """Return the account in `region`, by default that of the AWS command line.
+        """Return the account in `region`. The default is the region of the AWS command line.
 
         Raises:
             AwsError: the profile in AWS_PROFILE does not exist.
@@ -66,7 +66,7 @@ class UnknownAccounts(Accounts):
             import boto3
 
             with aws_errors("a session"):
-                # boto3 looks for no credentials if it is given some
+                # with these values, boto3 does not look for credentials
                 session = boto3.Session("none", "none", region_name=region)
             self.calls.attach(session)
             account = AwsAccount(self._account_id, region_of(session), session)
@@ -76,7 +76,7 @@ class UnknownAccounts(Accounts):
         return self._known[region]
 
     def _answer(self, account: AwsAccount, model: Any, params: Any, **_: Any) -> tuple[SimpleNamespace, dict[str, Any]]:
-        """Answer a call that the dry run would send."""
+        """Return the answer to a call, in place of AWS."""
         operation = str(model.name)
         self.reads[f"{model.service_model.service_name}:{operation}"] = None
         if operation in self._missing:
@@ -116,7 +116,7 @@ _ANSWERS: dict[str, Callable[[AwsAccount, Any], dict[str, Any]]] = {
 
 
 class _TemporaryRecord(DryRunRecord):
-    """The project's record in a dry run, with the folders of endpoints outside the project."""
+    """The project's record in a dry run. The folders of its endpoints are temporary."""
 
     def __init__(self, record: Record, folder: Path) -> None:
         super().__init__(record.work_path, is_others=record.is_others)
@@ -124,15 +124,15 @@ class _TemporaryRecord(DryRunRecord):
 
     @property
     def endpoints_path(self) -> Path:
-        """A temporary folder."""
+        """The temporary folder for endpoints."""
         return self._folder
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder in it."""
+        """Create a folder in the temporary folder."""
         folder.mkdir()
 
     def remove_folder(self, folder: Path) -> None:
-        """Remove a folder in it."""
+        """Remove a folder from the temporary folder."""
         remove_tree(folder)
 
 
@@ -151,11 +151,10 @@ class _Silent:
 def describe_calls_of(
     workspace: Workspace, dry_run: Callable[[Workspace], object], *, exists: bool = True
 ) -> list[str]:
-    """Return the AWS calls of a step's dry run, or the reason why it cannot run.
+    """Return the AWS calls of the dry run of a step. If it fails, return the reason.
 
-    Calls that only read are on one line.
-
-    With `exists` the account has the bucket, the repositories, the images and the role that the step requires.
+    All calls that only read are on one line. With `exists`, the imaginary account has the bucket, the repositories, the
+    images and the role that the step requires.
     """
     config = workspace.config
     role = config.aws.execution_role or _ROLE
@@ -174,12 +173,12 @@ def describe_calls_of(
             return [f"not known yet: {error.message}", error.hint]
         finally:
             for path in Path(folder).iterdir():
-                remove_tree(path)  # a model's folder is read-only
+                remove_tree(path)  # remove_tree, because the folder of a model is read-only
     return [*describe_calls(accounts.calls.calls), f"calls that only read: {', '.join(accounts.reads)}"]
 
 
 def describe_calls(calls: Iterable[PlannedCall]) -> list[str]:
-    """Return service, operation and parameters of each call."""
+    """Return lines with the service, the operation and the parameters of each call."""
     lines = []
     for call in calls:
         lines += [f"{call.service}:{call.operation}", *indented(json_lines(_shortened(dict(call.parameters))))]
@@ -189,7 +188,7 @@ def describe_calls(calls: Iterable[PlannedCall]) -> list[str]:
 
 
 def _shortened(value: Any) -> Any:
-    """Return a value without most elements of long lists, such as the list of metrics."""
+    """Shorten long lists in a value, such as the list of metrics."""
     if isinstance(value, dict):
         return {name: _shortened(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,7 @@
-"""Which file of an image's programs calls which, from a trace of the programs."""
+"""Show the calls between the files of a program in an image.
+
+call_chains.yaml has the calls. They were traced in the running programs.
+"""
 
 import ast
 from functools import cache
@@ -18,11 +21,12 @@ _DOCKERFILES = {
 
 
 class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The first call into a file below containers/ from another file.
+    """The first call from one file to a function in another file below containers/.
 
-    `callee` and `caller` are a file and a function, separated by a space; the function is <module> for code outside
-    functions. `caller` is empty if another package calls it. `through` names the packages between caller and callee,
-    outermost first. `depth` is the number of calls above it.
+    `callee` and `caller` are the name of a file and the name of a function, separated by a space. Code outside
+    functions has the name <module>. `caller` is empty if code outside containers/ makes the call. `through` has the
+    packages between caller and callee. The package that the caller calls comes first. `depth` is the number of calls
+    above this one.
     """
 
     depth: int
@@ -33,15 +37,15 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 @cache
 def call_chains() -> dict[str, tuple[Call, ...]]:
-    """Return the chains of call_chains.yaml: train, and for serving one for each pattern."""
+    """Return the chains in call_chains.yaml: one for training, one per pattern for serving."""
     return msgspec.yaml.decode(CHAINS_PATH.read_bytes(), type=dict[str, tuple[Call, ...]])
 
 
 def describe_chain(name: str, containers_path: Path) -> list[str]:
-    """Return the entry point, then a line for each file, below the file that calls it.
+    """Return a line for the entry point, then one for each file, below the file that calls it.
 
-    A line has the function that is called and the purpose of the file. Functions that the project's own copy of
-    containers/ does not have are marked.
+    A line has the called function and the purpose of the file. It has a remark if the project's own copy of containers/
+    does not have the function.
     """
     calls = [f"{'  ' * call.depth}{_described(call, containers_path)}" for call in call_chains()[name]]
     return [_entry_point(name, containers_path), *calls]
@@ -75,9 +79,9 @@ def _described(call: Call, containers_path: Path) -> str:
 
 
 def function_lines(path: Path) -> dict[str, int]:
-    """Return the first line of each function in a file by its name, such as Server.run.
+    """Map each function in a file to the number of its first line.
 
-    A decorator is part of its function.
+    A method has a name such as Server.run. If a function has a decorator, its first line is the decorator's line.
     """
     found = {MODULE: 1}
 
@@ -94,6 +98,6 @@ def function_lines(path: Path) -> dict[str, int]:
 
 
 def _purpose(path: Path) -> str:
-    """The first sentence of the file's docstring."""
+    """Return the first sentence of the file's docstring."""
     text = ast.get_docstring(ast.parse(path.read_bytes())) or ""
     return text.partition("\n")[0].partition(". ")[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""The container that a step starts: its `docker run` command and its files."""
+"""Plan the container that a step starts: its `docker run` command and its files."""
 
 import csv
 import io
@@ -14,6 +14,7 @@ from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker.backend import DockerBackend
 from lgbm_sm.backends.docker.spec import PUBLISHED_ON, BindMount, ContainerSpec
 from lgbm_sm.backends.unpacking import unpack
+from lgbm_sm.config.lightgbm_parameters import as_strings
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.contract import SERVING_PORT
 from lgbm_sm.errors import EngineError, UsageError
@@ -30,9 +31,9 @@ from lgbm_sm.workspace import Workspace
 
 @dataclass(frozen=True)
 class PlannedContainer:
-    """A container that is not started, with the command that would start it.
+    """A container that is not started, and the command that would start it.
 
-    `name` is the name of the job or endpoint. `file_lines` describe the files in the container.
+    `name` is the name of the job or the endpoint. `file_lines` describe the files in the container.
     """
 
     name: str
@@ -42,7 +43,7 @@ class PlannedContainer:
 
 
 def training_container(workspace: Workspace, image: str, tree_path: Path | None) -> PlannedContainer:
-    """Plan the container that trains; its files stay at `tree_path` if that is given.
+    """Plan the container that trains. If `tree_path` is given, leave its files there.
 
     Raises:
         UsageError: `tree_path` is not empty.
@@ -53,7 +54,8 @@ def training_container(workspace: Workspace, image: str, tree_path: Path | None)
         name = timestamped_name(project, created_at)
         job = TrainingJob(name=name, project=project, place=backend.place, created_at=created_at, folder=folder)
         channels = {channel: workspace.data_path / data for channel, data in CHANNELS.items()}
-        spec = backend.training_spec(job, TrainingInputs(channels, workspace.config.training.hyperparameters))
+        inputs = TrainingInputs(channels, as_strings(workspace.config.training.hyperparameters, workspace.folder))
+        spec = backend.training_spec(job, inputs)
         usual_folder = workspace.record.jobs_path / name
         return _planned(name, _startable(spec, workspace), job.root_path, (folder, tree_path or usual_folder))
 
@@ -61,7 +63,7 @@ def training_container(workspace: Workspace, image: str, tree_path: Path | None)
 def serving_container(
     workspace: Workspace, image: str, source: ModelSource | None, code: ModelCode, tree_path: Path | None
 ) -> PlannedContainer:
-    """Plan the container that serves; without a model on this machine, /opt/ml/model is empty.
+    """Plan the container that serves. Without a model on this machine, /opt/ml/model is empty.
 
     Raises:
         EndpointError: the artifact is damaged.
@@ -89,7 +91,10 @@ def serving_container(
 
 
 def _planned(name: str, spec: ContainerSpec, root: Path, shown: tuple[Path, Path]) -> PlannedContainer:
-    """`shown` maps the current folder of the tree to the folder to show instead."""
+    """Return the planned container.
+
+    `shown` has two folders. The first has the files now. The command shows the second one in its place.
+    """
     folder, shown_folder = (str(path.resolve()) for path in shown)
     command = in_lines([part.replace(folder, shown_folder) for part in docker_run(spec)])
     network = [f"docker network create --internal {spec.internal_network}"] if spec.internal_network else []
@@ -117,7 +122,7 @@ def _folder(tree_path: Path | None, workspace: Workspace) -> Iterator[Path]:
             try:
                 yield folder
             finally:
-                remove_tree(folder / "ml")  # a model's folder is read-only
+                remove_tree(folder / "ml")  # remove_tree, because the folder of a model is read-only
         return
     refuse_protected("--tree", tree_path, workspace.protected())
     folder = tree_path.resolve()
@@ -128,7 +133,7 @@ def _folder(tree_path: Path | None, workspace: Workspace) -> Iterator[Path]:
 
 
 def docker_run(spec: ContainerSpec) -> list[str]:
-    """Return the words of `docker run` for the same container, without name and labels."""
+    """Return the words of a `docker run` command for the container, without name and labels."""
     options = [
         ("--hostname", spec.hostname),
         ("--network", "none" if spec.is_isolated else spec.internal_network),
@@ -145,7 +150,7 @@ def docker_run(spec: ContainerSpec) -> list[str]:
 
 
 def _mount(mount: BindMount) -> str:
-    # docker reads it as a line of CSV, since paths may hold commas
+    # Docker reads the value of --mount as a line of CSV, so a path with a comma needs quotes
     fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([*fields, *(["readonly"] if mount.read_only else [])])
@@ -153,12 +158,12 @@ def _mount(mount: BindMount) -> str:
 
 
 def in_lines(words: list[str]) -> list[str]:
-    """Return a `docker run` command for a shell, one option per line."""
+    """Return a `docker run` command for a shell, with one option per line."""
     lines: list[list[str]] = [[]]
     for word in words:
         if word.startswith("--") and lines != [["docker", "run"]]:
             lines.append([])
         lines[-1].append(shlex.quote(word))
     *options, last = lines
-    # the image follows the last option and its value
+    # the first two words are the last option and its value; the image follows
     return [f"{' '.join(line)} \\" for line in (*options, last[:2])] + [" ".join(last[2:])]

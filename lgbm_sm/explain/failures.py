@@ -1,4 +1,4 @@
-"""`explain "ERROR"` and `explain --job NAME`: show the course of a job, and matching known issues."""
+"""The pages of `explain "ERROR"` and `explain --job NAME`."""
 
 import re
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ _WORD = re.compile(r"[\w-]+")
 
 
 def explain_message(text: str) -> list[Section]:
-    """Return the known issues that match an error message, or hints on where to look.
+    """Return the known issues that match an error message, or hints if none matches.
 
-    The most specific issue is the first.
+    The most specific issue comes first.
 
     Raises:
-        UsageError: `text` is a single word, so a step was meant, and it is neither a step nor in a known issue.
+        UsageError: `text` is a single word that is neither a step nor part of a known issue.
     """
     known = _known_issues(text)
     if known:
@@ -41,8 +41,8 @@ def explain_message(text: str) -> list[Section]:
             "Not known",
             "no known issue matches this message",
             "give the whole message, or the last lines of the log: the cause is often a few lines above the error",
-            "`lgbm-sm logs` and `lgbm-sm logs --training` show the logs, `lgbm-sm doctor` checks this machine and the "
-            "account, and `lgbm-sm explain --job NAME` looks at one job or endpoint",
+            "`lgbm-sm logs` and `lgbm-sm logs --training` show the logs; `lgbm-sm doctor` checks this machine and the "
+            "AWS account; `lgbm-sm explain --job NAME` shows what happened to a job or an endpoint",
         )
     ]
 
@@ -58,19 +58,19 @@ def _known_issues(text: str) -> list[Section]:
 
 
 def explain_entry(workspace: Workspace, name: str) -> list[Section]:
-    """Return the course of a training job or an endpoint, on record or on SageMaker.
+    """Return the state, the log and matching known issues of a training job or an endpoint.
 
     Raises:
         TrainingError: no job or endpoint has this name.
         AwsError: AWS refuses a call, or does not answer.
-        EngineError: it runs in a container, and Docker does not answer.
+        EngineError: the job or endpoint runs in a container, but Docker does not answer.
     """
     entry = _find_entry(workspace, name)
     backend = workspace.backend_of(entry)
     facts = backend.facts(entry)
     log = backend.read_log(entry).decode("utf-8", errors="replace").splitlines()
     last_lines = log[-_LAST_LINES:]
-    # a server prints its reason on one line, and may print more after it
+    # a server prints the reason of a failure on one line, and it may print more lines after that
     errors = [line for line in log[:-_LAST_LINES] if line.startswith("error: ")][-1:]
     reason = facts.get("reason", "")
     known = _known_issues("\n".join((reason, *errors, *last_lines))) if _has_failed(facts) else []
@@ -97,7 +97,7 @@ def _find_entry(workspace: Workspace, name: str) -> Entry:
             return entry
     if not workspace.sagemaker.is_wanted:
         raise TrainingError(
-            f"--job {name}: no training job or endpoint of this name is on record",
+            f"--job {name}: the record has no training job or endpoint with this name",
             "`lgbm-sm status` lists them; add --aws to ask SageMaker too",
         )
     account = workspace.accounts.get(workspace.config.aws.region)
@@ -108,6 +108,6 @@ def _find_entry(workspace: Workspace, name: str) -> Entry:
     if resources.find_endpoint(name):
         return Endpoint(name=name, **where, folder=workspace.record.endpoints_path / name, training_job="")
     raise TrainingError(
-        f"--job {name}: no training job or endpoint of this name is on record or in {account.region}",
+        f"--job {name}: no training job or endpoint with this name is on record or in {account.region}",
         "`lgbm-sm status` lists them",
     )

@@ -1,4 +1,4 @@
-"""The functions that answer a request: the user's own, and lgbm-sm's for the others."""
+"""The functions that answer a request: the user's functions, or lgbm-sm's if the user has none."""
 
 from lgbm_sm.contract import MODEL_PATH
 from lgbm_sm.explain.sections import Section, aligned, section
@@ -8,14 +8,14 @@ from lgbm_sm.workspace import Workspace
 _TRANSFORM = "transform_fn"
 _OURS = {
     "model_fn": f"loads {MODEL_PATH}/lightgbm-regression-model.txt",
-    "input_fn": "reads text/csv, application/json or application/jsonlines into a float64 matrix, by the schema",
+    "input_fn": "reads text/csv, application/json or application/jsonlines, and uses the schema to build a matrix",
     "predict_fn": "predicts with the model",
     "output_fn": "writes text/csv, application/json or application/jsonlines, as Accept requests",
 }
 
 
 def functions_section(workspace: Workspace) -> Section:
-    """Return the functions in the order in which they are called.
+    """Return the functions in the order of their calls.
 
     Raises:
         ConfigError: the user's code cannot be read.
@@ -24,7 +24,7 @@ def functions_section(workspace: Workspace) -> Section:
     title = "Functions that answer"
     if source is None:
         rows = [(name, f"lgbm-sm's: {does}") for name, does in _OURS.items()]
-        return section(title, "all are lgbm-sm's, because endpoint.source_dir is not set", aligned(rows))
+        return section(title, "all functions are lgbm-sm's, because endpoint.source_dir is not set", aligned(rows))
     folder = workspace.config.endpoint.source_dir or source.files[source.entry_point].parent
     file = f"{source.entry_point} in {folder}, which becomes {MODEL_PATH}/code"
     return section(title, file, aligned(_owners(source)), _requirements(source))

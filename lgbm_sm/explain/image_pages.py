@@ -1,4 +1,4 @@
-"""`explain build` and `explain push`."""
+"""The pages of `explain build` and `explain push`."""
 
 import shlex
 from pathlib import Path
@@ -17,7 +17,7 @@ from lgbm_sm.workspace import Workspace
 
 
 def find_recipes(workspace: Workspace) -> list[ImageRecipe] | ConfigError:
-    """Return the recipes of the images to build, or the error if there can be none."""
+    """Return the recipes of the images to build, or the error if the configuration allows no image."""
     try:
         return lifecycle.recipes(workspace.config, workspace.containers_path, platform_of_docker(workspace.engine))
     except ConfigError as error:
@@ -25,7 +25,7 @@ def find_recipes(workspace: Workspace) -> list[ImageRecipe] | ConfigError:
 
 
 def explain_build(workspace: Workspace) -> list[Section]:
-    """Explain `lgbm-sm build`."""
+    """Return the page of `lgbm-sm build`."""
     recipes = find_recipes(workspace)
     if isinstance(recipes, ConfigError):
         return [section("Not possible now", recipes.message, recipes.hint)]
@@ -36,7 +36,7 @@ def explain_build(workspace: Workspace) -> list[Section]:
             "in Docker on this machine; it calls AWS only to pull AWS's image"
             if pulls
             else "in Docker on this machine; it does not call AWS",
-            "a tag is a digest of everything that goes into the image, so an unchanged image is not rebuilt",
+            "the tag is a digest of the image's content, so an unchanged image is not built again",
         ),
         *(section for recipe in recipes for section in _recipe_sections(workspace, recipe)),
     ]
@@ -62,7 +62,7 @@ def _recipe_sections(workspace: Workspace, recipe: ImageRecipe) -> list[Section]
             f"{image_tag(recipe)}, which {' and '.join(roles)}",
             "the command:",
             indented(_command(workspace, recipe)),
-            f"the build context: {len(files)} files, {size / 1000:.0f} kB; no other file can enter the image",
+            f"the build context: {len(files)} files, {size / 1000:.0f} kB; no other file can be in the image",
             indented(name for name, _ in files),
             "the stages of the Dockerfile:",
             indented(_stages(recipe.context_path / recipe.dockerfile)),
@@ -91,7 +91,7 @@ def _stages(path: Path) -> list[str]:
 
 
 def explain_push(workspace: Workspace) -> list[Section]:
-    """Explain `lgbm-sm push`.
+    """Return the page of `lgbm-sm push`.
 
     Raises:
         AwsError: the profile in AWS_PROFILE does not exist.
@@ -102,7 +102,7 @@ def explain_push(workspace: Workspace) -> list[Section]:
         return [section("Not possible now", recipes.message, recipes.hint)]
     lines = ["from Docker on this machine to ECR, in the account of your credentials"]
     if config.is_local:
-        lines.append("both instance types are local, so nothing in this configuration needs it")
+        lines.append("both instance types are local, so this configuration needs no push")
     if config.container.pattern is Pattern.SCRIPT_MODE:
         lines.append("AWS's XGBoost image is in ECR already, so only the image that trains is pushed")
     return [
@@ -112,8 +112,8 @@ def explain_push(workspace: Workspace) -> list[Section]:
             "The image format that SageMaker accepts",
             aligned(
                 [
-                    ("manifest", f"{DOCKER_MANIFEST} for one platform; hosting refuses OCI manifests and indexes"),
-                    ("otherwise", "ecr:PutImage adds such a manifest for the same layers"),
+                    ("manifest", f"{DOCKER_MANIFEST} for one platform; endpoints refuse OCI manifests and indexes"),
+                    ("otherwise", "if the push creates another format, ecr:PutImage adds this manifest for the layers"),
                     ("by digest", "jobs and endpoints use the image's digest, so a later push does not change them"),
                 ]
             ),
@@ -128,8 +128,8 @@ def _push_sections(workspace: Workspace, recipe: ImageRecipe) -> list[Section]:
             f"AWS calls for {tag}",
             describe_calls_of(workspace, lambda unknown: _plan_push(unknown, recipe), exists=False),
             "the repository is created only if it does not exist",
-            "before the push, ecr:GetAuthorizationToken (the token is valid for 12 hours and is not stored)",
-            "after the push, ecr:BatchGetImage reads the manifest back",
+            "before the push, ecr:GetAuthorizationToken gets a token, which is valid for 12 hours and is not stored",
+            "after the push, ecr:BatchGetImage reads the manifest to check it",
         ),
         image_section(look_at_image(workspace, recipe.pattern)),
     ]

@@ -1,4 +1,4 @@
-"""The image that a step uses, with Docker's data about it."""
+"""The image that a step uses, and Docker's information about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ _USUAL_PLATFORM = "linux/amd64"
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image by its tag, with Docker's attributes.
+    """The tag of an image, and Docker's attributes of the image.
 
-    They are empty if Docker does not have it; `missing` is then the reason.
+    If Docker does not have the image, `attributes` is empty and `missing` is the reason.
     """
 
     tag: str
@@ -26,13 +26,13 @@ class ImageFacts:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The settings of its containers, unless they are started with others."""
+        """The image's default settings for containers."""
         found: Mapping[str, Any] = self.attributes.get("Config") or {}
         return found
 
 
 def platform_of_docker(engine: Engine) -> str:
-    """Return Docker's platform, or that of most SageMaker instances if Docker does not answer."""
+    """Return Docker's platform. If Docker does not answer, return the platform of most SageMaker instances."""
     try:
         return engine.platform
     except EngineError:
@@ -40,7 +40,7 @@ def platform_of_docker(engine: Engine) -> str:
 
 
 def look_at_image(workspace: Workspace, pattern: Pattern) -> ImageFacts:
-    """Return the facts about a pattern's image under the configuration."""
+    """Return the facts about the image of a pattern, for this configuration."""
     try:
         tag = tag_of(workspace, pattern, platform_of_docker(workspace.engine))
     except ConfigError as refused:
@@ -56,7 +56,7 @@ def look_at_image(workspace: Workspace, pattern: Pattern) -> ImageFacts:
 
 
 def image_section(facts: ImageFacts) -> Section:
-    """Return the facts about an image before it is started."""
+    """Return the section with the facts about an image."""
     if facts.missing:
         return section("The image", facts.tag, facts.missing)
     attributes, config = facts.attributes, facts.config
@@ -83,7 +83,7 @@ def image_section(facts: ImageFacts) -> Section:
 
 def environment_lines(given: Mapping[str, str], facts: ImageFacts) -> list[str]:
     """Return the environment variables for a container, and those of its image."""
-    of_image = facts.config.get("Env") or ["unknown, since the image is not here"]
+    of_image = facts.config.get("Env") or ["unknown, because Docker does not have the image"]
     return [
         "given to the container:",
         *([f"  {name}={value}" for name, value in given.items()] or ["  none"]),

@@ -1,4 +1,4 @@
-"""SageMaker's time-outs and limits for a step, and the values that lgbm-sm uses."""
+"""SageMaker's timeouts and limits for a step, and the values that lgbm-sm uses."""
 
 from lgbm_sm.config.sections import Config
 from lgbm_sm.contract import (
@@ -37,23 +37,20 @@ def training_limits(config: Config) -> Section:
                 (
                     "hyperparameters",
                     (
-                        f"at most {MOST_HYPERPARAMETERS}, names up to {HYPERPARAMETER_KEY_CHARACTERS} and values up to "
-                        f"{HYPERPARAMETER_VALUE_CHARACTERS:,} characters; every value is a string"
+                        f"at most {MOST_HYPERPARAMETERS}; names: at most {HYPERPARAMETER_KEY_CHARACTERS} characters, "
+                        f"values: at most {HYPERPARAMETER_VALUE_CHARACTERS:,}; every value is a string"
                     ),
                 ),
                 (
                     "run time",
                     (
-                        f"at most {config.training.max_runtime_seconds} s on SageMaker (training.max_runtime_seconds), "
-                        "then the job is stopped; no limit on this machine"
+                        f"on SageMaker, a job is stopped after {config.training.max_runtime_seconds} s "
+                        "(training.max_runtime_seconds); on this machine there is no limit"
                     ),
                 ),
                 (
                     "stop",
-                    (
-                        f"SIGTERM, then SIGKILL {STOP_TRAINING_SECONDS:.0f} s later; the files in {MODEL_PATH} at that "
-                        "time are kept"
-                    ),
+                    (f"SIGTERM, then SIGKILL {STOP_TRAINING_SECONDS:.0f} s later; the files in {MODEL_PATH} are kept"),
                 ),
                 (
                     "failure",
@@ -74,7 +71,7 @@ def serving_limits(config: Config) -> Section:
         _TITLE,
         aligned(
             [
-                ("GET /ping", f"must answer 200 within {PING_SECONDS:.0f} s, and only when the model can predict"),
+                ("GET /ping", f"must answer 200 within {PING_SECONDS:.0f} s, but not before the model can predict"),
                 (
                     "start-up",
                     (
@@ -91,9 +88,9 @@ def serving_limits(config: Config) -> Section:
                 (
                     "request body",
                     (
-                        f"at most {REQUEST_BYTES // MEGABYTE} MB, else 413; older pages and botocore's model: "
-                        f"{OLDER_REQUEST_BYTES:,} bytes, serverless: {SERVERLESS_REQUEST_BYTES // MEGABYTE} MB; "
-                        f"`lgbm-sm predict` sends at most {BATCH_BYTES:,} bytes at once"
+                        f"at most {REQUEST_BYTES // MEGABYTE} MB, otherwise 413 (serverless endpoints: "
+                        f"{SERVERLESS_REQUEST_BYTES // MEGABYTE} MB; botocore and older pages: {OLDER_REQUEST_BYTES:,} "
+                        f"bytes); `lgbm-sm predict` sends at most {BATCH_BYTES:,} bytes at once"
                     ),
                 ),
                 (

@@ -1,4 +1,4 @@
-"""`explain prepare-data`, `explain predict`, `explain stop` and `explain cleanup`."""
+"""The pages of `explain prepare-data`, `explain predict`, `explain stop` and `explain cleanup`."""
 
 from lgbm_sm import train
 from lgbm_sm.aws.resources import arn_of, in_order_of_deletion, kind_of
@@ -18,7 +18,7 @@ from lgbm_sm.workspace import Workspace
 
 
 def explain_preparation(workspace: Workspace) -> list[Section]:
-    """Explain `lgbm-sm prepare-data`.
+    """Return the page of `lgbm-sm prepare-data`.
 
     Raises:
         AwsError: the profile in AWS_PROFILE does not exist.
@@ -28,7 +28,7 @@ def explain_preparation(workspace: Workspace) -> list[Section]:
     return [
         section(
             "Where it runs",
-            "on this machine, also with SageMaker instance types; containers never see the table itself",
+            "always on this machine, even with SageMaker instance types; containers get only the split files",
             f"the table: {data.file or data.files or f'the built-in dataset {data.name}'}",
         ),
         section(
@@ -43,21 +43,21 @@ def explain_preparation(workspace: Workspace) -> list[Section]:
                 ]
             ),
             f"{workspace.data_path}/schema/schema.json: names, types and categories of the columns, and the SHA-256 of "
-            "each file; also a channel, from which it goes into the model artifact",
-            "CSV as SageMaker's own algorithms read it, without header or index; the target is the last column",
+            "each file; the schema is a channel too, and training copies it into the model artifact",
+            "the CSV files have no header and no index; the target is the last column",
         ),
         section("Files in a training container", describe_channels(channels)),
         section(
             "AWS calls",
-            "none, unless you add --upload or train on SageMaker; then these, without the bucket's if it exists, and "
-            "without files that are already there:",
+            "none, unless you add --upload or train on SageMaker; then the calls below, but no bucket is created if it "
+            "exists, and no file is sent again if S3 already has it:",
             describe_calls_of(workspace, train.upload_data, exists=False),
         ),
     ]
 
 
 def explain_prediction(workspace: Workspace) -> list[Section]:
-    """Explain `lgbm-sm predict`."""
+    """Return the page of `lgbm-sm predict`."""
     config = workspace.config
     endpoints = [
         endpoint
@@ -79,9 +79,11 @@ def explain_prediction(workspace: Workspace) -> list[Section]:
             "What is sent",
             f"rows in batches of at most {BATCH_BYTES:,} bytes",
             "a batch is sent again for up to 15 seconds if AWS throttles it or is unavailable, if the container "
-            "answers 503, or if nothing is listening; a batch whose answer was lost is sent again twice, unless your "
-            "own code may have acted on it",
-            f"--give is sent as {ATTRIBUTES_HEADER}: output=…, which SageMaker passes on; other headers are lost",
+            "answers 503, or if the connection is refused",
+            "if the answer is lost, the batch is sent again at most twice, but never if your own inference code may "
+            "already have processed it",
+            f"--give is sent as the header {ATTRIBUTES_HEADER}: output=…, which SageMaker passes on; SageMaker drops "
+            "other headers",
             "Content-Type may have parameters, for example text/csv; charset=utf-8",
         ),
         functions_section(workspace),
@@ -94,7 +96,7 @@ def explain_prediction(workspace: Workspace) -> list[Section]:
                     ("5xx", "the container's error; the cause is in its log"),
                 ]
             ),
-            "SageMaker returns any answer but 2xx as ModelError (424) with OriginalStatusCode and OriginalMessage",
+            "if the status is not 2xx, SageMaker returns ModelError (424) with OriginalStatusCode and OriginalMessage",
         ),
         serving_limits(config),
     ]
@@ -128,20 +130,20 @@ def explain_stop(workspace: Workspace) -> list[Section]:
 
 
 def explain_cleanup(workspace: Workspace) -> list[Section]:
-    """Explain `lgbm-sm cleanup` for the entries on record, without asking AWS or Docker."""
+    """Return the page of `lgbm-sm cleanup`. It reads only the record, not AWS or Docker."""
     record = workspace.record
     entries: list[RecordedEntry] = [*record.entries(), *record.images(), *in_order_of_deletion(record.aws_entries())]
     return [
         section(
             "On record",
             [f"{arn_of(entry) or entry.name}: {_deletion(entry)}" for entry in entries] or ["nothing"],
-            "`lgbm-sm status` shows which of them exist; `lgbm-sm cleanup --dry-run` shows the calls with parameters",
+            "`lgbm-sm status` shows which of these resources exist; `lgbm-sm cleanup --dry-run` shows the AWS calls",
         ),
         section(
             "Order",
-            "endpoints, then their configs, then the models: each is in use until the one before it is gone",
+            "endpoints first, then their configs, then the models, because an endpoint uses its config and its model",
             "then training jobs with logs and artifacts, objects in S3, images, and repositories that push created",
-            "at the end it looks again, by record, tag and name, and exits with 11 if something is left",
+            "at the end, cleanup checks again by record, tag and name, and exits with 11 if something is left",
         ),
         section(
             "How programs end",
@@ -151,12 +153,12 @@ def explain_cleanup(workspace: Workspace) -> list[Section]:
                     ("training", f"SIGTERM, then SIGKILL {STOP_TRAINING_SECONDS:.0f} s later, as on SageMaker"),
                 ]
             ),
-            "SageMaker cannot delete an endpoint that is Creating, so cleanup waits for it",
+            "SageMaker cannot delete an endpoint in the state Creating, so cleanup waits until the state changes",
         ),
         section(
             "What stays",
             "your data on this machine, buckets, repositories that existed before, objects that lgbm-sm did not "
-            "upload, logs in CloudWatch (unless you add --logs), and notebook instances, which it does not know",
+            "upload, logs in CloudWatch (unless you add --logs), and notebook instances",
         ),
     ]
 

@@ -18,7 +18,7 @@ from lgbm_sm.workspace import Workspace
 
 
 class Step(StrEnum):
-    """The steps that have a page, in the order of the lifecycle."""
+    """The steps with a page, in the order of the lifecycle."""
 
     PREPARE_DATA = "prepare-data"
     BUILD = "build"
@@ -52,18 +52,18 @@ _OTHERS: Mapping[Step, Callable[[Workspace], list[Section]]] = {
 
 
 def find_step(word: str) -> Step | None:
-    """Return the step for a term of lgbm-sm or SageMaker, or None."""
+    """Return the step that a word of the user means, or None."""
     return Step(word) if word in set(Step) else _WORDS.get(word)
 
 
 def explain_step(workspace: Workspace, step: Step, *, model: str | None, tree_path: Path | None) -> list[Section]:
     """Return the page of a step.
 
-    `model` is as for `deploy --model`. The pages of train and deploy write the container's files to `tree_path`.
+    `model` has the same meaning as in `deploy --model`. The pages of train and deploy write files to `tree_path`.
 
     Raises:
         ConfigError: the user's inference code does not exist, or cannot work.
-        TrainingError: there is no model `model`.
+        TrainingError: the model `model` does not exist.
         UsageError: the folder at `tree_path` is not empty.
     """
     if step is Step.TRAIN:
@@ -74,7 +74,7 @@ def explain_step(workspace: Workspace, step: Step, *, model: str | None, tree_pa
 
 
 def explain_all(workspace: Workspace) -> list[Section]:
-    """Return a short section for each step, for this configuration."""
+    """Return a short section about each step with this configuration."""
     config = workspace.config
     pattern = config.container.pattern
     recipes = find_recipes(workspace)
@@ -84,7 +84,7 @@ def explain_all(workspace: Workspace) -> list[Section]:
         section(
             Step.PREPARE_DATA,
             f"splits {config.data.file or config.data.name} into {workspace.data_path}/train, valid and test, and "
-            "writes the schema, which goes into the model",
+            "writes the schema, which becomes part of the model artifact",
         ),
         section(Step.BUILD, f"pattern {pattern}: {_PATTERNS[pattern]}", tags),
         section(
@@ -116,6 +116,6 @@ def explain_all(workspace: Workspace) -> list[Section]:
 
 _PATTERNS = {
     Pattern.BYOC: "one image trains and serves, with lgbm-sm's own server",
-    Pattern.INFERENCE_TOOLKIT: "the byoc image trains; one with Multi Model Server and the inference toolkit serves",
+    Pattern.INFERENCE_TOOLKIT: "the byoc image trains; an image with Multi Model Server and inference toolkit serves",
     Pattern.SCRIPT_MODE: "the byoc image trains; AWS's XGBoost image serves and runs lgbm-sm's script",
 }

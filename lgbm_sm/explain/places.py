@@ -1,4 +1,4 @@
-"""The backend that a step runs on, and the reason why."""
+"""The backend that a step runs on, and the reason for this choice."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from lgbm_sm.workspace import Workspace, choose_local_backend
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """Where a step runs.
+    """The backend of a step, and lines that describe it.
 
-    Neither flag is set for a container on this machine, even if it cannot start yet.
+    If a step runs in a container on this machine, both flags are false.
     """
 
     lines: list[str]
@@ -21,12 +21,12 @@ class Whereabouts:
 
 
 def where_jobs_run(workspace: Workspace) -> Whereabouts:
-    """Return the place where `lgbm-sm train` trains with this configuration."""
+    """Return the backend that `lgbm-sm train` uses with this configuration."""
     return _whereabouts(workspace, "training", workspace.config.training, Pattern.BYOC)
 
 
 def where_endpoints_run(workspace: Workspace) -> Whereabouts:
-    """Return the place where `lgbm-sm deploy` serves with this configuration."""
+    """Return the backend that `lgbm-sm deploy` uses with this configuration."""
     config = workspace.config
     return _whereabouts(workspace, "endpoint", config.endpoint, config.container.pattern)
 

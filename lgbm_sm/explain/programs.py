@@ -1,4 +1,4 @@
-"""The processes of a program: the expected ones, and those that are running now."""
+"""The expected processes of a program, and the processes that are running now."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from lgbm_sm.explain.sections import shortened
 
 @dataclass(frozen=True)
 class ExpectedProgram:
-    """A process, or several of a kind.
+    """A process, or several processes of the same kind.
 
-    `command` is part of the command line. `depth` is the number of ancestors in the container.
+    `command` is a part of the command line. `depth` is the number of parent processes above it.
     """
 
     depth: int
@@ -19,7 +19,7 @@ class ExpectedProgram:
     does: str
 
 
-_PER_CPU = "one for each CPU of the container"
+_PER_CPU = "one per CPU of the container"
 SERVING_PROGRAMS = {
     Pattern.BYOC: (
         ExpectedProgram(0, "start.py serve", "process 1, which watches the workers and passes SIGTERM on"),
@@ -47,12 +47,12 @@ PROCESS_PROGRAMS = (
 
 
 def describe_expected(programs: tuple[ExpectedProgram, ...]) -> list[str]:
-    """Return a line for each program, below the one that starts it."""
+    """Return a line for each program, below the program that starts it."""
     return [f"{'  ' * program.depth}{program.command}: {program.does}" for program in programs]
 
 
 def describe_running(programs: list[RunningProgram]) -> list[str]:
-    """Return a line for each process, below the one that started it."""
+    """Return a line for each process, below the process that started it."""
     known = {program.pid for program in programs}
     roots = [program for program in programs if program.parent not in known]
     return [line for root in roots for line in _branch(root, programs, 0)]

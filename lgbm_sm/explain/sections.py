@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_LONGEST_LINE = 160  # longer lines of programs and files are cut
+_LONGEST_LINE = 160  # a longer line is cut
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Section:
 
 
 def section(title: str, *parts: str | Iterable[str]) -> Section:
-    """Make a section of lines and groups of lines."""
+    """Return a section. Each part is a line or several lines."""
     lines = [line for part in parts for line in ((part,) if isinstance(part, str) else part)]
     return Section(title, tuple(lines))
 
@@ -27,12 +27,12 @@ def shortened(text: str) -> str:
 
 
 def indented(lines: Iterable[str]) -> list[str]:
-    """Indent lines below the line before them."""
+    """Indent the lines by two spaces."""
     return [f"  {line}" for line in lines]
 
 
 def json_lines(document: object, width: int = 100) -> list[str]:
-    """Return a document as lines of JSON; an object or array that fits is on one line."""
+    """Return a document as lines of JSON. Each object or array that fits is on one line."""
     line = json.dumps(document, ensure_ascii=False, default=str)
     if len(line) <= width or not isinstance(document, dict | list) or not document:
         return [line]
@@ -48,6 +48,6 @@ def json_lines(document: object, width: int = 100) -> list[str]:
 
 
 def aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
-    """Return a line for each name and its text, with the texts aligned."""
+    """Return a line for each name and its text. All texts begin in the same column."""
     width = max((len(name) for name, _ in rows), default=0)
     return [f"{name.ljust(width)}  {text}".rstrip() for name, text in rows]

@@ -1,4 +1,4 @@
-"""`explain deploy`."""
+"""The page of `explain deploy`."""
 
 import shlex
 import sys
@@ -26,11 +26,13 @@ from lgbm_sm.workspace import Workspace
 
 
 def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | None) -> list[Section]:
-    """Explain `lgbm-sm deploy`; write the container's files to `tree_path` if given.
+    """Return the page of `lgbm-sm deploy`.
+
+    If `tree_path` is given, the files of the container are written there.
 
     Raises:
         ConfigError: the user's code does not exist, or cannot work.
-        TrainingError: there is no model `model`.
+        TrainingError: the model `model` does not exist.
     """
     pattern = workspace.config.container.pattern
     where = where_endpoints_run(workspace)
@@ -53,9 +55,9 @@ def explain_serving(workspace: Workspace, model: str | None, tree_path: Path | N
 
 
 def _as_process(workspace: Workspace) -> list[str]:
-    """Return the differences if a process serves instead of a container of the pattern."""
+    """Return the differences between a process and a container of the pattern."""
     pattern = workspace.config.container.pattern
-    lines = [f"the rest of this page describes the container of pattern {pattern}, except where it mentions a process"]
+    lines = [f"the rest of this page describes the container of pattern {pattern}, unless a line mentions a process"]
     if pattern is not Pattern.BYOC:
         lines.append(deploy.OTHER_SERVER)
     try:
@@ -90,7 +92,7 @@ def _start(workspace: Workspace, where: Whereabouts, container: PlannedContainer
         root = workspace.record.endpoints_path / container.name / "ml"
         words = [sys.executable, "-P", "-m", PROGRAM, "serve", "--root", str(root), "--fd", "<a listening socket>"]
         lines += [
-            "as a process it is pattern A's program on such files, below .lgbm-sm:",
+            "if it runs as a process, pattern A's program reads the same kind of files in .lgbm-sm:",
             shlex.join(words),
             f"with PYTHONPATH={workspace.process.runtime_path} and the same variables",
         ]
@@ -113,12 +115,12 @@ def _files(container: PlannedContainer, source: ModelSource | None, code: ModelC
         return [missing, *(f"{MODEL_PATH}/{line}" for line in _origins(code))]
     lines = [f"of {source.path}", *container.file_lines]
     if not code.files:
-        return [*lines, "there is no folder code, so the program in the image answers"]
+        return [*lines, "there is no folder code, so the program in the image answers all requests"]
     return [*lines, "the folder code is added to the model when it is deployed:", *indented(_origins(code))]
 
 
 def _origins(code: ModelCode) -> list[str]:
-    """Return the source of each file in the folder, or of its package."""
+    """Return the origin of each file and each package in the folder `code`."""
     names = {name if "/" not in name else f"{name.partition('/')[0]}/": name for name in code.files}
     return [f"code/{shown}  {_origin(code, name, shown)}" for shown, name in names.items()]
 
@@ -131,7 +133,7 @@ def _origin(code: ModelCode, name: str, shown: str) -> str:
 
 
 def _processes(workspace: Workspace, where: Whereabouts, tag: str) -> list[str]:
-    """The expected processes, and those of the endpoint in service if it is on this machine."""
+    """Return the expected processes, and the processes of an endpoint on this machine."""
     lines = ["in a container:", *indented(describe_expected(SERVING_PROGRAMS[workspace.config.container.pattern]))]
     if where.as_process:
         lines += ["as a process:", *indented(describe_expected(PROCESS_PROGRAMS))]
@@ -146,7 +148,7 @@ def _processes(workspace: Workspace, where: Whereabouts, tag: str) -> list[str]:
     if where.on_sagemaker:
         hint = f"`--set endpoint.instance_type={LOCAL}` and `lgbm-sm deploy` run the same image here"
         return [*lines, f"SageMaker does not show the processes of its instances; {hint}"]
-    return [*lines, "run `lgbm-sm deploy`, then `lgbm-sm explain deploy` to see those of the endpoint"]
+    return [*lines, "to see the processes of an endpoint, run `lgbm-sm deploy`, then `lgbm-sm explain deploy`"]
 
 
 def _calls(workspace: Workspace, where: Whereabouts, model: str | None) -> list[str]:
@@ -161,10 +163,11 @@ def _calls(workspace: Workspace, where: Whereabouts, model: str | None) -> list[
             "one passes /ping"
         ),
         (
-            "after that, sagemaker:DescribeModel, sagemaker:DescribeEndpointConfig, and sagemaker:DescribeEndpoint "
-            "until it is InService; if it fails, also logs:DescribeLogStreams and logs:GetLogEvents"
+            "after that, sagemaker:DescribeModel and sagemaker:DescribeEndpointConfig; then "
+            "sagemaker:DescribeEndpoint until the endpoint is InService; if the endpoint fails, also "
+            "logs:DescribeLogStreams and logs:GetLogEvents"
         ),
-        "if the project's manifest is in the bucket already, s3:GetObject reads it first",
-        "at the end, resourcegroupstaggingapi:GetResources, to warn of a second endpoint, which would be billed too",
+        "if the bucket already has the project's manifest, s3:GetObject reads the manifest first",
+        "at the end, resourcegroupstaggingapi:GetResources looks for a second endpoint, which would be billed too",
         "the endpoint is billed until `lgbm-sm stop` deletes it",
     ]

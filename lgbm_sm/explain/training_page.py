@@ -1,4 +1,4 @@
-"""`explain train`."""
+"""The page of `explain train`."""
 
 import shlex
 import sys
@@ -24,7 +24,7 @@ from lgbm_sm.workspace import Workspace
 
 
 def explain_training(workspace: Workspace, tree_path: Path | None) -> list[Section]:
-    """Explain `lgbm-sm train`; write the container's files to `tree_path` if given."""
+    """Return the page of `lgbm-sm train`. If `tree_path` is given, write the files there."""
     where = where_jobs_run(workspace)
     image = look_at_image(workspace, Pattern.BYOC)
     container = training_container(workspace, image.tag, tree_path)
@@ -52,7 +52,7 @@ def _start(workspace: Workspace, where: Whereabouts, container: PlannedContainer
     if where.as_process:
         root = workspace.record.jobs_path / container.name / "ml"
         lines += [
-            "as a process it is the same program on the same files, below .lgbm-sm:",
+            "if it runs as a process, the same program reads the same kind of files in .lgbm-sm:",
             shlex.join([sys.executable, "-P", "-m", PROGRAM, "train", "--root", str(root)]),
             f"with PYTHONPATH={workspace.process.runtime_path} and the same variables; channel folders are links",
         ]
@@ -95,7 +95,7 @@ def _processes(workspace: Workspace) -> list[str]:
 
 def _results(where: Whereabouts) -> list[str]:
     lines = [
-        f"exit code 0 means Completed; any other means Failed, with the reason in {FAILURE_PATH}",
+        f"exit code 0 means Completed; any other exit code means Failed, and {FAILURE_PATH} contains the reason",
         f"{OPT_ML}/model becomes output/model.tar.gz, and {OPT_ML}/output/data becomes output/output.tar.gz",
     ]
     if where.on_sagemaker:
@@ -112,6 +112,6 @@ def _calls(workspace: Workspace, where: Whereabouts) -> list[str]:
             "until the job ends: sagemaker:DescribeTrainingJob, logs:DescribeLogStreams and logs:GetLogEvents; then "
             "s3:GetObject downloads model.tar.gz and output.tar.gz"
         ),
-        "at the end, resourcegroupstaggingapi:GetResources, to warn of a second endpoint, which would be billed too",
+        "at the end, resourcegroupstaggingapi:GetResources looks for a second endpoint, which would be billed too",
         "`lgbm-sm explain prepare-data` shows how a missing bucket is created",
     ]

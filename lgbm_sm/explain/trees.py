@@ -1,4 +1,4 @@
-"""The files of a container below /opt/ml."""
+"""Describe the files of a container below /opt/ml."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,8 @@ _MARKS_OF_BINARY = b"\0"
 def describe_tree(root: Path) -> list[str]:
     """Return the files below `root`, with their paths in the container.
 
-    JSON files are shown in full, other texts by their first lines, and packages by the names of their files.
+    A JSON file is shown in full. Of another text file, the first lines are shown. Of a package, the names of the files
+    are shown.
     """
     packages = [path.parent for path in _paths(root) if path.name == "__init__.py"]
     inside = {path for package in packages for path in _paths(package)}
@@ -56,7 +57,7 @@ def _described(path: Path, root: Path) -> list[str]:
         return [f"{name}/  empty"] if not any(path.iterdir()) else []
     size = path.stat().st_size
     if path.suffix == ".json" and size <= _SHOWN_WHOLE_BYTES:
-        with suppress(ValueError):  # a user's file may be anything
+        with suppress(ValueError):  # a .json file of the user may not be valid JSON
             return [name, *indented(json_lines(json.loads(path.read_text(encoding="utf-8"))))]
     return [f"{name}  {size:,} bytes", *(indented(_first_lines(path)) if path.suffix != ".py" else ())]
 

@@ -1,1 +1,1 @@
-"""Container images: their build context, the build, and the XGBoost image of AWS."""
+"""Container images: the build of an image, and the pull of AWS's XGBoost image."""

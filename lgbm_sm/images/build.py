@@ -1,4 +1,4 @@
-"""Build an image from its build context with Docker."""
+"""Build an image with Docker."""
 
 import shutil
 import time
@@ -16,15 +16,15 @@ from lgbm_sm.errors import ConfigError, EngineError, ImageError
 from lgbm_sm.record.entries import Image
 from lgbm_sm.workspace import Workspace
 
-PROJECT_ARGUMENT = "LGBM_SM_PROJECT"  # labels the stages; not part of the image's content
+PROJECT_ARGUMENT = "LGBM_SM_PROJECT"  # this build argument only labels the build stages, so it is not in the digest
 LEAST_FREE_BYTES = 3 * 1000**3
 
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """An image that Docker has. `unchanged`: it existed already.
+    """An image that Docker has.
 
-    `platform` is a text such as linux/amd64.
+    `unchanged` is true if the image already existed. `platform` is a text such as linux/amd64.
     """
 
     tag: str
@@ -38,13 +38,13 @@ class BuiltImage:
 
 
 def build(recipe: ImageRecipe, workspace: Workspace, *, no_cache: bool = False) -> BuiltImage:
-    """Build the image of `recipe` unless Docker has it already; `no_cache` repeats every step.
+    """Build the image of `recipe` if Docker does not have it. With `no_cache`, repeat every step of the build.
 
     Raises:
         EngineError: Docker does not answer.
         ConfigError: the CA bundle cannot be read.
-        ImageError: the disk is nearly full, or a step of the build failed; with its last lines.
-        KeyboardInterrupt: passed on; Docker ends the current step when the connection is closed.
+        ImageError: the disk is nearly full, or a step of the build failed.
+        KeyboardInterrupt: the user pressed Ctrl-C. Docker then ends the current step.
     """
     project, record, engine, reporter = (
         workspace.config.project.name,
@@ -57,7 +57,7 @@ def build(recipe: ImageRecipe, workspace: Workspace, *, no_cache: bool = False) 
     reporter.step(f"Image {tag}: {recipe.dockerfile}, {recipe.platform}")
     unchanged = not no_cache and engine.has_image(tag)
     if unchanged:
-        reporter.detail("unchanged: Docker has it already")
+        reporter.detail("unchanged: Docker already has this image")
     else:
         ca_bundle = _read_ca_bundle(workspace.ca_bundle_path)
         check_disk(free_bytes(engine))
@@ -97,7 +97,7 @@ def build(recipe: ImageRecipe, workspace: Workspace, *, no_cache: bool = False) 
 def look_at_image(
     tag: str, pattern: str, engine: Engine, started_at: float, *, context: str, unchanged: bool
 ) -> BuiltImage:
-    """Return the facts about an image that Docker has."""
+    """Return facts about an image that Docker has."""
     with engine_errors(f"image {tag} cannot be inspected", ImageError):
         attributes = engine.client.images.get(tag).attrs
     return BuiltImage(
@@ -129,7 +129,7 @@ def _read_ca_bundle(path: Path | None) -> bytes:
     except OSError as error:
         raise ConfigError(f"container.ca_bundle: {path} cannot be read: {error.strerror}", "check the path") from error
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise ConfigError(f"container.ca_bundle: {path} contains no certificate in PEM form", "name a PEM file")
+        raise ConfigError(f"container.ca_bundle: {path} contains no certificate in PEM form", "set a PEM file")
     return content
 
 
@@ -144,13 +144,13 @@ def free_bytes(engine: Engine) -> int | None:
 
 
 def check_disk(free: int | None) -> None:
-    """Raise ImageError if less than 3 GB are free.
+    """Raise ImageError if less than 3 GB are free. If `free` is None, check nothing.
 
-    An image and its intermediate steps need about half of that. If `free` is None, nothing is checked.
+    An image and the steps of its build need about half of that.
     """
     if free is not None and free < LEAST_FREE_BYTES:
         raise ImageError(
             f"{free / 1e9:.1f} GB are free on Docker's disk; a build needs {LEAST_FREE_BYTES / 1e9:.0f} GB",
-            "`docker system df` shows what takes the space; `docker image prune` removes untagged images, "
-            "`lgbm-sm cleanup` this project's",
+            "`docker system df` shows the used space; `docker image prune` removes untagged images, and "
+            "`lgbm-sm cleanup` removes this project's images",
         )

@@ -1,4 +1,4 @@
-"""Pull AWS's XGBoost image, on which pattern C serves, and give it a tag of the project."""
+"""Pull AWS's XGBoost image, and tag it for the project. Pattern C (script mode) serves in this image."""
 
 import time
 from collections.abc import Mapping
@@ -19,19 +19,19 @@ from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Image
 from lgbm_sm.workspace import Workspace
 
-PLATFORM = "linux/amd64"  # AWS publishes no other
+PLATFORM = "linux/amd64"  # AWS publishes the image only for this platform
 
 
 def provide(workspace: Workspace, *, image: str | None = None, pull_again: bool = False) -> BuiltImage:
-    """Give the project's tag to `image`, or else to AWS's image, which is pulled.
+    """Give the project's tag to `image`. Without `image`, pull AWS's XGBoost image and tag it.
 
-    If the tag exists and no `image` is given, nothing is pulled, unless `pull_again`.
+    If the tag already exists, pull AWS's image only with `pull_again`.
 
     Raises:
         EngineError: Docker does not answer.
         ImageError: Docker does not have `image`, the disk is nearly full, or the pull failed.
-        ConfigError: AWS has no such image in the region.
-        AwsError: AWS gives no access to it.
+        ConfigError: AWS does not publish this XGBoost version in the region.
+        AwsError: AWS denies access to the image.
     """
     config, record, engine, reporter = workspace.config, workspace.record, workspace.engine, workspace.reporter
     started_at = time.monotonic()
@@ -39,7 +39,7 @@ def provide(workspace: Workspace, *, image: str | None = None, pull_again: bool 
     reporter.step(f"Image {tag}: {image or 'the XGBoost image that AWS publishes'}")
     unchanged = image is None and not pull_again and engine.has_image(tag)
     if unchanged:
-        reporter.detail("unchanged: Docker has it already")
+        reporter.detail("unchanged: Docker already has this image")
     else:
         if image and not engine.has_image(image):
             raise ImageError(f"--image {image}: Docker has no such image", "pull it, or check the name")
@@ -54,10 +54,10 @@ def provide(workspace: Workspace, *, image: str | None = None, pull_again: bool 
 
 
 def image_uri(version: str, region: str) -> str:
-    """Return the registry address for a region.
+    """Return the address of AWS's XGBoost image in a region.
 
     Raises:
-        ConfigError: AWS has no such image in the region.
+        ConfigError: AWS does not publish this XGBoost version in the region.
     """
     from sagemaker.core import image_uris
 
@@ -65,26 +65,26 @@ def image_uri(version: str, region: str) -> str:
         uri: str = image_uris.retrieve("xgboost", region, version=version)
     except ValueError as error:
         said = f"AWS has no XGBoost image {version} in {region}: {error}"
-        raise ConfigError(said, "set aws.region to another one") from error
+        raise ConfigError(said, "set aws.region to another region") from error
     return uri
 
 
 def _login(uri: str, reporter: Reporter) -> dict[str, str]:
     match = ECR_URI.match(uri)
     if match is None:
-        raise ValueError(f"{uri} is not in an account's registry")  # the SDK returns no other
+        raise ValueError(f"{uri} is not in an account's registry")  # the SDK always returns an address in ECR
     return registry_login(open_session(tell_retry=reporter.detail), match["account"], match["region"])
 
 
 def pull(uri: str, login: Mapping[str, str], engine: Engine, reporter: Reporter) -> None:
-    """Pull an image; `login` (username, password) is passed with the call and not stored.
+    """Pull an image. `login` (username and password) is only sent with the call, and not stored.
 
     Raises:
         ImageError: the disk is nearly full, or the pull failed.
     """
     check_disk(free_bytes(engine))
     reporter.detail(f"pulling {uri}")
-    hint = "check that this machine reaches the registry, and that the identity may pull (ecr:BatchGetImage)"
+    hint = "check that this machine can reach the registry, and that the identity is allowed ecr:BatchGetImage"
     repository, _, tag = uri.rpartition(":")
     with engine_errors(f"image {uri} cannot be pulled", ImageError, hint):
         events = engine.client.api.pull(
@@ -96,9 +96,9 @@ def pull(uri: str, login: Mapping[str, str], engine: Engine, reporter: Reporter)
 
 
 def _name(uri: str, tag: str, engine: Engine, *, only_name: bool) -> str:
-    """Give the tag to the image.
+    """Give the tag to the image, and return the id of the image.
 
-    Also remove the image that had the tag before; with `only_name`, remove the name `uri` too.
+    Also remove the image that had the tag before. With `only_name`, also remove the name `uri`.
     """
     import docker.errors
 
@@ -110,6 +110,6 @@ def _name(uri: str, tag: str, engine: Engine, *, only_name: bool) -> str:
         if before and before != found.id:
             outdated.append(before)
         for name in outdated:
-            with suppress(docker.errors.APIError):  # another tag or a container keeps it
+            with suppress(docker.errors.APIError):  # another tag or a container uses it
                 engine.client.images.remove(name)
         return str(found.id)

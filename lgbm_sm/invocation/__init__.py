@@ -1,1 +1,1 @@
-"""Requests to an endpoint: batches, transport, retries, metrics."""
+"""Send requests to an endpoint: batches, transport, retries, metrics."""

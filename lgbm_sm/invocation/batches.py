@@ -1,4 +1,4 @@
-"""Cut a request body into batches below the payload limit, in the order of the rows."""
+"""Split rows into batches that are small enough for one request, in the order of the rows."""
 
 import csv
 import io
@@ -11,20 +11,23 @@ from typing import IO, Any
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.table_header import MISSING_TEXTS
 
-# an invocation may have 6,291,456 bytes, but some answers are several times larger than the rows
+# SageMaker allows 6,291,456 bytes per request and per answer, and some answers are several times larger than the rows
 BATCH_BYTES = 1024 * 1024
-# the names of the content type by which a server reads one JSON document per line
+# the content types for one JSON document per line
 JSON_LINES_TYPES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 
-# a line end before a line that is blank or begins with white space
+# the end of a line, if the next line is blank or begins with white space
 _BEFORE_BLANKS = re.compile(rb"\n[\n\r \t\v\f]")
-# the part of a block that is reserved for the end of its last line
+# 1/64 of a block is reserved for the end of its last line
 _SHARE_OF_A_LINE = 64
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows `first_row` (1-based) to `first_row + rows - 1` of the input, as one request body."""
+    """The body of one request, with `rows` rows.
+
+    `first_row` is the number of its first row in the input, from 1.
+    """
 
     body: bytes
     first_row: int
@@ -32,7 +35,9 @@ class Batch:
 
 
 def csv_batches(stream: IO[bytes], feature_names: Collection[str], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
-    """Yield batches of CSV records; a header is repeated in each. Blank lines are skipped.
+    """Yield batches of CSV records. Each batch repeats the header, if there is one.
+
+    Blank lines are skipped.
 
     Raises:
         DataError: one row alone is larger than `maximum_bytes`.
@@ -45,9 +50,10 @@ def csv_batches(stream: IO[bytes], feature_names: Collection[str], maximum_bytes
 
 
 def json_lines_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
-    """Yield batches of JSON Lines; blank lines are skipped.
+    """Yield batches of JSON Lines. Blank lines are skipped.
 
-    Raises DataError if one line is too large.
+    Raises:
+        DataError: one line alone is larger than `maximum_bytes`.
     """
     yield from _cut(stream, b"", maximum_bytes, b"", lines_with_content)
 
@@ -55,8 +61,8 @@ def json_lines_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> I
 def json_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
     """Yield batches of a JSON document.
 
-    `{"instances": rows}`, a list of rows or records, one row or one record. A document below the limit is sent as it
-    is.
+    The document is `{"instances": rows}`, a list of rows or records, one row or one record. A document that is small
+    enough is sent unchanged.
 
     Raises:
         DataError: the document is not JSON, or one row alone is larger than `maximum_bytes`.
@@ -75,7 +81,7 @@ def json_batches(stream: IO[bytes], maximum_bytes: int = BATCH_BYTES) -> Iterato
 
 
 def json_rows(document: Any) -> list[Any]:
-    """Return the rows of a JSON document; see json_batches."""
+    """Return the rows of a JSON document. `json_batches` describes the document."""
     if isinstance(document, dict):
         if "instances" not in document:
             return [document]
@@ -90,7 +96,7 @@ def _gather(records: Iterator[bytes], maximum_bytes: int, header: bytes = b"", f
     for record in records:
         if len(header) + len(record) > maximum_bytes:
             raise DataError(
-                f"row {first_row + rows} has {len(record):,} bytes, more than the {maximum_bytes:,} of one request",
+                f"row {first_row + rows} has {len(record):,} bytes; one request can have {maximum_bytes:,}",
                 "check the file's line ends and quotes",
             )
         if len(body) + len(record) > maximum_bytes:
@@ -111,9 +117,9 @@ def _cut(
     header: bytes,
     records_of: Callable[[Iterable[bytes]], Iterator[bytes]],
 ) -> Iterator[Batch]:
-    """Cut `first` and the rest of the stream into blocks of whole records.
+    """Split `first` and the rest of the stream into batches of whole records.
 
-    Only blocks with quotes or blank lines are parsed record by record.
+    A block without quotes and without blank lines is not parsed, to save time.
     """
     first_row = 1
     has_quotes = records_of is csv_records
@@ -126,14 +132,14 @@ def _cut(
         if rows:
             yield Batch(header + body, first_row, rows)
             first_row += rows
-    # a record larger than a request: reported with its length
+    # the next record is larger than a request: this call reports it with its length
     yield from _gather(records_of(_lines_after(blocks.rest, stream)), maximum_bytes, header, first_row)
 
 
 class _Blocks:
-    """Yield blocks of whole records, each as large as possible, to the end of the stream.
+    """Yields blocks of whole records. Each block is as large as possible.
 
-    Stop before a record that is too large; `rest` then has its beginning.
+    The iteration stops at a record that is too large. Then `rest` has the beginning of that record.
     """
 
     def __init__(self, stream: IO[bytes], rest: bytes, maximum_bytes: int, *, has_quotes: bool) -> None:
@@ -149,7 +155,7 @@ class _Blocks:
             block = self.rest + self._stream.read(max(0, filled - len(self.rest)))
             at_end = len(block) < filled
             if not at_end:
-                # a block that ends with a line is not cut, which would be a copy
+                # complete the last line: to cut the block at the end of a line would copy it
                 block += self._stream.readline(max(0, self._maximum_bytes - len(block)))
             end = len(block) if at_end else _end_of_records(block, quoted=self._has_quotes and b'"' in block)
             self.rest = block
@@ -160,14 +166,14 @@ class _Blocks:
 
 
 def _ended(records: bytes) -> bytes:
-    """Return the records, with a line end after the last one."""
+    """Return the records. Add a line end after the last record if it is missing."""
     return records if records.endswith(b"\n") or not records else records + b"\n"
 
 
 def _end_of_records(block: bytes, *, quoted: bool) -> int:
-    """Return the end of the last whole record, or 0.
+    """Return the end of the last whole record, or 0 if there is none.
 
-    A line end between quotes is part of a cell.
+    A line end between quotes does not end a record.
     """
     end = block.rfind(b"\n") + 1
     while quoted and end and block.count(b'"', 0, end) % 2:
@@ -176,14 +182,14 @@ def _end_of_records(block: bytes, *, quoted: bool) -> int:
 
 
 def _count_lines(block: bytes) -> int | None:
-    """Return the number of lines; None if one of them may be blank."""
+    """Return the number of lines, or None if a line may be blank."""
     if block[:1].isspace() or _BEFORE_BLANKS.search(block):
         return None
     return block.count(b"\n")
 
 
 def _lines_after(block: bytes, stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield the remaining lines of a stream, beginning with `block`, which was already read."""
+    """Yield the lines of `block`, which was already read, and then the lines of the stream."""
     for line in io.BytesIO(block):
         yield line if line.endswith(b"\n") else line + stream.readline()
     yield from stream
@@ -197,7 +203,7 @@ def lines_with_content(lines: Iterable[bytes]) -> Iterator[bytes]:
 def csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the records that are not blank.
 
-    Lines, joined while the number of quotes so far is odd. A line end is then inside a quoted cell.
+    After an odd number of quotes, a line ends inside a quoted cell. Then the next line belongs to the same record.
     """
     record = b""
     for line in lines:
@@ -212,9 +218,10 @@ def csv_records(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def is_header(record: bytes, feature_names: Collection[str]) -> bool:
-    """Return whether a first record names columns.
+    """Return whether the first record is a header.
 
-    It does if one of its cells is a feature name and none is a number or missing. The server uses the same rule.
+    It is a header if at least one cell is the name of a feature and no cell is a number or missing. The server uses the
+    same rule.
     """
     text = record.decode("utf-8-sig", errors="replace")
     cells = next(csv.reader(io.StringIO(text)), [])

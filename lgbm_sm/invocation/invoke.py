@@ -1,4 +1,4 @@
-"""Send a file through an endpoint, in batches, and write the predictions in order."""
+"""Send rows to an endpoint in batches, and write the predictions in the order of the rows."""
 
 import json
 import time
@@ -19,7 +19,8 @@ from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.wording import shortened_list
 
 PARALLEL_REQUESTS = 4
-# Batches, a megabyte each, that are sent before the oldest is answered, so that a slow one delays no other.
+# At most this many batches are sent before the oldest one is answered, so that one slow batch does not delay the
+# others. A batch has about one megabyte.
 _READ_AHEAD = 16
 _BAD_REQUEST = 400
 _SHOWN_NAMES = 30
@@ -33,7 +34,7 @@ _CONTENT_TYPES = {
 
 
 class PredictionOutput(StrEnum):
-    """The output for each row; sent as the custom attribute `output=…`."""
+    """The output for each row. The request has it as the custom attribute `output=…`."""
 
     PREDICTION = "prediction"
     RAW_SCORE = "raw_score"
@@ -45,7 +46,7 @@ class PredictionOutput(StrEnum):
 
 @dataclass(frozen=True)
 class InvocationRequest:
-    """How an input is sent: `content_type` is the format of the rows, `accept` that of the answers."""
+    """The formats of a request: `content_type` for the rows, `accept` for the predictions."""
 
     content_type: str
     accept: str
@@ -54,7 +55,7 @@ class InvocationRequest:
 
 @dataclass(frozen=True)
 class InvocationSummary:
-    """The number of rows and requests that were answered, and the duration."""
+    """The number of answered rows, the number of answered requests, and the duration."""
 
     rows: int
     requests: int
@@ -62,7 +63,7 @@ class InvocationSummary:
 
 
 def content_type_of(file_name: str) -> str:
-    """Return the content type of a file by its suffix.
+    """Return the content type that belongs to the suffix of a file.
 
     Raises:
         DataError: the suffix is unknown.
@@ -71,14 +72,14 @@ def content_type_of(file_name: str) -> str:
     if suffix not in _CONTENT_TYPES:
         known = ", ".join(sorted(_CONTENT_TYPES))
         raise DataError(
-            f"{file_name}: cannot tell the content type from the file name (known suffixes: {known})",
+            f"{file_name}: the file name does not show the content type (known suffixes: {known})",
             "pass --content-type",
         )
     return _CONTENT_TYPES[suffix]
 
 
 def feature_names(endpoint: Endpoint) -> tuple[str, ...]:
-    """Return the feature names of the endpoint's model; empty if the model has no schema."""
+    """Return the names of the model's features, or an empty tuple if it has no schema."""
     metadata = read_model_metadata(endpoint)
     schema = metadata.get("schema")
     return tuple(feature["name"] for feature in schema["features"]) if schema else ()
@@ -87,7 +88,7 @@ def feature_names(endpoint: Endpoint) -> tuple[str, ...]:
 def read_model_metadata(endpoint: Endpoint) -> dict[str, Any]:
     """Return the metadata.json of the model that the endpoint serves.
 
-    The result is empty if another program made the artifact.
+    The result is empty if another program has written the artifact.
     """
     path = endpoint.root_path / "model" / "metadata.json"
     try:
@@ -106,14 +107,14 @@ def invoke(
     write: Callable[[bytes], None],
     reporter: Reporter,
 ) -> InvocationSummary:
-    """Send `stream` through the endpoint with `sender`.
+    """Send the rows in `stream` to the endpoint with `sender`.
 
-    The answers are passed to `write` in order, each as early as possible. CSV and JSON Lines answers are written with
-    one prediction per line, JSON answers as one document.
+    `write` gets the answers in the order of the rows, each as early as possible. The output has one prediction per line
+    for CSV and JSON Lines. For JSON it is one document.
 
     Raises:
-        DataError: the input has no rows, or cannot be cut into batches.
-        InvocationError: the endpoint refused a batch, did not answer, or answered another number of rows.
+        DataError: the input has no rows, or it cannot be split into batches.
+        InvocationError: the endpoint refused a batch, did not answer, or returned another number of predictions.
         AwsError: AWS refused a call.
     """
     started_at = time.monotonic()
@@ -127,7 +128,7 @@ def invoke(
         count = writer.add(answer, batch.rows)
         if count != batch.rows:
             raise InvocationError(
-                f"endpoint {endpoint.name} answered {count} predictions for the {batch.rows} rows "
+                f"endpoint {endpoint.name} returned {count} predictions for the {batch.rows} rows "
                 f"from row {batch.first_row} on",
                 "see `lgbm-sm logs`",
             )
@@ -152,13 +153,16 @@ def _batches(stream: IO[bytes], content_type: str, names: tuple[str, ...]) -> It
     if media_type == "application/json":
         return json_batches(stream)
     raise DataError(
-        f"content type {content_type} cannot be cut into batches",
+        f"content type {content_type} cannot be split into batches",
         "use text/csv, application/json or application/jsonlines",
     )
 
 
 def _unseen_categories(attributes: str) -> set[str]:
-    """Return the categories in `unseen_categories=colour:purple|size:XXL` (percent-encoded)."""
+    """Return the categories in the attribute `unseen_categories`.
+
+    The attribute is percent-encoded and looks like `unseen_categories=colour:purple|size:XXL`.
+    """
     for attribute in attributes.split(","):
         name, _, value = attribute.strip().partition("=")
         if name == "unseen_categories":
@@ -169,13 +173,13 @@ def _unseen_categories(attributes: str) -> set[str]:
 def headers_of(request: InvocationRequest) -> dict[str, str]:
     """Return the headers of a request."""
     headers = {"Content-Type": request.content_type, "Accept": request.accept}
-    if request.output is not PredictionOutput.PREDICTION:  # the default of every server
+    if request.output is not PredictionOutput.PREDICTION:  # `prediction` is the default of each server
         headers[contract.ATTRIBUTES_HEADER] = f"output={request.output}"
     return headers
 
 
 def _answers(endpoint: Endpoint, sender: Retries, batches: Iterator[Batch]) -> Iterator[tuple[Batch, bytes, str]]:
-    """Yield batches with their answers and custom attributes, in order."""
+    """Yield each batch with its answer and the answer's custom attributes, in order."""
     pending: deque[tuple[Batch, Future[tuple[bytes, str]]]] = deque()
     with ThreadPoolExecutor(PARALLEL_REQUESTS) as executor:
         try:
@@ -211,7 +215,7 @@ def _send(sender: Retries, endpoint: Endpoint, batch: Batch) -> tuple[bytes, str
 
 
 def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
-    """Return the server's message, with the row counted from the start of the input."""
+    """Return the server's message. Add the number of the wrong row in the whole input."""
     what = f"endpoint {endpoint.name} answered {status}"
     try:
         error = json.loads(body)["error"]
@@ -224,13 +228,13 @@ def _refusal(endpoint: Endpoint, batch: Batch, status: int, body: bytes) -> str:
 
 
 def _remedy(endpoint: Endpoint, status: int) -> str:
-    """Return the next step; for a refused row the expected columns."""
+    """Return a hint. For a refused row, it has the expected columns."""
     names = feature_names(endpoint)
     if status != _BAD_REQUEST or not names:
         return "see `lgbm-sm logs`"
     shown = shortened_list(names, _SHOWN_NAMES)
     return (
-        f"expected these columns, comma-separated, and no others: {shown}. Without a header they must be in this order"
+        f"expected these columns, comma-separated, and no others: {shown}. Without a header, they must be in this order"
     )
 
 
@@ -238,20 +242,20 @@ class _Writer(Protocol):
     """Writes the answers of several batches as one output."""
 
     def add(self, answer: bytes, expected: int) -> int:
-        """Write one answer, if it has as many predictions as expected; return their number."""
+        """Write one answer if it has the expected number of predictions. Return the number."""
 
     def close(self) -> None:
         """Write the end of the output."""
 
 
 class _LinesWriter:
-    """One prediction per line."""
+    """Writes one prediction per line."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
 
     def add(self, answer: bytes, expected: int) -> int:
-        """Write one answer; blank lines count only if that gives the expected number."""
+        """Write one answer. Count blank lines only if the expected number requires it."""
         count = answer.count(b"\n") + (not answer.endswith(b"\n") and bool(answer))
         if count != expected:
             count = sum(1 for line in answer.split(b"\n") if line.strip())
@@ -264,7 +268,7 @@ class _LinesWriter:
 
 
 class _JsonWriter:
-    """One document `{"predictions": […]}`, with one prediction per line."""
+    """Writes one document `{"predictions": […]}`, with one prediction per line."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write

@@ -10,14 +10,14 @@ def prediction_metrics(
 ) -> dict[str, float]:
     """Return the metrics of the model's objective, by name.
 
-    `predictions` has a row for each label: one value, or one probability per class for a multiclass model.
-    `labels` are the cells of the target column as prepare-data wrote them; the schema has the classes.
+    `labels` are the cells of the target column, as prepare-data wrote them. `predictions` has the prediction for each
+    label: one value, or one probability per class for a multiclass model. `metadata` has the classes in its schema.
     """
     schema = metadata.get("schema")
     classes = schema["target"]["classes"] if schema else None
     if classes is None:
         return _regression_metrics([float(label) for label in labels], [row[0] for row in predictions])
-    from sklearn import metrics  # imported here, since it takes a second to load
+    from sklearn import metrics  # imported here, because the import takes a second
 
     codes = class_codes(classes, labels)
     every_code = list(range(len(classes)))
@@ -25,12 +25,12 @@ def prediction_metrics(
         positive = [row[0] for row in predictions]
         accuracy = sum((value > 0.5) == (code == 1) for value, code in zip(positive, codes, strict=True)) / len(codes)
         found = {"binary_logloss": float(metrics.log_loss(codes, positive, labels=every_code)), "accuracy": accuracy}
-        if len(set(codes)) > 1:  # undefined if the rows have only one class
+        if len(set(codes)) > 1:  # the AUC is undefined if the rows have only one class
             found["auc"] = float(metrics.roc_auc_score(codes, positive))
         return found
     chosen = [max(every_code, key=row.__getitem__) for row in predictions]
     return {
-        # one-vs-all probabilities do not add up to 1, as log_loss requires
+        # log_loss requires probabilities that add up to 1, but those of multiclassova do not
         "multi_logloss": float(metrics.log_loss(codes, [_normalised(row) for row in predictions], labels=every_code)),
         "accuracy": sum(one == code for one, code in zip(chosen, codes, strict=True)) / len(codes),
     }
@@ -42,7 +42,7 @@ def _regression_metrics(truth: Sequence[float], values: Sequence[float]) -> dict
     labels = np.asarray(truth)
     errors = labels - np.asarray(values)
     found = {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
-    if spread := float(np.sum((labels - labels.mean()) ** 2)):  # undefined if all labels are equal
+    if spread := float(np.sum((labels - labels.mean()) ** 2)):  # r2 is undefined if all labels are equal
         found["r2"] = 1 - float(np.sum(errors**2)) / spread
     return found
 
@@ -50,7 +50,7 @@ def _regression_metrics(truth: Sequence[float], values: Sequence[float]) -> dict
 def class_codes(classes: Sequence[str | float], labels: Sequence[str]) -> list[int]:
     """Return the position of each label among the classes.
 
-    Texts are compared by their letters, numbers by their values.
+    Texts must be equal. Numbers must have the same value.
     """
     if all(isinstance(value, str) for value in classes):
         positions: dict[str | float, int] = {value: code for code, value in enumerate(classes)}
@@ -65,7 +65,7 @@ def _normalised(row: Sequence[float]) -> list[float]:
 
 
 def with_root_mean_squares(metrics: dict[str, float]) -> dict[str, float]:
-    """Return the metrics, with `rmse` in addition to LightGBM's `l2`, its square."""
+    """Add `rmse` to the metrics, if LightGBM reports only its square, `l2`."""
     if "l2" in metrics and "rmse" not in metrics:
         return {**metrics, "rmse": math.sqrt(metrics["l2"])}
     return metrics

@@ -1,9 +1,14 @@
 """Decide which requests to an endpoint are sent again, how often, and after which pause.
 
-A request that was refused before the model saw it is repeated for up to 15 seconds: AWS limits the rate, no instance
-is available, or nothing listens. If the answer was lost, the model may have seen the request. That is harmless if
-lgbm-sm's own program answers, so it is repeated twice; it is never repeated if a user's code may have acted on it. An
-error that the model itself answered is final, except 503. Source: the errors of InvokeEndpoint in AWS's API reference.
+There are three cases. First, a request may be refused before the model gets it. Examples: AWS limits the rate, no
+instance is available, or no server listens. Such a request is repeated for up to 15 seconds.
+
+Second, the answer may be lost. Then the model may have processed the request. If lgbm-sm's own program answers, a
+repetition is harmless, and the request is repeated twice. If the user's code answers, the request is not repeated.
+
+Third, the model may answer with an error. The request is repeated only if the status is 503.
+
+Source: the errors of InvokeEndpoint in AWS's API reference.
 """
 
 import random
@@ -24,7 +29,7 @@ _REFUSED_CODES = (
     "ServiceUnavailableException",
     "TooManyRequestsException",
     "RequestLimitExceeded",
-    "429",  # the answer of a gateway has only a status
+    "429",  # a gateway answers with only a status
     "503",
 )
 _LOST_CODES = ("InternalFailure",)
@@ -32,10 +37,10 @@ _LOST_CODES = ("InternalFailure",)
 
 @dataclass(frozen=True)
 class Retries:
-    """Sends requests through `sender`, with retries, from several threads at once.
+    """Sends requests with `sender`, and repeats them if necessary. Several threads may use it.
 
-    `is_our_code` returns whether lgbm-sm's own program answers; it is called only if an answer was lost. `tell` gets
-    each reason with the pause that follows. `sleep` returns True if there should be no further attempt.
+    `is_our_code` returns whether only lgbm-sm's own program answers. It is called only after a lost answer. `tell`
+    shows the reason of each retry. `sleep` waits before a retry. It returns True if there must be no retry.
     """
 
     sender: Sender
@@ -45,10 +50,10 @@ class Retries:
     _given_up: threading.Event = field(default_factory=threading.Event)
 
     def send(self, body: bytes, what: str) -> Response:
-        """Send one request, and return the answer; `what` names it to the user.
+        """Send one request, and return the answer. `what` is the name of the request in messages.
 
         Raises:
-            InvocationError, AwsError: as the sender raises them at the last attempt.
+            InvocationError, AwsError: the sender raised this error at the last attempt.
         """
         attempt = 1
         while True:
@@ -68,7 +73,7 @@ class Retries:
             return error
 
     def _judge(self, outcome: Response | InvocationError | AwsError) -> tuple[str, int]:
-        """Return why a request failed, and how often it may be repeated."""
+        """Return the reason of a failure, and the number of retries that it allows."""
         if isinstance(outcome, Response):
             return f"the server answered {outcome.status}", _REFUSED_RETRIES if outcome.status == _UNAVAILABLE else 0
         code = outcome.code if isinstance(outcome, AwsError) else ""
@@ -86,9 +91,9 @@ class Retries:
         return (self.sleep or self._given_up.wait)(seconds)
 
     def give_up(self) -> None:
-        """Stop all retries; requests that wait for one end with their last failure."""
+        """Stop all retries. A request that waits for a retry ends with its last error."""
         self._given_up.set()
 
     def close(self) -> None:
-        """Close the connections when no request is open."""
+        """Close the connections. Call this when no request is open."""
         self.sender.close()

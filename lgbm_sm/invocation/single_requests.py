@@ -1,6 +1,6 @@
-"""Single requests to a server on this machine, with their durations.
+"""Send single requests to a server on this machine, and measure their durations.
 
-Readiness checks and `verify` send them.
+Readiness checks and `verify` use this module.
 """
 
 import http.client
@@ -14,10 +14,11 @@ from lgbm_sm import contract
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer to a request.
+    """The result of a request.
 
-    `status` is None if there was none, and `failure` is the reason. Seconds are counted from the start of the request
-    to the accepted connection, and to the last byte of the answer. `ended_at` is on the monotonic clock.
+    If there was no answer, `status` is None and `failure` has the reason. One duration ends when the connection is
+    accepted, the other at the last byte of the answer. Both begin at the start of the request. `ended_at` is a time of
+    the monotonic clock.
     """
 
     status: int | None
@@ -52,7 +53,7 @@ class Client:
     def ask(
         self, method: str, path: str, body: bytes | None = None, content_type: str = "", *, seconds: float
     ) -> Reply:
-        """Send a request; `seconds` is the timeout of each read and write."""
+        """Send a request. `seconds` is the timeout of each read and write."""
         headers: Mapping[str, str] = {"Content-Type": content_type} if content_type else {}
         began = time.monotonic()
         connected = began
@@ -94,4 +95,4 @@ def _send(
         if body:
             connection.send(body)
     except (BrokenPipeError, ConnectionResetError):
-        return  # a server may answer, and close, before it has read the whole body
+        return  # a server may answer and close the connection before it has read the whole body

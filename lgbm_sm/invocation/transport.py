@@ -1,8 +1,7 @@
-"""Send one request to an endpoint.
+"""Send one request to an endpoint: over HTTP on this machine, or to SageMaker's runtime.
 
-Over HTTP on this machine, or through SageMaker's runtime. A sender sends it once, and reports the outcome: a request
-that was slow, or whose connection broke, may have been computed and billed. The module `retries` decides whether to
-send it again.
+A sender sends a request only once. If the answer is slow or lost, the endpoint may still have processed the request,
+and AWS may bill it. The module `retries` decides whether to send it again.
 """
 
 from collections.abc import Mapping
@@ -19,21 +18,21 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 70.0  # the platform answers within 60 s; a client that gives up earlier pays for the answer
+READ_SECONDS = 70.0  # SageMaker answers within 60 s; a client that gives up earlier also pays for the request
 _SEE = "see `lgbm-sm status` and `lgbm-sm logs`"
 
 
 class NotSentError(InvocationError):
-    """No connection was made, so nothing was sent."""
+    """The connection failed, so the request was not sent."""
 
 
 class LostConnectionError(InvocationError):
-    """The connection ended before the answer was complete: the server may have computed it."""
+    """The connection ended before the answer was complete. The server may have computed it."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """The server's answer; `attributes` are the custom attributes, which may be empty."""
+    """The answer of the server. `attributes` are its custom attributes, or empty."""
 
     status: int
     body: bytes
@@ -41,13 +40,15 @@ class Response:
 
 
 class Sender(Protocol):
-    """Sends requests with the same headers, from several threads at once."""
+    """Sends requests that all have the same headers. Several threads may use it at once."""
 
     def send(self, body: bytes) -> Response:
-        """Send one request, and return the answer, of any status.
+        """Send one request, and return the answer. The answer may have any status.
 
         Raises:
-            InvocationError: there is none; NotSentError and LostConnectionError if the reason is known.
+            NotSentError: the connection failed, so the request was not sent.
+            LostConnectionError: the connection ended before the answer was complete.
+            InvocationError: there is no answer for another reason.
             AwsError: AWS refuses the call.
         """
 
@@ -56,9 +57,9 @@ class Sender(Protocol):
 
 
 class HttpSender:
-    """Sends to an endpoint on this machine, over connections that are kept.
+    """Sends requests to an endpoint on this machine. It keeps its connections open.
 
-    It uses the standard library's client: with large requests, urllib3's pool costs 5 % of the rate.
+    It uses the HTTP client of the standard library, which sends 5 % more large requests per second than urllib3.
     """
 
     def __init__(self, endpoint: Endpoint, headers: Mapping[str, str]) -> None:
@@ -74,7 +75,7 @@ class HttpSender:
         try:
             if connection.sock is None:
                 _open(connection)
-            # a server may answer and close before it has read everything
+            # a server may answer and close the connection before it has read the whole request
             with suppress(BrokenPipeError):
                 connection.request("POST", contract.INVOCATIONS_PATH, body, self._headers)
             answer = connection.getresponse()
@@ -91,7 +92,7 @@ class HttpSender:
     def _connection(self) -> "HTTPConnection":
         from http.client import HTTPConnection
 
-        # another thread may have taken the last one
+        # another thread may take the last idle connection first
         with suppress(IndexError):
             return self._idle.pop()
         return HTTPConnection(self._address, timeout=CONNECT_SECONDS)
@@ -111,7 +112,7 @@ def _open(connection: "HTTPConnection") -> None:
 
 
 class RuntimeSender:
-    """Sends to an endpoint on SageMaker, by its name."""
+    """Sends requests to an endpoint on SageMaker."""
 
     def __init__(
         self,
@@ -163,7 +164,7 @@ class RuntimeSender:
 
 
 def _kind_of(error: BaseException | None) -> type[InvocationError] | None:
-    """Return the kind of a connection error of botocore; None for any other error."""
+    """Return our class for a connection error of botocore, or None for another error."""
     from botocore.exceptions import (
         ConnectionClosedError,
         ConnectTimeoutError,
@@ -184,14 +185,14 @@ def _kind_of(error: BaseException | None) -> type[InvocationError] | None:
 
 
 def _refusal(response: Mapping[str, Any]) -> Response | None:
-    """Return the answer of the container, or the platform's answer on its behalf.
+    """Return the answer of the container, or the answer that SageMaker gives in its place.
 
-    Returns None if the call was refused.
+    Returns None if AWS refused the call.
     """
     code = response["Error"]["Code"]
     if code == "ModelError":
         said = str(response.get("OriginalMessage", response["Error"]["Message"]))
         return Response(int(response.get("OriginalStatusCode", 500)), said.encode())
-    if code.isdigit() and code not in ("429", "503"):  # a refusal by the gateway has only a status
+    if code.isdigit() and code not in ("429", "503"):  # with these two, a gateway has refused the request
         return Response(int(code), str(response["Error"]["Message"]).encode())
     return None

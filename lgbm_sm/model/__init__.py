@@ -1,1 +1,1 @@
-"""The model: its artifact, its source, and the inference code that is deployed with it."""
+"""The model: its artifact, its source, and the inference code in its artifact."""

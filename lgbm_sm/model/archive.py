@@ -1,7 +1,8 @@
-"""Read an untrusted .tar.gz as a stream: within limits, strictly, and to its last byte.
+"""Read a .tar.gz that may be damaged or malicious.
 
-tarfile itself stops at the first header that it cannot read, follows links, and leaves the end of the gzip data, where
-the checksum is, unread.
+This module limits the size, refuses everything unusual, and reads the file to its last byte. The standard library's
+tarfile is not enough. It takes a header that it cannot read for the end of the archive. It follows links. And it does
+not read the end of the gzip data, which has the checksum.
 """
 
 import unicodedata
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 512
 _CHUNK_BYTES = 1 << 20
-_EXTENSION_BYTES = 1 << 20  # of a long name, or of one header's pax records
+_EXTENSION_BYTES = 1 << 20  # the limit for a long name, and for the pax records before a header
 _SIZE_DIGITS = 20
 # "Extended header" in POSIX's pax, and GNU tar's manual, "Basic Tar Format"
 _PAX, _GLOBAL_PAX, _LONG_NAME, _LONG_TARGET = (b"x", b"X"), b"g", b"L", b"K"
@@ -27,26 +28,30 @@ _FILES, _FOLDER, _LINKS = (b"0", b"\0", b"7"), b"5", (b"1", b"2")
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of an archive: its unpacked size, its members and their names.
-
-    The size includes headers.
-    """
+    """The limits for an archive: unpacked size with headers, members, length of names."""
 
     unpacked_bytes: int = 10_000_000_000
     members: int = 10_000
     name_bytes: int = 1024
-    part_bytes: int = 255  # NAME_MAX of common file systems
+    part_bytes: int = 255  # the limit of common file systems for one name (NAME_MAX)
 
 
 BOUNDS = Bounds()
 
 
 class ArchiveError(Exception):
-    """An archive is damaged or not a valid model artifact; the message continues "<path> ..."."""
+    """An archive is damaged or not a valid model artifact.
+
+    The message is a sentence without its subject, such as "is damaged". The caller writes the path before it.
+    """
 
 
 class Kind(StrEnum):
-    """The kind of a member; hard links start at the root, symbolic links at their folder."""
+    """The kind of a member.
+
+    The target of a hard link is relative to the root of the archive. The target of a symbolic link is relative to the
+    folder of the link.
+    """
 
     FILE = "file"
     FOLDER = "folder"
@@ -56,9 +61,9 @@ class Kind(StrEnum):
 
 @dataclass
 class Member:
-    """A file, a folder or a link; `name` has no leading "./".
+    """A file, a folder or a link in an archive.
 
-    `chunks` yields a file's content, once.
+    `name` does not begin with "./". `chunks` yields the content of a file. It can be called only once.
     """
 
     name: str
@@ -80,13 +85,13 @@ class Member:
 
 
 def read_archive(path: Path, bounds: Bounds = BOUNDS, *, links: bool = False) -> Iterator[Member]:
-    """Yield the members in order.
+    """Yield the members of an archive in their order.
 
-    The content of each is available until the next one is requested.
+    The content of a member can be read only until the next member is requested. Links are allowed only with `links`.
 
     Raises:
-        ArchiveError: the file cannot be read, is damaged, ends early or goes on after its end, is beyond a bound, or
-            names something that a model artifact must not hold: with `links` links are let through.
+        ArchiveError: the file cannot be read, is damaged, exceeds a limit, or contains something that a model artifact
+            must not contain.
     """
     import gzip
 
@@ -107,7 +112,7 @@ def _read_errors() -> Iterator[None]:
 
 
 class _Stream:
-    """The unpacked bytes; at most `limit` are read."""
+    """The unpacked bytes of the archive. More than `limit` bytes are an error."""
 
     def __init__(self, file: "GzipFile", limit: int) -> None:
         self._file = file
@@ -128,7 +133,7 @@ class _Stream:
         return content
 
     def require_end(self) -> None:
-        """Require that only zeros follow, up to the end of the gzip data and its checksum."""
+        """Read to the end of the gzip data, and check its checksum. Only zeros may follow."""
         while True:
             with _read_errors():
                 content = self._file.read(_CHUNK_BYTES)
@@ -137,7 +142,7 @@ class _Stream:
             self.require_room(len(content))
             self._position += len(content)
             if content.count(0) != len(content):
-                raise ArchiveError("goes on after its end")
+                raise ArchiveError("has more data after the end of the archive")
 
 
 @dataclass
@@ -171,7 +176,7 @@ class _Reader:
         self.stream.require_end()
 
     def _extend(self, extension: dict[str, str], kind: bytes, size: int) -> None:
-        """Read the extensions before a header."""
+        """Read an extension (a long name or pax records), which belongs to the next header."""
         if size > _EXTENSION_BYTES:
             raise ArchiveError(f"has a header of {size} bytes, more than {_EXTENSION_BYTES}")
         content = self.stream.read(size)
@@ -185,10 +190,10 @@ class _Reader:
         if kind != _GLOBAL_PAX:
             extension.update(records)
         elif {"path", "linkpath", "size"} & set(records):
-            raise ArchiveError("gives one name or size to all that follows")
+            raise ArchiveError("has a global pax header that sets the name or the size of all members")
 
     def _member(self, kind: bytes, stated: str, target: str, extension: dict[str, str], size: int) -> Member | None:
-        """Check and return the member; None for the root itself."""
+        """Check a member and return it. Return None for the root folder."""
         found = _kind(kind, stated)
         if found is None or (found in (Kind.HARD_LINK, Kind.SYMBOLIC_LINK) and not self.links):
             raise ArchiveError(f"holds {stated!a}, which is neither a file nor a folder")
@@ -205,14 +210,14 @@ class _Reader:
         if self.count > self.bounds.members:
             raise ArchiveError(f"holds more than {self.bounds.members} files and folders")
         self._enter(name, found)
-        # before any of its bytes is written
+        # check the size before the caller writes any byte of the member
         self.stream.require_room(size)
         return Member(name, found, size, target, self.stream)
 
     def _checked_name(self, stated: str) -> str:
         path = PurePosixPath(stated)
         if path.is_absolute() or ".." in path.parts:
-            raise ArchiveError(f"holds {stated!a}, which leads out of the folder that it is unpacked into")
+            raise ArchiveError(f"holds {stated!a}, which leads out of the folder of the archive")
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in stated):
             raise ArchiveError(f"holds {stated!a}, whose name is not UTF-8, or has control characters")
         name = "/".join(path.parts)
@@ -225,7 +230,7 @@ class _Reader:
         return name
 
     def _enter(self, name: str, kind: Kind) -> None:
-        """Refuse a name that is used for two members."""
+        """Add a member. Refuse a name that another member already has."""
         parents = [str(parent) for parent in PurePosixPath(name).parents][:-1]
         is_folder = kind is Kind.FOLDER
         if name in self.files or (not is_folder and name in self.folders) or not self.files.isdisjoint(parents):
@@ -235,7 +240,7 @@ class _Reader:
 
 
 def _parse(block: bytes) -> tuple[bytes, int, str, str]:
-    """Parse a header: kind, size, name and target."""
+    """Return the kind, the size, the name and the target in a header."""
     import tarfile
 
     try:
@@ -258,7 +263,10 @@ def _kind(kind: bytes, name: str) -> Kind | None:
 
 
 def _pax_records(content: bytes) -> dict[str, str]:
-    """Parse records "<length> <keyword>=<value>"; the length counts the whole line in bytes."""
+    """Parse pax records "<length> <keyword>=<value>".
+
+    The length is the number of bytes of the whole record, with the length itself.
+    """
     records = {}
     position = 0
     while position < len(content) and content[position]:
@@ -268,7 +276,7 @@ def _pax_records(content: bytes) -> dict[str, str]:
         keyword, separator, value = record[len(digits) + 1 : -1].partition(b"=")
         if not (keyword and separator and record.endswith(b"\n") and len(record) == length):
             raise ArchiveError("has a damaged extended header")
-        # other values are not decoded: an extended attribute may be binary
+        # only these values are decoded, because others, such as extended attributes, may be binary
         records[_text(keyword)] = _text(value)
         position += length
     return records

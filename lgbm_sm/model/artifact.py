@@ -1,7 +1,8 @@
-"""A model artifact: model.tar.gz, and its manifest with the SHA-256 of lgbm-sm's files.
+"""Read a model artifact (model.tar.gz) and check it by its manifest.
 
-The training program writes the manifest, each server checks it before it answers (lgbm_runtime/core/manifest.py), and
-`deploy` checks it before anything is started, and names in it the code that it adds.
+The manifest contains the SHA-256 of each file that lgbm-sm wrote. The training program writes the manifest. `deploy`
+checks it first, and adds the files of the inference code to it. Each server checks it again before it answers
+(lgbm_runtime/core/manifest.py).
 """
 
 import hashlib
@@ -18,21 +19,21 @@ MANIFEST_FILE = "lgbm-sm-manifest.json"
 METADATA_FILE = "metadata.json"
 FORMAT_VERSION = 1
 UNCHECKED_VARIABLE = "LGBM_RUNTIME_UNCHECKED"
-_TEXT_BYTES = 64 << 20  # of the two files that are kept in memory
+_TEXT_BYTES = 64 << 20  # the limit for each of the two files that are kept in memory
 _NAMED = 5
 
 
 class ManifestError(ArchiveError):
-    """A file differs from the manifest: the archive can still be served unchecked."""
+    """A file differs from the manifest. With `--unchecked`, the model can still be served."""
 
 
 @dataclass(frozen=True)
 class Contents:
     """The contents of an artifact.
 
-    `digests` are the SHA-256 of its files, `manifest` the expected ones. `manifest` is None if it is missing or cannot
-    be read. `texts` has the bytes of metadata.json and of the manifest, if they exist. `problem` is the difference
-    between the two, if the artifact was read unchecked.
+    `digests` has the SHA-256 of each file. `manifest` has the expected SHA-256 of each file. It is None if the manifest
+    is missing or cannot be read. `texts` has the bytes of metadata.json and of the manifest, if these files exist. If
+    the artifact was read unchecked, `problem` describes how it differs from the manifest.
     """
 
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Contents:
 
     @property
     def remark(self) -> str:
-        """The parts that were not checked, in a line; empty if everything was."""
+        """One line about the files that were not checked, or an empty text if all were checked."""
         if self.problem:
             return f"unchecked: the model artifact {self.problem}"
         if self.manifest is None:
@@ -51,19 +52,21 @@ class Contents:
         if not others:
             return ""
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-        return f"not checked, because {MANIFEST_FILE} does not name them: {', '.join(others[:_NAMED])}{more}"
+        shown = ", ".join(others[:_NAMED])
+        return f"these files are not checked, because {MANIFEST_FILE} does not list them: {shown}{more}"
 
 
 def read_artifact(
     path: Path, folder: Path | None = None, *, unchecked: bool = False, bounds: Bounds = BOUNDS
 ) -> Contents:
-    """Read an artifact, unpack it into the empty `folder` if given, and check its manifest.
+    """Read an artifact and compare its files with its manifest.
 
-    After an error, the caller must remove the files that were unpacked.
+    If `folder` is given, also unpack the artifact into this empty folder. After an error, the caller must remove the
+    unpacked files. With `unchecked`, there is no ManifestError: the result describes the problem.
 
     Raises:
-        ArchiveError: the archive is damaged, or has forbidden contents; see `read_archive`.
-        ManifestError: a file is changed or missing, or the manifest is unreadable; not if `unchecked`.
+        ArchiveError: `read_archive` refuses the archive.
+        ManifestError: a file is changed or missing, or the manifest cannot be read.
         OSError: a file cannot be written.
     """
     digests: dict[str, str] = {}
@@ -87,7 +90,7 @@ def read_artifact(
 
 
 def manifest_text(digests: Mapping[str, str]) -> str:
-    """Return a manifest in the format of the training program."""
+    """Return the text of a manifest. The training program uses the same format."""
     return json.dumps({"format_version": FORMAT_VERSION, "members": dict(sorted(digests.items()))}, indent=1) + "\n"
 
 
@@ -105,14 +108,14 @@ def _kept(member: Member, texts: dict[str, bytes]) -> Iterator[bytes]:
 
 
 def _written(chunks: Iterator[bytes], path: Path | None) -> str:
-    """Write a file, if there is a path, and return its SHA-256."""
+    """Return the SHA-256 of a file's content. If `path` is given, also write the file."""
     digest = hashlib.sha256()
     if path is None:
         for chunk in chunks:
             digest.update(chunk)
         return digest.hexdigest()
     path.parent.mkdir(parents=True, exist_ok=True)
-    # "x": on a file system that ignores case, A must not replace a
+    # mode "x" refuses to replace a file: on a file system that ignores case, `A` would replace `a`
     with path.open("xb") as file:
         for chunk in chunks:
             file.write(chunk)
@@ -137,7 +140,7 @@ def _manifest(content: bytes | None) -> dict[str, str] | None:
 
 def _compare(manifest: Mapping[str, str], digests: Mapping[str, str]) -> None:
     problems = [
-        f"lacks {name!a}, which {MANIFEST_FILE} names"
+        f"lacks {name!a}, which {MANIFEST_FILE} lists"
         if name not in digests
         else f"holds a changed {name!a}: its SHA-256 is not the one in {MANIFEST_FILE}"
         for name, digest in manifest.items()
@@ -148,10 +151,10 @@ def _compare(manifest: Mapping[str, str], digests: Mapping[str, str]) -> None:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Return the metadata.json of a model artifact, after checking all of the artifact.
+    """Check a model artifact, and return its metadata.json.
 
     Raises:
-        TrainingError: the archive is missing or damaged, or has no metadata.json, or a broken one.
+        TrainingError: the archive is missing or damaged, or it does not contain a valid metadata.json.
     """
     try:
         content = read_artifact(path).texts.get(METADATA_FILE)

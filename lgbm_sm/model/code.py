@@ -1,4 +1,4 @@
-"""The folder `code` of a model artifact, and the environment of each pattern's server."""
+"""The folder `code` of a model artifact, and the environment variables of the server."""
 
 import filecmp
 from collections.abc import Mapping
@@ -25,21 +25,23 @@ from lgbm_sm.shipped import containers_path as shipped_containers_path
 
 MODEL_FILE = "lightgbm-regression-model.txt"
 _PROGRAM = "lgbm_runtime"
-_CORE = f"{_PROGRAM}/core"  # all of the program that travels with a model
-# our entry point, if the user's file has its usual name
+_CORE = f"{_PROGRAM}/core"  # the only part of the program that is added to a model
+# the name of our entry point if the user's file already has our usual name
 _OUR_ENTRY_POINT_BESIDE_THE_USERS = "lgbm_sm_inference.py"
-# The image makes a package of the folder and installs it: files of these names would replace its own.
+# The image turns the folder into a Python package and installs it. It writes files of these names into the folder.
 _IMAGES_OWN = ("setup.py", "setup.cfg", "MANIFEST.in", "pyproject.toml")
 _BAKE_LIGHTGBM = "BAKE_LIGHTGBM"
-# Each of their workers installs the code at its first request, all into one folder: in parallel they break each other.
+# In these images, each worker installs the code at its first request. Two workers that install at the same time break
+# each other's installation.
 _INSTALL_IN_WORKERS = ("1.5-1", "1.7-1")
 
 
 @dataclass(frozen=True)
 class ModelCode:
-    """`files` maps names below `code` to a file to copy or a text.
+    """The code that is added to a model.
 
-    `environment`: the server's variables.
+    `files` maps each name below `code` to the path of a file to copy, or to a text. `environment` has the environment
+    variables of the server.
     """
 
     files: Mapping[str, Path | str] = field(default_factory=dict)
@@ -47,21 +49,21 @@ class ModelCode:
 
     @property
     def is_unchecked(self) -> bool:
-        """Whether the model is served even if its files differ from its manifest."""
+        """Whether the server skips the comparison of the model's files with the manifest."""
         return self.environment.get(UNCHECKED_VARIABLE) == "1"
 
     def unchecked(self) -> "ModelCode":
-        """Return the same code for a model that is served without the check."""
+        """Return the same code, but with an environment in which the server skips that check."""
         return replace(self, environment={**self.environment, UNCHECKED_VARIABLE: "1"})
 
 
 def model_code(config: Config, folder: Path, containers_path: Path, *, in_container: bool) -> ModelCode:
-    """Return the code that a model is deployed with, under the pattern of `config`.
+    """Return the code to add to a model, for the pattern in `config`.
 
-    Relative paths start at `folder`.
+    Relative paths start at `folder`. `in_container` states whether the server runs in a container or in a process.
 
     Raises:
-        ConfigError: the user's code is missing, or cannot work in a container (or in a process).
+        ConfigError: the user's code is missing, or it cannot work in this kind of server.
     """
     source = find_source(config.endpoint, folder)
     if source:
@@ -86,10 +88,10 @@ def model_code(config: Config, folder: Path, containers_path: Path, *, in_contai
 
 
 def is_our_code(model_path: Path, containers_path: Path) -> bool:
-    """Return whether requests to an endpoint with the tree at `model_path` run only lgbm-sm's code.
+    """Return whether an endpoint with the model at `model_path` runs only lgbm-sm's own code.
 
-    Returns False unless it is certain: if the model is not in the tree, if its folder `code` has a file that differs
-    from the shipped one, or if the build context was changed.
+    Returns False if this is not certain. Examples: the model is not in the folder, a file in `code` is not lgbm-sm's
+    original file, or the files in the build context were changed.
     """
     shipped = shipped_containers_path()
     ours = {DEFAULT_ENTRY_POINT: shipped / "script_mode" / DEFAULT_ENTRY_POINT}
@@ -109,7 +111,7 @@ def is_our_code(model_path: Path, containers_path: Path) -> bool:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Return the files below a folder by their paths in it; none if the folder does not exist."""
+    """Map the relative path of each file below a folder to its path."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
     return {path.relative_to(folder).as_posix(): path for path in paths}
 
@@ -121,7 +123,10 @@ def _users_code(source: InferenceSource | None) -> ModelCode:
 
 
 def _script_mode(version: str, source: InferenceSource | None, containers_path: Path) -> ModelCode:
-    """AWS's image runs lgbm-sm's file, which keeps the status of errors and runs the user's file."""
+    """Return the code for AWS's XGBoost image.
+
+    The image runs lgbm-sm's file. That file runs the user's file, and it keeps the HTTP status of errors.
+    """
     entry_point = _OUR_ENTRY_POINT_BESIDE_THE_USERS if source else DEFAULT_ENTRY_POINT
     environment = {contract.PROGRAM_VARIABLE: entry_point, contract.SUBMIT_DIRECTORY_VARIABLE: contract.CODE_PATH}
     if version in _INSTALL_IN_WORKERS:

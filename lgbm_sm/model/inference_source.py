@@ -1,7 +1,7 @@
 """Find the user's inference code, and refuse code that would fail in a server.
 
-Source of the names and the calls of the functions: AWS's developer guide, "Custom Inference Code with Hosting
-Services", and the README of the SageMaker inference toolkit.
+The names and the arguments of the functions come from AWS's developer guide, "Custom Inference Code with Hosting
+Services", and from the README of the SageMaker inference toolkit.
 """
 
 import ast
@@ -29,24 +29,25 @@ _LEFT_BEHIND = {"__pycache__", "node_modules"}
 
 @dataclass(frozen=True)
 class InferenceSource:
-    """The user's files by their name below `code`; `entry_point` has the functions."""
+    """The user's files by their names below `code`. The file `entry_point` has the functions."""
 
     entry_point: str
     files: Mapping[str, Path]
 
     @property
     def requirements_path(self) -> Path | None:
-        """The user's requirements.txt, or None."""
+        """The path of the user's requirements.txt, or None."""
         return self.files.get(REQUIREMENTS)
 
 
 def find_source(endpoint: EndpointSection, folder: Path) -> InferenceSource | None:
-    """Return the code at `endpoint.source_dir` and `endpoint.entry_point`, or None.
+    """Return the code at `endpoint.source_dir` and `endpoint.entry_point`.
 
-    Relative paths start at `folder`.
+    Returns None if neither key is set. Relative paths start at `folder`.
 
     Raises:
-        ConfigError: a file or folder is not there, is no Python, or has none of the functions.
+        ConfigError: a file or folder does not exist, a file is not valid Python, or the entry point has none of the
+            functions.
     """
     if endpoint.source_dir is None and endpoint.entry_point is None:
         return None
@@ -92,7 +93,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def functions_of(source: InferenceSource) -> tuple[str, ...]:
-    """Return the functions that the entry point defines, as far as its syntax tree shows."""
+    """Return the functions that the syntax tree of the entry point shows."""
     names = set(_names(_parsed(source.files[source.entry_point]).body))
     return tuple(name for name in FUNCTIONS if name in names)
 
@@ -101,7 +102,7 @@ def _check_functions(source: InferenceSource) -> None:
     path = source.files[source.entry_point]
     names = set(_names(_parsed(path).body))
     found = [name for name in FUNCTIONS if name in names]
-    if "*" in names:  # its names are known only when the file runs
+    if "*" in names:  # `from x import *`: its names are known only when the file runs
         return
     if not found:
         meant = next(filter(None, (did_you_mean(name, FUNCTIONS, cutoff=0.7) for name in names)), "")
@@ -118,7 +119,10 @@ def _check_functions(source: InferenceSource) -> None:
 
 
 def check_syntax(source: InferenceSource, python_version: tuple[int, int], where: str) -> None:
-    """Raise ConfigError if the syntax of a file needs a newer Python than `where` has."""
+    """Raise ConfigError if a file is not valid in this version of Python.
+
+    `where` is the part of the message that names the program with this version.
+    """
     for name, path in source.files.items():
         if name.endswith(".py"):
             _parsed(path, python_version, where)
@@ -127,7 +131,7 @@ def check_syntax(source: InferenceSource, python_version: tuple[int, int], where
 def _parsed(path: Path, python_version: tuple[int, int] | None = None, where: str = "") -> ast.Module:
     try:
         return ast.parse(path.read_bytes(), filename=str(path), feature_version=python_version)
-    except (SyntaxError, ValueError) as error:  # ValueError: not text
+    except (SyntaxError, ValueError) as error:  # ValueError: the file is not text
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         version = ".".join(map(str, python_version)) if python_version else ""
@@ -138,9 +142,9 @@ def _parsed(path: Path, python_version: tuple[int, int] | None = None, where: st
 
 
 def _names(body: list[ast.stmt]) -> Iterator[str]:
-    """Yield the names that the statements bind in their own scope.
+    """Yield the names that the statements define in their own scope.
 
-    `*` for an import of all names.
+    Yield `*` for an import of all names.
     """
     for statement in body:
         match statement:
@@ -160,10 +164,10 @@ def _names(body: list[ast.stmt]) -> Iterator[str]:
 
 
 def check_as_process(source: InferenceSource) -> None:
-    """Refuse code that needs /opt/ml or missing packages, for a process on this machine.
+    """Check whether the code can run in a process on this machine.
 
     Raises:
-        ConfigError: the code names /opt/ml, or requires a package that this Python does not have.
+        ConfigError: the code uses a path in /opt/ml, or it needs a package that is not installed here.
     """
     remedy = "run `lgbm-sm build`, and set local.backend: docker"
     for name, path in source.files.items():
@@ -174,21 +178,21 @@ def check_as_process(source: InferenceSource) -> None:
                 and node.value.startswith(contract.OPT_ML)
             ):
                 raise ConfigError(
-                    f'{path}:{node.lineno}: "{node.value}" exists only in a container, and local.backend chooses a '
+                    f'{path}:{node.lineno}: "{node.value}" exists only in a container, but local.backend selects a '
                     "process here",
                     f"take the path from model_dir, the argument of model_fn; or {remedy}",
                 )
     _check_requirements(source, _installed_versions, "a process installs nothing when it starts", remedy)
-    _check_imports(source, lambda module: importlib.util.find_spec(module) is not None, f"this Python, and {remedy}")
+    _check_imports(source, lambda module: importlib.util.find_spec(module) is not None, f"this Python; {remedy}")
 
 
 def check_in_byoc_image(source: InferenceSource, pins: Mapping[str, Collection[str]]) -> None:
-    """Refuse packages that pattern A's image lacks: it installs nothing when it starts.
+    """Check whether the image of pattern A has the packages that the code needs.
 
-    See `pinned_versions`.
+    The image installs nothing when it starts. `pins` has the versions of its packages (see `pinned_versions`).
 
     Raises:
-        ConfigError: the code requires another package, or another version.
+        ConfigError: the image lacks a package, or it has another version.
     """
     remedy = "set container.pattern: inference_toolkit, which installs requirements.txt when it starts"
     _check_requirements(
@@ -228,7 +232,7 @@ def _check_imports(source: InferenceSource, is_there: Callable[[str], bool], rem
 
 
 def _imports(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
-    """Yield line and top-level module of the imports that always run with the file."""
+    """Yield the line and the top-level module of each import that always runs with the file."""
     for statement in body:
         match statement:
             case ast.Import(names=aliases):
@@ -238,9 +242,10 @@ def _imports(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
 
 
 def merged_requirements(ours: str, source: InferenceSource | None) -> str:
-    """Return the user's requirements, and the lines of `ours` for packages not among them.
+    """Return the user's requirements, followed by the lines of `ours` for other packages.
 
-    If the user names a package without a version, ours is used: it is the newest that works in that image.
+    If the user's line has a package without a version, the line of `ours` replaces it. That line has the newest version
+    that works in the image.
     """
     path = source.requirements_path if source else None
     users = path.read_text(encoding="utf-8").splitlines() if path else []
@@ -251,14 +256,14 @@ def merged_requirements(ours: str, source: InferenceSource | None) -> str:
             if requirement.specifier or requirement.url:
                 del added[requirement.name.lower()]
             else:
-                users[number - 1] = f"# {text}: as below"
+                users[number - 1] = f"# {text}: see below"
     return "".join(f"{line}\n" for line in [*users, *added.values()])
 
 
 def pinned_versions(text: str) -> dict[str, list[str]]:
-    """Return, for each package, the versions that `name==version` lines in a requirements file pin.
+    """Return the versions of each package in the lines `name==version` of a requirements file.
 
-    A package has several versions if they depend on the version of Python.
+    A package has several versions if the version depends on the version of Python.
     """
     versions: dict[str, list[str]] = {}
     for line in text.splitlines():
@@ -269,7 +274,7 @@ def pinned_versions(text: str) -> dict[str, list[str]]:
 
 
 def _requirement_lines(path: Path | None) -> Iterator[tuple[int, str]]:
-    """Yield number and text of the requirements in a file, without options and comments."""
+    """Yield the line number and the text of each requirement in a file. Skip other lines."""
     if path is None:
         return
     try:
@@ -285,7 +290,7 @@ def _requirement_lines(path: Path | None) -> Iterator[tuple[int, str]]:
 
 
 def _requirement(text: str, where: str) -> Requirement | None:
-    """Parse a requirement; None for a path or an address, which pip accepts too."""
+    """Parse a requirement. Return None for a path or an address, which pip also accepts."""
     without_options = text.partition(" --")[0]
     try:
         return Requirement(without_options)
@@ -297,7 +302,10 @@ def _requirement(text: str, where: str) -> Requirement | None:
 
 
 def check_free_names(source: InferenceSource, taken: Collection[str], where: str) -> None:
-    """Raise ConfigError if a file of the user has the same name as one of lgbm-sm or the image."""
+    """Raise ConfigError if a file of the user has one of the names in `taken`.
+
+    `where` is the part of the message that names the owner of these names.
+    """
     for name, path in source.files.items():
         if Path(name).parts[0] in taken:
             raise ConfigError(f"{path}: {where} already has a {Path(name).parts[0]}", "choose another name")

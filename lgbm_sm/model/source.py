@@ -15,10 +15,11 @@ _FETCHED_FILE = "fetched.tar.gz"
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model artifact: `name` is the job's name, the path or the address.
+    """A model artifact to deploy.
 
-    `path` is None if it is in S3. `sha256` is the digest of a job's artifact when it was recorded; empty if it is
-    unknown.
+    `name` is the name of a training job, the path of a file, or the address in S3. `path` is None for an artifact in
+    S3. `sha256` is the SHA-256 that the record has for the artifact of a training job. It is empty if the record has
+    none.
     """
 
     name: str
@@ -31,10 +32,10 @@ class ModelSource:
         return ModelSource(job.name, job.model_artifact_path, job.model_sha256)
 
     def require_unchanged(self) -> None:
-        """Compare a job's artifact with the record.
+        """Compare the SHA-256 of the artifact with the SHA-256 in the record.
 
         Raises:
-            EndpointError: the file has changed, or cannot be read.
+            EndpointError: the file has changed, or it cannot be read.
         """
         if self.path is None or not self.sha256:
             return
@@ -46,11 +47,14 @@ class ModelSource:
             raise EndpointError(
                 f"{self.path} has changed since training job {self.name} created it: expected SHA-256 {self.sha256}, "
                 f"got {found}",
-                f"run `lgbm-sm train` again, or serve it as it is: `lgbm-sm deploy --model {self.name} --unchecked`",
+                "run `lgbm-sm train` again, or deploy the changed file: "
+                f"`lgbm-sm deploy --model {self.name} --unchecked`",
             )
 
     def fetch(self, folder: Path, accounts: Accounts, region: str | None) -> Path:
-        """Return the artifact's path on this machine; an artifact in S3 is fetched into `folder`.
+        """Return the path of the artifact on this machine.
+
+        An artifact in S3 is downloaded to `folder`.
 
         Raises:
             AwsError: the object does not exist, or AWS refuses the call.
@@ -63,10 +67,12 @@ class ModelSource:
 
 
 def find_model(given: str | None, record: Record, project: str) -> ModelSource:
-    """Return the model for `--model`, by default that of the last completed job.
+    """Return the model that `--model` names.
+
+    The default is the model of the last completed job.
 
     Raises:
-        TrainingError: there is none.
+        TrainingError: the model does not exist.
     """
     if given is None:
         job = find_completed_job(record, project)
@@ -83,7 +89,7 @@ def find_model(given: str | None, record: Record, project: str) -> ModelSource:
     path = Path(given)
     if not path.is_file():
         raise TrainingError(
-            f"--model {given}: not a training job on record, a file, or an address in S3",
+            f"--model {given} is not a training job on record, a file, or an address in S3",
             "`lgbm-sm status` shows the jobs",
         )
     return ModelSource(str(path.absolute()), path.absolute())
@@ -100,5 +106,5 @@ def find_completed_job(record: Record, project: str) -> TrainingJob | None:
 def _advice(record: Record, project: str) -> str:
     running = [job.name for job in record.training_jobs(project) if job.status is TrainingJobStatus.IN_PROGRESS]
     if running:
-        return f"`lgbm-sm train --attach {running[-1]}` waits for that one"
+        return f"`lgbm-sm train --attach {running[-1]}` waits for that job"
     return "run `lgbm-sm train` first"

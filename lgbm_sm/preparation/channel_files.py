@@ -3,7 +3,6 @@
 import csv
 import fcntl
 import hashlib
-import io
 import itertools
 import os
 import shutil
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.csv_text import csv_blocks
+from lgbm_sm.preparation.origin import DataOrigin
 from lgbm_sm.preparation.schema import (
     CHANNELS,
     FOLDERS,
@@ -24,18 +25,18 @@ from lgbm_sm.preparation.schema import (
     SplitFile,
     TargetColumn,
     file_sha256,
-    load_schema,
+    read_schema,
     schema_path,
     stray_files,
     strays_error,
 )
+from lgbm_sm.preparation.table_digest import TableDigest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 PREVIEW_ROWS = 5
 _STAGING_FOLDER = ".prepare-data"  # in the data folder, never in a channel
-_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,18 @@ def require_outside(paths: tuple[Path, ...], folder: Path) -> None:
             raise DataError(f"{path} is in a folder that prepare-data writes to", "move the table to another folder")
 
 
-def write_data_folder(
-    folder: Path, dataset: str, features: tuple[Feature, ...], target: TargetColumn, tables: Mapping[Split, "pa.Table"]
-) -> WrittenFolder:
+@dataclass(frozen=True)
+class Description:
+    """What schema.json describes, apart from the files, and the digest of the table."""
+
+    dataset: str
+    features: tuple[Feature, ...]
+    target: TargetColumn
+    origin: DataOrigin
+    table: TableDigest
+
+
+def write_data_folder(folder: Path, described: Description, tables: Mapping[Split, "pa.Table"]) -> WrittenFolder:
     """Write exactly `tables` to the data folder, and the schema that describes them.
 
     All files are first written to a staging folder. Then the files that an earlier schema.json lists are removed, and
@@ -88,7 +98,7 @@ def write_data_folder(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
-            return _write(folder, dataset, features, target, tables)
+            return _write(folder, described, tables)
     except OSError as error:
         # shutil.rmtree gives a path relative to the folder that it removes
         path = error.filename if error.filename and os.path.isabs(error.filename) else folder  # noqa: PTH117
@@ -124,10 +134,8 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _write(
-    folder: Path, dataset: str, features: tuple[Feature, ...], target: TargetColumn, tables: Mapping[Split, "pa.Table"]
-) -> WrittenFolder:
-    paths = {split: folder / FOLDERS[split] / f"{dataset}_{FOLDERS[split]}.csv" for split in Split}
+def _write(folder: Path, described: Description, tables: Mapping[Split, "pa.Table"]) -> WrittenFolder:
+    paths = {split: folder / FOLDERS[split] / f"{described.dataset}_{FOLDERS[split]}.csv" for split in Split}
     earlier = _earlier_files(folder)
     expected = {*earlier, *paths.values(), schema_path(folder)}
     if strays := [path for name in CHANNELS.values() for path in stray_files(folder, name, expected)]:
@@ -138,45 +146,41 @@ def _write(
     staging.mkdir()
     digests = {split: _render(tables[split], staging / split) for split in Split}
     schema = Schema(
-        dataset=dataset,
-        features=features,
-        target=target,
+        format_version=1,
+        dataset=described.dataset,
+        features=described.features,
+        target=described.target,
+        origin=described.origin,
         splits={
             split: SplitFile(
                 file=path.relative_to(folder).as_posix(), rows=tables[split].num_rows, sha256=digests[split]
             )
             for split, path in paths.items()
         },
-    )
+    ).with_fingerprint()
     removed = sorted(path for path in earlier.difference(paths.values()) if path.exists())
     for path in removed:
         path.unlink()
     schema_changed = _place_schema(schema, staging / "schema", schema_path(folder))
     files = tuple(_place(split, paths[split], staging / split, tables[split], digests[split]) for split in Split)
     shutil.rmtree(staging)
+    described.table.keep(folder)
     return WrittenFolder(schema, schema_changed, files, tuple(removed))
 
 
 def _earlier_files(folder: Path) -> set[Path]:
     try:
-        earlier = load_schema(folder)
+        earlier = read_schema(folder)
     except DataError:  # without a readable schema.json, the files that it listed are unknown, and unexpected
         return set()
     return {folder / file.file for file in earlier.splits.values()}
 
 
 def _render(table: "pa.Table", path: Path) -> str:
-    """Write a table as CSV without header, and return its SHA-256.
-
-    Integers are written as integers, floats in the shortest form that reads back the same, missing cells as empty ones.
-    """
+    """Write a table as CSV without header, and return its SHA-256."""
     digest = hashlib.sha256()
     with path.open("wb") as file:
-        for start in range(0, table.num_rows, _ROWS_AT_ONCE):
-            rows = table.slice(start, _ROWS_AT_ONCE)
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows(zip(*(cells.to_pylist() for cells in rows), strict=True))
-            content = text.getvalue().encode()
+        for content in csv_blocks(table):
             digest.update(content)
             file.write(content)
     return digest.hexdigest()

@@ -3,9 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.wording import shortened_list, similar
+
+if TYPE_CHECKING:
+    from lgbm_sm.config.sections import DataSection
 
 _SHOWN_NAMES = 30
 _UNNAMED = re.compile(r"\s*|Unnamed: \d+")  # pandas' name of a column without a name, such as a saved row index
@@ -20,22 +24,16 @@ class ColumnRoles:
     categorical: frozenset[int]
 
 
-def choose_roles(
-    names: Sequence[str],
-    *,
-    target: str | int | None,
-    drop: Sequence[str | int],
-    categorical: Sequence[str | int],
-) -> ColumnRoles:
-    """Resolve names and positions (from 0; negative ones count from the end).
+def choose_roles(names: Sequence[str], section: "DataSection", *, target: str | int | None) -> ColumnRoles:
+    """Resolve names and positions (from 0; negative ones count from the end). `target` may be the source's own.
 
     Raises:
         DataError: a name or a position is not in the table, no target is set, roles contradict each other, or the
             remaining columns do not have unique names. Names every problem.
     """
-    problems = Problems(drop, categorical)
-    dropped = find_columns(names, drop, "data.drop", problems)
-    declared = find_columns(names, categorical, "data.categorical", problems)
+    problems = Problems(section)
+    dropped = find_columns(names, section.drop, "data.drop", problems)
+    declared = find_columns(names, section.categorical, "data.categorical", problems)
     found = _find_target(names, target, problems)
     problems.raise_if_any()
     position = found.pop()

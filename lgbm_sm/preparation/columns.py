@@ -1,18 +1,18 @@
 """The columns of a table: numbers, or text as categories; other types are refused."""
 
-import datetime as dt
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import Feature
-from lgbm_sm.preparation.table_header import is_number
+from lgbm_sm.preparation.table_header import MISSING_TEXTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from lgbm_sm.preparation.date_cells import DateChoice
 
 EXACT_INTEGERS = 2**53  # float64, which LightGBM uses, represents integers exactly up to here
 _SHOWN_ROWS = 5
@@ -20,8 +20,14 @@ _SHOWN_VALUES = 3
 # a text column with more categories than this, nearly one per row, identifies rows instead of grouping them
 _IDENTIFIER_TEXTS = 20
 _IDENTIFIER_SHARE = 0.9
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*", re.DOTALL)
-_DATE_HINT = "derive numbers from dates (year, month, weekday, days since …), or leave them out"
+AS_MISSING = ("missing", "count as missing")
+AS_MISSING_TARGET = ("missing", "count as missing (with --set data.drop_missing_target=true)")
+WRITE_ISO = "write the dates as 2020-01-31"
+AS_ORDINAL = ("dates", "read as days since 1970")
+_DATES = {
+    AS_ORDINAL: "ordinal",
+    ("dates", "read as year, month, day and weekday"): "parts",
+}
 
 # the name of a row in messages, by its position from 0
 RowName: TypeAlias = Callable[[int], str]
@@ -37,45 +43,59 @@ class ColumnKind(StrEnum):
     OTHER = "values that are neither numbers nor text"
 
 
+# a key of the section data and what it does, and the column and the value to set
+Settings: TypeAlias = Mapping[tuple[str, str], tuple[str, str | Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was decided about a column; setting `key` (of the section data) to `value` does the `other` thing.
+
+    `about` is the name of the column in the table, if it is another one.
+    """
+
+    text: str
+    other: str = ""
+    key: str = ""
+    value: tuple[str, ...] = ()
+    is_warning: bool = False
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a column cannot be read, as the end of a sentence: its `odd` cells, and the settings that read it.
+
+    `keep` and `number`: data.categorical and data.numeric read it.
+    """
+
+    why: str
+    odd: tuple[str, ...] = ()
+    hint: str = ""
+    keep: bool = False
+    number: bool = False
+    settings: Settings = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Column:
     """A column in the types in which files are written.
 
     `cells` are int64, uint64, float64 without NaN, or string without empty ones (of another type only if `kind` is
-    DATE, EMPTY or OTHER); null is a missing cell.
+    DATE, EMPTY or OTHER); null is a missing cell. `missing` are the texts that were read as missing, without the empty
+    one, with their numbers of cells. `is_categorical`: the file says that its numbers are categories. A column of dates
+    in text has its format in `dates`, and the texts that do not have it in `odd_dates`.
     """
 
     name: str
     kind: ColumnKind
     cells: "pa.ChunkedArray"
-
-
-def read_column(name: str, cells: "pa.ChunkedArray") -> Column:
-    """Convert a column of any Arrow type.
-
-    True and false become text, decimals floats, NaN and empty text null.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_dictionary(cells.type):
-        cells = cells.cast(cells.type.value_type)
-    kind = kind_of(cells.type)
-    if pa.types.is_boolean(cells.type):
-        cells = pc.if_else(cells, "True", "False")
-    elif kind is ColumnKind.TEXT:
-        cells = cells.cast(pa.large_string())
-        cells = pc.if_else(pc.equal(cells, ""), None, cells)
-    elif pa.types.is_uint64(cells.type):
-        pass
-    elif pa.types.is_integer(cells.type):
-        cells = cells.cast(pa.int64())
-    elif kind is ColumnKind.NUMBER:
-        cells = cells.cast(pa.float64())
-        cells = pc.if_else(pc.is_nan(cells), None, cells)
-    if kind in (ColumnKind.NUMBER, ColumnKind.TEXT) and cells.null_count == len(cells):
-        kind = ColumnKind.EMPTY
-    return Column(name, kind, cells)
+    missing: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    refusal: Refusal | None = None
+    is_categorical: bool = False
+    dates: "DateChoice | None" = None
+    odd_dates: tuple[str, ...] = ()
 
 
 def kind_of(data_type: "pa.DataType") -> ColumnKind:
@@ -101,20 +121,67 @@ def describe_feature(column: Column, problems: Problems, row_name: RowName, *, c
     `categorical`: it is listed in data.categorical, so its numbers are categories, and any text is accepted.
     """
     name = column.name
-    if column.kind is ColumnKind.EMPTY:
+    missing = tuple(text for text in column.missing if column.kind is ColumnKind.TEXT or text not in MISSING_TEXTS)
+    if column.refusal is not None:
+        refuse(column, f"column {name!r}", problems, row_name, is_target=False)
+    elif column.kind is ColumnKind.EMPTY:
         problems.add(f"column {name!r} contains {column.kind}", drop=name)
     elif column.kind is ColumnKind.DATE:
-        problems.add(f"column {name!r} contains {column.kind}", _DATE_HINT, drop=name)
+        is_ambiguous = column.dates is not None and column.dates.is_ambiguous
+        settings = {} if is_ambiguous else {key: (name, value) for key, value in _DATES.items()}
+        hint = f"to use them, {WRITE_ISO}: each may be month/day or day/month" if is_ambiguous else ""
+        problems.add(f"column {name!r} contains {column.kind}{_first_date(column)}", hint, settings=settings, drop=name)
     elif column.kind is ColumnKind.OTHER:
         problems.add(f"column {name!r} contains {column.kind} (type {column.cells.type})", drop=name)
     elif column.kind is ColumnKind.TEXT:
         categories = text_categories(column, problems, categorical=categorical)
-        return Feature(name=name, type="categorical", levels=categories) if categories else None
+        return Feature(name=name, type="categorical", levels=categories, missing=missing) if categories else None
     elif not refuse_infinite(column, problems, row_name):
-        if not categorical:
-            return Feature(name=name, type="numeric")
-        return Feature(name=name, type="categorical", levels=number_categories(column, problems))
+        if not (categorical or column.is_categorical):
+            return Feature(name=name, type="numeric", missing=missing)
+        levels = number_categories(column, problems)
+        return Feature(name=name, type="categorical", levels=levels, missing=missing)
     return None
+
+
+def refuse(column: Column, subject: str, problems: Problems, row_name: RowName, *, is_target: bool) -> None:
+    """Add the column's refusal to `problems`; data.categorical is no setting for a target."""
+    refusal = column.refusal
+    if refusal is None:
+        return
+    cells = f": {odd_cells(column, refusal.odd, row_name)}" if refusal.odd else ""
+    settings = dict(refusal.settings)
+    if is_target and AS_MISSING in settings:
+        settings[AS_MISSING[0], f"{AS_MISSING[1]} (with --set data.drop_missing_target=true)"] = settings.pop(
+            AS_MISSING
+        )
+    problems.add(
+        f"{subject} {refusal.why}{cells}",
+        refusal.hint,
+        keep=column.name if refusal.keep and not is_target else None,
+        number=column.name if refusal.number else None,
+        settings=settings,
+    )
+
+
+def odd_cells(column: Column, odd: Sequence[str], row_name: RowName) -> str:
+    """Return the first odd cells with the first rows that have them."""
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(column.cells)
+    shown = []
+    for text in odd[:_SHOWN_VALUES]:
+        rows = positions_where(pc.equal(trimmed, text))
+        more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
+        shown.append(f"{text!r:.60} ({row_name(rows[0])}{more})")
+    return ", ".join(shown) + (f", … ({len(odd):,} different ones)" if len(odd) > _SHOWN_VALUES else "")
+
+
+def _first_date(column: Column) -> str:
+    if column.dates is None:
+        return ""
+    first = column.cells.drop_null()[0].as_py()
+    return f", as text ({first!r}, {column.dates.format.words})"
 
 
 def text_categories(column: Column, problems: Problems, *, categorical: bool) -> tuple[str, ...]:
@@ -124,18 +191,8 @@ def text_categories(column: Column, problems: Problems, *, categorical: bool) ->
     if any(char in text for text in texts for char in "\r\0"):
         problems.add(f"column {name!r} has text with a carriage return or NUL", "remove these characters", drop=name)
         return ()
-    if all(map(_is_iso_date, texts)):
-        problems.add(f"column {name!r} contains dates or times, as text ({texts[0]!r})", _DATE_HINT, drop=name)
-        return ()
     if categorical:
         return tuple(texts)
-    if words := texts_among_numbers(texts):
-        problems.add(
-            f"column {name!r} contains numbers, but also text: {some_values(words)}",
-            "fix the cells that are not numbers (an empty cell is a missing number), or leave the column out",
-            keep=name,
-        )
-        return ()
     rows = len(column.cells) - column.cells.null_count
     if count > _IDENTIFIER_TEXTS and count > _IDENTIFIER_SHARE * rows:
         problems.add(
@@ -145,12 +202,6 @@ def text_categories(column: Column, problems: Problems, *, categorical: bool) ->
         )
         return ()
     return tuple(texts)
-
-
-def texts_among_numbers(texts: Sequence[str]) -> list[str]:
-    """Return the texts that are not numbers if most are; otherwise none."""
-    words = [text for text in texts if not is_number(text)]
-    return words if len(words) < len(texts) / 2 else []
 
 
 def number_categories(column: Column, problems: Problems) -> tuple[int | float, ...]:
@@ -175,7 +226,7 @@ def refuse_infinite(column: Column, problems: Problems, row_name: RowName) -> bo
     if rows:
         problems.add(
             f"column {column.name!r} has infinite values in {some_rows(rows, row_name)}",
-            "replace infinite values, or leave their cells empty (missing)",
+            settings={AS_MISSING: (column.name, ("inf", "-inf"))},
         )
     return bool(rows)
 
@@ -210,13 +261,3 @@ def some_values(values: Sequence[object]) -> str:
     return ", ".join(f"{value!r:.60}" for value in values[:_SHOWN_VALUES]) + (
         ", …" if len(values) > _SHOWN_VALUES else ""
     )
-
-
-def _is_iso_date(text: str) -> bool:
-    if not _ISO_DATE.fullmatch(text):
-        return False
-    try:
-        dt.datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True

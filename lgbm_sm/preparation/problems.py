@@ -2,9 +2,13 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from lgbm_sm.errors import DataError
+
+if TYPE_CHECKING:
+    from lgbm_sm.config.sections import DataSection
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _YAML_WORDS = ("yes", "no", "on", "off", "true", "false", "null")  # not text in YAML 1.1 unless quoted
@@ -13,29 +17,40 @@ _YAML_WORDS = ("yes", "no", "on", "off", "true", "false", "null")  # not text in
 class Problems:
     """Collects problems, then raises them as one DataError.
 
-    `dropped` and `categorical` are the columns that the configuration lists already: a hint that adds to one of these
-    lists shows the whole list, since setting it replaces it.
+    A hint that adds to a list or mapping of `section` shows all of it, since setting it replaces it.
     """
 
-    def __init__(self, dropped: Sequence[str | int] = (), categorical: Sequence[str | int] = ()) -> None:
+    def __init__(self, section: "DataSection | None" = None) -> None:
         self._messages: list[str] = []
         self._hints: list[str] = []
-        self._dropped = dropped
-        self._categorical = categorical
+        self._section = section
         self._to_drop: list[str | int] = []
         self._to_keep: list[str | int] = []
+        self._to_count: list[str | int] = []
+        self._by_column: dict[tuple[str, str], dict[str, str | Sequence[str]]] = {}
 
     def add(
-        self, message: str, hint: str = "", *, drop: str | int | None = None, keep: str | int | None = None
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        drop: str | int | None = None,
+        keep: str | int | None = None,
+        number: str | int | None = None,
+        settings: Mapping[tuple[str, str], tuple[str, str | Sequence[str]]] = {},
     ) -> None:
-        """Note a problem and its fix: `drop` this column, or `keep` it as a categorical one."""
+        """Note a problem and its fix: `drop` this column, `keep` it as a categorical one, or read it as a `number`.
+
+        `settings` maps a key of the section and what it does to a column and its value.
+        """
         self._messages.append(message)
         if hint and hint not in self._hints:
             self._hints.append(hint)
-        if drop is not None:
-            self._to_drop.append(drop)
-        if keep is not None:
-            self._to_keep.append(keep)
+        for column, columns in ((drop, self._to_drop), (keep, self._to_keep), (number, self._to_count)):
+            if column is not None:
+                columns.append(column)
+        for key, (name, value) in settings.items():
+            self._by_column.setdefault(key, {})[name] = value
 
     @property
     def text(self) -> str:
@@ -48,21 +63,50 @@ class Problems:
         Raises:
             DataError: there is at least one problem; it has one line for each.
         """
-        if not self._messages:
-            return
-        hints = list(self._hints)
-        if self._to_drop:
-            hints.append(f"leave out: --set 'data.drop={_listed((*self._dropped, *self._to_drop))}'")
-        if self._to_keep:
-            hints.append(
-                f"treat as categories: --set 'data.categorical={_listed((*self._categorical, *self._to_keep))}'"
-            )
-        raise DataError("\n".join(self._messages), "\n".join(hints))
+        if self._messages:
+            raise DataError("\n".join(self._messages), "\n".join((*self._hints, *self._settings())))
+
+    def _settings(self) -> list[str]:
+        hints = [
+            f"{what}: {set_by_column(self._section, key, values)}" for (key, what), values in self._by_column.items()
+        ]
+        for what, key, columns in (
+            ("leave out", "drop", self._to_drop),
+            ("treat as categories", "categorical", self._to_keep),
+            ("read as numbers", "numeric", self._to_count),
+        ):
+            if columns:
+                hints.append(f"{what}: {set_listed(self._section, key, columns)}")
+        return hints
 
 
-def _listed(columns: Sequence[str | int]) -> str:
-    """Return the columns as a YAML list."""
-    return f"[{', '.join(map(as_yaml, columns))}]"
+def set_listed(section: "DataSection | None", key: str, columns: Sequence[str | int]) -> str:
+    """Return the option that adds columns to a list of the section data."""
+    given = () if section is None else getattr(section, key)
+    return _option(key, f"[{', '.join(map(as_yaml, (*given, *columns)))}]")
+
+
+def set_by_column(section: "DataSection | None", key: str, values: Mapping[str, str | Sequence[str]]) -> str:
+    """Return the option that adds values by column to a mapping of the section data."""
+    given = None if section is None else getattr(section, key)
+    if given and not isinstance(given, Mapping) and not isinstance(given, str):
+        texts = [*given, *(text for value in values.values() for text in value)]
+        return _option(key, f"[{', '.join(map(as_yaml, dict.fromkeys(texts)))}]")
+    merged: dict[str, str | Sequence[str]] = dict(given) if isinstance(given, Mapping) else {}
+    for name, value in values.items():
+        before = merged.get(name, ())
+        merged[name] = value if isinstance(value, str) or isinstance(before, str) else (*before, *value)
+    pairs = (f"{as_yaml(name)}: {_as_yaml_value(value)}" for name, value in merged.items())
+    return _option(key, f"{{{', '.join(pairs)}}}")
+
+
+def _as_yaml_value(value: str | Sequence[str]) -> str:
+    return as_yaml(value) if isinstance(value, str) else f"[{', '.join(map(as_yaml, value))}]"
+
+
+def _option(key: str, value: str) -> str:
+    escaped = value.replace("'", "'\\''")
+    return f"--set 'data.{key}={escaped}'"
 
 
 def as_yaml(column: str | int) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.origin import DataOrigin, Sha256, fingerprint_of
 from lgbm_sm.wording import counted, shortened_list
 
 SCHEMA_FILE = "schema/schema.json"
@@ -44,12 +45,14 @@ class Feature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """One feature column.
 
     `levels` are the categories of a categorical feature: all text, matched exactly, or all numbers, matched by value.
-    The position of a category is its code.
+    The position of a category is its code. `missing` are texts that mean a missing cell here, in addition to those that
+    the program in the container knows.
     """
 
     name: Annotated[str, Meta(min_length=1)]
     type: Literal["numeric", "categorical"]
     levels: Categories | None = None
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.type == "categorical") != bool(self.levels):
@@ -76,17 +79,23 @@ class SplitFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # exactly one folder deep, so that a schema.json written by hand cannot lead out of the data folder
     file: Annotated[str, Meta(pattern=r"\A[a-z_]+/[A-Za-z0-9_-][A-Za-z0-9._-]*\.csv\Z")]
     rows: Annotated[int, Meta(ge=0)]
-    sha256: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    sha256: Sha256
 
 
-class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The content of schema.json; features are in the order of the files' columns."""
+class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The content of schema.json; features are in the order of the files' columns.
 
-    format_version: Literal[1] = 1
+    `origin` is missing if the data was prepared by other means, or by an earlier version. `fingerprint` is the SHA-256
+    of all other content; it identifies the data set.
+    """
+
+    format_version: Literal[1]
     dataset: str
     target: TargetColumn
     features: Annotated[tuple[Feature, ...], Meta(min_length=1)]
     splits: dict[Split, SplitFile]
+    origin: DataOrigin | None = None
+    fingerprint: Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")] = ""
 
     def __post_init__(self) -> None:
         _refuse_repeated((*self.feature_names, self.target.name), "column name")
@@ -99,6 +108,10 @@ class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def feature_names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
+
+    def with_fingerprint(self) -> "Schema":
+        """Return the schema with the SHA-256 of its content."""
+        return structs.replace(self, fingerprint=fingerprint_of(self.document))
 
     @property
     def document(self) -> dict[str, Any]:
@@ -118,6 +131,20 @@ def schema_path(data_folder: Path) -> Path:
 
 def load_schema(data_folder: Path) -> Schema:
     """Return the schema of the data in `data_folder`.
+
+    Raises:
+        DataError: schema.json does not exist, is not a schema of this format, or was edited.
+    """
+    schema = read_schema(data_folder)
+    if schema.fingerprint and schema.fingerprint != fingerprint_of(schema.document):
+        raise DataError(
+            f"{schema_path(data_folder)} was edited: its content does not match its fingerprint", PREPARE_HINT
+        )
+    return schema
+
+
+def read_schema(data_folder: Path) -> Schema:
+    """Return the schema, even if it was edited.
 
     Raises:
         DataError: schema.json does not exist, or is not a schema of this format.

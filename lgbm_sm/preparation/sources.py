@@ -2,17 +2,19 @@
 
 import bisect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.column_reading import read_column
+from lgbm_sm.preparation.column_settings import columns_with_marks
 from lgbm_sm.preparation.columns import ColumnKind, kind_of
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import Categories
-from lgbm_sm.preparation.tables import Table, read_table
+from lgbm_sm.preparation.tables import Table, TableOptions, read_table
 from lgbm_sm.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ class Source:
     """All rows as one table.
 
     `part_rows` are the numbers of rows of train, validation and test, if they are already split; `paths` are their
-    files. `classes` are the classes of a text target, if the data set has its own order of them.
+    files. `classes` are the classes of a text target, if the data set has its own order of them. `doubtful` columns
+    have numbers like 1.031 in a table with decimal commas. If rows were left out, `kept` are the positions of the
+    others, and `read_rows` what `part_rows` was before.
     """
 
     columns: "pa.Table"
@@ -44,14 +48,31 @@ class Source:
     part_rows: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    doubtful: Collection[str] = ()
+    kept: Sequence[int] = ()
+    read_rows: tuple[int, ...] = ()
 
     def row_name(self, position: int) -> str:
         """Return the name of a row in messages: its number from 1 in its file, without header."""
-        if not self.part_rows:
+        position = self.kept[position] if self.kept else position
+        part_rows = self.read_rows or self.part_rows
+        if not part_rows:
             return f"row {position + 1}"
-        ends = list(itertools.accumulate(self.part_rows))
+        ends = list(itertools.accumulate(part_rows))
         part = bisect.bisect_right(ends, position)
-        return f"row {position - ends[part] + self.part_rows[part] + 1} of {self.paths[part].name}"
+        return f"row {position - ends[part] + part_rows[part] + 1} of {self.paths[part].name}"
+
+    def keeping(self, positions: Sequence[int]) -> "Source":
+        """Return the source with only these rows, in ascending order."""
+        ends = list(itertools.accumulate(self.part_rows))
+        counts = [bisect.bisect_left(positions, end) for end in ends]
+        return replace(
+            self,
+            columns=self.columns.take(positions),
+            part_rows=tuple(after - before for before, after in itertools.pairwise((0, *counts))),
+            kept=positions,
+            read_rows=self.part_rows,
+        )
 
 
 def open_source(section: "DataSection", base: Path) -> Source:
@@ -61,15 +82,18 @@ def open_source(section: "DataSection", base: Path) -> Source:
         DataError: a file cannot be read, the three tables do not match, or the data set does not exist.
     """
     references = tuple(
-        reference for reference in (section.target, *section.drop, *section.categorical) if reference is not None
+        reference
+        for reference in (section.target, *section.drop, *section.categorical, *section.numeric)
+        if reference is not None
     )
+    options = TableOptions(section.separator, section.encoding, lambda names: columns_with_marks(section, names))
     if section.file is not None:
         path = base / section.file
-        source = _single(read_table(path, header=section.header, references=references))
+        source = _single(read_table(path, header=section.header, references=references, options=options))
     elif section.files is not None:
         files = section.files
         tables = [
-            read_table(base / path, header=section.header, references=references)
+            read_table(base / path, header=section.header, references=references, options=options)
             for path in (files.train, files.validation, files.test)
         ]
         source = _joined(tables)
@@ -98,6 +122,7 @@ def _single(table: Table) -> Source:
         paths=(table.path,),
         target=None if table.named else -1,  # the notebook's rule: without names the target is last
         notes=table.notes,
+        doubtful=table.doubtful,
     )
 
 
@@ -105,10 +130,14 @@ def _joined(tables: list[Table]) -> Source:
     """Join three tables: by column names, or by position if none of the tables has names."""
     import pyarrow as pa
 
-    first = tables[0]
     problems = Problems()
     for table in tables[1:]:
-        _compare(first, table, problems)
+        _compare(tables[0], table, problems)
+    problems.raise_if_any()
+    tables = _with_common_kinds(tables)
+    first = tables[0]
+    for table in tables[1:]:
+        _compare_kinds(first, table, problems)
     problems.raise_if_any()
     parts = [table.columns for table in tables]
     if first.named and all(len(set(part.column_names)) == part.num_columns for part in parts):
@@ -117,12 +146,17 @@ def _joined(tables: list[Table]) -> Source:
     # Arrow joins columns by name; with positions as names, it also joins columns of the same name
     by_position = [part.rename_columns([str(position) for position in range(len(names))]) for part in parts]
     plain = [_without_dictionaries(part) for part in by_position]
+    joined = pa.concat_tables(plain, promote_options="permissive")
+    for position, field in enumerate(by_position[0].schema):
+        if pa.types.is_dictionary(field.type):
+            joined = joined.set_column(position, field.name, joined.column(position).dictionary_encode())
     return replace(
         _single(first),
-        columns=pa.concat_tables(plain, promote_options="permissive").rename_columns(names),
+        columns=joined.rename_columns(names),
         paths=tuple(table.path for table in tables),
         part_rows=tuple(part.num_rows for part in parts),
         notes=tuple(note for table in tables for note in table.notes),
+        doubtful={name for table in tables for name in table.doubtful},
     )
 
 
@@ -145,8 +179,6 @@ def _compare(first: Table, other: Table, problems: Problems) -> None:
             f"{where}: some column names occur twice, and the order of the columns differs",
             "use the same order of columns in the three tables, or give each column its own name",
         )
-    elif len(set(ours)) == len(ours):  # columns of the same name are refused later, unless they are dropped
-        _compare_kinds(first, other, problems)
 
 
 def _differences(first: Table, other: Table) -> str:
@@ -159,9 +191,38 @@ def _differences(first: Table, other: Table) -> str:
     return "; ".join(sentences) or "one of them has a column more often"
 
 
+def _with_common_kinds(tables: list[Table]) -> list[Table]:
+    """Return the tables with the columns as text that are text in one table, and numbers or dates in another one.
+
+    Which numbers they spell, `read_column` finds in the cells of all tables.
+    """
+    names = tables[0].columns.column_names
+    if any(len(set(table.columns.column_names)) != len(names) for table in tables):
+        return tables  # columns of the same name are refused later, unless they are dropped
+    mixed = [name for name in names if _is_mixed([_kind(table, name) for table in tables])]
+    return [table.with_texts(mixed) for table in tables] if mixed else tables
+
+
+def _is_mixed(kinds: list[ColumnKind]) -> bool:
+    return ColumnKind.TEXT in kinds and not {*kinds}.isdisjoint({ColumnKind.NUMBER, ColumnKind.DATE})
+
+
+def _kind(table: Table, name: str) -> ColumnKind:
+    return kind_of(table.columns.schema.field(name).type)
+
+
 def _compare_kinds(first: Table, other: Table, problems: Problems) -> None:
-    for name in first.columns.column_names:
-        kinds = [kind_of(table.columns.schema.field(name).type) for table in (first, other)]
+    names = first.columns.column_names
+    if len(set(names)) != len(names):
+        return
+    for name in names:
+        cells = [table.columns.column(name) for table in (first, other)]
+        kinds = [_kind(table, name) for table in (first, other)]
+        if kinds == [ColumnKind.TEXT, ColumnKind.TEXT]:
+            columns = [read_column(name, one) for one in cells]
+            kinds = [ColumnKind.NUMBER if one.refusal else one.kind for one in columns]
+            if ColumnKind.TEXT in kinds and any(one.notes for one in columns):
+                continue  # text for a reason, such as a leading zero
         if kinds[0] is not kinds[1] and ColumnKind.EMPTY not in kinds:
             problems.add(
                 f"column {name!r} contains {kinds[0]} in {first.path.name}, but {kinds[1]} in {other.path.name}",

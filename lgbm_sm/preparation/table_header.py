@@ -1,27 +1,20 @@
 """Detect whether the first line of a CSV file is a header."""
 
-import csv
-import gzip
-import itertools
-import json
-import re
-import shlex
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.date_cells import looks_like_date
+from lgbm_sm.preparation.missing_tokens import is_number_token
+from lgbm_sm.preparation.number_format import looks_like_number
 
 # the texts that pandas.read_csv reads as a missing cell by default
 MISSING_TEXTS = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),
 )
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+|inf|infinity)([eE][+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
-_SAMPLED_ROWS = 200
-_OTHER_SEPARATORS = (";", "|")
 _HINT = "--set data.header=true or --set data.header=false"
 
 
@@ -35,11 +28,6 @@ class DetectedHeader:
 
     present: bool
     reason: str
-
-
-def is_number(text: str) -> bool:
-    """Return whether a cell is a decimal number or an infinity."""
-    return _NUMBER.fullmatch(text) is not None
 
 
 def detect_header(path: Path, rows: Sequence[Sequence[str]], names: Sequence[str]) -> DetectedHeader:
@@ -82,62 +70,16 @@ class _Cells(NamedTuple):
 def _sorted_cells(first: Sequence[str], below: Sequence[Sequence[str]]) -> _Cells:
     cells = _Cells([], [], [])
     for position, cell in enumerate(first):
-        column = [row[position] for row in below if position < len(row) and row[position] not in MISSING_TEXTS]
-        if is_number(cell):
+        column = [row[position] for row in below if position < len(row) and not is_number_token(row[position])]
+        if _is_value(cell):
             cells.numbers.append(cell)
-        elif cell not in MISSING_TEXTS and column and all(map(is_number, column)):
+        elif cell not in MISSING_TEXTS and column and all(map(_is_value, column)):
             cells.above_numbers.append(cell)
         elif cell in column:
             cells.repeated.append(cell)
     return cells
 
 
-def first_rows(path: Path, separator: str) -> list[list[str]]:
-    """Return the first rows of a CSV file, including a header; at least one row of two cells.
-
-    Raises:
-        DataError: the file is empty, is not UTF-8 text, or has a single column.
-    """
-    try:
-        with _open_text(path) as file:
-            rows = list(itertools.islice(filter(None, csv.reader(file, delimiter=separator)), _SAMPLED_ROWS))
-    except UnicodeDecodeError as error:
-        raise not_utf8(path) from error
-    except (csv.Error, EOFError, zlib.error) as error:
-        raise DataError(f"failed to read {path} as CSV: {error}", "check the file") from error
-    if not rows:
-        raise DataError(f"{path} is empty", "check the file")
-    if len(rows[0]) == 1:
-        raise _single_column(path, separator, rows[0][0])
-    return rows
-
-
-def not_utf8(path: Path) -> DataError:
-    """Return the error for another encoding, mostly that of a spreadsheet on Windows."""
-    quoted = shlex.quote(str(path))
-    return DataError(
-        f"{path} is not UTF-8 text",
-        f"save it as UTF-8, or convert it from Windows' encoding: iconv -f WINDOWS-1252 -t UTF-8 {quoted} "
-        f"> utf8-{shlex.quote(path.name)}",
-    )
-
-
-def _single_column(path: Path, separator: str, line: str) -> DataError:
-    other = next((sign for sign in _OTHER_SEPARATORS if sign in line), None)
-    if other is None:
-        message = f"{path} has only one column: expected {separator!r} as separator"
-        return DataError(message, "save the table with this separator")
-    # files with semicolons mostly have a decimal comma
-    decimal = ', decimal=","' if other == ";" else ""
-    source, target = json.dumps(str(path), ensure_ascii=False), json.dumps(f"commas-{path.name}", ensure_ascii=False)
-    program = f'import pandas; pandas.read_csv({source}, sep="{other}"{decimal}).to_csv({target}, index=False)'
-    return DataError(
-        f"{path} uses {other!r} as separator, expected {separator!r}",
-        f"save it with commas: python -c {shlex.quote(program)}",
-    )
-
-
-def _open_text(path: Path) -> IO[str]:
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+def _is_value(cell: str) -> bool:
+    """Return whether a cell is a number, an infinity or a date."""
+    return looks_like_number(cell) or looks_like_date(cell) or cell.strip(" +-").lower() in ("inf", "infinity")

@@ -1,11 +1,15 @@
 """Read the user's tables: CSV and Parquet files as Arrow tables."""
 
-from dataclasses import dataclass
+import base64
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.errors import DataError
-from lgbm_sm.preparation.table_header import MISSING_TEXTS, detect_header, first_rows, not_utf8
+from lgbm_sm.preparation.delimited import Delimited
+from lgbm_sm.preparation.dialect import detect_dialect, spreadsheet_hint
+from lgbm_sm.preparation.table_header import detect_header
 from lgbm_sm.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -14,7 +18,6 @@ if TYPE_CHECKING:
 _SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 _PARQUET = (".parquet", ".pq")
 TABLE_SUFFIXES = (*_SEPARATORS, *_PARQUET)
-_BLOCK_BYTES = 1 << 24  # each row must end within two of Arrow's blocks
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,45 @@ class Table:
     """A table as it was read.
 
     `named`: the column names are in the file; otherwise they are `Column_0` and so on. `notes` are decisions made while
-    reading it.
+    reading it. `doubtful` columns are text, with numbers like 1.031 beside decimal commas. `reread` returns the table
+    with more columns as text.
     """
 
     path: Path
     columns: "pa.Table"
     named: bool
     notes: tuple[str, ...] = ()
+    doubtful: Collection[str] = ()
+    reread: Callable[[Collection[str]], "pa.Table"] | None = field(default=None, compare=False)
+
+    def with_texts(self, names: Collection[str]) -> "Table":
+        """Return the table with these columns as text, as the file spells them."""
+        import pyarrow as pa
+
+        if self.reread is not None:
+            return replace(self, columns=self.reread(names))
+        fields = [pa.field(one.name, pa.string()) if one.name in names else one for one in self.columns.schema]
+        return replace(self, columns=self.columns.cast(pa.schema(fields)))
 
 
-def read_table(path: Path, *, header: bool | None, references: tuple[str | int, ...] = ()) -> Table:
+@dataclass(frozen=True)
+class TableOptions:
+    """How a text file is spelled, where the user has set it; None means auto-detect.
+
+    `texts` chooses the columns that stay text, from the names of all.
+    """
+
+    separator: str | None = None
+    encoding: str | None = None
+    texts: Callable[[Sequence[str]], Collection[str]] = lambda _: ()
+
+
+AUTOMATIC = TableOptions()
+
+
+def read_table(
+    path: Path, *, header: bool | None, references: tuple[str | int, ...] = (), options: TableOptions = AUTOMATIC
+) -> Table:
     """Read a `.csv`, `.tsv` (both also `.gz`) or `.parquet` file.
 
     `header`: whether the first line of a CSV is a header; None detects it. A first line with one of `references`, the
@@ -48,11 +80,11 @@ def read_table(path: Path, *, header: bool | None, references: tuple[str | int, 
         if name.endswith(_PARQUET):
             table = _read_parquet(path, header=header)
         elif suffix := next((suffix for suffix in _SEPARATORS if name.endswith(suffix)), None):
-            table = _read_delimited(path, _SEPARATORS[suffix], references, header=header)
+            table = _read_delimited(path, _SEPARATORS[suffix], references, options, header=header)
         else:
             raise DataError(
                 f"{path} is not a table: expected a file that ends in {', '.join(TABLE_SUFFIXES)}",
-                "save the table as CSV with commas, or as Parquet",
+                spreadsheet_hint(path),
             )
     except OSError as error:
         raise DataError(f"failed to read {path}: {error.strerror or error}", "check the file") from error
@@ -79,10 +111,12 @@ def _read_parquet(path: Path, *, header: bool | None) -> Table:
         raise DataError(f"{path}: a Parquet file always has column names", "remove data.header")
     try:
         # not read_table, which turns folders named key=value into columns
-        columns = pyarrow.parquet.ParquetFile(path).read()
+        file = pyarrow.parquet.ParquetFile(path)
+        columns = file.read()
     except pa.ArrowException as error:
         raise DataError(f"failed to read {path} as Parquet: {error}", "check the file") from error
     metadata = columns.schema.pandas_metadata or {}
+    columns = _with_categories(columns, _categories_of(metadata, file.metadata.metadata or {}))
     index = [name for name in metadata.get("index_columns", ()) if isinstance(name, str)]
     if not index:
         return Table(path, columns, named=True)
@@ -90,32 +124,43 @@ def _read_parquet(path: Path, *, header: bool | None) -> Table:
     return Table(path, columns.drop_columns(index), named=True, notes=(note,))
 
 
-def _read_delimited(path: Path, separator: str, references: tuple[str | int, ...], *, header: bool | None) -> Table:
+def _categories_of(pandas: Mapping[str, Any], stored: Mapping[bytes, bytes]) -> set[str]:
+    """Return the columns that were categorical for the program that wrote the file: pandas, or another with Arrow."""
     import pyarrow as pa
-    import pyarrow.csv
 
+    names = {one["field_name"] for one in pandas.get("columns", ()) if one["pandas_type"] == "categorical"}
+    if encoded := stored.get(b"ARROW:schema"):
+        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(encoded)))
+        names.update(one.name for one in schema if pa.types.is_dictionary(one.type))
+    return names
+
+
+def _with_categories(columns: "pa.Table", names: Collection[str]) -> "pa.Table":
+    """Return the table with these columns as dictionaries; Parquet itself has none of numbers."""
+    import pyarrow as pa
+
+    for position, one in enumerate(columns.schema):
+        if one.name in names and not pa.types.is_dictionary(one.type):
+            columns = columns.set_column(position, one.name, columns.column(position).dictionary_encode())
+    return columns
+
+
+def _read_delimited(
+    path: Path, default: str, references: tuple[str | int, ...], options: TableOptions, *, header: bool | None
+) -> Table:
+    dialect = detect_dialect(path, default, separator=options.separator, encoding=options.encoding)
     names = tuple(reference for reference in references if isinstance(reference, str))
-    rows = first_rows(path, separator)
-    detected = detect_header(path, rows, names) if header is None else None
+    detected = detect_header(path, dialect.rows, names) if header is None else None
     named = detected.present if detected else bool(header)
-    try:
-        columns = pyarrow.csv.read_csv(
-            # Arrow itself only takes a lower-case .gz for a compressed file
-            pa.input_stream(path, compression="gzip" if path.suffix.lower() == ".gz" else None),
-            # one thread, so that errors have line numbers
-            read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, block_size=_BLOCK_BYTES, autogenerate_column_names=not named
-            ),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            # without words for true and false, so that they stay text
-            convert_options=pyarrow.csv.ConvertOptions(
-                null_values=list(MISSING_TEXTS), strings_can_be_null=True, true_values=[], false_values=[]
-            ),
-        )
-    except pa.ArrowException as error:
-        raise DataError(f"{path}: {error}", "give each row as many cells as the first") from error
-    if any(pa.types.is_binary(column.type) for column in columns.columns):
-        raise not_utf8(path)
-    if not named:
-        columns = columns.rename_columns([f"Column_{position}" for position in range(columns.num_columns)])
-    return Table(path, columns, named=named, notes=(f"{path.name}: {detected.reason}",) if detected else ())
+    file = Delimited(path, dialect, named=named)
+    texts = set(options.texts(file.names))
+    columns = file.read(texts)
+    reasons = (f"{path.name}: {detected.reason}",) if detected else ()
+    return Table(
+        path,
+        columns,
+        named=named,
+        notes=(*dialect.notes, *file.notes, *reasons),
+        doubtful=file.doubtful,
+        reread=lambda more: file.read(texts.union(more)),
+    )

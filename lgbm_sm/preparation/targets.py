@@ -3,27 +3,29 @@
 Names, aliases and domains are those of LightGBM's parameter `objective` (docs/Parameters.rst).
 """
 
-from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from lgbm_sm.preparation.columns import (
+    AS_MISSING_TARGET,
+    AS_ORDINAL,
     Column,
     ColumnKind,
     RowName,
     positions_where,
+    refuse,
     refuse_infinite,
     some_rows,
-    some_values,
     text_categories,
-    texts_among_numbers,
 )
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.schema import Categories
 from lgbm_sm.wording import counted, did_you_mean
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 _SHOWN_CLASSES = 10
 
@@ -104,6 +106,9 @@ def describe_target(
         problems.add(f"objective={objective} needs a custom function, which is not supported", use("regression"))
     if not _is_usable(column, problems, row_name):
         return None
+    if column.refusal is not None and family not in (_Family.BINARY, _Family.MULTICLASS):
+        refuse(column, f"the target {column.name!r}", problems, row_name, is_target=True)
+        return None
     if column.kind is ColumnKind.TEXT:
         return _text_classes(column, objective, family, problems, classes)
     if family in (_Family.BINARY, _Family.MULTICLASS):
@@ -112,22 +117,33 @@ def describe_target(
     return None
 
 
+def predicted_as(objective: str) -> str:
+    """Return how an objective predicts the target: as "classes" or as a "number"."""
+    family, _ = _KNOWN.get(objective, (_Family.REGRESSION, ""))
+    return "classes" if family in (_Family.BINARY, _Family.MULTICLASS) else "number"
+
+
 def use(objective: str) -> str:
     """Return the hint to use another objective."""
     return f"use objective {objective}: --set training.hyperparameters.objective={objective}"
 
 
-def class_codes(cells: "pa.ChunkedArray", classes: Categories) -> list[int]:
+def class_codes(cells: "pa.ChunkedArray", classes: Categories) -> "NDArray[np.int64]":
     """Return the position of each cell among the classes."""
-    positions = {value: code for code, value in enumerate(classes)}
-    return [positions[cell] for cell in cells.to_pylist()]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    codes: NDArray[np.int64] = pc.index_in(cells, pa.array(classes, cells.type)).cast(pa.int64()).to_numpy()
+    return codes
 
 
-def class_counts(cells: "pa.ChunkedArray", classes: Categories) -> str:
+def class_counts(codes: "NDArray[np.int64]", classes: Categories) -> str:
     """Return the classes with their codes and numbers of rows, as a line for the user."""
-    counts = Counter(cells.to_pylist())
+    import numpy as np
+
+    counts = np.bincount(codes, minlength=len(classes)).tolist()
     shown = ", ".join(
-        f"{value} = {code} ({counted(counts[value], 'row')})" for code, value in enumerate(classes[:_SHOWN_CLASSES])
+        f"{value} = {code} ({counted(counts[code], 'row')})" for code, value in enumerate(classes[:_SHOWN_CLASSES])
     )
     return shown + (f", … ({len(classes)} in total)" if len(classes) > _SHOWN_CLASSES else "")
 
@@ -135,7 +151,11 @@ def class_counts(cells: "pa.ChunkedArray", classes: Categories) -> str:
 def _is_usable(column: Column, problems: Problems, row_name: RowName) -> bool:
     name = column.name
     if column.kind in (ColumnKind.EMPTY, ColumnKind.OTHER, ColumnKind.DATE):
-        problems.add(f"the target {name!r} contains {column.kind}", "use another column: --set data.target=<column>")
+        problems.add(
+            f"the target {name!r} contains {column.kind}",
+            "use another column: --set data.target=<column>",
+            settings={AS_ORDINAL: (name, "ordinal")} if column.kind is ColumnKind.DATE else {},
+        )
         return False
     if column.cells.null_count:
         import pyarrow.compute as pc
@@ -144,7 +164,7 @@ def _is_usable(column: Column, problems: Problems, row_name: RowName) -> bool:
         which = some_rows(rows, row_name)
         problems.add(
             f"the target {name!r} is missing in {len(rows):,} of {len(column.cells):,} rows: {which}",
-            "remove rows without a target from the table; in a CSV, empty cells and NA, NaN, None, null are missing",
+            "leave out these rows: --set data.drop_missing_target=true",
         )
         return False
     return column.kind is not ColumnKind.NUMBER or not refuse_infinite(column, problems, row_name)
@@ -158,12 +178,7 @@ def _text_classes(
         return None
     if family in (_Family.BINARY, _Family.MULTICLASS):
         return _count_classes(column, objective, family, classes or texts, problems)
-    if stray := texts_among_numbers(texts):
-        problems.add(
-            f"the target {column.name!r} contains numbers, but also text: {some_values(stray)}",
-            "fix or remove these rows",
-        )
-    elif family in (_Family.REGRESSION, _Family.PROBABILITY):
+    if family in (_Family.REGRESSION, _Family.PROBABILITY):
         _add_classification(column, f"objective={objective} predicts numbers", texts, problems)
     return None
 
@@ -200,9 +215,12 @@ def _add_classification(column: Column, why: str, found: Categories, problems: P
     values = ", ".join(f"{value!r:.40}" for value in found[:_SHOWN_CLASSES]) + (
         ", …" if len(found) > _SHOWN_CLASSES else ""
     )
+    tokens = tuple(text for note in column.notes if note.key == "missing" for text in note.value)
     problems.add(
         f"the target {column.name!r} has {len(found)} different values ({values}), but {why}",
         use("binary" if len(found) <= 2 else "multiclass"),
+        number=column.name if any(note.key == "numeric" for note in column.notes) else None,
+        settings={AS_MISSING_TARGET: (column.name, tokens)} if tokens else {},
     )
 
 

@@ -1,4 +1,4 @@
-"""Record entries of jobs, endpoints and images, and the base of those of AWS resources."""
+"""The record entries of jobs, endpoints and images, and the base class for AWS resources."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,7 +12,7 @@ UNKNOWN_PROJECT = "(not on record)"
 
 
 class Place(StrEnum):
-    """The backend of an entry."""
+    """The backend that runs a job or endpoint, or contains another resource."""
 
     PROCESS = "process"
     DOCKER = "docker"
@@ -20,7 +20,7 @@ class Place(StrEnum):
 
 
 class TrainingJobStatus(StrEnum):
-    """The states of a training job, as SageMaker names them."""
+    """The states of a training job, with SageMaker's names."""
 
     IN_PROGRESS = "InProgress"
     STOPPING = "Stopping"
@@ -31,7 +31,7 @@ class TrainingJobStatus(StrEnum):
 
 
 class EndpointStatus(StrEnum):
-    """The states of an endpoint, as SageMaker names them."""
+    """The states of an endpoint, with SageMaker's names."""
 
     CREATING = "Creating"
     UPDATING = "Updating"
@@ -45,7 +45,7 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
     project: str
     place: Place
     created_at: datetime
-    adopted: bool = False  # found in the account or in Docker: another work folder created it
+    adopted: bool = False  # another work folder created the resource; it was found in the account or in Docker
 
     @property
     def kind(self) -> str:
@@ -54,14 +54,14 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
 
     @property
     def is_local(self) -> bool:
-        """Whether it is on this machine, where it costs nothing."""
+        """Whether the resource is on this machine, which costs nothing."""
         return self.place is not Place.AWS
 
 
 class _PlacedEntry(_Entry, frozen=True, kw_only=True):
     """A job or an endpoint.
 
-    `folder` is on this machine; `account` and `region` are set if it runs on SageMaker.
+    `folder` is on this machine. `account` and `region` are set only if SageMaker runs the job or endpoint.
     """
 
     folder: Path
@@ -74,17 +74,21 @@ class TrainingJob(_PlacedEntry, frozen=True, kw_only=True, tag="training_job"):
     """A training job.
 
     `folder` contains its log and, when the job is Completed, `output/model.tar.gz`. On SageMaker its outputs are also
-    below `output_uri`. `model_sha256` is that of model.tar.gz when it was written.
+    below `output_uri`. `model_sha256` is that of model.tar.gz when it was written. `metrics`, of the best iteration by
+    split and name, and the data set are those of a Completed job's model; empty in records of earlier versions.
     """
 
     status: TrainingJobStatus = TrainingJobStatus.IN_PROGRESS
     failure_reason: str = ""
     output_uri: str = ""
     model_sha256: str = ""
+    metrics: dict[str, dict[str, float | None]] = {}
+    dataset: str = ""
+    data_fingerprint: str = ""
 
     @property
     def root_path(self) -> Path:
-        """The folder that the program sees as /opt/ml; removed when the job has ended."""
+        """The folder that the program uses as /opt/ml. It is removed after the job has ended."""
         return self.folder / "ml"
 
     @property
@@ -99,8 +103,9 @@ class TrainingJob(_PlacedEntry, frozen=True, kw_only=True, tag="training_job"):
 class Endpoint(_PlacedEntry, frozen=True, kw_only=True, tag="endpoint"):
     """An endpoint.
 
-    On this machine it answers `GET {url}/ping` and `POST {url}/invocations`. `folder` contains the files of its last
-    deployment, which began at `deployed_at` by AWS's clock; None on this machine, and for endpoints of older versions.
+    An endpoint on this machine answers `GET {url}/ping` and `POST {url}/invocations`. `folder` contains the files of
+    the last deployment. `deployed_at` is the start of this deployment by AWS's clock. It is None if the endpoint is on
+    this machine, or if an older lgbm-sm created it.
     """
 
     status: EndpointStatus = EndpointStatus.CREATING
@@ -110,7 +115,7 @@ class Endpoint(_PlacedEntry, frozen=True, kw_only=True, tag="endpoint"):
 
     @property
     def root_path(self) -> Path:
-        """The folder that the program sees as /opt/ml."""
+        """The folder that the program uses as /opt/ml."""
         return self.folder / "ml"
 
     @property
@@ -119,10 +124,7 @@ class Endpoint(_PlacedEntry, frozen=True, kw_only=True, tag="endpoint"):
 
 
 class Image(_Entry, frozen=True, kw_only=True, tag="image"):
-    """An image built on this machine; its `name` is its tag.
-
-    `image_id` is set when the build has succeeded.
-    """
+    """An image on this machine. `name` is its tag. `image_id` is empty until the build has succeeded."""
 
     place: Place = Place.DOCKER
     pattern: str
@@ -130,10 +132,7 @@ class Image(_Entry, frozen=True, kw_only=True, tag="image"):
 
 
 class AwsEntry(_Entry, frozen=True, kw_only=True):
-    """The base of the entries of AWS resources; see `lgbm_sm.aws.resources`.
-
-    Jobs and endpoints have their own.
-    """
+    """The base class for entries of AWS resources in `lgbm_sm.aws.resources`, except jobs and endpoints."""
 
     place: Place = Place.AWS
     account: str
@@ -141,14 +140,14 @@ class AwsEntry(_Entry, frozen=True, kw_only=True):
 
 
 Entry = TrainingJob | Endpoint
-"""The entries of running programs, on this machine or on SageMaker."""
+"""The entry of a job or an endpoint, on this machine or on SageMaker."""
 RecordedEntry = TrainingJob | Endpoint | Image | AwsEntry
 
 
 class Observation(NamedTuple):
-    """The current state of a resource, which may differ from the recorded state.
+    """The current state of a resource. It may differ from the recorded state.
 
-    `running` is None if it could not be determined.
+    `running` is None if it is unknown whether the resource runs.
     """
 
     state: str
@@ -157,7 +156,7 @@ class Observation(NamedTuple):
 
 
 class AccountLocation(Protocol):
-    """An AWS account and a region in it."""
+    """An AWS account and a region."""
 
     @property
     def account_id(self) -> str: ...
@@ -166,7 +165,7 @@ class AccountLocation(Protocol):
 
 
 def aws_fields(account: AccountLocation, project: str, created_at: datetime) -> dict[str, Any]:
-    """Return the fields that all entries in an AWS account have."""
+    """Return the fields that all entries of resources in an AWS account have."""
     return {
         "project": project,
         "place": Place.AWS,
@@ -177,7 +176,7 @@ def aws_fields(account: AccountLocation, project: str, created_at: datetime) -> 
 
 
 def entry_types() -> tuple[type[_Entry], ...]:
-    """Return the types that a record can contain, including those of modules above this one."""
+    """Return all entry types that a record can contain. Some are defined in other modules."""
     return tuple(_leaves(_Entry))
 
 

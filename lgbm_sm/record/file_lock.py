@@ -20,10 +20,10 @@ def _ignore(_: str) -> None:
 
 
 class FileLock:
-    """A lock on the file at `path`, to which its holder writes its process id and command.
+    """A lock on the file at `path`. The process that holds the lock writes its id and its command to the file.
 
-    After one second, `say` gets a message that names the holder; after `timeout_seconds`, `held` raises an error.
-    `lock_file` is `flock`, or a test's replacement.
+    After a wait of one second, `say` gets a message with the holder. After `timeout_seconds`, `held` raises an error.
+    Tests can replace `lock_file`.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class FileLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock; its folder is created.
+        """Hold the lock. Create the folder of the file if it does not exist.
 
         Raises:
             WorkFolderError: the file cannot be created or locked.
-            TimedOutError: another process holds it for too long.
+            TimedOutError: another process still holds the lock after the time limit.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ class FileLock:
 
 def _write_holder(descriptor: int) -> None:
     command = " ".join(("lgbm-sm", *sys.argv[1:]))[:_MOST_CHARACTERS]
-    with suppress(OSError):  # on a full disk the lock still works
+    with suppress(OSError):  # on a full disk, the lock works without this text
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()} {command}\n".encode(errors="replace"), 0)
 

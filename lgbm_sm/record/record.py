@@ -1,8 +1,8 @@
-"""The record: the file in which commands find jobs, endpoints, images and AWS resources.
+"""The record: a file that lists the jobs, endpoints, images and AWS resources of a project.
 
-An entry is written before its resource is created, and removed after its resource is deleted, so that everything that a
-killed command leaves is on record. Each write replaces the whole file atomically, under a lock that commands running at
-the same time share.
+An entry is written before its resource is created, and removed after its resource is deleted. So the record contains
+every resource, even after a command was killed. Each write replaces the whole file atomically. A lock prevents two
+commands from writing at the same time.
 """
 
 import os
@@ -37,7 +37,7 @@ _ID_BYTES = 8
 
 
 class Record:
-    """The record in a work folder, which is created with the first entry."""
+    """The record in a work folder. The file is created with the first entry."""
 
     def __init__(self, work_path: Path, lock: FileLock | None = None) -> None:
         self.work_path = work_path
@@ -46,7 +46,7 @@ class Record:
 
     @property
     def is_others(self) -> bool:
-        """Whether it belongs to a copy of the project, in which nothing can be started."""
+        """Whether the record belongs to the original of this copied project. A copy cannot start anything."""
         return False
 
     @property
@@ -59,22 +59,22 @@ class Record:
 
     @property
     def project_id(self) -> str:
-        """The random id of this work folder, 16 hexadecimal digits; empty before the first change."""
+        """The random id of this work folder: 16 hexadecimal digits. It is empty before the first change."""
         return self.contents().project_id
 
     def entries(self) -> tuple[Entry, ...]:
-        """Return every job and endpoint on record, oldest first."""
+        """Return all recorded jobs and endpoints, oldest first."""
         return tuple(entry for entry in self._recorded() if isinstance(entry, TrainingJob | Endpoint))
 
     def _recorded(self) -> tuple[RecordedEntry, ...]:
-        """Return everything on record, oldest first; raises as `contents` does."""
+        """Return all entries, oldest first. Raise RecordError if the file cannot be read."""
         return self.contents().entries
 
     def contents(self) -> RecordContents:
-        """Return the contents of the file; empty if it does not exist.
+        """Return the contents of the file. They are empty if the file does not exist.
 
         Raises:
-            RecordError: the file cannot be read, another version of lgbm-sm wrote it, or it names foreign folders.
+            RecordError: the file cannot be read, a newer lgbm-sm wrote it, or it contains a folder of another project.
         """
         try:
             text = self.path.read_text(encoding="utf-8")
@@ -85,30 +85,30 @@ class Record:
         return parse(text, self.path)
 
     def training_jobs(self, project: str | None = None) -> tuple[TrainingJob, ...]:
-        """Return the training jobs on record, of one project or of all, oldest first."""
+        """Return the recorded training jobs of one project, or of all projects, oldest first."""
         jobs = (entry for entry in self.entries() if isinstance(entry, TrainingJob))
         return tuple(job for job in jobs if project in (None, job.project))
 
     def endpoints(self, project: str | None = None) -> tuple[Endpoint, ...]:
-        """Return the endpoints on record, of one project or of all, oldest first."""
+        """Return the recorded endpoints of one project, or of all projects, oldest first."""
         endpoints = (entry for entry in self.entries() if isinstance(entry, Endpoint))
         return tuple(endpoint for endpoint in endpoints if project in (None, endpoint.project))
 
     def images(self, project: str | None = None) -> tuple[Image, ...]:
-        """Return the images on record, of one project or of all, oldest first."""
+        """Return the recorded images of one project, or of all projects, oldest first."""
         images = (entry for entry in self._recorded() if isinstance(entry, Image))
         return tuple(image for image in images if project in (None, image.project))
 
     def aws_entries(self) -> tuple[AwsEntry, ...]:
-        """Return the AWS resources on record other than jobs and endpoints, oldest first."""
+        """Return the recorded AWS resources except jobs and endpoints, oldest first."""
         return self.of_type(AwsEntry)
 
     def of_type(self, entry_type: type[E]) -> tuple[E, ...]:
-        """Return the entries of a type, oldest first."""
+        """Return the entries of this type, oldest first."""
         return tuple(entry for entry in self._recorded() if isinstance(entry, entry_type))
 
     def add(self, entry: RecordedEntry) -> None:
-        """Add an entry before its resource is created, and create the folder of a job or an endpoint."""
+        """Add an entry. For a job or an endpoint, also create its folder. Call this before you create the resource."""
 
         def put(entries: list[RecordedEntry]) -> list[RecordedEntry]:
             return [*_without(entries, entry), entry]
@@ -116,7 +116,7 @@ class Record:
         self._change(put, entry.folder if isinstance(entry, TrainingJob | Endpoint) else None)
 
     def update(self, entry: RecordedEntry) -> bool:
-        """Replace the entry of that kind and name; False if another command has removed it."""
+        """Replace the entry of the same kind and name. Return False if another command has removed the entry."""
         found = False
 
         def replace(entries: list[RecordedEntry]) -> list[RecordedEntry]:
@@ -128,23 +128,23 @@ class Record:
         return found
 
     def remove(self, entry: RecordedEntry) -> None:
-        """Remove an entry after its resource is deleted; harmless if it is not on record."""
+        """Remove an entry if the record contains it. Call this after you delete the resource."""
         self._change(lambda entries: _without(entries, entry))
 
     def make_folder(self, folder: Path) -> None:
-        """Create the folder of a job or an endpoint that is not on record yet.
+        """Create the folder of a job or an endpoint before its entry is added.
 
         Raises:
-            WorkFolderError: it cannot be created.
+            WorkFolderError: the folder cannot be created.
         """
         self._change(lambda entries: entries, folder)
 
     def remove_folder(self, folder: Path) -> None:
-        """Remove the folder of a job or an endpoint; see `work_folder.remove_folder`."""
+        """Remove the folder of a job or an endpoint. The errors are those of `work_folder.remove_folder`."""
         remove_folder(folder, self.work_path)
 
     def remove_root(self, job: TrainingJob) -> None:
-        """Remove the /opt/ml of a job; see `work_folder.remove_folder`."""
+        """Remove the /opt/ml folder of a job. The errors are those of `work_folder.remove_folder`."""
         remove_root(job.root_path, self.work_path)
 
     @property
@@ -153,13 +153,13 @@ class Record:
         return self.work_path.stat().st_ino
 
     def settle(self, *, adopts: bool = False) -> None:
-        """Write the record in the current format, with the folder that it is in now.
+        """Write the record in the current format, with the current folder of the project.
 
-        Call it for a project in its original folder, or for one that was moved. Folders that an older lgbm-sm created
-        get their markers. If it `adopts`, the AWS resources on record are marked as created by another work folder.
+        Do not call this for a copy of a project. Folders that an older lgbm-sm created get their markers. With
+        `adopts`, mark the recorded AWS resources as created by another work folder.
 
         Raises:
-            WorkFolderError: it cannot be written.
+            WorkFolderError: the record cannot be written.
         """
         with self._lock.held():
             before = self.contents()
@@ -173,10 +173,7 @@ class Record:
             self._write(RecordContents(project_id, self.work_path.parent, entries, inode=self.inode))
 
     def start_again(self) -> str:
-        """Write an empty record with a new id, and return the id.
-
-        The old record is kept as record.json.old.
-        """
+        """Write an empty record with a new id, and return the id. Keep the old record as record.json.old."""
         project_id = secrets.token_hex(_ID_BYTES)
         with self._lock.held():
             if self.path.exists():
@@ -185,20 +182,20 @@ class Record:
         return project_id
 
     def discard_unfinished_write(self) -> None:
-        """Remove the temporary file of a killed command; the record itself is complete."""
+        """Remove the temporary file that a killed command left. The record itself is always complete."""
         if self.work_path.exists():
             with self._lock.held():
                 self._temporary_path.unlink(missing_ok=True)
 
     @property
     def _temporary_path(self) -> Path:
-        # a fixed name is safe under the lock
+        # a fixed name is safe, because only the holder of the lock writes
         return self.path.with_suffix(".json.tmp")
 
     def _change(
         self, change: Callable[[list[RecordedEntry]], list[RecordedEntry]], new_folder: Path | None = None
     ) -> None:
-        """Create `new_folder`, then write the result of `change` if it differs."""
+        """Create `new_folder`, and write the result of `change` if the entries have changed."""
         with self._lock.held():
             before = self.contents()
             after = tuple(change(list(before.entries)))
@@ -234,7 +231,7 @@ class Record:
 
 
 class DryRunRecord(Record):
-    """A record whose changes are kept in memory and not written."""
+    """A record that keeps its changes in memory, and never writes them."""
 
     def __init__(self, work_path: Path, *, is_others: bool = False) -> None:
         super().__init__(work_path)
@@ -247,7 +244,7 @@ class DryRunRecord(Record):
         return self._is_others
 
     def contents(self) -> RecordContents:
-        """Return the contents of the record with the changes."""
+        """Return the contents of the record, including the changes in memory."""
         return self._contents
 
     def _change(
@@ -260,7 +257,7 @@ class DryRunRecord(Record):
         self._contents = RecordContents(project_id, self.work_path.parent, tuple(change(list(before.entries))))
 
     def make_folder(self, folder: Path) -> None:
-        """Create a folder for files to fetch before the first call; the caller removes it."""
+        """Create the folder, because a dry run also downloads files. The caller removes the folder."""
         super().make_folder(folder)
         make_folder(folder, self.project_id)
 
@@ -280,7 +277,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def unrecorded_entry(record: Record, folder: Path, place: Place) -> Entry:
-    """Return an entry for a job or an endpoint found without one, from its folder."""
+    """Return an entry for a job or an endpoint that the record does not contain. Its folder supplies the fields."""
     created_at = datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.exists() else datetime.now(UTC)
     found: dict[str, Any] = {"name": folder.name, "project": UNKNOWN_PROJECT, "place": place, "created_at": created_at}
     if folder.parent == record.endpoints_path:

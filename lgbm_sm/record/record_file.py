@@ -1,7 +1,7 @@
-"""The text of the record: format 2, and format 1, which lgbm-sm wrote until November 2026.
+"""Read and write the text of the record. lgbm-sm wrote format 1 until November 2026, and writes format 2 now.
 
-Format 2 contains names. Its only path is `folder`, the project's folder when the record was written. Format 1 contained
-the absolute folder of each job and endpoint, and no id.
+Format 2 contains the project's id and the names of the folders of jobs and endpoints. The only path is `folder`: the
+project's folder at the time of the write. Format 1 has absolute paths of the folders, and no id.
 """
 
 import json
@@ -23,7 +23,7 @@ WORK_FOLDER = ".lgbm-sm"
 
 
 AnyEntry = TypeVar("AnyEntry")
-"""The union of all entry types, which is complete once `lgbm_sm.aws.resources` is imported."""
+"""The union of all entry types. Import `lgbm_sm.aws.resources` first, because it defines some of them."""
 
 
 class _FileOne(msgspec.Struct, Generic[AnyEntry], forbid_unknown_fields=True, tag_field="format_version", tag=1):
@@ -34,15 +34,15 @@ class _FileTwo(msgspec.Struct, Generic[AnyEntry], forbid_unknown_fields=True, ta
     id: str
     folder: str
     entries: list[AnyEntry]
-    inode: int = 0  # of the work folder: it stays when a project is renamed, and not when it is copied
+    inode: int = 0  # the inode of the work folder: a renamed folder keeps its inode, a copy has a new one
 
 
 class RecordContents(NamedTuple):
     """The contents of a record.
 
-    The folders of its entries are in the work folder of the record. `project_id` is empty before the first change, and
-    in format 1. `folder` is the project's folder when the record was written; None if the record does not contain it.
-    `inode` is that of the work folder; 0 if not in the record.
+    The folders of all entries are in the work folder of the record. `project_id` is empty before the first change, and
+    in format 1. `folder` is the project's folder at the time of the last write, or None if unknown. `inode` is the
+    inode of the work folder, or 0 if unknown.
     """
 
     project_id: str = ""
@@ -53,20 +53,20 @@ class RecordContents(NamedTuple):
 
 
 def folder_of_kind(kind: str) -> str:
-    """Return the name of the folder that contains the folders of a kind of entry."""
+    """Return the name of the parent folder for entries of this kind."""
     return ENDPOINTS if kind == "endpoint" else JOBS
 
 
 def parent_of(entry: Entry, work_path: Path) -> Path:
-    """Return the parent of the entry's folder."""
+    """Return the parent of the folder of a job or an endpoint."""
     return work_path / folder_of_kind(entry.kind)
 
 
 def parse(text: str, path: Path) -> RecordContents:
-    """Return the contents of the record at `path`, whose text is given.
+    """Parse the text of the record at `path`.
 
     Raises:
-        RecordError: it is damaged, another version of lgbm-sm wrote it, or it names a folder of another project.
+        RecordError: the text is damaged, a newer lgbm-sm wrote it, or it contains a folder of another project.
     """
     entry: Any = reduce(or_, entry_types())
     try:
@@ -75,7 +75,7 @@ def parse(text: str, path: Path) -> RecordContents:
         )
     except msgspec.DecodeError as error:
         if newer := _newer_part(text):
-            raise RecordError(f"{path} {newer}", "use the lgbm-sm that wrote it") from error
+            raise RecordError(f"{path} {newer}", "use the version of lgbm-sm that wrote it") from error
         raise RecordError(f"{path} is damaged: {error}", remedy(path)) from error
     if isinstance(file, _FileTwo):
         _require_id(file.id, path)
@@ -85,7 +85,7 @@ def parse(text: str, path: Path) -> RecordContents:
 
 
 def text_of(contents: RecordContents, work_path: Path) -> bytes:
-    """Return format 2, with names instead of folders. Raises ValueError for a wrong folder."""
+    """Return the text of a record in format 2. Raise ValueError if a folder is not in the work folder."""
 
     def name_of(value: Any) -> str:
         if not isinstance(value, Path):
@@ -101,7 +101,7 @@ def text_of(contents: RecordContents, work_path: Path) -> bytes:
 
 def remedy(path: Path) -> str:
     """Return the hint for a record that cannot be read."""
-    return f"move the file away; `lgbm-sm cleanup` finds the jobs and endpoints in {path.parent} without it"
+    return f"move the file away; `lgbm-sm cleanup` then finds the jobs and endpoints in {path.parent} without it"
 
 
 def _from_name(entry: RecordedEntry, path: Path) -> RecordedEntry:
@@ -114,9 +114,10 @@ def _from_name(entry: RecordedEntry, path: Path) -> RecordedEntry:
 
 
 def _contents_of_one(entries: Iterable[RecordedEntry], path: Path) -> RecordContents:
-    """Read format 1: its folders are in this work folder, or in that of the original project.
+    """Read a record of format 1. Its folders are in this work folder, or in the work folder of another project.
 
-    The caller checks whether the project was moved or copied; `folder` is the original's, if there is one.
+    In the second case, `folder` in the result is the folder of that project. The caller finds out whether this project
+    was moved or copied from there.
     """
     folder: Path | None = None
     own: list[RecordedEntry] = []
@@ -138,9 +139,9 @@ def _contents_of_one(entries: Iterable[RecordedEntry], path: Path) -> RecordCont
 
 def _not_ours(path: Path, entry: Entry) -> RecordError:
     return RecordError(
-        f"{path} names {entry.folder} as the folder of {entry.kind.replace('_', ' ')} {entry.name}, which is not "
-        f"one of the folders in {path.parent}",
-        "run `lgbm-sm new-identity` to start a record without it",
+        f"{path}: the folder of {entry.kind.replace('_', ' ')} {entry.name} is {entry.folder}, which is not in "
+        f"{path.parent}",
+        "run `lgbm-sm new-identity` to start an empty record",
     )
 
 
@@ -154,7 +155,7 @@ def _require_id(project_id: str, path: Path) -> None:
 
 
 def _newer_part(text: str) -> str:
-    """Describe the part of a record that a newer lgbm-sm has written; empty if there is none."""
+    """Describe the part of a record that only a newer lgbm-sm can read. Return "" if there is no such part."""
     try:
         content = json.loads(text)
     except ValueError:
@@ -163,8 +164,8 @@ def _newer_part(text: str) -> str:
     if not isinstance(version, int):
         return ""
     if version not in (1, 2):
-        return f"has format version {version}, but this lgbm-sm reads versions 1 and 2 only"
+        return f"has format version {version}, but this version of lgbm-sm reads only versions 1 and 2"
     known = {entry_type.__struct_config__.tag for entry_type in entry_types()}
     kinds = [str(entry.get("kind")) for entry in content.get("entries", ()) if isinstance(entry, dict)]
     unknown = [kind for kind in kinds if kind not in known]
-    return f"contains an entry of kind {unknown[0]}, which this lgbm-sm does not know" if unknown else ""
+    return f"contains an entry of kind {unknown[0]}, which this version of lgbm-sm does not know" if unknown else ""

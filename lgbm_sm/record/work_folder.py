@@ -1,7 +1,7 @@
-"""Create and remove the folders of jobs and endpoints; nothing else removes them.
+"""Create and remove the folders of jobs and endpoints. No other module removes them.
 
-Each has a marker: an empty file whose name contains the id of the project that created it. Folders without a marker are
-not removed, and symbolic links are not followed.
+Each folder has a marker: an empty file whose name contains the id of the project that created the folder. Folders
+without a marker are not removed, and symbolic links are not followed.
 """
 
 import errno
@@ -16,7 +16,7 @@ from lgbm_sm.errors import STORAGE_HINTS, WorkFolderError
 
 MARKER_PREFIX = ".made-by-lgbm-sm-"
 JOBS, ENDPOINTS = "jobs", "endpoints"
-# the files that lgbm-sm put into such folders before there were markers
+# the files in folders from older versions of lgbm-sm, which wrote no markers
 _FORMER_CONTENTS = frozenset(
     ("ml", "output", "training.log", "server.log", "model.tar.gz", "fetched.tar.gz", "ca-bundle.pem")
 )
@@ -25,7 +25,7 @@ _BY_HAND = "check it, and remove it yourself if you do not need it"
 
 
 def is_same_folder(one: Path, other: Path) -> bool:
-    """Return whether two paths are the same folder, even through links and bind mounts."""
+    """Return whether two paths lead to the same folder, also through links and bind mounts."""
     with suppress(OSError):
         return one.samefile(other)
     return one == other
@@ -33,10 +33,10 @@ def is_same_folder(one: Path, other: Path) -> bool:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the errors of a full, read-only or protected disk into a WorkFolderError with the path.
+    """Turn errors about storage into WorkFolderError. `path` is the default path for the message.
 
     Raises:
-        WorkFolderError: instead of such an OSError; names `path` or a file in it.
+        WorkFolderError: the disk is full or read-only, or a permission is missing.
     """
     try:
         yield
@@ -48,10 +48,10 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def make_folder(folder: Path, project_id: str) -> None:
-    """Create the folder of a job or an endpoint, with its marker; harmless if it exists.
+    """Create the folder of a job or an endpoint, and its marker. The folder may already exist.
 
     Raises:
-        WorkFolderError: it cannot be created.
+        WorkFolderError: the folder cannot be created.
     """
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def has_marker_of(folder: Path, project_id: str) -> bool:
 
 
 def mark_former_folders(work_path: Path, project_id: str) -> None:
-    """Add markers to folders of an lgbm-sm without markers: those with only its files."""
+    """Add markers to folders that an older lgbm-sm created. Such folders contain only files of lgbm-sm."""
     for parent in (work_path / JOBS, work_path / ENDPOINTS):
         if parent.is_symlink() or not parent.is_dir():
             continue
@@ -99,11 +99,10 @@ def leads_through_link(path: Path) -> bool:
 
 
 def require_removable(folder: Path, work_path: Path) -> None:
-    """Check that a folder can be removed; harmless if it does not exist.
+    """Check that a folder may be removed. A folder that does not exist is no error.
 
     Raises:
-        WorkFolderError: it is not a direct child of the work folder's jobs or endpoints, is a symbolic link, or has no
-            marker.
+        WorkFolderError: the folder is not directly in `jobs` or `endpoints`, is a symbolic link, or has no marker.
     """
     if folder.parent not in (work_path / JOBS, work_path / ENDPOINTS) or folder.name in ("", ".", ".."):
         raise WorkFolderError(f"{folder} is not removed: it is not one of the folders in {work_path}", _BY_HAND)
@@ -114,7 +113,7 @@ def require_removable(folder: Path, work_path: Path) -> None:
         return
     if not folder.is_dir():
         raise WorkFolderError(f"{folder} is not removed: it is not a folder", _BY_HAND)
-    # an empty one remains if a command was killed before it created the marker
+    # an empty folder needs no marker: a command may have been killed before it created the marker
     if any(folder.iterdir()) and not is_marked(folder):
         raise WorkFolderError(f"{folder} is not removed: it has no marker of lgbm-sm", _BY_HAND)
 
@@ -122,30 +121,35 @@ def require_removable(folder: Path, work_path: Path) -> None:
 def remove_folder(folder: Path, work_path: Path) -> None:
     """Remove the folder of a job or an endpoint.
 
-    Its marker is removed last, so that the remains of a killed command can be removed too.
+    Remove the marker last. So if the command is killed, the next command can remove the rest.
 
     Raises:
-        WorkFolderError: it must not be removed; see `require_removable`.
-        PermissionError: it contains a file of another user.
+        WorkFolderError: the folder must not be removed. `require_removable` lists the reasons.
+        PermissionError: the folder contains a file of another user.
     """
     require_removable(folder, work_path)
     _remove(folder, lambda name: not name.startswith(MARKER_PREFIX))
 
 
 def remove_root(root: Path, work_path: Path) -> None:
-    """Remove a job's /opt/ml, the folder `ml` in the job's folder; see `remove_folder`."""
+    """Remove the /opt/ml folder of a job: the folder `ml` in the folder of the job.
+
+    Raises:
+        WorkFolderError: the folder of the job must not be removed. `require_removable` lists the reasons.
+        PermissionError: the folder contains a file of another user.
+    """
     require_removable(root.parent, work_path)
     remove_tree(root)
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder that may contain read-only folders; harmless if it does not exist.
+    """Remove a folder if it exists, even if it contains read-only folders.
 
-    Links in it are removed, not followed.
+    Symbolic links in the folder are removed, but not followed.
 
     Raises:
         WorkFolderError: `folder` itself is a symbolic link.
-        PermissionError: it contains a file of another user.
+        PermissionError: the folder contains a file of another user.
     """
     if folder.is_symlink():
         raise WorkFolderError(f"{folder} is not removed: it is a symbolic link to {folder.readlink()}", _BY_HAND)
@@ -153,11 +157,11 @@ def remove_tree(folder: Path) -> None:
 
 
 def _remove(folder: Path, is_first: Callable[[str], bool]) -> None:
-    """Remove the files and folders selected by `is_first`, then the others."""
+    """Remove a folder. The files and folders that `is_first` selects are removed first."""
     for _ in range(_ATTEMPTS):
         try:
             _remove_once(folder, is_first)
-        except FileNotFoundError:  # removed already, or another command is removing it
+        except FileNotFoundError:  # another command has removed the folder, or is removing it
             if not folder.exists():
                 return
         except OSError as error:
@@ -169,10 +173,10 @@ def _remove(folder: Path, is_first: Callable[[str], bool]) -> None:
 
 
 def _remove_once(folder: Path, is_first: Callable[[str], bool]) -> None:
-    # with descriptors, so that a link that replaces the folder meanwhile is not followed either
+    # descriptors are safe even if something replaces the folder with a link at the same time
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        with suppress(PermissionError):  # another user's: the error of the removal names it
+        with suppress(PermissionError):  # the folder belongs to another user; its removal raises a better error
             os.fchmod(descriptor, stat.S_IRWXU)
         names = sorted(os.listdir(descriptor), key=is_first, reverse=True)  # noqa: PTH208 - of a descriptor
         for name in names:

@@ -19,8 +19,6 @@ _CODE_WORDS = frozenset(
         *("branch", "cluster", "segment", "sector", "department"),
     }
 )
-# dates that Arrow reads as text, since they are not in ISO 8601: 31.12.2020, 12/31/2020 10:00, 2020/12/31
-_DATE = re.compile(r"(\d{4}[/.]\d{1,2}[/.]\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{4})([ T].*)?")
 
 
 def why_to_drop(column: Column, row_name: RowName, *, categorical: bool) -> str | None:
@@ -32,12 +30,9 @@ def why_to_drop(column: Column, row_name: RowName, *, categorical: bool) -> str 
     problems = Problems()
     if describe_feature(column, problems, row_name, categorical=categorical) is None:
         subject = f"column {column.name!r} "
-        return problems.text.replace(subject, f"{subject}cannot be used: it ", 1)
-    if categorical:
-        return None
-    if column.kind is ColumnKind.TEXT:
-        return _why_dates(column)
-    return _why_identifier(column)
+        why = problems.text.replace(subject, f"{subject}cannot be used: it ", 1)
+        return f"{why}; data.dates makes numbers of them" if column.kind is ColumnKind.DATE else why
+    return None if categorical else _why_identifier(column)
 
 
 def why_categorical(column: Column) -> str | None:
@@ -57,16 +52,6 @@ def why_categorical(column: Column) -> str | None:
     return (
         f"column {column.name!r} probably contains codes, whose order has no meaning: it has {len(values)} different "
         f"integers in {rows} rows ({some_values(values)}), and {sign}"
-    )
-
-
-def _why_dates(column: Column) -> str | None:
-    texts = column.cells.drop_null().unique().to_pylist()
-    if not all(map(_DATE.fullmatch, texts)):
-        return None
-    return (
-        f"column {column.name!r} cannot be used: it contains dates or times, as text ({texts[0]!r}); derive "
-        "numbers from dates (year, month, weekday, days since …), or leave them out"
     )
 
 

@@ -25,7 +25,7 @@ class Decisions(Protocol):
 
 
 class AcceptedProposals:
-    """Accept each proposal without asking; an unusable one raises the error of `read`."""
+    """Accept each proposal without asking. `decide` passes on the error of `read`."""
 
     is_asking = False
 

@@ -5,14 +5,15 @@ import io
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lgbm_sm.data import check_source
 from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.names import project_name_of
+from lgbm_sm.preparation.column_reading import read_column
 from lgbm_sm.preparation.column_roles import find_target
-from lgbm_sm.preparation.columns import read_column
+from lgbm_sm.preparation.column_settings import settings_of_columns
 from lgbm_sm.preparation.problems import Problems
 from lgbm_sm.preparation.sources import Source, is_shipped, open_source
 from lgbm_sm.preparation.table_header import UnknownHeaderError
@@ -78,7 +79,7 @@ def make_project(folder: Path, options: InitOptions, *, decisions: Decisions, re
     for warning in source.warnings:
         reporter.warn(warning)
     draft = _with_target(draft, source, decisions)
-    draft = _with_proposals(draft, source, decisions)
+    draft = _with_proposals(draft, source, decisions, reporter)
     if not draft.decides("project.name"):
         proposed = project_name_of(draft.config.data.name.lower())
         why = ("the table's name, with letters that make it unique in the account",)
@@ -205,9 +206,10 @@ def _with_target(draft: Draft, source: Source, decisions: Decisions) -> Draft:
     )
 
 
-def _with_proposals(draft: Draft, source: Source, decisions: Decisions) -> Draft:
-    data = draft.config.data
-    proposal = propose(source, target=data.target, drop=data.drop, categorical=data.categorical)
+def _with_proposals(draft: Draft, source: Source, decisions: Decisions, reporter: Reporter) -> Draft:
+    proposal = propose(source, draft.config.data)
+    for note, is_warning in proposal.notes:
+        (reporter.warn if is_warning else reporter.detail)(note)
     objective = proposal.objective
     if not draft.decides(_OBJECTIVE):
         before = draft
@@ -263,10 +265,13 @@ def _with_columns(
 
 def _check_target(source: Source, draft: Draft) -> None:
     names = source.columns.column_names
-    target = draft.config.data.target
-    position = find_target(names, source.target if target is None else target)
-    problems = Problems()
-    column = read_column(names[position], source.columns.column(position))
+    section = draft.config.data
+    position = find_target(names, source.target if section.target is None else section.target)
+    problems = Problems(section)
+    settings = settings_of_columns(section, names, source.doubtful)[position]
+    column = read_column(names[position], source.columns.column(position), settings)
+    if section.drop_missing_target:
+        column = replace(column, cells=column.cells.drop_null())
     describe_target(column, draft.config.training.objective, problems, source.row_name, classes=source.classes)
     problems.raise_if_any()
 

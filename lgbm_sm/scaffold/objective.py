@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lgbm_sm.preparation.columns import Column, ColumnKind, some_values, texts_among_numbers
+from lgbm_sm.preparation.columns import Column, ColumnKind, some_values
 from lgbm_sm.wording import counted
 
 _MOST_CLASSES = 10  # for whole numbers; more different ones are probably counts or measurements
@@ -27,7 +27,7 @@ def propose_objective(target: Column) -> ProposedObjective:
         else []
     )
     count, rows = len(values), len(target.cells)
-    if target.kind is ColumnKind.TEXT and not texts_among_numbers(values):
+    if target.kind is ColumnKind.TEXT and target.refusal is None:
         return ProposedObjective(
             "binary" if count <= 2 else "multiclass",
             f"the target {target.name!r} has {counted(count, 'class', 'classes')} ({some_values(values)})",

@@ -148,7 +148,4 @@ def _remove(path: Path) -> None:
 def config_template() -> str:
     """Return the commented configuration, before values are set in it."""
     text = example_config_path().read_text(encoding="utf-8")
-    return text.replace(
-        "All keys are listed with their defaults: change",
-        "All keys are listed, including those that have their default: change",
-    )
+    return text.replace("This file lists all keys with their defaults.", "This file lists all keys.")

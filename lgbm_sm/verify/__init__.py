@@ -1,1 +1,1 @@
-"""Run an image as SageMaker would, and check that it meets the container contract."""
+"""Run an image as SageMaker does, and check that it follows the rules for SageMaker containers."""

@@ -1,7 +1,7 @@
-"""Containers and volumes of a verification.
+"""The containers and volumes that `verify` uses.
 
-Files are passed in volumes, not in folders of this machine: containers write files as root, and Docker may run
-elsewhere.
+Containers get their files in volumes, not in folders of this machine. The reasons: containers write files as root, and
+Docker may run on another machine.
 """
 
 import io
@@ -27,9 +27,9 @@ PAUSES = Patience(first_seconds=0.05, longest_seconds=0.05)
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume at `path` in a container, filled from a tar file or from a tar in memory.
+    """A volume at `path` in a container. `content` is a tar archive: the path of a file, or bytes.
 
-    Read-only volumes of the same content share one volume.
+    Read-only volumes with the same content share one Docker volume.
     """
 
     path: str
@@ -39,27 +39,27 @@ class Volume:
     def mount(self, name: str) -> "Mount":
         from docker.types import Mount
 
-        # no_copy: Docker would fill the volume with the image's files, which the platform never does
+        # without no_copy, Docker would copy files of the image to the volume; SageMaker never does this
         return Mount(self.path, name, type="volume", read_only=self.read_only, no_copy=True)
 
 
 @dataclass
 class Started:
-    """A container that was started, unless `refusal` gives Docker's reason against it."""
+    """A container. If Docker refused to start it, `refusal` is the reason."""
 
     container: "Container"
     started_at: float
     refusal: str = ""
 
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """Return the exit code, or None while the container runs."""
         with engine_errors("could not inspect a container", EngineError):
             self.container.reload()
         state = self.container.attrs["State"]
         return None if state["Running"] or state["Restarting"] else int(state["ExitCode"])
 
     def wait(self, seconds: float) -> int | None:
-        """Wait for the exit code; None if the container still runs after `seconds`."""
+        """Wait for the exit code. Return None if the container still runs after `seconds`."""
         for _ in PAUSES.rounds(seconds):
             if (code := self.exit_code()) is not None:
                 return code
@@ -70,13 +70,13 @@ class Started:
             return bytes(self.container.logs()).decode("utf-8", errors="replace")
 
     def last_words(self) -> str:
-        """Return Docker's reason not to start it, or the end of its log, as the end of a sentence."""
+        """Return text that continues a sentence: Docker's reason not to start the container, or the end of its log."""
         lines = [line.strip() for line in self.log().splitlines() if line.strip()]
         said = self.refusal or " / ".join(lines[-2:])
         return f": {said[-300:]}" if said else ", with an empty log"
 
     def terminate(self) -> None:
-        """Send SIGTERM; harmless if the container has ended."""
+        """Send SIGTERM. Do nothing if the container has already ended."""
         import docker.errors
 
         with suppress(docker.errors.APIError):
@@ -94,7 +94,7 @@ class Started:
             self.container.remove(force=True, v=True)
 
     def put(self, path: str, content: bytes | Path) -> None:
-        """Unpack a tar into a folder of the container, which need not be running."""
+        """Unpack a tar archive into a folder of the container. The container may be stopped."""
         with engine_errors("could not copy files into a container", EngineError):
             if isinstance(content, bytes):
                 self.container.put_archive(path, content)
@@ -103,7 +103,7 @@ class Started:
                 self.container.put_archive(path, archive)
 
     def open_archive(self, path: str) -> tarfile.TarFile | None:
-        """Open a file or a folder as a tar that can be read once; None if it does not exist."""
+        """Return a file or a folder as a tar archive, or None if it does not exist. It can be read only once."""
         import docker.errors
 
         with engine_errors("could not read files of a container", EngineError):
@@ -114,9 +114,9 @@ class Started:
             return tarfile.open(fileobj=io.BufferedReader(_Chunks(iter(chunks))), mode="r|")
 
     def status(self, path: str) -> dict[str, Any] | None:
-        """Return a path's mode (in Go's encoding), size and link target.
+        """Return the mode, size and link target of a path, or None if the path does not exist.
 
-        A link itself is not followed.
+        The mode has Go's encoding. A link is not followed.
         """
         import docker.errors
 
@@ -129,7 +129,7 @@ class Started:
         return status
 
     def read(self, path: str, most_bytes: int = 1 << 20) -> bytes | None:
-        """Return the start of a file; None if it does not exist."""
+        """Return the first bytes of a file, or None if the file does not exist."""
         archive = self.open_archive(path)
         if archive is None:
             return None
@@ -139,7 +139,7 @@ class Started:
             return file.read(most_bytes) if file else None
 
     def run(self, *command: str) -> bytes:
-        """Return the output of a program in the container; empty if the image lacks it."""
+        """Run a program in the container and return its output. Return no bytes if the program is missing or fails."""
         import docker.errors
 
         with suppress(docker.errors.APIError):
@@ -148,18 +148,18 @@ class Started:
         return b""
 
     def address(self) -> tuple[str, int] | None:
-        """Return the server's host and port; None if the container has ended."""
+        """Return the host and port of the server, or None if the container has ended."""
         with engine_errors("could not inspect a container", EngineError):
             self.container.reload()
         return address_of(self.container)
 
     def memory_bytes(self) -> int | None:
-        """Return the memory of the container's processes; None if Docker does not report it."""
+        """Return the memory of the container's processes, or None if Docker does not report it."""
         return memory_bytes(self.container.stats(stream=False))
 
 
 class _Chunks(io.RawIOBase):
-    """A file over an iterator of bytes, to be read once."""
+    """A file that reads from an iterator of bytes. It can be read only once."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks

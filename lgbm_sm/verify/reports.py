@@ -9,11 +9,11 @@ from lgbm_sm.verify.checks import Area, Binding, Report, Result, Verdict
 _VERDICT_WIDTH = max(len(verdict) for verdict in Verdict)
 _NAME_WIDTH = len("serve-content-type-parameters")
 _INDENT = " " * (_VERDICT_WIDTH + 2)
-_BINDINGS = {Binding.RULE: "a rule of the platform", Binding.ADVICE: "advice"}
+_BINDINGS = {Binding.RULE: "a rule of SageMaker", Binding.ADVICE: "advice"}
 
 
 def text_of(result: Result) -> str:
-    """Return one line, and for a broken check also the reason, the fix and the source."""
+    """Return a result as text: one line. For a broken check, add the reason, the fix and the source."""
     check = result.check
     line = _line(result.verdict, check.name, result.seen)
     if result.is_met:
@@ -29,9 +29,9 @@ def text_of(result: Result) -> str:
 
 
 class Lines:
-    """Writes results as they arrive.
+    """An object that writes each result as soon as it is known.
 
-    Consecutive checks that are skipped for the same reason share a line.
+    Consecutive checks that are skipped for the same reason share one line.
     """
 
     def __init__(self, write: Callable[[str], None]) -> None:
@@ -39,7 +39,7 @@ class Lines:
         self._skipped: list[Result] = []
 
     def tell(self, result: Result) -> None:
-        """Write the next result, or collect it if it is skipped."""
+        """Write the next result. A skipped result waits until `flush`."""
         if self._skipped and (result.verdict, result.seen) != (Verdict.SKIPPED, self._skipped[0].seen):
             self.flush()
         if result.verdict is Verdict.SKIPPED:
@@ -48,7 +48,7 @@ class Lines:
             self._write(text_of(result))
 
     def flush(self) -> None:
-        """Write the line of the skipped results collected so far."""
+        """Write one line for the skipped results since the last line."""
         if self._skipped:
             first, *others = self._skipped
             more = f" and {len(others)} more" if others else ""
@@ -57,7 +57,7 @@ class Lines:
 
 
 def summary_of(report: Report) -> str:
-    """Count the results by verdict, and name the checks with something to fix."""
+    """Return one line: the number of results for each verdict, and the names of the checks to fix."""
     counts = []
     for verdict in Verdict:
         results = report.of(verdict)
@@ -92,7 +92,7 @@ def document_of(report: Report) -> dict[str, Any]:
 
 
 def junit_of(reports: Sequence[Report], *, strict: bool) -> bytes:
-    """Return a test suite for each area of each image; with `strict`, a warning is a failure."""
+    """Return JUnit XML with a test suite for each area of each image. With `strict`, a warning is a failure."""
     root = ET.Element("testsuites", name="lgbm-sm verify")
     for report in reports:
         for area in Area:
@@ -131,5 +131,5 @@ def _add_case(suite: ET.Element, image: str, result: Result, *, strict: bool) ->
 
 
 def _printable(text: str) -> str:
-    """Replace control characters, which XML does not allow, by spaces."""
+    """Replace control characters with spaces, because XML does not allow them."""
     return "".join(sign if sign.isprintable() else " " for sign in text)

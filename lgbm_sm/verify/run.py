@@ -1,4 +1,4 @@
-"""`lgbm-sm verify`, and the verification before a deploy."""
+"""`lgbm-sm verify`, and the checks before each deployment."""
 
 import itertools
 import tempfile
@@ -13,6 +13,7 @@ from lgbm_sm.backends import TrainingInputs
 from lgbm_sm.backends.docker.build_context import image_recipe, image_tag, xgboost_tag
 from lgbm_sm.backends.docker.engine import PATTERN_LABEL, Engine
 from lgbm_sm.config.instance_types import platform_of
+from lgbm_sm.config.lightgbm_parameters import as_strings
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.data import prepare_data
 from lgbm_sm.errors import DataError, ImageError, UsageError
@@ -26,12 +27,12 @@ from lgbm_sm.verify.subject import SampleRequest, Subject
 from lgbm_sm.verify.verifier import Verification, attributes_of
 from lgbm_sm.workspace import Workspace
 
-_ROWS = 100  # of the test split, in the sample request
+_ROWS = 100  # the sample request has this many rows of the test split
 
 
 @dataclass(frozen=True)
 class VerifyOptions:
-    """The command's options; without an `image`, the project's own images are verified."""
+    """The options of `verify`. Without an `image`, the project's own images are checked."""
 
     image: str | None = None
     model_path: Path | None = None
@@ -45,22 +46,22 @@ class VerifyOptions:
 
 @dataclass(frozen=True)
 class _Material:
-    """The input of the images."""
+    """The inputs of the images: training data, and a sample request."""
 
     inputs: TrainingInputs
     request: SampleRequest | None
 
 
 def verify_images(workspace: Workspace, wanted: VerifyOptions, tell: Callable[[Result], None]) -> list[Report]:
-    """Return a report for each image; `tell` gets each result at once.
+    """Return a report for each image. `tell` gets each result as soon as it is known.
 
-    If no data is prepared, the configured data set is prepared in a temporary folder.
+    If no data is prepared, prepare the configured data set in a temporary folder.
 
     Raises:
-        UsageError: the options contradict each other, or name a file that does not exist.
+        UsageError: an option has a wrong value, a file does not exist, or an image that only serves has no model.
         EngineError: Docker does not answer.
         ImageError: an image does not exist.
-        DataError: there is no data to train on, or the request's content type is unknown.
+        DataError: there is no data to train on, or the content type of the request is unknown.
     """
     _refuse(wanted)
     limits = Limits(startup=float(workspace.config.endpoint.startup_timeout_seconds))
@@ -69,7 +70,7 @@ def verify_images(workspace: Workspace, wanted: VerifyOptions, tell: Callable[[R
         if wanted.model_path is None and subjects and subjects[0].only == contract.SERVE_COMMAND:
             raise UsageError(
                 f"image {subjects[0].image} only serves, and there is no model for it",
-                "pass --model FILE; `lgbm-sm status` lists the models of this project's jobs",
+                "pass --model FILE; `lgbm-sm status` shows the models of this project's jobs",
             )
         models_path = Path(folder) / "models"
         models_path.mkdir()
@@ -97,13 +98,13 @@ def verify_before_deploy(
     limits: Limits,
     tell: Callable[[Result], None],
 ) -> Report:
-    """Run the checks before a deployment: the image, the archive with its `code`, and serving.
+    """Run the checks before a deployment: of the image, of the archive with its `code`, and of the server.
 
-    `platform` is that of the instance type, such as linux/amd64. Takes 10 to 20 seconds.
+    `platform` is the platform of the instance type, such as linux/amd64. The checks take 10 to 20 seconds.
 
     Raises:
         EngineError: Docker does not answer.
-        ImageError: Docker does not have the image, or a rule is broken.
+        ImageError: Docker does not have the image, or the image breaks a rule.
     """
     with tempfile.TemporaryDirectory(prefix="lgbm-sm-verify-") as folder:
         subject = Subject(
@@ -121,22 +122,22 @@ def verify_before_deploy(
     if failed:
         said = "".join(f"\n  {result.check.name}: {result.seen}" for result in failed)
         raise ImageError(
-            f"image {image} breaks the SageMaker container contract; its endpoint would fail:{said}",
+            f"image {image} breaks a rule for SageMaker containers, and its endpoint would fail:{said}",
             failed[0].check.fix,
         )
     return report
 
 
 def installs_at_start(code: ModelCode, environment: Mapping[str, str]) -> bool:
-    """Return whether the container installs packages when it starts, and so needs a network."""
+    """Return whether the container installs packages at its start. It then needs a network."""
     return "requirements.txt" in code.files and "PIP_NO_INDEX" not in {**code.environment, **environment}
 
 
 def sample_of(data_path: Path) -> SampleRequest:
-    """Return the first rows of the test split, as CSV.
+    """Return a sample request: the first rows of the test split, as CSV.
 
     Raises:
-        DataError: no data is prepared, or it has changed since.
+        DataError: no data is prepared, or the data has changed since then.
     """
     path = verify_split(data_path, load_schema(data_path), Split.TEST)
     with path.open("rb") as file:
@@ -145,7 +146,7 @@ def sample_of(data_path: Path) -> SampleRequest:
 
 def _refuse(wanted: VerifyOptions) -> None:
     if wanted.only and wanted.only not in COMMANDS:
-        raise UsageError(f"--only {wanted.only}: not a command of an image", f"use {' or '.join(COMMANDS)}")
+        raise UsageError(f"--only {wanted.only}: images have no such command", f"use {' or '.join(COMMANDS)}")
     for option, path in (("--model", wanted.model_path), ("--request", wanted.request_path)):
         if path and not path.is_file():
             raise UsageError(f"{option} {path}: the file does not exist", "check the path")
@@ -176,14 +177,14 @@ def _foreign(workspace: Workspace, wanted: VerifyOptions, image: str, material: 
 
 
 def _only_command(engine: Engine, image: str) -> str:
-    """Return the one command of an inference_toolkit image; empty for all other images."""
+    """Return "serve" for an image of the pattern inference_toolkit, which cannot train. Otherwise return ""."""
     labels = attributes_of(engine, image)["Config"].get("Labels") or {}
     pattern = labels.get(PATTERN_LABEL)
     return contract.SERVE_COMMAND if pattern == Pattern.INFERENCE_TOOLKIT else ""
 
 
 def _own(workspace: Workspace, wanted: VerifyOptions, material: _Material) -> list[Subject]:
-    """Return the image that serves, after the one that trains if that is different."""
+    """Return the project's images: the training image, if it is a separate image, then the serving image."""
     config, engine = workspace.config, workspace.engine
     pattern = config.container.pattern
     code = model_code(config, workspace.folder, workspace.containers_path, in_container=True)
@@ -220,7 +221,7 @@ def _own(workspace: Workspace, wanted: VerifyOptions, material: _Material) -> li
 
 
 def _material(workspace: Workspace, wanted: VerifyOptions, folder: Path) -> _Material:
-    hyperparameters = workspace.config.training.hyperparameters
+    hyperparameters = as_strings(workspace.config.training.hyperparameters, workspace.folder)
     if wanted.channels_path:
         channels = {path.name: path for path in sorted(wanted.channels_path.iterdir()) if path.is_dir()}
         if not channels:

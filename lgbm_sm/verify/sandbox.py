@@ -1,6 +1,6 @@
-"""The containers, volumes and networks of a verification.
+"""Create the containers, volumes and networks of `verify`, and remove them at the end.
 
-They carry a label, and are always removed at the end.
+A label on each of them contains its owner, so a later command can remove the leftovers of a killed one.
 """
 
 import os
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
 
-VERIFICATION_LABEL = "lgbm-sm.verification"  # the owner: machine, process id and start time
+VERIFICATION_LABEL = "lgbm-sm.verification"  # the value is the owner: machine, process id and start time
 _FILL_PATH = "/lgbm-sm-verification"
 _REMOVAL_SECONDS = 30.0
 _REMOVAL_PAUSE_SECONDS = 0.2
@@ -31,11 +31,11 @@ _IN_FLIGHT_SECONDS = 0.5
 
 @dataclass
 class Sandbox:
-    """A context manager that creates containers of one image, and removes everything at its end."""
+    """A context manager that creates containers of one image. At its end, it removes everything that it created."""
 
     engine: Engine
     image: str
-    as_root: bool = False  # instead of the image's own user
+    as_root: bool = False  # run the containers as root, not as the user of the image
     _network: str = field(default="", init=False)
     _shared: dict[bytes | Path, str] = field(default_factory=dict, init=False)
 
@@ -47,7 +47,7 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is not None:
-            time.sleep(_IN_FLIGHT_SECONDS)  # Docker may still be creating the last thing
+            time.sleep(_IN_FLIGHT_SECONDS)  # Docker may still be creating the last container
         _remove_all(self.engine, _owner())
 
     def _new_volume(self) -> str:
@@ -55,9 +55,9 @@ class Sandbox:
             return str(self.engine.client.volumes.create(labels=_labels()).name)
 
     def _shared_volume(self, content: bytes | Path) -> str:
-        """Return the name of the read-only volume with this content.
+        """Return the name of the read-only volume with this content. Create the volume if necessary.
 
-        It is filled through a container that never runs.
+        A container that never runs is used to copy the content to the volume.
         """
         if content not in self._shared:
             name = self._new_volume()
@@ -75,7 +75,7 @@ class Sandbox:
         environment: Mapping[str, str] = MappingProxyType({}),
         **options: Any,
     ) -> Started:
-        """Create a container without starting it; `options` are docker-py's."""
+        """Create a container, but do not start it. `options` are options of docker-py."""
         names = [self._shared_volume(one.content) if one.read_only else self._new_volume() for one in volumes]
         mounts = [volume.mount(name) for volume, name in zip(volumes, names, strict=True)]
         created = self._create(command, {"mounts": mounts, "environment": dict(environment), **options})
@@ -102,7 +102,7 @@ class Sandbox:
         return Started(container, time.monotonic())
 
     def start(self, started: Started) -> Started:
-        """Start a container; if Docker refuses, the reason becomes its `refusal`."""
+        """Start a container. If Docker refuses, set `refusal` to the reason."""
         import docker.errors
 
         started.started_at = time.monotonic()
@@ -114,9 +114,10 @@ class Sandbox:
         return started
 
     def serving_options(self, *, network: bool) -> dict[str, Any]:
-        """Return the options to reach a server.
+        """Return docker-py options that make a server reachable.
 
-        With a network it answers on a loopback port, otherwise at its own address.
+        With `network`, the server is reachable on a port of the loopback interface. Without it, the server is reachable
+        only at the container's own address.
         """
         if network:
             return {"ports": {f"{contract.SERVING_PORT}/tcp": ("127.0.0.1", None)}}
@@ -129,7 +130,7 @@ class Sandbox:
 
 
 def remove_abandoned(engine: Engine) -> None:
-    """Remove the leftovers of killed verifications of this machine."""
+    """Remove what killed `verify` commands of this machine left in Docker."""
     client = engine.client
     with engine_errors("could not list containers", EngineError):
         filters: dict[str, str | list[str] | bool] = {"label": VERIFICATION_LABEL}
@@ -143,27 +144,27 @@ def remove_abandoned(engine: Engine) -> None:
 
 
 def _remove_all(engine: Engine, owner: str) -> None:
-    """Remove everything with the owner's label; retry while Docker is busy with it.
+    """Remove everything with the owner's label. Try again while Docker refuses.
 
     Raises:
-        EngineError: something is left after the last attempt.
+        EngineError: something still exists after the time limit.
     """
     until = time.monotonic() + _REMOVAL_SECONDS
     while left := _try_to_remove(engine, owner):
         if time.monotonic() > until:
             hint = f"remove the containers, networks and volumes with the label {VERIFICATION_LABEL} by hand"
-            raise EngineError(f"could not remove the verification's containers and volumes: {left}", hint)
+            raise EngineError(f"could not remove the containers and volumes of verify: {left}", hint)
         time.sleep(_REMOVAL_PAUSE_SECONDS)
 
 
 def _try_to_remove(engine: Engine, owner: str) -> str:
-    """Return Docker's last reason not to remove something; empty if nothing is left."""
+    """Remove everything once. Return Docker's last error, or "" if everything was removed."""
     import docker.errors
 
     client = engine.client
     filters: dict[str, str | list[str] | bool] = {"label": f"{VERIFICATION_LABEL}={owner}"}
     left = ""
-    with engine_errors("could not list the verification's containers and volumes", EngineError):
+    with engine_errors("could not list the containers and volumes of verify", EngineError):
         removals: list[Callable[[], None]] = [
             *(partial(one.remove, force=True, v=True) for one in _containers(client, filters)),
             *(one.remove for one in client.networks.list(filters=filters)),
@@ -194,7 +195,7 @@ def _owner() -> str:
 
 
 def _is_gone(owner: str) -> bool:
-    """Return whether the owner was a process of this machine that has ended."""
+    """Return whether the owner is a process of this machine, and has ended."""
     import psutil
 
     node, process_id, created = owner.rsplit("/", 2)

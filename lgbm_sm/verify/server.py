@@ -1,4 +1,4 @@
-"""A server in a container: its start, its address, its pings and its memory."""
+"""A server in a container: its start, its open ports and its answers to pings."""
 
 import time
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from lgbm_sm.verify.containers import PAUSES, Started, Volume
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 
-_LOOK_SECONDS = 1.0  # between looks at the ports that the container listens on
-_LOOKS = 2  # that find the server on loopback only, until it counts as such
-PATIENCE = 5  # a ping may take so many times the platform's limit, to measure how late it is
+_LOOK_SECONDS = 1.0  # how often the open ports of the container are checked
+_LOOKS = 2  # this many checks in a row must find the server only on the loopback interface
+PATIENCE = 5  # wait this many times SageMaker's limit for a ping, to measure a late answer
 _LOOPBACK_V6 = "00000000000000000000000001000000"
 _DOCKERS_RESOLVER = "0B00007F"  # 127.0.0.11, in every container of a user-defined network
 _MAPPED_V4 = "0000000000000000FFFF0000"
@@ -24,7 +24,7 @@ _ALL_INTERFACES = "all interfaces"
 
 @dataclass(frozen=True)
 class ServingConditions:
-    """The conditions under which the platform may run a server."""
+    """Conditions of SageMaker for a server: a read-only model folder, and no network."""
 
     read_only: bool = True
     isolated: bool = True
@@ -32,9 +32,10 @@ class ServingConditions:
 
 @dataclass
 class Startup:
-    """The start of a server: the last answer to `ping`, or the `exit_code` if it ended.
+    """The start of a server.
 
-    `listens` maps open ports to their interfaces, if the container shows them.
+    `ping` is the last answer to a ping. `exit_code` is set if the server ended. `listens` maps open ports to their
+    interfaces. It is empty if the image has no program to show them. `said` is the end of the log.
     """
 
     ping: Reply | None = None
@@ -53,12 +54,12 @@ class Startup:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether the server has started, but not at the address to which the platform sends requests."""
+        """Whether the server runs, but does not listen on the port and interface that SageMaker uses."""
         return self.exit_code is None and not self.is_reached and bool(self.listens)
 
     @property
     def is_reached(self) -> bool:
-        """Whether any ping was answered."""
+        """Whether the server answered a ping, with any status."""
         return self.ping is not None and self.ping.status is not None
 
     def __str__(self) -> str:
@@ -71,7 +72,7 @@ class Startup:
 
 @dataclass
 class CheckedServer:
-    """A started container, and the client for its address."""
+    """A started container with a server, and a client for its address."""
 
     sandbox: Sandbox
     started: Started
@@ -81,7 +82,7 @@ class CheckedServer:
         return self.started.exit_code()
 
     def ask(self, method: str, path: str, body: bytes | None, content_type: str, *, seconds: float) -> Reply:
-        """Return the answer, or the reason why there is none."""
+        """Return the answer, or a Reply with the reason why there is no answer."""
         if self.client is None:
             return Reply(None, failure="the container has ended")
         return self.client.ask(method, path, body, content_type, seconds=seconds)
@@ -92,7 +93,7 @@ class CheckedServer:
     def wait_until_ready(self, limits: Limits) -> Startup:
         """Wait until /ping answers 200.
 
-        Ends early if the container ends, or listens on loopback only.
+        Stop waiting if the container ends, or if the server listens only on the loopback interface.
         """
         startup = Startup()
         looked_at = looks_on_loopback = 0
@@ -114,9 +115,9 @@ class CheckedServer:
         return startup
 
     def watch_pings(self, seconds: float, limits: Limits) -> Reply:
-        """Return the first 200 within `seconds` of the start, or the last answer before.
+        """Ping the server for `seconds`. Return the first answer with status 200, or else the last answer.
 
-        Ends when the container ends. If nothing answers at all, it waits longer: the server may only be late.
+        Stop if the container ends. If there is no answer at all, wait twice as long, because the server may be slow.
         """
         reply = Reply(None)
         for _ in PAUSES.rounds(_LATER * seconds):
@@ -128,7 +129,7 @@ class CheckedServer:
         return reply
 
     def start_again(self, limits: Limits) -> Startup:
-        """Start the same container again, with the files that it has written."""
+        """Start the same container again. It still has the files that it has written."""
         self.started.start_again()
         address = self.started.address()
         self.client = Client(*address) if address else None
@@ -154,7 +155,7 @@ class CheckedServer:
 def start_server(
     sandbox: Sandbox, model_path: Path, environment: Mapping[str, str], conditions: ServingConditions
 ) -> CheckedServer:
-    """Start `serve` on the content of a model archive."""
+    """Start a server with the content of a model archive."""
     model = Volume(contract.MODEL_PATH, model_path, conditions.read_only)
     started = sandbox.create(
         [contract.SERVE_COMMAND],
@@ -168,8 +169,8 @@ def start_server(
 
 
 def _is_loopback(address: str) -> bool:
-    """Return whether an address of /proc/net/tcp is loopback.
+    """Return whether an address in /proc/net/tcp is a loopback address.
 
-    It is hexadecimal, with each word in the machine's byte order.
+    The address is hexadecimal. Each word has the byte order of the machine.
     """
     return address == _LOOPBACK_V6 or (address.endswith("7F") and address[:-8] in ("", _MAPPED_V4))

@@ -1,4 +1,4 @@
-"""The checks of `serve`, from the start of a server to its end."""
+"""Run all checks of a server, from its start to its end."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ _NOT_FULL = "only with --full"
 def check_serving(
     sandbox: Sandbox, subject: Subject, limits: Limits, model_path: Path | None, folder: Path, *, full: bool
 ) -> Iterator[Result]:
-    """Yield the results for a model.tar.gz; `folder` is for copies of it."""
+    """Yield the results for a model.tar.gz. Changed copies of the archive are written to `folder`."""
     if model_path is None:
         yield from skip(CHECKS, "no model: pass --model FILE")
         return
@@ -51,7 +51,7 @@ def check_serving(
 
 
 def _reason_not_to_isolate(sandbox: Sandbox, subject: Subject) -> str:
-    """Return the reason why isolation is not tried; empty if it is."""
+    """Return why the server is not run without a network. Return "" if it is."""
     if not sandbox.engine.shares_network():
         return "a container without a network is reachable only if Docker runs directly on this machine"
-    return "not tried, because of --network" if subject.needs_network else ""
+    return "not tried, because --network is set" if subject.needs_network else ""

@@ -1,4 +1,4 @@
-"""The image to verify, and its input."""
+"""The image to check, and its inputs."""
 
 import itertools
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ class SampleRequest:
 
     @property
     def first_row(self) -> bytes | None:
-        """A request of one row; None if the content type has no lines."""
+        """A request with only the first row, or None if rows of this content type are not lines."""
         if not self._has_lines:
             return None
         lines = self._lines
         return b"\n".join(lines[: 2 if self._has_header else 1]) + b"\n"
 
     def of_size(self, most_bytes: int) -> bytes | None:
-        """The largest request that fits; None if repeating the body would break it."""
+        """Return the largest request of at most this size. Return None if the rows cannot be repeated."""
         if self.content_type == "application/json":
             return self.body.ljust(most_bytes)  # JSON may end with spaces
         if not self._has_lines:
@@ -66,12 +66,12 @@ def _has_number(line: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Subject:
-    """An image, and the input of its containers.
+    """An image, and the inputs of its containers.
 
-    `platform` is that of the instance types, such as linux/amd64; None if they are local. `model_path` is a
-    model.tar.gz; without one, the image serves the model that it trains. `code` maps file names to texts; they become
-    the folder `code` of an archive that has none. With `needs_network`, isolation is not tried. `only` is the image's
-    one command; empty if it has both.
+    `model_path` is a model.tar.gz. Without one, the image serves the model that it trains. `code` maps file names to
+    files or texts. If the archive has no folder `code`, it gets these files. `platform` is the platform of the instance
+    types, such as linux/amd64, or None if they are local. With `needs_network`, the image always has a network. `only`
+    is "train" or "serve" for an image with only this command. It is empty for an image with both commands.
     """
 
     image: str

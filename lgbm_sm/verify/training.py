@@ -1,4 +1,4 @@
-"""The checks of `train`, from the first container to the last."""
+"""Run all checks of the training."""
 
 from collections.abc import Generator
 from dataclasses import replace
@@ -16,22 +16,22 @@ _SEEN = {
     "nested": "trains on files in sub-folders",
     "read_only": "trains on read-only data",
     "isolated": "trains without a network",
-    "covered": "trains with all of /opt/ml mounted over",
+    "covered": "trains with a volume mounted over /opt/ml",
 }
-_NOT_ISOLATED = "not tried, because of --network"
+_NOT_ISOLATED = "not tried, because --network is set"
 
 
 def check_training(
     sandbox: Sandbox, subject: Subject, limits: Limits, folder: Path
 ) -> Generator[Result, None, Path | None]:
-    """Yield the results, and return the path of the trained model; None without a model."""
+    """Yield the results. Return the path of the trained model, or None if there is no model."""
     if subject.inputs is None:
         yield from skip(CHECKS, "no data to train on: pass --channels, or set data.* in config.yaml")
         return None
     conditions = replace(STRICT, isolated=not subject.needs_network)
     values = subject.inputs.hyperparameters
     training = Training(sandbox, subject.inputs, limits, subject.environment, conditions, values)
-    # at the same time, since most of it is waiting
+    # start all three at the same time, because most of the time is waiting
     strict = training.start(conditions, values)
     quoted = training.start(replace(conditions, quoted=True), values)
     garbage = training.start(replace(conditions, garbage=True), values)
@@ -57,9 +57,10 @@ def check_training(
 def _find_cause(
     training: Training, strict: Conditions
 ) -> Generator[Result, None, tuple[CheckedTraining, TrainingOutcome] | None]:
-    """Find the condition under which a training run fails.
+    """Find the condition that makes a training run fail.
 
-    Drops all conditions, then adds one at a time. Returns a successful run with its outcome, or None if there is none.
+    First train without any condition, then with each condition alone. Return a successful run with its outcome, or None
+    if no run succeeds.
     """
     lenient = training.run(LENIENT)
     if not lenient.is_done and training.hyperparameters:
@@ -75,10 +76,10 @@ def _find_cause(
             yield COMPLETES.broken(str(lenient))
             yield from skip(CHECKS[1:], "no training succeeds")
             return None
-        # without a model, only the exit code shows whether a training succeeded
+        # the image writes no model, so only the exit code shows whether the training succeeded
         yield COMPLETES.passed(f"exit code 0 after {lenient.seconds:.1f} s")
     else:
-        yield COMPLETES.passed(f"exit code 0 after {lenient.seconds:.1f} s, under easier conditions")
+        yield COMPLETES.passed(f"exit code 0 after {lenient.seconds:.1f} s, without some conditions of SageMaker")
     yield HYPERPARAMETERS.passed(counted(len(training.hyperparameters), "string"))
     return (yield from _try_each(training, strict, lenient))
 
@@ -86,7 +87,7 @@ def _find_cause(
 def _try_each(
     training: Training, strict: Conditions, lenient: TrainingOutcome
 ) -> Generator[Result, None, tuple[CheckedTraining, TrainingOutcome]]:
-    """Try each condition alone, then all those together that the image passes."""
+    """Try each condition alone. Then try together all conditions that the image passes."""
     passed = LENIENT
     for name, check in CONDITIONS.items():
         if not getattr(strict, name):

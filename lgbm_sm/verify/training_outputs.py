@@ -1,4 +1,4 @@
-"""The content of /opt/ml/model after a training run, packed as the platform packs it."""
+"""Pack the content of /opt/ml/model after a training run, as SageMaker does."""
 
 import tarfile
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from lgbm_sm.wording import counted
 
 @dataclass
 class Summary:
-    """The content of a packed folder.
+    """A summary of a packed folder.
 
-    `problem` describes the first member that the platform would not pack.
+    `problem` describes the first member that SageMaker would not pack. It is empty if there is no such member.
     """
 
     files: int = 0
@@ -33,7 +33,7 @@ class Summary:
 
 
 def repack(content: tarfile.TarFile | None, path: Path) -> Summary:
-    """Write the folder in `content` to a model.tar.gz; None stands for a missing folder."""
+    """Write the folder in `content` to a model.tar.gz. `content` is None if the folder does not exist."""
     summary = Summary()
     if content is not None:
         with content, tarfile.open(path, "w:gz", compresslevel=1) as archive:

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from lgbm_sm import contract
 from lgbm_sm.backends import TrainingInputs, opt_ml
-from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.verify.containers import Started, Volume
 from lgbm_sm.verify.limits import Limits
 from lgbm_sm.verify.sandbox import Sandbox
 
 _GARBAGE = bytes(range(255, 127, -1)) * 8
-_DESCRIBES_DATA = ".json"  # a channel's file without rows, which is neither moved nor replaced
+_DESCRIBES_DATA = ".json"  # such a file in a channel contains no rows, so it is not moved or replaced
 _FOLDERS = "2026/part-0"
 _PARTS = (contract.CONFIG_FOLDER, contract.MODEL_FOLDER, contract.OUTPUT_FOLDER, contract.CHECKPOINTS_FOLDER)
 _JOB = "lgbm-sm-verification"
@@ -25,13 +24,14 @@ _JOB = "lgbm-sm-verification"
 
 @dataclass(frozen=True)
 class Conditions:
-    """The conditions under which the platform may run a training job.
+    """The conditions of SageMaker for a training job. Drop one to find out whether it makes an image fail.
 
-    Each can be dropped, to find the one under which an image fails.
-
-    `nested`: the channels' files are in sub-folders. `read_only`: the data is mounted read-only. `isolated`: no
-    network. `covered`: all of /opt/ml is mounted over. `quoted`: each hyperparameter is encoded a second time.
-    `garbage`: no channel file has rows.
+    - `nested`: the files of the channels are in sub-folders.
+    - `read_only`: the data is mounted read-only.
+    - `isolated`: the container has no network.
+    - `covered`: a volume is mounted over /opt/ml, which hides files of the image there.
+    - `quoted`: each hyperparameter is encoded as JSON a second time.
+    - `garbage`: the files of the channels contain random bytes and no rows.
     """
 
     nested: bool = True
@@ -50,7 +50,7 @@ LENIENT = Conditions(nested=False, read_only=False, isolated=False, covered=Fals
 class TrainingOutcome:
     """The end of a training run.
 
-    `exit_code` is None if it was still running at its limit; `said` is the end of a sentence.
+    `exit_code` is None if the run did not end within the time limit. `said` is text that continues a sentence.
     """
 
     exit_code: int | None
@@ -72,14 +72,14 @@ class TrainingOutcome:
 
 @dataclass
 class CheckedTraining:
-    """A started training."""
+    """A training run that was started."""
 
     started: Started
     limit_seconds: float
     _outcome: TrainingOutcome | None = None
 
     def outcome(self) -> TrainingOutcome:
-        """Wait until the training ends, or until its limit; return the same outcome each time."""
+        """Wait until the training ends, or until the time limit. Later calls return the same outcome."""
         if self._outcome is None:
             self._outcome = self._wait()
         return self._outcome
@@ -101,16 +101,16 @@ class CheckedTraining:
 
 @dataclass
 class Training:
-    """The training runs of an image, with the conditions and hyperparameters that it has passed so far."""
+    """The inputs of an image's training runs. `conditions` are those that the image has passed so far."""
 
     sandbox: Sandbox
     inputs: TrainingInputs
     limits: Limits
     environment: Mapping[str, str]
     conditions: Conditions = STRICT
-    hyperparameters: Mapping[str, HyperparameterValue] = field(default_factory=dict)
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
 
-    def start(self, conditions: Conditions, hyperparameters: Mapping[str, HyperparameterValue]) -> CheckedTraining:
+    def start(self, conditions: Conditions, hyperparameters: Mapping[str, str]) -> CheckedTraining:
         return start_training(
             self.sandbox,
             self.inputs,
@@ -134,17 +134,17 @@ def start_training(
     conditions: Conditions,
     *,
     limit_seconds: float,
-    hyperparameters: Mapping[str, HyperparameterValue],
+    hyperparameters: Mapping[str, str],
     environment: Mapping[str, str],
 ) -> CheckedTraining:
-    """Start `train` as the platform does, on the channels of `inputs`."""
+    """Start a training run on the channels of `inputs`, as SageMaker does."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "ml"
         network = "lo" if conditions.isolated else "eth0"
         opt_ml.lay_out_training(root, TrainingInputs(inputs.channels, _encoded(hyperparameters, conditions)), network)
         data_path = root / contract.DATA_FOLDER
         data = _data_archive(data_path, conditions)
-        # the channels get their own volume, which may be read-only
+        # the channels get a separate volume, because it may be read-only
         covered = (
             {contract.OPT_ML: root}
             if conditions.covered
@@ -163,14 +163,9 @@ def start_training(
     return CheckedTraining(sandbox.start(started), limit_seconds)
 
 
-def _encoded(values: Mapping[str, HyperparameterValue], conditions: Conditions) -> Mapping[str, HyperparameterValue]:
-    """Return the hyperparameters, each encoded as JSON if `quoted`.
-
-    opt_ml then encodes only values that are not text.
-    """
-    if not conditions.quoted:
-        return values
-    return {name: json.dumps(value if isinstance(value, str) else json.dumps(value)) for name, value in values.items()}
+def _encoded(values: Mapping[str, str], conditions: Conditions) -> Mapping[str, str]:
+    """Return the hyperparameters, each encoded as JSON if `quoted`."""
+    return {name: json.dumps(value) for name, value in values.items()} if conditions.quoted else values
 
 
 def _data_archive(folder: Path, conditions: Conditions) -> bytes:

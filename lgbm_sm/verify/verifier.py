@@ -1,4 +1,4 @@
-"""All checks of one image, in their order."""
+"""Run all checks of one image in their order."""
 
 import io
 import tarfile
@@ -24,7 +24,7 @@ from lgbm_sm.verify.training import check_training
 ALL_CHECKS = (*image.CHECKS, *training.CHECKS, *archive.CHECKS, *serving.CHECKS)
 _TRAIN, _SERVE = COMMANDS
 _CODE = "code"
-# a shell as process 1 withholds the command and the signal from the program, so these checks fail with it
+# if process 1 is a shell, the program gets no command and no signal, so these checks also fail
 _BY_SHELL_FORM = (training.COMPLETES, training.SIGTERM, startup.STARTS, stopping.DRAIN, stopping.SIGTERM)
 
 
@@ -32,7 +32,7 @@ _BY_SHELL_FORM = (training.COMPLETES, training.SIGTERM, startup.STARTS, stopping
 class Verification:
     """One run of `verify`.
 
-    `tell` gets each result at once, and `folder` is for models while it runs.
+    `tell` gets each result as soon as it is known. Models are written to `folder`.
     """
 
     engine: Engine
@@ -45,7 +45,8 @@ class Verification:
     def verify(self, subject: Subject) -> Report:
         """Run all checks of an image.
 
-        The image serves the subject's model, else the model that it has trained, else that of an earlier image.
+        The image serves the model of `subject`. If `subject` has no model, the image serves the model that it trained,
+        or else the model that an earlier image of this run trained.
 
         Raises:
             EngineError: Docker does not answer.
@@ -63,11 +64,11 @@ class Verification:
     def _check(self, sandbox: Sandbox, subject: Subject) -> Iterator[Result]:
         attributes = attributes_of(self.engine, subject.image)
         startable = yield from check_image(sandbox, subject, attributes)
-        reason = dict.fromkeys(COMMANDS, "the program cannot start: see the checks of the image")
+        reason = dict.fromkeys(COMMANDS, "the program cannot start: see the image checks")
         if not attributes["Config"].get("Entrypoint"):
             reason |= {name: f"the image has no program `{name}`" for name in COMMANDS}
         if subject.only:
-            reason |= {name: f"this image only has to {subject.only}" for name in COMMANDS if name != subject.only}
+            reason |= {name: f"only `{subject.only}` is checked" for name in COMMANDS if name != subject.only}
         if _TRAIN in startable:
             trained = yield from check_training(sandbox, subject, self.limits, self.folder)
             self.trained_path = trained or self.trained_path
@@ -87,14 +88,14 @@ class Verification:
         if is_intact:
             yield from check_serving(sandbox, subject, self.limits, model_path, self.folder, full=self.full)
         else:
-            yield from skip(serving.CHECKS, "the model archive is not valid: see the checks of the archive")
+            yield from skip(serving.CHECKS, "the model archive is not valid: see the archive checks")
 
 
 def _without_consequences(result: Result, report: Report) -> Result:
-    """Skip a failure that is only a consequence of the entry point's form."""
+    """Skip a failed check if the shell form of the entry point is the cause of the failure."""
     form_is_broken = any(one.check is ENTRY_POINT and not one.is_met for one in report.results)
     if form_is_broken and not result.is_met and result.check in _BY_SHELL_FORM:
-        return result.check.skipped(f"see {ENTRY_POINT.name}; result: {result.seen}")
+        return result.check.skipped(f"fix {ENTRY_POINT.name} first; result now: {result.seen}")
     return result
 
 
@@ -106,7 +107,7 @@ def _archive_results(path: Path | None, environment: Mapping[str, str]) -> Itera
 
 
 def attributes_of(engine: Engine, image: str) -> Mapping[str, Any]:
-    """Return Docker's attributes of an image, or raise ImageError if it has no such image."""
+    """Return Docker's attributes of an image. Raise ImageError if the image does not exist."""
     if not engine.has_image(image):
         raise ImageError(f"Docker has no image {image}", "build it (`lgbm-sm build`), pull it, or check the name")
     with engine_errors(f"could not inspect image {image}", ImageError):
@@ -114,9 +115,9 @@ def attributes_of(engine: Engine, image: str) -> Mapping[str, Any]:
 
 
 def with_code(path: Path, code: Mapping[str, Path | str], made_path: Path) -> Path:
-    """Return a copy of the archive, at `made_path`, with `code` as its folder code.
+    """Add `code` to a copy of the archive, as the folder `code`. Return the path of the copy, `made_path`.
 
-    Returns `path` if the archive already has that folder.
+    Return `path` if there is no code to add, or if the archive already has this folder.
     """
     if not code:
         return path

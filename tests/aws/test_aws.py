@@ -1,4 +1,4 @@
-"""Regions and their partitions, and what the errors of AWS's clients become."""
+"""AWS regions and partitions, and our errors for the errors of boto3."""
 
 from __future__ import annotations
 

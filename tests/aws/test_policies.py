@@ -1,4 +1,4 @@
-"""The policies that `lgbm-sm policy` prints: valid, and about the project's own things only."""
+"""The policies of `lgbm-sm policy` are valid, and they cover only the project's resources."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def permissions(policy: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each action with each resource that it is allowed on."""
+    """Yield each action together with each resource that the policy allows for it."""
     for statement in policy["Statement"]:
         for action in as_list(statement["Action"]):
             for resource in as_list(statement["Resource"]):
@@ -143,7 +143,7 @@ def test_each_statement_allows_what_it_is_for() -> None:
 
 
 def formats(service: str, kind: str) -> list[str]:
-    """Regular expressions of the ARNs of a resource type, from AWS's authorization data."""
+    """Return patterns for the ARNs of a resource type, from AWS's authorization data."""
     arn = IAM.resources.get_resource_type_details(service, kind)["arn"]
     variables = re.split(r"(\$\{\w+\})", arn)
     # a bucket's name has no slash and a log group's no colon; other names may have either
@@ -154,7 +154,10 @@ def formats(service: str, kind: str) -> list[str]:
 
 
 def concerns(resource: str, service: str, kind: str) -> bool:
-    """Whether a resource of a statement can be one of the type: its last asterisk may stand for a stream of a log."""
+    """Return whether a resource in a statement can be of this type.
+
+    A last asterisk in the resource may stand for a log stream.
+    """
     written = [resource, f"{resource}:log-stream:x"] if resource.endswith("*") else [resource]
     return any(re.fullmatch(form, text) for form in formats(service, kind) for text in written)
 
@@ -310,7 +313,7 @@ def test_a_role_of_another_account_is_refused() -> None:
 
 @pytest.fixture
 def lgbm_sm(tmp_path: Path) -> CommandLine:
-    """Knows an account's region, and nothing else: no call could be made."""
+    """Return a command line with a region but without credentials, so it cannot call AWS."""
     environment = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "HOME": str(tmp_path)}
     return CommandLine(
         tmp_path, {**environment, "AWS_DEFAULT_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
@@ -335,7 +338,7 @@ def test_the_command_knows_the_region_and_the_registry_of_script_mode(lgbm_sm: C
 @pytest.mark.parametrize(
     ("arguments", "said", "exit_code"),
     [
-        (("--role", "--trust"), "--role and --trust print two policies", 2),
+        (("--role", "--trust"), "--role and --trust print different policies", 2),
         (("--account", "1234"), "an account has 12 digits", 2),
         (("--account", ACCOUNT, "--set", "aws.region=xx-nowhere-1"), "xx-nowhere-1 is not a region that botocore", 3),
         (

@@ -1,4 +1,4 @@
-"""The kinds of AWS resources: what is on record is read, whichever kind it is, and has an ARN and a group."""
+"""Each kind of AWS resource can be read from the record, and has an ARN and a group."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ def test_a_kind_that_only_a_newer_program_knows_is_refused_as_such(record: Recor
     content["entries"].append({"kind": "topic", "name": "demo", **COMMON, **WHERE})
     record.path.write_text(json.dumps(content))
     with pytest.raises(
-        RecordError, match="contains an entry of kind topic, which this lgbm-sm does not know"
+        RecordError, match="contains an entry of kind topic, which this version of lgbm-sm does not know"
     ) as caught:
         record.entries()
-    assert caught.value.hint == "use the lgbm-sm that wrote it"
+    assert caught.value.hint == "use the version of lgbm-sm that wrote it"
 
 
 def test_each_entry_has_its_arn_and_what_is_on_this_machine_has_none(record: Record) -> None:

@@ -1,4 +1,4 @@
-"""Addresses in S3, and files as they are when they are sent there."""
+"""Addresses in S3, and the form of files before an upload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into an image, and what its tag depends on."""
+"""The content of an image, and the parts that determine its tag."""
 
 import tarfile
 from collections.abc import Callable

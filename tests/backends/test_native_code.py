@@ -1,4 +1,4 @@
-"""A local process gets its compiled code from the user's cache, where the machine's compiler puts it once."""
+"""A process on this machine gets compiled code from the user's cache, compiled only once."""
 
 from __future__ import annotations
 

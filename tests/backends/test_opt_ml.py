@@ -1,4 +1,4 @@
-"""The /opt/ml tree that a server finds."""
+"""The folder /opt/ml of a server."""
 
 from __future__ import annotations
 

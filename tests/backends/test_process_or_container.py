@@ -1,4 +1,4 @@
-"""Which backend is chosen on this machine, and the reason that is given."""
+"""The choice of the backend on this machine, and the reason that is shown."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ NO_ENGINE = Engine({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
 
 @dataclass
 class HeldImages:
-    """An engine that answers and holds these images."""
+    """Docker, with these images."""
 
     tags: tuple[str, ...] = ()
     platform: str = "linux/amd64"
@@ -46,7 +46,7 @@ def test_a_container_is_taken_when_the_present_image_is_there(wanted: BackendCho
 def test_auto_takes_a_process_when_the_engine_holds_only_other_images() -> None:
     choice = choose(BackendChoice.AUTO, HeldImages(("demo:arm64", "demo:older")), tag_of)
     assert not choice.image
-    assert "(`lgbm-sm build` makes it)" in choice.because
+    assert "(`lgbm-sm build` creates it)" in choice.because
 
 
 def test_auto_takes_a_process_when_no_engine_answers() -> None:

@@ -1,4 +1,4 @@
-"""When a server counts as being in service."""
+"""The moment at which a server counts as being in service."""
 
 import threading
 import time
@@ -16,7 +16,11 @@ from lgbm_sm.record.entries import Endpoint, Place
 
 
 class LateServer(ThreadingHTTPServer):
-    """Answers pings with 200: those that come in the first `loading` seconds at the end of them, each after `delay`."""
+    """A server that answers pings with 200.
+
+    It is loading for the first `loading` seconds, and answers earlier pings only after that. Each answer takes `delay`
+    seconds.
+    """
 
     daemon_threads = True
 
@@ -32,7 +36,7 @@ class LateServer(ThreadingHTTPServer):
         return None
 
     def load(self) -> None:
-        """What a ping waits for."""
+        """Wait until the server has loaded."""
         with self._lock:
             self.pings += 1
             self._at_once += 1
@@ -51,11 +55,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Not to the tests' output."""
+        """Print nothing, to keep the output of the tests clean."""
 
 
 def wait_for(server: LateServer, tmp_path: Path, seconds: float) -> None:
-    """Wait for the server's readiness, so many seconds at most."""
+    """Wait until the server is ready, for at most `seconds`."""
     now = datetime.now(UTC)
     endpoint = Endpoint(
         name="late", project="p", place=Place.PROCESS, created_at=now, folder=tmp_path, training_job="job"
@@ -72,7 +76,10 @@ def wait_for(server: LateServer, tmp_path: Path, seconds: float) -> None:
 
 
 def test_pings_do_not_pile_up_on_a_server_that_is_late(tmp_path: Path) -> None:
-    """AWS's image 1.5-1 runs pip once more for each: with a ping every 2 s, no end would come on a busy machine."""
+    """AWS's image 1.5-1 runs pip for each ping.
+
+    With a ping every 2 s, a busy machine would never finish.
+    """
     server = LateServer(loading=5)
     wait_for(server, tmp_path, 30)
     assert server.most_at_once == 2

@@ -1,4 +1,4 @@
-"""A create and the describe after it: refused, late, or done."""
+"""Creating a resource on SageMaker: refused, visible only later, or created at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TAKEN = 'Cannot create already existing endpoint "arn:aws:sagemaker:eu-west-1:12
 
 @dataclass
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """A clock whose time passes only during `sleep`."""
 
     now: float = 0.0
     patience: Patience = field(init=False)
@@ -33,7 +33,10 @@ class Clock:
 
 
 def answers(*given: tuple[str, str, str] | Mapping[str, Any] | None) -> Callable[[], Mapping[str, Any] | None]:
-    """A call that is answered so, one after the other, the last again and again: (operation, code, message) refuses."""
+    """Return a function that returns these answers in turn, and then repeats the last one.
+
+    A tuple (operation, code, message) is a refusal.
+    """
     rest = list(given)
 
     def call() -> Mapping[str, Any] | None:
@@ -91,7 +94,7 @@ def test_a_describe_just_after_a_create_is_asked_again_for_a_minute() -> None:
     clock.now = 0
     with pytest.raises(CreatedError) as caught:
         describe_created("endpoint demo", find(answers(denied)), clock.patience, follow="`lgbm-sm status` shows it")
-    assert caught.value.message.startswith("endpoint demo exists and is billed, but it cannot be followed: ")
+    assert caught.value.message.startswith("endpoint demo exists and is billed, but its state cannot be read: ")
     assert caught.value.message.endswith("AccessDeniedException: not authorized")
     assert caught.value.hint.endswith("; `lgbm-sm status` shows it")
     assert clock.now == pytest.approx(60)

@@ -1,4 +1,4 @@
-"""A server that answers as its path says, and counts what it was asked."""
+"""A server that behaves as the path of a request says, and counts its requests."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class HostileServer(ThreadingHTTPServer):
-    """`bodies` are those of the requests that have been read whole, in the order of their end."""
+    """The server. `bodies` has the bodies of complete requests, in the order of their ends."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -24,7 +24,7 @@ class HostileServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/{path}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that leaves is what some tests are about."""
+        """Print nothing, because some tests have clients that disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -53,13 +53,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, b"1.5\n")
 
     def answer_stuck(self) -> None:
-        """The first is answered, then none before the client has lost its patience."""
+        """Answer the first request. Answer the others only after the client has given up."""
         if self.number > 1:
             time.sleep(2.5)
         self._answer(200, b"1.5\n")
 
     def answer_failing(self) -> None:
-        """Each fourth is an error."""
+        """Answer each fourth request with an error."""
         if self.number % 4:
             self._answer(200, b"1.5\n")
         else:
@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(415, b"no such type")
 
     def answer_closing(self) -> None:
-        """Each fourth is not answered, or not to the end."""
+        """Give each fourth request no answer, or only a part of one."""
         if self.number % 4:
             self._answer(200, b"1.5\n")
             return
@@ -78,12 +78,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def answer_once(self) -> None:
-        """No connection is kept."""
+        """Close the connection after each answer."""
         self._answer(200, b"1.5\n", "Connection: close\r\n")
         self.close_connection = True
 
     def answer_unframed(self) -> None:
-        """The answer ends where the connection does."""
+        """Send an answer without a length. It ends when the connection is closed."""
         self.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n1.5")
         self.close_connection = True
 

@@ -1,4 +1,4 @@
-"""What the samples become: figures, advice and a plot."""
+"""The figures, the advice and the chart that come from the samples."""
 
 import sys
 from array import array
@@ -56,7 +56,7 @@ def test_the_fastest_step_within_the_limit_says_how_many_instances_it_takes() ->
 def test_the_advice_names_the_nearest_when_no_step_is_within_the_limit() -> None:
     advice = advise([step(1, 100, 5), step(2, 190, 9)], Traffic(1000, 1), instances=1, instance="x")
     assert (advice.step, advice.instances) == (None, None)
-    assert advice.sentences == ("No step meets p99 within 1 ms, no errors: the lowest p99 was 5 ms.",)
+    assert advice.sentences == ("No step has p99 within 1 ms and no errors: the lowest p99 was 5 ms.",)
     broken = advise([step(1, 100, 5, failures=3)], Traffic(None, 10), instances=1, instance="x")
     assert "every step had errors" in broken.sentences[0]
 

@@ -1,4 +1,4 @@
-"""The client over HTTP: each request is counted once, whatever the server does."""
+"""The HTTP client counts each request once, for each behavior of the server."""
 
 import gc
 import io
@@ -28,7 +28,10 @@ ROWS = b"".join(b"%d,%d\n" % (number, number * 7) for number in range(10))
 
 @pytest.fixture(autouse=True)
 def _nothing_of_other_tests_is_collected_here() -> None:
-    """The client collects before it measures, and would complain of what others have left open."""
+    """Collect garbage before the test.
+
+    The client collects garbage before it measures. It would report connections that other tests have not closed.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
@@ -55,7 +58,7 @@ def samples_of(
 
 
 def self_signed(folder: Path, host: str) -> tuple[Path, Path]:
-    """A certificate for the host, and its key."""
+    """Write a certificate for the host and its key. Return their paths."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Bodies cut from real rows."""
+"""The bodies of requests consist of real rows."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The command line as its users call it: a process of its own, in a folder of its own."""
+"""The command line, run as users run it: a separate process in a separate folder."""
 
 import os
 import subprocess
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class CommandLine:
-    """Runs `lgbm-sm` in `folder`, each time so long at most. `environment` is added to this process's own."""
+    """Runs `lgbm-sm` in `folder`, with a time limit.
+
+    `environment` is added to the environment of this process.
+    """
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -54,7 +57,7 @@ class CommandLine:
         return finished
 
     def programs(self) -> list[psutil.Process]:
-        """The training and serving programs that run on trees in the folder."""
+        """Return the running training and serving programs whose data are in the folder."""
         return [process for process in psutil.process_iter() if str(self.folder) in " ".join(_command_line(process))]
 
 
@@ -73,7 +76,10 @@ def _end_programs(command_line: CommandLine) -> None:
 
 
 def _forked(server: "ForkServer", folder: Path) -> CommandLine:
-    """Each command is forked from a process that has imported everything, which saves a second or two."""
+    """Return a command line whose commands are forked from a process that has all imports.
+
+    This saves a second or two per command.
+    """
     from tests.cli.forked import ForkedCommandLine
 
     return ForkedCommandLine(folder, server=server)
@@ -81,7 +87,7 @@ def _forked(server: "ForkServer", folder: Path) -> CommandLine:
 
 @pytest.fixture
 def lgbm_sm(fork_server: "ForkServer", tmp_path: Path) -> Iterator[CommandLine]:
-    """The command line in an empty folder; nothing of it still runs after the test."""
+    """A command line in an empty folder. After the test, none of its programs may be running."""
     command_line = _forked(fork_server, tmp_path)
     yield command_line
     _end_programs(command_line)
@@ -89,7 +95,10 @@ def lgbm_sm(fork_server: "ForkServer", tmp_path: Path) -> Iterator[CommandLine]:
 
 @pytest.fixture(scope="module")
 def boston(fork_server: "ForkServer", tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
-    """A project on the default configuration: trained, and its endpoint in service. For tests that change neither."""
+    """A trained project with the default configuration and an endpoint in service.
+
+    The tests must not change them.
+    """
     command_line = _forked(fork_server, tmp_path_factory.mktemp("boston"))
     command_line("prepare-data")
     command_line("train")
@@ -100,7 +109,7 @@ def boston(fork_server: "ForkServer", tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share the trained project of a module go to one process, which then trains once."""
+    """Run tests that share a trained project in one process, to train it only once."""
     for item in items:
         if "boston" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

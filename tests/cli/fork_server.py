@@ -1,11 +1,13 @@
-"""Runs the command line again and again, each time in a process of its own that has all imports behind it.
+"""Run commands, each in a new process that is forked from this one after all imports.
 
 Usage: python fork_server.py
 
-A request is a line of JSON on stdin: `arguments`, `folder`, `environment` (all of it), `output` (a path for stdout and
-one for stderr, to which it appends), and where `kill` says so (a number and `before` or `after`), SIGKILL at that write of the record; or at
-the `moment` that tests/soak/moments.py describes. The answers are lines of JSON on stdout: the `pid` as soon as there is
-one, then the `code` as subprocess gives it.
+A request is a line of JSON on stdin. It has `arguments`, `folder`, `environment` (complete), and `output`: the paths of
+two files to which stdout and stderr are appended. It may have `kill`: a number and `before` or `after`. Then SIGKILL
+ends the command before or after this write of the record. It may have `moment` instead, which tests/soak/moments.py
+describes.
+
+The answers are lines of JSON on stdout: first the `pid`, then the exit `code` in the form of subprocess.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ MODULES = (
 
 
 def run(request: dict[str, Any]) -> NoReturn:
-    """In the child."""
+    """Run the command in the child process."""
     # a shell may have started the tests in the background, where an interrupt is ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for descriptor, path in enumerate(request["output"], 1):
@@ -60,7 +62,7 @@ def run(request: dict[str, Any]) -> NoReturn:
 
 
 def end(code: int) -> NoReturn:
-    """As Python ends, but the memory is left to the kernel: to free what was imported would take a second."""
+    """End the process without freeing its memory, which would take a second."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()

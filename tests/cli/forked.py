@@ -1,4 +1,4 @@
-"""The command line without the seconds that its imports take: each command is forked from a process that has them."""
+"""Fork commands from a process that has all imports, to save their time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class ForkServer:
-    """Runs one command at a time; `pid` is that of the command that runs."""
+    """Runs one command at a time. `pid` is the process id of this command."""
 
     def __init__(self) -> None:
         self.pid = 0
@@ -37,7 +37,7 @@ class ForkServer:
         )
 
     def run(self, request: dict[str, Any]) -> int:
-        """The exit code, as subprocess gives it."""
+        """Run a command, and return its exit code in the form of subprocess."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{json.dumps(request)}\n")
         self._process.stdin.flush()
@@ -48,7 +48,7 @@ class ForkServer:
             self.pid = 0
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to the command that runs."""
+        """Send a signal to the running command."""
         wait_until(lambda: self.pid != 0)
         os.kill(self.pid, number)
 
@@ -74,7 +74,10 @@ def fork_server() -> Iterator[ForkServer]:
 
 @dataclass
 class ForkedCommandLine(CommandLine):
-    """As CommandLine where there is no `server`, and where a command has an input."""
+    """A command line with a fork server.
+
+    Without a `server`, and for a command with input on stdin, it starts a new process like CommandLine.
+    """
 
     server: ForkServer | None = None
 
@@ -90,7 +93,11 @@ class ForkedCommandLine(CommandLine):
     def run(
         self, *arguments: str, kill: tuple[int, str] | None = None, moment: Moment | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run to the end, or until the `kill`: before or after so many writes of the record; or until the `moment`."""
+        """Run a command until it ends, or until SIGKILL.
+
+        `kill` is a number and `before` or `after`: SIGKILL comes before or after this write of the record. `moment` is
+        another time for SIGKILL.
+        """
         assert self.server is not None
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder, name) for name in ("stdout", "stderr")]

@@ -1,7 +1,7 @@
 """Kill a command with SIGKILL before or after its Nth write of the record.
 
-Python's audit events tell of the write: `os.rename` is raised before a file is replaced, and whatever
-event comes next is the first sign of life after it.
+Python's audit events show the write. The event `os.rename` comes before the file is replaced. The next event comes
+after it.
 """
 
 import atexit
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def kill_at_write(wanted: int, moment: str) -> None:
-    """From now on, in this process."""
+    """Watch the writes of this process from now on."""
     writes: list[str] = []
 
     def kill_after_write() -> None:

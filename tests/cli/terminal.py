@@ -1,4 +1,4 @@
-"""A command at a terminal, where somebody answers what it asks."""
+"""Run a command at a terminal, and answer its questions."""
 
 import contextlib
 import os
@@ -15,7 +15,10 @@ _WAIT_SECONDS = 100
 
 
 class Terminal(contextlib.AbstractContextManager["Terminal"]):
-    """Runs `lgbm-sm` in `folder` with stdin and stderr at a terminal; its stdout is read when it has ended."""
+    """Runs `lgbm-sm` in `folder`, with stdin and stderr at a terminal.
+
+    Its stdout can be read when it has ended.
+    """
 
     def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self._ours, theirs = pty.openpty()
@@ -37,7 +40,7 @@ class Terminal(contextlib.AbstractContextManager["Terminal"]):
         os.close(self._ours)
 
     def answer(self, question: str, text: str) -> str:
-        """Wait until `question` stands at the end of what was said, and answer it; gives what was said up to it."""
+        """Wait for `question` at the end of the output, and answer it. Return the output up to it."""
         deadline = time.monotonic() + _WAIT_SECONDS
         while not self._unread.endswith(question):
             assert self._read(deadline), f"{question!r} was not asked; what was said:\n{self._unread}"
@@ -46,17 +49,17 @@ class Terminal(contextlib.AbstractContextManager["Terminal"]):
         return said
 
     def wait_for(self, text: str) -> None:
-        """Until it was said."""
+        """Wait until the output contains `text`."""
         deadline = time.monotonic() + _WAIT_SECONDS
         while text not in self._unread:
             assert self._read(deadline), f"{text!r} was not said, but:\n{self._unread}"
 
     def interrupt(self) -> None:
-        """As Ctrl-C does."""
+        """Interrupt the command, as Ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
 
     def end(self) -> tuple[int, str, str]:
-        """Exit code, stdout, and what was said since the last answer."""
+        """Return the exit code, stdout, and the output since the last answer."""
         deadline = time.monotonic() + _WAIT_SECONDS
         while self._read(deadline):
             pass
@@ -64,7 +67,7 @@ class Terminal(contextlib.AbstractContextManager["Terminal"]):
         return self._process.returncode, stdout, self._unread
 
     def _read(self, deadline: float) -> bool:
-        """Take what comes next; False where nothing comes any more."""
+        """Read the next part of the output. Return False at its end."""
         ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
         chunk = b""
         if ready:

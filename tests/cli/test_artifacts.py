@@ -1,4 +1,4 @@
-"""`deploy` of an archive that is not what the training made: refused with one error, and nothing is left."""
+"""`deploy` refuses an archive that was changed after training, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.cli.forked import ForkedCommandLine, ForkServer
 
 @pytest.fixture(scope="module")
 def project(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedCommandLine]:
-    """Trained, and never with an endpoint between tests."""
+    """A trained project. No test leaves an endpoint in it."""
     lgbm_sm = ForkedCommandLine(tmp_path_factory.mktemp("artifacts"), server=fork_server)
     lgbm_sm("prepare-data")
     lgbm_sm("train")
@@ -32,7 +32,7 @@ def artifact_of(project: ForkedCommandLine) -> Path:
 
 
 def refused(project: ForkedCommandLine, *options: str) -> str:
-    """What is said, after a look at what is left."""
+    """Check that `deploy` refuses and leaves nothing behind. Return its message."""
     finished = project("deploy", *options, exit_code=8)
     assert finished.stderr.count("error: ") == 1
     assert "Traceback" not in finished.stderr

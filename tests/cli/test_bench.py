@@ -1,4 +1,4 @@
-"""`bench` on a trained project's endpoint, and on a server that is none of ours."""
+"""`bench` with the endpoint of a trained project, and with another server."""
 
 import json
 from collections.abc import Iterator

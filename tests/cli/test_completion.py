@@ -1,4 +1,4 @@
-"""What a shell offers while a command is typed, asked as the shell asks it."""
+"""The shell completion, requested in the same way as by a shell."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from tests.cli.conftest import CommandLine
 
 
 def offered(lgbm_sm: CommandLine, *words: str) -> list[str]:
-    """What is offered for the last of the words after `lgbm-sm`."""
+    """Return the completions of the last word after `lgbm-sm`."""
     lgbm_sm.environment |= {
         "_LGBM_SM_COMPLETE": "complete_bash",
         "COMP_WORDS": " ".join(("lgbm-sm", *words)),

@@ -1,4 +1,4 @@
-"""`explain` on real projects: what it shows is what is there, and it asks nobody."""
+"""`explain` shows the real state of a project, and calls neither AWS nor a server."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ NOBODY = {
 
 
 def explained(lgbm_sm: CommandLine, *arguments: str, exit_code: int = 0) -> dict[str, list[str]]:
-    """The lines of each section by its title."""
+    """Return the lines of each section by its title."""
     said = lgbm_sm("explain", *arguments, "--output", "json", exit_code=exit_code)
     return {section["title"]: section["lines"] for section in json.loads(said.stdout)["sections"]}
 
 
 def calls_of(lines: list[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Each call at AWS with its parameters."""
+    """Return each AWS call with its parameters."""
     found: list[tuple[str, list[str]]] = []
     for line in lines:
         if re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", line.strip()):
@@ -56,7 +56,7 @@ def json_below(lines: list[str], name: str) -> Any:
 
 @pytest.fixture
 def alone(lgbm_sm: CommandLine) -> CommandLine:
-    """A project on a machine without an engine, an account or a network."""
+    """A project on a machine without Docker, without an account and without a network."""
     lgbm_sm.environment |= NOBODY
     return lgbm_sm
 
@@ -265,14 +265,14 @@ def test_the_calls_of_predict_and_prepare_data_are_those_of_the_api(lgbm_sm: Com
 def test_a_failed_job_is_explained_with_its_reason_cause_and_fix(lgbm_sm: CommandLine) -> None:
     lgbm_sm.environment["LGBM_SM_LOCAL__BACKEND"] = "process"
     lgbm_sm("prepare-data")
-    lgbm_sm("train", "--set", "training.hyperparameters.num_leaves=many", exit_code=7)
+    lgbm_sm("train", "--set", "training.hyperparameters={boosting: rf}", exit_code=7)
     [job] = json.loads(lgbm_sm("status", "--output", "json").stdout)["items"]
     found = explained(lgbm_sm, "--job", job["name"])
     happened = "\n".join(found["What happened"])
     assert "Failed" in happened
-    assert "num_leaves=many" in happened
-    assert any("num_leaves=many" in line for line in found["The end of its log"])
-    assert found["Known issue: hyperparameter-is-text"][1].startswith("fix ")
+    assert "config->bagging_freq > 0" in happened
+    assert any("config->bagging_freq > 0" in line for line in found["The end of its log"])
+    assert found["Known issue: random-forest-without-sampling"][1].startswith("fix ")
 
 
 def test_a_job_and_an_endpoint_that_are_well_need_no_cause(boston: CommandLine) -> None:

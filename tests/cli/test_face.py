@@ -1,4 +1,4 @@
-"""What a command shows: help, forms, exit codes, and what it does not import."""
+"""The appearance of the commands: help, output formats, exit codes, and few imports."""
 
 import json
 import subprocess
@@ -41,7 +41,7 @@ HEAVY = {
 
 @pytest.fixture
 def lgbm_sm(tmp_path: Path) -> CommandLine:
-    """A new process for each command, as a user starts it."""
+    """Start a new process for each command, as users do."""
     return CommandLine(tmp_path)
 
 
@@ -188,7 +188,7 @@ def test_a_command_finishes_its_work_when_only_its_messages_are_not_read(lgbm_sm
 
 
 def in_bash(folder: Path, command: str) -> "subprocess.CompletedProcess[str]":
-    """`$0` is Python."""
+    """Run a command in bash. `$0` is the path of Python."""
     return subprocess.run(
         ["bash", "-c", command, sys.executable], cwd=folder, capture_output=True, text=True, timeout=60, check=True
     )

@@ -1,4 +1,4 @@
-"""A disk that is full or read-only: one clear error, and cleanup frees space before it writes anything."""
+"""With a full or read-only disk, there is one clear error, and cleanup frees space first."""
 
 from __future__ import annotations
 

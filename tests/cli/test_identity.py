@@ -1,4 +1,4 @@
-"""Who a project is: it may be moved and linked to, and a copy of it never touches it."""
+"""A project can be moved and linked, and a copy never changes the original."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def record_of(lgbm_sm: CommandLine) -> bytes:
 
 @pytest.fixture(scope="module")
 def original(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
-    """A project with a model and an endpoint in service. For tests that change neither."""
+    """A project with a model and an endpoint in service. The tests must not change them."""
     folder = tmp_path_factory.mktemp("projects") / "original"
     (folder / "code").mkdir(parents=True)
     (folder / "config.yaml").write_text(CONFIG)

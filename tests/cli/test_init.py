@@ -1,4 +1,4 @@
-"""`init`: from a table to a project that runs; asked at a terminal, told elsewhere."""
+"""`init` turns a table into a project. It asks only at a terminal."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ TEST_ROWS = 60
 
 
 def write_customers(path: Path) -> None:
-    """A text target, an id, a date, a postal code, a number and a text."""
+    """Write a table with a text target, an id, a date, a postal code, a number and a text."""
     numbers = random.Random(5)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -37,7 +37,7 @@ def write_customers(path: Path) -> None:
 
 
 def made(stdout: str) -> dict[str, Any]:
-    """What was chosen, by key."""
+    """Return the chosen values by key."""
     document = json.loads(stdout)
     return {choice["key"]: (choice["value"], " | ".join(choice["why"])) for choice in document["choices"]}
 
@@ -181,7 +181,7 @@ def test_the_table_that_lies_there_is_proposed_when_it_is_the_only_one(lgbm_sm: 
             "",
         ),
         (["--objective", "binary"], 4, "objective=binary predicts classes", ""),
-        (["--config", "other.yaml"], 2, "init writes a new config.yaml and reads none", "remove --config"),
+        (["--config", "other.yaml"], 2, "init writes a new config.yaml and does not read one", "remove --config"),
         (["customers.csv"], 2, "customers.csv is a file", "name a folder"),
     ],
 )
@@ -296,7 +296,7 @@ main()
 
 
 def interrupt_while_placing(folder: Path, signal_name: str) -> int:
-    """The exit code of an init that gets a signal when half of its files are in their place."""
+    """Return the exit code of an `init` that gets a signal after half of its files."""
     return subprocess.run(
         [sys.executable, "-c", INTERRUPTED, signal_name],
         cwd=folder,

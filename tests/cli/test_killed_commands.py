@@ -1,4 +1,4 @@
-"""Whatever a killed command leaves behind is found and cleared by the next cleanup."""
+"""After a command is killed, the next cleanup finds and removes everything that it left."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""The seven steps as separate processes, on the default configuration."""
+"""The seven steps as separate processes, with the default configuration."""
 
 import csv
 import json
@@ -62,7 +62,7 @@ def test_a_warning_that_lightgbm_repeats_for_each_tree_is_shown_once(lgbm_sm: Co
     lgbm_sm("prepare-data")
     trained = lgbm_sm("train")
     [shown] = [line for line in trained.stderr.splitlines() if "No further splits" in line]
-    assert "shown once here" in shown
+    assert "repeated lines are not shown here" in shown
     assert "hint: `lgbm-sm logs --training` shows" in lgbm_sm("logs", exit_code=8).stderr
     assert lgbm_sm("logs", "--training").stdout.count("No further splits") == 20
 
@@ -74,7 +74,7 @@ def test_deploy_says_whose_server_answers_when_the_patterns_container_is_not_the
     assert "pattern A's server" not in lgbm_sm("deploy").stderr
     for pattern in ("inference_toolkit", "script_mode"):
         deployed = lgbm_sm("deploy", "--set", f"container.pattern={pattern}")
-        assert "; a process runs pattern A's server, with the same answers" in deployed.stderr
+        assert "; a process runs pattern A's server, which gives the same answers" in deployed.stderr
 
 
 @pytest.mark.slow
@@ -193,12 +193,23 @@ def test_cleanup_is_harmless_when_run_twice_and_keeps_what_it_is_told_to(lgbm_sm
 
 def test_the_reason_and_the_code_are_given_when_training_fails(lgbm_sm: CommandLine) -> None:
     lgbm_sm("prepare-data")
-    failed = lgbm_sm("train", "--set", "training.hyperparameters.num_leaves=many", exit_code=7)
+    failed = lgbm_sm("train", "--set", "training.hyperparameters={boosting: rf}", exit_code=7)
     assert "AlgorithmError: " in failed.stderr
-    assert "num_leaves=many: Parameter num_leaves should be of type int" in failed.stderr
+    assert "LightGBM: Check failed: (config->bagging_freq > 0" in failed.stderr
     [job] = json.loads(lgbm_sm("status", "--output", "json").stdout)["items"]
     assert job["state"] == "Failed"
-    assert "num_leaves=many" in job["remark"]
+    assert "config->bagging_freq > 0" in job["remark"]
+
+
+def test_a_list_that_does_not_fit_the_data_is_refused_before_a_job_exists(lgbm_sm: CommandLine) -> None:
+    (lgbm_sm.folder / "config.yaml").write_text("training:\n  hyperparameters:\n    mc: (1,0)\n", encoding="utf-8")
+    lgbm_sm("prepare-data")
+    refused = lgbm_sm("train", exit_code=3)
+    problem = "must have one item for each of the 13 features, got"
+    assert refused.stderr == f"error: config.yaml:3: training.hyperparameters.mc {problem} 2\n"
+    refused = lgbm_sm("train", "--set", "training.hyperparameters.mc=[1]", exit_code=3)
+    assert refused.stderr == f"error: --set training.hyperparameters.mc: {problem} 1\n"
+    assert json.loads(lgbm_sm("status", "--output", "json").stdout)["items"] == []
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
-"""A project made by lgbm-sm at commit 43dd234: `made_before/record.json` is the record of a `train` and a `run --keep`.
+"""A project of an older version of lgbm-sm (commit 43dd234) still works.
 
-@FOLDER@ and @URL@ stand in it for the project's folder and the endpoint's address.
+`made_before/record.json` is the record after a `train` and a `run --keep`. @FOLDER@ and @URL@ stand for the folder of
+the project and the address of the endpoint.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ RECORD = Path(__file__).with_name("made_before") / "record.json"
 
 @dataclass
 class FormerProject:
-    """The project, and the server that an lgbm-sm of then has left running."""
+    """The project, and the server that the older version has left running."""
 
     lgbm_sm: ForkedCommandLine
     server: subprocess.Popen[bytes]
@@ -78,7 +79,7 @@ def former(trained: ForkedCommandLine, tmp_path: Path) -> Iterator[FormerProject
 
 
 def _started_as_then(folder: Path, descriptor: int) -> subprocess.Popen[bytes]:
-    """The command line of lgbm_sm/backends/process.py at 43dd234."""
+    """Start a server with the command line of lgbm_sm/backends/process.py at 43dd234."""
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
             [
@@ -151,5 +152,5 @@ def test_a_record_that_names_a_foreign_folder_is_refused_by_name(
     record["entries"][0]["folder"] = named
     (tmp_path / ".lgbm-sm/record.json").write_text(json.dumps(record))
     refused = lgbm_sm("cleanup", "--yes", exit_code=3)
-    assert f"names {named} as the folder of training job {record['entries'][0]['name']}" in refused.stderr
+    assert f"the folder of training job {record['entries'][0]['name']} is {named}, which is not in" in refused.stderr
     assert (tmp_path / "data/table.csv").exists()

@@ -1,4 +1,4 @@
-"""Files that options name: what is still needed is never replaced, and everything else whole or not at all."""
+"""An output file never replaces a needed file, and is written completely or not at all."""
 
 import os
 import resource
@@ -19,7 +19,7 @@ NOT_ROWS = "the endpoint would refuse this\n"
 
 @pytest.fixture
 def project(boston: CommandLine, fork_server: ForkServer) -> Iterator[ForkedCommandLine]:
-    """A trained project with its endpoint in service, and files beside it."""
+    """A trained project with an endpoint in service and some other files."""
     before = set(boston.folder.iterdir())
     (boston.folder / "config.yaml").write_text("data:\n  name: boston\n")
     (boston.folder / "rows.csv").write_text(NOT_ROWS)
@@ -33,7 +33,7 @@ def project(boston: CommandLine, fork_server: ForkServer) -> Iterator[ForkedComm
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
-    """By path, but for the server's log."""
+    """Return the content of each file by its path, except the log of the server."""
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".log"}
 
 

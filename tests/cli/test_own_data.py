@@ -1,4 +1,4 @@
-"""Own tables from end to end: what the endpoint answers is what the booster answers in process."""
+"""A user's own table: the endpoint predicts the same as the booster in this process."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ Row = dict[str, object]
 
 
 def customers(count: int) -> list[Row]:
-    """Text categories, missing cells in every kind of column, a text target that the columns tell something of."""
+    """Return rows with text categories, missing cells and a text target."""
     random = np.random.default_rng(7)
     rows: list[Row] = []
     for _ in range(count):
@@ -41,7 +41,10 @@ def booster_of(folder: Path) -> tuple[lightgbm.Booster, dict[str, object]]:
 
 
 def as_matrix(rows: list[Row]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
-    """The rows as numbers, by the rule of the schema: sorted levels, their position is the code, missing is NaN."""
+    """Return the rows as numbers by the rules of the schema.
+
+    The categories are sorted, and the code of a category is its position. A missing cell is NaN.
+    """
     levels = sorted(COLOURS)
 
     def number(value: object) -> float:
@@ -78,7 +81,7 @@ def test_answers_are_the_boosters_when_a_parquet_has_text_missing_cells_and_a_te
         writer.writeheader()
         writer.writerows(new_rows)
     predicted = lgbm_sm("predict", "new.csv")
-    assert "a row's number is the probability of yes; `--give label` gives the class" in predicted.stderr
+    assert "each number is the probability of yes; `--give label` gives the class" in predicted.stderr
     answered = [float(line) for line in predicted.stdout.splitlines()]
     expected = np.asarray(booster.predict(as_matrix(new_rows)))
     assert answered == expected.tolist()
@@ -130,3 +133,28 @@ def test_predict_asks_for_training_when_the_data_has_changed_since(lgbm_sm: Comm
     refused = lgbm_sm("predict", exit_code=4)
     assert "does not have the same features as the" in refused.stderr
     assert "lgbm-sm train" in refused.stderr
+
+
+@pytest.mark.slow
+def test_namibia_and_decimal_commas_are_understood_from_init_to_predict(lgbm_sm: CommandLine) -> None:
+    countries = {"NA": 9, "DE": 1, "FR": 2}
+    lines = [
+        f"{country};{row / 100:.2f};{value + row / 1000:.4f}"
+        for row in range(100)
+        for country, value in countries.items()
+    ]
+    table = "country;x;y\n" + "\n".join(lines).replace(".", ",") + "\n"
+    (lgbm_sm.folder / "t.csv").write_text(table, encoding="utf-8")
+    init = lgbm_sm("init", ".", "--data", "t.csv", "--target", "y", "--yes")
+    said = "country: 'NA' (100 cells) is a category (as missing: --set 'data.missing={country: [NA]}')"
+    assert said in init.stderr
+    assert "data.drop" not in init.stdout
+    ran = lgbm_sm("run", "--keep", "--set", "training.hyperparameters.num_boost_round=200", "--output", "json")
+    assert said in ran.stderr
+    assert "300 rows read, all kept" in ran.stderr
+    assert json.loads(ran.stdout)["metrics"]["test"]["r2"] > 0.95
+    predicted = lgbm_sm("predict", "-", stdin="country,x\nNA,0.4\nDE,0.4\nUS,0.4\n,0.4\n")
+    namibia, germany, unseen, missing = map(float, predicted.stdout.split())
+    assert (namibia, germany) == pytest.approx((9.04, 1.04), abs=0.3)
+    assert unseen == missing
+    assert "unseen categories are treated as missing: country:US" in predicted.stderr

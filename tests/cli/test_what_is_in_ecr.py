@@ -1,4 +1,4 @@
-"""What `push` has made is on record, and is neither forgotten nor touched where AWS cannot be asked."""
+"""The record keeps the images and repositories of `push` if AWS cannot be reached."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NO_ACCOUNT = {
 
 @pytest.fixture
 def pushed(lgbm_sm: CommandLine) -> CommandLine:
-    """A record of a repository and of an image in it, in an account that nobody here may enter."""
+    """A record with a repository and an image in it. Nobody here has access to the account."""
     record = Record(lgbm_sm.folder / ".lgbm-sm")
     address = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/demo:1"
     record.add(Repository(name="123456789012/eu-central-1/demo", **WHERE))
@@ -91,4 +91,4 @@ def test_push_has_nothing_to_push_for_awss_own_image(lgbm_sm: CommandLine) -> No
     lgbm_sm.environment |= NO_ACCOUNT
     said = lgbm_sm("push", "--set", "container.pattern=script_mode", "--output", "json")
     assert json.loads(said.stdout) == {"images": []}
-    assert "there is nothing to push" in said.stderr
+    assert "it needs no push" in said.stderr

@@ -1,4 +1,7 @@
-"""A project with data and an image, and all of it on SageMaker, where nothing has been made yet."""
+"""A project with data and an image that trains and serves on SageMaker.
+
+AWS has no resources yet.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,6 @@ def built_once(
 
 @pytest.fixture
 def built(aws: Emulator, built_once: ForkedCommandLine) -> ForkedCommandLine:
-    """That project in an account that is empty."""
+    """The built project, in an empty account."""
     built_once.environment.update(aws.environment())
     return built_once

@@ -1,4 +1,7 @@
-"""The emulated AWS, one for the whole session and empty for each test."""
+"""The emulated AWS.
+
+One emulator serves all tests, and each test begins with an empty account.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def emulator_with_engine(engine: docker.DockerClient, base_image: str, docker_se
 
 @pytest.fixture
 def aws_without_engine(emulator_without_engine: Emulator) -> Emulator:
-    """S3, IAM, STS, Service Quotas, CloudWatch Logs; no job and no endpoint can run."""
+    """S3, IAM, STS, Service Quotas and CloudWatch Logs. Jobs and endpoints cannot run."""
     emulator_without_engine.reset()
     make_role(emulator_without_engine)
     emulator_without_engine.faults.reset()
@@ -49,7 +52,7 @@ def aws_without_engine(emulator_without_engine: Emulator) -> Emulator:
 
 @pytest.fixture
 def aws(emulator_with_engine: Emulator) -> Emulator:
-    """All of it."""
+    """All emulated services."""
     emulator_with_engine.reset()
     make_role(emulator_with_engine)
     emulator_with_engine.faults.reset()
@@ -58,7 +61,7 @@ def aws(emulator_with_engine: Emulator) -> Emulator:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a module share what it has built and pushed: they go to one process, which does so once."""
+    """Run the tests of a module in one process, to build and push its image only once."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.xdist_group(f"cloud {item.path.stem}"))

@@ -1,4 +1,4 @@
-"""What tests of jobs and endpoints need in the account before they begin."""
+"""Prepare the account for tests of jobs and endpoints."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BUCKET = "bucket"
 
 
 def push_image(engine: docker.DockerClient, aws: Emulator, image: str, repository: str = "model") -> str:
-    """The URI, by its tag, of an image of the engine that has been pushed."""
+    """Push an image from Docker, and return its URI with its tag."""
     ecr = aws.client("ecr")
     uri: str = ecr.create_repository(repositoryName=repository)["repository"]["repositoryUri"]
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
@@ -43,7 +43,7 @@ def put_files(aws: Emulator, files: dict[str, bytes]) -> None:
 
 
 def read_archive(aws: Emulator, uri: str) -> dict[str, bytes]:
-    """The files of a .tar.gz, by their path."""
+    """Return the files of a .tar.gz by their paths."""
     content = aws.client("s3").get_object(Bucket=BUCKET, Key=uri.removeprefix(f"s3://{BUCKET}/"))["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         files = {member.name: tar.extractfile(member) for member in tar.getmembers() if member.isfile()}
@@ -69,7 +69,7 @@ def job_request(image_uri: str, name: str = "job-1", **changes: Any) -> dict[str
 
 
 def wait_for(describe: Callable[[], dict[str, Any]], member: str, *values: str, seconds: float = 60) -> dict[str, Any]:
-    """The description in which the member has one of the values."""
+    """Wait until a member of a description has one of the values. Return the description."""
     end = time.monotonic() + seconds
     while (described := describe())[member] not in values:
         assert time.monotonic() < end, described
@@ -90,7 +90,7 @@ def ended_job(aws: Emulator, name: str = "job-1", seconds: float = 60) -> dict[s
 
 
 def log_of(aws: Emulator, group: str) -> str:
-    """All messages of all streams of the group."""
+    """Return the messages of all streams of a log group."""
     logs = aws.client("logs")
     streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
     events = [
@@ -105,7 +105,7 @@ def log_of(aws: Emulator, group: str) -> str:
 
 @dataclass
 class Deployment:
-    """Makes endpoints of one image; the endpoint is called `e`."""
+    """Creates endpoints of one image. The name of an endpoint is `e`."""
 
     aws: Emulator
     image_uri: str
@@ -115,7 +115,7 @@ class Deployment:
         self.runtime = self.aws.client("sagemaker-runtime")
 
     def put_model(self, name: str) -> str:
-        """An artifact whose model is its name."""
+        """Upload an artifact whose model predicts its own name."""
         content = f"{name}\n".encode()
         member = tarfile.TarInfo("model.txt")
         member.size = len(content)
@@ -123,7 +123,7 @@ class Deployment:
         return f"s3://{BUCKET}/{name}.tar.gz"
 
     def config(self, name: str, data_uri: str | None = None, isolated: bool = False, **environment: str) -> None:
-        """A model and an endpoint config of one name."""
+        """Create a model and an endpoint config with the same name."""
         container = {
             "Image": self.image_uri,
             "ModelDataUrl": data_uri or self.put_model(name),

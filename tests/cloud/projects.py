@@ -1,4 +1,4 @@
-"""Projects of the command line in the emulated account, and what the account holds of anybody's."""
+"""Projects in the emulated account, and the list of everything in the account."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ENDED = ("Completed", "Failed", "Stopped")
 
 
 def empty(aws: Emulator) -> Emulator:
-    """The account as a test finds it; for fixtures that several tests share."""
+    """Return an emptied account. It is for fixtures that several tests share."""
     aws.reset()
     make_role(aws)
     aws.faults.reset()
@@ -45,9 +45,10 @@ def cloud_project(
     server: ForkServer | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[ForkedCommandLine]:
-    """The command line in a project of its own, which trains and serves on SageMaker; cleanup leaves nothing of it.
+    """Yield a command line in a new project that trains and serves on SageMaker.
 
-    With a `server` the commands are forked from it. `settings` are variables of the environment without `LGBM_SM_`.
+    At the end, cleanup must leave nothing. With a `server`, the commands are forked from it. `settings` are environment
+    variables without the prefix `LGBM_SM_`.
     """
     name = f"test-{session}-{uuid.uuid4().hex[:6]}"
     sections = {
@@ -75,15 +76,16 @@ def name_of(lgbm_sm: CommandLine) -> str:
 
 
 def result(lgbm_sm: CommandLine, *arguments: str) -> dict[str, Any]:
-    """What a command gives."""
+    """Return the JSON result of a command."""
     given: dict[str, Any] = json.loads(lgbm_sm(*arguments, "--output", "json").stdout)
     return given
 
 
 def billed(aws: Emulator) -> list[str]:
-    """What of anybody's costs money, but for images: jobs that run, endpoints, and all that is stored in S3.
+    """Return everything in the account that costs money, except images.
 
-    Configs and models are in it too: they cost nothing, and are worth as little.
+    These are running jobs, endpoints and objects in S3. Configs and models are also included, although they cost
+    nothing.
     """
     hosting, s3 = aws.hosting, aws.client("s3")
     jobs = [job.arn for job in aws.training.jobs.values() if job.description()["TrainingJobStatus"] not in _ENDED]
@@ -98,7 +100,7 @@ def billed(aws: Emulator) -> list[str]:
 
 
 def held(aws: Emulator) -> list[str]:
-    """All that the account holds."""
+    """Return everything in the account."""
     ecr = aws.client("ecr")
     repositories = [repository["repositoryName"] for repository in ecr.describe_repositories()["repositories"]]
     images = [
@@ -111,11 +113,11 @@ def held(aws: Emulator) -> list[str]:
 
 
 def running(engine: docker.DockerClient, session: str) -> list[str]:
-    """The containers of jobs and endpoints, whatever their state."""
+    """Return the containers of jobs and endpoints in any state."""
     found = engine.api.containers(all=True, filters={"label": f"{RUN_LABEL}={session}"})
     return sorted(container["Id"] for container in found)
 
 
 def numbers(text: str) -> list[float]:
-    """Predictions, a line each."""
+    """Return the predictions in a text with one prediction per line."""
     return [float(line) for line in text.splitlines()]

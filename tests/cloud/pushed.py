@@ -1,4 +1,4 @@
-"""A project whose image is in ECR: what tests of jobs and endpoints share, and how they disturb what is going on."""
+"""A project with an image in ECR, for tests of jobs and endpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from tests.cloud.projects import PUSHED, billed, cloud_project, empty, result
 
 @dataclass(frozen=True)
 class Project:
-    """Data are prepared, the image is pushed, and `model` is an artifact that was made here. Commands are forked."""
+    """A project with prepared data and a pushed image. `model` is an artifact.
+
+    Its commands are forked from a process with all imports.
+    """
 
     aws: Emulator
     lgbm_sm: ForkedCommandLine
@@ -25,20 +28,20 @@ class Project:
 
     @property
     def server(self) -> ForkServer:
-        """What the commands are forked from."""
+        """Return the fork server of the commands."""
         assert self.lgbm_sm.server is not None
         return self.lgbm_sm.server
 
     def of_the_model(self, command: str) -> tuple[str, ...]:
-        """The options that a command needs where nothing was trained."""
+        """Return the options with which a command works without a training."""
         return ("--model", str(self.model)) if command == "deploy" else ()
 
     def deploy(self, *arguments: str, exit_code: int = 0) -> str:
-        """What it says."""
+        """Run `deploy`, and return its output."""
         return self.lgbm_sm("deploy", *self.of_the_model("deploy"), *arguments, exit_code=exit_code).stderr
 
     def asked(self, service: str, *beginnings: str) -> list[str]:
-        """The operations of a service that were asked for, as far as they begin so."""
+        """Return the operations of a service that were called and begin with one of these words."""
         return [
             one.call.operation
             for one in self.aws.faults.calls
@@ -70,7 +73,10 @@ def pushed(
 
 @pytest.fixture
 def project(pushed: Project) -> Iterator[Project]:
-    """Without a fault; after the test one cleanup has deleted all that costs money."""
+    """The project without faults.
+
+    After the test, one cleanup must delete all that costs money.
+    """
     aws = pushed.aws
     aws.times.reset()
     aws.times.phase = 0
@@ -83,13 +89,16 @@ def project(pushed: Project) -> Iterator[Project]:
 
 
 def code(folder: Path, text: str) -> tuple[str, str]:
-    """The option for inference code of the user's."""
+    """Write inference code of the user. Return the option that selects it."""
     (folder / "inference.py").write_text(textwrap.dedent(text))
     return "--set", f"endpoint.source_dir={folder}"
 
 
 def when(operation: str, moment: Moment, do: Callable[[], bool | None]) -> Callable[[Call, Moment], None]:
-    """An observer that does it once, at the first such call; at a later one where it answers False."""
+    """Return an observer that calls `do` at the first call of the operation.
+
+    If `do` returns False, it is called again at a later call.
+    """
     done: list[str] = []
 
     def observe(call: Call, now: Moment) -> None:

@@ -1,4 +1,4 @@
-"""A real registry in a container (Debian's docker-registry), on loopback."""
+"""A real registry (Debian's docker-registry) in a container on this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOGIN = {"username": "AWS", "password": "secret"}
 
 @contextmanager
 def running_registry(engine: docker.DockerClient, base_image: str, session: str) -> Iterator[str]:
-    """Host and port of a registry that wants a password."""
+    """Run a registry that requires a password. Yield its host and port."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         member = tarfile.TarInfo("Dockerfile")

@@ -11,7 +11,7 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
 
 
 def make_role(emulator: Emulator, name: str = ROLE, service: str = "sagemaker.amazonaws.com") -> str:
-    """The ARN of a role that the service may assume."""
+    """Create a role that the service may assume. Return its ARN."""
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     client = emulator.client("iam")

@@ -1,4 +1,4 @@
-"""A small image whose `train` and `serve` do what a test tells them by their environment."""
+"""A small image. Environment variables determine what its `train` and `serve` do."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ while (1) {
 
 
 def scripted_image(engine: docker.DockerClient, base_image: str) -> str:
-    """Its name; built unless the engine holds it."""
+    """Build the image if Docker does not have it. Return its name."""
     context = archive({"Dockerfile": DOCKERFILE, "train": TRAIN, "serve": SERVE}, at=0)
     return named_image(
         engine, "lgbm-sm-test-cloud-scripted", io.BytesIO(context), "Dockerfile", {"BASE_IMAGE": base_image}

@@ -1,4 +1,4 @@
-"""What another work folder of the project created is deleted only after a question of its own, or with --adopted."""
+"""Resources of another work folder are deleted only after a question, or with --adopted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ pytestmark = [pytest.mark.slow]
 
 @dataclass(frozen=True)
 class Project:
-    """A project that trains and serves here, in the emulated account; `name` is its repository's too."""
+    """A project that trains and serves on SageMaker.
+
+    `name` is also the name of its repository.
+    """
 
     aws: Emulator
     lgbm_sm: ForkedCommandLine
@@ -68,13 +71,13 @@ def project(aws_without_engine: Emulator, fork_server: ForkServer, tmp_path: Pat
 
 
 def with_its_own_origin(project: Project) -> None:
-    """The entry is lost: another command has written the record meanwhile, or it was put back from a backup."""
+    """Remove the entry from the record, as another process or a restored backup could."""
     project.record.start_again()
     project.make_repository(project.record.project_id)
 
 
 def on_record_without_an_origin(project: Project) -> None:
-    """As an earlier version left it."""
+    """Write the entry as an earlier version did, without an origin."""
     project.put_on_record()
     project.make_repository(None)
 
@@ -149,7 +152,10 @@ def test_images_in_ecr_are_found_by_the_repositorys_tag_and_somebody_elses_keeps
 
 @pytest.fixture
 def labelled(engine: docker.DockerClient, project: Project) -> Iterator[str]:
-    """A tag of an image that looks like one that `build` has made; the user has given it a tag too."""
+    """Yield a tag of an image with the labels of `build`.
+
+    The user has given it another tag too.
+    """
     context = uuid.uuid4().hex * 2
     tag, users = f"{project.name}:{context[:12]}", f"{project.name}-mine:1"
     labels = {"lgbm-sm.project": project.name, "lgbm-sm.context": context, "lgbm-sm.id": "0123456789abcdef"}

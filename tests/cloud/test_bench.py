@@ -1,4 +1,4 @@
-"""`bench` on an endpoint of SageMaker's: asked first, and each call is counted once."""
+"""`bench` with an endpoint on SageMaker: it asks first, and each call counts once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def invocations(aws: Emulator) -> list[str]:
-    """What each call to the endpoint was refused with; empty where it was answered."""
+    """Return the error code of each call to the endpoint, or "" for an answered call."""
     return [one.refused for one in aws.faults.calls if str(one.call).endswith(":InvokeEndpoint")]
 
 
 def answered_on_a_terminal(lgbm_sm: CommandLine, answer: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command, whose question a person answers."""
+    """Run a command at a terminal, and answer its question."""
     ours, theirs = os.openpty()
     try:
         os.write(ours, f"{answer}\n".encode())
@@ -58,7 +58,7 @@ def test_an_endpoint_is_loaded_once_its_price_is_accepted(
     command = ("bench", "rows.csv", "--endpoint", "e", "--concurrency", "1,3", "--most-requests", "81")
 
     refused = lgbm_sm(*command, exit_code=2)
-    assert "bench needs a confirmation before it loads e, and there is no terminal" in refused.stderr
+    assert "bench needs a confirmation before it loads e, but there is no terminal" in refused.stderr
     declined = answered_on_a_terminal(lgbm_sm, "n", *command)
     assert declined.returncode == 2
     assert "Load e with up to 81 requests, in 2 steps of 5 s? 1 x ml.m4.xlarge in eu-west-1 are bill" in declined.stderr

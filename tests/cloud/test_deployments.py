@@ -1,4 +1,7 @@
-"""Endpoints on SageMaker: updated without a gap, and left as they were by what does not come up."""
+"""Endpoints on SageMaker are updated without an interruption.
+
+A failed update changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ DOUBLE = """
 
 @contextmanager
 def asked_all_the_time(project: Project, endpoint: str) -> Iterator[list[str]]:
-    """The answers of the endpoint while the body runs, or what it refused with."""
+    """Send requests to the endpoint during the block. Yield the list of answers and errors."""
     runtime = project.aws.client("sagemaker-runtime")
     answers: list[str] = []
     ended = threading.Event()
@@ -167,7 +170,9 @@ def test_an_endpoint_of_another_project_with_the_default_name_is_updated_only_wi
     project.aws.tags.of[endpoint]["lgbm-sm:origin"] = "0123456789abcdef"
     [model] = project.aws.hosting.models
     refused = project.deploy(*settings, exit_code=8)
-    assert f"error: endpoint {name} was created by another work folder, and many projects are called {name}" in refused
+    assert (
+        f"error: another work folder created endpoint {name}, and many unrelated projects are called {name}" in refused
+    )
     assert "hint: set project.name to another name, or update it with `lgbm-sm deploy --adopted`" in refused
     assert list(project.aws.hosting.models) == [model]
     project.deploy(*settings, "--adopted")
@@ -176,7 +181,7 @@ def test_an_endpoint_of_another_project_with_the_default_name_is_updated_only_wi
 
 
 def interrupted_while_creating(project: Project) -> None:
-    """The command gets Ctrl-C when it sees that its endpoint is Creating."""
+    """Send Ctrl-C to the command when its endpoint is Creating."""
     project.aws.times.phase = 3
 
     def interrupt() -> bool:

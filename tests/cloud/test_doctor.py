@@ -1,4 +1,4 @@
-"""What `doctor` finds in an emulated account, and that it only looks."""
+"""The findings of `doctor` in an emulated account. It changes nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LOOKS = {
 
 @pytest.fixture
 def doctor(aws_without_engine: Emulator, tmp_path: Path) -> Doctor:
-    """Asks the emulated account; no engine answers."""
+    """Run `doctor` with the emulated account and without Docker."""
     return Doctor(tmp_path, {**aws_without_engine.environment(), "DOCKER_HOST": NO_ENGINE})
 
 

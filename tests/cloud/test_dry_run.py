@@ -1,4 +1,4 @@
-"""`--dry-run`: the calls that it shows are those that the command then makes, and nothing is done."""
+"""`--dry-run` shows the calls that the command would make, and it changes nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def planned(built: ForkedCommandLine, *arguments: str) -> list[dict[str, Any]]:
 
 
 def changes(aws: Emulator) -> list[str]:
-    """The operations since the last look that change something."""
+    """Return the operations since the last call of this function that change something."""
     made = [operation for operation in aws.faults.operations() if not READS.search(operation)]
     aws.faults.calls.clear()
     return made
@@ -49,6 +49,10 @@ def test_what_is_shown_is_what_is_done_and_showing_it_does_nothing(aws: Emulator
         shown = planned(built, *command)
         assert changes(aws) == [], command
         assert files_of(built) == before, command
+        if command == ["deploy"]:
+            refused = built(*command, "--set", "training.hyperparameters.num_leaves=63", exit_code=3)
+            assert "was trained with 31" in refused.stderr
+            assert changes(aws) == []
         built(*command, *(["--yes"] if command[0] == "cleanup" else []))
         done = changes(aws)
         # what an update replaces goes once it is in service, which nobody can know before

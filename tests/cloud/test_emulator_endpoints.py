@@ -1,4 +1,4 @@
-"""An endpoint serves with the image that was pushed, and answers as the runtime does."""
+"""An emulated endpoint runs the pushed image, and it answers like SageMaker's runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong at the emulated AWS when it is told to, and what does not count in the next test."""
+"""The faults of the emulated AWS. They end with the test."""
 
 from __future__ import annotations
 

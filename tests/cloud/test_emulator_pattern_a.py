@@ -1,6 +1,6 @@
-"""The image of pattern A as a job and as an endpoint of the emulation, without the command line.
+"""Pattern A's image as a job and as an endpoint of the emulator, without the command line.
 
-tests/cloud/test_lifecycle.py goes the same way with it, so this one is part of the soak.
+tests/cloud/test_lifecycle.py also covers this, so this test runs only as a part of the soak.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ECR answers from what a real registry holds, and keeps its rules."""
+"""The emulated ECR shows the content of a real registry, and it has ECR's rules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def login(aws: Emulator) -> dict[str, str]:
 
 
 def push(engine: docker.DockerClient, uri: str, auth: dict[str, str]) -> str:
-    """The error of the stream, or nothing."""
+    """Push an image. Return the error in the output, or an empty text."""
     repository, _, tag = uri.rpartition(":")
     events = engine.images.push(repository, tag=tag, auth_config=auth, stream=True, decode=True)
     return next((event["error"] for event in events if "error" in event), "")
@@ -40,7 +40,7 @@ def push(engine: docker.DockerClient, uri: str, auth: dict[str, str]) -> str:
 
 @pytest.fixture
 def small(engine: docker.DockerClient) -> Iterator[str]:
-    """A small image of our own, by a name without a registry."""
+    """A small image with a local name."""
     name = f"lgbm-sm-test-cloud-small:{uuid.uuid4().hex[:8]}"
 
     engine.api.import_image_from_data(archive({"hello": b"hello"}), *name.split(":"))
@@ -50,7 +50,7 @@ def small(engine: docker.DockerClient) -> Iterator[str]:
 
 @pytest.fixture
 def tagged(engine: docker.DockerClient, aws: Emulator, small: str) -> Iterator[str]:
-    """The small image under the URI of a repository that is not yet there."""
+    """The small image with the URI of a repository that does not exist yet."""
     uri = f"{aws.registry.address}/model:1"
     engine.images.get(small).tag(*uri.rsplit(":", 1))
     yield uri

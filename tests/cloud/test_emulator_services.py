@@ -1,4 +1,4 @@
-"""What the emulation answers without running anything."""
+"""The emulated services that run no containers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.cloud.roles import ROLE_ARN, make_role
 
 
 def refused(call: Any, **parameters: Any) -> tuple[str, str]:
-    """Code and message that the call is refused with."""
+    """Return the error code and the message of a refused call."""
     with pytest.raises(ClientError) as caught:
         call(**parameters)
     error = caught.value.response["Error"]

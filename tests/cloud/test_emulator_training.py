@@ -1,4 +1,4 @@
-"""A training job runs the image that was pushed, as the platform would."""
+"""An emulated training job runs the pushed image, as on SageMaker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 @pytest.fixture
 def image_uri(engine: docker.DockerClient, base_image: str, aws: Emulator) -> str:
-    """The scripted image in the registry; data lies in the bucket."""
+    """Push the scripted image, and upload data. Return the URI of the image."""
     put_files(aws, {"data/train/a.csv": b"1,2\n", "data/train/more/b.csv": b"3,4\n", "data/other.csv": b"5"})
     return push_image(engine, aws, scripted_image(engine, base_image))
 

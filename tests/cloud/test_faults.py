@@ -1,4 +1,4 @@
-"""What goes wrong at AWS: the command says what and what mends it, and cleanup deletes all that costs money."""
+"""After a fault at AWS, the command shows the cause and the fix, and cleanup removes all."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_credentials_that_expire_while_a_job_is_followed_leave_it_running_and_sa
     faults.credentials_expired = False
     [job] = billed(project.aws)[:1]
     name = job.partition(":training-job/")[2]
-    assert f"error: training job {name} exists and is billed, but it cannot be followed: " in refused
-    assert f"`lgbm-sm train --attach {name}` follows it, `lgbm-sm cleanup` stops and deletes it" in refused
+    assert f"error: training job {name} exists and is billed, but its state cannot be read: " in refused
+    assert f"`lgbm-sm train --attach {name}` waits for the job, `lgbm-sm cleanup` stops and deletes it" in refused
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_quota_of_0_is_said_with_the_request_for_more_before_anything_is_sent(
 
 @pytest.mark.parametrize("command", ["train", "deploy"])
 def test_a_quota_that_is_used_up_meanwhile_is_said_and_leaves_nothing(command: str, project: Project) -> None:
-    """Service Quotas says what may run, not what runs."""
+    """Service Quotas shows the quota. It does not show how much of it is in use."""
     operation = "sagemaker:CreateTrainingJob" if command == "train" else "sagemaker:CreateEndpoint"
     project.aws.faults.fail(operation, "ResourceLimitExceeded", "The account-level service limit is 1 Instances.")
     refused = project.lgbm_sm(command, *project.of_the_model(command), exit_code=6).stderr
@@ -326,7 +326,7 @@ def test_a_job_is_followed_and_its_model_fetched_without_permission_to_read_logs
     assert json.loads(trained.stdout)["status"] == "Completed"
     warnings = [line for line in trained.stderr.splitlines() if line.startswith("warning: ")]
     assert warnings == [
-        "warning: no log, since logs:DescribeLogStreams is not allowed: the job is followed by its status"
+        "warning: logs:DescribeLogStreams is not allowed: only the status of the job is shown, not its log"
     ]
     project.aws.times.startup = 1
     slow = "import time\ndef model_fn(model_dir):\n    time.sleep(600)\n"

@@ -1,4 +1,4 @@
-"""A training job just after its creation, when SageMaker's reads do not show it yet."""
+"""A training job just after its creation, when SageMaker does not show it yet."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow]
 
 @dataclass
 class OneAccount(Accounts):
-    """What a command knows of AWS: this account, in each region."""
+    """The accounts of a command: the same account in each region."""
 
     account: AwsAccount
 
@@ -51,9 +51,11 @@ def test_a_job_that_stays_invisible_for_a_minute_is_named_as_billed_and_not_stop
         name="demo-1", project="demo", place=Place.AWS, created_at=datetime.now(UTC), folder=record.jobs_path / "demo-1"
     )
     record.add(job)
-    with pytest.raises(CreatedError, match="demo-1 exists and is billed, but it cannot be followed") as caught:
+    with pytest.raises(CreatedError, match="demo-1 exists and is billed, but its state cannot be read") as caught:
         follow(job, replace(trainer.follow(job), is_new=True), Following(record, trainer, reporter))
-    assert caught.value.hint == "`lgbm-sm train --attach demo-1` follows it, `lgbm-sm cleanup` stops and deletes it"
+    assert (
+        caught.value.hint == "`lgbm-sm train --attach demo-1` waits for the job, `lgbm-sm cleanup` stops and deletes it"
+    )
     assert clock.now == 60
     assert record.training_jobs() == (job,)
     assert {one for one in aws_without_engine.faults.operations() if one.startswith("sagemaker:")} == {

@@ -1,8 +1,8 @@
-"""Whatever a command that is killed leaves in the account is found and deleted by the next cleanup.
+"""After a command is killed, the next cleanup deletes all that it left in the account.
 
-A command is killed after each call that changes something in the account. Before such a call, and at a call that only
-asks, the account holds what the previous change has left, so a kill there would repeat a case. The soak also kills
-before and after each write of the record; tests/cli/test_killed_commands.py does so on this machine.
+A command is killed after each call that changes something. A kill before such a call, or at a call that only reads,
+would repeat a case. The soak also kills before and after each write of the record. tests/cli/test_killed_commands.py
+does this on this machine.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHANGES = ["call", pytest.param("write", marks=pytest.mark.soak("files"))]
 
 @dataclass
 class Killer:
-    """Kills the command that runs after its Nth call that changes something."""
+    """Kills the running command after its Nth call that changes something."""
 
     server: ForkServer
     wanted: int
@@ -45,7 +45,10 @@ class Killer:
 
 
 def killed_at_calls(project: Project, *command: str) -> Iterator[str]:
-    """Run the command until it ends by itself, each time killed after another call; gives which."""
+    """Run the command until it ends normally. Before that, kill it after each of its calls.
+
+    Yields the name of the call after each kill.
+    """
     for number in itertools.count(1):
         killer = Killer(project.server, number)
         project.aws.faults.observers.append(killer)
@@ -58,7 +61,7 @@ def killed_at_calls(project: Project, *command: str) -> Iterator[str]:
 
 
 def killed_at_writes(project: Project, *command: str) -> Iterator[str]:
-    """The same, killed before and after each write of the record."""
+    """Run the command in the same way, but kill it before and after each write of the record."""
     for number, moment in ((number, moment) for number in itertools.count(1) for moment in MOMENTS):
         finished = project.lgbm_sm.run(*command, kill=(number, moment))
         if finished.returncode == 0:
@@ -83,7 +86,10 @@ def killed(change: str) -> Killed:
 
 
 def clean_up(project: Project, after: str = "") -> None:
-    """Nothing may be left but the images; and no bucket, so that the next command makes one."""
+    """Run cleanup.
+
+    Only images may remain, and no bucket, so that the next command creates one.
+    """
     project.lgbm_sm("cleanup", "--yes", *PUSHED)
     assert billed(project.aws) == [], after
     s3 = project.aws.client("s3")
@@ -92,7 +98,7 @@ def clean_up(project: Project, after: str = "") -> None:
 
 
 def kinds(killed_at: list[str]) -> set[str]:
-    """What was changed when a command was killed."""
+    """Return the kinds of changes after which a command was killed."""
     return {at.split()[1] for at in killed_at}
 
 
@@ -120,7 +126,10 @@ def test_cleanup_finds_what_a_killed_deploy_leaves(change: str, killed: Killed, 
 
 
 def test_a_killed_update_leaves_the_endpoint_serving(change: str, killed: Killed, project: Project) -> None:
-    """The old model or the new one; the next deployment takes away what the killed one has left of either."""
+    """The endpoint serves the old or the new model.
+
+    The next deployment deletes everything that the killed one has left.
+    """
     project.deploy()
     [endpoint] = project.aws.hosting.endpoints.values()
     runtime, killed_at = project.aws.client("sagemaker-runtime"), []
@@ -141,7 +150,7 @@ def test_a_killed_update_leaves_the_endpoint_serving(change: str, killed: Killed
 
 
 def test_cleanup_goes_on_where_a_killed_one_has_ended(change: str, project: Project) -> None:
-    """Killed at its first change, each time it has come one further."""
+    """Cleanup is killed at its first change, again and again. Each run gets one step further."""
     project.lgbm_sm("deploy", "--model", str(project.model))
     project.aws.times.phase = 600
     project.lgbm_sm("train", "--no-wait")

@@ -1,4 +1,4 @@
-"""A model's whole life on SageMaker: eight commands, each a process of its own, with a real image, job and endpoint."""
+"""The lifecycle of a model on SageMaker, with a real image, job and endpoint."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ IN_VPC = {"Subnets": ["subnet-0123456789"], "SecurityGroupIds": ["sg-0123456789"
 
 @dataclass
 class Life:
-    """What the commands gave, by their name, and what was there before, meanwhile and afterwards."""
+    """The results of the commands by name, and the account before, during and after them."""
 
     lgbm_sm: CommandLine
     before: list[str]
@@ -66,7 +66,10 @@ def life(
     docker_session: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Life]:
-    """In an account where somebody else has a bucket, objects under the prefix, a repository and an endpoint."""
+    """Run the commands in an account that also has other users' resources.
+
+    These are a bucket, objects under the prefix, a repository and an endpoint.
+    """
     aws = empty(emulator_with_engine)
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=DEFAULT_BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -115,6 +118,16 @@ def test_predictions_are_those_of_this_machine_to_the_bit(life: Life) -> None:
     assert predicted["predictions"] == life.local
     assert predicted["rows"] == 102
     assert predicted["metrics"]["rmse"] == pytest.approx(5.788, abs=1e-3)
+
+
+def test_predict_and_status_name_the_job_whose_model_answers(life: Life) -> None:
+    job = life.result("train")["training_job"]
+    assert life.result("predict")["model"]["training_job"] == job
+    models = [item["model"] for item in life.result("status")["items"] if item["kind"] in ("training_job", "endpoint")]
+    assert {model["training_job"] for model in models} == {job}
+    assert {model["dataset"] for model in models} == {"boston"}
+    [fingerprint] = {model["fingerprint"] for model in models}
+    assert len(fingerprint) == 64
 
 
 def test_nothing_of_ours_is_left_and_what_was_there_before_is(life: Life) -> None:
@@ -232,7 +245,10 @@ def test_only_what_makes_something_on_sagemaker_imports_its_sdk(life: Life) -> N
 
 
 def test_nobody_is_called_but_aws_and_the_engine(life: Life) -> None:
-    """AWS by the address that stands for it; the engine sends the layers of images by itself."""
+    """The commands call only AWS and Docker. The emulator's address stands for AWS.
+
+    Docker sends the layers of images itself.
+    """
     aws = ("127.0.0.1", life.port)
     for command, told in life.told.items():
         # the address of a socket on this machine is a path, and JSON has lists for tuples

@@ -1,4 +1,4 @@
-"""One endpoint per project: claimed by its name, shared by clones, adopted by those that do not know it."""
+"""A project has one endpoint, which clones share and other folders adopt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LATE = "User: arn:aws:iam::123456789012:user/tester is not authorized to perform
 
 @pytest.fixture
 def clone(project: Project, tmp_path: Path) -> Iterator[ForkedCommandLine]:
-    """The same project checked out elsewhere: its files, without a record."""
+    """A clone of the project in another folder, without a record."""
     original, folder = project.lgbm_sm, tmp_path / "clone"
     shutil.copytree(original.folder, folder, ignore=shutil.ignore_patterns(".lgbm-sm"))
     yield ForkedCommandLine(folder, dict(original.environment), original.timeout_seconds, server=original.server)
@@ -36,7 +36,7 @@ def clone(project: Project, tmp_path: Path) -> Iterator[ForkedCommandLine]:
 
 
 def made(project: Project) -> list[list[str]]:
-    """The endpoints, the models and configs, and the artifacts that the account has."""
+    """Return the endpoints, the models with the configs, and the artifacts in the account."""
     hosting = project.aws.hosting
     folder = f"/{PREFIX}/{name_of(project.lgbm_sm)}/models/"
     artifacts = [one for one in billed(project.aws) if folder in one]
@@ -55,7 +55,7 @@ def test_of_two_deployments_at_the_same_moment_one_creates_and_the_other_updates
     ]
     said = [process.communicate(timeout=300)[1] for process in processes]
     for process, text in zip(processes, said, strict=True):
-        assert process.returncode == 0 or "was deployed by another command meanwhile" in text, (number, said)
+        assert process.returncode == 0 or "another command has deployed endpoint" in text, (number, said)
     assert 0 in [process.returncode for process in processes]
     assert project.asked("sagemaker", "CreateEndpoint").count("CreateEndpoint") <= 2
     endpoints, models, configs, artifacts = made(project)
@@ -101,7 +101,7 @@ def test_an_endpoint_without_the_projects_tag_is_refused_and_stays(project: Proj
     [arn] = project.aws.hosting.endpoints
     sagemaker.delete_tags(ResourceArn=arn, TagKeys=["lgbm-sm:project"])
     refused = clone("deploy", *project.of_the_model("deploy"), exit_code=8).stderr
-    assert f"error: endpoint {name_of(clone)} in account 123456789012, eu-west-1, does not carry the tag" in refused
+    assert f"error: endpoint {name_of(clone)} in account 123456789012, eu-west-1, does not have the tag" in refused
     assert "hint: set endpoint.name to a name that nothing else uses" in refused
     assert made(project) == before
     assert project.aws.hosting.endpoints[arn].description()["EndpointStatus"] == "InService"
@@ -123,11 +123,11 @@ def test_a_failed_endpoint_is_created_again_and_a_deleting_one_is_waited_for(pro
     [failed] = aws.hosting.endpoints.values()
     wait_until(lambda: failed.description()["EndpointStatus"] == "Failed")
     aws.faults.no_capacity.clear()
-    assert f"endpoint {name_of(project.lgbm_sm)} is Failed: deleted, to be created again" in project.deploy()
+    assert f"endpoint {name_of(project.lgbm_sm)} is Failed: it will be deleted and created again" in project.deploy()
     assert [len(kind) for kind in made(project)] == [1, 1, 1, 1]
 
     def delete() -> bool:
-        """Just before the deployment looks at the endpoint that it would update."""
+        """Delete the endpoint just before the deployment looks for it."""
         if "sagemaker:CreateEndpointConfig" not in aws.faults.operations():
             return False
         aws.client("sagemaker").delete_endpoint(EndpointName=name_of(project.lgbm_sm))
@@ -136,7 +136,7 @@ def test_a_failed_endpoint_is_created_again_and_a_deleting_one_is_waited_for(pro
     aws.faults.calls.clear()
     aws.times.phase = 2  # how long a deletion takes, at least
     aws.faults.observers.append(when("sagemaker:DescribeEndpoint", Moment.BEFORE, delete))
-    assert "is Deleting: waiting until that ends" in project.deploy()
+    assert "is Deleting: waiting for the end of this change" in project.deploy()
     assert [len(kind) for kind in made(project)] == [1, 1, 1, 1]
     assert len(project.lgbm_sm("predict").stdout.splitlines()) == 102
 
@@ -165,7 +165,7 @@ def test_an_error_after_the_endpoint_was_created_says_that_it_exists_and_is_bill
     faults.observers.append(expire)
     refused = project.deploy(exit_code=6)
     name = name_of(project.lgbm_sm)
-    assert f"error: endpoint {name} exists and is billed, but it cannot be followed: " in refused
+    assert f"error: endpoint {name} exists and is billed, but its state cannot be read: " in refused
     assert f"`lgbm-sm status` shows the state of endpoint {name}" in refused
     assert "`lgbm-sm stop` deletes it" in refused
     faults.credentials_expired = False
@@ -186,18 +186,18 @@ def test_an_update_that_is_refused_says_that_the_old_model_still_serves(project:
 def test_an_endpoint_of_an_earlier_version_answers_until_the_next_deployment_which_names_it(
     project: Project, clone: ForkedCommandLine
 ) -> None:
-    """Earlier versions put the time into its name."""
+    """Earlier versions wrote the time into the name of an endpoint."""
     old = f"{name_of(clone)}-2026-11-25-10-00-00-089"
     project.deploy("--set", f"endpoint.name={old}")
     assert f"adopted: endpoint {old}," in clone("predict").stderr
     deployed = clone("deploy", *project.of_the_model("deploy"))
-    assert f"warning: endpoint {old} is still there beside {name_of(clone)}: `aws sagemaker delete-endpoint " in (
+    assert f"warning: endpoint {old} still exists beside {name_of(clone)}: `aws sagemaker delete-endpoint " in (
         deployed.stderr
     )
     assert sorted(made(project)[0]) == [name_of(clone), old]
     for command in ("status", "predict", "logs"):
-        assert f"has 2 endpoints in eu-west-1, and each one is billed: {name_of(clone)}, {old}" in clone(command).stderr
-    assert f"has 2 endpoints in eu-west-1, and each one is billed: {name_of(clone)}, {old}" in clone("doctor").stdout
+        assert f"has 2 endpoints in eu-west-1, and AWS bills each one: {name_of(clone)}, {old}" in clone(command).stderr
+    assert f"has 2 endpoints in eu-west-1, and AWS bills each one: {name_of(clone)}, {old}" in clone("doctor").stdout
     invoked = [
         one.call.parameters["EndpointName"]
         for one in project.aws.faults.calls

@@ -1,6 +1,7 @@
-"""Trained here or by a job, served here or by an endpoint: the predictions are the same, in all three patterns.
+"""The predictions are the same for a job, a process, a local server and an endpoint.
 
-The suite takes each way once; that of pattern A's image alone is tests/cloud/test_lifecycle.py. The soak takes them all.
+This is true for all three patterns. The suite tries each way once. tests/cloud/test_lifecycle.py tries pattern A's
+image. The soak tries all combinations.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ CASES = [
 
 @dataclass(frozen=True)
 class Trained:
-    """A project with the artifacts of a job and of a process; `expected` is what a process predicts with the latter."""
+    """A project with the artifacts of a job and of a process.
+
+    `expected` has the predictions of a process with the second artifact.
+    """
 
     lgbm_sm: CommandLine
     artifacts: dict[str, str]
@@ -50,7 +54,10 @@ class Trained:
 
 
 def offline_stand_in(engine: docker.DockerClient, base_image: str, version: str) -> str:
-    """The stand-in for AWS's image, whose pip takes the wheels in it and never asks the network."""
+    """Build the stand-in for AWS's image.
+
+    Its pip installs the wheels in the image, without a network.
+    """
     settings = " ".join(f"{name}={value}" for name, value in WHEELS.items())
     dockerfile = f"ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nENV {settings}\n".encode()
     context = io.BytesIO(archive({"Dockerfile": dockerfile}, at=0))
@@ -69,7 +76,7 @@ def trained(
     fork_server: ForkServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Trained]:
-    """Pattern A's image trains for all three."""
+    """Train with pattern A's image, for all three patterns."""
     aws = empty(emulator_with_engine)
     folder = tmp_path_factory.mktemp("pairs")
     with cloud_project(aws, engine, base_image, docker_session, folder, server=fork_server) as lgbm_sm:
@@ -92,7 +99,7 @@ def pattern(
     engine: docker.DockerClient,
     base_image: str,
 ) -> Iterator[str]:
-    """The pattern that serves from now on, its image in ECR."""
+    """Select the pattern that serves, and push its image."""
     name, _, version = request.param.partition(" ")
     lgbm_sm = trained.lgbm_sm
     before = dict(lgbm_sm.environment)

@@ -1,4 +1,4 @@
-"""What `lgbm-sm policy` prints is enough for the commands, and each of its statements is needed."""
+"""The policy of `lgbm-sm policy` is sufficient, and each of its statements is necessary."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def lgbm_sm(aws_without_engine: Emulator, fork_server: ForkServer, tmp_path: Pat
 
 
 def enforce(lgbm_sm: CommandLine, aws: Emulator, *without: str) -> dict[str, Any]:
-    """Have the account allow what the command prints, but for some statements; returns that policy."""
+    """Enforce the policy that the command prints, without some statements. Return the policy."""
     policy: dict[str, Any] = json.loads(lgbm_sm("policy").stdout)
     kept = [statement for statement in policy["Statement"] if statement["Sid"] not in without]
     aws.permissions.reset()
@@ -54,7 +54,7 @@ def denied(aws: Emulator) -> list[str]:
 
 
 def needed(policy: dict[str, Any], asked: set[Asked]) -> set[str]:
-    """The statements without one of which something is denied that was asked for."""
+    """Return the statements that are necessary for the permissions that were needed."""
     found = set()
     for statement in policy["Statement"]:
         rest = {**policy, "Statement": [other for other in policy["Statement"] if other is not statement]}

@@ -1,4 +1,4 @@
-"""`push` against an emulated AWS and a real registry: what arrives, what is refused, what is taken away again."""
+"""`push` with an emulated AWS and a real registry."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 @dataclass(frozen=True)
 class EmulatedSession:
-    """What boto3's session is to `AwsAccount`."""
+    """A substitute for boto3's session in `AwsAccount`."""
 
     aws: Emulator
 
@@ -43,7 +43,7 @@ def lgbm_sm(
     fork_server: ForkServer,
     tmp_path: Path,
 ) -> Iterator[CommandLine]:
-    """A project with an image that is built, in the emulated account."""
+    """A project with a built image, in the emulated account."""
     name = f"test-{docker_session}-{uuid.uuid4().hex[:6]}"
     command_line = ForkedCommandLine(
         tmp_path,
@@ -95,7 +95,7 @@ def test_the_image_arrives_as_hosting_takes_it_and_is_known_by_its_digest(
 def test_an_unchanged_image_is_not_sent_again(lgbm_sm: CommandLine) -> None:
     first = pushed(lgbm_sm)
     again = lgbm_sm("push")
-    assert "unchanged: ECR has it already" in again.stderr
+    assert "unchanged: ECR already has this image" in again.stderr
     assert again.stdout.strip() == first["uri"]
 
 

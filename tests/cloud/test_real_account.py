@@ -1,8 +1,8 @@
-"""The same life in a real account: `pytest --run-aws tests/cloud/test_real_account.py`.
+"""The lifecycle in a real account: `pytest --run-aws tests/cloud/test_real_account.py`.
 
-It costs some cents, and takes ten to twenty minutes. Who calls, and where, is what the AWS command line would take;
-LGBM_SM_TEST_EXECUTION_ROLE names a role that SageMaker may assume (`lgbm-sm policy --role` prints what it needs). The
-quotas of ml.m4.2xlarge for training and of ml.m4.xlarge for endpoints have to be 1 at least.
+It costs some cents, and takes ten to twenty minutes. The account and the region are those of the AWS CLI.
+LGBM_SM_TEST_EXECUTION_ROLE names a role that SageMaker may assume. `lgbm-sm policy --role` prints the policy that the
+role needs. The quotas of ml.m4.2xlarge for training and of ml.m4.xlarge for endpoints must be at least 1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HERE = ("--set", "training.instance_type=local", "--set", "endpoint.instance_typ
 
 @pytest.fixture
 def lgbm_sm(tmp_path: Path) -> Iterator[CommandLine]:
-    """In a project, and under a prefix, that nothing else has."""
+    """A command line in a new project with a new prefix."""
     role = os.environ.get("LGBM_SM_TEST_EXECUTION_ROLE")
     assert role, "LGBM_SM_TEST_EXECUTION_ROLE names no role"
     name = f"lgbm-sm-test-{uuid.uuid4().hex[:8]}"

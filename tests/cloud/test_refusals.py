@@ -1,4 +1,4 @@
-"""What the command line says when AWS refuses a call, limits the rate of calls, or something else answers for it."""
+"""The errors if AWS refuses a call or limits the rate of calls, or if a proxy answers."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ DEPLOY = WantedInstances(InstancePurpose.ENDPOINT, "ml.m4.xlarge", 1)
 
 
 class Said:
-    """A reporter that keeps what is said."""
+    """A reporter that stores the messages."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.step = self.detail = self.warn = self.log = self.trace = self.lines.append
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Bytes are not looked at here."""
+        """Ignore the progress."""
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def allow(aws: Emulator, *actions: str) -> None:
 
 
 def hint_of(call: Callable[[], Any]) -> str:
-    """The hint of the error that a call ends with."""
+    """Return the hint of the error that a call raises."""
     with pytest.raises(AwsError) as refused, aws_errors("it"):
         call()
     return refused.value.hint
@@ -106,7 +106,7 @@ def test_the_hint_names_the_action_of_s3_when_the_refusal_names_none(
     [
         (
             "with an explicit deny in a service control policy",
-            "a service control policy denies ecr:InitiateLayerUpload explicitly, which overrides every allow",
+            "a service control policy denies ecr:InitiateLayerUpload explicitly, and other policies cannot change that",
         ),
         (
             "with an explicit deny in an identity-based policy: arn:aws:iam::123456789012:policy/no",
@@ -115,7 +115,7 @@ def test_the_hint_names_the_action_of_s3_when_the_refusal_names_none(
         ("with an explicit deny", "a policy denies ecr:InitiateLayerUpload explicitly"),
         (
             "because no permissions boundary allows the ecr:InitiateLayerUpload action",
-            "the permissions boundary of the identity does not allow ecr:InitiateLayerUpload: ask its owner to add it",
+            "the permissions boundary of the identity does not allow ecr:InitiateLayerUpload: ask its owner to add this action",
         ),
     ],
 )
@@ -252,7 +252,7 @@ def test_no_more_pages_of_quotas_are_read_than_tell_enough(aws_without_engine: E
 
 
 class _Page(BaseHTTPRequestHandler):
-    """A proxy that asks for a login: each request is answered with its page."""
+    """A proxy that requires a login. It answers each request with its login page."""
 
     protocol_version = "HTTP/1.1"
     page = b"<html><body>Please log in</body></html>"
@@ -269,7 +269,7 @@ class _Page(BaseHTTPRequestHandler):
         self.wfile.write(self.page)
 
     def log_message(self, *_: object) -> None:
-        """Tests print nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -305,7 +305,9 @@ def test_a_key_that_may_not_be_used_is_explained_by_the_setting_that_puts_it_int
     said += f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1 because no identity-based policy allows the action"
     aws_without_engine.faults.fail("s3:PutObject", "AccessDenied", said, 403)
     hint = hint_of(lambda: account.client("s3").put_object(Bucket="bucket", Key="a", Body=b""))
-    assert hint == "allow the identity kms:GenerateDataKey; `lgbm-sm policy` prints it if aws.kms_key names the key"
+    assert (
+        hint == "allow the identity kms:GenerateDataKey; `lgbm-sm policy` prints this permission if aws.kms_key is set"
+    )
 
 
 def test_a_time_that_is_none_in_an_answer_is_one_error(aws_without_engine: Emulator, account: AwsAccount) -> None:

@@ -1,4 +1,4 @@
-"""Which requests of `predict` are sent again, and how often, through an emulated SageMaker runtime."""
+"""The retries of `predict` with an emulated SageMaker."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def model_error(status: int) -> dict[str, Any]:
 
 
 def attempts(aws: Emulator, account: AwsAccount, *, is_our_code: bool) -> int:  # noqa: F811
-    """How often one request was sent that was never answered well; it was told as often, and waited for briefly."""
+    """Return how often a request was sent that had only bad answers.
+
+    Checks that each retry was reported after a short pause.
+    """
     aws.faults.calls.clear()
     told: list[str] = []
     slept: list[float] = []

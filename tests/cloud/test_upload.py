@@ -1,4 +1,4 @@
-"""`prepare-data --upload` against an emulated S3: what is there afterwards, and what cleanup takes away again."""
+"""`prepare-data --upload` with an emulated S3, and cleanup after it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OURS = "demo_lightgbm/sagemaker-lightgbm-regression"
 
 @pytest.fixture
 def lgbm_sm(aws_without_engine: Emulator, fork_server: ForkServer, tmp_path: Path) -> CommandLine:
-    """In the emulated account, which is empty."""
+    """A command line in the empty emulated account."""
     environment = {**aws_without_engine.environment(), "HOME": str(tmp_path)}
     return ForkedCommandLine(tmp_path, environment, server=fork_server)
 
@@ -76,7 +76,7 @@ def test_another_data_set_gets_keys_of_its_own_and_the_earlier_stays_until_clean
     other = lgbm_sm("prepare-data", "--upload", "--set", "data.random_state=7")
     assert set(before) < set(keys(aws_without_engine))
     assert {key: stored(aws_without_engine, key) for key in before} == before
-    assert "data sets uploaded earlier: 1; kept until `lgbm-sm cleanup`" in other.stderr
+    assert "data sets of earlier uploads: 1; kept until `lgbm-sm cleanup`" in other.stderr
     assert len([key for key in keys(aws_without_engine) if "/channels/" in key]) == 6
     assert "nothing left" in lgbm_sm("cleanup", "--yes").stdout
     assert keys(aws_without_engine) == []

@@ -1,4 +1,4 @@
-"""Where the values of a configuration come from, and which of several sources holds."""
+"""The sources of the values of a configuration, and their precedence."""
 
 from pathlib import Path
 

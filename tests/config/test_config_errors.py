@@ -1,4 +1,4 @@
-"""What a user reads when a configuration is wrong: where, what, and what was probably meant."""
+"""The messages about a wrong configuration: the place, the problem and a suggestion."""
 
 import itertools
 from pathlib import Path
@@ -37,9 +37,9 @@ training:
   num_leaves: 3
 """
     assert messages(text, "local.backend=dockr", "data.name=a/b", LGBM_SM_AWS__PREFX="x") == [
-        'config.yaml:2: project.name: must be text, got no, which YAML reads as false (to mean text, write "no" in quotes)',
+        'config.yaml:2: project.name: must be text, got no, which YAML reads as false (if you mean text, write "no" in quotes)',
         "config.yaml:4: data.test_size: must be below 1, got 2",
-        'config.yaml:7: data.drop: item 2: must be a column\'s name (text) or position (a whole number), got on, which YAML reads as true (to mean text, write "on" in quotes)',
+        'config.yaml:7: data.drop: item 2: must be a column\'s name (text) or position (a whole number), got on, which YAML reads as true (if you mean text, write "on" in quotes)',
         "config.yaml:8: traning is not a known key (did you mean training?)",
         "config.yaml:10: training.instance_typ is not a known key (did you mean instance_type?)",
         "config.yaml:11: training.num_leaves is not a known key (did you mean training.hyperparameters.num_leaves?)",
@@ -62,20 +62,20 @@ training:
         ("data: {validation: b}", "data.validation is not a known key (did you mean data.files.validation?)"),
         (
             "aws: {zzz: 1}",
-            "aws.zzz is not a known key (known here: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
+            "aws.zzz is not a known key (known keys: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
         ),
         (
             "aws: {instance: 1}",
-            "aws.instance is not a known key (known here: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
+            "aws.instance is not a known key (known keys: prefix, bucket, region, immutable_tags, execution_role, kms_key, subnets, security_groups, network_isolation, tags)",
         ),
-        ("123: 1", "123 is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
+        ("123: 1", "123 is not a known key (known keys: project, data, container, training, endpoint, aws, local)"),
         ("data: {file: a, file: b}", "duplicate key data.file (first defined on line 1)"),
-        ("training: 3", "training is a section: write its keys below it, indented"),
-        ("training: [a]", "training is a section: write its keys below it, indented"),
-        ("data: {files: a.csv}", "data.files is a mapping: write its keys below it, indented"),
+        ("training: 3", "training is a section: write its keys on indented lines below it"),
+        ("training: [a]", "training is a section: write its keys on indented lines below it"),
+        ("data: {files: a.csv}", "data.files is a mapping: write its keys on indented lines below it"),
         (
             "training: {hyperparameters: [a]}",
-            "training.hyperparameters is a mapping: write its keys below it, indented",
+            "training.hyperparameters is a mapping: write its keys on indented lines below it",
         ),
         (
             "- training",
@@ -88,7 +88,7 @@ training:
         ("data: {drop: &a [*a]}", "data.drop: the value is nested too deeply"),
         ("data: {name: *nobody}", "not valid YAML: found undefined alias 'nobody'"),
         ("data: {name: a", "not valid YAML: expected ',' or '}', but got '<stream end>'"),
-        ("a: 1\n", "a is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
+        ("a: 1\n", "a is not a known key (known keys: project, data, container, training, endpoint, aws, local)"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_with_its_line(text: str, message: str) -> None:
@@ -125,14 +125,14 @@ def test_a_file_in_another_encoding_is_refused_with_its_line() -> None:
         ("training.instance_typ=x", "--set training.instance_typ: training.instance_typ is not a known key (did you mean instance_type?)"),
         ("instance_type=x", "--set instance_type: instance_type is not a known key (did you mean training.instance_type or endpoint.instance_type?)"),
         ("training={}", "--set training: training is a section: set one of its keys, such as training.instance_type"),
-        ("training.instance_type.x=1", "--set training.instance_type.x: training.instance_type.x is not a known key (training.instance_type holds a value and no further keys)"),
+        ("training.instance_type.x=1", "--set training.instance_type.x: training.instance_type.x is not a known key (training.instance_type has a value, so it cannot have keys)"),
         ("training.instance_type", "--set training.instance_type: expected section.key=value, as in --set training.instance_type=ml.m4.2xlarge"),
         ("=3", "--set : expected section.key=value, as in --set training.instance_type=ml.m4.2xlarge"),
         ("data.target=#id", "--set data.target: #id contains a YAML comment: put the value in quotes"),
         ("data.target=a #id", "--set data.target: a #id contains a YAML comment: put the value in quotes"),
         ("data.target=[a", "--set data.target: not valid YAML: expected ',' or ']', but got '<stream end>' (put text with special characters in quotes)"),
-        ("project.name=123", """--set project.name: must be text, got 123, a number (to mean text, write --set 'project.name="123"')"""),
-        ("data.random_state=", "--set data.random_state: must be a whole number, got nothing (leave the key out for its default)"),
+        ("project.name=123", """--set project.name: must be text, got 123, a number (if you mean text, write --set 'project.name="123"')"""),
+        ("data.random_state=", "--set data.random_state: must be a whole number, got nothing (to use the default, leave the key out)"),
         ("data.random_state='3'", '--set data.random_state: must be a whole number, got the text "3"'),
         ("data.random_state=3.5", "--set data.random_state: must be a whole number, got 3.5"),
         ("data.random_state=on", "--set data.random_state: must be a whole number, got on"),
@@ -148,16 +148,16 @@ def test_a_file_in_another_encoding_is_refused_with_its_line() -> None:
         ("data.files={train: a, validation: b}", "--set data.files={train: data.files.test: is missing"),
         ("training.hyperparameters.metric\udcff=1", "--set training.hyperparameters.metric\udcff: the text contains half of a surrogate pair, which is not a character"),
         ("data.name=..", '--set data.name: use at most 100 letters, digits, hyphens, underscores and dots, beginning with a letter or digit, got ".."'),
-        ("aws.prefix=a/../b", '--set aws.prefix: use only letters, digits and _ - . with single slashes inside, got "a/../b"'),
+        ("aws.prefix=a/../b", '--set aws.prefix: use only letters, digits and _ - . in parts that are separated by single slashes, got "a/../b"'),
         ("container.repository=Team/Model", '--set container.repository: use 2 to 256 lower-case letters and digits, separated by single . _ - or / characters, got "Team/Model"'),
         ("training.instance_count=2", "--set training.instance_count: must be 1, got 2: training on several hosts is not supported yet"),
         ("training.instance_count=0", "--set training.instance_count: must be at least 1, got 0"),
-        ("endpoint.name=my_endpoint", '--set endpoint.name: use only letters, digits and hyphens (not first or last), got "my_endpoint" (did you mean my-endpoint?)'),
+        ("endpoint.name=my_endpoint", '--set endpoint.name: use only letters, digits and hyphens (a hyphen must not be first or last), got "my_endpoint" (did you mean my-endpoint?)'),
         ("endpoint.name=" + "a" * 64, '--set endpoint.name: must have at most 63 characters, got 64: "' + "a" * 64 + '"'),
         ("endpoint.startup_timeout_seconds=59", "--set endpoint.startup_timeout_seconds: must be at least 60, got 59"),
         ("training.hyperparameters.metric=.inf", "--set training.hyperparameters.metric: must be a finite number, got .inf"),
         ("training.hyperparameters.metric={a: 1}", "--set training.hyperparameters.metric: must be text, a number, true, false or a list of these, got a mapping"),
-        ("project.name=my_model", '--set project.name: use only letters, digits and hyphens (not first or last), got "my_model" (did you mean my-model?)'),
+        ("project.name=my_model", '--set project.name: use only letters, digits and hyphens (a hyphen must not be first or last), got "my_model" (did you mean my-model?)'),
         ("project.name=" + "a" * 40, '--set project.name: must have at most 39 characters, got 40: "' + "a" * 40 + '" (the names of jobs add 24, and SageMaker allows 63)'),
     ],
 )  # fmt: skip
@@ -176,9 +176,9 @@ def test_an_entry_point_that_python_cannot_import_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("LGBM_SM_X__Y", "1", "x is not a known key (known here: project, data, container, training, endpoint, aws, local)"),
+        ("LGBM_SM_X__Y", "1", "x is not a known key (known keys: project, data, container, training, endpoint, aws, local)"),
         ("LGBM_SM_TRAINING__INSTANCE_TYP", "1", "training.instance_typ is not a known key (did you mean instance_type?)"),
-        ("LGBM_SM_DATA__NAME", "7", """data.name: must be text, got 7, a number (to mean text, write LGBM_SM_DATA__NAME='"7"')"""),
+        ("LGBM_SM_DATA__NAME", "7", """data.name: must be text, got 7, a number (if you mean text, write LGBM_SM_DATA__NAME='"7"')"""),
         ("LGBM_SM_DATA__NAME", "\udcff", "the character U+DCFF is not allowed (put text with special characters in quotes)"),
     ],
 )  # fmt: skip
@@ -228,13 +228,14 @@ def test_an_invalid_value_is_no_error_when_another_source_overrides_it() -> None
 
 @pytest.mark.parametrize(("length", "fits"), [(2500, True), (2501, False)])
 def test_a_hyperparameter_fits_when_sagemaker_takes_its_length(length: int, *, fits: bool) -> None:
-    text = f"training: {{hyperparameters: {{metric: {'a' * length}}}}}"
+    ones = "1," * (length // 2) + "1" * (length % 2)
+    text = f"training: {{hyperparameters: {{eval_at: '{ones}'}}}}"
     if fits:
         Path("config.yaml").write_text(text, encoding="utf-8")
-        assert load_config(None).config.training.hyperparameters == {"metric": "a" * length}
+        assert load_config(None).config.training.hyperparameters == {"eval_at": ones}
     else:
         sentence = f"must have at most 2500 characters (SageMaker's limit), got {length}"
-        assert messages(text) == [f"config.yaml:1: training.hyperparameters.metric: {sentence}"]
+        assert messages(text) == [f"config.yaml:1: training.hyperparameters.eval_at: {sentence}"]
 
 
 def test_more_hyperparameters_than_sagemaker_takes_are_refused() -> None:

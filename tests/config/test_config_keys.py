@@ -1,4 +1,4 @@
-"""The declaration of a key: its check, the names below it, and its agreement with the keys beside it."""
+"""The declaration of a key: its check, the names below it, and checks against other keys."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

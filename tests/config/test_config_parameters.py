@@ -1,4 +1,4 @@
-"""LightGBM's parameter names in the configuration: refused where they are written, as the container would."""
+"""The names of LightGBM's parameters are checked in the configuration as in the container."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from lightgbm.basic import _ConfigAliases
 from lgbm_runtime.training.failure import TrainingError
 from lgbm_runtime.training.hyperparameters import parse_hyperparameters
 from lgbm_runtime.training.training_api import Lightgbm
-from lgbm_sm.config.lightgbm_parameters import hyperparameter_problems, parameter_names, refused_parameters
+from lgbm_sm.config.lightgbm_parameters import name_problems, parameter_names, read_tables
 from lgbm_sm.config.loading import load_config
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.shipped import containers_path
@@ -20,7 +20,7 @@ from tests.config.test_config_errors import _in_a_folder_of_its_own, messages  #
 
 # as LightGBM's own package reads them
 PACKAGE_ALIASES = _ConfigAliases._get_all_param_aliases()
-REFUSED = refused_parameters(containers_path())
+TABLES = read_tables(containers_path())
 RUNTIME_ALIASES = Lightgbm().parameter_aliases()
 
 
@@ -69,7 +69,7 @@ def test_two_names_of_a_parameter_pass_when_their_values_agree() -> None:
 
 
 def misspelt() -> list[str]:
-    """Each name without its second letter, and with an ending that no name has."""
+    """Return wrong names: each name without its second letter, and each name with a suffix."""
     spellings = {variant for name in parameter_names() for variant in (name[0] + name[2:], f"{name}_x")}
     return sorted(spellings - set(parameter_names()))
 
@@ -77,9 +77,9 @@ def misspelt() -> list[str]:
 def test_every_suggestion_is_itself_accepted() -> None:
     suggested = 0
     for name in misspelt():
-        problem = hyperparameter_problems({**NOTEBOOK_HYPERPARAMETERS, name: 1}, REFUSED)[name]
+        problem = name_problems({**NOTEBOOK_HYPERPARAMETERS, name: 1}, TABLES)[name]
         if found := re.fullmatch(r"is not a LightGBM parameter \(did you mean (\w+)\?\)", problem):
-            assert hyperparameter_problems({**NOTEBOOK_HYPERPARAMETERS, found[1]: 1}, REFUSED) == {}, name
+            assert name_problems({**NOTEBOOK_HYPERPARAMETERS, found[1]: 1}, TABLES) == {}, name
             suggested += 1
         else:
             assert problem == "is not a LightGBM parameter"
@@ -91,7 +91,7 @@ def test_the_containers_suggestions_are_accepted_too() -> None:
         with pytest.raises(TrainingError) as refused:
             parse_hyperparameters({name: "1"}, RUNTIME_ALIASES)
         if found := re.search(r"did you mean (\w+)\?", str(refused.value)):
-            assert hyperparameter_problems({found[1]: 1}, REFUSED) == {}, name
+            assert name_problems({found[1]: 1}, TABLES) == {}, name
 
 
 def test_the_names_are_those_of_lightgbms_package_and_of_the_container() -> None:
@@ -110,7 +110,7 @@ def container_refusal(name: str) -> str | None:
 
 def test_a_name_is_refused_here_with_the_containers_reason_when_the_container_refuses_it() -> None:
     refused_there = {name: refusal for name in parameter_names() if (refusal := container_refusal(name))}
-    refused_here = hyperparameter_problems(dict.fromkeys(parameter_names(), 1), REFUSED)
+    refused_here = name_problems(dict.fromkeys(parameter_names(), 1), TABLES)
     assert len(refused_there) > 90
     assert {name: text.removeprefix("cannot be set: ") for name, text in refused_here.items()} == {
         name: text.removeprefix(f"hyperparameters: {name} cannot be set here: ") for name, text in refused_there.items()
@@ -152,8 +152,9 @@ def loaded_in_a_process(*overrides: str, path: str = str(ROOT)) -> str:
     ).stdout.strip()
 
 
-def test_the_library_is_loaded_only_when_there_are_names_to_check() -> None:
-    assert loaded_in_a_process("training.hyperparameters.num_leaves=7") == "() regression False False"
+def test_the_library_is_loaded_only_when_there_is_something_to_check() -> None:
+    assert loaded_in_a_process("training.hyperparameters.num_leaves=31") == "() regression False False"
+    assert loaded_in_a_process("training.hyperparameters.num_leaves=7") == "() regression True False"
     assert loaded_in_a_process("training.hyperparameters.max_depth=7") == "() regression True False"
 
 
@@ -162,7 +163,7 @@ def test_the_configuration_is_read_with_a_warning_when_lightgbms_library_is_miss
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     said = loaded_in_a_process("training.hyperparameters.max_depht=7", path=f"{package.parent}:{ROOT}")
-    warning = f"the names of the hyperparameters are not checked: {package / 'lib'} has no lib_lightgbm (run `lgbm-sm doctor`)"
+    warning = f"the hyperparameters are not checked: {package / 'lib'} has no lib_lightgbm (run `lgbm-sm doctor`)"
     assert said == f"({warning!r},) regression True False"
 
 

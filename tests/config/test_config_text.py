@@ -61,8 +61,8 @@ def test_every_value_can_be_set_anew(tmp_path: Path) -> None:
 
 
 def test_a_project_is_not_told_that_all_is_on_its_default() -> None:
-    assert "All keys are listed with their defaults" in EXAMPLE
-    assert "All keys are listed with their defaults" not in config_template()
+    assert "lists all keys with their defaults" in EXAMPLE
+    assert "lists all keys with their defaults" not in config_template()
     assert comments(config_template())[1:] == comments(EXAMPLE)[1:]
 
 

@@ -1,4 +1,4 @@
-"""What an instance type's name tells of the machine."""
+"""The properties of a machine that the name of an instance type shows."""
 
 from pathlib import Path
 

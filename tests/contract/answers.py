@@ -1,4 +1,4 @@
-"""Correct answers, computed from the booster and compared to the last bit."""
+"""Correct answers. They are computed by the booster and must be equal to the last bit."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def expected_values(model: Model, rows: Sequence[Sequence[float]], output: str) 
 
 
 def values_in(reply: Reply) -> list[Any]:
-    """The values in an answer of any content type."""
+    """Return the values in an answer of any content type."""
     text = reply.body.decode()
     content_type = reply.headers["content-type"]
     if content_type == JSON:
@@ -54,7 +54,7 @@ def values_in(reply: Reply) -> list[Any]:
 
 
 def assert_still_right(endpoint: Endpoint, model: Model) -> None:
-    """Assert that no worker was replaced, and that the (regression) model answers correctly."""
+    """Assert that no worker was replaced, and that the regression model answers correctly."""
     reply = endpoint.ask("POST", "/invocations", LINE, {"Content-Type": CSV})
     assert reply.status == 200
     assert values_in(reply) == expected_values(model, [FIRST], "prediction")

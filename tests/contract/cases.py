@@ -1,4 +1,4 @@
-"""The table of requests and their required answers, which are the same for every server."""
+"""A table of requests with their required answers. It is the same for all servers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ JSON_LINES = "application/jsonlines"
 class Case:
     """A request to POST /invocations.
 
-    `rows` is the matrix that the booster must have been given (codes, NaN), `output` what was asked of it, `answer`
-    the content type that must come back. With a status other than 200, `error` are entries of the JSON error, and
-    `says` texts in its message. `attributes` is what must come back as custom attributes.
+    `rows` is the matrix that the booster must get: codes for categories, NaN for missing cells. `output` is the
+    requested output. `answer` is the required content type. `attributes` are the required custom attributes. If the
+    status is not 200, `error` has required members of the JSON error, and `says` has parts of its message.
     """
 
     name: str

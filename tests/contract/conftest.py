@@ -18,7 +18,7 @@ def models() -> Mapping[str, Model]:
 
 @pytest.fixture(scope="session")
 def roots(models: Mapping[str, Model], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Model name -> a folder like /opt/ml."""
+    """Map the name of each model to a folder like /opt/ml."""
     roots = {name: tmp_path_factory.mktemp(name) for name in models}
     for name, model in models.items():
         write_artifact(model, roots[name] / "model")
@@ -43,7 +43,10 @@ def servers(roots: Mapping[str, Path]) -> Iterator[Mapping[str, Server]]:
 
 @pytest.fixture(scope="session")
 def endpoints(servers: Mapping[str, Server]) -> Iterator[Mapping[str, Endpoint]]:
-    """Model name -> its endpoint; the tests of requests know nothing else of a server."""
+    """Map the name of each model to its endpoint.
+
+    Tests of requests need nothing else of a server.
+    """
     endpoints = {name: server.endpoint() for name, server in servers.items()}
     yield endpoints
     for endpoint in endpoints.values():

@@ -1,4 +1,4 @@
-"""The models of the table of requests, and their artifacts."""
+"""The models for the table of requests, and their artifacts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOSTON_NAMES = [
 
 @dataclass(frozen=True)
 class Model:
-    """The model to compare answers with; `schema` is the content of schema.json."""
+    """The model to compare answers with. `schema` is the content of schema.json."""
 
     booster: lightgbm.Booster
     schema: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Start, query and watch a server under test."""
+"""Start a server under test, send requests to it, and watch it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Endpoint:
     _asked_at: float = 0
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """Send a request on a kept connection; headers are sent as UTF-8."""
+        """Send a request on a connection that stays open. Headers are sent as UTF-8."""
         if time.monotonic() - self._asked_at > _KEPT_SECONDS:
             self.hang_up()
         if self._connection is None:
@@ -92,7 +92,7 @@ class Server:
         return psutil.Process(self.process.pid).children()
 
     def endpoint(self) -> Endpoint:
-        """Return the endpoint once all workers serve."""
+        """Wait until all workers serve, and return the endpoint."""
         self.wait_for_log(" serving ")
         self._endpoints.append(Endpoint(self.host, self.port, self.children()))
         return self._endpoints[-1]
@@ -114,7 +114,10 @@ class Server:
 
 
 def start_server(root: Path, workers: int = 2, environment: Mapping[str, str] | None = None) -> Server:
-    """Start the server on a free loopback port, whose listening socket it inherits; do not wait for it."""
+    """Start the server, and do not wait until it serves.
+
+    It inherits a listening socket on a free port of this machine.
+    """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)

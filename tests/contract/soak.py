@@ -1,8 +1,8 @@
-"""A server under full load: are all answers correct, and does its memory stay constant?
+"""A server at full load: all answers must be correct, and its memory must not grow.
 
     python -m tests.contract.soak --seconds 600
 
-starts a server of the project's own program, with a worker a processor, and exits with 1 where something was wrong.
+This command starts the project's own server with one worker per processor. It exits with 1 after a failure.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ _ALLOWED_GROWTH_BYTES = 8e6
 
 @dataclass
 class Soak:
-    """`memory_before` and `memory_after` are medians of all processes' resident memory in bytes, after the warm-up and at the end."""
+    """The result of a soak.
+
+    `memory_before` and `memory_after` are medians of the memory of all processes in bytes: after the warm-up, and at
+    the end.
+    """
 
     seconds: float
     answers: Counter[str] = field(default_factory=Counter)
@@ -54,7 +58,7 @@ class Soak:
 
 
 def soak(server: Server, model: Model, seconds: float, clients: int = 8) -> Soak:
-    """Load the server from this many connections, and compare each answer with the booster's prediction."""
+    """Send requests on this many connections, and compare each answer with the booster."""
     endpoint = server.endpoint()
     result = Soak(seconds)
     end = time.monotonic() + seconds
@@ -101,7 +105,7 @@ def _ask_until(endpoint: Endpoint, model: Model, end: float, seed: int, result: 
 
 
 def _bodies(model: Model, seed: int) -> list[tuple[str, bytes, int, list[float] | None]]:
-    """(name, body, status, predictions) of requests that are all different."""
+    """Return different requests as tuples (name, body, status, predictions)."""
     random = np.random.default_rng(seed)
     bodies: list[tuple[str, bytes, int, list[float] | None]] = [("refused", b"1,2,x", 400, None)]
     for name, (rows, count) in _ROWS.items():

@@ -1,4 +1,7 @@
-"""Fast and careful code paths give the same answers to random tables, sent in random pieces over a socket."""
+"""The fast and the careful code give the same answers to random tables.
+
+The tables are sent over a socket in random pieces.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ LINE_ENDS = st.sampled_from(["\n"] * 4 + ["\r\n", "\r", "\n\n"])
 
 @st.composite
 def tables(draw: st.DrawFn, width: int) -> str:
-    """Mostly rows of numbers, some with an odd cell, a cell too many, or another line end."""
+    """Draw a table of numbers, some rows with an odd cell, an extra cell or another line end."""
     rows = draw(st.integers(1, 5) | st.integers(60, 70))
     pattern = draw(st.lists(NUMBERS, min_size=width, max_size=2 * width))
     lines = [[pattern[(row * width + column) % len(pattern)] for column in range(width)] for row in range(rows)]
@@ -56,7 +59,7 @@ def tables(draw: st.DrawFn, width: int) -> str:
 
 
 def careful_answer(text: str, model: Model) -> list[object] | None:
-    """Return the predictions for the table, read cell by cell; None if it is refused."""
+    """Return the predictions for a table that is read cell by cell, or None if it is refused."""
     table = text.removeprefix("\ufeff").rstrip("\r\n")
     if not table:
         return None

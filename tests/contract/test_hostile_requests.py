@@ -53,7 +53,7 @@ PIECES = [
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A valid body with a few parts inserted, removed or doubled."""
+    """Draw a valid body with a few parts inserted, removed or doubled."""
     body = draw(st.sampled_from(TEMPLATES))
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(body)))

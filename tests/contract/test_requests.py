@@ -1,4 +1,4 @@
-"""The table of requests against a real server."""
+"""The table of requests with a real server."""
 
 from __future__ import annotations
 

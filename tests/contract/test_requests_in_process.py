@@ -1,4 +1,4 @@
-"""The table of requests without a server: fast enough for `make mutants`."""
+"""The table of requests without a server. It is fast enough for `make mutants`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the server ends: no request that has begun is lost, and nothing is left."""
+"""At its end, the server loses no request that has begun, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.contract.test_http import CHUNKED, read_answers, request
 
 
 def handles_sigterm(pid: int) -> bool:
-    """Return whether the program has set its handlers; until then a signal has its default effect."""
+    """Return whether the program has set its signal handlers."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():  # not on Linux, or ended
         return True

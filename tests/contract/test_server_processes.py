@@ -1,4 +1,4 @@
-"""How the server's processes start and fail, and what they share."""
+"""The start and the failures of the server's processes, and the memory that they share."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _cut(model: str) -> str:
                     }
                 )
             ),
-            "describes 1 features, the model has 13",
+            "describes 1 features, but the model has 13",
         ),
     ],
 )
@@ -84,7 +84,7 @@ def test_server_says_why_and_exits_with_1_when_the_model_cannot_be_served(
 
 
 def _with_manifest(folder: Path, root: Path) -> Path:
-    """A copy of the model with a manifest, and one file that is not in it."""
+    """Return a copy of the model with a manifest, and with a file that it does not list."""
     (folder / "model").mkdir()
     for file in (root / "model").iterdir():
         (folder / "model" / file.name).write_bytes(file.read_bytes())
@@ -111,7 +111,11 @@ def test_server_never_answers_when_a_file_is_not_what_the_manifest_names(
 @pytest.mark.parametrize(
     ("change", "variables", "says"),
     [
-        (lambda _: None, {}, "served unchecked, because lgbm-sm-manifest.json does not name them: notes.txt"),
+        (
+            lambda _: None,
+            {},
+            "these files are served unchecked, because lgbm-sm-manifest.json does not list them: notes.txt",
+        ),
         (lambda manifest: manifest.unlink(), {}, "could not be checked: there is no lgbm-sm-manifest.json"),
         (
             lambda manifest: manifest.write_text("{"),
@@ -160,7 +164,7 @@ def test_server_gives_up_when_worker_after_worker_dies(start: Start) -> None:
         server.children()[0].kill()
         server.wait_for_log("SIGKILL", deaths)
     assert server.process.wait(timeout=10) == 1
-    assert "giving up" in server.log
+    assert "so the server stops" in server.log
 
 
 def test_no_worker_is_left_when_the_parent_is_killed(start: Start) -> None:
@@ -265,7 +269,7 @@ def test_nothing_is_loaded_that_serving_does_not_need(start: Start) -> None:
 
 
 def memory_share(pid: int) -> int:
-    """Return the process's proportional set size in bytes: shared memory is divided among the processes."""
+    """Return the process's proportional set size in bytes, which divides shared memory."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 

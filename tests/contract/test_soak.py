@@ -1,4 +1,4 @@
-"""Full load for twenty seconds; `make benchmark` does the same for ten minutes."""
+"""Full load for twenty seconds. `make benchmark` does the same for ten minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image of pattern A under test: how it is started and watched."""
+"""Start and watch the image of pattern A."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ STOP_SECONDS = 10
 
 @dataclass
 class ContainerEndpoint(Endpoint):
-    """Its workers are the processes that the engine sees in the container."""
+    """The endpoint of a container.
+
+    Its workers are the processes that Docker sees in the container.
+    """
 
     container: Container | None = None
     _seen: list[list[str]] = field(default_factory=list)
@@ -40,7 +43,7 @@ class ContainerEndpoint(Endpoint):
 
 @dataclass
 class Started:
-    """A container that has been started."""
+    """A started container."""
 
     container: Container
     _endpoints: list[Endpoint] = field(default_factory=list)
@@ -55,10 +58,10 @@ class Started:
         assert text in self.log, self.log
 
     def wait_for_program(self) -> None:
-        """Until process 1 is the image's Python.
+        """Wait until process 1 is the image's Python.
 
-        The engine says that a container is started some milliseconds before: what is sent to process 1 until then
-        reaches the engine's own program, which drops it.
+        Docker reports the start of a container some milliseconds earlier. Until then, process 1 is Docker's own
+        program, which ignores signals.
         """
         wait_until(lambda: any(args.startswith("python3 ") for _, args in self._processes()))
 
@@ -71,12 +74,15 @@ class Started:
         return self.container.status == "exited"
 
     def wait_for_end(self, seconds: float = 100) -> int:
-        """The exit code."""
+        """Wait until the container ends. Return the exit code."""
         code: int = self.container.wait(timeout=seconds)["StatusCode"]
         return code
 
     def endpoint(self, port: int = 8080) -> ContainerEndpoint:
-        """Once all workers serve; on the port of this machine that `port` is published on."""
+        """Wait until all workers serve. Return the endpoint.
+
+        `port` is the port in the container. The endpoint has the port of this machine that it is published on.
+        """
         self.wait_for_log(" serving ")
         self.container.reload()
         published = self.container.attrs["NetworkSettings"]["Ports"][f"{port}/tcp"][0]["HostPort"]
@@ -86,14 +92,14 @@ class Started:
         return endpoint
 
     def stop(self) -> tuple[int, float]:
-        """The exit code after SIGTERM, and how many seconds it took."""
+        """Send SIGTERM. Return the exit code and the seconds until the end."""
         began = time.monotonic()
         self.container.stop(timeout=STOP_SECONDS)
         seconds = time.monotonic() - began
         return self.wait_for_end(), seconds
 
     def run(self, *command: str) -> tuple[int, str]:
-        """Exit code and output of another process in the container."""
+        """Run another process in the container. Return its exit code and its output."""
         code, output = self.container.exec_run(list(command))
         assert code is not None
         assert isinstance(output, bytes)
@@ -106,7 +112,7 @@ class Started:
 
 @dataclass
 class Containers:
-    """Starts containers of one image, all with one label, and removes those that it started."""
+    """Starts containers of one image, all with one label, and removes them."""
 
     engine: docker.DockerClient
     image: str
@@ -115,7 +121,7 @@ class Containers:
     _written: list[Path] = field(default_factory=list)
 
     def start(self, *command: str, **options: Any) -> Started:
-        """`options` are docker-py's."""
+        """Start a container. `options` are docker-py's options."""
         container = self.engine.containers.create(
             command=list(command), labels={"lgbm-sm.test": self.session}, **{"image": self.image, **options}
         )
@@ -125,7 +131,7 @@ class Containers:
         return started
 
     def train(self, root: Path, **options: Any) -> Started:
-        """As the platform trains, on a folder laid out as /opt/ml."""
+        """Train as SageMaker does, with a folder that is laid out like /opt/ml."""
         self._written.append(root)
         return self.start("train", mounts=[Mount("/opt/ml", str(root), type="bind")], **options)
 
@@ -136,13 +142,16 @@ class Containers:
         command: Sequence[str] = ("serve",),
         **options: Any,
     ) -> Started:
-        """As the platform serves, and stricter: the whole root is read-only."""
+        """Serve as SageMaker does, but with a read-only root file system."""
         settings: dict[str, Any] = {"ports": {"8080/tcp": ("127.0.0.1", None)}, "read_only": True, **options}
         mounts = [Mount("/opt/ml/model", str(model_path), type="bind", read_only=True)]
         return self.start(*command, mounts=mounts, environment=dict(environment or {}), **settings)
 
     def remove_all(self) -> None:
-        """The containers; the files that they wrote become the caller's, who could not delete them otherwise."""
+        """Remove the containers.
+
+        The files that they have written become the caller's own, because the caller could not delete them otherwise.
+        """
         for root in self._written if os.getuid() != 0 else []:
             owner = f"{os.getuid()}:{os.getgid()}"
             given = self.start(

@@ -1,7 +1,7 @@
-"""A Docker engine, and the images that the tests run.
+"""Docker, and the images that the tests run.
 
-Where there is no engine the tests are left out, unless LGBM_SM_TEST_DOCKER=required, as in the continuous integration:
-there none is left out, for whatever reason.
+Without Docker, these tests are skipped. With LGBM_SM_TEST_DOCKER=required, as in continuous integration, no test may be
+skipped.
 """
 
 from __future__ import annotations
@@ -44,13 +44,17 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def docker_session() -> str:
-    """What all that this process makes is known by: the label `lgbm-sm.test`, or a project `test-<this>-...`."""
+    """The name of this session.
+
+    All resources have it in the label `lgbm-sm.test`, or in a project. The name of such a project is
+    `test-<session>-…`.
+    """
     return uuid.uuid4().hex[:12]
 
 
 @pytest.fixture(scope="session")
 def engine(docker_session: str) -> Iterator[docker.DockerClient]:
-    """The engine; in the end nothing of this process may be there but the named images."""
+    """The Docker client. At the end, only the named images of this process may remain."""
     with warnings.catch_warnings():
         # docker-py leaves the socket of a connection that failed to the garbage collector
         warnings.simplefilter("ignore", ResourceWarning)
@@ -65,7 +69,7 @@ def engine(docker_session: str) -> Iterator[docker.DockerClient]:
 
 
 def _connected() -> docker.DockerClient | str:
-    """The client, or why there is none."""
+    """Return the client, or the reason why there is none."""
     try:
         # asks for the engine's version; a build is silent as long as its longest step
         return docker.from_env(timeout=300)
@@ -74,7 +78,7 @@ def _connected() -> docker.DockerClient | str:
 
 
 def _left_by(client: docker.DockerClient, session: str) -> list[str]:
-    """Kind and id of each thing that carries the session's label, or that of a project of the session."""
+    """Return the kind and the id of each remaining resource of the session or its projects."""
     # raw lists: the client's own ask for each item once more, which may be gone by then
     asked = client.api
     found = {
@@ -97,7 +101,7 @@ def _belongs_to(session: str, labels: Mapping[str, str]) -> bool:
 
 @pytest.fixture(scope="session")
 def base_image(engine: docker.DockerClient) -> str:
-    """The tag of the image that ours are built on: present, pulled, or made here."""
+    """The tag of the base image of our images. It exists, is pulled, or is built here."""
     if is_there(engine, BASE_IMAGE):
         return BASE_IMAGE
     with one_at_a_time():
@@ -117,19 +121,19 @@ def base_image(engine: docker.DockerClient) -> str:
 
 @pytest.fixture(scope="session")
 def byoc_image(engine: docker.DockerClient, base_image: str) -> str:
-    """The name of pattern A's image, of the checkout's present content."""
+    """The name of pattern A's image, built from the current content of the checkout."""
     return pattern_image(engine, Pattern.BYOC, base_image)
 
 
 @pytest.fixture(scope="session")
 def toolkit_image(engine: docker.DockerClient, base_image: str) -> str:
-    """The name of pattern B's image, likewise."""
+    """The name of pattern B's image, built from the current content of the checkout."""
     return pattern_image(engine, Pattern.INFERENCE_TOOLKIT, base_image)
 
 
 @pytest.fixture
 def containers(engine: docker.DockerClient, byoc_image: str, docker_session: str) -> Iterator[Containers]:
-    """Starts containers of pattern A's image, and removes them when the test has ended."""
+    """Starts containers of pattern A's image, and removes them after the test."""
     containers = Containers(engine, byoc_image, docker_session)
     yield containers
     containers.remove_all()
@@ -137,7 +141,7 @@ def containers(engine: docker.DockerClient, byoc_image: str, docker_session: str
 
 @pytest.fixture
 def bystander(engine: docker.DockerClient, byoc_image: str, docker_session: str) -> Iterator[Container]:
-    """A container that has nothing to do with us, though it runs the same program's image."""
+    """A container that does not belong to us, although it runs the same image."""
     labels = {"lgbm-sm.test": docker_session}
     container = engine.containers.create(byoc_image, entrypoint=["sleep", "600"], network_mode="none", labels=labels)
     container.start()

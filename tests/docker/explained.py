@@ -1,4 +1,4 @@
-"""What `explain` shows of a step, and its `docker run` really run."""
+"""The output of `explain` about a step, and its `docker run` command, which is executed."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.contract.serving import wait_until
 
 
 def explained(lgbm_sm: CommandLine, *arguments: str) -> dict[str, list[str]]:
-    """The lines of each section by its title."""
+    """Return the lines of each section by its title."""
     said = lgbm_sm("explain", *arguments, "--output", "json")
     return {section["title"]: section["lines"] for section in json.loads(said.stdout)["sections"]}
 
 
 def programs_in(lines: list[str]) -> dict[int, str]:
-    """The processes that were seen, by their ids."""
+    """Return the commands of the running processes by process id."""
     first = next(index for index, line in enumerate(lines) if line.startswith("running now"))
     return {int(line.split()[0]): line.split(maxsplit=1)[1] for line in lines[first + 1 :]}
 
 
 def shown_command(lines: list[str]) -> list[str]:
-    """The `docker run` among the lines, as a shell reads it."""
+    """Return the `docker run` command in the lines, split as a shell does."""
     first = lines.index(next(line for line in lines if line.startswith("docker run")))
     last = next(index for index in range(first, len(lines)) if not lines[index].endswith("\\"))
     return shlex.split("\n".join(lines[first : last + 1]).replace("\\\n", " "))
@@ -38,7 +38,7 @@ def shown_command(lines: list[str]) -> list[str]:
 
 @contextmanager
 def run_as_shown(engine: docker.DockerClient, command: list[str], session: str) -> Iterator[Container]:
-    """The container that the command starts: it stays until the end, to be looked at."""
+    """Run the command, and yield its container. The container remains until the end."""
     assert command[:3] == ["docker", "run", "--rm"]
     words = ["docker", "run", "--detach", "--label", f"lgbm-sm.test={session}", *command[3:]]
     started = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
@@ -51,7 +51,10 @@ def run_as_shown(engine: docker.DockerClient, command: list[str], session: str) 
 
 
 def as_started(container: Container) -> dict[str, Any]:
-    """What decides on what a program in a container sees, but for names that hold the time and folders on this machine."""
+    """Return the settings that a program in the container can see.
+
+    Names with times and folders of this machine are left out.
+    """
     attributes = container.attrs
     config, host = attributes["Config"], attributes["HostConfig"]
     return {
@@ -67,7 +70,7 @@ def as_started(container: Container) -> dict[str, Any]:
 
 
 def wait_for_ping(container: Container) -> str:
-    """Where it answers, once it does."""
+    """Wait until the container answers /ping. Return its address."""
     container.reload()
     port = container.attrs["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostPort"]
     url = f"http://127.0.0.1:{port}"

@@ -1,9 +1,10 @@
-"""The images that the tests run: named by their content, built once, and removed when nobody uses them any more.
+"""The images of the tests: named by their content, built once, removed when unused.
 
-Several processes, and several checkouts, may share an engine. A name is `<repository>:<digest of the content>`, so that
-none takes another's away, and who uses an image holds a lock on its name until its process ends.
-The classic builder keeps a build's stages as its cache, without a name; here they get one too, so that they are
-removed with the image that they made.
+Several processes and several checkouts may share one Docker. A name is `<repository>:<digest of the content>`, so they
+do not overwrite each other's images. A process that uses an image holds a lock on its name until the process ends.
+
+The classic builder keeps the stages of a build without a name. Here the stages get names, so that they are removed
+together with their image.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ def pattern_image(
     build_args: Mapping[str, str] | None = None,
     ca_bundle: bytes = b"",
 ) -> str:
-    """The name of a pattern's image, built from the checkout as `lgbm-sm build` does; `variant` names another one."""
+    """Build the image of a pattern as `lgbm-sm build` does, and return its name.
+
+    `variant` is a part of the name of another variant of the image.
+    """
     repository = f"lgbm-sm-test-{pattern.replace('_', '-')}{variant and '-'}{variant}"
     version = engine.version()
     platform = f"{version['Os']}/{version['Arch']}"
@@ -59,10 +63,11 @@ def named_image(
     build_args: Mapping[str, str],
     platform: str = "",
 ) -> str:
-    """The name of the image that the archive makes, built unless the engine holds it.
+    """Build the image with the content of the archive if Docker does not have it.
 
-    `archive` is a tar with fixed owners and times, since its bytes are the content. BASE_IMAGE among `build_args` is an
-    image that the engine holds. Older images of the repository go, except those that another process uses.
+    Return its name. `archive` is a tar with fixed owners and times, because its bytes determine the name. BASE_IMAGE in
+    `build_args` is an image in Docker. Older images of the repository are removed, except those that another process
+    uses.
     """
     digest = _digest(engine, archive, dockerfile, build_args)
     name = f"{repository}:{digest}"
@@ -79,7 +84,7 @@ def named_image(
 
 
 def is_there(engine: docker.DockerClient, name: str) -> bool:
-    """Whether the engine holds an image of this name."""
+    """Return whether Docker has an image of this name."""
     try:
         engine.images.get(name)
     except ImageNotFound:
@@ -89,7 +94,7 @@ def is_there(engine: docker.DockerClient, name: str) -> bool:
 
 @contextmanager
 def one_at_a_time(*, wait: bool = True) -> Iterator[bool]:
-    """Among all processes of this user, whichever checkout they come from; False where it is another's turn."""
+    """Let only one process of this user run the block. Yield False if another process runs it."""
     descriptor = os.open(_lock_folder() / "build.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         yield _lock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -98,7 +103,7 @@ def one_at_a_time(*, wait: bool = True) -> Iterator[bool]:
 
 
 def _lock(descriptor: int, kind: int) -> bool:
-    """False where somebody else has it, and `kind` is not to wait for that."""
+    """Return False if another process has the lock and `kind` does not wait for it."""
     try:
         fcntl.flock(descriptor, kind)
     except BlockingIOError:
@@ -107,7 +112,7 @@ def _lock(descriptor: int, kind: int) -> bool:
 
 
 def remove_images(engine: docker.DockerClient, repository: str) -> None:
-    """All of the repository but those that another process uses."""
+    """Remove all images of the repository, except those that another process uses."""
     with one_at_a_time():
         for name in [name for name in _in_use if name.startswith(f"{repository}:")]:
             os.close(_in_use.pop(name))
@@ -128,7 +133,7 @@ def _build(
     build_args: Mapping[str, str],
     platform: str,
 ) -> list[str]:
-    """Build it; returns the ids of the stages before the last one, as far as they have steps of their own."""
+    """Build the image. Return the ids of the earlier stages that have their own steps."""
     said: list[str] = []
     stages: list[str] = []
     last = ""
@@ -167,7 +172,7 @@ def _lock_path(name: str) -> Path:
 
 
 def _use(name: str) -> None:
-    """Until this process ends."""
+    """Lock the name of an image until this process ends."""
     while name not in _in_use:
         descriptor = os.open(_lock_path(name), os.O_RDWR | os.O_CREAT, 0o600)
         _lock(descriptor, fcntl.LOCK_SH)

@@ -1,4 +1,4 @@
-"""Projects of the command line that run in containers, and what the engine holds of them."""
+"""Projects that run in containers, and their resources in Docker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from tests.cli.forked import ForkedCommandLine, ForkServer
 def new_project(
     engine: docker.DockerClient, base_image: str, session: str, folder: Path, server: ForkServer
 ) -> Iterator[CommandLine]:
-    """The command line under `local.backend: docker`, in a project of its own; cleanup leaves nothing of it."""
+    """Yield a command line in a new project with `local.backend: docker`.
+
+    At the end, cleanup must leave nothing.
+    """
     command_line = ForkedCommandLine(
         folder,
         {

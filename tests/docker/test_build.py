@@ -1,4 +1,4 @@
-"""`lgbm-sm build` against a real engine: small Dockerfiles in a build context of the test's own."""
+"""`lgbm-sm build` with Docker, and small Dockerfiles in the test's own build context."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nZm9yIGEgdGVzdA==\n-----END CERTIFICA
 
 @dataclass
 class Said:
-    """A reporter that keeps what it is told."""
+    """A reporter that stores the messages."""
 
     lines: list[str] = field(default_factory=list)
 
@@ -52,7 +52,7 @@ class Said:
 
 @dataclass
 class Builder:
-    """Builds the Dockerfile of its context for a project of its own."""
+    """Builds the Dockerfile in its build context, for its own project."""
 
     folder: Path
     base_image: str
@@ -213,7 +213,7 @@ def test_an_image_is_left_and_said_so_when_a_container_of_somebody_uses_it(
 
 @pytest.fixture
 def slow_build(builder: Builder) -> CommandLine:
-    """The command line as it is installed, beside a build context whose build takes minutes."""
+    """An installed command line, with a build context whose build takes minutes."""
     package = Path(lgbm_sm.__file__).parent
     shutil.copytree(package, builder.folder / "lgbm_sm", ignore=shutil.ignore_patterns("__pycache__"))
     (builder.folder / "containers/runtime").mkdir(parents=True)

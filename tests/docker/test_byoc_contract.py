@@ -1,4 +1,4 @@
-"""Pattern A's container under the tests of requests that the bare program passes."""
+"""Pattern A's container passes the same tests of requests as the program alone."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def endpoints(
     models: Mapping[str, Model],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Mapping[str, ContainerEndpoint]]:
-    """Model name -> where a container serves it."""
+    """Map the name of each model to the endpoint of a container that serves it."""
     containers = Containers(engine, byoc_image, docker_session)
     started: dict[str, Started] = {}
     try:

@@ -1,4 +1,4 @@
-"""Pattern A's image: what is in it, and what its containers do under the contract."""
+"""Pattern A's image: its content, and the behavior of its containers under the contract."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def model_path(model: Model, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shell(containers: Containers) -> Started:
-    """A container of the image in which a test looks round."""
+    """A container of the image for a test that inspects it."""
     return containers.start("600", entrypoint="sleep", network_mode="none")
 
 
 def python(container: Started, program: str) -> list[str]:
-    """The lines that a program in the container writes."""
+    """Run a program in the container. Return the lines of its output."""
     code, output = container.run("python3", "-c", program)
     assert code == 0, output
     return output.splitlines()
@@ -57,7 +57,7 @@ SLOW = "Python is starting"
 
 
 def make_python_slow(folder: Path) -> None:
-    """Has a Python with the folder on its path say so, and take a second before it comes to its program."""
+    """Make Python print a line and wait a second at its start, if the folder is on its path."""
     (folder / "sitecustomize.py").write_text(f"import time\nprint({SLOW!r}, flush=True)\ntime.sleep(1)\n")
 
 

@@ -1,4 +1,4 @@
-"""The call chains that `explain` shows are those of the programs in the images."""
+"""The call chains of `explain` are those of the programs in the images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def trace_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def traced(trace_path: Path) -> dict[str, Any]:
-    """docker-py's options: the tracer and the folder that it writes into."""
+    """Return docker-py's options for a container with the tracer."""
     return {
         "mounts": [
             Mount("/opt/call_trace", str(TRACER), type="bind", read_only=True),

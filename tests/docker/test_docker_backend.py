@@ -1,4 +1,4 @@
-"""The commands with a real engine: the same life and the same predictions as with a process, and nothing left."""
+"""The commands with Docker: the same lifecycle and predictions as with a process."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def lgbm_sm(
     fork_server: ForkServer,
     tmp_path: Path,
 ) -> Iterator[CommandLine]:
-    """`byoc_image` is there first, so that builds find its steps in the engine's cache."""
+    """A command line that builds from Docker's cache, because `byoc_image` was built before."""
     yield from new_project(engine, base_image, docker_session, tmp_path, fork_server)
 
 
@@ -70,7 +70,7 @@ def built(
 
 @pytest.fixture
 def trained(engine: docker.DockerClient, built: CommandLine) -> Iterator[CommandLine]:
-    """That project with a model, which a process has trained."""
+    """The built project with a model that a process has trained."""
     built("train", "--set", "local.backend=process")
     yield built
     built("cleanup", "--yes", "--keep", "images")
@@ -80,7 +80,7 @@ def trained(engine: docker.DockerClient, built: CommandLine) -> Iterator[Command
 def stop_when_there_is_a_container(
     engine: docker.DockerClient, lgbm_sm: CommandLine, number: signal.Signals, *arguments: str
 ) -> str:
-    """Start a command, send the signal once its container runs, and give what it said."""
+    """Start a command, send a signal when its container runs, and return the output."""
     command = lgbm_sm.start(*arguments)
     deadline = time.monotonic() + 60
     while not any(container.status == "running" for container in containers_of(engine, lgbm_sm)):
@@ -220,7 +220,7 @@ def test_no_network_is_reached_and_predictions_are_the_same_when_it_is_switched_
 
 def test_the_reason_says_so_when_memory_does_not_suffice(trained: CommandLine) -> None:
     failed = trained("train", "--set", "local.memory=16m", exit_code=7)
-    assert "exit code: 137 (killed, since it needed more memory than local.memory: 16m)" in failed.stderr
+    assert "exit code: 137 (killed, because it needed more memory than local.memory: 16m)" in failed.stderr
     assert "more memory than" in items(trained, "training_job")[-1]["remark"]
 
 
@@ -381,10 +381,10 @@ def test_auto_takes_a_container_only_once_its_image_is_built(lgbm_sm: CommandLin
     lgbm_sm("prepare-data")
     assert "`lgbm-sm build` makes it" in lgbm_sm("train").stderr
     lgbm_sm("build")
-    assert "and the image is there: " in lgbm_sm("train").stderr
+    assert "and the image exists: " in lgbm_sm("train").stderr
     assert [job["backend"] for job in items(lgbm_sm, "training_job")] == ["process", "docker"]
     changed = lgbm_sm("train", "--set", "container.build_args.NEW=1")
-    assert "local.backend is auto, and the image is not there" in changed.stderr
+    assert "local.backend is auto, and the image does not exist" in changed.stderr
 
 
 def test_training_says_what_is_missing_when_there_is_no_image_or_no_engine(lgbm_sm: CommandLine) -> None:

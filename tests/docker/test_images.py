@@ -1,4 +1,4 @@
-"""The images that other tests run can be built; made first, while other processes run what needs none of them."""
+"""Build the images for other tests first, while other processes run tests without images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pattern B's container under the table of requests that every way of serving has to pass."""
+"""Pattern B's container passes the table of requests that all servers must pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The start, the end and the accidents of pattern B's container."""
+"""The start, the end and the failures of pattern B's container."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_container_fails_when_no_worker_is_left_although_the_server_answers_ping
     time.sleep(1)
     assert container.endpoint().ask("GET", "/ping").status == 200
     assert container.wait_for_end(90) == 1
-    assert "error: no worker of the server has had the model for 30 s" in container.log
+    assert "error: for 30 s, no worker of the server has had a loaded model" in container.log
 
 
 @pytest.mark.slow

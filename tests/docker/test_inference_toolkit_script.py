@@ -1,4 +1,4 @@
-"""Pattern B's entry point without the image that runs it: no engine is needed."""
+"""Pattern B's entry point without its image. Docker is not needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ sys.exit(serve(Path(sys.argv[1]), os.environ))
 
 
 def test_nothing_of_a_model_is_used_when_a_file_is_not_what_the_manifest_names(tmp_path: Path) -> None:
-    """Neither pip reads its requirements, nor does its code run."""
+    """If a file differs from the manifest, pip does not run, and the user's code does not run."""
     (tmp_path / "code").mkdir()
     requirements = tmp_path / "code" / "requirements.txt"
     digest = hashlib.sha256(b"").hexdigest()

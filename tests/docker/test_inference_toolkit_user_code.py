@@ -129,8 +129,8 @@ def test_context_of_the_server_is_handed_to_functions_that_take_it(start: Starte
         ("def model_fn(d):\n    return 1 / 0", {}, "model_fn failed in .*inference.py, line 2: ZeroDivisionError"),
         ("def predict_fn(data, model):\n    return modle", {}, "the test prediction failed in .*line 2: NameError"),
         ("def predict_fn(a, b): pass", {"SAGEMAKER_PROGRAM": "serve.py"}, "code/serve.py does not exist"),
-        ("import os\nos.abort()", {}, "the process that loaded it was ended by SIGABRT"),
-        ("import os\nos._exit(0)", {}, "the process that loaded it ended with exit code 0"),
+        ("import os\nos.abort()", {}, "the process that loaded the model was ended by SIGABRT"),
+        ("import os\nos._exit(0)", {}, "the process that loaded the model ended with exit code 0"),
     ],
 )
 def test_port_never_opens_when_the_code_cannot_serve(
@@ -164,7 +164,7 @@ def test_port_never_opens_when_a_requirement_is_not_to_be_had(start: Starter, tm
     assert "No matching distribution found for brought-along==1.0" in container.log
     assert container.log.splitlines()[-1] == (
         "error: /opt/ml/model/code/requirements.txt could not be installed: pip ended with exit code 1; "
-        "its error is above"
+        "pip's error is above"
     )
 
 

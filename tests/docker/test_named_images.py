@@ -1,4 +1,4 @@
-"""The images of the tests: none is built twice, none is taken away from somebody who uses it, none stays for ever."""
+"""The images of the tests are built once, kept while they are used, and removed later."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ sys.stdin.read()
 
 
 def image_of(engine: docker.DockerClient, base_image: str, repository: str, greeting: str) -> str:
-    """An image of two stages whose content is the greeting."""
+    """Build an image of two stages whose content is the greeting."""
     steps = f"""
         ARG BASE_IMAGE
         FROM $BASE_IMAGE

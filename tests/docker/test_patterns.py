@@ -1,4 +1,4 @@
-"""One model, three containers: the same predictions, the user's code in each, and nothing left."""
+"""One model in three containers: the same predictions, with the user's code, nothing left."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ ONE_FUNCTION = """
 
 @dataclass(frozen=True)
 class Project:
-    """A project with a model that a process has trained, and what a process predicts with it."""
+    """A project with a model that a process has trained, and the predictions of a process."""
 
     lgbm_sm: CommandLine
     predictions: list[float]
@@ -131,7 +131,7 @@ def numbers(text: str) -> list[float]:
 
 
 def depth(pid: int, parents: dict[int, int]) -> int:
-    """How many of the processes are above this one."""
+    """Return how many of the processes are ancestors of this one."""
     above = parents[pid]
     return 1 + depth(above, parents) if above in parents else 0
 

@@ -1,4 +1,4 @@
-"""Pattern C's script under the table of requests, on stand-ins for AWS's XGBoost images."""
+"""Pattern C's script with the table of requests, on stand-ins for AWS's XGBoost images."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def containers(
     docker_session: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Mapping[str, StandInContainer]]:
-    """Model name -> a container that serves it."""
+    """Map the name of each model to a container that serves it."""
     starter = StandInStarter(engine, base_image, docker_session)
     try:
         yield {

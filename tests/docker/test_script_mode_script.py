@@ -1,4 +1,4 @@
-"""Pattern C's script without the image that runs it: no engine is needed."""
+"""Pattern C's script without its image. Docker is not needed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def model_path(model: Model, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """As the image imports it; what it does to the environment is undone."""
+    """Import the script as the image does. At the end, restore the environment."""
     monkeypatch.setenv("PIP_DRY_RUN", "")
     monkeypatch.delenv("LGBM_RUNTIME_PROGRAM", raising=False)
     spec = importlib.util.spec_from_file_location("inference", SCRIPT_MODE / "inference.py")
@@ -51,7 +51,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @dataclass
 class Service:
-    """Answers as it is told to, and keeps what it was asked."""
+    """A service that gives prepared answers and stores the requests."""
 
     answer: Answer | Exception
     asked: tuple[object, ...] = field(default=())
@@ -173,7 +173,7 @@ def test_body_is_the_bytes_that_were_sent(
 
 @dataclass
 class Response:
-    """What Werkzeug's have of use here."""
+    """The part of Werkzeug's Response that the script uses."""
 
     body: bytes
     status_code: int = 200

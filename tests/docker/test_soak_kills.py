@@ -1,4 +1,4 @@
-"""As tests/soak/test_kills.py, with everything in containers."""
+"""The same as tests/soak/test_kills.py, but everything runs in containers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ pytestmark = [pytest.mark.soak("files"), pytest.mark.docker, pytest.mark.slow, p
 def new_user(
     engine: docker.DockerClient, base_image: str, byoc_image: str, docker_session: str, fork_server: ForkServer
 ) -> Callable[[Path, str], User]:
-    """Makes a user whose commands start containers; `byoc_image` is there first, so that builds are quick."""
+    """Create a user whose commands start containers.
+
+    `byoc_image` is built before, so that builds are fast.
+    """
 
     def make(folder: Path, name: str) -> User:
         environment = {"LGBM_SM_LOCAL__BACKEND": "docker", "LGBM_SM_CONTAINER__BASE_IMAGE": base_image}
@@ -46,7 +49,11 @@ def measured(new_user: Callable[[Path, str], User], tmp_path_factory: pytest.Tem
 
 
 def left_in(engine: docker.DockerClient, user: User) -> list[str]:
-    """Containers on folders of the user, and networks and images with the project's name in theirs or in a label."""
+    """Return what is left of the user in Docker.
+
+    These are containers that use folders of the user, and networks and images with the name of the project in their
+    names or labels.
+    """
     left = [
         f"container {container.name}"
         for container in engine.containers.list(all=True, ignore_removed=True)

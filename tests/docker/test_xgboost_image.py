@@ -1,4 +1,4 @@
-"""The image that pattern C serves on: pulled with a password that stays nowhere, or taken from the engine."""
+"""The image that serves for pattern C: pulled without storing the password, or local."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("xgb
 
 @pytest.fixture(scope="module")
 def registry(engine: docker.DockerClient, base_image: str, docker_session: str) -> Iterator[str]:
-    """Host and port of a registry that wants a password, on loopback."""
+    """Run a registry that requires a password. Yield its host and port on this machine."""
     with running_registry(engine, base_image, docker_session) as address:
         yield address
 
 
 @dataclass(frozen=True)
 class Provider:
-    """Provides the image of a workspace."""
+    """Provides the image for a workspace."""
 
     workspace: Workspace
 
@@ -76,7 +76,7 @@ def provider(engine: docker.DockerClient, docker_session: str, tmp_path: Path) -
 
 @pytest.fixture
 def small_image(engine: docker.DockerClient, base_image: str) -> Iterator[str]:
-    """A tag of its own for an image that is there."""
+    """A new tag for a local image."""
     name = f"lgbm-sm-test-small-{uuid.uuid4().hex[:8]}:1"
     engine.images.get(base_image).tag(*name.split(":"))
     yield name

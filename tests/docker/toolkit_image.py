@@ -1,4 +1,4 @@
-"""The image of pattern B under test: how it is built, started and watched."""
+"""Build, start and watch the image of pattern B."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def models() -> Mapping[str, Model]:
 
 @functools.cache
 def build_image(engine: docker.DockerClient, base_image: str, *, bake_lightgbm: bool = True) -> str:
-    """The image's name; without LightGBM in it on request."""
+    """Build the image with or without LightGBM. Return its name."""
     if bake_lightgbm:
         return pattern_image(engine, Pattern.INFERENCE_TOOLKIT, base_image)
     return pattern_image(
@@ -41,7 +41,10 @@ def build_image(engine: docker.DockerClient, base_image: str, *, bake_lightgbm: 
 
 
 def write_model(folder: Path, name: str = REGRESSION, **code: str) -> Path:
-    """An unpacked model.tar.gz; `code` is the text of code/inference.py, and under `requirements` of requirements.txt."""
+    """Write an unpacked model.tar.gz.
+
+    `code` has the text of code/inference.py, and as `requirements` the text of requirements.txt.
+    """
     write_artifact(models()[name], folder)
     for key, text in code.items():
         file = folder / "code" / {"inference": "inference.py", "requirements": "requirements.txt"}[key]
@@ -52,7 +55,10 @@ def write_model(folder: Path, name: str = REGRESSION, **code: str) -> Path:
 
 @dataclass
 class ContainerEndpoint(Endpoint):
-    """Its workers are the processes that the engine sees in the container."""
+    """The endpoint of a container.
+
+    Its workers are the processes that Docker sees in the container.
+    """
 
     container: docker.models.containers.Container | None = None
     _seen: set[str] = field(default_factory=set)
@@ -82,7 +88,7 @@ class ToolkitContainer:
         return text.decode(errors="replace")
 
     def endpoint(self, port: int = 8080) -> ContainerEndpoint:
-        """Once it answers pings. Fails, with the log, where the container ends before."""
+        """Wait until it answers pings. If the container ends before, fail with its log."""
         self.container.reload()
         published = self.container.attrs["NetworkSettings"]["Ports"][f"{port}/tcp"][0]["HostPort"]
         endpoint = ContainerEndpoint("127.0.0.1", int(published), [], container=self.container)
@@ -104,25 +110,28 @@ class ToolkitContainer:
         assert text in self.log, self.log
 
     def wait_for_end(self, seconds: float = 60) -> int:
-        """The exit code."""
+        """Wait until the container ends. Return the exit code."""
         code: int = self.container.wait(timeout=seconds)["StatusCode"]
         return code
 
     def stop(self) -> tuple[int, float]:
-        """The exit code after SIGTERM, and how many seconds it took."""
+        """Send SIGTERM. Return the exit code and the seconds until the end."""
         began = time.monotonic()
         self.container.stop(timeout=STOP_SECONDS)
         return self.wait_for_end(), time.monotonic() - began
 
     def run_python(self, program: str) -> tuple[int, str]:
-        """Exit code and output of a program that runs in the container."""
+        """Run a program in the container. Return its exit code and its output."""
         code, output = self.container.exec_run(["python", "-c", textwrap.dedent(program)])
         assert code is not None
         assert isinstance(output, bytes)
         return code, output.decode(errors="replace")
 
     def ask_inside(self) -> tuple[int, str]:
-        """Exit code, and the body of an answer that was asked for in the container."""
+        """Send a request from inside the container.
+
+        Return the exit code and the body of the answer.
+        """
         return self.run_python(
             f"""
             from urllib.request import Request, urlopen
@@ -132,7 +141,7 @@ class ToolkitContainer:
         )
 
     def kill_processes(self, part: str) -> None:
-        """SIGKILL for each process whose command line holds the text."""
+        """Send SIGKILL to each process whose command line contains the text."""
         code, output = self.run_python(
             f"""
             import os, pathlib
@@ -154,7 +163,7 @@ def _answers_ping(endpoint: Endpoint) -> bool:
 
 @dataclass
 class Starter:
-    """Starts containers of one image, all with one label, and removes them in the end."""
+    """Starts containers of one image, all with one label, and removes them at the end."""
 
     engine: docker.DockerClient
     image: str
@@ -164,7 +173,7 @@ class Starter:
     def __call__(
         self, model_path: Path, environment: Mapping[str, str] | None = None, image: str | None = None, **options: Any
     ) -> ToolkitContainer:
-        """`options` are docker-py's."""
+        """Start a container. `options` are docker-py's options."""
         settings: dict[str, Any] = {"ports": {"8080/tcp": ("127.0.0.1", None)}, **options}
         container = self.engine.containers.create(
             image or self.image,
@@ -187,7 +196,7 @@ class Starter:
 
 
 def error_in(body: bytes) -> dict[str, Any]:
-    """The error in an answer, which holds nothing else."""
+    """Return the error in an answer that contains nothing else."""
     document = json.loads(body)
     assert list(document) == ["error"]
     error: dict[str, Any] = document["error"]

@@ -1,6 +1,7 @@
-"""Stand-ins for AWS's XGBoost images, which nobody can pull without an account: how they are built, started and asked.
+"""Build, start and use stand-ins for AWS's XGBoost images, which need an account to pull.
 
-Each has the Python of the image that it stands for, taken from an installation on this machine: Debian has none so old.
+A stand-in has the same version of Python as its image. It is taken from an installation on this machine, because Debian
+does not have such old versions.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ _MODIFIED_AT = 315_619_200
 
 @functools.cache
 def build_image(engine: docker.DockerClient, base_image: str, version: str) -> str:
-    """The name of the stand-in for the image `version`. Skips the test where the machine has no such Python."""
+    """Build the stand-in for the image `version`, and return its name.
+
+    Skip the test if this machine does not have the version of Python.
+    """
     prefix = _python_installation(XGBOOST_PYTHON_VERSIONS[version])
     files = {
         "Dockerfile": IMAGE_CONTEXT / "Dockerfile",
@@ -63,7 +67,10 @@ def build_image(engine: docker.DockerClient, base_image: str, version: str) -> s
 
 @functools.cache
 def _python_installation(version: tuple[int, int]) -> Path:
-    """The prefix of an installation that can be moved: not the system's, whose parts lie all over /usr."""
+    """Return the folder of an installation of Python that can be copied.
+
+    The system's Python cannot, because its files are spread over /usr.
+    """
     name = ".".join(map(str, version))
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     on_path = shutil.which(f"python{name}")
@@ -92,7 +99,7 @@ def _python_files(prefix: Path, version: tuple[int, int]) -> Iterator[tuple[str,
 
 
 def _archive(files: Mapping[str, Path]) -> io.BytesIO:
-    """The same content gives the same bytes."""
+    """Return a tar. The same content gives the same bytes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, path in sorted(files.items()):
@@ -108,7 +115,10 @@ def _archive(files: Mapping[str, Path]) -> io.BytesIO:
 def write_model(
     folder: Path, version: str, name: str = REGRESSION, code: Mapping[str, str] | None = None, requirements: str = ""
 ) -> Path:
-    """An unpacked model.tar.gz of pattern C; `code` are the user's files beside ours, `requirements` his lines."""
+    """Write an unpacked model.tar.gz of pattern C.
+
+    `code` has the user's files. `requirements` has the lines of the user's requirements.txt.
+    """
     write_artifact(models()[name], folder)
     ours = "lgbm_sm_inference.py" if code else "inference.py"
     pinned = (SCRIPT_MODE / f"requirements-{version}.txt").read_text()
@@ -127,7 +137,7 @@ def write_model(
 
 @dataclass
 class StandInEndpoint(Endpoint):
-    """Its workers are gunicorn's processes."""
+    """An endpoint whose workers are gunicorn's processes."""
 
     container: docker.models.containers.Container | None = None
     _seen: set[str] = field(default_factory=set)
@@ -148,7 +158,7 @@ class StandInContainer(ToolkitContainer):
     """A container of a stand-in that was started with `serve`."""
 
     def endpoint(self, port: int = 8080) -> StandInEndpoint:  # type: ignore[override]
-        """Once it answers pings with 200. Fails, with the log, where the container ends before."""
+        """Wait until it answers pings with 200. If the container ends before, fail with its log."""
         endpoint = self.unready_endpoint(port)
         self.wait_for_ping(endpoint, 200)
         endpoint.remember_workers()
@@ -171,7 +181,7 @@ class StandInContainer(ToolkitContainer):
 
 
 def _ping(endpoint: Endpoint) -> int | None:
-    """The status; None where nothing answers."""
+    """Return the status of a ping, or None without an answer."""
     try:
         return endpoint.ask("GET", "/ping").status
     except OSError:
@@ -180,7 +190,7 @@ def _ping(endpoint: Endpoint) -> int | None:
 
 @dataclass
 class StandInStarter:
-    """Starts containers of stand-ins, all with one label, and removes them in the end."""
+    """Starts containers of stand-ins, all with one label, and removes them at the end."""
 
     engine: docker.DockerClient
     base_image: str
@@ -190,7 +200,10 @@ class StandInStarter:
     def __call__(
         self, version: str, model_path: Path, environment: Mapping[str, str] | None = None, **options: Any
     ) -> StandInContainer:
-        """The server has one worker unless `environment` says otherwise; `options` are docker-py's."""
+        """Start a container. `options` are docker-py's options.
+
+        The server has one worker unless `environment` sets another number.
+        """
         users = sorted(path.name for path in (model_path / "code").glob("*.py"))
         ours = "lgbm_sm_inference.py"
         variables = {

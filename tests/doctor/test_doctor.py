@@ -1,4 +1,4 @@
-"""What `doctor` finds on this machine, and what it makes of it."""
+"""The findings of `doctor` on this machine."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ sys.addaudithook(refuse)
 
 @dataclass
 class Doctor:
-    """The command in a process and a folder of its own, without an engine unless the environment names one."""
+    """Runs `doctor` in a new process and folder, by default without Docker."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=lambda: {"DOCKER_HOST": NO_ENGINE})
@@ -72,7 +72,10 @@ class Doctor:
         return finished.stdout
 
     def checks(self, *arguments: str, exit_code: int) -> dict[str, dict[str, Any]]:
-        """The findings by their check; where there are several of one check, the last."""
+        """Run the command, and return its findings by check.
+
+        If a check has several findings, only the last one is returned.
+        """
         answer = json.loads(self.run(*arguments, "--output", "json", exit_code=exit_code))
         assert answer["exit_code"] == exit_code
         return {finding["check"]: finding for finding in answer["checks"]}
@@ -84,7 +87,7 @@ def doctor(tmp_path: Path) -> Doctor:
 
 
 def make_distribution(folder: Path, name: str, version: str) -> None:
-    """What importlib.metadata finds of an installed package."""
+    """Write the files by which importlib.metadata finds an installed package."""
     metadata = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")

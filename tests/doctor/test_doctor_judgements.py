@@ -1,4 +1,4 @@
-"""What `doctor` makes of a clock, a trust policy and quotas."""
+"""The results of `doctor` for a clock, a trust policy and quotas."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ def test_a_role_is_trusting_when_a_statement_lets_sagemaker_assume_it(statements
 
 
 def quotas(**values: float) -> dict[str, Quota]:
-    """Of training jobs, by a type's family and size: m4_xlarge."""
+    """Return quotas of training jobs.
+
+    The names are a type's family and size, such as m4_xlarge.
+    """
     return {
         f"ml.{name.replace('_', '.')} for training job usage": Quota(f"L-{name}", value)
         for name, value in values.items()

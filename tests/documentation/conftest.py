@@ -1,4 +1,4 @@
-"""What the pages' commands are run with."""
+"""Fixtures for the commands on the pages."""
 
 from tests.cli.conftest import lgbm_sm  # noqa: F401 - a fixture
 from tests.cloud.conftest import (  # noqa: F401 - fixtures

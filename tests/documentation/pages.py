@@ -21,7 +21,7 @@ _INLINE = re.compile(r"(?<!`)`(lgbm-sm [^`\n]+)`(?!`)")
 
 @dataclass(frozen=True)
 class Command:
-    """What a `$` line says, and what is shown below it."""
+    """A `$` line, and the output that the page shows below it."""
 
     text: str
     shown: tuple[str, ...]
@@ -29,7 +29,10 @@ class Command:
 
 @dataclass(frozen=True)
 class Block:
-    """`kinds` are what `run:` names, `file` what `file:` does."""
+    """A code block of a page.
+
+    `kinds` are the kinds after `run:`. `file` is the name after `file:`.
+    """
 
     page: str
     language: str
@@ -39,7 +42,7 @@ class Block:
 
     @property
     def commands(self) -> list[Command]:
-        """None but in a console block."""
+        """Return the commands of the block. Only a console block has commands."""
         if self.language != "console":
             return []
         parts = re.split(r"^\$ ", self.text, flags=re.MULTILINE)
@@ -49,7 +52,7 @@ class Block:
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """In their order."""
+    """Return the code blocks of a page in their order."""
     return [_block(page.name, match) for match in _BLOCK.finditer(page.read_text(encoding="utf-8"))]
 
 
@@ -67,14 +70,17 @@ def _block(page: str, match: re.Match[str]) -> Block:
 
 
 def shown_calls(page: Path) -> Iterator[list[str]]:
-    """The arguments of each `lgbm-sm` in the page's blocks."""
+    """Yield the arguments of each `lgbm-sm` command in the blocks of a page."""
     for block in blocks_of(page):
         if block.language in ("console", "sh"):
             yield from _calls("\n".join(command.text for command in block.commands) or block.text)
 
 
 def named_calls(page: Path) -> Iterator[list[str]]:
-    """The arguments of each `lgbm-sm` that the text names, often without the options' values."""
+    """Yield the arguments of each `lgbm-sm` command in the text of a page.
+
+    Values of options are often missing there.
+    """
     for inline in _INLINE.findall(_BLOCK.sub("", page.read_text(encoding="utf-8"))):
         yield from _calls(inline)
 
@@ -100,5 +106,5 @@ def _calls(script: str) -> Iterator[list[str]]:
 
 
 def make_targets_of(page: Path) -> set[str]:
-    """The targets that the page names."""
+    """Return the make targets that a page mentions."""
     return set(re.findall(r"(?:`|\$ )make ([a-z][a-z-]*)", page.read_text(encoding="utf-8")))

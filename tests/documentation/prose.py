@@ -1,4 +1,4 @@
-"""The texts that people read, without the code in them."""
+"""The texts that people read, without code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionD
 
 
 def without_code(text: str) -> str:
-    """Replace code, Markdown's comments and link targets with a mark, and keep the number of lines."""
+    """Replace code, Markdown comments and link targets with a mark. Keep the number of lines."""
     return _CODE.sub(_mark, text)
 
 
@@ -61,7 +61,10 @@ def help_texts() -> Texts:
 
 
 def messages() -> Texts:
-    """Every text in the sources but docstrings; of a formatted one the parts around its values."""
+    """Return the texts in the sources, except docstrings.
+
+    Of a formatted text, only the parts around its values are returned.
+    """
     for place, tree in _trees():
         inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         inner |= {id(docstring) for docstring in _docstrings(tree)}
@@ -102,7 +105,10 @@ def _docstrings(tree: ast.Module) -> Iterator[ast.Constant]:
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, str]]:
-    """The paragraphs, each with its first line's number; a line break can separate two words."""
+    """Yield the paragraphs with the numbers of their first lines.
+
+    A paragraph is searched as a whole, because a line break can separate two words.
+    """
     for match in re.finditer(r"(?:^.*\S.*\n?)+", text, re.MULTILINE):
         yield text.count("\n", 0, match.start()) + 1, _joined(match[0].splitlines())
 

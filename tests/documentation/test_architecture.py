@@ -1,4 +1,4 @@
-"""The layers and paths of docs/architecture.md and CONTRIBUTING.md are those of the code."""
+"""docs/architecture.md and CONTRIBUTING.md show the layers and the paths of the code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def layers_drawn(text: str, diagram: int) -> Layers:
 
 
 def imports_between(package: str) -> set[tuple[str, str]]:
-    """Return the pairs of top-level modules of which the first imports the second."""
+    """Return pairs of top-level modules. The first module of a pair imports the second one."""
     graph = grimp.build_graph(package)
     pairs = set()
     for module in graph.modules:

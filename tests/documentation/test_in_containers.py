@@ -1,6 +1,6 @@
-"""Commands in containers and on SageMaker, against an engine and the emulated AWS.
+"""The pages' commands in containers and on SageMaker, with Docker and the emulated AWS.
 
-Those of AWS's XGBoost image, which has to be fetched from AWS, are run on a stand-in that the engine holds already.
+A local stand-in replaces AWS's XGBoost image, which is only available from AWS.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def project(
     fork_server: ForkServer,
     tmp_path: Path,
 ) -> Iterator[CommandLine]:
-    """With data; configuration comes from the page."""
+    """A project with prepared data. The page has its configuration."""
     name = f"test-{docker_session}-{uuid.uuid4().hex[:6]}"
     command_line = ForkedCommandLine(
         tmp_path,

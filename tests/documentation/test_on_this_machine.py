@@ -1,4 +1,4 @@
-"""The pages' commands that need nothing but Python end well, and say what the pages show."""
+"""The pages' commands that need only Python succeed, and print the output on the pages."""
 
 from __future__ import annotations
 

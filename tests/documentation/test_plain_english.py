@@ -1,4 +1,4 @@
-"""The texts that people read use none of the words in plain_english.txt."""
+"""The texts that people read do not contain the words in plain_english.txt."""
 
 from __future__ import annotations
 

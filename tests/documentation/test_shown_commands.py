@@ -1,4 +1,4 @@
-"""The program accepts every command and setting on the pages, including those that no test can run."""
+"""The program accepts all commands and settings on the pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILES = {"training.py"}
 
 
 def parsed(arguments: list[str]) -> list[str]:
-    """The settings that the arguments override, once the program's own parser has taken them."""
+    """Parse the arguments with the program's own parser. Return the settings after `--set`."""
     program: Any = get_command(app)
     context = program.make_context("lgbm-sm", list(arguments))
     name, command, rest = program.resolve_command(context, [*context._protected_args, *context.args])
@@ -66,7 +66,7 @@ def test_every_command_and_option_exists_when_the_program_names_it_in_a_message(
 
 
 def require_known(calls: Iterable[list[str]]) -> None:
-    """Each begins with a command of the program, whose options are among its own."""
+    """Require that each call begins with a command of the program and has only options of it."""
     program: Any = get_command(app)
     for name, *rest in calls:
         if name in ("COMMAND", "STEP") or name.startswith("-"):

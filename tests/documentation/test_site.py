@@ -1,4 +1,4 @@
-"""The site: built without network, complete, and of nothing that lies elsewhere."""
+"""The site can be built without a network, and loads nothing from other sites."""
 
 from __future__ import annotations
 
@@ -129,7 +129,10 @@ def test_sdk_v3_has_what_the_table_names() -> None:
 
 
 def _names(module: str, attribute: str) -> bool:
-    """Whether the module's source names it. Nothing of SageMaker's SDK is imported, not even its packages."""
+    """Return whether the source of the module has the name.
+
+    This imports nothing of SageMaker's SDK.
+    """
     spec = find_spec("sagemaker")  # a namespace, which several distributions share
     assert spec is not None
     parts = module.split(".")[1:]

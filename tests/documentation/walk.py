@@ -1,4 +1,4 @@
-"""Do what a page says, in its order."""
+"""Execute a page: write its files and run its commands, in their order."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def walk(
     environment: Mapping[str, str],
     server: ForkServer | None = None,
 ) -> int:
-    """Write the files and run the commands of these kinds in `folder`; return the number of commands.
+    """Write the files and run the commands of these kinds in `folder`.
 
-    A shell runs them. With a `server`, those that need no shell are forked from it, which saves the time of imports.
+    Return the number of commands. A shell runs the commands. With a `server`, commands that need no shell are forked
+    from it, which saves the time of imports.
     """
     examples = folder / "examples"
     if not examples.exists():
@@ -87,7 +88,7 @@ def _run_in_shell(text: str, folder: Path, environment: dict[str, str]) -> tuple
 
 
 def _assert_shown(command: Command, output: str) -> None:
-    """Each line that the page shows is in the output, in the same order."""
+    """Assert that the lines on the page are in the output, in the same order."""
     said = iter(output.splitlines())
     for line in command.shown:
         if line.strip() in ("", ANYTHING):

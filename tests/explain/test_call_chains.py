@@ -1,4 +1,7 @@
-"""The call chains that `explain` shows are those of the running programs: here pattern A's, as processes."""
+"""The call chains of `explain` are those of the running programs.
+
+Here pattern A's run as processes.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ CONTAINERS = containers_path()
 
 
 def command(*words: str) -> list[str]:
-    """As the image's entry point starts Python."""
+    """Return a command that starts Python as the image's entry point does."""
     return [sys.executable, "-P", str(CONTAINERS / "byoc" / "start.py"), *words]
 
 
@@ -34,7 +37,7 @@ def environment(trace_path: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Path]:
-    """A job that has been traced, and the trace."""
+    """Run a job with the tracer. Return the job and the trace."""
     folder = tmp_path_factory.mktemp("traced")
     job = traced_job(folder / "ml")
     words = command("train", "--root", str(job.root))

@@ -1,4 +1,4 @@
-"""What `explain` is made of: limits that are the contract's, real command lines."""
+"""The parts of `explain`: the limits of the contract, and real command lines."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def spec_of(folder: Path, settings: ContainerSettings, *, serves: bool) -> Conta
             Endpoint(**where, folder=folder, training_job="j"), {"SAGEMAKER_PROGRAM": "mine.py"}
         )
     (folder / "rows").mkdir()
-    inputs = TrainingInputs({"train": folder / "rows"}, {"num_leaves": 31})
+    inputs = TrainingInputs({"train": folder / "rows"}, {"num_leaves": "31"})
     return backend.training_spec(TrainingJob(**where, folder=folder), inputs)
 
 

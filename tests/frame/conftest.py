@@ -14,7 +14,7 @@ _MADE = shutil.ignore_patterns(
 
 
 def copy_checkout(target: Path) -> Path:
-    """A copy of the checkout as a fresh clone has it."""
+    """Copy the checkout in the state of a fresh clone."""
     shutil.copytree(CHECKOUT, target, ignore=_MADE)
     return target
 

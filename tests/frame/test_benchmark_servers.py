@@ -1,4 +1,4 @@
-"""One short measurement of our own server, as `make benchmark` does it, and what becomes of servers that fail."""
+"""A short measurement of our own server with `make benchmark`, and servers that fail."""
 
 import shutil
 import time
@@ -37,7 +37,7 @@ def server(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @dataclass
 class DeadPeer:
-    """A server that says why it cannot serve, and ends."""
+    """A server that prints why it cannot serve, and ends."""
 
     name: str
     how: str = ""

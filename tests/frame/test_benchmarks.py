@@ -1,4 +1,4 @@
-"""What `make benchmark` makes of its measurements, and that our Markdown quotes it."""
+"""The results of `make benchmark`, and their tables in our Markdown files."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ def figures(**values: dict[str, list[float]]) -> dict[str, Any]:
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    """What a run would write, by hand: two servers, two measures."""
+    """Return a handwritten result of a run, with two servers and two measures."""
     measured = figures(
         rows_1_clients_16={OURS: [900, 1000, 1100], CHAIN: [40], TOOLKIT: [50], FLOOR: [4000]},
         idle_pss={OURS: [50], CHAIN: [200], TOOLKIT: [300]},
@@ -175,7 +175,7 @@ def test_check_says_what_to_do_when_there_is_no_result(checkout: Path, tmp_path:
     command = [sys.executable, "-m", "benchmarks.check", str(tmp_path / "none.json")]
     ended = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 2
-    assert "none.json is not there: make benchmark" in ended.stderr
+    assert "none.json does not exist: make benchmark" in ended.stderr
 
 
 def test_check_refuses_a_void_run(checkout: Path, document: dict[str, Any], tmp_path: Path) -> None:

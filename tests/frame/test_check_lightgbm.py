@@ -1,4 +1,4 @@
-"""The loader's own message about a missing system library leads to the right remedy, wherever LightGBM is loaded."""
+"""If a system library is missing, each program shows how to install it."""
 
 import json
 import os
@@ -14,7 +14,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the loader's me
 
 
 def python(checkout: Path, packages: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Runs Python on the checkout's runtime with the packages in a folder before the installed ones."""
+    """Run Python with the checkout's runtime.
+
+    Packages in the folder come before installed ones.
+    """
     path = os.pathsep.join([str(packages), str(checkout / "containers" / "runtime")])
     return subprocess.run(
         [sys.executable, *arguments],
@@ -38,7 +41,7 @@ def packages(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def without_libgomp(packages: Path) -> Path:
-    """The real library, which asks for a libgomp of the same length that no machine has."""
+    """The real library, changed so that it needs a libgomp that no machine has."""
     library = packages / "lightgbm" / "lib" / "lib_lightgbm.so"
     content = library.read_bytes()
     assert b"libgomp.so.1\0" in content

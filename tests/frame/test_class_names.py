@@ -1,4 +1,4 @@
-"""One name, one class: a reader who searches for a class finds a single one."""
+"""Each class name is used only once, so that a search for it finds one class."""
 
 import ast
 from collections import defaultdict

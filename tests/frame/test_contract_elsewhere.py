@@ -1,4 +1,4 @@
-"""No module of lgbm_sm but contract.py holds a number, a path or a name of the contract."""
+"""Only contract.py of lgbm_sm contains numbers, paths and names of the contract."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ PATH = re.compile(r"/opt/ml(/[\w./-]*)?|\d+/tcp")
 
 
 def distinctive_numbers() -> dict[float, str]:
-    """The numbers that only the contract uses, with the names of their constants."""
+    """Return the numbers that only the contract uses, with the names of their constants."""
     found: dict[float, str] = {}
     for name, value in vars(contract).items():
         for number in value if isinstance(value, tuple) else (value,):
@@ -30,7 +30,7 @@ NAMES = frozenset(name for name in vars(contract) if name.isupper())
 
 
 def restated(source: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a module that restate the contract, with the constant or the text."""
+    """Yield the lines of a module that repeat the contract, with the constant or the text."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
@@ -48,7 +48,10 @@ def restated(source: str) -> Iterator[tuple[int, str]]:
 
 
 def product(node: ast.expr) -> int:
-    """Return the value of 25 * 1024 * 1024, 25 * 1024**2 or 25 << 20; 0 for anything else."""
+    """Return the value of 25 * 1024 * 1024, 25 * 1024**2 or 25 << 20.
+
+    Return 0 for anything else.
+    """
     match node:
         case ast.Constant(value=int(number)):
             return number

@@ -1,4 +1,4 @@
-"""Pattern C ships the core alone, to images with Python 3.8: it imports nothing else of the program."""
+"""The core imports no other part of the program, because pattern C runs it alone."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which Python the set-up takes. The folders on PATH hold programs that behave as real ones do."""
+"""The choice of Python for the set-up. PATH has programs that behave like real ones."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ exit 3
 
 @dataclass
 class SearchPath:
-    """Folders that stand on PATH before nothing else."""
+    """A PATH that has only the folders of the test."""
 
     base: Path
     script: Path
@@ -105,7 +105,7 @@ def test_the_search_says_so_when_there_is_no_python_at_all(search_path: SearchPa
 
 @pytest.fixture
 def without_ensurepip(search_path: SearchPath) -> Path:
-    """Python as Debian has it without python3-venv."""
+    """A Python without ensurepip, as on Debian without python3-venv."""
     search_path.add("modules", "ensurepip.py", "raise ModuleNotFoundError(name='ensurepip')\n")
     return search_path.add("bin", "python3.12", working(f'PYTHONPATH="{search_path.base / "modules"}"'))
 

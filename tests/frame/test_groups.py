@@ -1,4 +1,4 @@
-"""How the suite itself is run: groups that share a process, and the signals that its processes get."""
+"""How the suite runs: groups that share a process, and the signals of its processes."""
 
 import os
 import subprocess

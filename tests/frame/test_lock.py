@@ -1,6 +1,6 @@
-"""requirements.lock holds everything that pyproject.toml asks for: names, versions and hashes, nothing else.
+"""requirements.lock has exactly the dependencies of pyproject.toml, with hashes.
 
-So do the images' requirements, which take their versions from it.
+The requirements of the images have the same versions.
 """
 
 import re

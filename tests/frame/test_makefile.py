@@ -1,4 +1,4 @@
-"""What the Makefile offers, without setting anything up."""
+"""The targets of the Makefile, without a set-up."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What `make mutants` changes and runs exists: mutmut passes over a path that does not."""
+"""The paths in the settings of mutmut exist. mutmut itself ignores a missing path."""
 
 import tomllib
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_every_changed_module_and_every_test_exists(checkout: Path) -> None:
 
 
 def named_by(pattern: str, checkout: Path) -> list[Path]:
-    """The files that a pattern of [tool.mutmut] names."""
+    """Return the files that match a pattern in [tool.mutmut]."""
     # the program of the images is elsewhere in the checkout; tools/mutants.py puts it beside lgbm_sm
     root = checkout / "containers/runtime" if pattern.startswith("lgbm_runtime/") else checkout
     return [path for path in root.glob(pattern) if path.suffix == ".py"]

@@ -1,4 +1,4 @@
-"""What `init` puts beside the configuration: the Makefile and the workflow."""
+"""The Makefile and the workflow that `init` writes next to the configuration."""
 
 import os
 import re
@@ -56,7 +56,7 @@ def test_every_target_is_listed_when_none_is_named(templates: Path, tmp_path: Pa
 
 
 def workflow(templates: Path) -> dict[str, Any]:
-    """With the job on SageMaker, which stands there as a comment."""
+    """Return the workflow with the job on SageMaker, which is a comment in the template."""
     text = (templates / "workflow.yml").read_text(encoding="utf-8")
     before, comment, job = text.partition("  # sagemaker:\n")
     assert comment

@@ -1,6 +1,6 @@
-"""`make` from a fresh clone onwards, without network: one wheel stands for all the locked packages.
+"""`make` in a fresh clone, without a network. One wheel replaces all locked packages.
 
-It holds a .pth file, by which the packages of the environment that runs the tests are found.
+The wheel contains a .pth file. Through this file, Python finds the packages of the environment that runs the tests.
 """
 
 import base64
@@ -24,7 +24,7 @@ WHEEL = "everything-1.0-py3-none-any.whl"
 
 
 def write_wheel(folder: Path) -> str:
-    """Write the wheel; its SHA-256 as hexadecimal digits."""
+    """Write the wheel. Return its SHA-256 as hexadecimal digits."""
     contents = {
         "everything.pth": sysconfig.get_path("purelib") + "\n",
         "everything-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: everything\nVersion: 1.0\n",
@@ -89,13 +89,13 @@ def new_clone(folder: Path) -> Clone:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
-    """Without an environment, which takes seconds to make."""
+    """A clone without a virtual environment."""
     return new_clone(tmp_path)
 
 
 @dataclass
 class SetUp:
-    """A clone whose environment several tests use, and what the first `make config` in it has said."""
+    """A clone whose environment several tests use, and the output of the first `make config`."""
 
     clone: Clone
     first: "subprocess.CompletedProcess[str]"
@@ -109,7 +109,10 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> SetUp:
 
 @pytest.fixture
 def project(set_up: SetUp) -> Clone:
-    """The clone that is set up, with the configuration of the checkout and nothing made by a command."""
+    """A clone with an environment and the checkout's configuration.
+
+    No command has run in it yet.
+    """
     folder = set_up.clone.folder
     shutil.copy(CHECKOUT / "config.yaml", folder)
     for made in ("data", ".lgbm-sm"):
@@ -206,6 +209,14 @@ def test_the_data_is_made_again_when_the_users_own_table_changes(project: Clone)
         table.write_text("".join(f"{index},{index * 2}\n" for index in range(rows)))
         project.make("prepare-data")
         assert len(train_path.read_text().splitlines()) == rows * 6 // 10
+
+
+def test_the_data_of_config_yaml_is_prepared_again_after_train_was_given_another(project: Clone) -> None:
+    project.make("prepare-data")
+    project.make("train", "ARGS=--set data.name=diabetes")
+    assert (project.folder / "data" / "train" / "diabetes_train.csv").is_file()
+    project.make("prepare-data")
+    assert (project.folder / "data" / "train" / "boston_train.csv").is_file()
 
 
 def test_the_command_is_run_as_given_when_it_has_arguments(project: Clone) -> None:

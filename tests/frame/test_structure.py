@@ -14,7 +14,7 @@ MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PA
 
 
 def uses_of_places(tree: ast.Module) -> Iterator[int]:
-    """The lines that name a member of Place, as every comparison with one does."""
+    """Yield the lines that use a member of Place. Each comparison with one does."""
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="Place")) | ast.Attribute(value=ast.Attribute(attr="Place")):
@@ -24,7 +24,7 @@ def uses_of_places(tree: ast.Module) -> Iterator[int]:
 
 
 def checks_of_backends(tree: ast.Module) -> Iterator[int]:
-    """The lines with `isinstance(…, …Backend)`, also in a tuple or a union of classes."""
+    """Yield the lines with `isinstance(…, …Backend)`, also with a tuple or a union of classes."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, classes]):

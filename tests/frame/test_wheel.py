@@ -1,4 +1,4 @@
-"""The wheel, installed where nothing of the checkout is."""
+"""The wheel, installed without a checkout."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ TEST_ROWS = 102
 
 @dataclass(frozen=True)
 class Installed:
-    """A virtual environment with the wheel in it."""
+    """A virtual environment with the wheel."""
 
     wheel: Path
     bin: Path

@@ -1,4 +1,4 @@
-"""Pieces of sentences that many messages share."""
+"""Parts of sentences that many messages share."""
 
 import pytest
 

@@ -1,7 +1,8 @@
-"""`push` with what engines say of one and the same image: the id is the configuration's digest, or the manifest's.
+"""`push` with both of Docker's image stores. The stores give the same image different ids.
 
-The image's attributes and its manifest are recorded from Docker 26.1.5 with `{"features": {"containerd-snapshotter":
-true}}`, as a fresh Docker 29 has it; the classic image store calls the same image by its configuration.
+The classic store uses the digest of the configuration as the id, and containerd's store that of the manifest. The
+image's attributes and its manifest were recorded from Docker 26.1.5 with `{"features": {"containerd-snapshotter":
+true}}`, which is the default of Docker 29.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ def digest_of(text: str) -> str:
 
 
 class Ecr:
-    """A repository in memory, with the operations that `push` asks for. It is also the session, which makes clients."""
+    """A repository in memory, with the operations that `push` calls.
+
+    It also replaces the session that creates clients.
+    """
 
     def __init__(self) -> None:
         self.manifests: dict[str, tuple[str, str]] = {}
@@ -67,7 +71,7 @@ class Ecr:
 
 
 class RecordedEngine(Engine):
-    """Holds one image, and sends its manifest to a registry as it is."""
+    """Docker with one image. It sends the image's manifest unchanged to a registry."""
 
     def __init__(self, ecr: Ecr, attributes: Mapping[str, Any], manifest: str, media_type: str) -> None:
         super().__init__({})
@@ -86,7 +90,7 @@ class RecordedEngine(Engine):
 
 
 class OneAccount(Accounts):
-    """The only account, in each region."""
+    """The same account in each region."""
 
     def __init__(self, account: AwsAccount) -> None:
         super().__init__(lambda _: None)
@@ -135,5 +139,5 @@ def test_another_image_under_the_tag_is_not_taken_for_the_one_that_was_sent(tmp_
     ecr = Ecr()
     theirs = MANIFEST.replace(config_digest(MANIFEST), f"sha256:{'0' * 64}")
     engine = RecordedEngine(ecr, RECORDED["inspect"], theirs, OCI_MANIFEST)
-    with pytest.raises(ImageError, match="is not the image that was sent: another push has replaced it"):
+    with pytest.raises(ImageError, match="is not the pushed image: another push has replaced it"):
         pushed(ecr, engine, tmp_path)

@@ -1,4 +1,4 @@
-"""AWS's XGBoost image: where it is, and how this machine is let in. AWS is played by a server on loopback."""
+"""AWS's XGBoost image: its address, and the login. A server on this machine replaces AWS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from lgbm_sm.images.xgboost import image_uri
 
 @dataclass
 class Registry:
-    """Answers every call with `status` and `answer`; `calls` has the operation and the request of each."""
+    """Answers each call with `status` and `answer`.
+
+    `calls` has the operation and the request of each.
+    """
 
     status: int = 200
     answer: dict[str, Any] = field(default_factory=dict)
@@ -55,7 +58,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
 
 @pytest.fixture(autouse=True)
 def _account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever this machine knows of AWS is out of the way."""
+    """Hide the AWS settings of this machine."""
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):

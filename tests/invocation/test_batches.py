@@ -1,4 +1,4 @@
-"""Batches: below the limit, in order, every row once."""
+"""Batches are small enough, in order, and contain each row once."""
 
 import io
 import json

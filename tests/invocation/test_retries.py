@@ -1,4 +1,4 @@
-"""Requests to a server on this machine that is not there, or goes away; and whose code counts as ours."""
+"""Requests to a server that is missing or ends, and the test whether our own code answers."""
 
 import shutil
 import socket
@@ -23,7 +23,7 @@ MODEL = "lightgbm-regression-model.txt"
 
 
 class Server:
-    """Gives each connection the next of `answers`, and then ends it."""
+    """A server that gives each connection the next one of `answers` and then ends it."""
 
     def __init__(self) -> None:
         self.answers: list[bytes] = []
@@ -52,7 +52,7 @@ class Server:
                 connection.sendall(answer)
 
     def close(self) -> None:
-        """End the thread first: it may wait for a connection that no test makes."""
+        """End the thread, because it may wait for a connection that never comes."""
         self._closing = True
         if self._thread.is_alive():
             with suppress(ConnectionRefusedError):

@@ -1,4 +1,7 @@
-"""The known issues: each is found in real messages, before more general ones, and a log without errors shows none."""
+"""Each known issue is found in real messages, before more general issues.
+
+A log without errors matches no issue.
+"""
 
 from __future__ import annotations
 
@@ -75,6 +78,34 @@ def test_lightgbms_own_refusal_of_an_argument_that_is_gone_is_known() -> None:
     with pytest.raises(TypeError) as refused:
         train_lightgbm({}, Dataset(np.zeros((9, 1)), np.zeros(9)), 2, **arguments)
     assert first(f"TypeError: {refused.value}") == "argument-of-lightgbm-3"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "issue"),
+    [
+        ({"num_leaves": 1}, "hyperparameter-beyond-limit"),
+        ({"drop_rate": 2, "boosting": "dart"}, "hyperparameter-beyond-limit"),
+        ({"objective": "quantile", "alpha": 1.5}, "hyperparameter-beyond-limit"),
+        ({"max_bin_by_feature": [1, 9]}, "hyperparameter-beyond-limit"),
+        ({"monotone_constraints": [1, 0, 0]}, "hyperparameter-list-length"),
+        ({"max_bin_by_feature": [9]}, "hyperparameter-list-length"),
+        ({"cegb_penalty_feature_lazy": [0.5]}, "hyperparameter-list-length"),
+        ({"boosting": "rf"}, "random-forest-without-sampling"),
+        ({"data_sample_strategy": "goss", "top_rate": 0.8, "other_rate": 0.7}, "goss-rates"),
+        ({"objective": "binary", "is_unbalance": True, "scale_pos_weight": 2}, "class-weight-twice"),
+    ],
+)
+def test_lightgbms_own_checks_of_parameters_are_known(parameters: dict[str, Any], issue: str) -> None:
+    data = Dataset(np.arange(60.0).reshape(30, 2), np.arange(30) % 2)
+    with pytest.raises(LightGBMError) as refused:
+        train_lightgbm({"verbosity": -1, **parameters}, data, 2)
+    assert first(str(refused.value)) == issue
+
+
+def test_lightgbms_own_refusal_of_no_rows_is_known() -> None:
+    with pytest.raises(LightGBMError) as refused:
+        Dataset(np.zeros((0, 2)), np.zeros(0)).construct()
+    assert first(str(refused.value)) == "training-without-rows"
 
 
 def test_the_systems_own_words_for_a_port_that_is_taken_are_known() -> None:

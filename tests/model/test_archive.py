@@ -1,4 +1,7 @@
-"""A .tar.gz is read within bounds, strictly and to its last byte; archives are made by Python's own tarfile and gzip."""
+"""A .tar.gz is read within limits, strictly, and to its last byte.
+
+Python's own tarfile and gzip write the archives of the tests.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ def test_it_is_read_when_gzip_wrote_it_in_several_parts_and_padded_it(tmp_path: 
 
 
 def _by_words(value: bytes | str) -> str:
-    """Of a test's parameters only the words name it: the archives hold the time."""
+    """Name a test only by its text parameters, because archives contain the time."""
     return value if isinstance(value, str) else ""
 
 
@@ -87,7 +90,7 @@ def broken_second_header(data: bytes) -> bytes:
         (gzip.compress(without_end(tar(file("model.txt")))), "is cut off"),
         (gzip.compress(tar(file("model.txt"))[:900]), "is cut off"),
         (gzip.compress(broken_second_header(tar(file("model.txt"), file("metadata.json")))), "bad checksum"),
-        (gzip.compress(tar(file("model.txt")) + tar(file("more.txt"))), "goes on after its end"),
+        (gzip.compress(tar(file("model.txt")) + tar(file("more.txt"))), "has more data after the end of the archive"),
         (gzip.compress(tar(file("model.txt"))) + b"garbage", "Not a gzipped file"),
         (gzip.compress(tar(file("model.txt")))[:-9], "end-of-stream"),
         (gzip.compress(tar(file("model.txt")))[:-4] + b"\1\2\3\4", "Incorrect length"),
@@ -103,7 +106,7 @@ def test_it_is_refused_when_it_is_damaged(data: bytes, says: str, tmp_path: Path
 
 
 def negative(data: bytes) -> bytes:
-    """The first header's size becomes -512, in GNU's base-256 numbers, and the checksum fits."""
+    """Change the size in the first header to -512 (GNU's base-256), with its checksum."""
     block = bytearray(data[:512])
     block[124:136] = b"\xff" * 10 + struct.pack(">h", -512)
     block[148:156] = b" " * 8
@@ -118,7 +121,7 @@ def with_pax(name: str, value: str) -> tuple[tarfile.TarInfo, bytes]:
 
 
 def long_name_of(size: int) -> bytes:
-    """A header that announces a name of so many bytes, and nothing after it."""
+    """Return a header that announces a name of this size, without the name."""
     member = tarfile.TarInfo("././@LongLink")
     member.type, member.size = tarfile.GNUTYPE_LONGNAME, size
     return member.tobuf(tarfile.USTAR_FORMAT)

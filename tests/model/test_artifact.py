@@ -1,4 +1,4 @@
-"""A model artifact is what was packed, or it is refused; the manifest that deploy leaves names the code it adds."""
+"""A model artifact is unchanged, or it is refused. `deploy` adds its code to the manifest."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def packed(folder: Path, files: dict[str, bytes]) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive of a training's outputs."""
+    """The archive with the outputs of a training."""
     job = regression_job(tmp_path_factory.mktemp("trained"), num_boost_round=2)
     assert job.run_here() == 0
     pack(job.root / "model", job.root / "model.tar.gz")
@@ -105,9 +105,9 @@ def test_the_manifest_names_the_code_that_deploy_adds_and_not_what_others_have_a
             "code/package/more.py": sha256(trained.read_bytes()),
         },
     }
-    assert contents.remark.endswith("does not name them: code/inference.py, code/old.py, notes.txt")
+    assert contents.remark.endswith("does not list them: code/inference.py, code/old.py, notes.txt")
     # the program in the image reads the same
-    assert check_model(model_path, {}).endswith("does not name them: code/old.py, notes.txt")
+    assert check_model(model_path, {}).endswith("does not list them: code/old.py, notes.txt")
     remove_tree(tmp_path / "ml")
 
 
@@ -121,7 +121,7 @@ def test_an_archive_without_a_manifest_is_unpacked_as_it_is_and_said_to_be_unche
     ("files", "says"),
     [
         ({MODEL: b"tree", MANIFEST: manifest(**{MODEL: sha256(b"root")})}, f"holds a changed '{MODEL}'"),
-        ({"x": b"", MANIFEST: manifest(**{MODEL: sha256(b"")})}, f"lacks '{MODEL}', which {MANIFEST} names"),
+        ({"x": b"", MANIFEST: manifest(**{MODEL: sha256(b"")})}, f"lacks '{MODEL}', which {MANIFEST} lists"),
         ({MODEL: b"tree", MANIFEST: b"{"}, "holds a damaged lgbm-sm-manifest.json"),
         ({MODEL: b"tree", MANIFEST: b"[" * 100_000}, "holds a damaged lgbm-sm-manifest.json"),
         ({MODEL: b"tree", MANIFEST: b'{"members": {}}'}, "not of format 1"),

@@ -1,4 +1,4 @@
-"""User code that must fail is refused before anything is started, with the file, the line and the remedy."""
+"""User code that would fail is refused early, with the file, the line and the fix."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ PINS = {"lightgbm": ["4.7.0"], "numpy": ["2.4.6", "2.5.5"]}
 
 
 def source_of(folder: Path, **files: str) -> InferenceSource:
-    """`inference` is the text of inference.py, `requirements` that of requirements.txt, `more` of more.py."""
+    """Write inference.py, requirements.txt (`requirements`) and more.py."""
     for name, text in files.items():
         (folder / f"{name}.{'txt' if name == 'requirements' else 'py'}").write_text(text)
     source = find_source(EndpointSection(source_dir=folder), Path("/"))
@@ -161,7 +161,7 @@ class TestInAProcess:
 
 
 class TestInPatternAsImage:
-    """It installs nothing when it starts."""
+    """Pattern A's image installs nothing when it starts."""
 
     def test_an_import_is_refused_when_the_image_lacks_it(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:

@@ -1,4 +1,4 @@
-"""What lies in the folder `code` of a model artifact under each pattern, and the variables that go with it."""
+"""The folder `code` of a model artifact, and the variables of the server, by pattern."""
 
 from __future__ import annotations
 

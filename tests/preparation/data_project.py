@@ -14,7 +14,7 @@ from lgbm_sm.errors import DataError
 
 @dataclass
 class CollectedReports:
-    """A reporter that keeps what it is told."""
+    """A reporter that stores the messages."""
 
     steps: list[str] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ class CollectedReports:
 
 @dataclass
 class DataProject:
-    """Prepares data in `folder`, where tables lie too."""
+    """Prepares data in `folder`. The tables are in the same folder."""
 
     folder: Path
     reports: CollectedReports = field(default_factory=CollectedReports)
@@ -51,7 +51,7 @@ class DataProject:
         return self.folder / "data"
 
     def write(self, name: str, text: str) -> str:
-        """A file of this text in the folder; gives its name back."""
+        """Write a file with this text into the folder. Return its name."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")
@@ -64,7 +64,7 @@ class DataProject:
         return prepare_data(read(DataSection, section), objective, base=self.folder, reporter=self.reports)
 
     def refusal(self, objective: str = "regression", **section: Any) -> DataError:
-        """The error that prepare-data ends with; nothing may have been written."""
+        """Return the error of prepare-data. Nothing may have been written."""
         before = self.listing()
         try:
             self.prepare(objective, **section)
@@ -74,16 +74,16 @@ class DataProject:
         raise AssertionError("nothing was refused")
 
     def listing(self) -> list[str]:
-        """The files under the data folder."""
+        """Return the files under the data folder."""
         return sorted(path.relative_to(self.data).as_posix() for path in self.data.rglob("*") if path.is_file())
 
     def schema(self) -> dict[str, Any]:
-        """The content of schema.json."""
+        """Return the content of schema.json."""
         document: dict[str, Any] = json.loads((self.data / "schema/schema.json").read_text(encoding="utf-8"))
         return document
 
     def rows(self, *splits: str) -> list[list[str]]:
-        """The cells of the files of splits, as the csv module reads them."""
+        """Return the cells of the files of these splits. The csv module reads them."""
         found: list[list[str]] = []
         for split in splits or ("train", "validation", "test"):
             with (self.data / self.schema()["splits"][split]["file"]).open(encoding="utf-8", newline="") as file:

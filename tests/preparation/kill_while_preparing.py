@@ -1,7 +1,7 @@
-"""Run as a program: prepares iris in copies of a data folder, and dies in each one change of the folder later.
+"""Prepare iris in copies of a folder, and kill each run one change later.
 
-Arguments: the folder that holds `data`, and a new folder for the copies, which are called 0, 1, 2 and so on: the number
-of changes that were made before SIGKILL came. Ends when a copy has been prepared to its end.
+The arguments are the folder that contains `data`, and a new folder for the copies. A copy's name is the number of
+changes before SIGKILL: 0, 1, 2 and so on. The program ends when the data of a copy are completely prepared.
 """
 
 import itertools
@@ -42,7 +42,10 @@ class Silence:
 
 
 def prepare(folder: Path, changes_left: int) -> None:
-    """Prepare iris; SIGKILL comes when the data folder is about to be changed once more than `changes_left` times."""
+    """Prepare iris.
+
+    Send SIGKILL before the change of the data folder after `changes_left` changes.
+    """
     left = changes_left
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:

@@ -1,4 +1,4 @@
-"""prepare-data with the data sets that are shipped, and the import that stays light."""
+"""prepare-data with the built-in data sets, and its import without heavy packages."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from tests.preparation.data_project import DataProject
 
 
 def notebook_files(folder: Path) -> dict[str, bytes]:
-    """What the notebook's cells write, made anew."""
+    """Return the files that the cells of the notebook write."""
     with resources.as_file(resources.files("lgbm_sm") / "datasets" / "boston.csv") as path:
         boston = pd.read_csv(path)
     x, y = boston.drop(columns="target").to_numpy(), boston["target"].to_numpy()

@@ -1,4 +1,4 @@
-"""What becomes of the columns of the user's own table."""
+"""The columns of a user's own table."""
 
 import datetime as dt
 import decimal
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from lgbm_sm.config.sections import DataSection
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.problems import Problems
 from tests.preparation.data_project import DataProject
@@ -25,14 +26,14 @@ def project(tmp_path: Path) -> DataProject:
 
 
 def parquet(project: DataProject, **columns: Any) -> str:
-    """A Parquet file of these columns, a row number and a target."""
+    """Write a Parquet file of these columns, a row number and a target. Return its name."""
     rows = {"row": list(range(ROWS)), **columns, "y": [float(row) for row in range(ROWS)]}
     pa.parquet.write_table(pa.table(rows), project.folder / "t.parquet")
     return "t.parquet"
 
 
 def cells(project: DataProject, position: int = 1) -> list[str]:
-    """The cells of a feature as files hold them, in the order of the table."""
+    """Return the cells of a feature in the files, in the order of the table."""
     return [row[position] for row in sorted(project.rows(), key=lambda row: int(row[0]))]
 
 
@@ -97,8 +98,8 @@ def test_digits_that_get_lost_are_warned_of_when_integers_are_beyond_float64(pro
 
 def test_truth_values_become_text_levels_when_a_column_is_boolean(project: DataProject) -> None:
     project.prepare(file=parquet(project, x=[True, False, None, True] * (ROWS // 4)), target="y")
-    assert feature(project)["levels"] == ["False", "True"]
-    assert cells(project)[:4] == ["True", "False", "", "True"]
+    assert feature(project)["levels"] == ["false", "true"]
+    assert cells(project)[:4] == ["true", "false", "", "true"]
 
 
 def test_words_for_truth_stay_as_they_are_when_they_come_from_csv(project: DataProject) -> None:
@@ -132,13 +133,13 @@ TODAY = dt.date(2024, 5, 17)
 @pytest.mark.parametrize(
     ("array", "message", "hint"),
     [
-        (pa.array([TODAY] * ROWS), "dates or times", "year, month"),
-        (pa.array([dt.datetime(2024, 5, 17, 12, tzinfo=dt.UTC)] * ROWS), "dates or times", "year, month"),
-        (pa.array([dt.datetime.fromisoformat("2024-05-17T12:00")] * ROWS), "dates or times", "year, month"),
-        (pa.array([dt.time(12)] * ROWS), "dates or times", "year, month"),
-        (pa.array([dt.timedelta(3)] * ROWS), "dates or times", "year, month"),
-        (pa.array([f"2024-05-{row % 28 + 1:02}" for row in range(ROWS)]), "dates or times", "year, month"),
-        (pa.array([f"2024-05-17T12:{row:02}:00Z" for row in range(ROWS)]), "dates or times", "year, month"),
+        (pa.array([TODAY] * ROWS), "dates or times", "data.dates={x: parts}"),
+        (pa.array([dt.datetime(2024, 5, 17, 12, tzinfo=dt.UTC)] * ROWS), "dates or times", "data.dates={x: parts}"),
+        (pa.array([dt.datetime.fromisoformat("2024-05-17T12:00")] * ROWS), "dates or times", "data.dates={x: parts}"),
+        (pa.array([dt.time(12)] * ROWS), "dates or times", "data.dates={x: parts}"),
+        (pa.array([dt.timedelta(3)] * ROWS), "dates or times", "data.dates={x: parts}"),
+        (pa.array([f"2024-05-{row % 28 + 1:02}" for row in range(ROWS)]), "dates or times", "data.dates={x: parts}"),
+        (pa.array([f"2024-05-17T12:{row:02}:00Z" for row in range(ROWS)]), "dates or times", "data.dates={x: parts}"),
         (pa.array([[1, 2]] * ROWS), "neither numbers nor text", "data.drop=[x]"),
         (pa.array([{"a": 1}] * ROWS), "neither numbers nor text", "data.drop=[x]"),
         (pa.array([b"a"] * ROWS), "neither numbers nor text", "data.drop=[x]"),
@@ -146,7 +147,11 @@ TODAY = dt.date(2024, 5, 17)
         (pa.array([None] * ROWS), "only missing values", "data.drop=[x]"),
         (pa.array([float("nan")] * ROWS), "only missing values", "data.drop=[x]"),
         (pa.array([f"id{row}" for row in range(ROWS)]), "40 different texts in 40 rows", "data.categorical=[x]"),
-        (pa.array(["1", "2.5", "?", "4"] * (ROWS // 4)), "also text: '?'", "data.categorical=[x]"),
+        (
+            pa.array(["1", "2.5", "few", "4"] * (ROWS // 4)),
+            "also text: 'few' (row 3 and 9 more)",
+            "data.categorical=[x]",
+        ),
         (pa.array(["a\rb"] * ROWS), "carriage return", "data.drop=[x]"),
         (pa.array(["a\0b"] * ROWS), "NUL", "data.drop=[x]"),
     ],
@@ -247,7 +252,7 @@ def test_integers_are_warned_of_when_float64_is_not_exact(extreme: int, is_warne
 
 
 def test_each_problem_and_each_hint_has_its_own_line() -> None:
-    problems = Problems(dropped=("id",), categorical=(0,))
+    problems = Problems(DataSection(drop=("id",), categorical=(0,)))
     problems.raise_if_any()
     problems.add("column 'a' is empty", "look at it", drop="a")
     problems.add("column 'no' is text", "look at it", keep="no")

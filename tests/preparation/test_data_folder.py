@@ -1,4 +1,4 @@
-"""What prepare-data leaves in the data folder, and what it does with what it finds there."""
+"""The content of the data folder after prepare-data, and its handling of existing files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Target, dropped and categorical columns by name and position, and tables that are split already."""
+"""Target, dropped and categorical columns by name and position, and split tables."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ def project(tmp_path: Path) -> DataProject:
 
 
 def table(header: str = "a,b,c,price", rows: int = ROWS) -> str:
-    """Column i has the value row + i / 10."""
+    """Return a CSV table. The cell in column i has the value row + i / 10."""
     width = header.count(",") + 1
     lines = [",".join(str(row + position / 10) for position in range(width)) for row in range(rows)]
     return "\n".join([header, *lines]) + "\n"

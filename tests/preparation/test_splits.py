@@ -1,4 +1,4 @@
-"""Rows are dealt as scikit-learn deals them, and judged as it judges them."""
+"""Rows are split as scikit-learn splits them, and metrics are equal to scikit-learn's."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,33 @@ def test_splits_are_scikit_learns_when_there_are_no_classes(
     rest, test = train_test_split(list(range(rows)), test_size=sizes[0], random_state=random_state)
     train, validation = train_test_split(rest, test_size=sizes[1], random_state=random_state)
     dealt = split_rows(rows, test_size=sizes[0], validation_size=sizes[1], random_state=random_state)
-    assert dealt == {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test}
+    assert {split: positions.tolist() for split, positions in dealt.items()} == {
+        Split.TRAIN: train,
+        Split.VALIDATION: validation,
+        Split.TEST: test,
+    }
+
+
+@pytest.mark.parametrize("random_state", [0, 45])
+def test_splits_are_scikit_learns_when_they_are_stratified(random_state: int) -> None:
+    codes = [row % 7 // 3 for row in range(203)]  # three classes of 87, 87 and 29 rows
+    rest, test, rest_codes, _ = train_test_split(
+        list(range(203)), codes, test_size=0.2, random_state=random_state, stratify=codes
+    )
+    train, validation = train_test_split(rest, test_size=0.25, random_state=random_state, stratify=rest_codes)
+    dealt = split_rows(
+        203,
+        test_size=0.2,
+        validation_size=0.25,
+        random_state=random_state,
+        codes=np.array(codes),
+        classes=("a", "b", "c"),
+    )
+    assert {split: positions.tolist() for split, positions in dealt.items()} == {
+        Split.TRAIN: train,
+        Split.VALIDATION: validation,
+        Split.TEST: test,
+    }
 
 
 def test_metrics_are_scikit_learns_when_numbers_are_predicted() -> None:

@@ -1,4 +1,4 @@
-"""Whose the work folder is: that of a project that was renamed, of one that was copied, or of a copy."""
+"""The owner of a work folder: a renamed project, a copied project, or a copy."""
 
 import json
 import re
@@ -21,7 +21,7 @@ CONSOLE = Console(output=OutputFormat.TEXT, verbose=False, environment={})
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with a job here and an endpoint config at AWS on record."""
+    """A project whose record has a local job and an endpoint config in AWS."""
     folder = tmp_path / "houses"
     record = Record(folder / ".lgbm-sm")
     job_path = record.jobs_path / "houses-1"
@@ -57,7 +57,7 @@ def test_what_is_at_aws_is_adopted_when_the_files_were_copied_and_the_original_i
     shutil.copytree(project, tmp_path / "copy")
     project.rename(tmp_path / "original")
     assert adopted(tmp_path / "copy") == {"houses-1": False, "houses-2": True}
-    assert "its AWS resources are adopted" in capsys.readouterr().err
+    assert "the original may still use the AWS resources" in capsys.readouterr().err
     # it is said once, and stays so
     assert adopted(tmp_path / "copy") == {"houses-1": False, "houses-2": True}
     assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""The record: every write whole, every reader served, whoever else writes."""
+"""Each write of the record is complete, while others read and write it."""
 
 import errno
 import json
@@ -71,7 +71,7 @@ def test_no_entry_is_lost_when_two_processes_write_at_once(tmp_path: Path) -> No
 
 
 def add_slowly(work_path: Path, has_read: Event, may_write: Event) -> None:
-    """Add the job `slow`, and wait between reading the record and replacing it."""
+    """Add the job `slow`. Wait between reading the record and replacing it."""
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "os.rename" and str(arguments[1]).endswith("record.json"):
@@ -147,7 +147,7 @@ def test_a_half_written_file_is_overwritten_when_a_command_was_killed_while_writ
 def test_a_newer_format_is_refused_when_an_older_program_reads_it(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text(json.dumps({"format_version": 3, "entries": []}))
     with pytest.raises(
-        RecordError, match="has format version 3, but this lgbm-sm reads versions 1 and 2 only"
+        RecordError, match="has format version 3, but this version of lgbm-sm reads only versions 1 and 2"
     ) as caught:
         Record(tmp_path).entries()
     assert caught.value.exit_code is ExitCode.CONFIG
@@ -195,7 +195,7 @@ def test_a_folder_that_is_no_plain_name_is_refused(tmp_path: Path, name: str) ->
     record = Record(tmp_path)
     record.add(job(record, "a"))
     record.path.write_text(record.path.read_text().replace('"folder": "a"', f'"folder": "{name}"'))
-    with pytest.raises(RecordError, match="as the folder of training job a, which is not"):
+    with pytest.raises(RecordError, match=r"the folder of training job a is .*, which is not in"):
         record.entries()
 
 
@@ -257,7 +257,7 @@ def test_what_is_found_without_an_entry_gets_one_by_its_folder(tmp_path: Path) -
 
 
 def former_record(folder: Path, *job_folders: Path) -> Record:
-    """As the first version wrote it: with whole paths, without an id, and without markers."""
+    """Return a record of the first version: absolute paths, no id and no markers."""
     record = Record(folder / ".lgbm-sm")
     entries = [
         {
@@ -294,10 +294,9 @@ def test_a_record_of_the_first_format_that_names_two_other_projects_is_refused(t
     with pytest.raises(RecordError) as caught:
         record.contents()
     assert caught.value.message == (
-        f"{record.path} names /two/.lgbm-sm/jobs/b as the folder of training job b, which is not one of the folders "
-        f"in {tmp_path}/.lgbm-sm"
+        f"{record.path}: the folder of training job b is /two/.lgbm-sm/jobs/b, which is not in {tmp_path}/.lgbm-sm"
     )
-    assert caught.value.hint == "run `lgbm-sm new-identity` to start a record without it"
+    assert caught.value.hint == "run `lgbm-sm new-identity` to start an empty record"
 
 
 def test_a_record_of_the_first_format_is_read_and_its_folders_get_markers_at_the_first_change(tmp_path: Path) -> None:
@@ -319,7 +318,7 @@ def test_a_record_of_the_first_format_that_names_another_folder_is_refused(tmp_p
     record = former_record(tmp_path, Path(folder))
     with pytest.raises(RecordError) as caught:
         record.entries()
-    assert f"{record.path} names {folder} as the folder of training job a, which is not" in caught.value.message
+    assert f"{record.path}: the folder of training job a is {folder}, which is not in" in caught.value.message
 
 
 def test_a_command_that_waits_names_the_process_that_holds_the_lock_and_gives_up(tmp_path: Path) -> None:

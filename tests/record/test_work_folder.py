@@ -1,4 +1,7 @@
-"""What may be removed: direct children of our own work folder that have our marker. No link is followed."""
+"""Only direct children of our own work folder with our marker are removed.
+
+Links are not followed.
+"""
 
 import errno
 import os
@@ -80,7 +83,7 @@ def test_what_a_killed_removal_leaves_can_be_removed(work_path: Path) -> None:
 
 
 def kill_at_removal(number: int) -> None:
-    """From now on, in this process: SIGKILL before the removal of so many files and folders is done."""
+    """Send SIGKILL to this process during its removals, before the one with this number."""
     removals: list[str] = []
 
     def watch(event: str, _: tuple[object, ...]) -> None:
@@ -244,7 +247,10 @@ def make_read_only_and_remove(folder: Path) -> None:
 
 
 def in_a_process_of_an_ordinary_user(work: Callable[[], None]) -> int:
-    """The exit code of a process that does the work and is not root's: root needs no permissions."""
+    """Return the exit code of a process that does the work as an ordinary user.
+
+    root would be refused nothing.
+    """
     if (pid := os.fork()) == 0:
         try:
             if os.geteuid() == 0:
@@ -262,7 +268,7 @@ _WATCHES: list[Callable[[str], None]] = []
 
 @contextmanager
 def before_each_removal(act: Callable[[str], None]) -> Iterator[None]:
-    """Call `act` with the name of each file that is about to be removed."""
+    """Call `act` with the name of each file before it is removed."""
 
     def watch(event: str, arguments: tuple[object, ...]) -> None:
         if event == "os.remove" and act in _WATCHES:

@@ -38,7 +38,10 @@ def model_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write(model_path: Path) -> Iterator[Write]:
-    """Write code/inference.py; the fixture removes its traces from the interpreter at the end."""
+    """Return a function that writes code/inference.py.
+
+    At the end, remove its modules from Python.
+    """
     path_before = list(sys.path)
 
     def write_code(text: str) -> Path:

@@ -1,4 +1,4 @@
-"""A site whose application echoes requests, with limits that are short enough for tests."""
+"""A server whose application echoes requests, with limits that are short enough for tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ LIMITS = Limits(idle_seconds=0.4, request_seconds=0.8, discard_seconds=0.3)
 
 
 class Echo:
-    """Answers with the request's body; /slow in a thread, after `released`; /large with the requested number of bytes."""
+    """Answers with the body of the request.
+
+    /slow is answered in a thread, after `released`. /large is answered with the requested number of bytes.
+    """
 
     def __init__(self) -> None:
         self.released = threading.Event()
@@ -42,7 +45,7 @@ class Echo:
 
 
 class Served:
-    """A site on a loopback port, in its own thread."""
+    """A server on a port of this machine, in its own thread."""
 
     def __init__(self, limits: Limits) -> None:
         self.echo = Echo()

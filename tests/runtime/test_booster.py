@@ -1,4 +1,4 @@
-"""Predictions equal those of `lightgbm.Booster.predict` to the bit, for all kinds of models."""
+"""Predictions are bit-identical to those of `lightgbm.Booster.predict`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ MODELS: dict[str, dict[str, Any]] = {
 
 
 def features(rows: int, seed: int) -> Matrix:
-    """Numbers with zeros and gaps, and two categorical features, one with many and with unseen categories."""
+    """Return numbers with zeros and gaps, and two categorical features.
+
+    One of these has many categories and also unseen categories.
+    """
     random = np.random.default_rng(seed)
     X = random.normal(size=(rows, WIDTH)) * 10.0 ** random.integers(-3, 4, WIDTH)
     X[:, 4] = random.integers(0, 4, rows)
@@ -75,7 +78,7 @@ def target(X: Matrix, params: Mapping[str, Any]) -> Matrix:
 
 @pytest.fixture(scope="module", params=list(MODELS))
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    """The booster as the package reads it, and its file."""
+    """The booster of the package `lightgbm`, and the path of its file."""
     params = {"verbosity": -1, "num_threads": 1, "deterministic": True, **MODELS[request.param]}
     X, X_valid = features(800, 1), features(300, 2)
     group = [40] * 20 if params["objective"] in RANKING else None
@@ -114,7 +117,7 @@ def test_predictions_are_those_of_the_package_to_the_bit(rows: int, code: str, b
 
 
 def line(row: list[float], line_break: str = "\n") -> bytes:
-    """CSV; a missing cell is empty."""
+    """Return a line of CSV. A missing cell is empty."""
     return (",".join("" if math.isnan(cell) else repr(cell) for cell in row) + line_break).encode()
 
 
@@ -174,7 +177,7 @@ def test_no_thread_is_started_before_a_large_matrix_comes(tmp_path: Path) -> Non
 
 def test_matrix_of_another_width_is_refused(both: tuple[Any, Path]) -> None:
     # LightGBM would read past the end of the rows
-    with pytest.raises(ValueError, match="for a model of 6 features"):
+    with pytest.raises(ValueError, match="but the model has 6 features"):
         LightgbmBooster(both[1]).predict(np.zeros((2, WIDTH - 1)), PREDICTION)
 
 

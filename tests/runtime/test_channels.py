@@ -1,4 +1,4 @@
-"""Training reads the channels, and refuses faulty ones."""
+"""Training reads the channels, and refuses invalid files."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_links_are_followed_when_a_channel_is_made_of_them(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("b.csv.gz", "compressed files are not supported, unpack them"),
+        ("b.csv.gz", "compressed files are not supported; unpack them"),
         ("b.parquet", "only .csv and .txt files are supported"),
         ("deep/notes.md", "only .csv and .txt files are supported"),
     ],
@@ -237,7 +237,7 @@ def test_only_the_rows_are_counted_when_a_split_has_become_several_files(tmp_pat
 
     assert len(channels.train.labels) == 2
     message = refusal(tmp_path / "b", {"1.csv": "1,10\n", "2.csv": "2,20\n3,30\n"}, schema)
-    assert "channel train holds 3 rows, schema.json lists 2: run prepare-data again" in message
+    assert "channel train holds 3 rows, but schema.json lists 2: run prepare-data again" in message
 
 
 def test_the_schema_channel_is_refused_when_it_is_not_one_schema(tmp_path: Path) -> None:

@@ -84,11 +84,36 @@ def test_cell_that_pandas_reads_as_text_is_refused(cell: str) -> None:
         decode(f"1,{cell},3".encode(), None, NUMERIC)
 
 
-def test_level_wins_when_it_looks_like_a_missing_cell() -> None:
-    document = {**DOCUMENT, "features": [{"name": "country", "type": "categorical", "levels": ["DE", "NA"]}]}
-    decoded = decode(b"NA\nDE\nnull\n", None, Schema.from_json(document))
-    assert_rows(decoded.matrix, [[1], [0], [math.nan]])
+def schema_of(**feature: object) -> Schema:
+    """One feature."""
+    return Schema.from_json({**DOCUMENT, "features": [{"name": "x", **feature}]})
+
+
+COUNTRY = {"type": "categorical", "levels": ["DE", "NA"]}
+
+
+def test_only_the_empty_cell_is_missing_in_a_column_of_texts() -> None:
+    decoded = decode(b'NA\nDE\nnull\n""\n" "\n', None, schema_of(**COUNTRY))
+    assert_rows(decoded.matrix, [[1], [0], [math.nan], [math.nan], [math.nan]])
+    assert decoded.unseen == (("x", "null"),)
+
+
+def test_a_text_is_missing_when_the_schema_says_so() -> None:
+    decoded = decode(b"NA\nnull\n", None, schema_of(**COUNTRY, missing=["null"]))
+    assert_rows(decoded.matrix, [[1], [math.nan]])
     assert decoded.unseen == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"?\n-999\n-999.0\n-9.99e2\n NA\n5\n", "text/csv"),
+        (b'["?"]\n[-999]\n[-999.0]\n[-9.99e2]\n[null]\n[5]\n', "application/jsonlines"),
+    ],
+)
+def test_texts_and_numbers_are_missing_when_the_schema_of_a_number_says_so(body: bytes, content_type: str) -> None:
+    schema = schema_of(type="numeric", missing=["?", "-999"])
+    assert_rows(decode(body, content_type, schema).matrix, [*[[math.nan]] * 5, [5]])
 
 
 def test_level_keeps_its_blanks() -> None:
@@ -108,9 +133,23 @@ def test_number_of_unseen_categories_is_bounded() -> None:
     assert all(len(level) <= 60 for _, level in unseen)
 
 
-def test_boolean_is_the_level_of_its_python_text() -> None:
-    document = {**DOCUMENT, "features": [{"name": "member", "type": "categorical", "levels": ["False", "True"]}]}
-    assert_rows(decode(b"[[true], [false]]", "application/json", Schema.from_json(document)).matrix, [[1], [0]])
+@pytest.mark.parametrize("levels", [["False", "True"], ["false", "true"], ["no", "yes"], ["F", "T"], ["N", "Y"]])
+def test_each_spelling_of_a_boolean_is_its_level(levels: list[str]) -> None:
+    schema = schema_of(type="categorical", levels=levels)
+    assert_rows(decode(b"[[true], [false]]", "application/json", schema).matrix, [[1], [0]])
+    table = decode(b"true\nTRUE\nTrue\nyes\nY\nt\nfalse\nNo\nF\n", "text/csv", schema)
+    assert_rows(table.matrix, [[1], [1], [1], [1], [1], [1], [0], [0], [0]])
+    assert table.unseen == ()
+
+
+@pytest.mark.parametrize("levels", [["N", "Y", "n"], ["NO", "SE"], ["false", "true", "unknown"], ["yes"]])
+def test_categories_are_matched_exactly_when_they_are_more_than_true_and_false(levels: list[str]) -> None:
+    assert decode(b"no\n", "text/csv", schema_of(type="categorical", levels=levels)).unseen == (("x", "no"),)
+
+
+def test_a_whole_number_of_json_is_the_text_that_a_table_of_integers_has() -> None:
+    schema = schema_of(type="categorical", levels=["1", "01"])
+    assert_rows(decode(b'[[1], [1.0], ["01"]]', "application/json", schema).matrix, [[0], [0], [1]])
 
 
 def test_first_error_is_reported_when_there_are_several() -> None:

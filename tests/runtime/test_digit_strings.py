@@ -1,7 +1,7 @@
-"""Numbers with any number of digits are read as Python's float() reads them, to the bit.
+"""Numbers with any number of digits are read exactly as Python's float() reads them.
 
-A sum of 64 bits wraps at the 20th digit, a float64 rounds at the 17th, and the largest finite one has 309: the strings
-lie around the powers of two and of ten, and half-way between two neighbours there.
+64 bits overflow at the 20th digit, a float64 is rounded at the 17th, and the largest finite one has 309 digits. So the
+tests use numbers near powers of two and of ten, and numbers half-way between two floats.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def whole_numbers() -> Iterator[int]:
 
 @lru_cache(maxsize=1)
 def digit_strings() -> tuple[list[str], list[float]]:
-    """The strings, of 1 to 400 digits, and their values in CPython."""
+    """Return strings of 1 to 400 digits, and their values in CPython."""
     draw = random.Random(18)
     texts = []
     for digits in map(str, sorted(set(whole_numbers()))):

@@ -50,7 +50,7 @@ def test_request_is_not_acceptable_when_nothing_fits(accept: str) -> None:
 
 @pytest.fixture(params=["orjson", "no orjson"])
 def each_writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With orjson, as in the project's images, and without it, as in AWS's."""
+    """Run the test with orjson, as in our images, and without it, as in AWS's image."""
     if request.param == "no orjson":
         for content in (csv_content, json_content):
             monkeypatch.setattr(content, "orjson", None)

@@ -1,4 +1,4 @@
-"""The cache of parsed headers holds what it should, and makes no difference to the answers."""
+"""The cache of parsed headers has the right content, and it does not change the answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.runtime.served import Served, request
 
 
 def sent(body: bytes, *lines: bytes) -> tuple[bytes, Head]:
-    """A request's bytes, and its parsed head."""
+    """Return the bytes of a request and its parsed head."""
     head = Head()
     head.content_length = len(body)
     fields = (b"Content-Length: %d" % len(body), *lines)

@@ -1,4 +1,4 @@
-"""The limits of a connection, and that it loses no answer: on a real socket, with short limits."""
+"""The limits of a connection. No answer is lost. The tests use a socket and short limits."""
 
 from __future__ import annotations
 

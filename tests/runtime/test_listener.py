@@ -1,4 +1,4 @@
-"""The inherited socket of `serve` must be a listening TCP socket, as far as the system can report that."""
+"""The inherited socket of `serve` must be a listening TCP socket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lgbm_runtime.serving.server import ServeError, check_listener
 
 
 class MacSocket(socket.socket):
-    """macOS defines SO_ACCEPTCONN, but its getsockopt fails with ENOPROTOOPT."""
+    """A socket as on macOS, which defines SO_ACCEPTCONN but fails with ENOPROTOOPT."""
 
     def getsockopt(self, level: int, option: int, *length: Any) -> Any:
         if (level, option) == (socket.SOL_SOCKET, socket.SO_ACCEPTCONN):

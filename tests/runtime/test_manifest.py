@@ -1,4 +1,4 @@
-"""The manifest that a training writes, and how a server reports files that it does not describe."""
+"""The manifest that a training writes. A server reports files that it does not list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHECKED = {"model.txt": "tree\n", "code/inference.py": "x = 1\n"}
 
 
 def write(folder: Path, files: dict[str, str], **others: str) -> Path:
-    """Files that the manifest names, and files that it does not."""
+    """Write files that the manifest lists, and others that it does not list."""
     for name, text in {**files, **others}.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
@@ -101,7 +101,7 @@ def test_a_model_is_never_refused_for_an_older_manifest_when_a_training_was_kill
     ("change", "says"),
     [
         (lambda folder: (folder / "model.txt").write_text("TREE\n"), "model.txt was changed"),
-        (lambda folder: (folder / "model.txt").unlink(), "model.txt is missing, but lgbm-sm-manifest.json names it"),
+        (lambda folder: (folder / "model.txt").unlink(), "model.txt is missing, but lgbm-sm-manifest.json lists it"),
         (lambda folder: (folder / "code" / "inference.py").write_text(""), "code/inference.py was changed"),
         (lambda folder: (folder / MANIFEST).write_text("{"), "lgbm-sm-manifest.json cannot be read"),
         (lambda folder: (folder / MANIFEST).write_text('{"format_version": 2}'), "not a manifest of format 1"),
@@ -134,6 +134,6 @@ def test_a_variable_that_is_neither_0_nor_1_is_refused(tmp_path: Path) -> None:
 def test_files_that_others_have_added_are_named(tmp_path: Path) -> None:
     added = {f"code/part{number}.py": "" for number in range(7)}
     assert check_model(write(tmp_path, CHECKED, **added), {"LGBM_RUNTIME_UNCHECKED": "0"}) == (
-        "served unchecked, because lgbm-sm-manifest.json does not name them: code/part0.py, code/part1.py, "
+        "these files are served unchecked, because lgbm-sm-manifest.json does not list them: code/part0.py, code/part1.py, "
         "code/part2.py, code/part3.py, code/part4.py and 2 more"
     )

@@ -1,4 +1,7 @@
-"""Any C compiler builds the compiled code, and if it is faulty in any way, the answers are the same."""
+"""Any C compiler can compile the code.
+
+If the compiled code is faulty, the answers are the same.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ SLOWER = "LightGBM itself predicts, which is slower: "
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Make the program load another file."""
+    """Let the program load another compiled file."""
 
     def load(path: Path) -> native_code.NativeCode | None:
         monkeypatch.setenv(native_code.VARIABLE, str(path))
@@ -156,7 +159,10 @@ def test_it_walks_through_all_trees_but_a_few_kinds_which_the_log_names(
 
 
 def missing_or_present(folder: Path) -> Path:
-    """A model with the threshold inf, which LightGBM writes: a missing cell goes right, every other one left."""
+    """Write a model with the threshold inf, as LightGBM does.
+
+    A missing cell goes right, others left.
+    """
     random = np.random.default_rng(1)
     X = random.normal(size=(3000, FEATURES))
     X[random.random(X.shape) < 0.05] = np.nan

@@ -153,5 +153,5 @@ def test_model_is_refused_when_the_classes_are_not_its_own(
     classes: list[str], params: dict[str, Any], tmp_path: Path
 ) -> None:
     make_model(tmp_path, params, {**DOCUMENT, "target": {"name": "y", "classes": classes}})
-    with pytest.raises(ModelError, match="classes, the model has"):
+    with pytest.raises(ModelError, match="classes, but the model has"):
         Predictor.load(tmp_path)

@@ -1,4 +1,4 @@
-"""`train` from a job's files to its artifact, which equals that of a direct call of `lightgbm.train`."""
+"""`train` writes an artifact whose model equals that of a direct call of `lightgbm.train`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log and the history of each iteration, and the names and reasons that the program writes."""
+"""The log and the metrics of each iteration, and names and reasons in messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a training ends if it fails or a signal stops it."""
+"""The end of a training if it fails or a signal stops it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ from tests.runtime.training_jobs import (
         ({"objective": "gamma"}, "LightGBM: "),
         ({"objective": "binary"}, "objective=binary needs a target of 0 and 1"),
         ({"metric": "None", "early_stopping_round": "5"}, "early_stopping_round needs a metric"),
-        ({"monotone_constraints": "[1, 1]"}, "LightGBM: "),
+        (
+            {"monotone_constraints": "[1, 1]"},
+            "monotone_constraints must have one item for each of the 5 features, got 2",
+        ),
+        ({"interaction_constraints": "[0, 5]"}, "interaction_constraints has the feature 5: the data has the features"),
+        ({"forced_splits": "splits.json"}, "forcedsplits_filename: there is no file splits.json in the container"),
     ],
 )
 def test_the_reason_stands_first_in_the_failure_file_when_training_fails(

@@ -32,7 +32,7 @@ def data() -> tuple[Any, Any]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, data: tuple[Any, Any]) -> Path:
-    """Two files of 18 MB together."""
+    """A folder with two files that have 18 MB together."""
     folder = tmp_path_factory.mktemp("large")
     rows = table(*data)
     (folder / "a.csv").write_text(csv_text(rows[:90_000]))
@@ -49,7 +49,7 @@ def large_job(root: Path, folder: Path, **parameters: Any) -> Job:
 
 
 def reading(job: Job) -> subprocess.Popen[str]:
-    """The program while it reads on two processors, before it has a model."""
+    """Start the program, and return while it reads on two processors and has no model yet."""
     process = subprocess.Popen(job.command(), env=environment(), stdout=-1, stderr=-1, text=True)
     assert process.stdout is not None
     for line in process.stdout:

@@ -1,4 +1,4 @@
-"""Training jobs for the tests: a root like the platform's /opt/ml, and the booster to compare with."""
+"""Training jobs for the tests: a folder like /opt/ml, and the booster to compare with."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def make_job(
     channels: Mapping[str, Mapping[str, str]],
     schema: Mapping[str, Any] | None = None,
 ) -> Job:
-    """`channels` maps a channel's name to its files: relative path -> content."""
+    """Create a job. `channels` maps each channel to its files by relative path."""
     config = root / "input" / "config"
     config.mkdir(parents=True)
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in hyperparameters.items()}
@@ -95,14 +95,14 @@ def make_job(
 
 
 def csv_text(rows: Sequence[Sequence[object]], header: Sequence[str] | None = None) -> str:
-    """Cells as in channel files: None is an empty cell, a float its shortest exact form."""
+    """Return CSV: None is an empty cell, and a float has its shortest exact form."""
     lines = [] if header is None else [",".join(header)]
     lines += [",".join("" if cell is None or str(cell) == "nan" else str(cell) for cell in row) for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def table(X: Matrix, y: Sequence[object] | Matrix) -> list[list[object]]:
-    """Rows with the target last."""
+    """Return rows with the target in the last column."""
     return [[*row, label] for row, label in zip(X.tolist(), list(y), strict=True)]
 
 
@@ -112,7 +112,7 @@ def schema_for(
     splits: Mapping[str, tuple[str, str]],
     target: str = "target",
 ) -> dict[str, Any]:
-    """schema.json; `splits` maps a split's name to its file's name and content."""
+    """Return schema.json. `splits` maps each split to the name and the content of its file."""
     return {
         "format_version": 1,
         "dataset": "test",
@@ -149,7 +149,7 @@ def direct_booster(
     early_stopping: int = 0,
     categorical: Sequence[int] = (),
 ) -> lightgbm.Booster:
-    """The result of a plain call of `lightgbm.train` with the same matrices."""
+    """Return the result of `lightgbm.train` with the same matrices."""
     train_set = lightgbm.Dataset(train[0], label=train[1], categorical_feature=list(categorical) or "auto")
     sets = [] if validation is None else [lightgbm.Dataset(validation[0], label=validation[1], reference=train_set)]
     callbacks: list[Any] = [lightgbm.early_stopping(early_stopping, verbose=False)] if early_stopping else []
@@ -159,7 +159,7 @@ def direct_booster(
 
 
 def trees(booster: lightgbm.Booster) -> str:
-    """The text of the trees only, without names and parameters."""
+    """Return the text of the trees, without names and parameters."""
     text = booster.model_to_string()
     return text[text.index("Tree=0") : text.index("end of trees")]
 

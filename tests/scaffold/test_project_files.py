@@ -1,4 +1,4 @@
-"""A project's files come all at once, or not at all."""
+"""The files of a project are all written at once, or none of them is written."""
 
 import subprocess
 from importlib import metadata

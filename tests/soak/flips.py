@@ -1,10 +1,10 @@
-"""Flips one byte at each of some positions of an artifact, and says what a deployment of it would answer.
+"""Flip one byte of an artifact, and print the answer of its deployment.
 
 Usage: python -m tests.soak.flips ARTIFACT ROWS SEED START STOP
 
-ROWS is a CSV file. The artifact is unpacked and loaded as `deploy` and the server do it, in this process: a crash of it
-is what a crash of the server would be. A line of JSON on stdout for each position: `position`, and `refused` (the
-message) or `answer` (the predictions).
+ROWS is a CSV file. This process unpacks and loads the artifact as `deploy` and the server do. A crash of this process
+means that the server would crash. For each position from START to STOP, it prints a line of JSON with `position`, and
+with `refused` (the message) or `answer` (the predictions).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lgbm_sm.record.work_folder import remove_tree
 
 
 def answer_of(artifact: Path, rows: bytes, folder: Path) -> str:
-    """The predictions as CSV. Raises LgbmSmError, ModelError or SchemaError."""
+    """Return the predictions as CSV. Raises LgbmSmError, ModelError or SchemaError."""
     try:
         unpack(folder / "ml", artifact, ModelCode())
         predictor = Predictor.load(folder / "ml" / "model", log=lambda _: None)
@@ -35,7 +35,7 @@ def answer_of(artifact: Path, rows: bytes, folder: Path) -> str:
 
 
 def flipped(content: bytes, position: int, seed: int) -> bytes:
-    """The content with another byte at the position."""
+    """Return the content with another byte at the position."""
     byte = content[position] ^ random.Random(f"{seed}-{position}").randint(1, 255)
     return content[:position] + bytes([byte]) + content[position + 1 :]
 

@@ -1,6 +1,6 @@
-"""The moment at which a command is killed: so many seconds after its start, or at its Nth event.
+"""The moment at which a command is killed: a time after its start, or its Nth event.
 
-An event is what Python's audit hooks tell of changes to files, of programs started and of requests sent.
+Events are changes of files, starts of programs and requests. Python's audit hooks report them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ _EVENTS = frozenset(
 
 
 class Moment(TypedDict, total=False):
-    """`seconds` or `event` end the process; `count` is a file that gets the number of events at its end."""
+    """The moment. `seconds` or `event` ends the process.
+
+    `count` is a file. At the end of the process, the number of events is written to it.
+    """
 
     seconds: float
     event: int
@@ -30,7 +33,7 @@ class Moment(TypedDict, total=False):
 
 
 def watch(moment: Moment) -> None:
-    """From now on, in this process."""
+    """Watch this process from now on."""
     if "seconds" in moment:
         timer = threading.Timer(moment["seconds"], _die)
         timer.daemon = True

@@ -1,7 +1,8 @@
-"""Keeps what a soak has passed, so that one that was broken off resumes, and sums it up at the end.
+"""Store the passed tests of a soak, so that an interrupted soak can continue.
 
-A test joins a part with `@pytest.mark.soak("files")`, in whatever folder it is, and may report numbers with pytest's
-`record_property`: those of one name are added up. What a test draws at random comes from the fixture `seed`.
+Print a summary. A test belongs to a part of the soak if it has a mark such as `@pytest.mark.soak("files")`. It may
+report numbers with pytest's `record_property`. Numbers with the same name are added up. The fixture `seed` gives the
+seed for random choices.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ _SOURCES = ("lgbm_sm", "containers", "tests")
 
 @dataclass(eq=False)  # pytest keeps its plugins in sets
 class SoakProgress:
-    """The plugin of one run: tests that passed in an earlier run with this seed and code are not run again.
+    """The plugin of one run.
 
-    `path` is a JSON file: `code` (a digest), `seconds` (of all runs so far), and `passed` (a test's id -> its numbers).
-    A run of the whole part in which every test has passed removes it, so that the next one starts from the beginning.
+    Tests that passed earlier with this seed and code are not run again. `path` is a JSON file with `code` (a digest),
+    `seconds` (of all runs) and `passed` (the numbers of each passed test). When all tests of the part have passed, the
+    file is removed, so that the next run starts from the beginning.
     """
 
     part: str
@@ -44,11 +46,11 @@ class SoakProgress:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Tests of this part that have not passed yet."""
+        """Keep only tests of this part that have not passed yet."""
         items[:] = [item for item in items if self.part in parts_of(item) and _id(item.nodeid) not in self.passed]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what passed, whichever process ran it."""
+        """Store a passed test, in each process of the run."""
         if self.is_worker:
             return
         name = _id(report.nodeid)
@@ -65,7 +67,7 @@ class SoakProgress:
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
     ) -> None:
-        """What can be quoted."""
+        """Print the summary."""
         terminalreporter.section(f"soak {self.part}, seed {self.seed}")
         for line in self.lines():
             terminalreporter.line(line)
@@ -74,7 +76,7 @@ class SoakProgress:
             self.path.unlink(missing_ok=True)
 
     def lines(self) -> list[str]:
-        """The summary: each test with its numbers, then each failure with the command that repeats it."""
+        """Return the summary: tests with numbers, then failures with a command to repeat each."""
         tests: dict[str, Counter[str]] = {}
         for name, numbers in self.passed.items():
             counter = tests.setdefault(name.partition("[")[0], Counter())
@@ -105,12 +107,12 @@ class SoakProgress:
 
 
 def parts_of(item: pytest.Item) -> set[str]:
-    """The parts of the soak that a test belongs to."""
+    """Return the parts of the soak that a test belongs to."""
     return {str(mark.args[0]) for mark in item.iter_markers("soak")}
 
 
 def resumed(part: str, seed: int, folder: Path = ROOT / "build" / "soak", *, is_worker: bool = False) -> SoakProgress:
-    """The progress of a part with this seed, from where an earlier run of the same code has left it."""
+    """Return the progress of a part with this seed and the current code."""
     progress = SoakProgress(part, seed, folder / f"{part}-{seed}.json", code_digest(), is_worker)
     if progress.path.exists():
         content: dict[str, Any] = json.loads(progress.path.read_text())
@@ -122,7 +124,7 @@ def resumed(part: str, seed: int, folder: Path = ROOT / "build" / "soak", *, is_
 
 
 def code_digest() -> str:
-    """Of every Python and Docker file that the tests run."""
+    """Return the digest of all Python and Docker files that the tests run."""
     digest = hashlib.sha256()
     for source in _SOURCES:
         for path in sorted((ROOT / source).rglob("*")):

@@ -1,4 +1,4 @@
-"""One byte of an artifact is another: it is refused, or every prediction is what it was."""
+"""If one byte of an artifact is changed, it is refused, or all predictions are unchanged."""
 
 from __future__ import annotations
 

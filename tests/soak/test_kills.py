@@ -1,4 +1,4 @@
-"""A command is killed at a random moment: nothing of the user's is lost, and cleanup leaves nothing of ours."""
+"""After a command is killed, no file of the user is lost, and cleanup removes ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.soak("files"), pytest.mark.slow, pytest.mark.timeout(6
 
 @pytest.fixture(scope="session")
 def measured(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    """How long each command takes on this machine, in processes."""
+    """How long each command takes on this machine, with processes."""
     user = User(tmp_path_factory.mktemp("measured"), "soak-measured", fork_server)
     user.settle()
     try:

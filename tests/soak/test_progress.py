@@ -1,4 +1,4 @@
-"""A soak that was broken off resumes where it was, and its summary adds up what the tests counted."""
+"""An interrupted soak continues, and its summary adds up the numbers of the tests."""
 
 from __future__ import annotations
 

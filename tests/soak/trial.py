@@ -1,4 +1,4 @@
-"""One trial: a project in one of its layouts, a command that is killed, the next command, and cleanup."""
+"""One trial: a project in some layout, a killed command, the next command, and cleanup."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _EXIT_CODES = (-9, *range(2, 12))
 
 
 def measure(user: User, first: tuple[Command, ...] = ()) -> Measured:
-    """Run each command once, in a project of its own; see Trial."""
+    """Run each command once in a new project, and measure it for `Trial`."""
     user.succeeds("status")  # the first one waits for the imports
     measured = {}
     for command in (*first, *COMMANDS):
@@ -61,7 +61,10 @@ def measure(user: User, first: tuple[Command, ...] = ()) -> Measured:
 
 @dataclass
 class Trial:
-    """What one seed draws, in the folder of one user. `kills` counts the commands that were killed."""
+    """The random choices of one seed, in the folder of one user.
+
+    `kills` is the number of killed commands.
+    """
 
     user: User
     draw: Random
@@ -71,9 +74,9 @@ class Trial:
     kills: int = 0
 
     def run(self, layout: str) -> int:
-        """The trial from its beginning to its end; how many commands were killed.
+        """Run the trial. Return the number of killed commands.
 
-        Raises AssertionError as soon as something of the user's is lost, or something of ours is left.
+        Raises AssertionError if a user file is lost, or if something of ours remains.
         """
         # what has no record yet has nothing that a copy could take away
         stage = self.draw.randrange(2 if layout == "copied" else 0, len(STAGES))
@@ -102,9 +105,9 @@ class Trial:
         return self.kills
 
     def kill(self, command: Command, folder: Path | None = None) -> None:
-        """Kill a command at a random moment; what is the user's is then as it was.
+        """Kill a command at a random moment. Then check that the user's files are unchanged.
 
-        One that comes to its end, or is refused, before its moment is run again, and killed earlier.
+        If the command ends before its moment, run it again and kill it earlier.
         """
         seconds, events = self.measured.get(command, (1.0, 30))
         for share in (1.0, 0.3, 0.0):
@@ -139,7 +142,7 @@ class Trial:
         self.user.has_nothing_of_ours()
 
     def _move(self) -> None:
-        """The project goes elsewhere, and still has its endpoint."""
+        """Move the project to another folder. It must still have its endpoint."""
         before = self.user.endpoint()
         to = self.user.folder / self.draw.choice(NEW_NAMES)
         to.parent.mkdir(exist_ok=True)
@@ -149,7 +152,7 @@ class Trial:
         assert (before and before["name"]) == (after and after["name"]), f"{before}, and after the move {after}"
 
     def _reach_through_a_link(self) -> None:
-        """The project, its configuration, its work folder or its data are reached through a symbolic link."""
+        """Replace the project, its configuration, work folder or data by a symbolic link."""
         link = self.user.folder / "link"
         match self.draw.choice(("project", "config", ".lgbm-sm", "data")):
             case "project":
@@ -172,7 +175,10 @@ class Trial:
         self.user.remember()
 
     def _copied(self, command: Command) -> None:
-        """What is done in a copy leaves the original's endpoint alone; with an identity of its own it is a project."""
+        """Copy the project, and run a command in the copy.
+
+        It must not change the original's endpoint. After `new-identity`, the copy must be a separate project.
+        """
         original = self.user.endpoint()
         answer = answer_of(original["remark"]) if original else b""
         copy = self.user.folder / "copy"
@@ -216,7 +222,7 @@ class Trial:
 
 
 def _command_in(text: str) -> Command:
-    """The command that a message shows for giving a copy its own identity."""
+    """Return the command in a message that gives a copy its own identity."""
     found = re.findall(r"`lgbm-sm ([^`]+)`", text)
     assert len(found) == 1, text
     return tuple(shlex.split(found[0]))

@@ -1,4 +1,4 @@
-"""A user's folder with a project in it: what is the user's there, and what is lgbm-sm's on the machine."""
+"""A folder with a project: the user's files in it, and lgbm-sm's files and programs."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ training:
 
 @dataclass
 class User:
-    """`folder` holds the project, a table beside it, results, and a folder with the user's own jobs.
+    """The user.
 
-    `lgbm_sm` runs in the project, whatever it is called at the time.
+    `folder` has the project, a table, results, and a folder with the user's own jobs. `lgbm_sm` runs in the project,
+    also after the project was renamed.
     """
 
     folder: Path
@@ -61,7 +62,7 @@ class User:
         self._before: dict[str, str] = {}
 
     def settle(self) -> None:
-        """Make the user's files."""
+        """Write the user's files."""
         for name in ("project", "tables", "results", "my jobs/2024", "project/data"):
             (self.folder / name).mkdir(parents=True)
         draw = random.Random(3)
@@ -79,7 +80,7 @@ class User:
         self.remember()
 
     def remember(self) -> None:
-        """The files as they are now are those that must not be lost."""
+        """Remember the current files. They must not be lost."""
         self._before = self._of_the_user()
 
     @property
@@ -91,7 +92,7 @@ class User:
         return self.project / ".lgbm-sm"
 
     def run(self, *arguments: str, folder: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Whatever its exit code, in the project or in `folder`; no output may hold a traceback."""
+        """Run a command in the project or in `folder`. Any exit code is allowed, but no traceback."""
         line = ForkedCommandLine(
             folder or self.project, {TRIAL: str(self.folder), **self.environment}, server=self.server
         )
@@ -100,13 +101,13 @@ class User:
         return ended
 
     def succeeds(self, *arguments: str, folder: Path | None = None) -> str:
-        """Run a command that must end with 0; its stdout."""
+        """Run a command that must end with exit code 0. Return its stdout."""
         ended = self.run(*arguments, folder=folder)
         assert ended.returncode == 0, said(ended)
         return ended.stdout
 
     def link_jobs(self) -> list[Path]:
-        """Put links to the user's own jobs where lgbm-sm has its jobs and endpoints."""
+        """Put links to the user's own jobs into lgbm-sm's folders of jobs and endpoints."""
         links = []
         for parent in ("jobs", "endpoints"):
             link = self.work_path / parent / f"{self.name}-2024"
@@ -116,7 +117,10 @@ class User:
         return links
 
     def loses_nothing(self, folder: Path | None = None) -> None:
-        """All files of the user are as they were, with the modes that they had; `folder` is a copy of the project."""
+        """Assert that the user's files and their modes are unchanged.
+
+        `folder` is a copy of the project.
+        """
         seen = self._of_the_user(folder)
         assert seen == self._before
         for path, contents in self.may_be.items():
@@ -124,7 +128,10 @@ class User:
             assert content in contents or _is_whole(content), f"{path}: {content!r}"
 
     def _of_the_user(self, project: Path | None = None) -> dict[str, str]:
-        """Each path of the user's, as if the project was still called so -> mode and digest."""
+        """Map each path of the user to its mode and its digest.
+
+        The paths have the old name of the project if it was renamed.
+        """
         tops = {"project": project or self.project}
         tops |= {name: self.folder / name for name in ("tables", "results", "my jobs")}
         found = {}
@@ -140,13 +147,13 @@ class User:
         return found
 
     def endpoint(self, folder: Path | None = None) -> dict[str, Any] | None:
-        """The endpoint in service, as `status` shows it."""
+        """Return the endpoint in service from `status`."""
         items = json.loads(self.succeeds("status", "--output", "json", folder=folder))["items"]
         served = [item for item in items if item["kind"] == "endpoint" and item["state"] == "InService"]
         return served[-1] if served else None
 
     def programs(self) -> list[psutil.Process]:
-        """Every process that a command of this trial has started and that still runs."""
+        """Return the running processes that the commands of this trial have started."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -157,7 +164,7 @@ class User:
         return found
 
     def has_nothing_of_ours(self, project: Path | None = None) -> None:
-        """No program, no file and no entry of ours is left in the project."""
+        """Assert that no program, file or record entry of lgbm-sm remains in the project."""
         work_path = (project or self.project) / ".lgbm-sm"
         assert self.programs() == []
         assert self.elsewhere() == []
@@ -170,7 +177,7 @@ class User:
         assert json.loads(self.succeeds("status", "--output", "json", folder=project))["items"] == []
 
     def leave(self) -> None:
-        """Remove all of it, whatever a failed trial has left."""
+        """Remove everything, even after a failed trial."""
         for process in self.programs():
             process.kill()
         (self.folder / "my jobs" / "2024").chmod(0o750)
@@ -180,7 +187,7 @@ class User:
 
 
 def answer_of(url: str) -> bytes:
-    """What an endpoint predicts for a row."""
+    """Return the prediction of an endpoint for a row."""
     request = urllib.request.Request(f"{url}/invocations", b"0.5,0.5", {"Content-Type": "text/csv"})
     with urllib.request.urlopen(request, timeout=30) as response:
         content: bytes = response.read()
@@ -204,7 +211,7 @@ def _described(path: Path) -> str:
 
 
 def _is_whole(content: bytes) -> bool:
-    """Whether it is what `predict --to` writes: a number for each test row."""
+    """Return whether a file of `predict --to` has a number for each test row."""
     lines = content.split(b"\n")
     return len(lines) == TEST_ROWS + 1 and lines[-1] == b"" and all(float(line) for line in lines[:-1])
 

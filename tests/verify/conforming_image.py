@@ -1,4 +1,4 @@
-"""A small image that keeps the contract, and one like it for each defect."""
+"""A small image that keeps the contract, and a similar image for each violation."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ENTRYPOINT ["/opt/program/start"]
 
 
 def conforming_image(engine: docker.DockerClient, base_image: str) -> str:
-    """Its name; built unless the engine holds it."""
+    """Build the image if Docker does not have it. Return its name."""
     context = archive({"Dockerfile": _DOCKERFILE.encode(), "start": START.read_bytes()}, at=0)
     return named_image(engine, REPOSITORY, io.BytesIO(context), "Dockerfile", {"BASE_IMAGE": base_image})
 
 
 def broken_image(engine: docker.DockerClient, conforming: str, name: str, lines: str, label: str) -> str:
-    """Build the conforming image with more lines in its Dockerfile; the caller removes it."""
+    """Build the conforming image with more lines in its Dockerfile. The caller removes it."""
     tag = f"{REPOSITORY}-broken-{label}:{name}"
     context = archive({"Dockerfile": f"FROM {conforming}\n{lines}\n".encode()}, at=0)
     engine.images.build(
@@ -43,7 +43,10 @@ def broken_image(engine: docker.DockerClient, conforming: str, name: str, lines:
 
 @contextmanager
 def needed_server(engine: docker.DockerClient, base_image: str, label: str) -> Iterator[str]:
-    """The address of a server that only a container with a network reaches, on port 7070."""
+    """Run a server on port 7070 that only a container with a network can reach.
+
+    Yield its address.
+    """
     program = "use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 7070, Listen => 9); 1 while $s->accept"
     container = engine.containers.run(
         base_image, ["perl", "-e", program], detach=True, labels={"lgbm-sm.test": label}, init=True
@@ -57,7 +60,7 @@ def needed_server(engine: docker.DockerClient, base_image: str, label: str) -> I
 
 
 def image_of_another_platform(engine: docker.DockerClient, conforming: str, label: str) -> str:
-    """The same layers, said to be for arm64."""
+    """Create an image with the same layers for the platform arm64."""
     tag = f"{REPOSITORY}-broken-{label}:platform"
     changed = io.BytesIO()
     saved = io.BytesIO(b"".join(engine.images.get(conforming).save(named=False)))

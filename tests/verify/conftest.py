@@ -39,12 +39,12 @@ def conforming(engine: docker.DockerClient, base_image: str) -> str:  # noqa: F8
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> TrainingInputs:
     folder = tmp_path_factory.mktemp("train")
     (folder / "rows.csv").write_bytes(ROWS)
-    return TrainingInputs({"train": folder}, {"num_leaves": 31, "num_boost_round": 20, "objective": "regression"})
+    return TrainingInputs({"train": folder}, {"num_leaves": "31", "num_boost_round": "20", "objective": "regression"})
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model archive that the conforming image serves."""
+    """A model archive that the conforming image can serve."""
     path = tmp_path_factory.mktemp("model") / "model.tar.gz"
     with tarfile.open(path, "w:gz") as made:
         content = b"model of 50 rows\n"

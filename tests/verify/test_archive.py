@@ -1,4 +1,4 @@
-"""The rules of a model archive, and the messages if it breaks one."""
+"""The rules of a model archive, and the messages if it breaks a rule."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_an_archive_passes_when_its_root_is_what_the_server_reads(
         ({**MODEL, "code/inference.py": b"", "code/.DS_Store": b""}, {}, "archive-litter", "code/.DS_Store"),
         ({**MODEL, "../model.txt": b"tree"}, {}, "archive-form", "'../model.txt', which leads out of the folder"),
         ({**MODEL, "/etc/model.txt": b"tree"}, {}, "archive-form", "'/etc/model.txt', which leads out of the folder"),
-        ({}, {}, "archive-form", "the archive holds no file"),
+        ({}, {}, "archive-form", "the archive contains no file"),
     ],
 )
 def test_an_archive_fails_for_one_reason_when_one_thing_is_wrong(

@@ -1,4 +1,4 @@
-"""The verification before a deploy: the image serves the model under the contract."""
+"""The verification before a deployment: the image must serve the model under the contract."""
 
 from __future__ import annotations
 

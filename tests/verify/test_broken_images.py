@@ -1,4 +1,4 @@
-"""Each broken image fails for its own reason, and for no other."""
+"""Each broken image fails only the check of its own mistake."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def needed(engine: docker.DockerClient, base_image: str, docker_session: str) ->
 def broken(
     request: pytest.FixtureRequest, engine: docker.DockerClient, conforming: str, needed: str, docker_session: str
 ) -> Iterator[tuple[str, str, str]]:
-    """An image, and the name of the check that it fails with what is seen."""
+    """An image, and the name and the reason of the check that it fails."""
     name, lines, (check, seen) = request.param
     lines = lines.replace("NEEDED=", f"NEEDED={needed}")
     image = broken_image(engine, conforming, name.replace(" ", "-").lower(), lines, docker_session)

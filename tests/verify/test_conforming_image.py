@@ -31,12 +31,12 @@ RUN printf '#!/bin/sh\nexec /opt/program/start serve\n' >/usr/local/bin/serve &&
 
 @pytest.fixture
 def command_line(tmp_path: Path) -> CommandLine:
-    """A command line without a project; its leftovers are in the test's folder."""
+    """A command line without a project. Its files are in the folder of the test."""
     return CommandLine(tmp_path, {"TMPDIR": str(tmp_path)})
 
 
 def left_by(engine: docker.DockerClient, process_id: int) -> list[str]:
-    """Containers, networks and volumes of a process's verification."""
+    """Return the containers, networks and volumes that a process's verification has left."""
     found = [*engine.api.containers(all=True), *engine.api.networks(), *(engine.api.volumes()["Volumes"] or ())]
     labels = [(one.get("Labels") or {}).get(VERIFICATION_LABEL, "") for one in found]
     return [label for label in labels if f"/{process_id}/" in label]
@@ -93,7 +93,10 @@ def interrupted(
     command_line: CommandLine, conforming: str, engine: docker.DockerClient
 ) -> Iterator[Callable[[signal.Signals], tuple[int, int]]]:
     def interrupt(number: signal.Signals) -> tuple[int, int]:
-        """End a verification by a signal while a container runs; return process id and exit code."""
+        """Interrupt a verification while a container runs.
+
+        Return its process id and its exit code.
+        """
         process = command_line.start("verify", conforming)
         wait_until(lambda: process.poll() is not None or len(left_by(engine, process.pid)) > 3, 60)
         assert process.poll() is None, process.communicate()
@@ -163,7 +166,7 @@ def test_the_command_says_what_it_has_found_and_writes_junit(
         (["IMAGE", "--request", "absent.csv"], 2, "--request absent.csv: the file does not exist"),
         (["IMAGE", "--channels", "absent"], 2, "--channels absent: the folder does not exist"),
         (["IMAGE", "--only", "serve"], 2, "only serves, and there is no model for it"),
-        (["IMAGE", "--only", "predict"], 2, "--only predict: not a command of an image"),
+        (["IMAGE", "--only", "predict"], 2, "--only predict: images have no such command"),
     ],
 )
 def test_a_message_and_a_hint_are_given_when_nothing_can_be_verified(

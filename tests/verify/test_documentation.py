@@ -1,4 +1,4 @@
-"""docs/verify.md lists the checks as they are."""
+"""docs/verify.md lists all checks."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_a_script_with_wrong_line_endings_is_named_once() -> None:
 
 
 def folder(*members: tuple[str, bytes, dict[str, Any]]) -> tarfile.TarFile:
-    """/opt/ml/model as Docker gives it: a tar whose names begin with model."""
+    """Return a tar of /opt/ml/model as Docker gives it. Its names begin with `model`."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as archive:
         archive.addfile(_member("model", b"", {"type": tarfile.DIRTYPE, "mode": 0o755}))

@@ -1,4 +1,4 @@
-"""The project's own images keep the contract, in each pattern, through the command."""
+"""The project's own images pass `verify` in each pattern."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_line_has_reason_remedy_and_source_when_there_is_something_to_fix() ->
     assert skipped.split(maxsplit=2) == ["skipped", "serve-starts", "no serve"]
     for text, verdict, check, whose in (
         (warned, "warning", SIZE, "advice"),
-        (failed, "fail", USER, "a rule of the platform"),
+        (failed, "fail", USER, "a rule of SageMaker"),
     ):
         first, *others = text.splitlines()
         assert first.startswith(f"{verdict} ")

@@ -1,8 +1,8 @@
-"""Record which functions of the programs in our images call which others.
+"""Record the calls between the functions of the programs in our images.
 
-Python imports this file when it starts if its folder is on PYTHONPATH, so it traces every Python program of a
-container or process, with its threads and forked workers. Each process appends to a file of its own in
-$LGBM_SM_CALL_TRACE: a JSON line for each pair of functions, at its first call. Runs on Python 3.8.
+Python imports this file when it starts, if the folder of this file is on PYTHONPATH. So the file traces all Python
+programs of a container or a process, with their threads and forked workers. Each process writes to its own file in
+$LGBM_SM_CALL_TRACE. At the first call between two functions, it adds a JSON line. This file must run on Python 3.8.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _seen: set[tuple[CodeType, CodeType | None, CodeType | None]] = set()
 
 @lru_cache(maxsize=None)  # noqa: UP033 # Python 3.8 has no functools.cache
 def _is_ours(code: CodeType) -> bool:
-    # comprehensions and lambdas belong to the function around them
+    # a comprehension or a lambda counts as a part of the function around it
     if code.co_name.startswith("<") and code.co_name != "<module>":
         return False
     path = code.co_filename
@@ -40,7 +40,7 @@ def _record(frame: FrameType, event: str, _: object) -> None:
     code = frame.f_code
     if event != "call" or not _is_ours(code):
         return
-    stack: list[list[str | int] | str] = []  # outermost first: our functions, and the packages of others
+    stack: list[list[str | int] | str] = []  # outermost first: our functions, and the names of other packages
     callers: list[CodeType] = []
     above = frame.f_back
     while above is not None:
@@ -58,7 +58,7 @@ def _record(frame: FrameType, event: str, _: object) -> None:
         file.write(f"{json.dumps({'at': time.time(), 'callee': _function(code), 'stack': stack})}\n")
 
 
-# an installation makes millions of calls, none of them to our functions
+# do not trace an installation: it makes millions of calls, and none to our functions
 if not any(name in Path("/proc/self/cmdline").read_bytes() for name in _INSTALLERS):
     threading.setprofile(_record)
     sys.setprofile(_record)

@@ -1,4 +1,4 @@
-"""The Flask application: /ping, and /invocations for CSV, which goes through pandas both ways."""
+"""The Flask application. It reads and writes CSV with pandas."""
 
 import io
 from functools import cache
@@ -15,22 +15,22 @@ app = flask.Flask(__name__)
 
 @cache
 def get_model() -> lightgbm.Booster:
-    """The model, read when a worker is asked for the first time."""
+    """Return the model. A worker reads it at its first request."""
     return lightgbm.Booster(model_file=str(MODEL_PATH))
 
 
 @app.route("/ping", methods=["GET"])
 def ping() -> flask.Response:
-    """200 once this worker has the model."""
+    """Answer 200 when this worker has the model."""
     healthy = get_model() is not None
     return flask.Response(response="\n", status=200 if healthy else 404, mimetype="application/json")
 
 
 @app.route("/invocations", methods=["POST"])
 def invocations() -> flask.Response:
-    """One prediction a line, for rows of CSV without a header."""
+    """Answer rows of CSV without a header with one prediction per line."""
     if flask.request.content_type != "text/csv":
-        return flask.Response(response="Only CSV is understood here", status=415, mimetype="text/plain")
+        return flask.Response(response="only text/csv is supported", status=415, mimetype="text/plain")
     rows = pd.read_csv(io.StringIO(flask.request.data.decode("utf-8")), header=None)
     predictions = get_model().predict(rows)
     answer = io.StringIO()

@@ -1,4 +1,7 @@
-"""The user's part, as the toolkit's documentation shows it: its own decoder and encoder do the rest."""
+"""A user's inference code, as in the documentation of the toolkit.
+
+The toolkit's own decoder and encoder do the rest.
+"""
 
 from pathlib import Path
 
@@ -12,5 +15,5 @@ def model_fn(model_dir: str) -> lightgbm.Booster:
 
 
 def predict_fn(data: NDArray[np.float64], model: lightgbm.Booster) -> object:
-    # the toolkit's decoder makes a vector of a single row
+    # the toolkit's decoder returns a vector for a single row
     return model.predict(np.atleast_2d(data))

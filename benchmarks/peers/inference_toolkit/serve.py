@@ -1,6 +1,6 @@
-"""Multi Model Server as the toolkit starts it; only its configuration does not go to /etc, where it would stay.
+"""Start Multi Model Server as the toolkit does, but with another configuration file.
 
-serve.py CONFIGURATION_FILE
+The toolkit writes it to /etc, where it would remain. Usage: serve.py CONFIGURATION_FILE
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Makes a model of MLflow's own of LightGBM's text: save_model.py MODEL_FILE FOLDER."""
+"""Convert a LightGBM model to MLflow's format. Usage: save_model.py MODEL_FILE FOLDER."""
 
 import sys
 

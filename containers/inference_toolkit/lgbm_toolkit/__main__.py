@@ -16,10 +16,10 @@ _MODEL_PATH = Path("/opt/ml/model")
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command; return the exit code."""
+    """Run the command. Return the exit code."""
     if arguments != ["serve"]:
         print(
-            f"error: this image only serves; run it with the argument serve, got {' '.join(arguments)!r}",
+            f"error: this image can only serve; run it with the argument serve, got {' '.join(arguments)!r}",
             file=sys.stderr,
         )
         return 2

@@ -1,6 +1,6 @@
 """The service that Multi Model Server's workers run.
 
-The server requires exactly one class in this module.
+Multi Model Server accepts this module only if it contains exactly one class.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from lgbm_toolkit.transformer import LightgbmTransformer
 
 
 class HandlerService(DefaultHandlerService):  # type: ignore[misc] # the toolkit has no types
-    """The toolkit's service with this package's transformer.
+    """The toolkit's service, with LightgbmTransformer in place of the toolkit's transformer.
 
-    It inherits `initialize` and `handle` from the toolkit.
+    The methods `initialize` and `handle` come from the toolkit.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Run child processes one after the other; a signal to the container ends the running process."""
+"""Run child processes one after the other. SIGTERM to the container ends the current one."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# Processes that are still running this long after SIGTERM are killed.
+# A process that is still running this long after SIGTERM is killed.
 _END_SECONDS = 3.0
 
 
 class StopRequestedError(Exception):
-    """SIGTERM or SIGINT arrived; the running child process has ended."""
+    """SIGTERM or SIGINT has arrived. No child process is running any more."""
 
 
 class ChildProcesses:
-    """Starts child processes, and waits for them and for signals at the same time."""
+    """Starts child processes, and waits for their end and for signals at the same time."""
 
     def __init__(self) -> None:
-        """Handle SIGTERM, SIGINT and SIGCHLD, so there can be only one instance."""
+        """Set the handlers of SIGTERM, SIGINT and SIGCHLD. A process may have only one instance."""
         self.stop_requested = False
         self._wake_read, wake_write = os.pipe()
         for descriptor in (self._wake_read, wake_write):
@@ -46,9 +46,10 @@ class ChildProcesses:
         )
 
     def run(self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> int:
-        """Run a process; return its exit code, negative if a signal ended it.
+        """Run a process and return its exit code.
 
-        Raises StopRequestedError.
+        If a signal ends the process, the code is the negative number of the signal. Raises StopRequestedError if a
+        stop is requested.
         """
         process = self.start(command, environment, folder)
         while not self.has_ended(process, None):
@@ -58,9 +59,9 @@ class ChildProcesses:
         return process.returncode
 
     def has_ended(self, process: subprocess.Popen[bytes], seconds: float | None) -> bool:
-        """Wait until the process ends or a stop is requested; return whether it ended.
+        """Wait until the process ends or a stop is requested. Return whether the process ended.
 
-        The wait takes at most `seconds`; None is without limit.
+        Waits for at most `seconds`. None means no limit.
         """
         end = None if seconds is None else time.monotonic() + seconds
         while process.poll() is None and not self.stop_requested:
@@ -71,7 +72,7 @@ class ChildProcesses:
         return process.returncode is not None
 
     def _sleep(self, seconds: float | None) -> None:
-        """Wait until a signal arrives."""
+        """Wait until a signal arrives, but not longer than `seconds`."""
         if select.select([self._wake_read], [], [], seconds)[0]:
             os.read(self._wake_read, 4096)
 
@@ -80,7 +81,10 @@ class ChildProcesses:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all its children: SIGTERM, then SIGKILL for those that do not end."""
+    """End the process and its children.
+
+    Sends SIGTERM. After a few seconds, sends SIGKILL to those that still run.
+    """
     end = time.monotonic() + _END_SECONDS
     _signal_group(process, signal.SIGTERM)
     while process.poll() is None and time.monotonic() < end:
@@ -92,7 +96,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Send the signal; return whether the group still has a process."""
+    """Send the signal to the process group. Return whether the group still has a process."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
@@ -101,4 +105,4 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
 
 
 def _do_nothing(*_: object) -> None:
-    """Handle a signal that only has to wake this process."""
+    """Handle SIGCHLD. Only a signal with a handler ends the wait in `_sleep`."""

@@ -1,4 +1,4 @@
-"""`serve`: install the user's requirements, verify the model, then run Multi Model Server."""
+"""`serve`: install code/requirements.txt, verify the model, run Multi Model Server."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from lgbm_toolkit.processes import ChildProcesses, StopRequestedError, end_group
 from lgbm_toolkit.settings import CANNOT_SERVE, PROVEN, THREADS_VARIABLE, Settings, SettingsError
 from lgbm_toolkit.worker_locks import LockWatch
 
-# The server imports it by this name; importing it here would load numpy and LightGBM into this process.
+# This is only a name, for Multi Model Server to import: an import here would load numpy and LightGBM into this process.
 _HANDLER_SERVICE = "lgbm_toolkit.handler_service"
 _LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
-# Of the 30 s between SIGTERM and SIGKILL.
+# The limit for open requests. SageMaker sends SIGKILL 30 s after SIGTERM.
 _DRAIN_SECONDS = 22.0
-# The time that an answer needs from its worker through the server, or a waiting request to a worker.
+# If no worker is busy for this long, no request is open: the server needs less time to pass on a request or an answer.
 _IDLE_SECONDS = 0.3
 _WATCH_SECONDS = 2.0
-# The server restarts a dead worker, after increasing pauses, but does not notice every death. It answers pings all the
-# time, so the container has to end to report the failure.
+# The server restarts a dead worker after a pause, but it does not notice each dead worker. It answers pings even
+# without a worker. So the container ends itself if there is no worker for this long.
 _WORKERLESS_SECONDS = 30.0
 
 
 class ServeError(Exception):
     """The container cannot serve.
 
-    The message gives the reason, and is empty if that was already printed.
+    The message gives the reason. It is empty if the reason is already in the log.
     """
 
 
 def serve(model_path: Path, environment: Mapping[str, str]) -> int:
-    """Serve until SIGTERM or SIGINT; return 0 after a signal, 1 after a failure."""
+    """Serve until SIGTERM or SIGINT. Return 0 after a signal and 1 after a failure."""
     children = ChildProcesses()
     try:
         settings = Settings.of(environment)
-        # before pip reads code/requirements.txt, and before a user's code runs
+        # the check comes first: the next steps use files of the model and run the user's code
         remark = check_model(model_path, environment)
         with tempfile.TemporaryDirectory(prefix="lgbm-toolkit-") as folder:
             watch = LockWatch(Path(folder))
@@ -52,7 +52,7 @@ def serve(model_path: Path, environment: Mapping[str, str]) -> int:
                 **environment,
                 **watch.environment,
                 THREADS_VARIABLE: str(settings.threads),
-                # its threads would spend more time waiting for one another than computing
+                # more threads of OpenBLAS would mostly wait for one another
                 "OPENBLAS_NUM_THREADS": "1",
             }
             _install_requirements(children, code_path(model_path, environment), environment)
@@ -73,7 +73,7 @@ def serve(model_path: Path, environment: Mapping[str, str]) -> int:
 
 
 def _install_requirements(children: ChildProcesses, code_folder: Path, environment: Mapping[str, str]) -> None:
-    """Install code/requirements.txt as the toolkit does; pip reads its PIP_... variables."""
+    """Install code/requirements.txt with pip, as the toolkit does. The PIP_… variables apply."""
     requirements = code_folder / "requirements.txt"
     if not requirements.is_file():
         return
@@ -82,19 +82,19 @@ def _install_requirements(children: ChildProcesses, code_folder: Path, environme
     command += ["--root-user-action", "ignore", "--requirement", str(requirements)]
     code = children.run(command, environment, code_folder)
     if code != 0:
-        raise ServeError(f"{requirements} could not be installed: pip {_how(code)}; its error is above")
+        raise ServeError(f"{requirements} could not be installed: pip {_how(code)}; pip's error is above")
 
 
 def _verify(children: ChildProcesses, model_path: Path, environment: Mapping[str, str]) -> None:
     """Load the model in a separate process.
 
-    User code may crash that process, and must leave nothing in this one.
+    The user's code may crash, change the process or start threads. None of that must affect this process.
     """
     code = children.run([sys.executable, "-m", "lgbm_toolkit.verification", str(model_path)], environment)
     if code == CANNOT_SERVE:
         raise ServeError
     if code != PROVEN:
-        raise ServeError(f"the model cannot be served: the process that loaded it {_how(code)}")
+        raise ServeError(f"the model cannot be served: the process that loaded the model {_how(code)}")
 
 
 def _run_server(
@@ -106,13 +106,13 @@ def _run_server(
     watch: LockWatch,
     patience: float,
 ) -> None:
-    """Run until a signal.
+    """Run Multi Model Server until a signal arrives.
 
-    Raises ServeError if the server, or its last worker, ends without one.
+    Raises ServeError if the server ends without a signal, and if no worker has the model for 30 s.
     """
     config_path = folder / "server.properties"
     config_path.write_text(settings.server_properties(_HANDLER_SERVICE))
-    # a file from an earlier start of the same container would prevent the server from starting
+    # the server does not start if an earlier start of this container left this file
     Path(tempfile.gettempdir(), ".model_server.pid").unlink(missing_ok=True)
     command = ["multi-model-server", "--start", "--foreground", "--model-store", "/"]
     command += ["--mms-config", str(config_path), "--log-config", str(_LOG_CONFIG), "--models", f"model={model_path}"]
@@ -131,7 +131,7 @@ def _run_server(
             if watch.some_worker_serves():
                 last_served = time.monotonic()
             elif time.monotonic() - last_served > _WORKERLESS_SECONDS:
-                raise ServeError(f"no worker of the server has had the model for {_WORKERLESS_SECONDS:.0f} s")
+                raise ServeError(f"for {_WORKERLESS_SECONDS:.0f} s, no worker of the server has had a loaded model")
         else:
             if not children.stop_requested:
                 raise ServeError(f"the server {_how(server.returncode)} unexpectedly")
@@ -141,7 +141,7 @@ def _run_server(
 
 
 def _drain(server: subprocess.Popen[bytes], watch: LockWatch) -> None:
-    """Wait for the open requests, which the server would drop when it ends."""
+    """Wait for the answers to the open requests. The server drops them when it ends."""
     end = time.monotonic() + _DRAIN_SECONDS
     idle_since = time.monotonic()
     while server.poll() is None and time.monotonic() < min(end, idle_since + _IDLE_SECONDS):

@@ -15,29 +15,29 @@ JVM_VARIABLE = "SAGEMAKER_MODEL_SERVER_VMARGS"
 ACCEPT_VARIABLE = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 
-# Exit codes of the verification, which user code, a signal or Python itself would not produce by chance.
+# Exit codes of verification.py. Neither Python nor a signal uses these numbers, and user code hardly does.
 PROVEN = 42
 CANNOT_SERVE = 43
 
 _MANAGEMENT_PORT = 8081
 # "Custom Inference Code with Hosting Services" in AWS's developer guide: an answer must come within 60 s.
 _ANSWER_SECONDS = 60
-# For requests and answers. Bodies have at most 25 MB, see lgbm_runtime.core.decoding. The server counts more than the
-# body, and this limit lets the program, not the server, refuse a body that is too large.
+# The server's limit for requests and for answers. A body may have 25 MB (lgbm_runtime.core.decoding). The server also
+# counts the headers. With 26 MB here, this program refuses a body that is too large, with its own message.
 _SERVER_LIMIT_BYTES = 26 * 1024 * 1024
-# Without this option, a JVM that runs out of memory stays alive and answers nothing. The toolkit's default option
-# -XX:-UseContainerSupport is left out, so that the JVM reads the container's limits.
+# Without this option, a JVM that runs out of memory keeps running but answers nothing. The toolkit also sets
+# -XX:-UseContainerSupport by default. That option is left out here, so that the JVM reads the container's limits.
 _JVM_OPTIONS = "-XX:+ExitOnOutOfMemoryError"
 _MOST_SECONDS = 24 * 3600
 
 
 class SettingsError(Exception):
-    """A variable requests something that is not supported; the message names it."""
+    """An environment variable requests something unsupported. The message names the variable."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`threads` is the number of LightGBM's threads in each of the `workers`."""
+    """The server's settings. Each of the `workers` runs LightGBM with `threads` threads."""
 
     port: int
     management_port: int
@@ -48,9 +48,11 @@ class Settings:
 
     @staticmethod
     def of(environment: Mapping[str, str]) -> Settings:
-        """Read the settings. Raises SettingsError and VariableError."""
+        """Read the settings from environment variables. Raises SettingsError and VariableError."""
         if environment.get("CA_REPOSITORY_ARN"):
-            raise SettingsError("CA_REPOSITORY_ARN is not supported; set PIP_INDEX_URL to give pip its index")
+            raise SettingsError(
+                "CA_REPOSITORY_ARN is not supported; set PIP_INDEX_URL to the address of pip's package index"
+            )
         if environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
             raise SettingsError("SAGEMAKER_MULTI_MODEL is not supported; this container serves one model")
         workers, threads = workers_and_threads(
@@ -71,15 +73,16 @@ class Settings:
     def server_properties(self, handler_service: str) -> str:
         """Return Multi Model Server's configuration file.
 
-        Source: its docs/configuration.md. A variable MMS_<NAME> overrides a property.
+        The environment variable MMS_<NAME> overrides the property NAME. Source: Multi Model Server's
+        docs/configuration.md.
         """
         properties = {
             "enable_envvars_config": "true",
-            # bodies arrive as bytes for all content types
+            # with this, the body is bytes for every content type
             "decode_input_request": "false",
             "load_models": "ALL",
             "inference_address": f"http://0.0.0.0:{self.port}",
-            # the default is the inference port, which every client can reach
+            # by default the management API is on the inference port, which every client can reach
             "management_address": f"http://127.0.0.1:{self.management_port}",
             "default_service_handler": handler_service,
             "default_workers_per_model": self.workers,
@@ -92,5 +95,5 @@ class Settings:
 
 
 def threads_of(environment: Mapping[str, str]) -> int | None:
-    """Return the number of LightGBM's threads, which the entry point has set."""
+    """Return the number of threads for LightGBM. The entry point sets it in the environment."""
     return number_in(environment, THREADS_VARIABLE, 1, MOST_WORKERS)

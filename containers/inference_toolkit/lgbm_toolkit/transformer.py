@@ -1,4 +1,4 @@
-"""Answer the toolkit's requests with the program's core and the user's functions."""
+"""Answer the toolkit's requests with lgbm_runtime.core and the user's functions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _JSON = "application/json"
 
 
 class RequestRefusedError(BaseInferenceToolkitError):  # type: ignore[misc] # the toolkit has no types
-    """An InvocationError as an error of the toolkit; `body` is the body of the answer."""
+    """An InvocationError as an error of the toolkit. `body` is the body of the answer."""
 
     def __init__(self, error: InvocationError) -> None:
         super().__init__(error.status, error.message, _phrase(error.status))
@@ -38,9 +38,9 @@ class RequestRefusedError(BaseInferenceToolkitError):  # type: ignore[misc] # th
 
 
 class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has no types
-    """Replaces the toolkit's decoding, choice of content types, and error messages.
+    """Replaces the toolkit's decoding, its choice of content types and its error messages.
 
-    The entry point watches the worker through its locks.
+    It holds locks that show the entry point the state of this worker.
     """
 
     def __init__(self) -> None:
@@ -48,13 +48,13 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
         self._answering: Predictor | InferenceCode | None = None
         self._locks = WorkerLocks(os.environ)
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # unbuffered, a line and its line break are written separately, and the lines of workers mix
+            # without a buffer, Python writes a line and its line break separately, so lines of two workers could mix
             sys.stdout.reconfigure(line_buffering=True, write_through=False)
 
     def validate_and_initialize(self, model_dir: str, context: Any = None) -> None:
-        """Load the model.
+        """Load the model. End the worker if that fails.
 
-        If that fails, end the worker: the toolkit would continue without a model.
+        The toolkit would continue without a model.
         """
         try:
             self._answering = load_service(Path(model_dir), os.environ, threads_of(os.environ), context=context)
@@ -64,7 +64,7 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
         self._locks.hold_serving()
 
     def transform(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
-        """Answer each of the requests: one, unless the server is configured to batch."""
+        """Answer the requests in `data`. It has one request, unless the server is set to batch."""
         with self._locks.busy():
             return [self._transform_one(request, context, index) for index, request in enumerate(data)]
 
@@ -94,15 +94,15 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
         else:
             answer = self._answering.invoke(*arguments)
         if len(answer.body) > MAX_BODY_BYTES:
-            # the server treats a larger answer as a dead worker
+            # with a larger answer, the server takes the worker for dead
             raise InvocationError(413, f"the answer is larger than {MAX_BODY_BYTES} bytes; send fewer rows at once")
         return answer
 
     @staticmethod
     def handle_error(context: Any, inference_exception: Any, trace: str, index: int = 0) -> bytes:
-        """Return the body for an error.
+        """Return the body of the answer for an error.
 
-        An unexpected error is logged, and the client gets a reference to the log entry.
+        An unexpected error goes to the log. The client gets a reference to the log entry.
         """
         if isinstance(inference_exception, RequestRefusedError):
             document = inference_exception.body

@@ -1,6 +1,6 @@
-"""`python -m lgbm_toolkit.verification MODEL_PATH`: load the model and predict once.
+"""Load the model as a worker does, and predict once.
 
-It loads the model as a worker does.
+Run it as `python -m lgbm_toolkit.verification MODEL_PATH`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lgbm_toolkit.settings import CANNOT_SERVE, PROVEN, threads_of
 
 
 def verify(model_path: Path) -> int:
-    """Return PROVEN, or CANNOT_SERVE after one line on stderr with the reason."""
+    """Return PROVEN, or print the reason on stderr and return CANNOT_SERVE."""
     try:
         load_service(model_path, os.environ, threads_of(os.environ)).prove()
     except (ModelError, LibraryError) as error:
@@ -38,5 +38,5 @@ if __name__ == "__main__":
     exit_code = verify(Path(sys.argv[1]))
     sys.stdout.flush()
     sys.stderr.flush()
-    # threads of user code that are still running would keep the process alive
+    # a normal exit would wait for threads that the user's code has started
     os._exit(exit_code)

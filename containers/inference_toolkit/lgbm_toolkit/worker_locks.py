@@ -1,6 +1,7 @@
-"""The state of the workers, as locks on two files.
+"""The state of the workers, shown by locks on two files.
 
-The kernel releases a lock when its process dies.
+A worker holds a lock on `serving` while it can answer, and one on `busy` while it answers. The kernel releases the
+locks of a process that dies.
 """
 
 from __future__ import annotations
@@ -11,24 +12,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-# The folder of the two files; the entry point sets it for the workers.
+# The environment variable with the folder of the two files. The entry point sets it for the workers.
 VARIABLE = "LGBM_TOOLKIT_LOCKS"
 _SERVING = "serving"
 _BUSY = "busy"
 
 
 class WorkerLocks:
-    """The worker's locks: one while it can answer, the other while it is answering."""
+    """The two locks of one worker."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Open the files; if the environment variable is not set, nothing is locked."""
+        """Open the two files. Without the environment variable, do not lock anything."""
         folder = environment.get(VARIABLE)
         self._serving, self._busy = (
             None if folder is None else _open(Path(folder, name)) for name in (_SERVING, _BUSY)
         )
 
     def hold_serving(self) -> None:
-        """Hold the lock from now on, until the process ends."""
+        """Hold the lock on `serving` until the process ends."""
         if self._serving is not None:
             fcntl.flock(self._serving, fcntl.LOCK_SH)
 
@@ -45,7 +46,7 @@ class WorkerLocks:
 
 
 class LockWatch:
-    """The entry point's view of the locks; `folder` contains only these two files."""
+    """The locks of all workers, as the entry point sees them. `folder` is for the two files."""
 
     def __init__(self, folder: Path) -> None:
         self.environment = {VARIABLE: str(folder)}

@@ -1,4 +1,4 @@
-"""`python -m lgbm_runtime train | serve`: the command of the image's entry point."""
+"""The program in the image: `python -m lgbm_runtime train` or `… serve`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; return the exit code."""
+    """Run the command. Return the exit code."""
     if arguments[:1] == ["serve"]:
-        # process 1 ignores signals that it does not handle: set the handlers before the other imports
+        # process 1 ignores a signal without a handler, so set the handlers before the slow imports
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end_at_once)
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _end_at_once(*_: object) -> None:
-    # nothing has started yet that has to be finished
+    # nothing is running yet that must be finished
     os._exit(0)
 
 

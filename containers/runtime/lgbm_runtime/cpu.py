@@ -11,9 +11,10 @@ _MOST_WORKERS = 8
 
 
 def available_cpus(cgroup_path: Path = _CGROUP) -> int:
-    """Return the number of processors for this process, at least 1.
+    """Return the number of processors that this process may use, at least 1.
 
-    It is the smaller of its affinity and its cgroup's quota, rounded up: a quota of 1.5 keeps two threads busy.
+    Two limits apply: the process's CPU affinity and its cgroup's quota. A quota is rounded up: 1.5 processors keep two
+    threads busy.
     """
     cpus = _affinity()
     quota = cpu_quota(cgroup_path)
@@ -23,10 +24,10 @@ def available_cpus(cgroup_path: Path = _CGROUP) -> int:
 
 
 def cpu_quota(cgroup_path: Path = _CGROUP) -> float | None:
-    """Return the cgroup's quota in processors, or None without a limit.
+    """Return the cgroup's quota as a number of processors, or None if there is no limit.
 
-    Sources: the kernel's documentation, `cpu.max` in "Control Group v2" (two fields, microseconds; `max` is no limit),
-    `cpu.cfs_quota_us` in "CFS Bandwidth Control" (-1 is no limit).
+    Sources in the kernel's documentation: "Control Group v2" describes `cpu.max`, which has two fields in microseconds
+    (`max` means no limit). "CFS Bandwidth Control" describes `cpu.cfs_quota_us` (-1 means no limit).
     """
     try:
         fields = (cgroup_path / "cpu.max").read_text(encoding="ascii").split()
@@ -52,10 +53,10 @@ def _affinity() -> int:
 
 
 def workers_and_threads(cpus: int, workers: int | None = None) -> tuple[int, int]:
-    """Return the number of worker processes, and of LightGBM's threads in each.
+    """Return the number of worker processes, and the number of LightGBM's threads in each.
 
-    Together the threads are at most `cpus`, if possible. If `workers` is None, there is one per processor, at most
-    eight, since each holds the model in memory.
+    The total number of threads is at most `cpus`, but each worker has at least one. If `workers` is None, there is one
+    worker per processor, at most eight, because each worker holds the model in memory.
     """
     if workers is None:
         workers = min(cpus, _MOST_WORKERS)

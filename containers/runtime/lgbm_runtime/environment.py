@@ -10,11 +10,14 @@ MOST_WORKERS = 256
 
 
 class VariableError(Exception):
-    """A variable has a value that is not allowed; the message names the variable and the value."""
+    """An environment variable has an invalid value. The message has its name and value."""
 
 
 def number_in(environment: Mapping[str, str], name: str, least: int, most: int) -> int | None:
-    """Return the variable's number, or None if it is not set or empty. Raises VariableError."""
+    """Return the number in a variable, or None if the variable is not set or empty.
+
+    Raises VariableError if the value is not a number from `least` to `most`.
+    """
     value = environment.get(name, "").strip()
     if not value:
         return None

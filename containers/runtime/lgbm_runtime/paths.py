@@ -24,17 +24,17 @@ class ContainerPaths:
 
     @property
     def hyperparameters_path(self) -> Path:
-        """A flat JSON object; all values are strings."""
+        """The file of the hyperparameters: a flat JSON object whose values are strings."""
         return self.config_path / "hyperparameters.json"
 
     @property
     def input_data_config_path(self) -> Path:
-        """Per channel: content type, input mode, distribution."""
+        """The file with the content type, the input mode and the distribution of each channel."""
         return self.config_path / "inputdataconfig.json"
 
     @property
     def resource_config_path(self) -> Path:
-        """The job's hosts, and the name of this one."""
+        """The file with the names of the job's hosts, and the name of this host."""
         return self.config_path / "resourceconfig.json"
 
     @property
@@ -47,12 +47,15 @@ class ContainerPaths:
 
     @property
     def model_path(self) -> Path:
-        """Written by a training job and packed into model.tar.gz; read-only when the model is served."""
+        """The folder of the model.
+
+        A training job writes it, and SageMaker packs it into model.tar.gz. An endpoint may only read it.
+        """
         return self.root / "model"
 
     @property
     def output_data_path(self) -> Path:
-        """Packed into output.tar.gz."""
+        """The folder that SageMaker packs into output.tar.gz."""
         return self.root / "output" / "data"
 
     @property

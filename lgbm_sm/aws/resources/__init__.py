@@ -1,7 +1,7 @@
 """The kinds of AWS resources that lgbm-sm creates: one module per kind, registered in `KINDS`.
 
-`status`, `cleanup`, `policy`, `--dry-run`, `explain` and the record go through this list. To add a kind, write a module
-with its record entry and its class, and add one line here.
+`status`, `cleanup`, `policy`, `--dry-run`, `explain` and the record use this list. To add a kind, write a module with
+the record entry and the class of the kind, and add one line here.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.record.entries import AwsEntry, RecordedEntry
 from lgbm_sm.record.record import Record
 
-# in the order of deletion: each kind before what it is made of
+# the order of deletion: for example, endpoints before the endpoint configs and models that they use
 KINDS: tuple[ResourceKind[Any], ...] = (
     Endpoints(),
     EndpointConfigs(),
@@ -41,12 +41,12 @@ TAGGED_TYPES = tuple(kind.tagged_type for kind in KINDS if kind.tagged_type)
 
 
 def kind_of(entry: RecordedEntry) -> ResourceKind[Any]:
-    """Return the kind of an entry; for a local training job or endpoint too."""
+    """Return the kind of an entry. Local training jobs and endpoints have a kind too."""
     return _BY_TYPE[type(entry)]
 
 
 def arn_of(entry: RecordedEntry) -> str | None:
-    """Return the ARN of an entry's resource; None if it is on this machine."""
+    """Return the ARN of an entry's resource, or None if the resource is on this machine."""
     return None if entry.is_local else str(kind_of(entry).arn(entry))
 
 
@@ -60,12 +60,12 @@ def account_of(entry: AccountEntry, accounts: Accounts) -> AwsAccount:
 
 
 def in_order_of_deletion(entries: Iterable[AwsEntry]) -> list[AwsEntry]:
-    """Return entries in the order of `KINDS`, and those of one kind in the given order."""
+    """Sort entries by their position in `KINDS`. Entries of the same kind keep their order."""
     return sorted(entries, key=lambda entry: _ORDER[type(entry)])
 
 
 def find_unrecorded(search: Search) -> list[AccountEntry]:
-    """Return entries for the project's resources in one account and region that are not among the known entries.
+    """Return an entry for each resource of the project that the record does not contain.
 
     Raises:
         AwsError: AWS refuses a call, or does not answer.
@@ -79,12 +79,12 @@ def find_unrecorded(search: Search) -> list[AccountEntry]:
 
 
 def delete_recorded(entry: AwsEntry, record: Record, accounts: Accounts, patience: Patience | None = None) -> list[str]:
-    """Delete a resource, then its entry; harmless if it is gone.
+    """Delete a resource, then its entry in the record. A resource that does not exist is no error.
 
-    Return the reasons if it could not be deleted and stays on record.
+    Return the reasons if the resource could not be deleted. Its entry then stays in the record.
 
     Raises:
-        AwsError: AWS refuses a call or does not answer, or the credentials belong to another account.
+        AwsError: AWS refuses a call, AWS does not answer, or the credentials belong to another account.
     """
     left = kind_of(entry).delete(entry, account_of(entry, accounts), patience or Patience())
     if not left:
@@ -93,6 +93,6 @@ def delete_recorded(entry: AwsEntry, record: Record, accounts: Accounts, patienc
 
 
 def endpoint_parts(record: Record, endpoint: str) -> list[EndpointPart]:
-    """Return the endpoint configs on record of the endpoint of this name, then the models in them."""
+    """Return the recorded endpoint configs of an endpoint, then its recorded models."""
     parts = [part for part in record.of_type(EndpointPart) if part.endpoint == endpoint]
     return sorted(parts, key=lambda part: _ORDER[type(part)])

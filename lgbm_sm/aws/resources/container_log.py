@@ -15,14 +15,17 @@ LOGS = Group("logs", "log", "logs")
 
 
 class ContainerLog(AwsEntry, frozen=True, kw_only=True, tag="log"):
-    """A log group, or the streams in it whose names begin with `prefix`. Found by name, never recorded."""
+    """A log group. With `prefix`, only the streams of the group whose names begin with it.
+
+    Logs are found by name and are never in the record.
+    """
 
     group: str
     prefix: str = ""
 
 
 class ContainerLogs(ResourceKind[ContainerLog]):
-    """All training jobs of an account share a log group; each endpoint has its own."""
+    """The kind "log". All training jobs of an account share one log group. Each endpoint has its own log group."""
 
     entry_type = ContainerLog
     group = LOGS
@@ -51,7 +54,7 @@ class ContainerLogs(ResourceKind[ContainerLog]):
             yield Found(ContainerLog(name=name, group=TRAINING_GROUP, prefix=prefix, **search.fields()), {})
 
     def is_adopted(self, found: Found, project_id: str) -> bool:  # noqa: ARG002 - a log has no origin tag
-        """Only the default project may share its name, and so its logs, with others."""
+        """Return whether the logs may belong to another project. Unrelated projects share only the default name."""
         return found.entry.project == DEFAULT_PROJECT
 
     def statements(self, scope: PolicyScope) -> list[Statement]:
@@ -71,7 +74,7 @@ def _log(entry: ContainerLog, account: AwsAccount) -> Log:
 
 
 def _endpoint_groups(account: AwsAccount, project: str, endpoint_name: str) -> list[str]:
-    """Return the log groups of endpoints whose names begin with the project's or with `endpoint_name`."""
+    """Return the log groups of the project's endpoints: its timestamped names, and `endpoint_name`."""
     prefixes = [project] if endpoint_name.startswith(project) else [project, endpoint_name]
     with aws_errors("the log groups of endpoints", verb="list"):
         pages = account.client("logs").get_paginator("describe_log_groups")
@@ -87,6 +90,6 @@ def _endpoint_groups(account: AwsAccount, project: str, endpoint_name: str) -> l
 
 
 def _logged_jobs(account: AwsAccount, project: str) -> list[str]:
-    """Return the training jobs that have a log and one of the project's timestamped names."""
+    """Return the names of the project's training jobs that have a log. Their names contain a timestamp."""
     names = {stream.partition("/")[0] for stream in Log(account, TRAINING_GROUP, f"{project}-").streams()}
     return sorted(name for name in names if is_timestamped(name, project))

@@ -10,14 +10,14 @@ from lgbm_sm.errors import AwsError
 from lgbm_sm.record.entries import Endpoint, Observation
 
 ENDPOINTS = Group("endpoints", "endpoint", "endpoints, endpoint configs and models")
-# SageMaker neither deletes nor updates an endpoint while it changes
+# SageMaker refuses to delete or update an endpoint in one of these states
 CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
-# a container may take up to an hour to come up, and an endpoint in Creating can only be waited for
+# a container may need up to an hour to start, and SageMaker cannot stop the creation of an endpoint
 _SETTLE_SECONDS = 3900.0
 
 
 class Endpoints(SageMakerKind[Endpoint]):
-    """An endpoint is billed as long as it exists."""
+    """The kind "endpoint". AWS bills an endpoint as long as it exists."""
 
     entry_type = Endpoint
     group = ENDPOINTS
@@ -39,12 +39,11 @@ class Endpoints(SageMakerKind[Endpoint]):
         return self.delete_named(account, entry.name, patience)
 
     def delete_named(self, account: AwsAccount, name: str, patience: Patience, config: str = "") -> list[str]:
-        """Delete an endpoint, and wait until it is gone; harmless if it is.
+        """Delete an endpoint and wait until it is gone. Return the reasons if it could not be deleted.
 
-        Return the reasons if it could not be deleted.
-
-        If the endpoint is changing, SageMaker refuses to delete it, so wait first. With `config`, delete it only while
-        it has that endpoint config: another command may have created it again.
+        SageMaker refuses to delete an endpoint that is changing, so wait for the end of the change first. With
+        `config`, delete the endpoint only if it uses this endpoint config. Another command may have created a new
+        endpoint with the same name.
         """
         endpoint = None
         for _ in patience.rounds(_SETTLE_SECONDS):
@@ -55,7 +54,7 @@ class Endpoints(SageMakerKind[Endpoint]):
                 continue
             try:
                 self.call(account, "delete", name)
-            except AwsError as error:  # it has begun to change in between
+            except AwsError as error:  # the endpoint began to change after the check
                 if "in-progress" not in error.message:
                     raise
         return [f"it is still {endpoint['EndpointStatus']}"] if endpoint else []
@@ -70,13 +69,13 @@ class Endpoints(SageMakerKind[Endpoint]):
 
 
 def deployed_configs(endpoint: Answer) -> list[str]:
-    """Return the current endpoint config of an endpoint, and the config of an update in progress."""
+    """Return the current endpoint config of an endpoint, then the config of an update that is in progress."""
     pending = endpoint.get("PendingDeploymentSummary") or endpoint
     return [endpoint["EndpointConfigName"], pending["EndpointConfigName"]]
 
 
 def find_endpoint_names(account: AwsAccount, project: str) -> list[str]:
-    """Return the names of the endpoints with the project's tag; deleted endpoints stay in the list for a while.
+    """Return the names of the endpoints with the project's tag. Deleted endpoints stay in the list for a while.
 
     Raises:
         AwsError: AWS refuses a call, or does not answer.
@@ -85,7 +84,9 @@ def find_endpoint_names(account: AwsAccount, project: str) -> list[str]:
 
 
 def find_several_endpoints(account: AwsAccount, project: str, known: Collection[str] = ()) -> list[str]:
-    """Return the project's endpoints if there are several: each is billed. They are found by tag, and among `known`.
+    """Return the names of the project's endpoints if there are two or more, because AWS bills each of them.
+
+    The search uses the project's tag and the `known` names.
 
     Raises:
         AwsError: AWS refuses a call, or does not answer.

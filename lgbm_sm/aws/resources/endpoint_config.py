@@ -6,11 +6,14 @@ from lgbm_sm.aws.resources.sagemaker_kind import Answer
 
 
 class EndpointConfig(EndpointPart, frozen=True, kw_only=True, tag="endpoint_config"):
-    """The instances that an endpoint has, and the model on them."""
+    """The record entry of an endpoint config: the instances of an endpoint, and the model that runs on them."""
 
 
 class EndpointConfigs(EndpointPartKind[EndpointConfig]):
-    """CreateEndpoint and UpdateEndpoint need permissions on the endpoint and on its config, hence one statement."""
+    """The kind "endpoint config".
+
+    It shares an IAM statement with endpoints, because CreateEndpoint and UpdateEndpoint need permissions on both.
+    """
 
     entry_type = EndpointConfig
     statement_id = "Endpoints"

@@ -1,4 +1,4 @@
-"""The base of endpoint configs and models, the parts of an endpoint."""
+"""The base classes of endpoint configs and models. Both are parts of an endpoint."""
 
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from lgbm_sm.record.entries import AwsEntry, Endpoint, Observation, RecordedEntr
 
 
 class EndpointPart(AwsEntry, frozen=True, kw_only=True):
-    """An endpoint config or a model; `endpoint` is the name of the endpoint that it was created for."""
+    """The record entry of an endpoint config or a model. `endpoint` is the name of its endpoint."""
 
     endpoint: str
 
@@ -20,14 +20,14 @@ P = TypeVar("P", bound=EndpointPart)
 
 
 class EndpointPartKind(SageMakerKind[P]):
-    """A kind that is deleted after its endpoint, and adopted with it."""
+    """A kind of resource that belongs to an endpoint. It is deleted after its endpoint."""
 
     group = ENDPOINTS
 
     def observe(self, entry: P, account: AwsAccount) -> Observation:
         return availability(entry, exists=self.find(account, entry.name) is not None)
 
-    def delete(self, entry: P, account: AwsAccount, patience: Patience) -> list[str]:  # noqa: ARG002 - it is gone at once
+    def delete(self, entry: P, account: AwsAccount, patience: Patience) -> list[str]:  # noqa: ARG002 - nothing to wait for
         self.call(account, "delete", entry.name)
         return []
 

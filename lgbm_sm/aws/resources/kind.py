@@ -1,6 +1,6 @@
-"""The interface of a kind of AWS resource: methods to find, observe and delete it, and their IAM permissions.
+"""The interface of a kind of AWS resource: methods to find, observe and delete it, and its IAM permissions.
 
-The kinds are registered in `KINDS`, in the `__init__` of this package.
+`KINDS` in the `__init__` of this package lists the kinds.
 """
 
 from abc import ABC, abstractmethod
@@ -19,14 +19,15 @@ from lgbm_sm.record.entries import AwsEntry, Endpoint, Observation, RecordedEntr
 from lgbm_sm.record.record import Record
 
 AccountEntry = TrainingJob | Endpoint | AwsEntry
-"""The record entry of something in an AWS account: jobs and endpoints only if SageMaker runs them."""
+"""The record entry of a resource in an AWS account. A local job or endpoint has no account."""
 E = TypeVar("E", bound=AccountEntry)
 
 
 class Group(NamedTuple):
-    """A group of resources in one question of `cleanup`. `name` is its name in `--keep`.
+    """A group of resources. `cleanup` asks one question for each group.
 
-    `one` and `several` are nouns for a message. `includes` names the parts that are deleted with them.
+    `name` is the value for `--keep`. `one` and `several` are nouns for messages. `includes` names the parts that are
+    deleted together with the group.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Group(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A resource that was found without a record, and its tags, which may be empty."""
+    """A resource that was found without the record, and its tags. The tags may be empty."""
 
     entry: AccountEntry
     tags: Tags
@@ -44,7 +45,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Search:
-    """A search of one account and region for the resources of a project. `known` are the entries on record."""
+    """A search for the resources of a project in one account and region. `known` contains the recorded entries."""
 
     account: AwsAccount
     project: str
@@ -57,7 +58,7 @@ class Search:
 
     @cached_property
     def tagged(self) -> Mapping[str, Tags]:
-        """The tags of each resource that has the project's tag, by ARN; deleted resources are listed for a while.
+        """The ARN and the tags of each resource with the project's tag. Deleted resources stay listed for a while.
 
         Raises:
             AwsError: AWS refuses the call, or does not answer.
@@ -65,68 +66,68 @@ class Search:
         return tagged_resources(self.account, self.project, self.tagged_types)
 
     def fields(self, created_at: datetime | None = None) -> dict[str, Any]:
-        """Return the fields that the entries of all resources in this account and region share."""
+        """Return the entry fields that are equal for all resources in this account and region."""
         return aws_fields(self.account, self.project, created_at or datetime.now(UTC))
 
 
 class ResourceKind(ABC, Generic[E]):
-    """One kind of AWS resource. Its methods take the entry of a resource, and the account that the entry is in.
+    """One kind of AWS resource. Its methods take the entry of a resource, and the account of that resource.
 
-    Methods that take an account raise AwsError if AWS refuses a call or does not answer.
+    Methods that take an account raise AwsError if AWS refuses a call, or does not answer.
     """
 
     entry_type: type[E]
     group: Group
     kept_because: str = ""
-    """The warning of `cleanup` when it keeps this resource because another kept one needs it."""
+    """The warning that `cleanup` prints if it keeps this resource because another kept resource needs it."""
 
     @property
     @abstractmethod
     def deletion(self) -> str:
-        """The calls that delete it, for `explain cleanup`."""
+        """The AWS calls that delete the resource, for `explain cleanup`."""
 
     @property
     def tagged_type(self) -> str:
-        """Its type in the Resource Groups Tagging API; empty if it has no tags."""
+        """The type in the Resource Groups Tagging API. It is empty if this kind has no tags."""
         return ""
 
     @abstractmethod
     def arn(self, entry: E) -> str:
-        """Return its ARN."""
+        """Return the ARN of the resource."""
 
     @abstractmethod
     def observe(self, entry: E, account: AwsAccount) -> Observation:
-        """Return its state as AWS reports it now."""
+        """Return the state that AWS reports now."""
 
     @abstractmethod
     def delete(self, entry: E, account: AwsAccount, patience: Patience) -> list[str]:
-        """Delete it and wait until it is gone; harmless if it is gone already.
+        """Delete the resource and wait until it is gone. A resource that does not exist is no error.
 
-        Return the reasons if it could not be deleted.
+        Return the reasons if the resource could not be deleted.
         """
 
     @abstractmethod
     def search(self, search: Search) -> Iterator[Found]:
-        """Find the project's resources of this kind without a record."""
+        """Find the project's resources of this kind in AWS, without the record."""
 
     @abstractmethod
     def statements(self, scope: PolicyScope) -> list[Statement]:
-        """Return the IAM statements that the commands need for it; statements with the same Sid are merged."""
+        """Return the IAM statements that the commands need. Statements with the same Sid are merged later."""
 
     def is_adopted(self, found: Found, project_id: str) -> bool:
-        """Return whether another work folder created it; also true if no tag shows its origin."""
+        """Return whether another work folder created the resource. Without an origin tag, the result is True."""
         return not project_id or found.tags.get(ORIGIN_TAG) != project_id
 
     def is_needed_by(self, entry: E, other: RecordedEntry, *, running: bool | None) -> bool:  # noqa: ARG002
-        """Return whether the other resource, which cleanup keeps, would not work without this one."""
+        """Return whether `other` needs this resource. `cleanup` asks this for each resource that it keeps."""
         return False
 
     def is_part_of(self, entry: E, other: RecordedEntry) -> bool:  # noqa: ARG002
-        """Return whether it was created for the other resource, and has the same owner."""
+        """Return whether this resource is a part of `other`."""
         return False
 
     def is_same(self, entry: E, other: RecordedEntry) -> bool:
-        """Return whether two entries name the same resource."""
+        """Return whether two entries are for the same resource."""
         return (entry.kind, entry.name) == (other.kind, other.name)
 
 
@@ -136,12 +137,12 @@ def arn_in_region(entry: AccountEntry, service: str, resource: str) -> str:
 
 
 def availability(entry: AccountEntry, *, exists: bool) -> Observation:
-    """Return the state of a resource that either exists or does not."""
+    """Return the state of a resource that has no other states than Available and Gone."""
     return Observation("Available" if exists else "Gone", f"account {entry.account}, {entry.region}", running=False)
 
 
 def tagged_resources(account: AwsAccount, project: str, types: Collection[str]) -> dict[str, Tags]:
-    """Return the tags of the resources of these types that have the project's tag, by ARN.
+    """Find the resources of these types that have the project's tag. Map their ARNs to all their tags.
 
     Raises:
         AwsError: AWS refuses the call, or does not answer.

@@ -6,11 +6,11 @@ from lgbm_sm.aws.resources.sagemaker_kind import Answer
 
 
 class Model(EndpointPart, frozen=True, kw_only=True, tag="model"):
-    """A model artifact, and the image that serves it."""
+    """The record entry of a SageMaker model: a model artifact, and the image that serves it."""
 
 
 class Models(EndpointPartKind[Model]):
-    """A model has no file of its own: its artifact belongs to the upload."""
+    """The kind "model". The artifact of a model is a file in S3 and belongs to the kind `Uploads`."""
 
     entry_type = Model
     statement_id = "Models"

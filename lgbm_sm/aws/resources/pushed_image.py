@@ -15,13 +15,16 @@ _LAYERS = ("BatchCheckLayerAvailability", "CompleteLayerUpload", "InitiateLayerU
 
 
 class PushedImage(EcrEntry, frozen=True, kw_only=True, tag="pushed_image"):
-    """An image; `name` is its address with the tag. `digests` are known when the push is complete."""
+    """An image. `name` is its address with the tag. `digests` is empty until the push is complete."""
 
     digests: tuple[str, ...] = ()
 
 
 class PushedImages(ResourceKind[PushedImage]):
-    """An image may have several digests: if hosting does not accept the pushed format, the image is converted."""
+    """The kind "pushed image".
+
+    An image may have several digests: if SageMaker does not accept the pushed format, `push` adds a converted manifest.
+    """
 
     entry_type = PushedImage
     group = PUSHED_IMAGES
@@ -38,7 +41,7 @@ class PushedImages(ResourceKind[PushedImage]):
         return repository.delete_images(_digests(entry, repository))
 
     def search(self, search: Search) -> Iterator[Found]:
-        """Find images by the form of their tag, in the repositories that have the project's tag."""
+        """Find images in the project's repositories. Tags that `lgbm-sm push` wrote have a fixed form."""
         recorded = {image.name for image in search.known if isinstance(image, PushedImage)}
         for repository, _ in find_repositories(search):
             uri = repository.find_uri()
@@ -51,7 +54,7 @@ class PushedImages(ResourceKind[PushedImage]):
         arns = scope.repository_arns
         statements = [
             allow("LogInToRegistry", "ecr", ("GetAuthorizationToken",), ["*"]),
-            # a pushed image is read back, and put again in the form that hosting accepts
+            # `push` reads the manifest of the pushed image, and writes it again in the format that SageMaker accepts
             allow("PushImages", "ecr", (*_LAYERS, "PutImage"), arns),
             allow("ReadManifests", "ecr", ("BatchGetImage", "ListImages"), arns),
             allow("DeleteImages", "ecr", ("BatchDeleteImage",), arns),
@@ -62,7 +65,7 @@ class PushedImages(ResourceKind[PushedImage]):
 
 
 def _digests(entry: PushedImage, repository: EcrRepository) -> list[str]:
-    """Return the digests of the image that exist. An interrupted push has left at most its tag."""
+    """Return the digests of the image that exist. After an interrupted push, only the tag can find the image."""
     if entry.digests:
         return [digest for digest in entry.digests if repository.find_manifest(digest=digest)]
     found = repository.find_manifest(tag=entry.name.rpartition(":")[2])

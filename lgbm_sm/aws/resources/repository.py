@@ -20,11 +20,11 @@ class EcrEntry(AwsEntry, frozen=True, kw_only=True):
 
 
 class Repository(EcrEntry, frozen=True, kw_only=True, tag="repository"):
-    """A repository; `name` is `<account>/<region>/<repository>`."""
+    """A repository. `name` is `<account>/<region>/<repository>`."""
 
 
 class Repositories(ResourceKind[Repository]):
-    """A repository is deleted only if it is empty and has the project's tag."""
+    """The kind "repository". A repository is deleted only if it is empty and has the project's tag."""
 
     entry_type = Repository
     group = REPOSITORIES
@@ -47,7 +47,7 @@ class Repositories(ResourceKind[Repository]):
             yield Found(Repository(name=name, repository=repository.name, **search.fields()), tags)
 
     def is_needed_by(self, entry: Repository, other: RecordedEntry, *, running: bool | None) -> bool:  # noqa: ARG002
-        """Return whether the other is an image in it."""
+        """Return whether `other` is an image in this repository."""
         return (
             isinstance(other, EcrEntry)
             and not isinstance(other, Repository)
@@ -65,7 +65,7 @@ class Repositories(ResourceKind[Repository]):
 
 
 def find_repositories(search: Search) -> Iterator[tuple[EcrRepository, Tags]]:
-    """Yield the repositories that have the project's tag now, with their tags."""
+    """Yield the repositories that have the project's tag, and all their tags."""
     for arn, tags in search.tagged.items():
         _, _, service, _, _, resource = arn.split(":", 5)
         if service == "ecr":

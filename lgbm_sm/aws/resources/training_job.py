@@ -12,12 +12,12 @@ from lgbm_sm.record.entries import Observation, TrainingJob, TrainingJobStatus
 TRAINING_JOBS = Group("training-jobs", "training job", "training jobs", includes="model artifacts and logs")
 _NOT_RUNNING = "is in status"
 _ENDED = ("Completed", "Failed", "Stopped")
-# StopTrainingJob gives 120 s, and then the outputs are uploaded
+# a stopped job has 120 s to end, and then SageMaker uploads the outputs
 _STOP_SECONDS = 600.0
 
 
 class TrainingJobs(SageMakerKind[TrainingJob]):
-    """A job is deleted with its outputs in S3."""
+    """The kind "training job". The outputs of a job in S3 are deleted together with the job."""
 
     entry_type = TrainingJob
     group = TRAINING_JOBS
@@ -41,12 +41,12 @@ class TrainingJobs(SageMakerKind[TrainingJob]):
         return Observation(status, f"{detail}, {where}", running=status in ("InProgress", "Stopping"))
 
     def stop(self, account: AwsAccount, name: str, patience: Patience) -> str:
-        """Stop a job, wait until it has ended, and return its status then; empty if it does not exist."""
+        """Stop a job, wait until it has ended, and return its status. Return "" if the job does not exist."""
         job = self.find(account, name)
         if job is not None and job["TrainingJobStatus"] == "InProgress":
             try:
                 self.call(account, "stop", name)
-            except AwsError as error:  # it has ended in between
+            except AwsError as error:  # the job ended after the check
                 if _NOT_RUNNING not in error.message:
                     raise
         for _ in patience.rounds(_STOP_SECONDS):

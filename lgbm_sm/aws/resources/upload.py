@@ -1,4 +1,4 @@
-"""The project's objects in S3: the data that jobs read, their outputs, and the artifacts that endpoints serve."""
+"""The project's objects in S3: data for training jobs, outputs of jobs, and artifacts for endpoints."""
 
 from collections.abc import Iterator
 
@@ -14,14 +14,14 @@ DATA = Group("data", "data upload in S3", "data uploads in S3")
 
 
 class Upload(AwsEntry, frozen=True, kw_only=True, tag="upload"):
-    """The project's objects under a prefix of a bucket; `name` is the address of the project's part."""
+    """The project's objects below a prefix in a bucket. `name` is the address of the project's folder."""
 
     bucket: str
     prefix: str
 
 
 class Uploads(ResourceKind[Upload]):
-    """A manifest in the bucket lists the project's objects; a bucket itself is never deleted."""
+    """The kind "upload". A manifest in the bucket lists the project's objects. The bucket itself is never deleted."""
 
     entry_type = Upload
     group = DATA
@@ -34,11 +34,11 @@ class Uploads(ResourceKind[Upload]):
     def observe(self, entry: Upload, account: AwsAccount) -> Observation:
         return availability(entry, exists=bool(_objects(entry, account).list_ours()))
 
-    def delete(self, entry: Upload, account: AwsAccount, patience: Patience) -> list[str]:  # noqa: ARG002 - gone at once
+    def delete(self, entry: Upload, account: AwsAccount, patience: Patience) -> list[str]:  # noqa: ARG002 - nothing to wait for
         return _objects(entry, account).delete()
 
     def search(self, search: Search) -> Iterator[Found]:
-        """Find the manifest in the bucket of the configuration, or in the default one."""
+        """Find the manifest in the bucket of the configuration, or in the default bucket."""
         bucket = S3Bucket(search.account, search.section.bucket or default_bucket_name(search.account))
         if not bucket.exists():
             return
@@ -48,7 +48,7 @@ class Uploads(ResourceKind[Upload]):
             yield Found(Upload(name=name, bucket=bucket.name, prefix=prefix, **search.fields()), {})
 
     def is_same(self, entry: Upload, other: RecordedEntry) -> bool:
-        """Return whether both contain the same objects, even if one name is from the earlier layout."""
+        """Return whether both entries are for the same objects. Entries of the earlier layout have other names."""
         return isinstance(other, Upload) and (entry.bucket, entry.prefix, entry.project) == (
             other.bucket,
             other.prefix,
@@ -63,15 +63,15 @@ class Uploads(ResourceKind[Upload]):
         objects = f"{scope.bucket_arn}/{scope.prefix}/*"
         below_prefix = {"StringLike": {"s3:prefix": f"{scope.prefix}/*"}}
         statements = [
-            # HeadBucket; without it S3 answers 403 for an object that does not exist
+            # for HeadBucket; without this permission, S3 answers 403 if an object does not exist
             allow("LookAtBucket", "s3", ("ListBucket",), [scope.bucket_arn]),
             allow("FindVersions", "s3", ("ListBucketVersions",), [scope.bucket_arn], below_prefix),
-            # AWS defines no s3:prefix for it: a statement with that condition would never allow it
+            # no s3:prefix condition here: AWS does not support it for this action, and would deny every call
             allow("FindUploads", "s3", ("ListBucketMultipartUploads",), [scope.bucket_arn]),
             allow("ReadObjects", "s3", ("GetObject", "GetObjectVersion"), [objects]),
-            # a large file is sent in parts, which are aborted if it fails
+            # a large file is sent in parts; a failed upload is aborted
             allow("WriteObjects", "s3", ("AbortMultipartUpload", "PutObject"), [objects]),
-            # cleanup deletes all versions of an object, never the newest alone
+            # cleanup deletes all versions of an object by their ids
             allow("DeleteObjects", "s3", ("DeleteObjectVersion",), [objects]),
         ]
         if scope.may_make_bucket:

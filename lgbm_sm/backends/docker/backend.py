@@ -1,7 +1,7 @@
-"""The Docker backend: run the program in a container, as the platform does.
+"""The Docker backend: run training and serving programs in containers, as SageMaker does.
 
-A container is found by its labels: the project's id, and the kind and name of its job or endpoint. Two checkouts never
-see each other's containers, and containers without such labels are never touched.
+Labels on each container contain the project's id, and the kind and name of the job or endpoint. The backend finds its
+containers by these labels. So two checkouts never see each other's containers, and other containers are never touched.
 """
 
 import time
@@ -47,7 +47,7 @@ _START_HINT = (
 class ContainerSettings:
     """The configuration of every container.
 
-    `memory` is a text such as 2g, `ca_bundle_path` is mounted read-only.
+    `memory` is a text such as 2g. The file `ca_bundle_path` is mounted read-only.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -58,14 +58,14 @@ class ContainerSettings:
 
 
 class ContainerTrainingRun(NamedTuple):
-    """A training container, whose log is also written to the job's file."""
+    """A training container. Its log is also written to the log file of the job."""
 
     container: "Container"
     job: TrainingJob
     backend: "DockerBackend"
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the log as they come, until the container has ended."""
+        """Yield each new line of the log, until the container ends."""
         rest = b""
         with (
             engine_errors(f"the log of training job {self.job.name} cannot be read", TrainingError),
@@ -79,7 +79,7 @@ class ContainerTrainingRun(NamedTuple):
             yield rest.decode("utf-8", errors="replace")
 
     def wait(self) -> TrainingEnding:
-        """Wait for the end of the container, and remove it; its files then belong to the caller."""
+        """Wait until the container ends, and remove it. Make the caller the owner of the files that it wrote."""
         import docker.errors
 
         with engine_errors(f"cannot wait for training job {self.job.name}", TrainingError):
@@ -101,7 +101,7 @@ class ContainerServer(NamedTuple):
     backend: "DockerBackend"
 
     def ending(self) -> Ending | None:
-        """None while it runs."""
+        """Return how the container ended, or None while it runs."""
         import docker.errors
 
         with engine_errors("cannot inspect the server's container", EndpointError):
@@ -114,9 +114,10 @@ class ContainerServer(NamedTuple):
 
 @dataclass(frozen=True)
 class DockerBackend(LocalBackend):
-    """Starts containers from `image`; without one it only finds, reads and stops containers.
+    """A backend that starts containers from `image`.
 
-    `project_id` returns the id in the record of the project; if it is empty, containers are found by their folders.
+    Without an image, it only finds, reads and stops existing containers. `project_id` returns the id of the project. If
+    the id is empty, containers are found by their folders.
     """
 
     engine: Engine
@@ -128,7 +129,7 @@ class DockerBackend(LocalBackend):
     in_container: ClassVar[bool] = True
 
     def entry_fields(self) -> dict[str, Any]:
-        """The image; see TrainingBackend."""
+        """See TrainingBackend. The field is the image."""
         return {"image": self.image}
 
     def describe(self) -> str:
@@ -136,13 +137,13 @@ class DockerBackend(LocalBackend):
         return f"a container of {self.image}"
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> ContainerTrainingRun:
-        """Start `train`; see Backend."""
+        """See TrainingBackend."""
         failure = f"training job {job.name}: its container cannot be started"
         with engine_errors(failure, TrainingError, _START_HINT):
             return ContainerTrainingRun(self._start(job, self.training_spec(job, inputs)), job, self)
 
     def training_spec(self, job: TrainingJob, inputs: TrainingInputs) -> ContainerSpec:
-        """Write the /opt/ml tree for `train`, and return the container that trains on it.
+        """Write the /opt/ml folder of a training job, and return the description of its container.
 
         The channels are mounted read-only.
         """
@@ -150,18 +151,18 @@ class DockerBackend(LocalBackend):
         mounts = [bind(job.root_path, contract.OPT_ML)]
         for link in sorted((job.root_path / contract.DATA_FOLDER).iterdir()):
             folder = link.resolve()
-            if link.is_symlink():  # it leads nowhere inside the container, where the folder itself is mounted
+            if link.is_symlink():  # the target does not exist in the container, so mount the target folder instead
                 link.unlink()
                 link.mkdir()
             mounts.append(bind(folder, f"{contract.DATA_PATH}/{link.name}", read_only=True))
         return self._spec(job, contract.TRAIN_COMMAND, mounts, opt_ml.training_variables(job.name), contract.FIRST_HOST)
 
     def start_serving(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerServer:
-        """Start `serve`; see LocalBackend.
+        """See LocalBackend.
 
-        Docker chooses the port, on the loopback interface only. A container without a network has no port that could be
-        published. If `network` is false, it gets an internal network without access to others, and answers at its own
-        address there.
+        Docker publishes the server on a free port of the loopback interface. A container without a network cannot
+        publish a port. So if `network` is false, the container gets an internal network, which has no access to other
+        networks. The server then answers at the container's own address.
         """
         failure = f"endpoint {endpoint.name}: its container cannot be started"
         with engine_errors(failure, EndpointError, _START_HINT):
@@ -171,9 +172,9 @@ class DockerBackend(LocalBackend):
             return ContainerServer(container, "http://{}:{}".format(*address) if address else "", self)
 
     def serving_spec(self, endpoint: Endpoint, variables: Mapping[str, str]) -> ContainerSpec:
-        """Return the container that serves the endpoint's existing tree.
+        """Return the description of the container that serves the endpoint's existing /opt/ml folder.
 
-        The CA bundle is written beside the tree.
+        The CA bundle is written next to this folder.
         """
         mounts = [
             bind(endpoint.root_path, contract.OPT_ML),
@@ -207,7 +208,7 @@ class DockerBackend(LocalBackend):
 
     def _start(self, entry: Entry, spec: ContainerSpec) -> "Container":
         if spec.cpus:
-            # Docker refuses more processors than it has
+            # Docker refuses a limit above its number of CPUs
             spec = replace(spec, cpus=min(spec.cpus, self.engine.cpus))
         if spec.internal_network:
             self._create_network(spec)
@@ -220,8 +221,8 @@ class DockerBackend(LocalBackend):
     def _create_network(self, spec: ContainerSpec) -> None:
         if not self.engine.shares_network():
             raise EndpointError(
-                "local.network: false: this machine reaches a container without a network only if Docker "
-                "runs on it directly, not in a virtual machine, on another machine, or rootless",
+                "local.network: false: a container without a network is reachable only if Docker runs directly on "
+                "this machine (not in a virtual machine, not on another machine, not rootless)",
                 "set local.network: true",
             )
         self.engine.client.networks.create(
@@ -229,31 +230,31 @@ class DockerBackend(LocalBackend):
         )
 
     def ending_of(self, container: "Container") -> Ending:
-        """Return how a container ended, by the attributes that were read last."""
+        """Return how a container ended. Reload the container's attributes before the call."""
         state = container.attrs["State"]
         remark = state.get("Error") or ""
         if state.get("OOMKilled"):
             limit = f"local.memory: {self.settings.memory}" if self.settings.memory else "Docker has"
-            remark = f"killed, since it needed more memory than {limit}"
+            remark = f"killed, because it needed more memory than {limit}"
         return Ending(state["ExitCode"], remark)
 
     def programs(self, entry: Entry) -> list[RunningProgram]:
-        """Return the processes in its containers; see Backend."""
+        """See Backend."""
         return [program for container in self.containers_of(entry) for program in _programs_in(container)]
 
     def is_running(self, entry: Entry) -> bool:
-        """Return whether a container of this job or endpoint runs."""
+        """See Backend."""
         return any(container.status == "running" for container in self.containers_of(entry))
 
     def stop(self, entry: Entry) -> list[str]:
-        """Send SIGTERM, then SIGKILL after the grace period, and remove the container; see Backend."""
+        """See Backend. The container is also removed."""
         import docker.errors
 
         is_endpoint = isinstance(entry, Endpoint)
         grace_seconds = contract.STOP_SERVING_SECONDS if is_endpoint else contract.STOP_TRAINING_SECONDS
         with engine_errors(f"{entry.name} cannot be stopped", EngineError):
             for container in self.containers_of(entry, helpers=True):
-                with suppress(docker.errors.NotFound):  # removed meanwhile
+                with suppress(docker.errors.NotFound):  # something else has removed the container
                     container.stop(timeout=int(grace_seconds))
                     self._keep_log(container, entry)
                     container.remove(force=True, v=True)
@@ -274,27 +275,27 @@ class DockerBackend(LocalBackend):
             entry.log_path.write_bytes(container.logs())
 
     def read_log(self, entry: Entry) -> bytes:
-        """Return the container's log, or the file in which it was saved."""
+        """See Backend. Without a container, return the saved log file."""
         with engine_errors(f"the log of {entry.name} cannot be read", EngineError):
             for container in self.containers_of(entry):
                 return bytes(container.logs())
         return entry.log_path.read_bytes() if entry.log_path.exists() else b""
 
     def consumption(self, endpoint: Endpoint) -> Consumption | None:
-        """Measure with Docker's statistics, without the file cache; see ServingBackend."""
+        """See ServingBackend. Docker's statistics give the values. The file cache does not count."""
         with engine_errors(f"the statistics of {endpoint.name} cannot be read", EngineError):
             for container in self.containers_of(endpoint):
                 before = time.monotonic()
                 statistics: Any = container.stats(stream=False, one_shot=True)
                 used = memory_bytes(statistics)
-                if used is None:  # it has ended
+                if used is None:  # the container has ended
                     return None
                 seconds = statistics["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
                 return Consumption((before + time.monotonic()) / 2, seconds, used)
         return None
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Find containers and networks of the project that belong to no entry; see Backend."""
+        """See Backend. Find the project's containers and networks that belong to no entry."""
         project_id = record.project_id
 
         def is_ours(labels: Mapping[str, str]) -> bool:
@@ -309,7 +310,7 @@ class DockerBackend(LocalBackend):
             labels = [found.labels for found in client.containers.list(all=True, filters=label, ignore_removed=True)]
             labels += [network.attrs["Labels"] for network in client.networks.list(filters=label)]
         labels = [one for one in labels if is_ours(one)]
-        # networks belong to endpoints
+        # only endpoints have networks
         endpoints = {one[NAME_LABEL] for one in labels if one[KIND_LABEL] == "endpoint"}
         names = dict.fromkeys(one[NAME_LABEL] for one in labels)
         folders = [(record.endpoints_path if name in endpoints else record.jobs_path) / name for name in names]
@@ -318,7 +319,7 @@ class DockerBackend(LocalBackend):
     def containers_of(self, entry: Entry, *, helpers: bool = False) -> list["Container"]:
         """Find the containers of a job or an endpoint.
 
-        With `helpers`, containers that change the owner of its files are included.
+        With `helpers`, include the short-lived containers that change the owner of files.
         """
         with engine_errors("containers cannot be listed", EngineError):
             found = self.engine.client.containers.list(

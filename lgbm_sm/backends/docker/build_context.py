@@ -1,6 +1,6 @@
-"""The build context of an image: its files, and their archive for Docker.
+"""The build context of an image: the files of the build, and their archive for Docker.
 
-The tag of the image is a digest of their content, so an unchanged image is found and not built again.
+The tag of the image is a digest of the content of these files. So an unchanged image is not built again.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ from lgbm_sm.shipped import COPIED_VERSION
 
 CA_BUNDLE_NAME = "ca-bundle.pem"
 BASE_IMAGE_ARGUMENT = "BASE_IMAGE"
-# files that tools leave behind in any folder; .dockerignore names the rest
+# tools leave these files in any folder; .dockerignore lists the other ignored files
 _LEFT_BEHIND = ("**/__pycache__", "**/*.py[cod]", "**/.*_cache", "**/.DS_Store")
-# 2 January 1980: the archives that pip makes cannot hold a time before
+# 2 January 1980: the zip archives that pip creates cannot contain an earlier time
 _MODIFIED_AT = 315_619_200
 
 
@@ -29,8 +29,8 @@ _MODIFIED_AT = 315_619_200
 class ImageRecipe:
     """The inputs of an image build.
 
-    Of the files below `context_path`, only the pattern's belong to it. `platform` is a text such as linux/amd64.
-    Without a `base_image` the Dockerfile's is used.
+    The build uses only the pattern's files below `context_path`. `platform` is a text such as linux/amd64. The default
+    of `base_image` is the base image in the Dockerfile.
     """
 
     context_path: Path
@@ -52,12 +52,12 @@ class ImageRecipe:
 
 
 def image_recipe(config: Config, pattern: Pattern, context_path: Path, engine_platform: str) -> ImageRecipe:
-    """The recipe of a pattern's image under `config`.
+    """Return the recipe of a pattern's image.
 
-    The platform is that of the instance types that it runs on, or Docker's own if they are all local.
+    The instance types in `config` determine the platform. If all of them are local, it is the platform of Docker.
 
     Raises:
-        ConfigError: the pattern has no image of its own, or one image would have to run on two platforms.
+        ConfigError: the pattern has no Dockerfile, or the instance types need images for two platforms.
     """
     repository = config.repository_of(pattern)
     if repository is None or not (context_path / pattern / "Dockerfile").is_file():
@@ -73,7 +73,7 @@ def image_recipe(config: Config, pattern: Pattern, context_path: Path, engine_pl
         described = " and ".join(
             f"{section}.instance_type: {types[section]} ({platform})" for section, platform in platforms.items()
         )
-        raise ConfigError(f"{described} need two images", "choose instance types of one platform")
+        raise ConfigError(f"{described} need two images", "choose instance types of the same platform")
     platform = next(iter(platforms.values()), engine_platform)
     container = config.container
     return ImageRecipe(context_path, pattern, repository, platform, container.base_image, container.build_args)
@@ -82,8 +82,8 @@ def image_recipe(config: Config, pattern: Pattern, context_path: Path, engine_pl
 def context_digest(recipe: ImageRecipe) -> str:
     """Return the SHA-256 of the inputs of the build.
 
-    They are files with their modes, arguments, platform and base image. The CA bundle is used during the build, but is
-    not part of the image.
+    The inputs are files with their modes, build arguments, platform and base image. The CA bundle is no input, because
+    the image does not contain it.
     """
     document = {
         "dockerfile": recipe.dockerfile,
@@ -106,10 +106,10 @@ def xgboost_tag(config: Config) -> str:
 
 
 def pattern_tag(config: Config, pattern: Pattern, context_path: Path, engine_platform: str) -> str:
-    """Return the tag of the image that a pattern's program runs in.
+    """Return the tag of a pattern's image.
 
     Raises:
-        ConfigError: the configuration allows no such image.
+        ConfigError: the pattern has no Dockerfile, or the instance types need images for two platforms.
     """
     if pattern is Pattern.SCRIPT_MODE:
         return xgboost_tag(config)
@@ -117,9 +117,9 @@ def pattern_tag(config: Config, pattern: Pattern, context_path: Path, engine_pla
 
 
 def context_archive(recipe: ImageRecipe, ca_bundle: bytes) -> io.BytesIO:
-    """Return the image's files and the CA bundle, which may be empty, as an uncompressed tar.
+    """Return an uncompressed tar archive of the image's files and the CA bundle. The CA bundle may be empty.
 
-    The same content gives the same bytes: owners and times are fixed, modes are 0644 or 0755.
+    The same content always gives the same bytes: owners and times are fixed, and modes are 0644 or 0755.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -159,12 +159,12 @@ def _described(path: Path, name: str) -> list[str]:
 
 
 def _mode(path: Path) -> int:
-    # the part of a mode that git keeps; the rest depends on the umask at the checkout
+    # git stores only this part of a file mode; the rest depends on the umask of the checkout
     return 0o755 if path.stat().st_mode & 0o100 else 0o644
 
 
 def image_files(recipe: ImageRecipe) -> list[tuple[str, Path]]:
-    """Return the files of a pattern's image by their names in the build context."""
+    """Return the files of a pattern's image: the name in the build context, and the path, of each file."""
     from docker.utils.build import PatternMatcher  # reads .dockerignore as the Docker client does
 
     context_path = recipe.context_path

@@ -1,6 +1,6 @@
 """The connection to Docker, or to a compatible container engine, and its errors.
 
-docker-py is imported only if Docker is needed: `status` and similar commands first ask over the bare socket.
+The import of docker-py is slow. So `status` and similar commands first ask Docker over its socket without docker-py.
 """
 
 import json
@@ -28,9 +28,9 @@ _REQUEST_SECONDS = 60
 
 
 class Engine:
-    """Docker, found in the same way as by its command line.
+    """Docker. The connection is the one that the `docker` command uses.
 
-    DOCKER_HOST takes precedence over the current context, and that over the socket.
+    DOCKER_HOST takes precedence over the current Docker context. The context takes precedence over the default socket.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -38,10 +38,10 @@ class Engine:
 
     @cached_property
     def client(self) -> "docker.DockerClient":
-        """The connection, opened at the first use.
+        """The connection. The first use opens it.
 
         Raises:
-            EngineError: Docker does not answer, or refuses this user.
+            EngineError: Docker does not answer, or this user has no permission to use Docker.
         """
         path = self._socket_path
         if path is not None and not path.exists():
@@ -58,10 +58,10 @@ class Engine:
 
     @cached_property
     def platform(self) -> str:
-        """The platform whose images run without emulation, such as linux/amd64.
+        """The platform of Docker, such as linux/amd64. Images for this platform run without emulation.
 
         Raises:
-            EngineError: see `client`.
+            EngineError: Docker does not answer, or this user has no permission to use Docker.
         """
         client = self.client
         with engine_errors("Docker does not answer", EngineError, _START):
@@ -70,10 +70,10 @@ class Engine:
 
     @cached_property
     def cpus(self) -> int:
-        """The number of processors.
+        """The number of CPUs of Docker.
 
         Raises:
-            EngineError: see `client`.
+            EngineError: Docker does not answer, or this user has no permission to use Docker.
         """
         client = self.client
         with engine_errors("Docker does not answer", EngineError, _START):
@@ -83,7 +83,7 @@ class Engine:
         """Return whether Docker has an image of this name.
 
         Raises:
-            EngineError: see `client`.
+            EngineError: Docker does not answer, or this user has no permission to use Docker.
         """
         client = self.client
         import docker.errors
@@ -96,9 +96,9 @@ class Engine:
         return True
 
     def shares_network(self) -> bool:
-        """Return whether this machine reaches containers by their own addresses.
+        """Return whether this machine can connect to a container at the container's own address.
 
-        It does not if Docker is in a virtual machine.
+        For example, this is not possible if Docker runs in a virtual machine.
         """
         info = self.client.info()
         rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
@@ -106,9 +106,10 @@ class Engine:
         return self._socket_path is not None and not rootless and not inside
 
     def may_hold_anything(self, is_ours: Callable[[Mapping[str, str]], bool]) -> bool:
-        """False if no container and no network has labels that `is_ours` accepts.
+        """Return False if no container or network has labels that `is_ours` accepts.
 
-        Asks without docker-py. Also returns True if this cannot be determined, as with Docker on another machine.
+        The check does not use docker-py. Return True if it is not possible, for example if Docker is on another
+        machine.
         """
         path = self._socket_path
         if path is None:
@@ -124,9 +125,9 @@ class Engine:
         return False
 
     def may_hold_images(self, *filters: Mapping[str, list[str]]) -> bool:
-        """False if Docker has no image that matches one of the filters; asks without docker-py.
+        """Return False if Docker has no image that matches one of the filters.
 
-        Also returns True if this cannot be determined without docker-py.
+        The check does not use docker-py. Return True if it is not possible.
         """
         path = self._socket_path
         if path is None or not path.exists():
@@ -140,7 +141,7 @@ class Engine:
 
     @property
     def _socket_path(self) -> Path | None:
-        """Docker's socket; None if only docker-py can find or reach it."""
+        """The path of Docker's socket, or None if only docker-py can find or reach Docker."""
         host = self._environment.get("DOCKER_HOST")
         if host:
             return Path(host.removeprefix("unix://")) if host.startswith("unix://") else None
@@ -156,7 +157,7 @@ class Engine:
 def _asked(path: Path, target: str) -> list[dict[str, Any]]:
     """Return Docker's answer to a GET request.
 
-    In HTTP 1.0 it ends with the connection, so no client is needed.
+    With HTTP 1.0, the answer ends when the connection closes, so no HTTP library is needed.
 
     Raises:
         OSError: Docker does not answer.
@@ -178,12 +179,10 @@ def _asked(path: Path, target: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def engine_errors(what: str, kind: type[LgbmSmError], hint: str = "") -> Iterator[None]:
-    """Convert docker-py's errors to `kind`, with a message that begins with `what`.
-
-    If Docker does not answer, the error is an EngineError.
+    """Convert docker-py's errors to `kind`. The message begins with `what`.
 
     Raises:
-        LgbmSmError: docker-py raised an error; the exception is of type `kind`, or an EngineError.
+        LgbmSmError: docker-py raised an error. The type is `kind`, or EngineError if Docker does not answer.
     """
     import docker.errors
     import requests.exceptions

@@ -1,4 +1,4 @@
-"""Follow Docker's event streams, which report the progress of a build, push or pull."""
+"""Read Docker's events during a build, push or pull, and report the progress."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -7,22 +7,22 @@ from typing import Any, NamedTuple
 from lgbm_sm.progress import Reporter
 
 _LAST_LINES = 15
-_LONGEST_LINE = 100  # characters of a line that is shown; the trace has all of it
+_LONGEST_LINE = 100  # a shown line is cut to this many characters; the trace has the whole line
 _ARRIVED = ("Pushed", "Layer already exists")
 
 
 class StreamEnd(NamedTuple):
-    """The end of a stream: `failure` is empty if the operation succeeded."""
+    """The end of an operation. `failure` is empty if the operation succeeded."""
 
     failure: str
     last_lines: tuple[str, ...]
 
 
 def follow_events(events: Iterable[Mapping[str, Any]], reporter: Reporter, shown: tuple[str, ...] = ()) -> StreamEnd:
-    """Report the events of an operation to their end, which also frees the connection.
+    """Report the events of an operation until it ends.
 
-    A failure is reported only as an event. Lines that begin with one of `shown`, and layers that have
-    arrived, are logged; all lines are traced.
+    Docker reports a failure only as an event. Log the lines that begin with one of `shown`, and each layer that is
+    complete. Trace all lines.
     """
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     failure = ""

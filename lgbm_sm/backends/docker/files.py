@@ -1,4 +1,4 @@
-"""Files that a container and this machine share, and their owner."""
+"""Files that a container and this machine share: mounts, and the owner of the files."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 
 
 def bind(source: Path, target: str, *, read_only: bool = False) -> BindMount:
-    """Mount `source`, which must exist, as `target` in a container."""
+    """Return a mount of `source` at `target` in a container. `source` must exist."""
     return BindMount(source.resolve(), target, read_only)
 
 
 def give_to_caller(
     folder: Path, client: "DockerClient", preferred_images: Iterable[str], labels: Mapping[str, str]
 ) -> None:
-    """Make the caller the owner of everything below `folder`; harmless if nothing is there.
+    """Make the caller the owner of all files below `folder`.
 
-    Programs in containers run as root, as on the platform, and so does the short-lived container that changes the
-    owner. It is started from one of `preferred_images`, or else from any image that lgbm-sm has built.
+    Programs in containers run as root, as on SageMaker, so their files belong to root. A short-lived container, which
+    also runs as root, changes the owner. Its image is one of `preferred_images`, or else any image that lgbm-sm has
+    built.
     """
     user, group = os.getuid(), os.getgid()
     if not _holds_files_of_others(folder, user):
@@ -57,9 +58,9 @@ def _holds_files_of_others(folder: Path, user: int) -> bool:
 
 
 def with_public_authorities(ca_bundle_path: Path) -> bytes:
-    """Return the CA bundle with the public authorities.
+    """Return the CA bundle together with the public certificate authorities.
 
-    pip uses it instead of its own bundle for all connections.
+    pip uses the result for all connections, instead of its own list of authorities.
     """
     import certifi
 

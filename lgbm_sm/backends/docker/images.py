@@ -1,4 +1,4 @@
-"""The images that `build` created: find them on record or by label, and delete them."""
+"""The images that `build` created: find them in the record or by label, and delete them."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,9 +20,9 @@ from lgbm_sm.record.record import Record
 
 
 def find_image(image: Image, engine: Engine) -> bool:
-    """Return whether Docker has the image on record.
+    """Return whether Docker has a recorded image.
 
-    It has this project's label, or is the image that was pulled.
+    Another image may have the same name now. So check for the project's label, or for the id of the pulled image.
     """
     if not engine.has_image(image.name):
         return False
@@ -32,10 +32,10 @@ def find_image(image: Image, engine: Engine) -> bool:
 
 
 def find_unrecorded(project: str, record: Record, engine: Engine) -> list[Image]:
-    """Find the project's images that are not on record.
+    """Find the project's images that the record does not contain.
 
-    An image is found by its label, and its tag by the digest in another label: other tags are the user's. AWS's
-    XGBoost image has no such label, but its local name is unique to the project.
+    A label marks the project's images. Another label contains the digest that is also the tag. Other tags belong to
+    the user. AWS's XGBoost image has no labels, but its local name is unique to the project.
 
     Raises:
         EngineError: Docker does not answer.
@@ -73,11 +73,10 @@ def _labels(listed: dict[str, Any]) -> dict[str, str]:
 
 
 def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
-    """Delete the image, then its entry.
+    """Delete an image, then its entry in the record.
 
-    Does nothing if the image is gone, or now belongs to another project.
-
-    Returns the reasons if it could not be deleted; the entry then stays on record.
+    If the image does not exist, or its name now belongs to another project, delete only the entry. Return the reasons
+    if the image could not be deleted. The entry then stays in the record.
     """
     import docker.errors
 
@@ -86,7 +85,7 @@ def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
             try:
                 engine.client.images.remove(image.name)
             except docker.errors.APIError as error:
-                if error.status_code != 409:  # a container uses it
+                if error.status_code != 409:  # 409: a container uses the image
                     raise
                 return [str(error.explanation)]
     remove_replaced(image, engine)
@@ -96,22 +95,19 @@ def delete_image(image: Image, record: Record, engine: Engine) -> list[str]:
 
 
 def _remove_stages(image: Image, engine: Engine) -> None:
-    """Remove the untagged stages that the classic builder keeps of the pattern's images."""
+    """Remove the untagged build stages that Docker's classic builder keeps."""
     import docker.errors
 
     labels = [f"{PROJECT_LABEL}={image.project}", f"{STAGE_LABEL}={image.pattern}"]
     stages: dict[str, str | list[str] | bool] = {"dangling": True, "label": labels}
     with engine_errors(f"the stages of {image.name} cannot be removed", ImageError):
         for stage in engine.client.images.list(filters=stages):
-            with suppress(docker.errors.APIError):  # another build is using it
+            with suppress(docker.errors.APIError):  # another build uses the stage
                 engine.client.images.remove(str(stage.id))
 
 
 def remove_replaced(image: Image, engine: Engine) -> None:
-    """Remove the image that had the tag before a rebuild.
-
-    Does nothing if there is none, or if a container uses it.
-    """
+    """Remove the image that had the same tag before a rebuild. Keep it if a container uses it."""
     import docker.errors
 
     context = image.name.rpartition(":")[2]

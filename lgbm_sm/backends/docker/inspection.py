@@ -1,4 +1,4 @@
-"""Facts about a running container, from Docker's answers."""
+"""Read the address and the memory of a running container from Docker's answers."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def address_of(container: "Container") -> tuple[str, int] | None:
-    """Host and port of the serving port, from the attributes that were read last.
+    """Return the host and port of a container's server, or None if the container has ended.
 
-    Returns None if the container has ended.
+    Reload the container's attributes before the call.
     """
     settings = container.attrs["NetworkSettings"]
     if published := (settings["Ports"] or {}).get(f"{contract.SERVING_PORT}/tcp"):
@@ -21,10 +21,10 @@ def address_of(container: "Container") -> tuple[str, int] | None:
 
 
 def memory_bytes(statistics: Any) -> int | None:
-    """Memory of the container's processes without the file cache.
+    """Return the memory of a container's processes without the file cache, or None if Docker does not report it.
 
-    Returns None if Docker does not report it. Docker names the cache `inactive_file` under cgroups v2 and
-    `total_inactive_file` under v1. In v1, `inactive_file` does not include the child groups.
+    The file cache is called `inactive_file` in cgroups v2, and `total_inactive_file` in v1. (In v1, `inactive_file`
+    does not include child groups.)
     """
     usage = (isinstance(statistics, dict) and statistics.get("memory_stats")) or {}
     if "usage" not in usage:

@@ -1,4 +1,4 @@
-"""Names and labels of the containers and networks of a job or an endpoint."""
+"""Names and labels of containers and networks."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,21 +31,21 @@ def is_of(labels: Mapping[str, str], entry: Entry, project_id: str) -> bool:
 def is_of_project(labels: Mapping[str, str], work_path: Path, project_id: str) -> bool:
     """Return whether a container or network with these labels belongs to the project with this id.
 
-    An older lgbm-sm set no id. With another id, it belongs to the project if there is no record now or its folder still
-    exists: it was created before the record was lost.
+    An older lgbm-sm set no id. If the id differs, the user may have deleted the record. The container then belongs to
+    the project if the project has no record now, or if the folder of the job or endpoint still has the old id.
     """
     name, owner, folder = labels.get(NAME_LABEL, ""), labels.get(ID_LABEL, ""), Path(labels.get(FOLDER_LABEL, ""))
     if owner and owner == project_id:
         return True
     own_folders = (work_path / JOBS / name, work_path / ENDPOINTS / name)
     if not owner:
-        # the folder of a project that was moved no longer exists, and is here under its name
+        # if the user has moved the project, the old folder does not exist, but the same name exists here
         return folder == work_path or (not folder.exists() and any(own.is_dir() for own in own_folders))
     return folder == work_path and (not project_id or any(has_marker_of(own, owner) for own in own_folders))
 
 
 def unique_name(entry: Entry, project_id: str) -> str:
-    """Return the entry's name with a part of the project's id, so that it is unique in Docker."""
+    """Return a name that is unique in Docker: the name of the entry, and a part of the project's id."""
     import hashlib
 
     return f"{entry.name}-{project_id[:6] or hashlib.sha256(str(entry.folder).encode()).hexdigest()[:6]}"

@@ -1,4 +1,4 @@
-"""The description of a container before Docker creates it."""
+"""The description of a container that Docker has not yet created."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ PUBLISHED_ON = "127.0.0.1"
 
 @dataclass(frozen=True)
 class BindMount:
-    """A file or folder of this machine, mounted at `target` in a container."""
+    """A mount: the file or folder `source` of this machine appears as `target` in the container."""
 
     source: Path
     target: str
     read_only: bool = False
 
     def mount(self) -> "Mount":
-        """Return it in docker-py's form."""
+        """Return the mount in docker-py's form."""
         from docker.types import Mount
 
         return Mount(target=self.target, source=str(self.source), type="bind", read_only=self.read_only)
@@ -30,10 +30,10 @@ class BindMount:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """A container that Docker can start and `explain` can print as a `docker run` command.
+    """The description of a container. Docker can start it, and `explain` can print it as a `docker run` command.
 
-    `hostname` is Docker's choice if it is empty. `internal_network` is the name of a network without access to others.
-    `publishes` makes the serving port reachable on the loopback interface. `memory` is a text such as 2g.
+    If `hostname` is empty, Docker chooses one. `internal_network` is the name of a network without access to other
+    networks. With `publishes`, the serving port is reachable on the loopback interface. `memory` is a text such as 2g.
     """
 
     image: str
@@ -50,7 +50,7 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def options(self) -> dict[str, Any]:
-        """Return docker-py's options for creating it, without image, command and name."""
+        """Return the options for docker-py's `create`, without image, command and name."""
         from docker.types import LogConfig
 
         optional: dict[str, Any] = {}
@@ -63,7 +63,7 @@ class ContainerSpec:
         if self.publishes:
             optional["ports"] = {f"{contract.SERVING_PORT}/tcp": (PUBLISHED_ON, None)}
         if self.memory:
-            # instances have no swap
+            # SageMaker instances have no swap
             optional |= {"mem_limit": self.memory, "memswap_limit": self.memory}
         if self.cpus:
             optional["nano_cpus"] = int(self.cpus * 1e9)
@@ -73,6 +73,6 @@ class ContainerSpec:
             "environment": dict(self.environment),
             "stop_signal": self.stop_signal,
             "labels": dict(self.labels),
-            # Docker's default driver may be one whose logs cannot be read back
+            # with some log drivers, Docker cannot read the logs
             "log_config": LogConfig(type="json-file"),
         }

@@ -1,1 +1,1 @@
-"""The SageMaker backend: training jobs and endpoints in the account."""
+"""The SageMaker backend: training jobs and endpoints in the AWS account."""

@@ -1,7 +1,7 @@
-"""Adopt endpoints of the project that are not on record.
+"""Adopt the project's endpoints: find endpoints that another work folder created, and record them.
 
-Find them in the account by name and tag. A fresh clone has no record, and another clone may have updated the endpoint
-since. Their entries are marked as adopted: another work folder created them.
+A fresh clone of a project has no record, and another clone may have updated the endpoint. The search uses the names and
+tags in the account. The new entries in the record are marked as adopted.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,16 +32,16 @@ from lgbm_sm.record.record import Record
 from lgbm_sm.record.work_folder import remove_tree
 
 ARTIFACTS_FOLDER = "models/"
-# an endpoint that is being updated answers with its old model
+# during an update, an endpoint still answers with its old model
 ANSWERING = ("InService", "Updating", "SystemUpdating", "RollingBack")
 Description = Mapping[str, Any]
 Consents = Callable[[str], bool]
-"""Asked a question before something is touched that another project may have created."""
+"""A function that asks the user a question, and returns whether the answer is yes."""
 
 
 @dataclass(frozen=True)
 class Adoption:
-    """Finds and adopts a project's endpoints in `account`.
+    """Methods that find and adopt a project's endpoints in `account`.
 
     Methods raise AwsError if AWS refuses a call, or does not answer.
     """
@@ -57,37 +57,37 @@ class Adoption:
         return SageMakerResources(self.account, self.backend.patience)
 
     def find_named(self) -> Description | None:
-        """Return the endpoint called `endpoint.name`, if it has the project's tag."""
+        """Return the endpoint with the configured name (`endpoint.name`), if it has the project's tag."""
         found = self.resources.find_endpoint(self.backend.endpoint_name)
         if found and self.resources.carries_tag(found["EndpointArn"], self.backend.project):
             return found
         return None
 
     def require_consent(self, name: str, consents: Consents) -> None:
-        """Ask before updating an endpoint that may be another project's.
+        """Ask the user before an update of an endpoint that may belong to another project.
 
-        Many have the notebook's default name.
+        Many unrelated projects use the default project name.
 
         Raises:
-            EndpointError: another work folder created it, and `consents` does not allow its update.
+            EndpointError: another work folder created the endpoint, and the user does not allow the update.
         """
         found = self.resources.find_endpoint(name) if self.backend.project == DEFAULT_PROJECT else None
         origin = find_origin(self.account, found["EndpointArn"]) if found else ""
         if origin in ("", self.record.project_id):
             return
-        said = f"endpoint {name} was created by another work folder, and many projects are called {DEFAULT_PROJECT}"
+        said = f"another work folder created endpoint {name}, and many unrelated projects are called {DEFAULT_PROJECT}"
         if not consents(f"{said}. Update it?"):
             raise EndpointError(said, "set project.name to another name, or update it with `lgbm-sm deploy --adopted`")
 
     def find_tagged(self) -> Description | None:
-        """Return the newest endpoint that answers and has the project's tag."""
+        """Return the newest endpoint that has the project's tag and answers requests."""
         names = find_endpoint_names(self.account, self.backend.project)
         found = [described for name in names if (described := self.resources.find_endpoint(name))]
         answering = [endpoint for endpoint in found if endpoint["EndpointStatus"] in ANSWERING]
         return max(answering, key=lambda endpoint: endpoint["CreationTime"], default=None)
 
     def find_recorded(self, name: str) -> Endpoint | None:
-        """Return the entry of the endpoint of this name, in this account and region."""
+        """Return the recorded entry of this endpoint, in this account and region."""
         for endpoint in self.record.endpoints(self.backend.project):
             where = (endpoint.account, endpoint.region)
             if endpoint.name == name and where == (self.account.account_id, self.account.region):
@@ -97,7 +97,8 @@ class Adoption:
     def adopt(self, found: Description, recorded: Endpoint | None) -> Endpoint:
         """Return an entry with the current state of an endpoint.
 
-        Record it and its parts if they are not recorded yet. A part without the project's tag is not adopted.
+        Record the endpoint and its parts if the record does not contain them. Parts without the project's tag are not
+        recorded.
         """
         name, config_name = str(found["EndpointName"]), str(found["EndpointConfigName"])
         folder = self.record.endpoints_path / config_name
@@ -136,7 +137,7 @@ class Adoption:
             return [f"model {name}"]
         location = parse_uri(uri)
         below = location.key.removesuffix(f"/{ARTIFACTS_FOLDER}{name}/model.tar.gz")
-        prefix = below.removesuffix(f"/{self.backend.project}")  # an older layout did not have it
+        prefix = below.removesuffix(f"/{self.backend.project}")  # addresses of an older layout do not end so
         objects = ProjectObjects(S3Bucket(self.account, location.bucket), prefix, self.backend.project)
         upload = Upload(
             name=objects.uri(""),
@@ -150,7 +151,7 @@ class Adoption:
         return [f"model {name}", f"artifact {uri}"]
 
     def fetch_model(self, endpoint: Endpoint) -> None:
-        """Fetch the artifact that the endpoint serves, unless it is on this machine."""
+        """Download the artifact that the endpoint serves, unless this machine already has it."""
         if (endpoint.root_path / "model").exists():
             return
         uris = self._artifact_uris(endpoint)
@@ -162,7 +163,7 @@ class Adoption:
                 self.record.make_folder(endpoint.folder)
                 remove_tree(arriving)
                 download(self.account, uri, archive)
-                # the endpoint serves it already, perhaps unchecked
+                # the endpoint already serves this artifact, so no check can prevent that
                 unpack(arriving, archive, ModelCode().unchecked())
                 archive.unlink()
                 arriving.rename(endpoint.root_path)
@@ -186,13 +187,13 @@ class Adoption:
             return
         kept = next((name for name in names if name.lower() == self.backend.endpoint_name.lower()), names[-1])
         self.reporter.warn(
-            f"project {self.backend.project} has {len(names)} endpoints in {self.account.region}, and each one is "
-            f"billed: {', '.join(names)}"
+            f"project {self.backend.project} has {len(names)} endpoints in {self.account.region}, and AWS bills each "
+            f"one: {', '.join(names)}"
         )
         for name in names:
             if name != kept:
                 command = f"aws sagemaker delete-endpoint --endpoint-name {name} --region {self.account.region}"
-                self.reporter.warn(f"endpoint {name} is still there beside {kept}: `{command}` deletes it")
+                self.reporter.warn(f"endpoint {name} still exists beside {kept}: `{command}` deletes it")
 
     def _is_ours(self, arn: str) -> bool:
         return self.resources.carries_tag(arn, self.backend.project)
@@ -205,6 +206,6 @@ class Adoption:
 
 
 def _artifact_uri(model: Description) -> str:
-    """Return the address of a model's artifact; empty if it has none."""
+    """Return the address of a model's artifact, or "" if the model has no artifact."""
     containers = [model.get("PrimaryContainer") or {}, *model.get("Containers", ())]
     return next((str(one["ModelDataUrl"]) for one in containers if one.get("ModelDataUrl")), "")

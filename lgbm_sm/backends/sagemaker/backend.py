@@ -1,6 +1,6 @@
 """The SageMaker backend: find, observe, stop and delete jobs and endpoints.
 
-They are found by the names on record, and without a record by the project's tag.
+The names in the record identify jobs and endpoints. Without a record, the project's tag identifies them.
 """
 
 import time
@@ -34,9 +34,9 @@ _LOG_PAUSE_SECONDS = 2.0
 class SageMakerBackend:
     """Jobs and endpoints in the account.
 
-    Each method raises AwsError if AWS refuses a call, or does not answer. `make_tags` returns the tags of new
-    resources. If `is_wanted`, the account is also searched for resources of the project that are not on record. With
-    `finds_logs`, it is also searched for their logs.
+    `make_tags` returns the tags of new resources. With `is_wanted`, also search the account for resources that the
+    record does not contain. With `finds_logs`, also search for logs. Each method raises AwsError if AWS refuses a call,
+    or does not answer.
     """
 
     accounts: Accounts
@@ -72,15 +72,15 @@ class SageMakerBackend:
         return self.accounts.get(self.section.region)
 
     def resources(self, entry: Entry) -> SageMakerResources:
-        """The resources of the account and region that the entry is in."""
+        """The resources in the account and region of an entry."""
         return SageMakerResources(self._account(entry), self.patience)
 
     def observe(self, entry: Entry) -> Observation:
-        """Return its current state, from DescribeEndpoint or DescribeTrainingJob; see Backend."""
+        """See Backend. DescribeEndpoint or DescribeTrainingJob returns the state."""
         return Observation(*resources.kind_of(entry).observe(entry, self._account(entry)))
 
     def facts(self, entry: Entry) -> dict[str, str]:
-        """Return details for display, including its steps; see Backend."""
+        """See Backend. The details of a job include its steps so far."""
         is_job = isinstance(entry, TrainingJob)
         kind: TrainingJobs | Endpoints = TrainingJobs() if is_job else Endpoints()
         found = kind.find(self._account(entry), entry.name) or {}
@@ -100,38 +100,38 @@ class SageMakerBackend:
         }
 
     def programs(self, entry: Entry) -> list[RunningProgram]:  # noqa: ARG002 - see Backend
-        """None: SageMaker does not show the processes of its instances."""
+        """Return an empty list. SageMaker does not show the processes on its instances."""
         return []
 
     def consumption(self, endpoint: Endpoint) -> None:
-        """None: CloudWatch shows CPU and memory only minutes later."""
+        """Return None. CloudWatch shows CPU and memory only some minutes later."""
 
     def is_running(self, entry: Entry) -> bool:
-        """Return whether it costs money: an endpoint while it exists, a job until it has ended."""
+        """Return whether AWS bills the entry: an endpoint while it exists, a job until it has ended."""
         return bool(self.observe(entry).running)
 
     def stop(self, entry: Entry) -> list[str]:
-        """Stop a job and wait for its end, or delete an endpoint; see Backend."""
+        """See Backend. Stop a job and wait until it has ended, or delete an endpoint."""
         if isinstance(entry, Endpoint):
             return self.remove(entry)
         status = TrainingJobs().stop(self._account(entry), entry.name, self.patience)
         return [f"{entry.name}, which is still {status}"] if status in _UNFINISHED else []
 
     def remove(self, entry: Entry) -> list[str]:
-        """Stop it, and delete its outputs and SageMaker's record of it; see Backend."""
+        """See Backend. Also delete the outputs in S3, and the job or endpoint in SageMaker."""
         reasons = resources.kind_of(entry).delete(entry, self._account(entry), self.patience)
         return [f"{entry.name}: {reason}" for reason in reasons]
 
     def log(self, entry: Entry) -> Log:
-        """Return its log in CloudWatch; for an endpoint, since its last deployment."""
+        """Return the log in CloudWatch. The log of an endpoint begins with its last deployment."""
         if isinstance(entry, Endpoint):
             return Log(self._account(entry), endpoint_group(entry.name), since=entry.deployed_at)
         return Log(self._account(entry), TRAINING_GROUP, f"{entry.name}/")
 
     def read_log(self, entry: Entry) -> bytes:
-        """Return its whole log so far, or one line with the reason why it cannot be read.
+        """See Backend. If the permission to read the log is missing, return one line that says so.
 
-        The log is shown with other errors. See Backend.
+        This method does not raise the error, because error messages quote the log.
         """
         try:
             lines = self.log(entry).new_lines()
@@ -142,7 +142,7 @@ class SageMakerBackend:
         return "".join(f"{line}\n" for line in lines).encode()
 
     def follow_log(self, entry: Entry, *, follow: bool) -> Iterator[bytes]:
-        """Yield the log in CloudWatch as it grows; see Backend."""
+        """See Backend."""
         log = self.log(entry)
         while True:
             running = follow and self.is_running(entry)
@@ -152,9 +152,9 @@ class SageMakerBackend:
             time.sleep(_LOG_PAUSE_SECONDS)
 
     def find_unrecorded(self, record: Record) -> list[RecordedEntry]:
-        """Find the resources with the project's tag, and those that its manifest in S3 lists.
+        """See Backend. Find resources by the project's tag, and objects in S3 by the project's manifest.
 
-        See Backend. AWS is asked in the configured region, in the regions on record, and in those that this command has
+        The search covers the configured region, the regions in the record, and the regions that this command has
         already used.
         """
         recorded = [*record.entries(), *record.aws_entries()]

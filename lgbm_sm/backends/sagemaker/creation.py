@@ -1,7 +1,7 @@
-"""Create resources on SageMaker, whose reads and tags lag behind its writes.
+"""Create resources on SageMaker. A new resource becomes visible only some time after it was created.
 
-The SDK creates a resource and then describes it, in two calls. A Describe that is denied or finds nothing does not mean
-that the create failed. A create may be refused because a new resource that it names is not visible yet.
+The SDK makes two calls: it creates a resource, and then describes it. If the Describe call is denied or finds nothing,
+the resource may still exist. SageMaker may refuse a create call because it does not see another new resource yet.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -11,16 +11,16 @@ from lgbm_sm.aws.account import aws_errors
 from lgbm_sm.aws.waiting import Patience
 from lgbm_sm.errors import AwsError
 
-# how long a Describe is repeated
+# how long a Describe call is repeated
 VISIBLE_SECONDS = 60.0
-# how long a create is repeated while a resource that it names is not visible
+# how long a create call is repeated while SageMaker does not see a resource that the call needs
 DEPENDENCY_SECONDS = 20.0
-# SageMaker has an error code for a name that is taken only for jobs
+# an existing name gives this error code for jobs, and these words for other resources
 _TAKEN_CODE, _TAKEN_WORDS = "ResourceInUse", "already existing"
 
 
 class CreatedError(AwsError):
-    """The resource was created and exists; a later call failed."""
+    """The resource was created and exists, but a later call failed."""
 
 
 def create(
@@ -31,10 +31,11 @@ def create(
     needs: Collection[str] = (),
     failure: str = "cannot be created",
 ) -> bool:
-    """Make an SDK call that creates or updates `what`; False if its name is taken.
+    """Make an SDK call that creates or updates `what`. Return False if a resource with this name already exists.
 
-    The SDK then describes the resource. If only that fails, the call counts as done; see `describe_created`.
-    `needs` are the names of resources that were created a moment ago: a refusal that names one of them is repeated.
+    The SDK then describes the resource. If only this second call fails, the creation counts as done. `needs` are the
+    names of resources that were just created. If SageMaker refuses the call because it does not see one of them yet,
+    repeat the call.
 
     Raises:
         AwsError: SageMaker refuses the call, or does not answer.
@@ -58,13 +59,13 @@ def create(
 def describe_created(
     what: str, find: Callable[[], Mapping[str, Any] | None], patience: Patience, *, follow: str
 ) -> Mapping[str, Any]:
-    """Describe `what`, which was just created.
+    """Describe a resource that was just created.
 
-    Repeat the call for a minute while it is denied or finds nothing. `find` returns None if it finds nothing. `follow`
-    is the hint if that continues: how to follow or delete the resource.
+    `find` makes the call, and returns None if it finds nothing. If the call is denied or finds nothing, repeat it for a
+    minute. `follow` is the hint for the error: commands that show or delete the resource.
 
     Raises:
-        CreatedError: it cannot be described.
+        CreatedError: the resource cannot be described.
     """
     refusal = AwsError("SageMaker does not find it")
     for _ in patience.rounds(VISIBLE_SECONDS):
@@ -81,24 +82,21 @@ def describe_created(
 
 
 def refused_operation(error: AwsError) -> str:
-    """Return the operation that AWS refused, such as DescribeEndpoint.
-
-    The result is empty if there was no answer.
-    """
+    """Return the operation that AWS refused, such as DescribeEndpoint, or "" if AWS did not answer."""
     return str(getattr(error.__cause__, "operation_name", ""))
 
 
 def is_denied(error: AwsError) -> bool:
-    """Return whether a permission is missing, or is not visible yet."""
+    """Return whether AWS denied the call. The permission may be missing, or too new to have an effect."""
     return "AccessDenied" in error.code
 
 
 def created_error(what: str, error: AwsError, follow: str) -> CreatedError:
     """Return the error for a call that failed after `what` was created.
 
-    `follow` is how to follow or delete it.
+    `follow` is a hint: commands that show or delete the resource.
     """
-    message = f"{what} exists and is billed, but it cannot be followed: {error.message}"
+    message = f"{what} exists and is billed, but its state cannot be read: {error.message}"
     return CreatedError(message, "; ".join(filter(None, (error.hint, follow))), error.code)
 
 

@@ -1,4 +1,4 @@
-"""One deployment on SageMaker: model, endpoint config, and a new or updated endpoint."""
+"""One deployment on SageMaker: a model, an endpoint config, and a new or updated endpoint."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,16 +31,16 @@ from lgbm_sm.record.entries import Endpoint, EndpointStatus, aws_fields
 from lgbm_sm.record.file_lock import FileLock
 from lgbm_sm.record.record import Record
 
-# before the container starts: an instance is found, the image and the model are fetched
+# the time before the container starts: SageMaker finds an instance, and fetches the image and the model
 _PROVISION_SECONDS = 1800.0
 _SAID_EVERY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment; its model, config, artifact and folder have the same `name`.
+    """One deployment. Its model, endpoint config, artifact and folder all have the same `name`.
 
-    `endpoint` is the entry of a new endpoint; an existing endpoint is updated instead.
+    `endpoint` is the entry for a new endpoint. If the endpoint already exists, it is updated.
     """
 
     name: str
@@ -70,25 +70,25 @@ class Deployment:
 
 @dataclass
 class _Taken:
-    """The state of the endpoint so far.
+    """The state of the endpoint during a deployment.
 
-    `now` is its entry, and `before` its entry before an update.
+    `now` is its current entry. `before` is its entry before the update.
     """
 
     deployment: Deployment
     now: Endpoint
     before: Endpoint | None = None
-    config_before: str | None = None  # empty if the deployment creates the endpoint
+    config_before: str | None = None  # an empty string if the deployment creates the endpoint
 
     def prepare(self, found: Description | None) -> None:
-        """Record the endpoint before it is created or updated; see Claim."""
+        """Record the endpoint before it is created or updated. `Claim` calls this method."""
         new, record = self.deployment.endpoint, self.deployment.record
         if found is None:
             self.now, self.before = structs.replace(new, deployed_at=self.now.deployed_at), None
             self.config_before = ""
         else:
             recorded = self.deployment.adoption.find_recorded(found["EndpointName"])
-            if recorded and recorded.folder == new.folder:  # of an earlier attempt of this deployment
+            if recorded and recorded.folder == new.folder:  # the entry is from an earlier attempt of this deployment
                 recorded = self.before
             self.before = self.deployment.adoption.adopt(found, recorded)
             self.config_before = str(found["EndpointConfigName"])
@@ -104,12 +104,10 @@ class _Taken:
 
 
 def find_existing(adoption: Adoption, name: str) -> Description | None:
-    """Return the endpoint that a deployment under this name would update or wait for.
-
-    Returns None if the deployment would create a new endpoint.
+    """Return the existing endpoint with this name, or None if a deployment would create a new endpoint.
 
     Raises:
-        EndpointError: it is not the project's, or in a state in which SageMaker does not update it.
+        EndpointError: the endpoint is not the project's, or SageMaker cannot update it in its current state.
         AwsError: AWS refuses a call, or does not answer.
     """
     found = adoption.resources.find_endpoint(name)
@@ -121,23 +119,24 @@ def find_existing(adoption: Adoption, name: str) -> Description | None:
 
 
 def deploy_to_sagemaker(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Endpoint:
-    """Repackage the artifact for the pattern, upload it, and create or update the endpoint.
+    """Repackage the artifact for the container pattern, upload it, and create or update the endpoint.
 
-    Each part is recorded before it is created. The endpoint's old parts are deleted once the new deployment is in
-    service. If it does not come up, the old one continues to serve, and the new parts are deleted.
+    Each part is recorded before it is created. When the new deployment is in service, the old parts are deleted. If the
+    new deployment fails, the old model continues to serve, and the new parts are deleted.
 
     Raises:
-        EndpointError: the artifact is damaged, or the endpoint did not come up (with the container's last lines), or it
-            is not the project's, or another command has updated it since.
-        TimedOutError: it is still changing after the longest time that it may take. It stays, and is on record.
+        EndpointError: the artifact is damaged, the endpoint did not start, the endpoint is not the project's, or
+            another command has updated the endpoint.
+        TimedOutError: the endpoint is still changing after the time limit. It stays, and the record contains it.
         AwsError: AWS refuses a call, or does not answer.
-        KeyboardInterrupt: passed on; an endpoint that changes cannot be stopped, so it stays, and is on record.
+        KeyboardInterrupt: the user pressed Ctrl-C. SageMaker cannot stop the change of an endpoint, so the endpoint
+            stays, and the record contains it.
     """
     if deployment.backend.accounts.dry_run:
         _make_parts(deployment, _Taken(deployment, deployment.endpoint), artifact_path, code)
         deployment.record.remove_folder(deployment.endpoint.folder)
         return deployment.endpoint
-    # a deployment deletes the parts that earlier ones of the folder have left
+    # a deployment deletes the parts of earlier deployments, so two deployments must not run at the same time
     lock_path = deployment.record.work_path / "deploy.lock"
     with FileLock(lock_path, say=deployment.reporter.detail, timeout_seconds=deployment.timeout_seconds).held():
         return _deploy(deployment, artifact_path, code)
@@ -155,7 +154,8 @@ def _deploy(deployment: Deployment, artifact_path: Path, code: ModelCode) -> End
         raise _withdrawn(deployment, taken, error) from error
     in_service = structs.replace(taken.now, status=EndpointStatus.IN_SERVICE)
     if not deployment.record.update(in_service):
-        raise EndpointError(f"endpoint {in_service.name} was deleted by another command meanwhile", "deploy again")
+        message = f"another command deleted endpoint {in_service.name} during the deployment"
+        raise EndpointError(message, "run `lgbm-sm deploy` again")
     _delete_replaced(deployment, taken)
     return in_service
 
@@ -190,7 +190,7 @@ def _make_parts(deployment: Deployment, taken: _Taken, artifact_path: Path, code
 def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
     """Return the archive with the files for a server.
 
-    The tree is kept, because `predict` reads the columns from it.
+    The unpacked files are kept, because `predict` reads the columns from them.
     """
     root_path = deployment.endpoint.root_path
     remark = unpack(root_path, artifact_path, code)
@@ -202,7 +202,7 @@ def _pack(deployment: Deployment, artifact_path: Path, code: ModelCode) -> Path:
 
 
 def _config_time(deployment: Deployment) -> datetime:
-    """Return the config's creation time, by this machine's clock if it is not visible yet."""
+    """Return the creation time of the endpoint config. If AWS does not show it yet, use this machine's clock."""
     try:
         found = deployment.resources.find_config(deployment.name) or {}
     except AwsError:
@@ -234,9 +234,8 @@ def _wait_until_in_service(deployment: Deployment, taken: _Taken) -> None:
         current = description["EndpointConfigName"]
         if current not in (deployment.name, taken.config_before):
             raise EndpointError(
-                f"{what} was deployed by another command meanwhile: it has endpoint config {current} now, and not "
-                f"{deployment.name}",
-                "to serve this model, deploy again",
+                f"another command has deployed {what}: its endpoint config is now {current}, not {deployment.name}",
+                "to serve this model, run `lgbm-sm deploy` again",
             )
         if status not in CHANGING:
             raise _not_come_up(deployment, description)
@@ -245,18 +244,18 @@ def _wait_until_in_service(deployment: Deployment, taken: _Taken) -> None:
         except AwsError as error:
             raise created_error(what, error, follow_up(endpoint.name)) from error
         if found is None:
-            raise EndpointError(f"{what} was deleted while it came up", "run `lgbm-sm deploy` again")
+            raise EndpointError(f"{what} was deleted while it was starting", "run `lgbm-sm deploy` again")
         description = found
     raise TimedOutError(
         f"{what} is still {said} after {deployment.timeout_seconds:.0f} s, and is billed",
-        "`lgbm-sm status` shows it, `lgbm-sm logs` its container's log, `lgbm-sm stop` deletes it",
+        "`lgbm-sm status` shows its state, `lgbm-sm logs` shows its log, `lgbm-sm stop` deletes it",
     )
 
 
 def _is_in_service(description: Description, config: str) -> bool:
-    """Return whether the endpoint answers with this config.
+    """Return whether the endpoint answers requests with this endpoint config.
 
-    Another command may already be replacing this config.
+    This is also true while another command updates the endpoint to a newer config.
     """
     if description["EndpointConfigName"] != config or description["EndpointStatus"] not in ("InService", "Updating"):
         return False
@@ -265,7 +264,7 @@ def _is_in_service(description: Description, config: str) -> bool:
 
 def _not_come_up(deployment: Deployment, description: Description) -> EndpointError:
     endpoint = structs.replace(deployment.endpoint, deployed_at=_config_time(deployment))
-    # after a failed update the endpoint stays in service with its old config
+    # after a failed update, the endpoint stays in service with its old config
     reason = str(description.get("FailureReason") or f"it is {description['EndpointStatus']}")
     lines = last_log_lines(endpoint, deployment.backend)
     log = f"; its log ends:{lines}" if lines else "; its container has written no log"
@@ -275,15 +274,15 @@ def _not_come_up(deployment: Deployment, description: Description) -> EndpointEr
 
 
 def _withdrawn(deployment: Deployment, taken: _Taken, error: LgbmSmError) -> LgbmSmError:
-    """Delete the new parts unless the endpoint uses them.
+    """Delete the new parts, unless the endpoint uses them.
 
-    Returns the error, with the model that serves now.
+    Return the error. Its message also says whether the old model still serves.
     """
     endpoint, resources = deployment.endpoint, deployment.resources
     try:
         found = resources.find_endpoint(endpoint.name)
         if found and deployment.name in deployed_configs(found) and found["EndpointStatus"] != EndpointStatus.FAILED:
-            # a call whose answer was lost may have been executed
+            # SageMaker may have executed the call, although its answer was lost
             state = f"is {found['EndpointStatus']} with the parts that this command has created, and is billed"
             return _adding(error, f"endpoint {endpoint.name} {state}", follow_up(endpoint.name))
         if left := resources.delete_endpoint(endpoint.name, deployment.name):
@@ -292,7 +291,7 @@ def _withdrawn(deployment: Deployment, taken: _Taken, error: LgbmSmError) -> Lgb
         _delete_parts(deployment, {deployment.name})
     except AwsError as other:
         if other.code != getattr(error, "code", None):
-            deployment.reporter.warn(f"{other.message}; `lgbm-sm cleanup` deletes what is left")
+            deployment.reporter.warn(f"{other.message}; `lgbm-sm cleanup` deletes the parts that are left")
         return error
     is_old = found is not None and taken.config_before in (None, found["EndpointConfigName"])
     if found and is_old and found["EndpointStatus"] in ANSWERING:
@@ -322,12 +321,12 @@ def _delete_replaced(deployment: Deployment, taken: _Taken) -> None:
 
 
 def _delete_parts(deployment: Deployment, names: set[str]) -> None:
-    """Delete artifacts first.
+    """Delete the artifacts, then the endpoint configs and models.
 
-    The next deployment finds them by the models and configs on record.
+    After an interruption, the next deployment needs the recorded models and configs to find the artifacts.
     """
     for left in deployment.objects.delete_folders([f"{ARTIFACTS_FOLDER}{name}/" for name in names]):
-        deployment.reporter.warn(f"{left} is left")
+        deployment.reporter.warn(f"could not delete {left}")
     for part in endpoint_parts(deployment.record, deployment.endpoint.name):
         if part.name in names:
             delete_recorded(part, deployment.record, deployment.backend.accounts)
@@ -336,9 +335,9 @@ def _delete_parts(deployment: Deployment, names: set[str]) -> None:
 def delete_endpoint(
     endpoint: Endpoint, record: Record, backend: SageMakerBackend, objects: ProjectObjects
 ) -> list[str]:
-    """Delete an endpoint with its configs, its models and their artifacts.
+    """Delete an endpoint, its endpoint configs, its models and their artifacts.
 
-    Return the reasons if anything could not be deleted.
+    Return a reason for each part that could not be deleted.
     """
     names = {part.name for part in endpoint_parts(record, endpoint.name)}
     left = delete(endpoint, record, backend.remove)

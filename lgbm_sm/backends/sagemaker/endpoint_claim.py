@@ -1,8 +1,8 @@
-"""One endpoint per project.
+"""Create or update the one endpoint of a project, even if several commands try this at the same time.
 
-Its name is fixed, so CreateEndpoint decides which of several commands creates it. The others wait until it is in
-service, and then update it. If the answer to a call was lost, the call succeeded only if DescribeEndpoint shows this
-command's endpoint config.
+The name of the endpoint is fixed, so CreateEndpoint succeeds for only one command. The other commands wait until the
+endpoint is in service, and then update it. If the answer to a call is lost, DescribeEndpoint shows whether the call
+succeeded: the endpoint then has this command's endpoint config.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,15 +18,15 @@ from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import EndpointStatus
 
 Description = Mapping[str, Any]
-"""DescribeEndpoint's answer."""
+"""The answer of DescribeEndpoint."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The endpoint `name` gets the endpoint config `config`.
+    """A request to give the endpoint `name` the endpoint config `config`.
 
-    It waits for other commands, up to `timeout_seconds`. `prepare` is called before each create, with None, and
-    before each update, with the endpoint's description.
+    `timeout_seconds` limits the wait for other commands. `prepare` is called before each create or update. Its argument
+    is the description of the existing endpoint, or None before a create.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Claim:
     is_dry_run: bool = False
 
     def make(self) -> None:
-        """Create or update the endpoint; it is then changing to this config.
+        """Start the creation or the update of the endpoint. Do not wait for its end.
 
         Raises:
-            EndpointError: it is not the project's, or in a state in which SageMaker does not update it.
-            TimedOutError: another command has changed it for too long.
+            EndpointError: the endpoint is not the project's, or SageMaker cannot update it in its current state.
+            TimedOutError: another command is still changing the endpoint after the time limit.
             AwsError: AWS refuses a call, or does not answer.
         """
         said = ""
@@ -53,7 +53,7 @@ class Claim:
                 self.prepare(None)
                 if create_endpoint(self.name, self.config, self.plan):
                     return
-                continue  # its config shows which command has created it
+                continue  # the endpoint config shows whether this command or another one created the endpoint
             if self.config in deployed_configs(found):
                 return
             status = str(found["EndpointStatus"])
@@ -62,7 +62,7 @@ class Claim:
             if status in CHANGING and not self.is_dry_run:
                 if status != said:
                     said = status
-                    self.reporter.detail(f"endpoint {self.name} is {status}: waiting until that ends")
+                    self.reporter.detail(f"endpoint {self.name} is {status}: waiting for the end of this change")
             elif status == EndpointStatus.FAILED:
                 self._delete_failed(found)
             else:
@@ -72,28 +72,33 @@ class Claim:
                     return
         raise TimedOutError(
             f"another command has been changing endpoint {self.name} for {self.timeout_seconds:.0f} s",
-            "`lgbm-sm status` shows its state; deploy again when it is InService",
+            "`lgbm-sm status` shows its state; run `lgbm-sm deploy` again when it is InService",
         )
 
     def _delete_failed(self, found: Description) -> None:
-        self.reporter.detail(f"endpoint {self.name} is Failed: deleted, to be created again")
+        self.reporter.detail(f"endpoint {self.name} is Failed: it will be deleted and created again")
         for left in self.resources.delete_endpoint(self.name, found["EndpointConfigName"]):
-            raise EndpointError(f"endpoint {self.name} is Failed, and {left}", "deploy again when it is gone")
+            hint = "run `lgbm-sm deploy` again when it is gone"
+            raise EndpointError(f"endpoint {self.name} is Failed and could not be deleted: {left}", hint)
 
 
 def require_updatable(found: Description) -> None:
-    """Raise EndpointError if SageMaker never updates an endpoint in this state."""
+    """Raise EndpointError if SageMaker cannot update an endpoint in this state."""
     name, status = found["EndpointName"], found["EndpointStatus"]
     if status not in (EndpointStatus.IN_SERVICE, EndpointStatus.FAILED, *CHANGING):
         region = found["EndpointArn"].split(":")[3]
         raise EndpointError(
-            f"endpoint {name} is {status}: SageMaker does not update it",
-            f"`aws sagemaker delete-endpoint --endpoint-name {name} --region {region}` deletes it; then deploy again",
+            f"endpoint {name} is {status}: SageMaker cannot update it in this state",
+            f"`aws sagemaker delete-endpoint --endpoint-name {name} --region {region}` deletes it; then run "
+            "`lgbm-sm deploy` again",
         )
 
 
 def require_ours(found: Description, project: str, resources: SageMakerResources) -> None:
-    """Raise EndpointError unless the endpoint has the project's tag, or gets it in a minute."""
+    """Raise EndpointError if the endpoint does not have the project's tag.
+
+    The tag of a new endpoint may appear late, so wait for it for up to a minute.
+    """
     arn, name = found["EndpointArn"], found["EndpointName"]
     grace_seconds = 60.0 if found["EndpointStatus"] == EndpointStatus.CREATING else 0.0
     for _ in resources.patience.rounds(grace_seconds):
@@ -101,12 +106,14 @@ def require_ours(found: Description, project: str, resources: SageMakerResources
             return
     _, _, _, region, account, _ = arn.split(":", 5)
     raise EndpointError(
-        f"endpoint {name} in account {account}, {region}, does not carry the tag {PROJECT_TAG}={project}: "
-        "it is not this project's, and is not changed",
+        f"endpoint {name} in account {account}, {region}, does not have the tag {PROJECT_TAG}={project}, so it belongs "
+        "to another project, and was not changed",
         "set endpoint.name to a name that nothing else uses",
     )
 
 
 def follow_up(name: str) -> str:
-    """Return the hint if an endpoint was created or updated, and a later call failed."""
-    return f"`lgbm-sm status` shows the state of endpoint {name}, `lgbm-sm logs` its log, `lgbm-sm stop` deletes it"
+    """Return the hint for an error after an endpoint was created or updated."""
+    return (
+        f"`lgbm-sm status` shows the state of endpoint {name}, `lgbm-sm logs` shows its log, `lgbm-sm stop` deletes it"
+    )

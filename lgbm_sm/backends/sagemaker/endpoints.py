@@ -1,8 +1,8 @@
-"""Create a model, an endpoint config and an endpoint through SageMaker's SDK.
+"""Create a model, an endpoint config and an endpoint with the SageMaker SDK.
 
-Models and endpoint configs have names of their own, with the time and three random characters: a name that is taken was
-taken by our own call, whose answer was lost. The endpoint's name is the project's: see
-`lgbm_sm.backends.sagemaker.endpoint_claim`.
+The name of each model and endpoint config contains the time and three random characters. So if the name already exists,
+this command created it with a call whose answer was lost. The name of the endpoint is fixed, and
+`lgbm_sm.backends.sagemaker.endpoint_claim` handles the conflicts.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _CHANGES = "in-progress"
 
 @dataclass(frozen=True)
 class HostingPlan:
-    """The parts of a deployment; `image` is an address, `environment` the variables of the container."""
+    """The settings of a deployment. `image` is an address. `environment` contains the variables of the container."""
 
     account: AwsAccount
     role_arn: str
@@ -43,7 +43,7 @@ class HostingPlan:
 
 
 def model_request(name: str, artifact_uri: str, plan: HostingPlan) -> dict[str, Any]:
-    """Return CreateModel's parameters, by the SDK's names."""
+    """Return the parameters of CreateModel, with the names of the SDK."""
     container = {"image": plan.image, "model_data_url": artifact_uri, "environment": dict(plan.environment)}
     return {
         "model_name": name,
@@ -56,7 +56,7 @@ def model_request(name: str, artifact_uri: str, plan: HostingPlan) -> dict[str, 
 
 
 def config_request(name: str, plan: HostingPlan) -> dict[str, Any]:
-    """Return CreateEndpointConfig's parameters; the model has the same name."""
+    """Return the parameters of CreateEndpointConfig. The config and its model have the same name."""
     endpoint = plan.endpoint
     variant = {
         "variant_name": VARIANT,
@@ -75,7 +75,7 @@ def config_request(name: str, plan: HostingPlan) -> dict[str, Any]:
 
 
 def create_model(name: str, artifact_uri: str, plan: HostingPlan) -> None:
-    """Create the model; raises AwsError if SageMaker refuses it, or does not answer."""
+    """Create the model. Raise AwsError if SageMaker refuses the call, or does not answer."""
     from sagemaker.core.resources import Model
 
     request = model_request(name, artifact_uri, plan)
@@ -83,9 +83,9 @@ def create_model(name: str, artifact_uri: str, plan: HostingPlan) -> None:
 
 
 def create_config(name: str, plan: HostingPlan) -> None:
-    """Create the endpoint config of the model of the same name, which is new.
+    """Create the endpoint config for the new model of the same name.
 
-    Raises AwsError when SageMaker refuses it, or does not answer.
+    Raise AwsError if SageMaker refuses the call, or does not answer.
     """
     from sagemaker.core.resources import EndpointConfig
 
@@ -95,11 +95,9 @@ def create_config(name: str, plan: HostingPlan) -> None:
 
 
 def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
-    """Create the endpoint of a new config.
+    """Create the endpoint with a new endpoint config. Return False if the endpoint already exists.
 
-    Returns False if an endpoint of this name already exists.
-
-    Raises AwsError when SageMaker refuses it, or does not answer.
+    Raise AwsError if SageMaker refuses the call, or does not answer.
     """
     from sagemaker.core.resources import Endpoint
 
@@ -109,11 +107,9 @@ def create_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
 
 
 def update_endpoint(name: str, config_name: str, plan: HostingPlan) -> bool:
-    """Update the endpoint to a new config.
+    """Update the endpoint to a new endpoint config. Return False if the endpoint is changing.
 
-    Returns False if the endpoint is changing.
-
-    Raises AwsError when SageMaker refuses it, or does not answer.
+    Raise AwsError if SageMaker refuses the call, or does not answer.
     """
     from sagemaker.core.resources import Endpoint
 

@@ -1,4 +1,4 @@
-"""Endpoints on SageMaker, for `deploy` and the commands after it."""
+"""Endpoints on SageMaker: create, find and call them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,11 +25,12 @@ from lgbm_sm.record.record import Record
 
 @dataclass(frozen=True)
 class HostingRequest:
-    """A model to deploy, and the checks before it.
+    """A model to deploy, and the checks before the deployment.
 
-    With `replace` the project's endpoint is created or updated; else a temporary one, with the time in its name, which
-    no other command adopts. `find_image` returns the image's address by its digest. `verify` runs the image with the
-    artifact on this machine. `consents` is asked before an endpoint is updated that may be another project's.
+    With `replace`, the project's endpoint is created or updated. Without it, the endpoint is temporary: its name
+    contains the time, and no other command adopts it. `find_image` returns the address of the image, with its digest.
+    `verify` runs the image with the artifact on this machine. `consents` asks the user before an update of an endpoint
+    that may belong to another project.
     """
 
     source: ModelSource
@@ -43,13 +44,13 @@ class HostingRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class SageMakerHosting(SageMakerBackend):
-    """The SageMaker backend with its endpoints."""
+    """The SageMaker backend for endpoints."""
 
     def deploy(self, request: HostingRequest) -> Endpoint:
         """Create or update an endpoint.
 
-        See `deploy_to_sagemaker` for what happens if it does not come up. All checks are made first: role, image, state
-        of the endpoint, consent, quota, artifact.
+        All checks come first: role, image, state of the endpoint, consent, quota, artifact. The errors are those of
+        `deploy_to_sagemaker`.
         """
         config, record, account, source = self.config, self.record, self.account(), request.source
         plan = HostingPlan(
@@ -90,13 +91,14 @@ class SageMakerHosting(SageMakerBackend):
         return deploy_to_sagemaker(deployment, artifact_path, request.code)
 
     def find_endpoint(self) -> Endpoint | None:
-        """Find the endpoint that answers.
+        """Find the project's endpoint that answers requests.
 
-        It is `endpoint.name`, else an endpoint on record, else one with the project's tag. It is recorded if it is new
-        to the record, or if another folder has updated it.
+        Look first for the configured name (`endpoint.name`), then for a recorded endpoint, then for an endpoint with
+        the project's tag. Update the record if it does not contain the endpoint, or if another work folder has updated
+        the endpoint.
 
         Raises:
-            EndpointError: it does not answer now.
+            EndpointError: the endpoint does not answer requests in its current state.
         """
         adoption = self._adoption()
         found = adoption.find_named()
@@ -111,12 +113,12 @@ class SageMakerHosting(SageMakerBackend):
         if found["EndpointStatus"] not in ANSWERING:
             raise EndpointError(
                 f"endpoint {found['EndpointName']} is {found['EndpointStatus']}, and does not answer",
-                "`lgbm-sm status` shows its state, `lgbm-sm logs` its log; then run `lgbm-sm deploy`",
+                "`lgbm-sm status` shows its state, `lgbm-sm logs` shows its log; then run `lgbm-sm deploy`",
             )
         return adoption.adopt(found, adoption.find_recorded(found["EndpointName"]))
 
     def adopt_unknown(self) -> None:
-        """Put the project's endpoint on record if none is.
+        """Record the project's endpoint if the record contains no endpoint.
 
         Raises:
             AwsError: AWS refuses a call, or does not answer.
@@ -125,23 +127,26 @@ class SageMakerHosting(SageMakerBackend):
             self.find_endpoint()
 
     def require_answering(self, endpoint: Endpoint) -> None:
-        """Fetch the model that it serves, which names its columns, unless it is here; see Backend."""
+        """Download the model of the endpoint, unless this machine already has it.
+
+        Requests need the names of the model's columns.
+        """
         self._adoption(endpoint).fetch_model(endpoint)
 
     def open_sender(self, endpoint: Endpoint, headers: Mapping[str, str], parallel: int) -> Sender:
-        """Return a client of SageMaker's runtime; see Backend."""
+        """See ServingBackend. The client calls the SageMaker Runtime API."""
         account = self.accounts.get(endpoint.region, endpoint.account)
         return RuntimeSender(endpoint.name, account, headers, parallel)
 
     def take_down(self, endpoint: Endpoint, record: Record) -> list[str]:
-        """Delete the endpoint with its configs, models and artifacts; see Backend."""
+        """See ServingBackend. Delete the endpoint, its endpoint configs, models and artifacts."""
         account = self.accounts.get(endpoint.region, endpoint.account)
         return delete_endpoint(endpoint, record, self, self._objects(account, endpoint.project))
 
     def warn_of_several_endpoints(self) -> None:
-        """Warn about further endpoints of the project in the accounts that were called.
+        """Warn about more endpoints of the project in the accounts that this command called.
 
-        Each is billed.
+        AWS bills each endpoint.
         """
         for account in self.accounts.reached:
             try:
@@ -153,7 +158,7 @@ class SageMakerHosting(SageMakerBackend):
         return [endpoint for endpoint in self.record.endpoints(self.project) if not endpoint.is_local]
 
     def _adoption(self, endpoint: Endpoint | None = None) -> Adoption:
-        """Return the adoption for the endpoint's account and region, by default those of the configuration."""
+        """Return an Adoption for the account and region of the endpoint. The default is those of the configuration."""
         account = self.accounts.get(endpoint.region, endpoint.account) if endpoint else self.account()
         return Adoption(account, self, self.record, self.reporter)
 

@@ -1,4 +1,4 @@
-"""Follow a training job on SageMaker by its status and its log."""
+"""Follow a training job on SageMaker: show its status and its log."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus
 
 _ENDED = (TrainingJobStatus.COMPLETED, TrainingJobStatus.FAILED, TrainingJobStatus.STOPPED)
-# beyond the job's own limit: instances are waited for, data and outputs moved
+# in addition to the job's own limit: time to get an instance, and to copy data and outputs
 _MOST_WAITING_SECONDS = 24 * 3600.0
-# CloudWatch shows a line some seconds after it was written
+# CloudWatch shows a line some seconds after the job wrote it
 _LOG_DELAY_SECONDS = 4.0
 
 
 @dataclass
 class _ShownLog:
-    """A job's log; without the permission to read it, the job is followed by its status."""
+    """A job's log. If the permission to read the log is missing, only the job's status is shown."""
 
     log: Log
     reporter: Reporter
     is_denied: bool = False
 
     def new_lines(self) -> list[str]:
-        """Return the lines since the last call; if the permission is missing, warn once and return none."""
+        """Return the lines since the last call. If the permission is missing, warn once and return no lines."""
         if self.is_denied:
             return []
         try:
@@ -38,15 +38,15 @@ class _ShownLog:
                 raise
             self.is_denied = True
             action = f"logs:{refused_operation(error)}"
-            self.reporter.warn(f"no log, since {action} is not allowed: the job is followed by its status")
+            self.reporter.warn(f"{action} is not allowed: only the status of the job is shown, not its log")
             return []
 
 
 @dataclass(frozen=True)
 class SageMakerTrainingRun:
-    """A job that has been created. `lines` yields its log; its status goes to `reporter`.
+    """A job that has been created. `lines` yields its log. Its status goes to `reporter`.
 
-    `is_new`: it was just created, and SageMaker's reads may not show it yet.
+    `is_new` is true if the job was just created. SageMaker may not show it yet.
     """
 
     job: TrainingJob
@@ -56,10 +56,7 @@ class SageMakerTrainingRun:
     is_new: bool = False
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the log as they come, until the job has ended.
-
-        They are also written to the job's log file.
-        """
+        """Yield each new line of the log, until the job ends. Also write the lines to the job's log file."""
         log = _ShownLog(self.backend.log(self.job), self.reporter)
         self.job.folder.mkdir(parents=True, exist_ok=True)
         shown = ""
@@ -85,13 +82,13 @@ class SageMakerTrainingRun:
                 break
         else:
             raise TimedOutError(
-                f"training job {self.job.name} has not ended", "`lgbm-sm train --attach` waits for it again"
+                f"training job {self.job.name} has not ended", "`lgbm-sm train --attach` continues to wait for it"
             )
         for _ in patience.rounds(0 if log.is_denied else _LOG_DELAY_SECONDS):
             yield from log.new_lines()
 
     def wait(self) -> TrainingEnding:
-        """Return how the job ended, in SageMaker's terms."""
+        """Return how the job ended. The status and the reason are SageMaker's."""
         description = self._describe()
         status = TrainingJobStatus(description["TrainingJobStatus"])
         reason = str(description.get("FailureReason", ""))
@@ -110,5 +107,5 @@ class SageMakerTrainingRun:
 
 
 def follow_up(job_name: str) -> str:
-    """The hint if a job was created, and a later call failed."""
-    return f"`lgbm-sm train --attach {job_name}` follows it, `lgbm-sm cleanup` stops and deletes it"
+    """Return the hint for an error after a job was created."""
+    return f"`lgbm-sm train --attach {job_name}` waits for the job, `lgbm-sm cleanup` stops and deletes it"

@@ -1,10 +1,10 @@
-"""The definitions by which SageMaker reads a job's metrics from its log.
+"""The definitions that SageMaker uses to read a job's metrics from its log.
 
-A line of the log is `iteration=3 train:l2=61.2 validation:l2=75.9`.
+A line of the log looks like this: `iteration=3 train:l2=61.2 validation:l2=75.9`.
 """
 
-# LightGBM's metrics without query groups, those of the usual objectives first (docs/Parameters.rst, `metric`).
-# Twenty for each of two channels: a job may have 40 definitions (botocore's API model: MetricDefinitionList).
+# A job may have 40 definitions (botocore's API model: MetricDefinitionList), which is 20 for each of the two channels.
+# These are LightGBM's metrics, without those for query groups (source: docs/Parameters.rst, `metric`).
 _METRICS = (
     *("rmse", "l2", "l1", "r2", "binary_logloss", "binary_error", "auc", "average_precision"),
     *("multi_logloss", "multi_error", "auc_mu", "quantile", "huber", "fair", "mape"),
@@ -16,4 +16,4 @@ METRIC_DEFINITIONS = tuple(
     for channel in ("train", "validation")
     for metric in _METRICS
 )
-"""Name and regular expression of each."""
+"""The name and the regular expression of each metric."""

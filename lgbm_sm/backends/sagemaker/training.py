@@ -27,9 +27,9 @@ from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus, aws_fields
 
 @dataclass(frozen=True)
 class JobPlan:
-    """Everything that a job requires, apart from its inputs.
+    """Everything that a job needs, except its inputs.
 
-    `channel_uris` are by channel name; `image` ends with its digest.
+    `channel_uris` maps the name of each channel to its address. `image` is an address that ends with a digest.
     """
 
     account: AwsAccount
@@ -43,17 +43,17 @@ class JobPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class SageMakerTrainer(SageMakerBackend):
-    """Starts the job in `plan`; without a plan, it follows existing jobs."""
+    """The SageMaker backend for training jobs. `plan` is needed only to start a job."""
 
     plan: JobPlan | None = None
 
     @classmethod
     def of(cls, backend: SageMakerBackend, plan: JobPlan | None = None) -> "SageMakerTrainer":
-        """The backend, with the plan of a job."""
+        """Return this kind of backend with the settings of another backend."""
         return cls(**vars(backend), plan=plan)
 
     def entry_fields(self) -> dict[str, Any]:
-        """Image, outputs, account and region; see TrainingBackend."""
+        """See TrainingBackend. The fields are image, output address, account and region."""
         plan = self._required_plan
         return {
             "image": plan.image,
@@ -63,17 +63,17 @@ class SageMakerTrainer(SageMakerBackend):
         }
 
     def describe(self) -> str:
-        """Describe the instances."""
+        """See TrainingBackend."""
         training = self.config.training
         return f"SageMaker, {training.instance_count} x {training.instance_type}"
 
     def start_training(self, job: TrainingJob, inputs: TrainingInputs) -> SageMakerTrainingRun:
-        """Create the job; see TrainingBackend. The channels are already in S3."""
+        """See TrainingBackend. The channels must already be in S3."""
         from sagemaker.core.resources import TrainingJob as SdkTrainingJob
 
         plan = self._required_plan
         request, account = job_request(job, inputs, plan, self.section), plan.account
-        # the name contains the time: if it is taken, that was our own call, whose answer was lost
+        # the name contains the time; so if it already exists, this call created it, and the answer was lost
         create(
             f"training job {job.name}",
             lambda: SdkTrainingJob.create(**request, session=account.session, region=account.region),
@@ -82,15 +82,15 @@ class SageMakerTrainer(SageMakerBackend):
         return replace(self.follow(job), is_new=True)
 
     def follow(self, job: TrainingJob) -> SageMakerTrainingRun:
-        """Follow a job that has been created, by any command."""
+        """Follow an existing job. Any command may have created it."""
         return SageMakerTrainingRun(job, self, self.reporter, self.config.training.max_runtime_seconds)
 
     def ending_after_stop(self, run: StartedJob) -> TrainingEnding:
-        """The job may have completed before it was stopped; see TrainingBackend."""
+        """See TrainingBackend. The job may have completed before the stop."""
         return run.wait()
 
     def collect_outputs(self, job: TrainingJob) -> bool:
-        """Fetch model.tar.gz and output.tar.gz; see TrainingBackend."""
+        """See TrainingBackend. Download model.tar.gz and output.tar.gz."""
         account = self.resources(job).account
         output_uri = f"{job.output_uri.rstrip('/')}/{job.name}/output/"
         folder = job.model_artifact_path.parent
@@ -104,7 +104,7 @@ class SageMakerTrainer(SageMakerBackend):
     @property
     def _required_plan(self) -> JobPlan:
         if self.plan is None:
-            raise ValueError("a job is started by a plan")
+            raise ValueError("a plan is needed to start a job")
         return self.plan
 
 
@@ -115,9 +115,9 @@ def prepare_training(
     find_image: Callable[[AwsAccount], str],
     check_quota: Callable[[AwsAccount], None],
 ) -> SageMakerTrainer:
-    """Upload the channels, and return the backend with everything else that a job requires.
+    """Upload the channels, and return a backend that can start the job.
 
-    All checks are made before the upload: the role, the image by its digest, the quota.
+    All checks come before the upload: role, image and quota.
     """
     config, account = backend.config, backend.account()
     role_arn = get_execution_role(account, config)
@@ -137,19 +137,19 @@ def prepare_training(
 
 
 def find_job(backend: SageMakerBackend, name: str | None) -> TrainingJob:
-    """Find a job by its name, by default the project's last.
+    """Find a job by its name. The default is the project's last job.
 
-    A job of another machine is recorded.
+    If another machine started the job, add it to the record.
 
     Raises:
-        TrainingError: it does not exist.
+        TrainingError: the job does not exist.
     """
     jobs = [job for job in backend.record.training_jobs(backend.project) if not job.is_local]
     if name is None:
         if not jobs:
             raise TrainingError(
                 f"project {backend.project} has no SageMaker training job on record",
-                "name one, as in `lgbm-sm train --attach JOB`; `lgbm-sm status --aws` shows those in the account",
+                "`lgbm-sm status --aws` shows the jobs in the account; then run `lgbm-sm train --attach JOB`",
             )
         return jobs[-1]
     for job in jobs:
@@ -185,7 +185,7 @@ def suppress_missing() -> Iterator[None]:
 
 
 def job_request(job: TrainingJob, inputs: TrainingInputs, plan: JobPlan, section: AwsSection) -> dict[str, Any]:
-    """Return CreateTrainingJob's parameters, by the SDK's names."""
+    """Return the parameters of CreateTrainingJob, with the names of the SDK."""
     training = plan.training
     key = {"kms_key_id": section.kms_key} if section.kms_key else {}
     volume_key = section.kms_key and not has_local_storage(training.instance_type)
@@ -200,7 +200,7 @@ def job_request(job: TrainingJob, inputs: TrainingInputs, plan: JobPlan, section
             "training_input_mode": "File",
             "metric_definitions": [{"name": name, "regex": regex} for name, regex in METRIC_DEFINITIONS],
         },
-        "hyper_parameters": {name: opt_ml.as_string(value) for name, value in inputs.hyperparameters.items()},
+        "hyper_parameters": inputs.hyperparameters,
         "input_data_config": [
             {
                 "channel_name": name,
@@ -230,5 +230,5 @@ def job_request(job: TrainingJob, inputs: TrainingInputs, plan: JobPlan, section
 
 
 def vpc_config(section: AwsSection) -> dict[str, list[str]]:
-    """Subnets and security groups of jobs and models."""
+    """Return the subnets and security groups of jobs and models."""
     return {"subnets": list(section.subnets), "security_group_ids": list(section.security_groups)}

@@ -1,8 +1,8 @@
-"""The checks of `verify`, one module for each part of the contract.
+"""The checks of `verify`, one module for each part of the rules for SageMaker containers.
 
-To add a check, write a `Check` and the function that judges it, and register them in the `JUDGES` of their module. In
-startup, broken_model and stopping, whose checks depend on each other, call the function in the flow of the module
-instead. Then add the row to docs/verify.md.
+To add a check, write a `Check` and a function that judges it, and add both to `JUDGES` in the module. The modules
+startup, broken_model and stopping have no `JUDGES`, because their checks depend on each other. Call the function there
+at the fitting place. Then add the row to docs/verify.md.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ HOSTING_FAQ = 'AWS developer guide, "Model Hosting FAQs"'
 
 
 class Area(StrEnum):
-    """The part of the contract that a check covers."""
+    """The part that a check is about."""
 
     IMAGE = "image"
     TRAINING = "training"
@@ -35,14 +35,14 @@ _AREAS = {"image": Area.IMAGE, "train": Area.TRAINING, "archive": Area.ARCHIVE, 
 
 
 class Binding(StrEnum):
-    """Whether the platform itself requires it."""
+    """Whether SageMaker itself requires something (a rule), or it is only advice."""
 
     RULE = "rule"
     ADVICE = "advice"
 
 
 class Verdict(StrEnum):
-    """The outcome of a check; only a broken rule is a failure."""
+    """The outcome of a check. Only a broken rule is a failure."""
 
     PASS = "pass"  # noqa: S105 - no password
     WARNING = "warning"
@@ -52,7 +52,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """The verdict of a check, with the observation or the reason for skipping it."""
+    """The verdict of a check. `seen` is the observation, or the reason why the check was skipped."""
 
     check: "Check"
     verdict: Verdict
@@ -60,15 +60,16 @@ class Result:
 
     @property
     def is_met(self) -> bool:
-        """False if there is something to fix. A skipped check does not count against the image."""
+        """Whether there is nothing to fix. A skipped check counts as met."""
         return self.verdict in (Verdict.PASS, Verdict.SKIPPED)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One requirement: `why` it matters, how to `fix` a violation, and its `source`.
+    """One requirement for an image.
 
-    The name begins with image-, train-, archive- or serve-.
+    `name` begins with image-, train-, archive- or serve-. `why` is the reason for the requirement. `fix` tells how to
+    meet it. `source` is the document that contains it.
     """
 
     name: str
@@ -85,11 +86,11 @@ class Check:
         return Result(self, Verdict.PASS, seen)
 
     def broken(self, seen: str) -> Result:
-        """A failure if it is a rule, a warning if it is advice."""
+        """Return a failure if the check is a rule, or a warning if it is advice."""
         return Result(self, Verdict.FAIL if self.binding is Binding.RULE else Verdict.WARNING, seen)
 
     def warned(self, seen: str) -> Result:
-        """The rule is kept, but not in the intended way."""
+        """Return a warning: the rule is met, but something should change."""
         return Result(self, Verdict.WARNING, seen)
 
     def skipped(self, reason: str) -> Result:
@@ -108,7 +109,7 @@ def advice(name: str, why: str, fix: str, source: str) -> Check:
 
 
 def skip(checks: Iterable[Check], reason: str) -> Iterator[Result]:
-    """A skipped result for each check."""
+    """Yield a skipped result for each check."""
     for check in checks:
         yield check.skipped(reason)
 
@@ -129,7 +130,7 @@ class Report:
 
 
 def exit_code_of(reports: Iterable[Report], *, strict: bool) -> ExitCode:
-    """IMAGE if a rule is broken; with `strict`, also if advice is not followed."""
+    """Return IMAGE if a rule is broken. With `strict`, also return IMAGE if advice is not followed."""
     counted = {Verdict.FAIL, Verdict.WARNING} if strict else {Verdict.FAIL}
     bad = any(result.verdict in counted for report in reports for result in report.results)
     return ExitCode.IMAGE if bad else ExitCode.OK

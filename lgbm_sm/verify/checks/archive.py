@@ -1,4 +1,4 @@
-"""Checks of the model archive, which the platform unpacks into /opt/ml/model."""
+"""Checks of the model archive. SageMaker unpacks it into /opt/ml/model."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,26 +11,27 @@ from lgbm_sm.wording import counted
 
 FORM = rule(
     "archive-form",
-    "The platform unpacks a gzip-compressed tar; with anything else the endpoint fails before the container starts.",
-    "pack with `tar czf model.tar.gz -C FOLDER .`: only files and folders, none outside FOLDER",
+    "SageMaker unpacks a gzip-compressed tar; with anything else the endpoint fails before the container starts.",
+    "pack with `tar czf model.tar.gz -C FOLDER .`; put only files and folders into FOLDER, and no links out of it",
     DEVELOPER_GUIDE_HOSTING,
 )
 TOP_FOLDER = rule(
     "archive-top-folder",
-    "The archive's root becomes /opt/ml/model: servers do not look inside an extra folder around the files.",
+    "The archive is unpacked into /opt/ml/model: servers do not look for the files in an extra folder there.",
     "pack the folder's content, not the folder: `tar czf model.tar.gz -C FOLDER .`",
     DEVELOPER_GUIDE_HOSTING,
 )
 CODE = rule(
     "archive-code",
-    "The inference toolkit and AWS's framework images run the file SAGEMAKER_PROGRAM from the folder `code`.",
-    "put the code into the archive as code/inference.py (with code/requirements.txt), and name it in SAGEMAKER_PROGRAM",
+    "The inference toolkit and AWS's framework images run the file in the folder `code` that SAGEMAKER_PROGRAM names.",
+    "put the code into the archive as code/inference.py (with code/requirements.txt), and set SAGEMAKER_PROGRAM to "
+    "inference.py",
     'SageMaker Python SDK, "Using PyTorch with the SageMaker Python SDK": model directory structure; '
     "sagemaker-inference-toolkit, README",
 )
 LITTER = advice(
     "archive-litter",
-    "Servers that load every file read desktop leftovers (._name, .DS_Store, __MACOSX) as models.",
+    "macOS adds files such as ._name, .DS_Store and __MACOSX, and some servers try to load them as models.",
     "on macOS, pack with `COPYFILE_DISABLE=1 tar --no-xattrs --exclude .DS_Store …`",
     "bsdtar's manual, on AppleDouble files",
 )
@@ -41,14 +42,14 @@ _CODE = "code"
 
 @dataclass(frozen=True)
 class Packed:
-    """An archive's content, and the environment variables of the server."""
+    """The content of an archive, and the environment variables of the server."""
 
     members: list[Member]
     environment: Mapping[str, str]
 
     @property
     def files(self) -> list[tuple[str, ...]]:
-        """The parts of each file's path."""
+        """The path of each file, split into its parts."""
         return [_parts(member.name) for member in self.members if member.kind is Kind.FILE]
 
 
@@ -67,7 +68,7 @@ def check_archive(path: Path, environment: Mapping[str, str]) -> Iterator[Result
 def _judge_form(packed: Packed) -> Result:
     files = [member for member in packed.members if member.kind is Kind.FILE]
     if not files:
-        return FORM.broken("the archive holds no file")
+        return FORM.broken("the archive contains no file")
     for member in packed.members:
         if not _stays_inside(member):
             return FORM.broken(f"{member.name} is a link to a path outside the archive")
@@ -75,7 +76,7 @@ def _judge_form(packed: Packed) -> Result:
 
 
 def _stays_inside(member: Member) -> bool:
-    """Return whether a member is not a link, or is a link to a path in the archive."""
+    """Return False if the member is a link to a path outside the archive."""
     if member.kind not in (Kind.HARD_LINK, Kind.SYMBOLIC_LINK):
         return True
     start = PurePosixPath(member.name).parent if member.kind is Kind.SYMBOLIC_LINK else PurePosixPath()
@@ -91,7 +92,7 @@ def _judge_top_folder(packed: Packed) -> Result:
     names = packed.files
     tops = {parts[0] for parts in names if parts}
     alone = next(iter(tops)) if len(tops) == 1 and all(len(parts) > 1 for parts in names) else ""
-    # TensorFlow Serving expects its models in a numbered folder, and an archive may hold nothing but code
+    # two single folders are allowed: a number (TensorFlow Serving expects its models there), and the folder of the code
     if alone and alone != _CODE and not alone.isdigit():
         return TOP_FOLDER.broken(f"all files are in the folder {alone}")
     return TOP_FOLDER.passed("the files are at the root")
@@ -114,7 +115,7 @@ def _judge_code(packed: Packed) -> Result:
 
 def _judge_litter(packed: Packed) -> Result:
     litter = ["/".join(parts) for parts in packed.files if any(_is_litter(part) for part in parts)]
-    return LITTER.judged(", ".join(litter[:3]) if litter else "no desktop leftovers", is_met=not litter)
+    return LITTER.judged(", ".join(litter[:3]) if litter else "no files of macOS", is_met=not litter)
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The check of a server's pings with a model that it cannot load."""
+"""Check how a server answers pings if it cannot load its model."""
 
 import io
 import tarfile
@@ -13,29 +13,29 @@ from lgbm_sm.verify.server import CheckedServer
 
 PING_TRUTH = rule(
     "serve-ping-truth",
-    "200 means that the container accepts requests: the platform then sends traffic to it, and stops the old version.",
-    "answer /ping with a status other than 200 until the model is loaded, and if it fails to load",
+    "If /ping answers 200, SageMaker sends requests to the container and stops the old version of the endpoint.",
+    "answer /ping with 200 only after the model is loaded, and with another status if it fails to load",
     DEVELOPER_GUIDE_HOSTING,
 )
 CHECKS = (PING_TRUTH,)
 
 _GARBAGE = b"\x00\xff no model \xfe\n" * 16
 _CODE = "code"
-_LIE_SECONDS = 1.0  # how much longer the broken model is watched than the good one took
+_LIE_SECONDS = 1.0  # wait this much longer for the broken model than the good model took
 
 
 def judge_ping_truth(
     conversation: Conversation, ready: Ready, invocations: Result, broken: CheckedServer | None
 ) -> Result:
-    """Judge whether /ping answered 200 although the model could not predict.
+    """Judge whether /ping answers 200 although the model cannot predict.
 
-    `broken` serves a broken model, and was started at the same time as the good one.
+    `broken` is a server with a broken model. It was started at the same time as the server with the good model.
     """
     first, startup = ready.first, ready.startup
     if first is not None and not first.is_ok and invocations.is_met:
         return PING_TRUTH.broken(f"200 after {startup.seconds:.1f} s, but the first request then gave {first}")
     if broken is None:
-        return PING_TRUTH.skipped("the archive holds only code, so there is no model to break")
+        return PING_TRUTH.skipped("the archive contains only code, so there is no model to break")
     limits = conversation.serving.limits
     ping = broken.watch_pings(min(startup.seconds + _LIE_SECONDS, limits.startup), limits)
     if ping.status != 200:
@@ -44,19 +44,19 @@ def judge_ping_truth(
         return PING_TRUTH.passed(f"with a broken model, {how}")
     request = conversation.request
     if request is None:
-        return PING_TRUTH.warned("200 with a broken model; pass --request FILE to check whether it still predicts")
+        return PING_TRUTH.warned("200 with a broken model; pass --request FILE to check whether the server predicts")
     reply = broken.ask(
         "POST", contract.INVOCATIONS_PATH, request.body, request.content_type, seconds=conversation.seconds
     )
     if reply.is_ok:
-        return PING_TRUTH.warned("predicts with a broken model too, so it does not use the archive")
+        return PING_TRUTH.warned("the server also predicts with a broken model, so it does not use the archive")
     return PING_TRUTH.broken(f"200 with a model that fails to load, and then {reply}")
 
 
 def with_broken_model(model_path: Path, path: Path) -> Path | None:
-    """Copy an archive with garbage in place of its model; None if it holds only code.
+    """Write a copy of an archive in which random bytes replace the model. Return None if there is only code.
 
-    The copy has no manifest, because lgbm-sm's own servers would compare it and never try to load the model.
+    The copy has no manifest. lgbm-sm's own servers would find the change in the manifest, and not load the model.
     """
     broken = 0
     with tarfile.open(model_path, "r:gz") as archive, tarfile.open(path, "w:gz", compresslevel=1) as made:

@@ -1,4 +1,4 @@
-"""Checks of the image itself, before anything runs."""
+"""Checks of the image itself. They run before any container."""
 
 import posixpath
 from collections.abc import Callable, Generator, Mapping
@@ -22,14 +22,14 @@ from lgbm_sm.verify.subject import Subject
 
 PLATFORM = rule(
     "image-platform",
-    "An image for another processor ends with `exec format error` on the instance.",
+    "An image for another type of CPU fails on the instance with `exec format error`.",
     "build with `--platform linux/amd64` (linux/arm64 for Graviton instances)",
     'Docker, "Multi-platform builds"; AWS Machine Learning Blog, "Run machine learning inference workloads on AWS '
     'Graviton-based instances with Amazon SageMaker"',
 )
 MANIFEST = rule(
     "image-manifest",
-    'Hosting refuses OCI indexes and manifests with "Unsupported manifest media type".',
+    'SageMaker endpoints refuse images in OCI format with "Unsupported manifest media type".',
     "push with `lgbm-sm push`, which converts the manifest, or build with `--provenance=false --sbom=false` and "
     "`--output type=image,oci-mediatypes=false`",
     "aws/amazon-sagemaker-feedback#180; moby/moby#51532",
@@ -37,18 +37,18 @@ MANIFEST = rule(
 SIZE = advice(
     "image-size",
     "Every instance pulls the image before it starts; serverless endpoints accept at most 10 GB.",
-    "keep build tools out of the last stage",
+    "keep build tools out of the last stage of the Dockerfile",
     'AWS developer guide, "Deploy models with Amazon SageMaker Serverless Inference"',
 )
 USER = rule(
     "image-user",
-    "The platform's folders belong to root, and AWS asks for containers that run as root.",
+    "SageMaker's folders belong to root, and AWS requires containers that run as root.",
     "remove USER from the Dockerfile",
     DEVELOPER_GUIDE_HOSTING,
 )
 ENTRY_POINT = rule(
     "image-entry-point-form",
-    "In shell form, process 1 is a shell: it drops the word `train` or `serve`, and SIGTERM does not arrive.",
+    "In shell form, process 1 is a shell: the program does not get the word `train` or `serve`, and gets no SIGTERM.",
     'write ENTRYPOINT in exec form, such as ENTRYPOINT ["python3", "/opt/program/start.py"]',
     f"{DEVELOPER_GUIDE_RUN_TRAINING}; {DEVELOPER_GUIDE_HOSTING}",
 )
@@ -74,7 +74,7 @@ _MOST_LINKS = 10
 
 
 class State(Enum):
-    """Whether a program can start, and the reason if it cannot."""
+    """Whether a program can start. Each state except STARTABLE is a reason why it cannot."""
 
     MISSING = auto()
     NOT_EXECUTABLE = auto()
@@ -84,7 +84,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class ImageProgram:
-    """The program that a command starts; without a `path`, the image does not have it."""
+    """The program that a command starts. `path` is empty if the image does not have the program."""
 
     command: str
     name: str
@@ -103,7 +103,7 @@ class ImageProgram:
 
 @dataclass(frozen=True)
 class Inspected:
-    """An image to check; `attributes` are those of `docker image inspect`."""
+    """An image to check. `attributes` is the output of `docker image inspect`."""
 
     attributes: Mapping[str, Any]
     wanted_platform: str | None
@@ -126,9 +126,9 @@ class Inspected:
 
 
 def check_image(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any]) -> Generator[Result, None, set[str]]:
-    """Yield the results, and return which of `train` and `serve` can start.
+    """Yield the results. Return the commands, `train` and `serve`, that can start.
 
-    From then on, the sandbox runs containers as root if the image names another user.
+    If the image sets another user than root, also change the sandbox: it then runs the containers as root.
     """
     image = Inspected(attributes, subject.platform, _find_programs(sandbox, subject, attributes))
     sandbox.as_root = not image.is_root
@@ -154,7 +154,7 @@ def _judge_platform(image: Inspected) -> Result:
 def _judge_manifest(image: Inspected) -> Result:
     media_type = (image.attributes.get("Descriptor") or {}).get("mediaType")
     if media_type in (OCI_INDEX, OCI_MANIFEST):
-        return MANIFEST.warned(f"Docker stores the image as {media_type}, and would push it in that form")
+        return MANIFEST.warned(f"Docker stores the image as {media_type}, and `docker push` does not convert it")
     if media_type:
         return MANIFEST.passed(str(media_type))
     return MANIFEST.skipped("Docker stores no manifest before a push; `lgbm-sm push` checks the one in ECR")
@@ -168,7 +168,7 @@ def _judge_size(image: Inspected) -> Result:
 def _judge_user(image: Inspected) -> Result:
     if image.is_root:
         return USER.passed("runs as root")
-    return USER.broken(f"runs as {image.user}; the checks below run it as root")
+    return USER.broken(f"runs as {image.user}; the following checks run it as root")
 
 
 def _judge_form(image: Inspected) -> Result:
@@ -197,7 +197,7 @@ def _judge_line_endings(image: Inspected) -> Result:
 
 
 def _listed(names: list[str]) -> str:
-    """The names without duplicates: with an ENTRYPOINT, both commands start the same program."""
+    """Join the names, without duplicates. With an ENTRYPOINT, both commands start the same program."""
     return ", ".join(dict.fromkeys(names))
 
 
@@ -215,7 +215,7 @@ CHECKS = tuple(JUDGES)
 
 
 def _find_programs(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, Any]) -> tuple[ImageProgram, ...]:
-    """Look at the program of each command, in a container that never runs."""
+    """Inspect the program of each command in a container that never runs."""
     entry_point = list(attributes["Config"].get("Entrypoint") or ())
     path = environment_of(attributes).get("PATH") or _DEFAULT_PATH
     programs = []
@@ -232,7 +232,7 @@ def _find_programs(sandbox: Sandbox, subject: Subject, attributes: Mapping[str, 
 
 
 def _find_program(looked_at: Started, program: str, path: str) -> tuple[str, int]:
-    """Return a program's path without links, and its mode; the path is empty if there is no program."""
+    """Return the path of a program, with links resolved, and its mode. Return "" if the program does not exist."""
     candidates = [program] if "/" in program else [f"{folder}/{program}" for folder in path.split(":") if folder]
     for candidate in candidates:
         name = candidate

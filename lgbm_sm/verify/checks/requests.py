@@ -1,4 +1,4 @@
-"""Checks of a server's answers, one kind of request each."""
+"""Checks of a server's answers. Each check sends one kind of request."""
 
 import threading
 import time
@@ -23,68 +23,69 @@ from lgbm_sm.verify.subject import SampleRequest
 
 INVOCATIONS = rule(
     "serve-invocations",
-    "All predictions go through POST /invocations; a status other than 2xx reaches the caller as ModelError.",
+    "Each prediction is a POST /invocations; if the status is not 2xx, the caller gets a ModelError.",
     "answer POST /invocations with 200 and the predictions",
     DEVELOPER_GUIDE_HOSTING,
 )
 WRONG_METHOD = advice(
     "serve-wrong-method",
-    "A server that answers a GET like a prediction hides a client's mistake.",
+    "If a server answers a GET with a prediction, the client does not notice its mistake.",
     "answer methods other than POST on /invocations with 405",
     "RFC 9110, 15.5.6",
 )
 EXECUTION_PARAMETERS = rule(
     "serve-execution-parameters",
     "Batch transform first sends GET /execution-parameters, and accepts 404.",
-    "answer it with 404, or with MaxConcurrentTransforms, BatchStrategy and MaxPayloadInMB as JSON",
+    "answer GET /execution-parameters with 404, or with MaxConcurrentTransforms, BatchStrategy and MaxPayloadInMB as "
+    "JSON",
     DEVELOPER_GUIDE_BATCH,
 )
 EMPTY_BODY = rule(
     "serve-empty-body",
-    "One caller's empty body must not stop the server for all callers.",
+    "An empty body from one caller must not stop the server for all callers.",
     "answer an empty body with 400, and keep running",
     DEVELOPER_GUIDE_HOSTING,
 )
 HOSTILE_BODY = rule(
     "serve-hostile-body",
-    "The server must answer every body, however broken, and keep running for other callers.",
+    "The server must answer every body, even a broken one, and keep running for other callers.",
     "catch decoding errors in each request",
     DEVELOPER_GUIDE_HOSTING,
 )
 CLIENT_ERRORS = advice(
     "serve-client-errors",
-    "A 5xx counts as a failure of the model: a caller's mistake then triggers alarms, automatic rollbacks and retries.",
+    "A 5xx counts as a failure of the model, and can start alarms, rollbacks and retries for a caller's mistake.",
     "answer a caller's mistakes with 4xx (400 bad body, 415 unknown type), and the server's own failures with 5xx",
     'RFC 9110, 15.5; AWS developer guide, "Amazon SageMaker AI metrics in Amazon CloudWatch": Invocation5XXErrors',
 )
 ONE_ROW = rule(
     "serve-one-row",
-    "Real-time callers often send a single row, which some decoders turn into a vector.",
-    "decode one row into a matrix of one row",
+    "Callers often send a single row, and some servers decode it as a vector and fail.",
+    "decode a single row as a matrix with one row",
     DEVELOPER_GUIDE_HOSTING,
 )
 CONTENT_TYPE = rule(
     "serve-content-type-parameters",
-    "ContentType arrives as the caller wrote it, and may have parameters (text/csv; charset=utf-8).",
+    "SageMaker does not change the caller's content type, which may have parameters (text/csv; charset=utf-8).",
     "ignore the part after the semicolon when you compare the media type",
     "RFC 9110, 8.3.1; aws/sagemaker-inference-toolkit#72",
 )
 SIX_MEGABYTES = rule(
     "serve-6-mb",
-    f"Requests may have {contract.OLDER_REQUEST_BYTES:,} bytes; servers and proxies often stop at 1 or 5 MB.",
-    "raise the limit of the body (nginx: client_max_body_size 0; gunicorn has none; "
+    f"Requests may have {contract.OLDER_REQUEST_BYTES:,} bytes, but many servers refuse more than 1 or 5 MB.",
+    "raise the limit for the body (nginx: client_max_body_size 0; gunicorn has no limit; "
     "Multi Model Server: MMS_MAX_REQUEST_SIZE)",
     "botocore's model of InvokeEndpoint: BodyBlob",
 )
 TODAYS_LIMIT = advice(
     "serve-25-mb",
     f"Real-time endpoints now accept 25 MB ({contract.REQUEST_BYTES:,} bytes).",
-    f"raise the limit of the body to {contract.REQUEST_BYTES:,} bytes",
+    f"raise the limit for the body to {contract.REQUEST_BYTES:,} bytes",
     HOSTING_FAQ,
 )
 CONCURRENCY = rule(
     "serve-concurrent-requests",
-    f"Many callers share an instance: while it works on requests, it must accept connections within "
+    f"Many callers share an instance: during requests, the server must accept connections within "
     f"{contract.ACCEPT_SECONDS * 1000:.0f} ms and answer /ping within {contract.PING_SECONDS:.0f} s.",
     "serve with several workers or threads, and do not let requests delay /ping",
     DEVELOPER_GUIDE_HOSTING,
@@ -94,8 +95,9 @@ NO_REQUEST = "no request that the model can answer: pass --request FILE"
 _CLIENTS = 8
 _PING_PAUSE_SECONDS = 0.1
 _RETRY_SECONDS = 5.0
-_ENDING_SECONDS = 1.0  # until Docker knows that a container has ended
-# name: body and content type (empty: the sample request's); no model can predict from any of them
+_ENDING_SECONDS = 1.0  # Docker may need this time to notice that a container has ended
+# name: body and content type; no model can predict from these bodies
+# an empty content type means the content type of the sample request
 _HOSTILE_BODIES: Mapping[str, tuple[bytes, str]] = {
     "bytes that are not text": (bytes(range(256)) * 4, ""),
     "truncated JSON": (b'{"instances": [[1, 2', "application/json"),
@@ -105,10 +107,10 @@ _HOSTILE_BODIES: Mapping[str, tuple[bytes, str]] = {
 
 @dataclass
 class Conversation:
-    """Requests to a server, which is replaced if a request has ended it.
+    """Requests to a server. If a request makes the server end, a new server replaces it.
 
-    `ping_seconds` is the time limit of a ping, longer than the platform's if the server is known to miss that.
-    `bad_replies` holds the answers to malformed requests so far.
+    `ping_seconds` is the time limit of a ping. It is longer than SageMaker's limit if the server was late before.
+    `bad_replies` contains the answers to malformed requests so far.
     """
 
     serving: Serving
@@ -133,7 +135,7 @@ class Conversation:
         return self.ask("POST", contract.INVOCATIONS_PATH, body, content_type)
 
     def failure(self) -> str:
-        """Describe a server that no longer answers pings, and replace it; empty if it still does."""
+        """Return "" if the server still answers pings. Otherwise describe the failure, and start a new server."""
         ping = self.server.ping(self.ping_seconds)
         if ping.status == 200:
             return ""
@@ -148,7 +150,7 @@ class Conversation:
 def check_invocations(conversation: Conversation, first: Reply | None) -> Result:
     """Judge the answer to the sample request.
 
-    `first` is the answer to the request right after the first ping.
+    `first` is the answer to the first request, which was sent immediately after the first good ping.
     """
     request = conversation.request
     if first is None or request is None:
@@ -164,7 +166,7 @@ def check_invocations(conversation: Conversation, first: Reply | None) -> Result
 
 
 def check_requests(conversation: Conversation) -> Iterator[Result]:
-    """Yield the results of all checks that send their own requests."""
+    """Yield the results of all checks in this module except `serve-invocations`."""
     for judge in JUDGES.values():
         yield judge(conversation)
     if conversation.request is None:
@@ -239,7 +241,7 @@ def _judge_six_megabytes(conversation: Conversation, request: SampleRequest) -> 
 
 def _judge_todays_limit(conversation: Conversation, request: SampleRequest) -> Result:
     if not conversation.large_is_ok:
-        return TODAYS_LIMIT.skipped(f"the server refuses less: see {SIX_MEGABYTES.name}")
+        return TODAYS_LIMIT.skipped(f"the server already refuses a smaller request: see {SIX_MEGABYTES.name}")
     return _judge_size(conversation, request, TODAYS_LIMIT, contract.REQUEST_BYTES)
 
 
@@ -255,7 +257,7 @@ def _judge_size(conversation: Conversation, request: SampleRequest, check: Check
 
 
 def _judge_concurrency(conversation: Conversation, request: SampleRequest) -> Result:
-    """Judge the pings while several clients wait for answers."""
+    """Judge the answers to several simultaneous requests, and to pings at the same time."""
     limits = conversation.serving.limits
     replies: list[Reply] = []
     clients = [
@@ -293,7 +295,7 @@ JUDGES: Mapping[Check, Callable[[Conversation], Result]] = {
     HOSTILE_BODY: _judge_hostile_bodies,
     CLIENT_ERRORS: _judge_client_errors,
 }
-# the same, for checks that vary a request which the model can answer
+# these checks change the sample request, in the order of the report
 SAMPLE_JUDGES: Mapping[Check, Callable[[Conversation, SampleRequest], Result]] = {
     ONE_ROW: _judge_one_row,
     CONTENT_TYPE: _judge_parameters,

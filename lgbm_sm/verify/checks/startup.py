@@ -16,7 +16,7 @@ _PORT = contract.SERVING_PORT
 
 STARTS = rule(
     "serve-starts",
-    "The platform runs `docker run IMAGE serve`, and the program must run until it is stopped.",
+    "SageMaker runs `docker run IMAGE serve`, and the program must run until it is stopped.",
     "run the container with `serve` and read its log; if the image only trains, pass --only train",
     DEVELOPER_GUIDE_HOSTING,
 )
@@ -34,7 +34,7 @@ NETWORK = rule(
 )
 PORT = rule(
     "serve-port",
-    f"The platform sends requests to port {_PORT} only.",
+    f"SageMaker sends requests only to port {_PORT}.",
     f"listen on port {_PORT}",
     DEVELOPER_GUIDE_HOSTING,
 )
@@ -47,21 +47,21 @@ INTERFACES = rule(
 FIRST_PING = rule(
     "serve-first-ping",
     f"An endpoint fails if /ping does not answer 200 within {contract.STARTUP_SECONDS // 60} minutes of the start "
-    '(or ContainerStartupHealthCheckTimeoutInSeconds): "did not pass the ping health check".',
+    '(or ContainerStartupHealthCheckTimeoutInSeconds); the error is "did not pass the ping health check".',
     "answer GET /ping with 200 and an empty body as soon as the model can predict",
     DEVELOPER_GUIDE_HOSTING,
 )
 PING_TIME = rule(
     "serve-ping-time",
-    f"The platform waits {contract.PING_SECONDS:.0f} s for an answer to /ping.",
+    f"SageMaker waits {contract.PING_SECONDS:.0f} s for an answer to /ping.",
     "answer /ping from memory: do not predict, load files or call other services in it",
     DEVELOPER_GUIDE_HOSTING,
 )
 
-# in the order in which they are decided
+# in the order in which the checks are decided
 CHECKS = (STARTS, READ_ONLY_MODEL, NETWORK, PORT, INTERFACES, FIRST_PING, PING_TIME)
 
-# by the name of the condition that each of them is about; see server.ServingConditions
+# the check for each condition in server.ServingConditions
 _CONDITIONS: Mapping[str, Check] = {"read_only": READ_ONLY_MODEL, "isolated": NETWORK}
 _LENIENT = ServingConditions(read_only=False, isolated=False)
 _SEEN = {"read_only": "serves from a read-only model", "isolated": "serves without a network"}
@@ -71,7 +71,7 @@ _PINGS = 5
 
 @dataclass
 class Serving:
-    """A model on an image, under the conditions that the image has passed so far."""
+    """The inputs of an image's servers. `conditions` are those that the image has passed so far."""
 
     sandbox: Sandbox
     model_path: Path
@@ -79,7 +79,7 @@ class Serving:
     limits: Limits
     conditions: ServingConditions
     request: SampleRequest | None
-    not_isolated: str = ""  # the reason why isolation is not tried; empty if it is
+    not_isolated: str = ""  # the reason why the server is not run without a network; empty if it is
 
     def start(self, conditions: ServingConditions | None = None, model_path: Path | None = None) -> CheckedServer:
         return start_server(
@@ -87,7 +87,7 @@ class Serving:
         )
 
     def first_answer(self, server: CheckedServer, startup: Startup) -> Reply | None:
-        """The answer to the sample request; None without a request or a ready server."""
+        """Return the answer to the sample request. Return None if there is no request, or the server is not ready."""
         if self.request is None or not startup.is_ready:
             return None
         body, content_type = self.request.body, self.request.content_type
@@ -98,9 +98,7 @@ class Serving:
 class Ready:
     """A server that is ready, and its answer to the first request.
 
-    The request was sent right after the first 200 of /ping.
-
-    `ping_seconds` is the time limit of its further pings.
+    The request was sent immediately after /ping first answered 200. `ping_seconds` is the time limit for later pings.
     """
 
     server: CheckedServer
@@ -110,9 +108,9 @@ class Ready:
 
 
 def check_startup(serving: Serving, server: CheckedServer) -> Generator[Result, None, Ready | None]:
-    """Yield the results, and return a server that is ready, or None if there is none.
+    """Yield the results. Return a server that is ready, or None if no server becomes ready.
 
-    `server` was started under the conditions of `serving`, which change to those that the image passes.
+    `server` must be started with the conditions of `serving`. Change these conditions to those that the image passes.
     """
     startup = server.wait_until_ready(serving.limits)
     first = serving.first_answer(server, startup)
@@ -144,9 +142,9 @@ def _pass_conditions(serving: Serving) -> Iterator[Result]:
 def _find_cause(
     serving: Serving, server: CheckedServer
 ) -> Generator[Result, None, tuple[CheckedServer, Startup, Reply | None] | None]:
-    """Find the condition under which a server fails.
+    """Find the condition that makes a server fail.
 
-    Drops all conditions, then adds one at a time.
+    First start a server without any condition, then with each condition alone.
     """
     server.started.remove()
     lenient = serving.start(_LENIENT)
@@ -172,7 +170,7 @@ def _find_cause(
 
 
 def _explain(startup: Startup) -> Iterator[Result]:
-    """Name the check that fails if a server never becomes ready; skip those after it."""
+    """Find the check that fails if a server never becomes ready. Skip the checks after it."""
     open_ports = ", ".join(f"{port} on {where}" for port, where in sorted(startup.listens.items()))
     if startup.exit_code is not None:
         broken = STARTS.broken(str(startup))
@@ -197,7 +195,7 @@ def _explain(startup: Startup) -> Iterator[Result]:
 def _judge_ping_time(server: CheckedServer, limits: Limits) -> Result:
     """Judge several pings of a ready server.
 
-    One ping may be late, because a worker may still be loading its model.
+    Some pings may be late, because a worker process may still load its model.
     """
     pings = [server.ping(PATIENCE * limits.ping) for _ in range(_PINGS)]
     late = [ping for ping in pings if ping.status != 200 or ping.seconds > limits.ping]

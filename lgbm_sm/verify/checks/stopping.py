@@ -1,4 +1,4 @@
-"""Checks of a server's end, its restart and its memory."""
+"""Checks of how a server stops and restarts, and of its memory."""
 
 import itertools
 import threading
@@ -13,27 +13,26 @@ from lgbm_sm.verify.subject import SampleRequest
 
 DRAIN = rule(
     "serve-drain",
-    "On update and scale-in, SIGTERM arrives during requests; each request that the server drops is an error for a "
-    "caller.",
-    "at SIGTERM, stop accepting connections, answer the requests in progress, then exit",
+    "An update or a scale-in sends SIGTERM during requests; the caller of each dropped request gets an error.",
+    "after SIGTERM, accept no more connections, answer the requests in progress, then exit",
     DEVELOPER_GUIDE_HOSTING,
 )
 SIGTERM = rule(
     "serve-sigterm",
-    f"SIGKILL follows SIGTERM after {contract.STOP_SERVING_SECONDS:.0f} s.",
-    "write ENTRYPOINT in exec form, and handle SIGTERM: process 1 ignores it by default",
+    f"SageMaker sends SIGTERM, and SIGKILL {contract.STOP_SERVING_SECONDS:.0f} s later.",
+    "write ENTRYPOINT in exec form, and handle SIGTERM: process 1 ignores SIGTERM by default",
     DEVELOPER_GUIDE_HOSTING,
 )
 MEMORY = advice(
     "serve-memory",
-    "An endpoint runs for months: if each request leaks memory, the container is killed in the end.",
+    "An endpoint may run for months: if each request leaks memory, the container finally has no memory and is killed.",
     "look for caches without a limit, and for data frames in global variables",
     'AWS developer guide, "Amazon SageMaker AI metrics in Amazon CloudWatch": MemoryUtilization',
 )
 RESTART = advice(
     "serve-restart",
-    "A restarted container finds the files of its first run: sockets, locks, process ids.",
-    "remove the files of an earlier run before the server starts",
+    "A restarted container still has the files of its first run: sockets, locks, process ids.",
+    "before the server starts, remove the files of an earlier run",
     "Docker, `docker restart`",
 )
 CHECKS = (DRAIN, SIGTERM, MEMORY, RESTART)
@@ -42,14 +41,14 @@ _SIZES = (1_000_000, 4_000_000, contract.OLDER_REQUEST_BYTES, contract.REQUEST_B
 _SIGNAL_SECONDS = 0.05  # the time that Docker takes to send a signal
 _LEAST_SECONDS = 2 * _SIGNAL_SECONDS
 _ATTEMPTS = 10
-_STOPS = 4  # a request that was answered before the signal arrived shows nothing, so the server is stopped again
-_ROUNDS = 3  # the first fills caches
+_STOPS = 4  # if the request is answered before the signal arrives, try again, up to this many times
+_ROUNDS = 3  # the first round only fills caches
 _ROUND_REQUESTS = 1000
-_ALLOWED_BYTES = 4 * 1024**2  # of growth in a round: an interpreter's heap varies by that much
+_ALLOWED_BYTES = 4 * 1024**2  # the memory may grow by this much in a round: the memory of a Python process varies so
 
 
 def check_stop(conversation: Conversation) -> Iterator[Result]:
-    """Send SIGTERM during a request, and judge the answer and the server's end."""
+    """Send SIGTERM during a request. Judge the answer to the request and the end of the server."""
     limits = conversation.serving.limits
     server = conversation.server
     work = _work(conversation)
@@ -64,7 +63,7 @@ def check_stop(conversation: Conversation) -> Iterator[Result]:
 
 
 def _stop(conversation: Conversation, work: tuple[SampleRequest, float] | str) -> tuple[Result, Result]:
-    """Return the results for the request in progress and for the server."""
+    """Stop the server once. Return the result for the request in progress, and the result for the server."""
     started = conversation.server.started
     if isinstance(work, str):
         drained = DRAIN.skipped(work)
@@ -76,12 +75,12 @@ def _stop(conversation: Conversation, work: tuple[SampleRequest, float] | str) -
     code = started.wait(max(0.0, limit - (time.monotonic() - signalled_at)))
     seconds = time.monotonic() - signalled_at
     if code is None:
-        return drained, SIGTERM.broken(f"still running {seconds:.0f} s after SIGTERM; the platform then sends SIGKILL")
+        return drained, SIGTERM.broken(f"still running {seconds:.0f} s after SIGTERM; SageMaker then sends SIGKILL")
     return drained, SIGTERM.passed(f"ended within {seconds:.1f} s of SIGTERM, exit code {code}")
 
 
 def _work(conversation: Conversation) -> tuple[SampleRequest, float] | str:
-    """Return a request that takes long enough to interrupt, or the reason if there is none."""
+    """Return a request that takes long enough, and its time. If there is no such request, return the reason."""
     request = conversation.request
     if request is None:
         return NO_REQUEST
@@ -94,9 +93,10 @@ def _work(conversation: Conversation) -> tuple[SampleRequest, float] | str:
 
 
 def _stop_under_way(conversation: Conversation, work: SampleRequest, usual_seconds: float) -> tuple[float, Result]:
-    """Send SIGTERM during a request; return the signal's time and the request's result.
+    """Send SIGTERM during a request. Return the time of the signal, and the result for the request.
 
-    If a request ends before the signal, another one follows: the machine may have been busy earlier.
+    If the request ends before the signal is sent, send another request with a shorter pause. The machine may have been
+    busy when `usual_seconds` was measured.
     """
     replies: list[Reply] = []
 
@@ -119,18 +119,18 @@ def _stop_under_way(conversation: Conversation, work: SampleRequest, usual_secon
     reply = replies[-1]
     if reply.is_ok and reply.ended_at < signalled_at:
         return signalled_at, DRAIN.skipped("the request was answered before SIGTERM arrived")
-    said = f"answered {reply.ended_at - signalled_at:.1f} s after it" if reply.is_ok else f"lost: {reply}"
+    said = f"answered {reply.ended_at - signalled_at:.1f} s after SIGTERM" if reply.is_ok else f"lost: {reply}"
     seen = f"a request sent {wait:.2f} s before SIGTERM was {said}"
     return signalled_at, DRAIN.judged(seen, is_met=reply.is_ok)
 
 
 def _before_signal(usual_seconds: float) -> float:
-    """Return the pause after which a signal arrives half-way through a request."""
+    """Return the pause before a signal, so that the signal arrives in the middle of a request."""
     return max(0.01, usual_seconds / 2 - _SIGNAL_SECONDS)
 
 
 def check_memory(conversation: Conversation) -> Result:
-    """Judge whether memory grows from one round of identical requests to the next."""
+    """Judge whether the memory grows in each round of identical requests."""
     request = conversation.request
     if request is None:
         return MEMORY.skipped(NO_REQUEST)
@@ -150,7 +150,7 @@ def check_memory(conversation: Conversation) -> Result:
 
 
 def check_restart(conversation: Conversation) -> Result:
-    """Restart the container that `check_stop` has stopped."""
+    """Judge a restart of the container that `check_stop` has stopped."""
     server = conversation.server
     if server.exit_code() is None:
         return RESTART.skipped(f"still running: see {SIGTERM.name}")

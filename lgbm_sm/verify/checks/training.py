@@ -1,4 +1,4 @@
-"""Checks of `train`: the platform's mounts, its input, its output and its signals."""
+"""Checks of the training: SageMaker's mounts, inputs, outputs and signals."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ from lgbm_sm.verify.training_run import STRICT, CheckedTraining, Training, Train
 
 COMPLETES = rule(
     "train-completes",
-    "The platform runs `docker run IMAGE train`: exit code 0 means Completed, any other code means Failed.",
+    "SageMaker runs `docker run IMAGE train`: exit code 0 means Completed, any other code means Failed.",
     "run the container with `train` and read its log; if the image only serves, pass --only serve",
     DEVELOPER_GUIDE_RUN_TRAINING,
 )
@@ -34,13 +34,13 @@ HYPERPARAMETERS = rule(
 )
 NESTED_FILES = rule(
     "train-nested-files",
-    "The channel's folder keeps each object's path below the prefix, so files in sub-folders are normal.",
+    "A channel keeps the folders below its S3 prefix, so its files may be in sub-folders.",
     "look for files at any depth, as pathlib's rglob does",
     DEVELOPER_GUIDE_TRAINING_INFORMATION,
 )
 READ_ONLY_INPUTS = rule(
     "train-read-only-inputs",
-    "In FastFile mode, and from a file system, a channel is mounted read-only.",
+    "A channel in FastFile mode, or from a file system such as EFS, is mounted read-only.",
     "write to /tmp or /opt/ml/output, never into the channels",
     DEVELOPER_GUIDE_TRAINING_INFORMATION,
 )
@@ -52,31 +52,31 @@ NETWORK = rule(
 )
 COVERED_FOLDER = rule(
     "train-opt-ml",
-    "The platform mounts its own folder over /opt/ml and hides any file that the image put there.",
+    "SageMaker mounts its own folder over /opt/ml, which hides the image's files there.",
     "keep programs and files outside /opt/ml, such as in /opt/program",
     DEVELOPER_GUIDE_TRAINING,
 )
 HYPERPARAMETERS_QUOTED = rule(
     "train-hyperparameters-quoted",
-    r'Some versions of the SDK encode each value a second time ("\"31\""), and the platform passes it on unchanged.',
+    r'Some versions of the SageMaker SDK encode each value as JSON twice ("\"31\""), and SageMaker does not undo it.',
     "if a value is a JSON string, decode it, then convert it",
     "aws/sagemaker-python-sdk#613, #3487, #5317",
 )
 ARTIFACTS = rule(
     "train-artifacts",
-    "The content of /opt/ml/model at the end of the training becomes model.tar.gz, and nothing else does.",
+    "SageMaker packs only the content of /opt/ml/model into model.tar.gz at the end of the training.",
     "write the model's files into /opt/ml/model: no links to other folders, no sockets, readable by their owner",
     DEVELOPER_GUIDE_TRAINING_OUTPUT,
 )
 FAILURE_EXIT_CODE = rule(
     "train-failure-exit-code",
-    "A training job that fails with exit code 0 counts as Completed, and its useless model is deployed.",
-    "exit with a code other than 0 whenever there is no good model",
+    "If a failed training exits with code 0, the job counts as Completed, and its useless model may be deployed.",
+    "exit with a code other than 0 if there is no good model",
     DEVELOPER_GUIDE_TRAINING_END,
 )
 FAILURE_REPORT = rule(
     "train-failure-file",
-    f"The first {contract.FAILURE_REASON_CHARACTERS:,} characters of /opt/ml/output/failure become FailureReason; "
+    f"The first {contract.FAILURE_REASON_CHARACTERS:,} characters of /opt/ml/output/failure become the failure reason; "
     'without the file, a failed job shows only "AlgorithmError: exit code 1".',
     "write the reason to /opt/ml/output/failure, then the traceback",
     DEVELOPER_GUIDE_TRAINING_END,
@@ -85,18 +85,18 @@ SIGTERM = rule(
     "train-sigterm",
     "StopTrainingJob, MaxRuntimeInSeconds and spot interruptions send SIGTERM, and SIGKILL "
     f"{contract.STOP_TRAINING_SECONDS:.0f} s later.",
-    "write ENTRYPOINT in exec form, and handle SIGTERM: process 1 ignores it by default",
+    "write ENTRYPOINT in exec form, and handle SIGTERM: process 1 ignores SIGTERM by default",
     DEVELOPER_GUIDE_RUN_TRAINING,
 )
 
-# by the name of the condition that each of them is about; see training_run.Conditions
+# the check for each condition in training_run.Conditions
 CONDITIONS: Mapping[str, Check] = {
     "nested": NESTED_FILES,
     "read_only": READ_ONLY_INPUTS,
     "isolated": NETWORK,
     "covered": COVERED_FOLDER,
 }
-# LightGBM's names of the number of rounds, and those of other libraries
+# the names of the number of rounds in LightGBM and in other libraries
 _LENGTHS = frozenset(
     (
         *("num_boost_round", "num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees", "num_round"),
@@ -104,14 +104,14 @@ _LENGTHS = frozenset(
     )
 )
 _EARLY_STOPPING = frozenset(("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change"))
-_LONG = 1_000_000
+_LONG = str(1_000_000)
 _LEAST_SECONDS_BEFORE_STOP = 1.0
 _MOST_SECONDS_BEFORE_STOP = 10.0
 
 
 @dataclass
 class Trained:
-    """A finished training run, and two more: one with quoted values, one with garbage data."""
+    """A finished training run, a run with quoted hyperparameters, and a run with garbage as data."""
 
     training: Training
     run: CheckedTraining
@@ -162,7 +162,7 @@ def _judge_failure_report(trained: Trained) -> Result:
 
 
 def _judge_sigterm(trained: Trained) -> Result:
-    """Stop a long training run."""
+    """Stop a long training run, and judge its end."""
     training = trained.training
     values = {name: value for name, value in training.hyperparameters.items() if name not in _EARLY_STOPPING}
     values |= {name: _LONG for name in values if name in _LENGTHS}
@@ -176,13 +176,13 @@ def _judge_sigterm(trained: Trained) -> Result:
         code = run.started.wait(training.limits.stop_training)
         seconds = time.monotonic() - sent_at
         if code is None:
-            return SIGTERM.broken(f"still running {seconds:.0f} s after SIGTERM; the platform then sends SIGKILL")
+            return SIGTERM.broken(f"still running {seconds:.0f} s after SIGTERM; SageMaker then sends SIGKILL")
         return SIGTERM.passed(f"ended {seconds:.1f} s after SIGTERM, exit code {code}")
     finally:
         run.started.remove()
 
 
-# judged after a training that succeeds, in the order of the report
+# these checks run after a successful training, in the order of the report
 JUDGES: Mapping[Check, Callable[[Trained], Result]] = {
     HYPERPARAMETERS_QUOTED: _judge_quoted,
     ARTIFACTS: _judge_artifacts,

@@ -1,4 +1,7 @@
-"""The emulated AWS by hand: `python -m tests.cloud.emulator`; it ends, and removes what it made, at Ctrl-C."""
+"""Run the emulated AWS by hand: `python -m tests.cloud.emulator`.
+
+Ctrl-C ends it, and it removes all that it has created.
+"""
 
 from __future__ import annotations
 

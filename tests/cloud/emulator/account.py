@@ -1,4 +1,4 @@
-"""What the platform itself reads and writes in the account: S3, log groups, roles."""
+"""The account as SageMaker itself uses it: S3, log groups and roles."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ from tests.cloud.emulator.calls import ACCOUNT, PLATFORM_KEY, AwsError
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of an s3:// URI."""
+    """Return the bucket and the key in an s3:// URI."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 class Account:
-    """Calls the emulation at `url` as nobody's client: such calls are neither recorded nor disturbed."""
+    """Calls the emulator at `url`.
+
+    These calls are not recorded, and faults do not affect them.
+    """
 
     def __init__(self, url: str) -> None:
         self._session = boto3.Session(PLATFORM_KEY, "secret", region_name="us-east-1")
@@ -45,9 +48,9 @@ class Account:
             client.close()
 
     def objects(self, prefix_uri: str) -> Iterator[tuple[str, bytes]]:
-        """The objects below a prefix: path relative to it, and content.
+        """Yield the relative path and the content of each object below a prefix.
 
-        Raises ClientError when the bucket is not there.
+        Raises ClientError if the bucket does not exist.
         """
         bucket, prefix = split_uri(prefix_uri)
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
@@ -64,7 +67,7 @@ class Account:
         return count > 0
 
     def read(self, uri: str) -> bytes | None:
-        """None where there is no such object or bucket."""
+        """Return the content, or None if the object or the bucket does not exist."""
         bucket, key = split_uri(uri)
         try:
             content: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -78,7 +81,7 @@ class Account:
         self._s3.put_object(Bucket=bucket, Key=key, Body=content)
 
     def log(self, region: str, group: str, stream: str) -> LogStream:
-        """A new stream; its group is made when there is none."""
+        """Create a log stream, and its group if necessary."""
         with self._lock:
             client = self._logs.setdefault(region, self._client("logs", region))
         for create, names in (
@@ -97,7 +100,10 @@ class LogStream:
     stream: str
 
     def write(self, lines: list[str]) -> None:
-        """CloudWatch takes no empty line; what is written after the group was deleted is lost, as there."""
+        """Write lines to the stream. CloudWatch accepts no empty line.
+
+        As in CloudWatch, lines that come after the deletion of the group are lost.
+        """
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line or " "} for line in lines]
         try:
@@ -107,7 +113,7 @@ class LogStream:
 
 
 def check_role(role_arn: str) -> None:
-    """Raises AwsError unless the role is there and trusts SageMaker."""
+    """Raise AwsError unless the role exists and trusts SageMaker."""
     refusal = AwsError(
         "ValidationException",
         f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "

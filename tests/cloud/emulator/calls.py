@@ -1,4 +1,4 @@
-"""A request to AWS as the emulation understands it, and the answers in each service's own protocol."""
+"""Convert requests to calls, and answers to the protocol of each service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SIGNED_AS = {"servicequotas": "service-quotas", "tagging": "resourcegroupstaggi
 
 
 class AwsError(Exception):
-    """What a service refuses a call with."""
+    """The error with which a service refuses a call."""
 
     def __init__(self, code: str, message: str, status: int = 400, **members: object) -> None:
         super().__init__(f"{code}: {message}")
@@ -37,7 +37,7 @@ class AwsError(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an operation, by botocore's names."""
+    """A call of an operation, with botocore's names."""
 
     service: str
     operation: str
@@ -52,12 +52,15 @@ class Call:
         return f"{self.service}:{self.operation}"
 
     def arn(self, resource: str) -> str:
-        """Of a resource of SageMaker."""
+        """Return the ARN of a SageMaker resource."""
         return f"arn:aws:sagemaker:{self.region}:{ACCOUNT}:{resource}"
 
 
 def read_call(request: BackendRequest) -> Call | None:
-    """The call that a signed request makes, or None where it is none; of S3's bodies only a list is read."""
+    """Return the call in a signed request, or None if the request is not a call.
+
+    Of S3's bodies, only the list of objects to delete is parsed.
+    """
     scope = _signature_scope(request)
     if scope is None:
         return None
@@ -84,7 +87,7 @@ def read_call(request: BackendRequest) -> Call | None:
 
 
 def _signature_scope(request: BackendRequest) -> tuple[str, str, str] | None:
-    """Access key, region and service that the request is signed for."""
+    """Return the access key, the region and the service in the signature of the request."""
     signature = request.headers.get("Authorization", "")
     credential = signature.partition("Credential=")[2].partition(",")[0] or request.args.get("X-Amz-Credential", "")
     parts = credential.split("/")
@@ -110,7 +113,10 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def json_answer(content: dict[str, Any]) -> Response:
-    """Of a service with the JSON protocol; members without a value are left out, times are seconds."""
+    """Return an answer of a service with the JSON protocol.
+
+    Members without a value are left out. Times are in seconds.
+    """
     body = json.dumps(_without_nothing(content), default=_as_seconds)
     return Response(body, content_type="application/x-amz-json-1.1", headers={"x-amzn-RequestId": str(uuid.uuid4())})
 

@@ -1,4 +1,7 @@
-"""Containers of jobs and endpoints: made as the platform makes them, known by a label, and removed."""
+"""The containers of jobs and endpoints.
+
+They are created as on SageMaker, and have a label.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ RUN_LABEL = "lgbm-sm.test-run"
 
 @dataclass
 class Times:
-    """Seconds; where the platform takes minutes, a test need not."""
+    """Times in seconds. SageMaker needs minutes, but tests are faster."""
 
     # that a phase lasts in which the emulation has nothing to do
     phase: float = 0.1
@@ -43,7 +46,10 @@ class Times:
 
 
 def archive(files: Mapping[str, bytes], folders: Iterable[str] = (), at: float | None = None) -> bytes:
-    """A tar of files and folders by their paths; `at` is their time, now where it is not given."""
+    """Return a tar with these files and folders by their paths.
+
+    `at` is the time of the files. The default is now.
+    """
     now = int(time.time() if at is None else at)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -60,7 +66,10 @@ def archive(files: Mapping[str, bytes], folders: Iterable[str] = (), at: float |
 
 @dataclass
 class Containers:
-    """All that is made here carries the labels `lgbm-sm.test=<session>` and `lgbm-sm.test-run=<session>`."""
+    """Creates containers, volumes and networks.
+
+    All of them have the labels `lgbm-sm.test=<session>` and `lgbm-sm.test-run=<session>`.
+    """
 
     client: docker.DockerClient
     session: str
@@ -70,9 +79,9 @@ class Containers:
         return {LABEL: self.session, RUN_LABEL: self.session}
 
     def volume(self, image: str, target: str, content: bytes) -> str:
-        """The name of a new volume that holds an archive, to be mounted at `target`.
+        """Create a volume with the content of an archive, to be mounted at `target`.
 
-        What the image itself has there is not in it.
+        Return its name. Files that the image itself has at `target` are not in the volume.
         """
         name = f"lgbm-sm-test-{uuid.uuid4().hex[:12]}"
         self.client.volumes.create(name, labels=self.labels)
@@ -96,13 +105,13 @@ class Containers:
         return self.client.containers.create(image, command, labels=self.labels, mounts=[mount], **options)
 
     def isolated_network(self) -> str:
-        """A new network without a way out of this machine."""
+        """Create a network without access to other machines. Return its name."""
         name = f"lgbm-sm-test-{uuid.uuid4().hex[:12]}"
         self.client.networks.create(name, internal=True, labels=self.labels)
         return name
 
     def remove(self, container: Container | None, volume: str, network: str = "") -> None:
-        """Harmless for what is gone."""
+        """Remove the container, the volume and the network. Missing ones are no error."""
         if container is not None:
             _quietly(lambda: container.remove(force=True))
         if volume:
@@ -111,7 +120,7 @@ class Containers:
             _quietly(lambda: self.client.api.remove_network(network))
 
     def remove_all(self) -> None:
-        """What is left of the session's own containers, volumes and networks."""
+        """Remove all remaining containers, volumes and networks of the session."""
         chosen = {"label": f"{RUN_LABEL}={self.session}"}
         for found in self.client.api.containers(all=True, filters=chosen):
             self.remove(self.client.containers.get(found["Id"]), "")
@@ -129,7 +138,10 @@ def _quietly(remove: Callable[[], object]) -> None:
 
 
 def follow(container: Container, write: Callable[[list[str]], None]) -> threading.Thread:
-    """Hand on what the container says, line by line, until it ends; join the thread to have it all."""
+    """Pass the output of the container on, line by line, until it ends.
+
+    After a join of the thread, all output has been passed on.
+    """
     thread = threading.Thread(target=_follow, args=(container, write), daemon=True, name=f"log of {container.name}")
     thread.start()
     return thread
@@ -149,7 +161,7 @@ def _follow(container: Container, write: Callable[[list[str]], None]) -> None:
 
 
 def has_ended(container: Container) -> bool:
-    """Also true once it has been removed."""
+    """Return whether the container has ended. This is also true for a removed container."""
     try:
         container.reload()
     except NotFound:
@@ -158,13 +170,13 @@ def has_ended(container: Container) -> bool:
 
 
 def exit_code(container: Container) -> int:
-    """Of a container that has ended."""
+    """Return the exit code of a container that has ended."""
     code: int = container.attrs["State"]["ExitCode"]
     return code
 
 
 def stop(container: Container, seconds: float) -> None:
-    """SIGTERM, whatever the image's STOPSIGNAL, and SIGKILL when that has not ended it in time."""
+    """Send SIGTERM, even if the image has another STOPSIGNAL. Send SIGKILL after `seconds`."""
     for signal, patience in (("SIGTERM", seconds), ("SIGKILL", 30.0)):
         try:
             container.kill(signal)

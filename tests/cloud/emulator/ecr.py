@@ -1,4 +1,4 @@
-"""ECR's operations on images, answered from what the registry holds; repositories are moto's."""
+"""ECR's operations on images, with the content of the registry. moto has the repositories."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.cloud.emulator.registry import PushedImage, Registry, find_repository
 
 
 class Ecr:
-    """Its methods are the operations."""
+    """Its methods are operations of ECR."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
@@ -71,7 +71,11 @@ class Ecr:
         return {"image": _image(name, image, tag or None)}
 
     def batch_delete_image(self, call: Call) -> dict[str, Any]:
-        """By a tag the tag goes, with its last tag the image; by its digest the image with all its tags."""
+        """Delete images by tag or by digest.
+
+        By a tag, only that tag is deleted. The image is deleted with its last tag. By its digest, the image is deleted
+        with all its tags.
+        """
         name = self.repository(call)
         deleted, failures = [], []
         for image_id in call.parameters["imageIds"]:
@@ -99,9 +103,9 @@ class Ecr:
         self.registry.images.pop(call.parameters["repositoryName"], None)
 
     def repository(self, call: Call) -> str:
-        """The name of the call's repository.
+        """Return the name of the repository in the call.
 
-        Raises AwsError (RepositoryNotFoundException) when there is none in the call's region.
+        Raises AwsError (RepositoryNotFoundException) if the repository does not exist in the region of the call.
         """
         name: str = call.parameters["repositoryName"]
         repository = find_repository(name)

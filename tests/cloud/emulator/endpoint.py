@@ -1,4 +1,4 @@
-"""An endpoint: the variant that answers, and the one that is to take its place."""
+"""An endpoint: the variant that answers now, and the variant of a running update."""
 
 from __future__ import annotations
 
@@ -75,15 +75,15 @@ class Endpoint:
             }
 
     def create(self) -> None:
-        """Raises AwsError (ResourceLimitExceeded)."""
+        """Create the endpoint. Raises AwsError (ResourceLimitExceeded)."""
         give_back = self._take_instances(self._parts)
         with self._lock:
             self._begin(self._parts, give_back)
 
     def update(self, parts: VariantParts) -> bool:
-        """Bring up a variant of these parts beside the one that answers; False where something else is going on.
+        """Start a variant of these parts next to the variant that answers.
 
-        Raises AwsError (ResourceLimitExceeded).
+        Returns False if another operation is running. Raises AwsError (ResourceLimitExceeded).
         """
         with self._lock:
             if self._status != "InService":
@@ -94,7 +94,7 @@ class Endpoint:
         return True
 
     def delete(self, forget: Callable[[], None]) -> bool:
-        """False where something else is going on; `forget` is called when all is gone."""
+        """Delete the endpoint, then call `forget`. Return False if another operation is running."""
         with self._lock:
             if self._status not in ("InService", "Failed"):
                 return False
@@ -104,7 +104,7 @@ class Endpoint:
         return True
 
     def abandon(self) -> None:
-        """At the end of the emulation."""
+        """End all containers, at the end of the emulation."""
         with self._lock:
             self._abandoned = True
             variants = [variant for variant in (self.variant, self._coming) if variant is not None]

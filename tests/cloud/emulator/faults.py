@@ -1,4 +1,4 @@
-"""What goes wrong by order of a test, and the list of all calls."""
+"""Faults that a test requests, and the list of all calls."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Moment(StrEnum):
 
 
 class ConnectionBrokenError(ConnectionError):
-    """The caller gets no answer: the connection ends."""
+    """The caller gets no answer, because the connection ends."""
 
 
 @dataclass
 class Recorded:
-    """A call, and the code that it was refused with, if it was."""
+    """A call, and the error code if it was refused."""
 
     call: Call
     refused: str = ""
@@ -41,7 +41,10 @@ class _Planned:
 
 @dataclass
 class Faults:
-    """An operation is named as in `sagemaker:CreateEndpoint`; `sagemaker:*` is each of the service."""
+    """The faults. An operation has a name such as `sagemaker:CreateEndpoint`.
+
+    `sagemaker:*` means all operations of the service.
+    """
 
     calls: list[Recorded] = field(default_factory=list)
     observers: list[Observer] = field(default_factory=list)
@@ -74,19 +77,19 @@ class Faults:
     def fail(
         self, operation: str, code: str, message: str, status: int = 400, times: int = 1, **members: object
     ) -> None:
-        """The operation's next calls are refused; `members` are those of the error's structure beside its message."""
+        """Refuse the next calls of the operation. `members` are added to the error's structure."""
         self._planned.append(_Planned(operation, AwsError(code, message, status, **members), times))
 
     def break_connection(self, operation: str, moment: Moment = Moment.BEFORE, times: int = 1) -> None:
-        """The operation's next calls get no answer, before or after they have been carried out."""
+        """Break the connection in the next calls, before or after they are executed."""
         self._planned.append(_Planned(operation, None, times, moment))
 
     def operations(self) -> list[str]:
-        """Of all calls so far."""
+        """Return the operations of all calls so far."""
         return [str(recorded.call) for recorded in self.calls]
 
     def before(self, call: Call) -> Recorded:
-        """Record the call; raises what it is to be refused with."""
+        """Record the call, and raise the requested error if there is one."""
         with self._lock:
             self._count += 1
             recorded = Recorded(call)

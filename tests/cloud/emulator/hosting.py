@@ -22,7 +22,7 @@ _NOT_EMULATED = ("ServerlessConfig", "ModelDataDownloadTimeoutInSeconds", "CoreD
 
 
 class Hosting:
-    """Its methods are the operations."""
+    """Its methods are operations of SageMaker."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Hosting:
         self._lock = threading.Lock()
 
     def reset(self) -> None:
-        """All endpoints end now."""
+        """End all endpoints now."""
         endpoints = list(self.endpoints.values())
         for endpoint in endpoints:
             endpoint.abandon()
@@ -138,7 +138,7 @@ class Hosting:
         return {}
 
     def endpoint(self, call: Call) -> Endpoint:
-        """Raises AwsError when there is none of the name."""
+        """Return the endpoint in the call. Raises AwsError if it does not exist."""
         arn = call.arn(f"endpoint/{call.parameters['EndpointName']}".lower())
         endpoint = self.endpoints.get(arn)
         if endpoint is None:
@@ -146,7 +146,7 @@ class Hosting:
         return endpoint
 
     def _parts(self, call: Call) -> VariantParts:
-        """What an endpoint of the config in the call is made of."""
+        """Return the parts of an endpoint with the endpoint config in the call."""
         assert self._containers is not None, "the emulation was started without an engine"
         config = self._find(call, "endpoint-config", self.configs)
         variant = config["ProductionVariants"][0]

@@ -1,4 +1,4 @@
-"""The images that jobs and endpoints are made of: pulled from the registry, or given in place of AWS's own."""
+"""The images of jobs and endpoints. They come from the registry, or replace AWS's images."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ _HOSTED = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def run_name(session: str) -> str:
-    """What a session's emulation calls the images that it runs, in the engine."""
+    """Return the name that the emulator of a session gives to its images in Docker."""
     return f"lgbm-sm-test-cloud-run-{session}"
 
 
 class Images:
-    """`provided` has an image of the engine for a URI of AWS's own images, which nobody can pull here."""
+    """The images.
+
+    `provided` maps URIs of AWS's images, which cannot be pulled here, to local images.
+    """
 
     def __init__(self, registry: Registry, containers: Containers | None) -> None:
         self.registry = registry
@@ -37,7 +40,7 @@ class Images:
         self.provided.clear()
 
     def check_training(self, uri: str, role_arn: str) -> None:
-        """As CreateTrainingJob does."""
+        """Check an image as CreateTrainingJob does."""
         host, repository, image = self._find(uri)
         if uri in self.provided or image is not None:
             return
@@ -59,7 +62,7 @@ class Images:
         )
 
     def check_hosting(self, uri: str) -> None:
-        """As CreateModel does."""
+        """Check an image as CreateModel does."""
         host, _, image = self._find(uri)
         if uri in self.provided:
             return
@@ -78,16 +81,17 @@ class Images:
             )
 
     def digest(self, uri: str) -> str:
-        """The URI with the digest that it stands for now."""
+        """Return the URI with the current digest of its tag."""
         host, repository, image = self._find(uri)
         return uri if image is None else f"{host}/{repository}@{image.digest}"
 
     def pull(self, uri: str) -> str:
-        """A name of its own for the image in the engine, to be given back by `release`.
+        """Pull an image, and return a new name for it in Docker. `release` removes the name.
 
-        The platform's machines are others than the caller's: what the caller does with its own names for the image,
-        and which of them it finds, does not depend on what runs here.
-        Raises docker.errors.APIError when the registry does not give it.
+        SageMaker pulls images on its own machines. So names that the caller has for the image in Docker must not change
+        the result here.
+
+        Raises docker.errors.APIError if the registry refuses the image.
         """
         assert self._containers is not None, "the emulation was started without an engine"
         client = self._containers.client
@@ -107,7 +111,7 @@ class Images:
         return ":".join(own)
 
     def release(self, name: str) -> None:
-        """Harmless when it is gone, or when there is no name."""
+        """Remove the name of an image. An empty or missing name is no error."""
         if name and self._containers is not None:
             with contextlib.suppress(ImageNotFound):
                 self._containers.client.images.remove(name)

@@ -1,4 +1,4 @@
-"""The requests that a server is answering: counted, so that one can wait until there is none."""
+"""Count the requests that a server is answering, to wait until there are none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.cloud.emulator.faults import ConnectionBrokenError
 
 
 class InFlight:
-    """A WSGI application around another one."""
+    """A WSGI application that counts the requests to another one."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -34,7 +34,7 @@ class InFlight:
                 self._changed.notify_all()
 
     def wait(self, seconds: float) -> None:
-        """Until no request is being answered."""
+        """Wait until no request is being answered."""
         end = time.monotonic() + seconds
         with self._changed:
             while self._count:

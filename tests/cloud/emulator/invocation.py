@@ -22,7 +22,7 @@ _PASSED = (
 
 
 class Runtime:
-    """Its method is the operation."""
+    """Its method is the operation InvokeEndpoint."""
 
     def __init__(self, hosting: Hosting) -> None:
         self._hosting = hosting

@@ -14,9 +14,9 @@ _PAGE = 10  # SageMaker's own, where MaxResults says nothing
 def page(
     call: Call, member: str, resources: Iterable[Mapping[str, Any]], name: str, others: tuple[str, ...]
 ) -> dict[str, Any]:
-    """A page of summaries with the members `name` and `others` of those resources that the call asks for.
+    """Return a page of summaries of the resources that the call asks for.
 
-    Newest first, as SageMaker does where SortOrder says nothing.
+    A summary has the members `name` and `others`. Without SortOrder, the newest resource comes first, as on SageMaker.
     """
     given = call.parameters
     status = next((other for other in others if other.endswith("Status")), "")

@@ -1,4 +1,4 @@
-"""What a container has written."""
+"""Read the files that a container has written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from docker.models.containers import Container
 
 
 def first_text(container: Container, path: str) -> str:
-    """The text of a file in the container; empty where there is none."""
+    """Return the text of a file in the container, or an empty text if the file does not exist."""
     found = _fetch(container, path)
     if found is None:
         return ""
@@ -20,7 +20,7 @@ def first_text(container: Container, path: str) -> str:
 
 
 def packed(container: Container, folder: str) -> bytes:
-    """A .tar.gz of what is in a folder, with paths relative to it; empty where there is nothing."""
+    """Return a .tar.gz of a folder with relative paths, or nothing if the folder is empty."""
     fetched = _fetch(container, folder)
     if fetched is None:
         return b""
@@ -43,7 +43,7 @@ def tar_gz(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
 
 
 def _fetch(container: Container, path: str) -> io.BytesIO | None:
-    """A tar, as the engine gives it."""
+    """Return a file or a folder as the tar that Docker sends."""
     try:
         chunks, _ = container.get_archive(path)
     except NotFound:

@@ -1,4 +1,7 @@
-"""An IAM policy enforced on each call: what it does not allow is denied, in AWS's words."""
+"""Enforce an IAM policy on each call.
+
+A call that it does not allow gets AWS's error message.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ _FREE = {"sts:GetCallerIdentity"}
 
 @dataclass(frozen=True)
 class Asked:
-    """A permission that a call has needed; `context` has the keys of conditions."""
+    """A permission that a call has needed. `context` has the condition keys of the call."""
 
     action: str
     resource: str
@@ -55,7 +58,10 @@ class Asked:
 
 @dataclass
 class Permissions:
-    """`policy` is an IAM policy document; None allows all. `asked` has each permission once that was needed so far."""
+    """Checks calls by a policy.
+
+    `policy` is an IAM policy document. None allows all calls. `asked` has each permission that was needed so far.
+    """
 
     policy: dict[str, Any] | None = None
     asked: set[Asked] = field(default_factory=set)
@@ -65,7 +71,7 @@ class Permissions:
         self.asked.clear()
 
     def check(self, call: Call) -> None:
-        """Raises AwsError (AccessDenied) when the policy does not allow the call."""
+        """Raise AwsError (AccessDenied) if the policy does not allow the call."""
         for action, resource in _needed(call):
             if action not in _FREE:
                 self.require(action, resource, call.service, _context(action, call))
@@ -88,7 +94,7 @@ class Permissions:
 
 
 def allows(policy: Mapping[str, Any], asked: Asked) -> bool:
-    """Whether a policy document allows it: a statement does, and none denies it."""
+    """Return whether a statement of the policy allows the permission, and none denies it."""
     effects = {
         statement["Effect"]
         for statement in _as_list(policy["Statement"])
@@ -112,7 +118,10 @@ def _conditions(statement: dict[str, Any]) -> Iterator[tuple[str, str, list[str]
 
 
 def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
-    """A key that the call does not have never matches: IAM user guide, "Condition operators"."""
+    """Return whether a condition holds.
+
+    A condition on a key that the call does not have never holds: IAM user guide, "Condition operators".
+    """
     if operator not in ("StringEquals", "StringLike"):
         raise NotImplementedError(operator)
     if key not in context:
@@ -130,7 +139,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _needed(call: Call) -> Iterator[tuple[str, str]]:
-    """Actions and the resources that they are done to."""
+    """Yield the actions of a call with their resources."""
     given, region = call.parameters, call.region
     action = f"{_PREFIXES.get(call.service, call.service)}:{call.operation}"
     if call.service == "s3":
@@ -161,7 +170,7 @@ def _needed(call: Call) -> Iterator[tuple[str, str]]:
 
 
 def _context(action: str, call: Call) -> dict[str, str]:
-    """The condition keys that AWS gives a value for this action and call; not all that AWS defines."""
+    """Return the condition keys of this action that the policies use."""
     if action in _HAVE_PREFIX and "prefix" in call.parameters:
         return {"s3:prefix": call.parameters["prefix"]}
     return {}

@@ -1,4 +1,4 @@
-"""Service Quotas of SageMaker's instance types, and what is counted against them."""
+"""The quotas of SageMaker's instance types, and the number of instances in use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT = 4.0
 
 @dataclass
 class Quotas:
-    """`set("ml.m4.xlarge", ENDPOINT, 0)` makes the next CreateEndpoint fail."""
+    """The quotas. `set("ml.m4.xlarge", ENDPOINT, 0)` makes the next CreateEndpoint fail."""
 
     _applied: dict[str, float] = field(default_factory=dict)
     _used: dict[str, float] = field(default_factory=dict)
@@ -39,9 +39,9 @@ class Quotas:
         self._applied[f"{instance_type} for {usage}"] = value
 
     def take(self, instance_type: str, usage: str, count: int) -> Callable[[], None]:
-        """Count instances as used; returns what gives them back.
+        """Count instances as used. Return a function that releases them.
 
-        Raises AwsError (ResourceLimitExceeded) when there would be too many.
+        Raises AwsError (ResourceLimitExceeded) if the quota is too low.
         """
         name = f"{instance_type} for {usage}"
         with self._lock:

@@ -1,7 +1,7 @@
-"""The container registry that clients push to: ECR's rules in front of a real registry.
+"""The container registry for clients: ECR's rules, and a real registry behind them.
 
-Only images of repositories that ECR knows are let in. The registry behind keeps all that was ever pushed; which of it is
-there for ECR stands in `Images`, so that a reset costs nothing.
+Only images of repositories in ECR are accepted. The real registry keeps all images that were ever pushed. `Images` has
+the images that exist for ECR, so a reset takes no time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CHUNK = 1 << 20
 
 @dataclass
 class PushedImage:
-    """A manifest that has been pushed."""
+    """A pushed manifest."""
 
     digest: str
     media_type: str
@@ -48,14 +48,14 @@ class PushedImage:
 
     @property
     def size(self) -> int:
-        """In bytes: of the configuration and the layers; 0 for an index."""
+        """Return the size of the configuration and the layers in bytes. An index has size 0."""
         content = self.content
         parts: list[dict[str, int]] = [*content.get("layers", []), content.get("config", {"size": 0})]
         return sum(part["size"] for part in parts)
 
 
 def find_repository(name: str) -> Any:
-    """Moto's record of a repository, of whichever region; None where there is none."""
+    """Return moto's record of a repository in any region, or None."""
     for backend in ecr_backends[ACCOUNT].values():
         if name in backend.repositories:
             return backend.repositories[name]
@@ -63,7 +63,7 @@ def find_repository(name: str) -> Any:
 
 
 class Registry:
-    """A WSGI application; `address` is its host and port, `behind` that of the real registry."""
+    """A WSGI application. `address` is its host and port, `behind` that of the real registry."""
 
     def __init__(self, behind: str) -> None:
         self.behind = behind
@@ -86,7 +86,7 @@ class Registry:
         self.layers_refused = ""
 
     def new_token(self) -> tuple[str, datetime]:
-        """A password for the user AWS, and when it ends."""
+        """Return a password for the user AWS, and its expiry time."""
         token, ends = secrets.token_hex(32), datetime.now(UTC) + TOKEN_LIFETIME
         self._tokens[token] = ends
         return token, ends
@@ -103,9 +103,9 @@ class Registry:
         return next((image for image in images.values() if tag in image.tags), None)
 
     def put(self, repository: str, reference: str, manifest: bytes, media_type: str) -> PushedImage:
-        """Give a manifest to the registry behind, and record it.
+        """Send a manifest to the real registry, and record it.
 
-        Raises AwsError when the tag is immutable and taken, or when the manifest's parts are not there.
+        Raises AwsError if an immutable tag already exists, or if a part of the image is missing.
         """
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
         tag = "" if reference.startswith("sha256:") else reference

@@ -1,4 +1,4 @@
-"""The emulated AWS: moto's server, and in front of it what moto does not do."""
+"""The emulated AWS: moto's server, and more services in front of it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class _QuietHandler(MotoRequestHandler):
 
 
 class _Listener:
-    """A WSGI application on a free loopback port, on threads that end with it."""
+    """A WSGI application on a free port of this machine, with its own threads."""
 
     def __init__(self, application: Any) -> None:
         self.in_flight = InFlight(application)
@@ -80,10 +80,10 @@ class _Listener:
 
 
 class Emulator:
-    """One per process, since moto's state is the process's.
+    """The emulator. A process can have only one, because moto's state is global.
 
-    `engine` and `registry_behind` (host and port of a registry with the login AWS:secret) may be left out where no
-    container is run.
+    `engine` and `registry_behind` are only needed to run containers. `registry_behind` is the host and the port of a
+    registry with the login AWS:secret.
     """
 
     def __init__(self, engine: docker.DockerClient | None = None, registry_behind: str = "", session: str = "") -> None:
@@ -130,14 +130,17 @@ class Emulator:
         self.close()
 
     def close(self) -> None:
-        """End jobs and endpoints, and remove what they ran in."""
+        """End the jobs and the endpoints, and remove their containers."""
         self.reset()
         self._account.close()
         self._listener.close()
         self._front.close()
 
     def reset(self) -> None:
-        """An empty account, without faults. Nothing that was asked of it before counts from now on."""
+        """Make the account empty, and remove all faults.
+
+        Calls that are still running have no effect.
+        """
         self.access_key = _new_access_key()
         self.faults.reset()
         # an invocation ends with its container
@@ -163,7 +166,10 @@ class Emulator:
         self.hosting.reset()
 
     def environment(self, region: str = REGION) -> dict[str, str]:
-        """What a process is told, so that every client of AWS in it comes here. Holds until the next reset."""
+        """Return an environment in which all AWS clients use the emulator.
+
+        It is valid until a reset.
+        """
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": self.access_key,
@@ -175,7 +181,7 @@ class Emulator:
         }
 
     def client(self, service: str, region: str = REGION, **settings: Any) -> Any:
-        """A boto3 client for the test itself, which calls once; resets do not concern it."""
+        """Return a boto3 client for the test itself. Resets do not affect it."""
         config = Config(retries={"total_max_attempts": 1}, **settings)
         return self._session.client(service, region_name=region, endpoint_url=self.url, config=config)
 
@@ -234,7 +240,7 @@ def _new_access_key() -> str:
 
 
 def _rewind(environ: dict[str, Any], call: Call | None) -> None:
-    """A body that has been read can be read again."""
+    """Make a body that was read readable again."""
     if call is not None and (call.body or call.service != "s3"):
         environ["wsgi.input"] = io.BytesIO(call.body)
         environ.pop("werkzeug.request", None)

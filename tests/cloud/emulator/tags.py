@@ -1,4 +1,4 @@
-"""Tags of SageMaker's resources, and the Resource Groups Tagging API over all services."""
+"""The tags of SageMaker's resources, and the Resource Groups Tagging API for all services."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.cloud.emulator.calls import ACCOUNT, Call
 
 
 class Tags:
-    """Its methods are the operations on tags; SageMaker's are kept by ARN."""
+    """Its methods are operations on tags. SageMaker's tags are stored by ARN."""
 
     def __init__(self) -> None:
         self.of: dict[str, dict[str, str]] = {}
@@ -21,7 +21,7 @@ class Tags:
         self.of.clear()
 
     def put(self, arn: str, tags: list[dict[str, str]] | None) -> None:
-        """A new resource's."""
+        """Store the tags of a new resource."""
         self.of[arn] = {tag["Key"]: tag["Value"] for tag in tags or []}
 
     def add_tags(self, call: Call) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Tags:
         return {}
 
     def get_resources(self, call: Call) -> dict[str, Any]:
-        """Of the call's region, as far as they have tags."""
+        """Return the tagged resources in the region of the call."""
         given = call.parameters
         found = {arn: tags for arn, tags in self._all(call.region).items() if _is_asked_for(arn, tags, given)}
         start, size = int(given.get("PaginationToken") or 0), given.get("ResourcesPerPage", 50)

@@ -21,7 +21,7 @@ _NOT_EMULATED = ("CheckpointConfig", "EnableManagedSpotTraining", "DebugHookConf
 
 
 class Training:
-    """Its methods are the operations."""
+    """Its methods are operations of SageMaker."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Training:
         self._lock = threading.Lock()
 
     def reset(self) -> None:
-        """All jobs end now."""
+        """End all jobs now."""
         jobs = list(self.jobs.values())
         for job in jobs:
             job.abandon()
@@ -91,7 +91,7 @@ class Training:
         return {}
 
     def delete_training_job(self, call: Call) -> dict[str, Any]:
-        """Of a job that has ended: only its record goes."""
+        """Delete the entry of a job that has ended."""
         job = self._get(call)
         status = job.description()["TrainingJobStatus"]
         if status not in FINAL_STATUSES:
@@ -113,7 +113,7 @@ class Training:
         return job
 
     def _check(self, call: Call) -> None:
-        """What CreateTrainingJob refuses at once."""
+        """Raise the errors that CreateTrainingJob returns at once."""
         given = call.parameters
         for name in _NOT_EMULATED:
             if given.get(name):

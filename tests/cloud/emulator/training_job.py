@@ -1,4 +1,4 @@
-"""A training job that runs its image, as the platform does: contract of /opt/ml, statuses, log, outputs."""
+"""A training job. It runs its image as SageMaker does: /opt/ml, statuses, log and outputs."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class TrainingJob(threading.Thread):
             }
 
     def stop(self) -> bool:
-        """False where it has ended already."""
+        """Stop the job. Return False if it has already ended."""
         with self._lock:
             if self._state["TrainingJobStatus"] in FINAL_STATUSES:
                 return False
@@ -261,7 +261,7 @@ class TrainingJob(threading.Thread):
                         self._metrics[definition["Name"]] = metric
 
     def _wait(self, container: Container) -> str:
-        """Until it ends, or is ended: then by which secondary status."""
+        """Wait until the container ends. Return the secondary status if the job was stopped."""
         end = time.monotonic() + self._request["StoppingCondition"].get("MaxRuntimeInSeconds", 86400)
         while not has_ended(container):
             if self._abandoned.wait(0.1):
@@ -274,7 +274,7 @@ class TrainingJob(threading.Thread):
         return "Stopped" if self._stopped.is_set() else ""
 
     def _upload(self, name: str, content: bytes) -> str:
-        """The URI of the object; nothing is uploaded where there is no content."""
+        """Upload content, and return its URI. Without content, do nothing."""
         uri = f"{self._request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{self.job_name}/output/{name}"
         if content:
             try:

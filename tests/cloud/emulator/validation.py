@@ -1,4 +1,4 @@
-"""Requests checked against the service's own model, in the words in which AWS refuses them."""
+"""Check requests by botocore's model of the service. The errors have AWS's messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CHARACTERS = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s", r"\p{M}": "", 
 
 
 def check(call: Call) -> None:
-    """Raises AwsError with each member that the model of the operation does not allow."""
+    """Raise AwsError with all members that the model of the operation does not allow."""
     shape = _operation(call.service, call.operation).input_shape
     if shape is None:
         return
@@ -109,7 +109,7 @@ def _refusal(shown: str, path: str, constraint: str) -> str:
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """None where Python cannot read it."""
+    """Compile a pattern. Return None if Python does not support it."""
     for java, python in _CHARACTERS.items():
         pattern = pattern.replace(java, python)
     try:

@@ -1,4 +1,4 @@
-"""A production variant: one container that serves a model, as the platform starts and asks it."""
+"""A production variant: one container that serves a model, as on SageMaker."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class VariantError(Exception):
 
 @dataclass(frozen=True)
 class VariantParts:
-    """What a variant is made of: its endpoint config and model, as they are described."""
+    """The parts of a variant: its endpoint config and its model, as AWS describes them."""
 
     config: dict[str, Any]
     model: dict[str, Any]
@@ -60,7 +60,7 @@ class VariantParts:
 
 
 class Variant:
-    """A container that died is started again, as long as the variant is there."""
+    """A variant. If its container dies, the container is started again."""
 
     def __init__(self, parts: VariantParts, endpoint_name: str) -> None:
         self.parts = parts
@@ -79,9 +79,9 @@ class Variant:
         self._idle = threading.Condition()
 
     def start(self) -> None:
-        """Until it has answered /ping.
+        """Start the container, and wait until it answers /ping.
 
-        Raises VariantError when it does not in time; what was made is there until `end`.
+        Raises VariantError if it does not answer in time. Then `end` still has to remove the container.
         """
         parts = self.parts
         self._log = parts.account.log(
@@ -109,7 +109,7 @@ class Variant:
             answered = answered + 1 if self._ping() else 0
 
     def end(self, seconds: float) -> None:
-        """Once the requests in flight are answered; harmless when it never started."""
+        """Answer the open requests, then remove the container. Without a start, do nothing."""
         self._ended.set()
         with self._idle:
             self._idle.wait_for(lambda: self._in_flight == 0, timeout=self.parts.times.invocation if seconds else 0)
@@ -123,9 +123,10 @@ class Variant:
             thread.join(10)
 
     def ask(self, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers (in lower case) and body of the answer to POST /invocations.
+        """Send a request to /invocations.
 
-        Raises OSError or http.client.HTTPException when there is none, TimeoutError when it takes too long.
+        Return the status, the headers (in lower case) and the body. Raises OSError or http.client.HTTPException without
+        an answer, and TimeoutError if the answer takes too long.
         """
         with self._idle:
             self._in_flight += 1

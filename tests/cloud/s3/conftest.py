@@ -1,4 +1,4 @@
-"""An account with a bucket, and files to put there."""
+"""An account with a bucket, and files to upload."""
 
 from __future__ import annotations
 

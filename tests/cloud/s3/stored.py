@@ -1,4 +1,4 @@
-"""What a test of the buckets and objects puts there and looks at, past the program."""
+"""Write and read objects in buckets, without the code under test."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def connected(aws: Emulator, region: str) -> AwsAccount:
 
 @functools.cache
 def s3_of(aws: Emulator) -> Any:
-    """A client that is not the program's."""
+    """Return a client of S3 that is independent of the code under test."""
     return aws.client("s3")
 
 
@@ -59,13 +59,13 @@ def uri(key: str) -> str:
 
 
 def keys(aws: Emulator) -> list[str]:
-    """Of all versions and delete markers."""
+    """Return the keys of all versions and delete markers."""
     answer = s3_of(aws).list_object_versions(Bucket=BUCKET)
     return sorted(entry["Key"] for kind in ("Versions", "DeleteMarkers") for entry in answer.get(kind, ()))
 
 
 def written(aws: Emulator) -> list[str]:
-    """The keys that were written to, in order, one for each object."""
+    """Return the keys of all uploads, in their order. Each object is listed once."""
     calls = [recorded.call for recorded in aws.faults.calls]
     return [call.parameters["Key"] for call in calls if call.operation in ("PutObject", "CreateMultipartUpload")]
 

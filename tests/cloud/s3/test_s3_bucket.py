@@ -1,4 +1,7 @@
-"""The bucket: made where it is missing, refused where it is not ours; and what is fetched from one."""
+"""The bucket is created if it is missing, and refused if it is not ours.
+
+Files are fetched.
+"""
 
 from __future__ import annotations
 

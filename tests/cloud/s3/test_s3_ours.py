@@ -1,4 +1,4 @@
-"""What is ours in a bucket and goes, and what is not and stays."""
+"""Our objects in a bucket are deleted. Other objects remain."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_an_upload_replaces_nothing_that_it_has_not_put_there(
     aws_without_engine: Emulator, bucket: S3Bucket, files: dict[str, Path]
 ) -> None:
     put_foreign(aws_without_engine, f"{ROOT}/train/a.csv")
-    with pytest.raises(AwsError, match="did not create these objects, and would replace them") as refused:
+    with pytest.raises(AwsError, match=r"would replace objects that project .* did not create") as refused:
         upload(ours(bucket), files)
     assert uri(f"{ROOT}/train/a.csv") in refused.value.message
     assert "valid" not in refused.value.message
@@ -47,7 +47,7 @@ def test_older_versions_that_somebody_else_has_put_there_are_not_mixed_with_ours
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     put_foreign(aws_without_engine, f"{ROOT}/train/a.csv")
     s3.delete_object(Bucket=BUCKET, Key=f"{ROOT}/train/a.csv")
-    with pytest.raises(AwsError, match="did not create these objects, and would replace them"):
+    with pytest.raises(AwsError, match=r"would replace objects that project .* did not create"):
         upload(ours(plain_bucket), files)
     assert keys(aws_without_engine) == [f"{ROOT}/train/a.csv"] * 2
 

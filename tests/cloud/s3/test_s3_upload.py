@@ -1,4 +1,4 @@
-"""What is sent to S3, what is not sent again, and what a broken upload leaves."""
+"""The files that are uploaded, the files that are not uploaded again, and broken uploads."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_an_upload_that_was_killed_midway_is_seen_and_taken_away(
 
 
 def start_upload(aws: Emulator, path: Path) -> subprocess.Popen[bytes]:
-    """A process that has begun to upload a large file, one part of which takes long."""
+    """Start a process that uploads a large file. One part of the file takes long."""
     under_way = threading.Event()
 
     def watch(call: Call, moment: Moment) -> None:

@@ -1,4 +1,4 @@
-"""Uploads one file for a project, in a process that can be killed meanwhile.
+"""Upload one file for a project, in a process that can be killed.
 
 Usage: python upload_one_file.py BUCKET PREFIX PROJECT NAME PATH
 """

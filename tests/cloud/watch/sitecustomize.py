@@ -1,7 +1,7 @@
-"""Python runs this at its start where the folder is on PYTHONPATH: it tells what a process imported and whom it called.
+"""Record the modules that a Python process imports, and the addresses that it contacts.
 
-Into the folder WATCH_FOLDER, as JSON in a file for each process: its `arguments`, its `modules`, and the `addresses` that
-it connected to or asked a name server for.
+Python runs this file at its start if its folder is on PYTHONPATH. Each process writes a JSON file into the folder
+WATCH_FOLDER. It has the `arguments`, the `modules`, and the `addresses` that the process connected to or looked up.
 """
 
 import atexit

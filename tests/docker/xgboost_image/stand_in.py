@@ -1,6 +1,6 @@
-"""The serving program of a stand-in for AWS's XGBoost image: nginx, gunicorn, and in each worker the user's code.
+"""The server of a stand-in for AWS's XGBoost image: nginx, gunicorn, and the user's code.
 
-All but the few lines here is sagemaker-containers from PyPI, as in AWS's images. They need Python 3.8.
+Most of it is sagemaker-containers from PyPI, as in AWS's images. It needs Python 3.8.
 """
 
 from __future__ import annotations
@@ -27,13 +27,16 @@ FUNCTIONS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
 
 
 def serve() -> None:
-    """Install the user's code, then serve until SIGTERM. What cannot be installed or imported ends it with 1."""
+    """Install the user's code, then serve until SIGTERM. If that fails, end with exit code 1."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     server.start("stand_in:application")
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
-    """What gunicorn calls. A load that failed is tried again at the next request."""
+    """The WSGI application for gunicorn.
+
+    After a failed load, the next request loads the model again.
+    """
     return _loaded()(environ, start_response)
 
 

@@ -1,1 +1,4 @@
-"""Decode, predict, encode: the only part that pattern C ships. It runs on Python 3.8."""
+"""Decode a request, predict, encode the answer.
+
+Pattern C uses only this part of the program, so this part must run on Python 3.8.
+"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Inference code written for the notebook opens the model under this name, so all objectives use it.
+# The name says "regression", but all objectives use it: the inference code of the notebook opens a file of this name.
 MODEL_FILE = "lightgbm-regression-model.txt"
 METADATA_FILE = "metadata.json"
 MANIFEST_FILE = "lgbm-sm-manifest.json"

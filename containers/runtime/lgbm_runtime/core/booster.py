@@ -1,4 +1,4 @@
-"""The part of LightGBM that a server needs."""
+"""Load a LightGBM model and predict with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lgbm_runtime.core.tree_walk import TreeWalk
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The outputs that LightGBM computes.
+# The kinds of output that LightGBM computes.
 PREDICTION = "prediction"
 RAW_SCORE = "raw_score"
 LEAF_INDEX = "leaf_index"
@@ -30,30 +30,31 @@ _KINDS = {
     LEAF_INDEX: c_api.LEAF_INDEX,
     CONTRIBUTIONS: c_api.CONTRIBUTIONS,
 }
-# Rows that one thread predicts at a time: a few milliseconds of work, so that parallel requests share the processors
-# and the overhead of handing over a block stays small.
+# The number of rows that one thread predicts at a time. They take a few milliseconds: short enough for parallel
+# requests to share the processors, long compared with the overhead per block.
 _BLOCK_ROWS = 512
-# The tree walk is used only if it predicts this many rows exactly as LightGBM does: a later LightGBM may have trees
-# that it does not know.
+# The tree walk is used only if it predicts this many sample rows exactly as LightGBM does. The reason: a later LightGBM
+# may write trees that the tree walk does not know.
 _COMPARED_ROWS = 32
 
 
 class LightgbmBooster:
     """A loaded model file. Several threads may use it at once.
 
-    `objective` is LightGBM's canonical name, empty if the model was trained with a custom objective function.
-    `num_class` is 1 unless the objective is multiclass. `feature_names` are in the order of the columns. If
-    `has_linear_trees`, LightGBM has no feature contributions for the model.
+    `objective` is LightGBM's name of the objective, or empty for a custom objective function. `num_class` is 1 unless
+    the objective is multiclass. `feature_names` are in the order of the columns. LightGBM computes no feature
+    contributions for a model with linear trees (`has_linear_trees`).
 
-    `predict_line` is `predict` for a line of CSV and the output PREDICTION: a list of one value, or one per class. It
-    returns None for a line with anything other than numbers and empty cells.
+    `predict_line` takes one line of CSV and returns its prediction as a list of one value, or of one value per class.
+    It returns None if the line contains anything except numbers and empty cells.
     """
 
     def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
         """Load LightGBM's text model.
 
-        `num_threads` threads predict large matrices; None means one. Starts no thread, so that the process may be
-        forked. Raises ModelError, which names the file, if it is missing or not a model, and LibraryError.
+        `num_threads` is the number of threads that predict a large matrix. None means one. This method starts no
+        thread, so the process can still fork. Raises ModelError if the file is missing or not a model, and LibraryError
+        if LightGBM's library cannot be loaded.
         """
         try:
             text = model_path.read_text(encoding="utf-8")
@@ -64,12 +65,12 @@ class LightgbmBooster:
         header = _header(text)
         if header.get("tree") is None or "max_feature_idx" not in header:
             raise ModelError(f"the model file {model_path} is not a LightGBM text model")
-        # LightGBM does not check the text: a truncated file can crash the process
+        # LightGBM does not check the text, and a truncated file can crash the process
         if "\nend of trees" not in text:
             raise ModelError(f"the model file {model_path} is truncated: it has no line 'end of trees'")
         self.objective = (header.get("objective") or "").split(" ")[0]
         self.num_class = int(header.get("num_class", "1"))
-        # LightGBM has replaced blanks by underscores
+        # names contain no blanks: LightGBM has replaced them by underscores
         self.feature_names = header.get("feature_names", "").split()
         try:
             self._model = c_api.Model(c_api.load_library(), text, self.width)
@@ -84,7 +85,7 @@ class LightgbmBooster:
 
     @property
     def walks_through_trees(self) -> bool:
-        """Return whether native/tree_walk.c computes predictions and raw scores."""
+        """Return whether native/tree_walk.c computes the predictions, instead of LightGBM."""
         return self._walk is not None
 
     @property
@@ -93,13 +94,14 @@ class LightgbmBooster:
         return len(self.feature_names)
 
     def predict(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
-        """Return the result of `Booster.predict` for (rows, features): (rows) or (rows, values).
+        """Return the same values as LightGBM's `Booster.predict` for this output.
 
-        Leaf indices are int32.
+        The shape of `matrix` is (rows, features). The shape of the result is (rows) or (rows, values). Leaf indices are
+        int32.
         """
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
-            raise ValueError(f"a matrix of shape {matrix.shape} for a model of {self.width} features")
+            raise ValueError(f"the matrix has the shape {matrix.shape}, but the model has {self.width} features")
         blocks = [matrix[start : start + _BLOCK_ROWS] for start in range(0, len(matrix), _BLOCK_ROWS)]
         if len(blocks) == 1 or self._threads == 1:
             values = self._values(matrix, output)
@@ -114,15 +116,15 @@ class LightgbmBooster:
         return None if row is None else self._model.predict_row(row)
 
     def _values(self, matrix: NDArray[np.float64], output: str) -> NDArray[np.float64]:
-        """Compute (rows, values) in the calling thread."""
+        """Compute an array of the shape (rows, values) in the calling thread."""
         if self._walk is not None and output in (PREDICTION, RAW_SCORE):
             return self._walk.predict(matrix, raw=output == RAW_SCORE)
         return self._model.predict(matrix, _KINDS[output])
 
     def _tree_walk(self, text: str, header: dict[str, str]) -> TreeWalk | None:
-        """Return the tree walk, or None if its predictions differ from LightGBM's.
+        """Return the tree walk, or None if it does not support the model.
 
-        A line on stderr then gives the reason.
+        In the second case, print the reason on stderr.
         """
         try:
             return self._compared_walk(text, header)
@@ -142,14 +144,14 @@ class LightgbmBooster:
         return walk
 
     def _pool(self) -> ThreadPoolExecutor:
-        # created late, since threads do not survive a fork
+        # created only now: threads do not survive a fork of the process
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="prediction")
         return self._executor
 
 
 def _header(text: str) -> dict[str, str]:
-    """Return the lines `key=value` before the first tree; the first line is the word `tree`."""
+    """Return the lines `key=value` before the first tree. The line `tree` has an empty value."""
     end = text.find("\nTree=")
     lines = text[: end if end >= 0 else 65536].split("\n")
     fields = (line.partition("=") for line in lines)

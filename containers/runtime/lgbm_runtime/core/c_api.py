@@ -1,8 +1,8 @@
 """The part of LightGBM's C API that serving needs.
 
-See https://lightgbm.readthedocs.io/en/latest/C-API.html. The package `lightgbm` is not imported: with its own imports
-that takes longer than the rest of the server's start, and one prediction through it takes ten times as long as through
-the library.
+See https://lightgbm.readthedocs.io/en/latest/C-API.html. The server does not import the package `lightgbm`, for two
+reasons. The import takes longer than the rest of the server's start. And one prediction takes ten times as long through
+the package as through the library.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ CONTRIBUTIONS = 3
 _FLOAT64 = 1
 _ROW_MAJOR = 1
 _ALL_TREES = (0, -1)
-# The program's own threads share the rows of a request: OpenMP's threads spin while they wait for one another, and a
-# process that has started them cannot be forked.
+# booster.py has its own threads for the rows of a request. LightGBM must not use OpenMP's threads: they use the
+# processor while they wait for one another, and a process that has started them cannot fork.
 _PARAMETERS = b"num_threads=1"
 
 _int_p = ctypes.POINTER(ctypes.c_int)
@@ -53,13 +53,13 @@ _SIGNATURES = {
 
 
 class CallError(Exception):
-    """A function of LightGBM's library failed; the message is the library's."""
+    """A function of LightGBM's library failed. The message comes from the library."""
 
 
 class Library:
     """LightGBM's shared library.
 
-    The functions release the GIL, except the one for a single row.
+    All functions except `predict_row` release the GIL.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,7 +68,7 @@ class Library:
         for library in (self._releasing, self._holding):
             for name, arguments in _SIGNATURES.items():
                 getattr(library, name).argtypes = arguments
-        # it takes two microseconds: less than getting the GIL back from another thread
+        # one row takes two microseconds, less than the time to get the GIL back from another thread
         self.predict_row = self._holding.LGBM_BoosterPredictForMatSingleRowFast
 
     def call(self, name: str, *arguments: object) -> None:
@@ -82,18 +82,21 @@ class Library:
 
 
 def load_library() -> Library:
-    """Load the library of the package `lightgbm`. Raises ModuleNotFoundError and LibraryError."""
+    """Load the shared library of the package `lightgbm`.
+
+    Raises ModuleNotFoundError if the package is not installed, and LibraryError if the library cannot be loaded.
+    """
     return Library(find_library().path)
 
 
 class Model:
-    """A model in the library's memory, for rows of `width` features.
+    """A model that LightGBM's library has loaded, for rows of `width` features.
 
     Several threads may use it at once.
     """
 
     def __init__(self, library: Library, text: str, width: int) -> None:
-        """Load the text. Raises CallError if the library does not accept it as a model."""
+        """Load the text of a model. Raises CallError if the library rejects the text."""
         self._library = library
         self._width = width
         self._handle, self._row_config = ctypes.c_void_p(), ctypes.c_void_p()
@@ -101,7 +104,7 @@ class Model:
         library.call(
             "LGBM_BoosterLoadModelFromString", text.encode(), ctypes.byref(iterations), ctypes.byref(self._handle)
         )
-        # valid as long as the model
+        # valid as long as the model is loaded
         self.predict_row = self._row_predictor()
 
     def __del__(self) -> None:
@@ -111,9 +114,10 @@ class Model:
             self._library.call("LGBM_BoosterFree", self._handle)
 
     def predict(self, matrix: NDArray[np.float64], kind: int) -> NDArray[np.float64]:
-        """Compute (rows, values) for C-contiguous (rows, features) in the calling thread.
+        """Compute the values of each row in the calling thread.
 
-        Raises CallError.
+        `matrix` is C-contiguous and has the shape (rows, features). The result has the shape (rows, values). Raises
+        CallError.
         """
         rows = len(matrix)
         length = ctypes.c_int64()
@@ -136,9 +140,9 @@ class Model:
         return result
 
     def _row_predictor(self) -> Callable[[array[float]], list[float]]:
-        """Return a function from a row's features to its NORMAL prediction.
+        """Return a function that computes the NORMAL prediction of one row.
 
-        The prediction is one value, or one per class.
+        Its argument holds the features of the row. Its result is a list of one value, or of one value per class.
         """
         config, length = self._row_config, ctypes.c_int64()
         self._library.call("LGBM_BoosterCalcNumPredict", self._handle, 1, NORMAL, *_ALL_TREES, ctypes.byref(length))
@@ -154,7 +158,7 @@ class Model:
         )
         values_type = ctypes.c_double * length.value
         predict, library = self._library.predict_row, self._library
-        # the library writes the number of values here, the same one each time
+        # the library writes the number of values here; the number is always the same
         length_reference = ctypes.byref(length)
 
         def predict_row(row: array[float]) -> list[float]:

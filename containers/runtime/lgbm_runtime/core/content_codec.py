@@ -1,4 +1,4 @@
-"""One format of requests and answers, and the parameter `charset` that all of them have."""
+"""The class of a content type, and the parameter `charset`, which all content types have."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from lgbm_runtime.core.schema import Schema
 
 _CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,40}")
-# Python's codecs that are not encodings of a text file, some of them quadratic.
+# These codecs of Python are not encodings of text files. The time of some grows with the square of the length.
 _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"})
 
 
 class ContentType(NamedTuple):
     """A format of requests and answers.
 
-    `names` are its media types in lower case, the usual one first. `decode` reads a request's body; its second argument
-    holds the parameters of Content-Type. It raises InvocationError: 400 for a body that does not fit the format or the
-    schema, 415 for a charset that is not supported. `encode` writes an answer; its argument has one element per row: a
-    number, a text or a list of numbers.
+    `names` are the media types of the format in lower case. The usual one is first.
+
+    `decode` reads the body of a request. Its second argument holds the parameters of Content-Type. It raises
+    InvocationError: 400 if the body does not fit the format or the schema, 415 if the charset is not supported.
+
+    `encode` writes the body of an answer. Its argument has one element per row: a number, a text or a list of numbers.
     """
 
     names: tuple[str, ...]
@@ -34,9 +36,8 @@ class ContentType(NamedTuple):
 def text_of(body: bytes, parameters: Mapping[str, str]) -> str:
     """Return the body as text, without a byte order mark.
 
-    The charset is UTF-8 unless the parameters specify another.
-
-    Raises InvocationError: 400 for a body that is not in this charset, 415 for a charset that is not supported.
+    `parameters` may specify the charset. The default is UTF-8. Raises InvocationError: 400 if the body is not in the
+    charset, 415 if the charset is not supported.
     """
     charset = parameters.get("charset", "utf-8")
     try:

@@ -1,7 +1,7 @@
 """The formats of requests and answers.
 
-To add one, write a module with its ContentType and name the module here. For `lgbm-sm predict` to recognise files of
-that type, add their suffix to lgbm_sm/invocation/invoke.py.
+To add a format, write a module with its ContentType and add it to CONTENT_TYPES. Also add its file suffix to
+lgbm_sm/invocation/invoke.py, so that `lgbm-sm predict` recognises its files.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from lgbm_runtime.core import csv_content, json_content, json_lines_content
 from lgbm_runtime.core.content_codec import ContentType
 
-# Of two types that a client likes equally, it gets the one that is first here.
+# If a client accepts two types equally, the answer has the type that comes first here.
 CONTENT_TYPES: tuple[ContentType, ...] = (
     csv_content.CONTENT_TYPE,
     json_content.CONTENT_TYPE,

@@ -1,4 +1,4 @@
-"""text/csv: a row per line (RFC 4180)."""
+"""The content type text/csv: one row per line (RFC 4180)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def decode(body: bytes, parameters: Mapping[str, str], schema: Schema) -> Rows:
-    """Return the rows.
+    """Return the rows in the body.
 
-    The parameter `header` states whether the first line has the columns' names.
+    The parameter `header` states whether the first line has the names of the columns.
     """
     return rows_from_csv(_utf8(body, parameters), schema, header=_header(parameters))
 
 
 def encode(values: Sequence[Any]) -> bytes:
-    """Return a row per line."""
+    """Return one line per row."""
     if not isinstance(values[0], (float, list)):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([value] for value in values)
@@ -44,12 +44,12 @@ def encode(values: Sequence[Any]) -> bytes:
 
 
 def _header(parameters: Mapping[str, str]) -> bool | None:
-    """Source: RFC 4180, section 3."""
+    """Return whether the parameter `header` is `present`. Source: RFC 4180, section 3."""
     value = parameters.get("header")
     if value is None:
         return None
     if value.lower() not in ("present", "absent"):
-        raise InvocationError(400, f"the content type's header parameter is {value[:60]}, not present or absent")
+        raise InvocationError(400, f"the content type's parameter header must be present or absent, got {value[:60]}")
     return value.lower() == "present"
 
 

@@ -1,4 +1,4 @@
-"""Convert CSV text to a float64 matrix in the order of the schema."""
+"""Convert CSV to a float64 matrix whose columns are in the order of the schema."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-# Rows converted at a time: enough to work by columns, and few enough that their texts take little memory.
+# The number of rows that are converted at a time. More rows would take more memory, fewer rows more time.
 _CHUNK_ROWS = 4096
-# From this many lines on, numpy's reader is faster than split() and float().
+# With at least this many lines, numpy.loadtxt is faster than split() and float().
 _NUMPY_LINES = 64
-# numpy's reader holds the GIL, for a millisecond or two per block of this many lines.
+# The number of lines per call of numpy.loadtxt, which holds the GIL: one or two milliseconds of work.
 _BLOCK_LINES = 1024
-# Quotes need the csv module. The others occur in texts that float() or numpy read as numbers (1_0, 0x1p3), or that
-# numpy reads as blanks.
+# A table with one of these characters is read cell by cell. Only the csv module reads quotes. float() or numpy would
+# accept 1_0 or 0x1p3 as numbers, and numpy ignores the control characters.
 _NOT_PLAIN = (b'"', b"_", b"x", b"X", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -39,18 +39,19 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, header: bool | None = None) -> Rows:
     """Return the rows of a table in UTF-8.
 
-    Its columns are the schema's features, and then the target if `with_target`. `header` states whether the first line
-    has names. With None, it does if none of its cells is a number or missing, and at least one is a column's name.
-    Named columns may come in any order. Raises InvocationError(400), and UnicodeDecodeError if the table is not UTF-8.
+    The columns of the table are the features of the schema. If `with_target` is true, the target follows. `header`
+    states whether the first line has the names of the columns. With None, the first line has names if at least one cell
+    is the name of a column and no cell is a number or missing. With names, the columns may come in any order. Raises
+    InvocationError(400), and UnicodeDecodeError if the table is not UTF-8.
     """
     table = table[3:] if table.startswith(BYTE_ORDER_MARK) else table
-    # rstrip copies the table, which can have many megabytes
+    # call rstrip only if necessary: it copies the table, which can have many megabytes
     table = table.rstrip(b"\r\n") if table.endswith((b"\r", b"\n\n", b"\r\n")) else table
     if table in (b"", b"\n"):
         raise InvocationError(400, "the table is empty")
     unseen = Unseen()
     values = None
-    if not schema.categorical_indices and not (with_target and schema.classes):
+    if schema.is_plain and not (with_target and schema.classes):
         values = _plain_values(table, schema, with_target=with_target, header=header)
         if values is not None and with_target and np.isnan(values[:, -1]).any():
             values = None
@@ -64,16 +65,16 @@ def rows_from_csv(table: bytes, schema: Schema, *, with_target: bool = False, he
 
 
 def plain_row(line: bytes, width: int) -> array[float] | None:
-    """Return the row in one line of numbers and empty cells, or None.
+    """Return the row in one line of numbers and empty cells, or None for any other text.
 
-    The numbers are bit-identical to those of `rows_from_csv`. Returns None for any other text: `rows_from_csv` reads or
-    refuses it, five times as slowly.
+    The numbers are bit-identical to those of `rows_from_csv`, which takes five times as long. The caller passes any
+    other text to `rows_from_csv`.
     """
     native = native_code()
     if native is not None:
         return native.read_row(line, width)
     text = line[:-1] if line.endswith(b"\n") else line
-    # float() ignores a line break at an end of a cell and an underscore within a number
+    # float() would accept a line break at the end of a cell, and an underscore in a number
     if not text or b"_" in text or b"\n" in text or b"\r" in text:
         return None
     try:
@@ -84,9 +85,9 @@ def plain_row(line: bytes, width: int) -> array[float] | None:
 
 
 def _plain_values(table: bytes, schema: Schema, *, with_target: bool, header: bool | None) -> Matrix | None:
-    """Return the matrix of a table of numbers and empty cells with an optional header.
+    """Return the matrix of a table of numbers and empty cells, with or without a header.
 
-    Returns None if it contains anything else, and must be read cell by cell.
+    Returns None if the table contains anything else. Then it must be read cell by cell.
     """
     width = schema.width + with_target
     if header is not True:
@@ -110,7 +111,7 @@ def _plain_values(table: bytes, schema: Schema, *, with_target: bool, header: bo
 def _numbers(table: bytes, width: int) -> Matrix | None:
     """Return the matrix of a table of finite numbers and empty cells, else None.
 
-    The numbers are read as float() reads them, to the bit.
+    The numbers are bit-identical to those of Python's float().
     """
     native = native_code()
     if native is not None:
@@ -133,9 +134,9 @@ def _numbers(table: bytes, width: int) -> Matrix | None:
 
 
 def _converted(lines: Sequence[str]) -> Matrix:
-    """Return the matrix.
+    """Return the matrix of the numbers in the lines.
 
-    Raises ValueError if a cell is not a number, or the lines have different lengths.
+    Raises ValueError if a cell is not a number or the lines have different numbers of cells.
     """
     if len(lines) < _NUMPY_LINES:
         return np.array([list(map(float, line.split(","))) for line in lines])
@@ -146,11 +147,11 @@ def _converted(lines: Sequence[str]) -> Matrix:
 
 
 def _with_nan(text: str) -> str:
-    """Return the table with nan in its empty cells, which numpy and float() read.
+    """Write `nan` into the empty cells of a table. numpy and float() read it as NaN.
 
     Empty lines stay empty.
     """
-    # twice, since neighbouring cells share a comma
+    # twice, because neighbouring cells share a comma: the first call misses every second one
     text = text.replace(",,", ",nan,").replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
     return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")
 
@@ -204,7 +205,7 @@ def _complete(records: Iterator[list[str]], width: int, first_row_number: int) -
     for row, record in enumerate(records, first_row_number):
         if len(record) != width:
             seen = f"has {len(record)} cells" if record else "is an empty line"
-            raise InvocationError(400, f"row {row} {seen}, the table has {width} columns", row)
+            raise InvocationError(400, f"row {row} {seen}, but the table has {width} columns", row)
         yield record
 
 

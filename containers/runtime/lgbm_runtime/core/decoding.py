@@ -1,4 +1,4 @@
-"""Convert the body of a request to the matrix for LightGBM."""
+"""Convert the body of a request to a matrix for LightGBM."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 
 
 def decode(body: bytes, content_type: str | None, schema: Schema) -> Rows:
-    """Return the rows in the body. A missing content type is text/csv.
+    """Return the rows in the body. The default content type is text/csv.
 
-    Raises InvocationError: 400 for a body that does not fit the content type or the schema, 413 for one over
-    MAX_BODY_BYTES, 415 for a content type or charset that is not supported.
+    Raises InvocationError: 400 if the body does not fit the content type or the schema, 413 if the body is larger than
+    MAX_BODY_BYTES, 415 if the content type or the charset is not supported.
     """
     if len(body) > MAX_BODY_BYTES:
         raise too_large()
@@ -36,7 +36,7 @@ def decode(body: bytes, content_type: str | None, schema: Schema) -> Rows:
 
 @lru_cache(maxsize=64)
 def is_plain_csv(content_type: str | None) -> bool:
-    """Return whether a body of this type is CSV in UTF-8 that may or may not have a header."""
+    """Return whether this type is CSV in UTF-8 without the parameter `header`."""
     if content_type is None or not content_type.strip():
         return True
     media_type = parse_media_type(content_type)
@@ -46,12 +46,12 @@ def is_plain_csv(content_type: str | None) -> bool:
 
 
 def check_content_encoding(encoding: str | None) -> None:
-    """Raise InvocationError(415) if the header Content-Encoding announces a compressed body."""
+    """Raise InvocationError(415) if the header Content-Encoding states a compression."""
     name = (encoding or "").strip().lower()
     if name not in ("", "identity"):
         raise InvocationError(415, f"content encoding {name[:60]} is not supported; send the body uncompressed")
 
 
 def too_large() -> InvocationError:
-    """Return the error for a body over MAX_BODY_BYTES."""
+    """Return the error for a body that is larger than MAX_BODY_BYTES."""
     return InvocationError(413, f"the body is larger than {MAX_BODY_BYTES} bytes; send it in several requests")

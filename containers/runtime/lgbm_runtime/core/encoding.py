@@ -1,4 +1,4 @@
-"""Convert predictions to the body of an answer, in a format that the client accepts."""
+"""Choose a format that the client accepts, and write the predictions in it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from lgbm_runtime.core.media_type import CSV, parse_media_type, split_elements
 _QUALITY = re.compile(r"0?\.\d{0,3}|0|1(\.0{0,3})?")
 
 
-# the clients of one endpoint send few different ones
+# a cache of 64 is enough: the clients of one endpoint send few different values of Accept
 @lru_cache(maxsize=64)
 def negotiate(accept: str | None) -> str:
-    """Return the best of the supported media types; text/csv if the client names none.
+    """Return the supported media type that the header Accept prefers. The default is text/csv.
 
-    Source: RFC 9110, 12.5.1. The most specific range decides about a type. Among types of equal quality, the first in
-    Accept is used, then the first in content_types.py. Parameters other than `q` are ignored. Raises
-    InvocationError(406).
+    The most specific range in Accept determines the quality of a type. Among types of equal quality, the one that comes
+    first in Accept is used, then the one that comes first in content_types.py. Parameters other than `q` are ignored.
+    Raises InvocationError(406) if Accept allows no supported type. Source: RFC 9110, 12.5.1.
     """
     if accept is None or not accept.strip():
         return CSV
@@ -37,11 +37,11 @@ def negotiate(accept: str | None) -> str:
 
 
 def encode(values: Sequence[Any], media_type: str) -> bytes:
-    """Return the body.
+    """Return the body of the answer.
 
-    `values` has one element per row: a number, a text or a list of numbers. Numbers keep every bit: they are written
-    with the fewest digits that give the same float64, as orjson spells them (`1e-7`, ten times as fast) if it is
-    installed, else as Python does (`1e-07`).
+    `values` has one element per row: a number, a text or a list of numbers. A number has the fewest digits that give
+    the same float64 again. With orjson, which is ten times as fast, exponents look like `1e-7`. Without orjson, they
+    look like `1e-07`.
     """
     return encoder(media_type)(values)
 
@@ -52,10 +52,7 @@ def encoder(media_type: str) -> Callable[[Sequence[Any]], bytes]:
 
 
 def _ranges(accept: str) -> dict[str, tuple[float, int]]:
-    """Return each media range with its quality and its position.
-
-    Malformed ranges are left out.
-    """
+    """Return the quality and the position of each media range. Ignore malformed ranges."""
     ranges: dict[str, tuple[float, int]] = {}
     for position, element in enumerate(split_elements(accept)):
         media_range = parse_media_type(element)

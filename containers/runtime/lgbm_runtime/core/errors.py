@@ -1,4 +1,4 @@
-"""Errors that the program reports to its caller, and the answer for all others."""
+"""The errors that the program reports, and the answer to an unexpected error."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from typing import Any
 
 
 class SchemaError(ValueError):
-    """schema.json, or its copy in metadata.json, is not valid.
-
-    The message names the field.
-    """
+    """The schema in schema.json or metadata.json is not valid. The message names the field."""
 
 
 class ModelError(Exception):
-    """The model cannot be served; the message is for the endpoint's log and names the file."""
+    """The model cannot be served. The message names the file. It is for the endpoint's log."""
 
 
 class InvocationError(Exception):
-    """A request that cannot be answered.
+    """A request is invalid. The message is for the client.
 
-    `status` is the HTTP status (400, 406, 413, 415 …). `row` counts the request's records from 1, without the header;
-    `column` is a feature's name. The message is for the client, and names both if they are known.
+    `status` is the HTTP status (400, 406, 413, 415 …). `row` is the number of the wrong record. The first record has
+    the number 1. The header does not count. `column` is the name of the wrong feature. Both may be None.
     """
 
     def __init__(self, status: int, message: str, row: int | None = None, column: str | None = None) -> None:
@@ -33,7 +30,7 @@ class InvocationError(Exception):
         self.column = column
 
     def to_json(self) -> dict[str, Any]:
-        """Return the body of the answer; row and column only if they are known."""
+        """Return the body of the answer. It has a row and a column only if they are known."""
         error: dict[str, Any] = {"status": self.status, "message": self.message}
         if self.row is not None:
             error["row"] = self.row
@@ -43,9 +40,9 @@ class InvocationError(Exception):
 
 
 def unexpected_error(trace: str, status: int = 500) -> InvocationError:
-    """Log the traceback of a bug, and return the error for the client.
+    """Write the traceback of a bug to the log, and return the error for the client.
 
-    A reference connects the error with the log entry.
+    The error and the log entry contain the same random reference.
     """
     reference = os.urandom(6).hex()
     print(f"unexpected error {reference}:\n{trace}", file=sys.stderr, flush=True)

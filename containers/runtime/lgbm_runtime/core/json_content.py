@@ -1,4 +1,4 @@
-"""application/json: rows or records in, `{"predictions": [...]}` out."""
+"""The content type application/json. An answer looks like `{"predictions": [...]}`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def decode(body: bytes, parameters: Mapping[str, str], schema: Schema) -> Rows:
-    """Return the rows of a document."""
+    """Return the rows in a JSON document."""
     return rows_from_json(text_of(body, parameters), schema)
 
 
 def encode(values: Sequence[Any]) -> bytes:
-    """Return the document; JSON has no infinity and no NaN, they become null."""
+    """Return the JSON document. Infinity and NaN become null, because JSON lacks them."""
     if orjson is not None and isinstance(values[0], (float, list)):
         return b'{"predictions": %b}' % orjson.dumps(values).replace(b",", b", ")
     return json.dumps({"predictions": finite(values)}, allow_nan=False).encode("ascii")
 
 
 def finite(values: Sequence[Any]) -> list[Any]:
-    """Return the values with None for each number that is not finite."""
+    """Replace each number that is not finite by None."""
     return [
         finite(value)
         if isinstance(value, list)

@@ -1,4 +1,4 @@
-"""application/jsonlines: a row or a record per line in, a prediction per line out."""
+"""The content type application/jsonlines: one row or prediction per line."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def decode(body: bytes, parameters: Mapping[str, str], schema: Schema) -> Rows:
-    """Return the rows, one from each line."""
+    """Return the rows. Each line has one row or one record."""
     return rows_from_json_lines(text_of(body, parameters), schema)
 
 
 def encode(values: Sequence[Any]) -> bytes:
-    """Return a line per value; a number that is not finite becomes null."""
+    """Return one line per value. A number that is not finite becomes null."""
     return "".join(json.dumps(value, allow_nan=False) + "\n" for value in finite(values)).encode("ascii")
 
 
-# JSON Lines has no registered media type: clients use three names for it
+# JSON Lines has no registered media type, and clients use these three names
 CONTENT_TYPE = ContentType(("application/jsonlines", "application/x-jsonlines", "application/jsonl"), decode, encode)

@@ -1,4 +1,7 @@
-"""Convert JSON rows and records to a float64 matrix in the order of the schema."""
+"""Convert JSON to a float64 matrix whose columns are in the order of the schema.
+
+A row is a list of values. A record is an object whose keys are the names of the features.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-# Integers of fewer digits are kept exact; longer ones are read as float64.
+# An integer with fewer digits is read exactly. An integer with more digits is read as float64.
 _EXACT_DIGITS = 20
 # The keys of SageMaker's common JSON format for inference.
 _INSTANCES = "instances"
@@ -30,8 +33,8 @@ _PLAIN_TYPES = {int, float, type(None)}
 def rows_from_json(text: str, schema: Schema) -> Rows:
     """Return the rows in a JSON document. Raises InvocationError(400).
 
-    The document is a list of rows or of records (objects by feature name), one row, one record, or `{"instances": …}`
-    with a list of rows, records or `{"features": row}`.
+    The document is a row, a record, a list of rows, or a list of records. It may also be `{"instances": list}`. Each
+    element of that list is a row, a record, or `{"features": row}`.
     """
     document = _parse(text, None)
     names = set(schema.feature_names)
@@ -55,7 +58,7 @@ def rows_from_json(text: str, schema: Schema) -> Rows:
 
 
 def rows_from_json_lines(text: str, schema: Schema) -> Rows:
-    """Return the rows in JSON Lines: a row or a record per line. Raises InvocationError(400)."""
+    """Return the rows in JSON Lines. Raises InvocationError(400)."""
     lines = text.rstrip().split("\n")
     if lines == [""]:
         raise InvocationError(400, "the body has no rows")
@@ -63,15 +66,12 @@ def rows_from_json_lines(text: str, schema: Schema) -> Rows:
 
 
 def _convert(records: Iterable[Any], schema: Schema) -> Rows:
-    """Return the matrix of rows and records.
-
-    Each is a list in the schema's order, or an object.
-    """
+    """Return the matrix of rows and records."""
     names = schema.feature_names
     known = set(names)
     rows = [_cells(record, names, known, row) for row, record in enumerate(records, 1)]
     unseen = Unseen()
-    values = None if schema.categorical_indices else _plain_values(rows)
+    values = _plain_values(rows) if schema.is_plain else None
     if values is None:
         columns = columns_of(schema)
         values = np.array(
@@ -85,7 +85,7 @@ def _convert(records: Iterable[Any], schema: Schema) -> Rows:
 
 
 def _plain_values(rows: Sequence[list[Any]]) -> Matrix | None:
-    """Return the matrix of rows of finite numbers and null, or None for other rows."""
+    """Return the matrix if all cells are finite numbers or null, else None."""
     types: set[type] = set()
     for row in rows:
         types.update(map(type, row))
@@ -106,7 +106,7 @@ def _cells(record: Any, names: Sequence[str], known: set[str], row: int) -> list
     if not isinstance(record, list):
         raise InvocationError(400, f"row {row} is neither a list of values nor an object", row)
     if len(record) != len(names):
-        raise InvocationError(400, f"row {row} has {len(record)} values, the model expects {len(names)}", row)
+        raise InvocationError(400, f"row {row} has {len(record)} values, but the model expects {len(names)}", row)
     return record
 
 
@@ -119,9 +119,9 @@ def _refuse_names(record: dict[str, Any], names: Sequence[str], known: set[str],
 
 
 def _integer(digits: str) -> int | float:
-    """Read an integer; if it has many digits, as a float.
+    """Read an integer. Read it as a float if it has many digits.
 
-    Python's int() takes quadratic time, and refuses more than 4,300 digits.
+    The time of Python's int() grows with the square of the number of digits, and int() refuses more than 4,300 digits.
     """
     return int(digits) if len(digits) < _EXACT_DIGITS else float(digits)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-# The functions that serving calls have had the same arguments from 3.3 on. Predictions of 3.3.5, 4.6.0 and 4.7.0 were
-# compared and are equal.
+# Since LightGBM 3.3, the arguments of the functions in c_api.py are unchanged. 3.3.5, 4.6.0 and 4.7.0 gave the same
+# predictions in a comparison.
 _OLDEST, _FIRST_UNKNOWN = (3, 3), (5,)
-# The optional imports of LightGBM's compat.py, plotting.py and dask.py. The image has none of them. If they are
-# installed, scikit-learn and pandas take three seconds of each start.
+# LightGBM imports these packages if they are installed (compat.py, plotting.py and dask.py). Our images lack them.
+# Elsewhere, the import of scikit-learn and pandas alone takes three seconds.
 _COMPANIONS = (
     "cffi",
     "dask",
@@ -27,9 +27,9 @@ _COMPANIONS = (
 
 
 class LibraryError(Exception):
-    """LightGBM's shared library, or one that it needs, cannot be loaded.
+    """LightGBM's shared library, or a library that it needs, cannot be loaded.
 
-    The message has the remedy if it is known.
+    The message shows how to fix it, if that is known.
     """
 
 
@@ -43,8 +43,8 @@ class SharedLibrary(NamedTuple):
 def find_library() -> SharedLibrary:
     """Find the library without importing the package.
 
-    Raises ModuleNotFoundError if the package is not installed, LibraryError if it has no library or a version whose C
-    API is not known.
+    Raises ModuleNotFoundError if the package is not installed. Raises LibraryError if the package has no library, or if
+    its version is not supported.
     """
     spec = importlib.util.find_spec("lightgbm")
     if spec is None or not spec.submodule_search_locations:
@@ -59,7 +59,10 @@ def find_library() -> SharedLibrary:
 
 
 def open_library(path: Path, loader: type[ctypes.CDLL] = ctypes.CDLL) -> ctypes.CDLL:
-    """Load the library; with `ctypes.PyDLL` its functions keep the GIL. Raises LibraryError."""
+    """Load the library. Raises LibraryError.
+
+    With the loader `ctypes.CDLL`, the functions release the GIL. With `ctypes.PyDLL`, they keep it.
+    """
     try:
         library = loader(str(path))
     except OSError as error:
@@ -69,14 +72,14 @@ def open_library(path: Path, loader: type[ctypes.CDLL] = ctypes.CDLL) -> ctypes.
 
 
 def import_lightgbm() -> ModuleType:
-    """Import the package `lightgbm` without its optional companions.
+    """Import the package `lightgbm` without the optional packages that it would import.
 
-    They are hidden during this import only: other imports of a companion, before or after it, work. If `lightgbm` is
-    already imported, it is returned unchanged. Raises ImportError and LibraryError.
+    The optional packages are hidden during this import only. The program can import them before and after it. If
+    `lightgbm` is already imported, return it unchanged. Raises ImportError and LibraryError.
     """
     hidden = [name for name in _COMPANIONS if name not in sys.modules]
     for name in hidden:
-        # None makes an import raise ModuleNotFoundError
+        # with None, an import of this name raises ModuleNotFoundError
         sys.modules[name] = None  # type: ignore[assignment]
     try:
         import lightgbm
@@ -104,10 +107,10 @@ def _loading_error(error: OSError) -> LibraryError:
 
 
 def _remedy(message: str) -> str:
-    """Return the remedy for the loader's message, or an empty text.
+    """Return how to fix the error with this message, or an empty text.
 
-    Linux reports `libgomp.so.1: cannot open shared object file: No such file or directory`, macOS `Library not loaded:
-    @rpath/libomp.dylib` (older wheels have a Homebrew path instead of @rpath).
+    The message on Linux is `libgomp.so.1: cannot open shared object file: No such file or directory`. On macOS it is
+    `Library not loaded: @rpath/libomp.dylib`. Older wheels for macOS have a Homebrew path in place of @rpath.
     """
     if "libgomp" in message:
         return "; install OpenMP: sudo apt install libgomp1 (Debian, Ubuntu) or sudo dnf install libgomp (Fedora)"

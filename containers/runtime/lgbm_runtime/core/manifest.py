@@ -1,7 +1,7 @@
 """Write and check lgbm-sm-manifest.json, the manifest of a model artifact.
 
-It contains the SHA-256 of each file that this program or `lgbm-sm deploy` wrote into the artifact. The training program
-writes it. Each server checks it once, before it loads the model or runs a user's code.
+The manifest contains the SHA-256 of each file that the training program or `lgbm-sm deploy` wrote into the artifact.
+The server compares the files with the manifest once, before it loads the model or runs the user's code.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lgbm_runtime.core.errors import ModelError
 FORMAT_VERSION = 1
 UNCHECKED_VARIABLE = "LGBM_RUNTIME_UNCHECKED"
 _REMEDY = (
-    "deploy an intact archive, or serve this one unchecked: `lgbm-sm deploy --unchecked`, which sets "
+    "deploy an unchanged archive, or skip this check with `lgbm-sm deploy --unchecked`, which sets "
     f"{UNCHECKED_VARIABLE}=1"
 )
 _CHUNK_BYTES = 1 << 20
@@ -25,9 +25,9 @@ _NAMED = 5
 
 
 def manifest_text(digests: Mapping[str, str]) -> str:
-    """Return the file's content.
+    """Return the text of the manifest.
 
-    `digests` maps a path below the model's folder to a SHA-256 in hexadecimal digits.
+    `digests` maps each path below the model's folder to the SHA-256 of the file, in hexadecimal digits.
     """
     return json.dumps({"format_version": FORMAT_VERSION, "members": dict(sorted(digests.items()))}, indent=1) + "\n"
 
@@ -35,9 +35,11 @@ def manifest_text(digests: Mapping[str, str]) -> str:
 def check_model(model_path: Path, environment: Mapping[str, str]) -> str:
     """Compare the files in `model_path` with the manifest there.
 
-    Returns a line for the log, which names the files that are not in the manifest, or states that the manifest is
-    missing or that LGBM_RUNTIME_UNCHECKED=1 skips the check; empty if every file is in the manifest and unchanged.
-    Raises ModelError, which names the file, if one is changed or missing, and if the manifest cannot be read.
+    Returns an empty text if the manifest lists each file. Otherwise returns a line for the log. It names the files that
+    the manifest does not list, or states that the manifest is missing, or that LGBM_RUNTIME_UNCHECKED=1 skips the
+    check.
+
+    Raises ModelError if a file is changed or missing, or if the manifest cannot be read.
     """
     unchecked = environment.get(UNCHECKED_VARIABLE, "").strip()
     if unchecked not in ("", "0", "1"):
@@ -56,12 +58,12 @@ def check_model(model_path: Path, environment: Mapping[str, str]) -> str:
         return ""
     shown = ", ".join(map(_shown, others[:_NAMED]))
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    return f"served unchecked, because {MANIFEST_FILE} does not name them: {shown}{more}"
+    return f"these files are served unchecked, because {MANIFEST_FILE} does not list them: {shown}{more}"
 
 
 def sha256_of(path: Path) -> str:
     """Return the file's SHA-256 in hexadecimal digits. Raises OSError."""
-    # takes a few milliseconds of the server's start, and only a manifest needs it
+    # this import takes a few milliseconds, and a model without a manifest does not need it
     import hashlib
 
     digest = hashlib.sha256()
@@ -90,10 +92,10 @@ def _read(path: Path) -> dict[str, str] | None:
 
 
 def _problem(model_path: Path, name: str, digest: str) -> list[str]:
-    """Return what is wrong with a file that the manifest lists; empty if the file is unchanged."""
+    """Return the problem with a file in the manifest, or an empty list if there is none."""
     path = model_path / name
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name that no file can have
-        return [f"{_shown(str(path))} is missing, but {MANIFEST_FILE} names it"]
+        return [f"{_shown(str(path))} is missing, but {MANIFEST_FILE} lists it"]
     try:
         is_changed = sha256_of(path) != digest
     except OSError as error:
@@ -113,5 +115,5 @@ def _files(model_path: Path) -> set[str]:
 
 
 def _shown(name: str) -> str:
-    # a name from an archive must not begin a new line in the log, nor fail to be printed
+    # a name from an archive may contain a line break, or characters that cannot be printed
     return ascii(name)[1:-1]

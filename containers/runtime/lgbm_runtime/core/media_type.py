@@ -1,4 +1,4 @@
-"""Media types as they occur in Content-Type and Accept (RFC 9110, 8.3.1)."""
+"""Parse the media types in the headers Content-Type and Accept (RFC 9110, 8.3.1)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"|")+')
 
 
 class MediaType(NamedTuple):
-    """`name` (`text/csv`) and the names of the parameters are in lower case."""
+    """A media type. `name` (such as `text/csv`) and the parameters' names are in lower case."""
 
     name: str
     parameters: dict[str, str]
 
 
 def parse_media_type(text: str) -> MediaType | None:
-    """Return the media type, or None if the text is not one.
+    """Return the media type, or None if the text is not a media type.
 
-    If two parameters have the same name, the first one counts.
+    If two parameters have the same name, the first one is used.
     """
     match = _TYPE.match(text)
     if match is None:
@@ -45,5 +45,5 @@ def parse_media_type(text: str) -> MediaType | None:
 
 
 def split_elements(text: str) -> list[str]:
-    """Return the elements of a comma-separated header; commas in quotes do not separate."""
+    """Split a header at its commas, except commas in quotes."""
     return [element for element in (one.strip() for one in _ELEMENT.findall(text)) if element]

@@ -1,6 +1,6 @@
-"""The compiled part of the program: native/*.c, called through ctypes.
+"""Call the compiled part of the program (native/*.c) through ctypes.
 
-It only makes the program faster. Without it, or for input that it does not handle, Python computes the same results.
+The compiled code only makes the program faster. Without it, Python computes the same results.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Path of the compiled file, if it is not next to this module.
+# The environment variable with the path of the compiled file. By default the file is next to this module.
 VARIABLE = "LGBM_RUNTIME_NATIVE"
 _FILE = "native.so"
 
@@ -36,13 +36,13 @@ class NativeForest(ctypes.Structure):
 
 
 class NativeCode:
-    """The functions of native/*.c, which are described there.
+    """The functions of native/*.c. Their comments in the C files describe them.
 
-    Those for one row keep the GIL: they take microseconds.
+    The functions for one row keep the GIL, because they take only microseconds. The others release it.
     """
 
     def __init__(self, path: Path) -> None:
-        """Load the file. Raises OSError if that fails."""
+        """Load the compiled file. Raises OSError if that fails."""
         releasing, holding = ctypes.CDLL(str(path)), ctypes.PyDLL(str(path))
         self._read_numbers = releasing.read_numbers
         self._read_row = holding.read_numbers
@@ -53,16 +53,17 @@ class NativeCode:
         self.transform = holding.transform
         self.transform.argtypes = [_POINTER, _POINTER, _COUNT]
         self.transform.restype = None
-        # without argtypes, which would double the time of a call; the arguments are a NativeForest's pointer, bytes and
-        # an int
+        # These two have no argtypes, because argtypes would double the time of a call. The arguments are a pointer to a
+        # NativeForest, bytes and an int.
         self.predict_line, self.predict_value = holding.predict_line, holding.predict_value
         self.predict_value.restype = ctypes.c_double
 
     def read_numbers(self, table: bytes, width: int) -> NDArray[np.float64] | None:
-        """Return (rows, width): the table's numbers as float() reads them, NaN for an empty cell.
+        """Return the numbers of a CSV table as an array of the shape (rows, width).
 
-        Returns None if a line is empty or has anything but `width` finite numbers and empty cells. Lines end with LF or
-        CRLF; the last line break may be missing.
+        The numbers are bit-identical to those of Python's float(). An empty cell is NaN. Lines end with LF or CRLF, and
+        the last line break may be missing. Returns None if a line does not have `width` cells, or if a cell is neither
+        empty nor a finite number.
         """
         length = _length(table)
         matrix = np.empty((table.count(b"\n", 0, length) + 1, width))
@@ -71,13 +72,13 @@ class NativeCode:
         return matrix
 
     def read_row(self, table: bytes, width: int) -> array[float] | None:
-        """Return the result of `read_numbers` for a table of one line."""
+        """Return the numbers of a table that has only one line, or None as in `read_numbers`."""
         row = array("d", bytes(8 * width))
         return row if self._read_row(table, _length(table), 1, width, row.buffer_info()[0]) else None
 
 
 def _length(table: bytes) -> int:
-    """Return the length without the line break at the end."""
+    """Return the length of the table without the last line break."""
     if table.endswith(b"\r\n"):
         return len(table) - 2
     return len(table) - table.endswith(b"\n")
@@ -85,9 +86,9 @@ def _length(table: bytes) -> int:
 
 @lru_cache(maxsize=1)
 def native_code() -> NativeCode | None:
-    """Load the compiled file; return None if the file does not exist.
+    """Load the compiled file. Return None if the file does not exist or cannot be loaded.
 
-    If it cannot be loaded, a line on stderr gives the reason.
+    If the file exists but cannot be loaded, print the reason on stderr.
     """
     path = Path(os.environ.get(VARIABLE) or Path(__file__).with_name(_FILE))
     if not path.is_file():

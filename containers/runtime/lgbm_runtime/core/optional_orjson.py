@@ -1,6 +1,6 @@
-"""The package `orjson`, or None in images that lack it, such as the XGBoost image.
+"""The package `orjson`, which only makes JSON faster. It is None if it is not installed.
 
-It only makes JSON faster.
+AWS's XGBoost image lacks the package.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The outputs of a model, which a request selects by the custom attribute `output`."""
+"""The outputs of a model. A request selects one with the custom attribute `output`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MULTICLASS = frozenset({"multiclass", "multiclassova"})
 
 
 def outputs_of(booster: LightgbmBooster) -> list[str]:
-    """Return the outputs that the model has."""
+    """Return the names of the outputs that the model has."""
     outputs = [PREDICTION, RAW_SCORE]
     if booster.objective == BINARY or booster.objective in MULTICLASS:
         outputs += [PROBABILITIES, LABEL]
@@ -34,10 +34,11 @@ def outputs_of(booster: LightgbmBooster) -> list[str]:
 
 
 def requested_output(attributes: str, outputs: Sequence[str]) -> str:
-    """Return the output that the custom attributes request, such as `output=label`.
+    """Return the output that the custom attributes request.
 
-    Attributes are separated by commas or semicolons; other attributes are ignored. Raises InvocationError(400) for an
-    output that is not among `outputs`, and if two different outputs are requested.
+    `attributes` is the header's text, for example `output=label`. Commas or semicolons separate the attributes.
+    Attributes other than `output` are ignored. Raises InvocationError(400) if the model does not have the output, or if
+    the attributes request two outputs.
     """
     if not attributes:
         return PREDICTION
@@ -58,9 +59,9 @@ def requested_output(attributes: str, outputs: Sequence[str]) -> str:
 def compute(booster: LightgbmBooster, matrix: Matrix, output: str, classes: Sequence[Value] | None) -> list[Any]:
     """Return one element per row: a number, a class, or a list of numbers.
 
-    Probabilities are in the order of the classes. A label is the class of the highest probability, or its code if
-    `classes` is None. If probabilities are equal, the first class counts; so with two classes the second needs more
-    than 0.5.
+    Probabilities are in the order of the classes. A label is the class with the highest probability, or its code if
+    `classes` is None. If two classes have the same probability, the label is the first of them. So with two classes,
+    the label is the second class only if its probability is above 0.5.
     """
     if output == PROBABILITIES:
         return _lists(_probabilities(booster, matrix))

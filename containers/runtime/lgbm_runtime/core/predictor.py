@@ -1,4 +1,4 @@
-"""A model that answers requests, independent of the HTTP server."""
+"""Answer requests with a model. This module does not depend on an HTTP server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOGGED_CATEGORIES = 5
 
 
 class Answer(NamedTuple):
-    """An answer; `attributes` is the value of X-Amzn-SageMaker-Custom-Attributes, or empty."""
+    """An answer. `attributes` is the value of X-Amzn-SageMaker-Custom-Attributes, or empty."""
 
     body: bytes
     content_type: str
@@ -35,23 +35,23 @@ class Answer(NamedTuple):
 
 
 class Predictor:
-    """A model that answers requests; several threads may call `invoke` at once."""
+    """A model that answers requests. Several threads may call `invoke` at once."""
 
     def __init__(self, booster: LightgbmBooster, schema: Schema, log: Callable[[str], None] | None = None) -> None:
-        """`log` receives one line; the default writes it to stderr."""
+        """`log` writes one line to the log. The default prints it on stderr."""
         self.schema = schema
         self.outputs = outputs_of(booster)
         self.num_trees = booster.num_trees
         self._booster = booster
-        self._is_numeric = not schema.categorical_indices
+        self._is_plain = schema.is_plain
         self._log = log or _write_line
 
     @staticmethod
     def load(model_path: Path, num_threads: int | None = None, log: Callable[[str], None] | None = None) -> Predictor:
-        """Load LightGBM's text model and metadata.json in `model_path` (/opt/ml/model).
+        """Load LightGBM's text model and metadata.json from `model_path` (/opt/ml/model).
 
-        Without metadata.json, or without a schema in it, the columns are numeric and have the booster's names. Raises
-        ModelError, which names the file, if a file is missing or broken, or if the two do not match.
+        metadata.json contains the schema. Without a schema, all columns are numeric and have the names in the model.
+        Raises ModelError if a file is invalid, if the model is missing, or if the model and the schema do not match.
         """
         booster = LightgbmBooster(model_path / MODEL_FILE, num_threads)
         metadata_path = model_path / METADATA_FILE
@@ -62,7 +62,7 @@ class Predictor:
         return Predictor(booster, schema, log)
 
     def prove(self) -> None:
-        """Make one prediction. Raises ModelError if that fails."""
+        """Make one prediction. Raises ModelError if its result is not one row."""
         values = self._booster.predict(np.zeros((1, self.schema.width)), PREDICTION)
         if len(values) != 1:
             raise ModelError(f"the model returned {len(values)} predictions for one row")
@@ -70,17 +70,17 @@ class Predictor:
     def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str = "") -> Answer:
         """Answer a request. Raises InvocationError.
 
-        The arguments are its body and the headers Content-Type, Accept and X-Amzn-SageMaker-Custom-Attributes. A
-        category that the schema does not have is treated as missing; the log and the answer's attributes name it.
+        The arguments are the body and the headers Content-Type, Accept and X-Amzn-SageMaker-Custom-Attributes. A
+        category that is not in the schema is treated as missing. The log and the answer's attributes name it.
         """
         return Answer(*self.handler(content_type, accept, attributes)(body))
 
     def handler(
         self, content_type: str | None, accept: str | None, attributes: str
     ) -> Callable[[bytes], tuple[bytes, str, str]]:
-        """Return `invoke` for requests with these headers.
+        """Return a function that answers a body. It is valid for requests with these headers.
 
-        Raises InvocationError, as the returned function does.
+        Raises InvocationError for invalid headers. The function raises InvocationError for an invalid body.
         """
         media_type = negotiate(accept)
         output = requested_output(attributes, self.outputs)
@@ -97,7 +97,7 @@ class Predictor:
                 return answer(body)
             return written(values if len(values) == 1 else [values]), media_type, ""
 
-        is_plain = output == PREDICTION and self._is_numeric and is_plain_csv(content_type)
+        is_plain = output == PREDICTION and self._is_plain and is_plain_csv(content_type)
         return answer_line if is_plain else answer
 
     def _report_unseen(self, unseen: tuple[tuple[str, str], ...]) -> str:
@@ -110,9 +110,9 @@ class Predictor:
 
 
 def _unseen_attribute(unseen: tuple[tuple[str, str], ...]) -> str:
-    """Return `unseen_categories=colour:purple|size:XXL`, percent-encoded.
+    """Return a custom attribute such as `unseen_categories=colour:purple|size:XXL`.
 
-    The text ends in `|...` if not all categories have room.
+    Special characters are percent-encoded. The text ends with `|...` if there is no room for all categories.
     """
     attribute = "unseen_categories="
     for position, pair in enumerate(unseen):
@@ -142,14 +142,14 @@ def _schema(metadata_path: Path) -> Schema | None:
 
 
 def _check(booster: LightgbmBooster, schema: Schema, metadata_path: Path) -> None:
-    """Raise ModelError if the schema describes another model."""
+    """Raise ModelError if the schema does not fit the model."""
     if schema.width != booster.width:
-        raise ModelError(f"{metadata_path} describes {schema.width} features, the model has {booster.width}")
+        raise ModelError(f"{metadata_path} describes {schema.width} features, but the model has {booster.width}")
     if schema.classes is None:
         return
     expected = 2 if booster.objective == BINARY else booster.num_class if booster.objective in MULTICLASS else None
     if expected not in (None, len(schema.classes)):
-        raise ModelError(f"{metadata_path} describes {len(schema.classes)} classes, the model has {expected}")
+        raise ModelError(f"{metadata_path} describes {len(schema.classes)} classes, but the model has {expected}")
 
 
 def _write_line(line: str) -> None:

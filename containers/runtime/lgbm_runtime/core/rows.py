@@ -1,4 +1,4 @@
-"""A table as numbers, in the order of the schema."""
+"""A table as numbers, with the columns in the order of the schema."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows:
-    """A table as float64, with NaN for missing cells and codes for categories and classes.
+    """A table as float64. A missing cell is NaN. A category or a class is its code.
 
-    `matrix` is (rows, features), C-contiguous; `target` is (rows), None if the table has none. `unseen` has the
-    categories that are not in the schema, as (feature, category); their cells are missing.
+    `matrix` is C-contiguous and has the shape (rows, features). `target` has the shape (rows), or is None if the table
+    has no target. `unseen` has the categories that are not in the schema, as pairs (feature, category). Their cells are
+    NaN.
     """
 
     matrix: Matrix

@@ -1,9 +1,10 @@
-"""The columns of a table, read from schema.json."""
+"""The schema: the columns of a table, as schema.json describes them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Union
@@ -12,32 +13,43 @@ from lgbm_runtime.core.errors import SchemaError
 
 FORMAT_VERSION = 1
 
+_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?")
+
 Value = Union[str, int, float]
+
+# Words for true and false, in lower case; those of one line mean the same.
+_TRUTHS = (("true", "t", "yes", "y"), ("false", "f", "no", "n"))
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One column.
+    """One column of a table.
 
     `levels` are the categories of a categorical feature, or the classes of a target: all texts or all numbers. The
-    position of a category is its code. None: the column is numeric.
+    position of a category is its code. None: the column is numeric. `missing` are texts that mean a missing cell, in
+    addition to those that do so in every column.
+
+    `codes` has each category; for booleans, each spelling of it.
     """
 
     name: str
     levels: tuple[Value, ...] | None = None
+    missing: tuple[str, ...] = ()
     codes: dict[Value, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         levels = self.levels or ()
         codes = {level if isinstance(level, str) else float(level): float(code) for code, level in enumerate(levels)}
-        object.__setattr__(self, "codes", codes)
+        object.__setattr__(self, "codes", {**_spellings(codes), **codes})
+
+    @cached_property
+    def missing_numbers(self) -> frozenset[float]:
+        """Return the numbers that mean a missing cell, such as -999."""
+        return frozenset(map(float, filter(_NUMBER.fullmatch, self.missing)))
 
     @property
     def is_text(self) -> bool:
-        """Return whether the column's cells are texts; otherwise they are numbers.
-
-        Texts are matched exactly.
-        """
+        """Return whether the categories are texts. A cell must be exactly equal to its category."""
         return bool(self.levels) and isinstance(self.levels[0], str)  # type: ignore[index]
 
 
@@ -45,8 +57,8 @@ class Feature:
 class Schema:
     """The features in the order of the columns, and the target.
 
-    `classes` are the classes of a classification, in the order of their codes; None if the target is numeric.
-    `document` is the JSON object of the schema, or None.
+    `classes` are the classes of the target in the order of their codes, or None if the target is numeric. `document` is
+    the JSON object of the schema, or None.
     """
 
     features: tuple[Feature, ...]
@@ -73,14 +85,14 @@ class Schema:
 
     @staticmethod
     def without_channel(width: int, names: Sequence[str] | None = None, target_name: str = "target") -> Schema:
-        """Return a schema of numeric features, with a numeric target in the last column.
+        """Return a schema of `width` numeric features, with a numeric target in the last column.
 
-        The features are named `Column_0` … unless `names` (of length `width`) are given.
+        `names` are the names of the features. The default names are `Column_0`, `Column_1` and so on.
         """
         if names is None:
             names = [f"Column_{index}" for index in range(width)]
         if len(names) != width:
-            raise SchemaError(f"{len(names)} names for {width} features")
+            raise SchemaError(f"got {len(names)} names for {width} features")
         _refuse_repeated([*names, target_name], "column name")
         return Schema(tuple(Feature(name) for name in names), target_name)
 
@@ -98,13 +110,18 @@ class Schema:
         """Return the positions of the categorical features, from 0."""
         return [index for index, feature in enumerate(self.features) if feature.levels is not None]
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Return whether a number in any of the features is a value, neither a category nor a missing cell."""
+        return not self.categorical_indices and not any(feature.missing_numbers for feature in self.features)
+
     @property
     def target(self) -> Feature:
-        """Return the target as a column; its categories are the classes."""
+        """Return the target as a column. Its categories are the classes."""
         return Feature(self.target_name, self.classes)
 
     def to_json(self) -> dict[str, Any] | None:
-        """Return the object that `from_json` was given, for metadata.json."""
+        """Return the JSON object of the schema, for metadata.json."""
         return self.document
 
 
@@ -115,9 +132,10 @@ def _feature(described: Any, place: str) -> Feature:
     if kind == "numeric":
         if feature.get("levels") is not None:
             raise SchemaError(f"{place} ({name}) is numeric but has levels")
-        return Feature(name)
+        return Feature(name, missing=_texts(feature.get("missing", []), f"{place} ({name}).missing"))
     if kind == "categorical":
-        return Feature(name, _values(feature.get("levels"), f"{place} ({name}).levels"))
+        levels = _values(feature.get("levels"), f"{place} ({name}).levels")
+        return Feature(name, levels, _texts(feature.get("missing", []), f"{place} ({name}).missing"))
     raise SchemaError(f"{place} ({name}).type must be numeric or categorical, got {kind!r}")
 
 
@@ -145,6 +163,25 @@ def _values(values: Any, place: str) -> tuple[Value, ...]:
     else:
         raise SchemaError(f"{place} must be all texts or all numbers")
     return tuple(values)
+
+
+def _texts(values: Any, place: str) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise SchemaError(f"{place} must be a list of texts")
+    return tuple(values)
+
+
+def _spellings(codes: Mapping[Value, float]) -> dict[Value, float]:
+    """Return the codes of all spellings of true and false, if these are the categories."""
+    found: dict[Value, float] = {}
+    for words in _TRUTHS:
+        same = [code for category, code in codes.items() if isinstance(category, str) and category.lower() in words]
+        if len(same) == 1:
+            found.update({spelled: same[0] for word in words for spelled in (word, word.title(), word.upper())})
+        elif same:
+            return {}
+    is_boolean = len(codes) == 2 or set(codes) <= {"true", "false"}
+    return found if is_boolean and len(set(found.values())) == len(codes) else {}
 
 
 def _number(value: float, place: str) -> float:

@@ -1,7 +1,7 @@
-"""Convert LightGBM's text of a model to the trees of native/tree_walk.c.
+"""Convert LightGBM's model text to the trees of native/tree_walk.c.
 
-Sources: for the text's fields Tree::ToString in LightGBM's src/io/tree.cpp; for the decision of a node
-NumericalDecision and CategoricalDecision in its include/LightGBM/tree.h.
+Sources: Tree::ToString in LightGBM's src/io/tree.cpp writes the fields of the text. NumericalDecision and
+CategoricalDecision in include/LightGBM/tree.h decide which child of a node a row goes to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lgbm_runtime.core.native_code import NativeCode
 
-# A node's decision type, and the bits beside its feature in tree_walk.c.
+# The bits of a node's decision type in the text, and the flags of a node in tree_walk.c.
 _IS_CATEGORICAL, _NAN_GOES_LEFT = 1, 2
 _MISSING_TYPE, _ZERO_IS_MISSING, _NAN_IS_MISSING = 0b1100, 0b0100, 0b1000
 _NAN_GOES_RIGHT, _CATEGORICAL = 1, 2
@@ -23,14 +23,14 @@ _NODE = np.dtype([("value", np.float64), ("left", np.uint32), ("feature", np.uin
 
 
 class UnsupportedModelError(Exception):
-    """LightGBM itself must predict with this model; the message gives the reason."""
+    """The tree walk does not support this model. The message gives the reason."""
 
 
 class Forest(NamedTuple):
     """The trees for tree_walk.c.
 
-    `nodes` and `words` are those of all trees, and `roots` has the first node of each. `thresholds` are those of the
-    numeric nodes, in the order of the text.
+    `nodes` has the nodes of all trees, and `words` their sets of categories. `roots` has the position of the first node
+    of each tree. `thresholds` has the thresholds of the numeric nodes, in the order of the text.
     """
 
     nodes: NDArray[Any]
@@ -54,7 +54,7 @@ def forest_of(text: str, width: int, native: NativeCode) -> Forest:
     is_categorical = (trees.decisions & _IS_CATEGORICAL) != 0
     categorical = inner[is_categorical]
     nodes["feature"][categorical] = 4 * trees.features[is_categorical] + _CATEGORICAL
-    # the two counts are stored in place of the threshold
+    # a categorical node stores the position and the size of its set in the place of the threshold
     sets = nodes["value"].view((np.uint32, 2))
     sets[categorical] = trees.sets(is_categorical)
     roots = trees.first_nodes.astype(np.uint32)
@@ -62,10 +62,10 @@ def forest_of(text: str, width: int, native: NativeCode) -> Forest:
 
 
 class _Trees:
-    """The fields of the text, concatenated over all trees.
+    """The fields of the text. Each array holds the values of all trees, in their order.
 
-    Inner node j of a tree, in LightGBM's order, has its children at the positions 1 + 2j and 2 + 2j of the tree's
-    nodes.
+    The children of the inner node j (in LightGBM's order) have the positions 1 + 2j and 2 + 2j among the nodes of the
+    tree.
     """
 
     def __init__(self, text: str, native: NativeCode) -> None:
@@ -80,14 +80,14 @@ class _Trees:
         self._tree_of = np.repeat(np.arange(len(self._leaves)), self._inner)
 
     def check(self, width: int) -> None:
-        """Raise UnsupportedModelError for unknown fields and for indices out of range."""
+        """Raise UnsupportedModelError if the tree walk does not support the trees."""
         if self._is_linear:
             raise UnsupportedModelError("the model's trees are linear")
         if not self._is_complete(width):
             raise UnsupportedModelError("the format of the model's trees is not known")
         if (self.decisions & _MISSING_TYPE == _ZERO_IS_MISSING).any():
             raise UnsupportedModelError("the model treats zero as missing")
-        # a comparison with NaN has no direction; LightGBM writes no such threshold
+        # a comparison with NaN is always false; LightGBM does not write such a threshold
         if np.isnan(self.thresholds).any():
             raise UnsupportedModelError("a threshold of the model is NaN")
 
@@ -102,7 +102,7 @@ class _Trees:
         )
 
     def _are_in_tree(self, child: NDArray[np.int64]) -> bool:
-        # ~child is a leaf's number
+        # for a negative child, ~child is the number of a leaf
         leaves, inner = self._leaves[self._tree_of], self._inner[self._tree_of]
         return bool((np.where(child < 0, ~child < leaves, child < inner)).all())
 
@@ -125,17 +125,17 @@ class _Trees:
         return inner, leaf
 
     def nan_goes_right(self) -> NDArray[np.bool_]:
-        """Return whether NaN goes right at each node.
+        """Return for each node whether a row with NaN goes to the right child.
 
-        LightGBM treats it as zero if the node has no missing values.
+        If a node does not handle missing values, LightGBM treats NaN as zero.
         """
         is_missing = self.decisions & _MISSING_TYPE == _NAN_IS_MISSING
         return np.where(is_missing, self.decisions & _NAN_GOES_LEFT == 0, self.thresholds < 0)
 
     def sets(self, is_categorical: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return (nodes, 2): for each categorical node the first word and the size of its set.
+        """Return the first word and the number of words of each categorical node's set.
 
-        The threshold of such a node is the number of its set in the tree.
+        The result has the shape (nodes, 2). The threshold of a categorical node is the number of its set in the tree.
         """
         first_boundary = _starts(np.where(self._sets > 0, self._sets + 1, 0))
         words_of_trees = np.zeros_like(self._sets)
@@ -148,7 +148,7 @@ class _Trees:
 
 
 def _field(text: str, name: str) -> str:
-    """Return the values in all trees, separated by blanks."""
+    """Return the values of a field in all trees, separated by blanks."""
     start, lines, at = f"\n{name}=", [], 0
     while (at := text.find(start, at)) >= 0:
         at += len(start)
@@ -161,16 +161,16 @@ def _integers(text: str, name: str) -> NDArray[np.int64]:
 
 
 def _numbers(text: str, name: str, native: NativeCode) -> NDArray[np.float64]:
-    """Read the values ten times as fast as numpy does.
+    """Return the numbers in a field of all trees.
 
-    Return no value if one of them is not a number.
+    Returns an empty array if a value is not a number. The compiled code reads numbers ten times as fast as numpy.
     """
     values = _field(text, name).replace(" ", ",").encode()
     numbers = native.read_numbers(values, values.count(b",") + 1) if values else None
     if numbers is not None:
         read: NDArray[np.float64] = numbers[0]
         return read
-    # the compiled code reads finite numbers only; a node that separates missing from present has the threshold inf
+    # the compiled code reads only finite numbers, but a node that only tests for a missing value has the threshold inf
     try:
         return np.array([float(value) for value in values.split(b",") if value])
     except ValueError:
@@ -178,5 +178,5 @@ def _numbers(text: str, name: str, native: NativeCode) -> NDArray[np.float64]:
 
 
 def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return where each part begins in the concatenation of all parts."""
+    """Return the position of the first element of each part in the joined array."""
     return np.cumsum(lengths) - lengths

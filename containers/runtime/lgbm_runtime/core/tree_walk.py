@@ -1,6 +1,6 @@
-"""Predictions by native/tree_walk.c.
+"""Predict with native/tree_walk.c.
 
-They are three to five times as fast as LightGBM's, and bit-identical to them.
+It is three to five times as fast as LightGBM, and its predictions are bit-identical to LightGBM's.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from lgbm_runtime.core.native_code import NativeCode
     from lgbm_runtime.core.tree_text import Forest
 
-# From a score to a prediction: ConvertOutput in LightGBM's src/objective. LightGBM itself predicts for other
-# objectives.
+# How each objective turns a score into a prediction: ConvertOutput in LightGBM's src/objective. For any other
+# objective, LightGBM itself predicts.
 _IDENTITY, _SIGMOID, _EXPONENTIAL, _SOFTMAX = range(4)
 _TRANSFORMATIONS = {
     **dict.fromkeys(("regression", "regression_l1", "huber", "fair", "quantile", "mape"), _IDENTITY),
@@ -40,14 +40,17 @@ class _Transformation(NamedTuple):
 
 
 class TreeWalk:
-    """The predictions and raw scores of a model. Several threads may use it at once."""
+    """Computes the predictions and the raw scores of a model.
+
+    Several threads may use it at once.
+    """
 
     def __init__(
         self, native: NativeCode, forest: Forest, width: int, classes: int, transformation: _Transformation
     ) -> None:
         self._native, self._forest, self._classes = native, forest, classes
         self._is_transformed = transformation.kind != _IDENTITY
-        # shared by all calls: the GIL allows one at a time
+        # all calls can share this buffer, because the GIL allows one call at a time
         self._row = array("d", bytes(8 * (width + 1)))
         self._native_forest = NativeForest(
             forest.nodes.ctypes.data,
@@ -64,11 +67,10 @@ class TreeWalk:
 
     @staticmethod
     def of(native: NativeCode, text: str, header: Mapping[str, str], width: int) -> TreeWalk:
-        """Return the walk through the model with this text.
+        """Return the tree walk of the model with this text.
 
-        Its lines before the first tree are `header`.
-
-        Raises UnsupportedModelError for trees and objectives that LightGBM itself has to predict with.
+        `header` has the lines of the text before the first tree. Raises UnsupportedModelError if the tree walk does not
+        support the trees or the objective.
         """
         objective = header.get("objective", "")
         transformation = _transformation(objective)
@@ -80,9 +82,10 @@ class TreeWalk:
         return TreeWalk(native, forest, width, int(header.get("num_tree_per_iteration", "1")), transformation)
 
     def sample(self, rows: int, width: int) -> NDArray[np.float64]:
-        """Return (rows, width) of thresholds, at which the decisions of nodes change.
+        """Return sample rows as an array of the shape (rows, width).
 
-        The first row is zero, the last one NaN.
+        The cells are thresholds of the model, because decisions change at a threshold. The first row is all zeros, and
+        the last row is all NaN.
         """
         thresholds = self._forest.thresholds
         cells = np.resize(thresholds, (rows, width)) if len(thresholds) else np.ones((rows, width))
@@ -90,7 +93,10 @@ class TreeWalk:
         return cells
 
     def predict(self, matrix: NDArray[np.float64], *, raw: bool) -> NDArray[np.float64]:
-        """Compute (rows, classes) for C-contiguous (rows, features) in the calling thread."""
+        """Compute predictions, or raw scores if `raw` is true, in the calling thread.
+
+        `matrix` is C-contiguous and has the shape (rows, features). The result has the shape (rows, classes).
+        """
         scores = np.empty((len(matrix), self._classes))
         if not self._native.score_rows(self._pointer, matrix.ctypes.data, len(matrix), scores.ctypes.data):
             raise MemoryError
@@ -99,10 +105,10 @@ class TreeWalk:
         return scores
 
     def predict_line(self, line: bytes) -> list[float] | None:
-        """Return one prediction per class for a line of CSV, or None.
+        """Return one prediction per class for a line of CSV.
 
-        It is None if the line has anything but numbers and empty cells. Also returns None if a model of one class
-        predicts NaN.
+        Returns None if the line contains anything except numbers and empty cells, and if a model of one class predicts
+        NaN.
         """
         if self._classes == 1:
             value = self._native.predict_value(self._pointer, line, len(line))
@@ -112,10 +118,13 @@ class TreeWalk:
 
 
 def _transformation(objective: str) -> _Transformation | None:
-    """Return the transformation for an objective such as `binary sigmoid:1`, or None."""
+    """Return the transformation for an objective such as `binary sigmoid:1`.
+
+    Returns None if the objective is not supported.
+    """
     name, *options = objective.split() or [""]
     kind = _TRANSFORMATIONS.get(name)
-    # an option without a value changes the objective: `regression sqrt`
+    # an option without a value, as in `regression sqrt`, changes the transformation
     if kind is None or not all(":" in option for option in options):
         return None
     values = dict(option.split(":", 1) for option in options)

@@ -1,4 +1,7 @@
-"""A user's inference code; the program's own functions replace missing ones."""
+"""Answer requests with the user's inference code.
+
+If the user's code lacks a function, the program's own function takes its place.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,8 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     LEAF_INDEX: {"pred_leaf": True},
     CONTRIBUTIONS: {"pred_contrib": True},
 }
-# `predict` (the default): make a prediction before serving. `load`: only load the model, for code without CSV and JSON.
+# With `predict` (the default), the server makes a test prediction before it serves. With `load`, it only loads the
+# model, for user code that accepts neither CSV nor JSON.
 PROOF_VARIABLE = "LGBM_RUNTIME_PROOF"
 
 
@@ -60,10 +64,10 @@ def load_service(
     log: Callable[[str], None] | None = None,
     context: Any = None,
 ) -> Predictor | InferenceCode:
-    """Load the model in `model_path` and the user's code, if there is any.
+    """Load the model in `model_path`. Also load the user's code, if the artifact has any.
 
-    `environment` may hold SAGEMAKER_PROGRAM, SAGEMAKER_SUBMIT_DIRECTORY and LGBM_RUNTIME_PROOF. Raises ModelError with
-    the reason in one line, and LibraryError.
+    `environment` may contain SAGEMAKER_PROGRAM, SAGEMAKER_SUBMIT_DIRECTORY and LGBM_RUNTIME_PROOF. Raises LibraryError,
+    and ModelError with the reason in one line.
     """
     program = find_program(model_path, environment)
     if program is None:
@@ -75,17 +79,18 @@ def load_service(
 
 
 class InferenceCode:
-    """A user's functions that answer requests.
+    """The user's functions that answer requests.
 
-    Without a model_fn, the model is a `lightgbm.Booster`. Without an input_fn, the data are a float64 matrix (rows,
-    features), NaN where a cell is missing. Without a predict_fn, the model's own `predict` is called. Without an
-    output_fn, the prediction must be one or two dimensions of numbers or texts, as numpy reads it; each row is encoded.
+    Without a model_fn, the model is a `lightgbm.Booster`. Without an input_fn, the data are a float64 matrix of the
+    shape (rows, features), in which a missing cell is NaN. Without a predict_fn, the method `predict` of the model is
+    called. Without an output_fn, the prediction must be numbers or texts in one or two dimensions. The program then
+    encodes each row.
     """
 
     def __init__(
         self, program: Path, functions: dict[str, UserFunction], model: Any, steps: Steps | None, model_path: Path
     ) -> None:
-        """`steps` may be None if no function of the program itself is needed."""
+        """`steps` is None if the user's functions replace all of the program's functions."""
         self.program = program
         self.proves_predictions = True
         self._functions = functions
@@ -103,7 +108,7 @@ class InferenceCode:
         *,
         proves_predictions: bool = True,
     ) -> InferenceCode:
-        """Run the file `program`, then load the model. Raises ModelError and LibraryError."""
+        """Run the user's file `program`, then load the model. Raises ModelError and LibraryError."""
         functions = load_functions(program)
         model: Any = None
         if MODEL_FN in functions:
@@ -113,7 +118,7 @@ class InferenceCode:
                 raise ModelError(f"model_fn failed in {describe_failure(error, program)}") from error
         _import_lightgbm_with_companions()
         if MODEL_FN not in functions and (PREDICT_FN in functions or TRANSFORM_FN in functions):
-            # this class names what is wrong with a file, which the library does not always do
+            # load the file here first: this class has better messages for a wrong file than the package lightgbm
             LightgbmBooster(model_path / MODEL_FILE)
             model = import_lightgbm().Booster(model_file=str(model_path / MODEL_FILE))
         steps = None
@@ -127,10 +132,11 @@ class InferenceCode:
         return code
 
     def prove(self) -> None:
-        """Predict one row of zeros and first categories, sent as CSV and, if that fails, as JSON.
+        """Make a test prediction for one row. Send the row as CSV. If that fails, send it as JSON.
 
-        Raises ModelError if both fail. If the columns are not known from the artifact or the model, and with
-        LGBM_RUNTIME_PROOF=load, nothing is predicted.
+        The row has a zero in each numeric column and the first category in each other column. If neither the artifact
+        nor the model names the columns, or with LGBM_RUNTIME_PROOF=load, there is no test prediction. Raises ModelError
+        if CSV and JSON both fail.
         """
         features = self._features() if self.proves_predictions else None
         if features is None:
@@ -150,10 +156,10 @@ class InferenceCode:
     def invoke(
         self, body: bytes, content_type: str | None, accept: str | None, attributes: str = "", context: Any = None
     ) -> Answer:
-        """Answer a request; the arguments are those of `Predictor.invoke`.
+        """Answer a request. `Predictor.invoke` describes the first four arguments.
 
-        `context` is passed to the functions that accept one; the default is a RequestContext. Raises InvocationError,
-        and any exception of the user's functions.
+        The user's functions that accept a context get `context`, which is a RequestContext by default. Raises
+        InvocationError, and any exception of the user's functions.
         """
         if len(body) > MAX_BODY_BYTES:
             raise too_large()
@@ -181,7 +187,7 @@ class InferenceCode:
     def handler(
         self, content_type: str | None, accept: str | None, attributes: str
     ) -> Callable[[bytes], tuple[bytes, str, str]]:
-        """Return `invoke` for requests with these headers."""
+        """Return a function that answers a body. It is valid for requests with these headers."""
         return lambda body: self.invoke(body, content_type, accept, attributes)
 
     @property
@@ -219,22 +225,22 @@ class InferenceCode:
 
 
 class Steps(Predictor):
-    """A predictor with separate steps, between which the user's functions run."""
+    """A predictor whose steps are separate methods. The user's functions can run between them."""
 
     def decode(self, body: bytes, content_type: str | None) -> tuple[Any, str]:
-        """Return the matrix (rows, features), and the attributes for unseen categories."""
+        """Return the matrix, and the custom attributes that name unseen categories."""
         decoded = decode(body, content_type, self.schema)
         return decoded.matrix, self._report_unseen(decoded.unseen)
 
     def predict(self, data: Any, attributes: str) -> list[Any]:
-        """Return one value per row, for all types of data that `lightgbm.Booster.predict` accepts."""
+        """Return one value per row. `lightgbm.Booster.predict` must accept `data`."""
         return compute(self._booster, data, requested_output(attributes, self.outputs), self.schema.classes)
 
 
 class _PackageBooster(LightgbmBooster):
-    """Predicts through the package `lightgbm`.
+    """Predicts with the package `lightgbm`.
 
-    The package accepts the tables that a user's input_fn may return.
+    The package accepts the kinds of tables that a user's input_fn may return, such as a DataFrame.
     """
 
     def __init__(self, model_path: Path, num_threads: int | None = None) -> None:
@@ -250,7 +256,7 @@ class _PackageBooster(LightgbmBooster):
 
 
 class _NoBooster(LightgbmBooster):
-    """Replaces the text model if the user's code predicts."""
+    """Takes the place of the text model if the user's code predicts."""
 
     def __init__(self) -> None:
         self.objective = ""
@@ -261,30 +267,33 @@ class _NoBooster(LightgbmBooster):
 
 
 def _schema(model_path: Path, model: Any, program: Path | None = None) -> Schema:
-    """Return the artifact's schema, or the columns that the user's own model names.
+    """Return the artifact's schema, or a schema with the column names in the user's model.
 
-    Raises ModelError if there are none.
+    Raises ModelError if neither the artifact nor the model names the columns.
     """
     path = model_path / MODEL_FILE
     if model is None or path.is_file():
         return Predictor.load(model_path).schema
-    # LightGBM's Booster, and its scikit-learn estimators
+    # LightGBM's Booster has feature_name, its scikit-learn estimators have feature_name_
     names = getattr(model, "feature_name", None) or getattr(model, "feature_name_", None)
     names = names() if callable(names) else names
     if names is None:
-        raise ModelError(f"{program} has no input_fn, and neither {path} nor the model names the columns")
+        raise ModelError(
+            f"the columns are not known: {program} has no input_fn, {path} does not exist, "
+            "and the model does not name its columns"
+        )
     return Schema(tuple(Feature(str(name)) for name in names))
 
 
 def _import_lightgbm_with_companions() -> None:
-    """Import lightgbm as the user's code would.
+    """Import lightgbm together with the optional packages that it uses.
 
-    It accepts a DataFrame only if it could import pandas.
+    lightgbm accepts a DataFrame only if it could import pandas.
     """
     try:
         importlib.import_module("lightgbm")
     except (ImportError, OSError):
-        # import_lightgbm raises the error, with its remedy, if lightgbm is needed
+        # if the program needs lightgbm, import_lightgbm raises this error with a hint
         sys.modules.pop("lightgbm", None)
 
 

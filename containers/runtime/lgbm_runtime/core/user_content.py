@@ -1,4 +1,4 @@
-"""The arguments of a user's functions, and their return values."""
+"""Convert requests to arguments of the user's functions, and their results to answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lgbm_runtime.core.media_type import CSV, JSON, parse_media_type, split_elem
 from lgbm_runtime.core.predictor import Answer
 from lgbm_runtime.core.user_functions import ATTRIBUTES_HEADER
 
-# User code receives a body of these types as text, as in the toolkits, and any other body as bytes.
+# A body of these types is passed to the user's code as text, as in SageMaker's toolkits. Any other body is bytes.
 _TEXT_TYPES = (CSV, JSON)
 _RESPONSE_ATTRIBUTES = ("get_data", "status_code", "content_type", "headers")
 
@@ -22,8 +22,8 @@ _RESPONSE_ATTRIBUTES = ("get_data", "status_code", "content_type", "headers")
 def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | bytes]:
     """Return the media type without parameters, and the body.
 
-    CSV and JSON are text without a byte order mark. A missing content type is text/csv. Raises InvocationError: 400 for
-    a body that is not text in its charset, 415 for a charset that is not supported.
+    A body of CSV or JSON is text without a byte order mark. The default content type is text/csv. Raises
+    InvocationError: 400 if the body is not in its charset, 415 if the charset is not supported.
     """
     stated = (content_type or "").strip() or CSV
     media_type = parse_media_type(stated)
@@ -35,7 +35,10 @@ def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | 
 
 
 def media_type_for_user(accept: str | None) -> str:
-    """Return the best of the program's own types, or else the client's first type."""
+    """Return the media type of the answer for the user's code.
+
+    It is the program's media type that Accept prefers. If Accept allows none of those, it is the first type in Accept.
+    """
     try:
         return negotiate(accept)
     except InvocationError:
@@ -60,11 +63,11 @@ def rows_of(prediction: Any) -> list[Any]:
 
 
 def answer_of(result: Any, media_type: str, attributes: str) -> Answer:
-    """Return the answer of output_fn or transform_fn.
+    """Convert the result of output_fn or transform_fn to an answer.
 
-    They return the body, or the body and its content type. A body that is neither text nor bytes is encoded as JSON.
-    Code for AWS's XGBoost image may return a Werkzeug Response. Raises TypeError if the body cannot be encoded, and
-    InvocationError for a Response with an error status.
+    The result is the body, or the pair of the body and its content type. A body that is neither text nor bytes is
+    encoded as JSON. Code for AWS's XGBoost image may return a Werkzeug Response. Raises TypeError if the body cannot be
+    encoded, and InvocationError for a Response with an error status.
     """
     if all(hasattr(result, name) for name in _RESPONSE_ATTRIBUTES):
         return _answer_of_response(result, attributes)

@@ -1,4 +1,4 @@
-"""Find, check and call the functions in a user's inference code."""
+"""Find, check and call the functions in the user's inference code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from lgbm_runtime.core.errors import InvocationError, ModelError
 
-# Names and arguments are those of SageMaker's inference toolkit and of its framework images.
+# SageMaker's inference toolkit and framework images use the same names and arguments.
 MODEL_FN = "model_fn"
 INPUT_FN = "input_fn"
 PREDICT_FN = "predict_fn"
@@ -33,11 +33,11 @@ _DEFAULT_PROGRAM = "inference.py"
 
 
 class RequestContext:
-    """The optional last argument of a user's function.
+    """The context: the optional last argument of a user's function.
 
-    It is the part of Multi Model Server's context that all patterns have. `headers` are the request's; there are none
-    while the model is loaded. `attributes` is the value that the user's code has set as the answer's X-Amzn-SageMaker-
-    Custom-Attributes.
+    It has the methods of Multi Model Server's context that work in all patterns. `headers` are the headers of the
+    request, or None for model_fn. `attributes` is the value of X-Amzn-SageMaker-Custom-Attributes that the user's code
+    has set for the answer.
     """
 
     def __init__(self, model_path: Path, headers: Mapping[str, str] | None = None) -> None:
@@ -52,7 +52,7 @@ class RequestContext:
         return dict(self._headers)
 
     def set_response_header(self, _index: int, name: str, value: str) -> None:
-        """Set the custom attributes; other headers are dropped, as the platform would drop them."""
+        """Set the custom attributes. Ignore other headers, because SageMaker would drop them."""
         if name.lower() == ATTRIBUTES_HEADER.lower():
             self.attributes = value
 
@@ -61,7 +61,7 @@ class RequestContext:
 class UserFunction:
     """A function of the user's code.
 
-    `takes_context` states whether its last argument is the context.
+    `takes_context` states whether the last argument of the function is the context.
     """
 
     name: str
@@ -71,7 +71,7 @@ class UserFunction:
     def __call__(self, context: Any, *arguments: Any) -> Any:
         """Call the function.
 
-        An error with an HTTP status becomes an InvocationError; others are raised unchanged.
+        An exception with a `status_code` becomes an InvocationError. Other exceptions are raised unchanged.
         """
         try:
             return self.function(*arguments, context) if self.takes_context else self.function(*arguments)
@@ -85,20 +85,20 @@ class UserFunction:
 
 
 def code_path(model_path: Path, environment: Mapping[str, str]) -> Path:
-    """Return the folder of the user's code, which may not exist.
+    """Return the folder of the user's code. The folder may not exist.
 
-    It is SAGEMAKER_SUBMIT_DIRECTORY, or `code` in the model's folder.
+    SAGEMAKER_SUBMIT_DIRECTORY names the folder. The default is `code` in the model's folder.
     """
     submitted = Path(environment.get("SAGEMAKER_SUBMIT_DIRECTORY") or model_path / "code")
-    # an S3 address is where the platform found the archive, which it unpacked into the model's folder
+    # the variable may be an S3 address: SageMaker has unpacked that archive into the model's folder
     return submitted if submitted.is_absolute() else model_path / "code"
 
 
 def find_program(model_path: Path, environment: Mapping[str, str]) -> Path | None:
-    """Return the file with the user's functions, or None if the file does not exist.
+    """Return the file with the user's functions, or None if the model has no user code.
 
-    SAGEMAKER_PROGRAM names the file in `code_path` (default inference.py). Raises ModelError if the folder exists but
-    lacks that file.
+    SAGEMAKER_PROGRAM names the file in `code_path`. The default is inference.py. Raises ModelError if SAGEMAKER_PROGRAM
+    names a file that is not in the folder.
     """
     folder = code_path(model_path, environment)
     named = environment.get("SAGEMAKER_PROGRAM")
@@ -114,11 +114,10 @@ def find_program(model_path: Path, environment: Mapping[str, str]) -> Path | Non
 
 
 def load_functions(program: Path) -> dict[str, UserFunction]:
-    """Run the file and return its functions by name.
+    """Run the user's file and return its functions by name.
 
-    The file can import modules from its own folder.
-
-    Raises ModelError, which names the line, if the file fails, and for functions that cannot be combined.
+    The file can import modules from its folder. Raises ModelError if the file fails, if it has none of the functions,
+    or if it has transform_fn together with a function that transform_fn replaces.
     """
     module = _run(program)
     functions = {
@@ -131,13 +130,14 @@ def load_functions(program: Path) -> dict[str, UserFunction]:
     others = [name for name in (INPUT_FN, PREDICT_FN, OUTPUT_FN) if name in functions]
     if TRANSFORM_FN in functions and others:
         raise ModelError(
-            f"{program} has transform_fn and {', '.join(others)}: transform_fn replaces them, remove one or the other"
+            f"{program} has transform_fn and {', '.join(others)}: transform_fn replaces them; "
+            f"remove transform_fn or {' and '.join(others)}"
         )
     return functions
 
 
 def describe_failure(error: BaseException, program: Path) -> str:
-    """Return one line: the last line of the user's code in the traceback, and the error."""
+    """Return one line with the error and the last line of the user's code in the traceback."""
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     place = str(program)
     for frame in traceback.extract_tb(error.__traceback__):
@@ -154,7 +154,7 @@ def _run(program: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ModelError(f"{program} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # as an import would, so that pickled classes and the user's own imports find the module
+    # register the module as an import does: pickled classes and the user's own imports must find it
     sys.modules[program.stem] = module
     try:
         spec.loader.exec_module(module)

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-# A worker that has more connections than another leaves the next one to it for at most this long.
+# A worker that does not have the fewest connections waits this long, so that another worker can accept. It waits
+# at most _MOST_YIELDS times.
 _YIELD_SECONDS = 0.001
 _MOST_YIELDS = 5
-# Out of descriptors or memory: asyncio's own servers wait as long.
+# After an error for lack of descriptors or memory, the worker tries again in this time. asyncio's servers use the same.
 _RETRY_SECONDS = 1.0
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _COUNT = struct.Struct("=q")
@@ -24,8 +25,8 @@ _COUNT = struct.Struct("=q")
 class ConnectionCounts:
     """The number of connections of each worker, in memory that the workers share.
 
-    Create it before the workers are forked. Without it the kernel wakes all workers and the fastest one accepts
-    everything: clients that connect at the same time would wait for one worker while the others are idle.
+    Create the object before the workers are forked. It is needed because the kernel wakes all workers for a new
+    connection. Without the counts, the fastest worker would accept most connections, and the others would be idle.
     """
 
     def __init__(self, workers: int) -> None:
@@ -41,9 +42,9 @@ class ConnectionCounts:
 
 
 class Acceptor:
-    """Accepts on `listener` until stopped.
+    """Accepts connections on `listener` until `stop` is called.
 
-    `connect` handles a socket, `count` returns the number of connections.
+    `connect` starts a connection on an accepted socket. `count` returns the number of this worker's connections.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Acceptor:
             self._pause.cancel()
 
     def update_count(self) -> None:
-        """Share the new number of connections; call this when a connection is closed."""
+        """Write the new number of connections. Call this when a connection is closed."""
         self._counts.write(self._slot, self._count() + len(self._tasks))
 
     def is_backlog_empty(self) -> bool:
@@ -94,7 +95,7 @@ class Acceptor:
         try:
             connected, _ = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
-            # another worker accepted it, or the client went away
+            # another worker has accepted the connection, or the client has closed it
             return
         except OSError as error:
             if error.errno not in _SHORTAGES:

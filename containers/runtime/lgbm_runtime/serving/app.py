@@ -1,4 +1,4 @@
-"""The three routes of the container contract, from a request to its response."""
+"""Answer requests to /ping, /invocations and /execution-parameters."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from lgbm_runtime.core.user_code import InferenceCode
 from lgbm_runtime.serving.http_messages import Handler, Head, Response, error_response, response_start
 
 ATTRIBUTES_HEADER = b"x-amzn-sagemaker-custom-attributes"
-# Limits for requests that are answered in the event loop, where they block the others for a millisecond or two: bytes,
-# and bytes x trees / features.
+# A request below these limits is answered in the event loop, where it blocks other requests for a millisecond or two.
+# The first limit is the size of the body. The second one is the size x trees / features.
 _INLINE_BYTES = 32 * 1024
 _INLINE_WORK = 250_000
-# The largest payload that batch transform sends at once; SageMaker's own default.
+# The largest payload that batch transform sends in one request. 6 MB is also SageMaker's default.
 _TRANSFORM_PAYLOAD_MEGABYTES = 6
 
 
 class App:
-    """Serves one tested predictor, or a user's inference code.
+    """Serves one predictor, or the user's inference code.
 
-    Batch transform receives `workers` as the number of useful parallel requests. Small requests are answered at once.
-    A thread answers larger ones, and those for a user's code, so that /ping is answered in the meantime.
+    Small requests are answered in the event loop. A thread answers larger requests and all requests for the user's
+    code, so that the event loop can answer /ping in the meantime. `workers` is the number of parallel requests that
+    batch transform should send.
     """
 
     def __init__(self, service: Predictor | InferenceCode, workers: int) -> None:
@@ -38,7 +39,7 @@ class App:
         self._workers = workers
 
     def handler(self, head: Head) -> Handler:
-        """Return the function that answers requests with this head; neither of the two raises."""
+        """Return the function that answers requests with this head. Neither of them raises."""
         try:
             return self._handler(head)
         except Exception as error:  # noqa: BLE001 - see _response_to
@@ -63,12 +64,12 @@ class App:
 
     def _invocations(self, head: Head) -> Handler:
         if "upgrade" in (head.header(b"connection") or "").lower():
-            # the parser reads the body as one of the other protocol
-            raise InvocationError(400, "only HTTP/1.1 is supported; send the request without Upgrade")
+            # after Upgrade, the parser takes the body for data of another protocol
+            raise InvocationError(400, "only HTTP/1.1 is supported; send the request without the header Upgrade")
         check_content_encoding(head.header(b"content-encoding"))
         attributes = head.header(ATTRIBUTES_HEADER) or ""
         answer = self._service.handler(head.header(b"content-type"), head.header(b"accept"), attributes)
-        # other outputs may take long
+        # with custom attributes, always use the thread: they may request an output that takes long
         inline_bytes = -1 if attributes else self._inline_bytes
 
         def respond(body: bytes) -> Response:
@@ -82,7 +83,10 @@ class App:
         return lambda body: respond(body) if len(body) <= inline_bytes else partial(respond, body)
 
     def _execution_parameters(self) -> bytes:
-        """Source: "Custom Inference Code with Batch Transform" in AWS's developer guide."""
+        """Return the JSON of /execution-parameters.
+
+        Source: "Custom Inference Code with Batch Transform" in AWS's developer guide.
+        """
         parameters = {
             "MaxConcurrentTransforms": self._workers,
             "BatchStrategy": "MULTI_RECORD",
@@ -92,7 +96,7 @@ class App:
 
 
 class MethodError(InvocationError):
-    """The path does not support the method; `allowed` are the methods that it supports."""
+    """The path does not allow the method of the request. `allowed` are its methods."""
 
     def __init__(self, method: bytes, allowed: tuple[bytes, ...]) -> None:
         super().__init__(405, f"{method.decode()} is not allowed for this path; use {b' or '.join(allowed).decode()}")
@@ -100,7 +104,10 @@ class MethodError(InvocationError):
 
 
 def _response_to(error: Exception) -> Response:
-    """Return the error's response. For a bug it holds a reference to the traceback in the log."""
+    """Return the response to an error.
+
+    After an unexpected error, the response contains a reference to the traceback in the log.
+    """
     if isinstance(error, MethodError):
         return error_response(error, b"allow: %b\r\n" % b", ".join(error.allowed))
     if isinstance(error, InvocationError):
@@ -116,9 +123,9 @@ def _allow(method: bytes, allowed: tuple[bytes, ...]) -> None:
 
 
 def _path_of(url: bytes) -> bytes:
-    """Return the path of a URL, relative or absolute, without its query.
+    """Return the path of a relative or absolute URL, without the query.
 
-    Raises InvocationError(400).
+    Raises InvocationError(400) if the URL is invalid.
     """
     try:
         path: bytes = httptools.parse_url(url).path or b""

@@ -5,23 +5,23 @@ from __future__ import annotations
 from lgbm_runtime.serving.http_messages import Head
 
 _END = b"\r\n\r\n"
-# The headers of one client differ in little more than the length of the body.
+# 256 are enough: the requests of one client often have the same headers, apart from the length of the body.
 _MOST = 256
 _LONGEST = 4096
 
 
 class HeadCache:
-    """The parsed headers of requests by their bytes.
+    """Maps the bytes of a request's headers to the parsed headers.
 
-    Clients repeat their headers, and a look-up takes a tenth of the time of parsing. Use it only for bytes at the
-    beginning of a request: there, equal bytes have equal meaning.
+    Clients repeat their headers, and a look-up takes a tenth of the time of parsing. Use the cache only for bytes that
+    begin with the start of a request. Elsewhere, equal bytes may have another meaning.
     """
 
     def __init__(self) -> None:
         self._heads: dict[bytes, Head] = {}
 
     def find(self, data: bytes) -> tuple[Head, bytes] | None:
-        """Return head and body if `data` is one whole request and its head is in the cache."""
+        """Return the head and the body if `data` is one request with a head in the cache."""
         end = data.find(_END) + len(_END)
         head = self._heads.get(data[:end])
         if head is None or len(data) != end + head.content_length:
@@ -29,9 +29,9 @@ class HeadCache:
         return head, data[end:]
 
     def add(self, data: bytes, head: Head, body: bytes) -> None:
-        """Add the head of `data`, in which the parser has found this request and no other one.
+        """Add `head` to the cache. `data` is the only request that the parser has found.
 
-        Heads that are followed by anything but `content-length` bytes are not added.
+        Do nothing if the length of the body is not the `content-length` in the head.
         """
         end = data.find(_END) + len(_END)
         is_plain = not head.headers.keys() & {b"transfer-encoding", b"expect", b"upgrade"}

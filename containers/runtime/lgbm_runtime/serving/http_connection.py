@@ -1,7 +1,4 @@
-"""One HTTP/1.1 connection.
-
-It parses requests, passes them to the application and sends the answers, within limits.
-"""
+"""Handle one HTTP/1.1 connection: parse requests, call the application, send the answers."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Application(Protocol):
-    """Answers requests. Neither it nor its handlers raise exceptions."""
+    """Answers requests. The application and its handlers do not raise exceptions."""
 
     def handler(self, head: Head) -> Handler:
         """Return the function that answers requests with this head."""
@@ -34,11 +31,16 @@ class Application(Protocol):
 class Limits:
     """The limits of a connection.
 
-    `idle_seconds` between two requests: the platform keeps connections to a container open, and closing one at the
-    wrong moment loses a request. `request_seconds` from the first byte of a request to its last, and for a client to
-    read its answers: the platform gives up after 60 s. `discard_seconds`: how long the bytes that follow a refused
-    request are read, since closing a connection with unread bytes can destroy the answer. `header_bytes` is several
-    times the size of the largest headers of the platform's clients.
+    `idle_seconds`: A connection without a request is closed after this time. It is long because SageMaker keeps its
+    connections open, and a request can be lost if the container closes one.
+
+    `request_seconds`: The limit for a request to arrive completely, and for the client to read the answers. SageMaker
+    gives up after 60 s.
+
+    `discard_seconds`: After a refused request, the connection reads and drops more bytes for this long. To close a
+    connection with unread bytes can destroy the answer.
+
+    `header_bytes`: The largest headers of a request. SageMaker's clients send much smaller headers.
     """
 
     idle_seconds: float = 75.0
@@ -51,8 +53,8 @@ class Limits:
 class Site:
     """The state that all connections of a worker share.
 
-    If `draining`, each answer closes its connection. At each `tick`, `date` gets the line of the header Date, and
-    `idle_deadline` is when to close a connection that becomes idle now.
+    If `draining` is true, each connection closes after its answer. `tick` updates two values. `date` is the line of the
+    header Date. `idle_deadline` is the time at which a connection that becomes idle now must be closed.
     """
 
     application: Application
@@ -69,7 +71,7 @@ class Site:
         self.tick()
 
     def tick(self) -> None:
-        """Update the time and close expired connections; call this about every second."""
+        """Update the time and close expired connections. Call this about every second."""
         now = time.monotonic()
         self.date = date_line()
         self.idle_deadline = now + self.limits.idle_seconds
@@ -94,7 +96,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[tuple[Head, bytes]] = deque()
         self._chunks: list[bytes] = []
         self._body_bytes = 0
-        # of headers, trailers or a chunk's extensions that are not complete
+        # the bytes of headers, trailers or chunk extensions that are not complete yet
         self._unread_bytes = 0
         self._receiving = False
         self._in_body = False
@@ -135,7 +137,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # the parser leaves the rest to another protocol; the application answers the request
+            # the parser stops, because the rest belongs to another protocol; the application answers the request
             pass
         except httptools.HttpParserCallbackError:
             raise
@@ -149,7 +151,7 @@ class Connection(asyncio.Protocol):
         self._proceed()
 
     def eof_received(self) -> bool:
-        # a client may stop sending and still read: its requests are answered first
+        # a client that has stopped sending may still read, so answer its requests before closing
         self._ended = True
         return bool(self._waiting or self._in_work) and not self._discarding
 
@@ -175,7 +177,7 @@ class Connection(asyncio.Protocol):
         self._head.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # trailers are not needed, and must not be read as headers
+        # ignore trailers, which come after the body: they must not be taken for headers
         if not self._in_body:
             self._head.add_header(name, value)
 
@@ -187,7 +189,7 @@ class Connection(asyncio.Protocol):
         head.keep_alive = (
             parser.should_keep_alive() and parser.get_http_version() == "1.1" and not parser.should_upgrade()
         )
-        # the parser has checked that it is one number
+        # the parser has checked that the value is one number
         head.content_length = int(head.headers.get(b"content-length", b"0"))
         if head.content_length > MAX_BODY_BYTES:
             self._refuse(too_large())
@@ -213,12 +215,12 @@ class Connection(asyncio.Protocol):
     # the connection's own steps
 
     def shut_down(self) -> None:
-        """Close the connection if no request has begun; otherwise its last answer closes it."""
+        """Close the connection now, or after its last answer if a request has begun."""
         if not (self._receiving or self._waiting or self._in_work or self._discarding):
             self.transport.close()
 
     def expire(self) -> None:
-        """Handle a passed deadline."""
+        """Handle the passed deadline."""
         if self._in_work:
             return
         if not self._writable or self.transport.is_closing():
@@ -231,7 +233,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _refuse(self, error: InvocationError) -> None:
-        """Answer the requests before this one, then send this error and stop reading."""
+        """Store the error. `_proceed` sends it after the answers to the earlier requests."""
         if self._fault is None:
             self._fault = error
 
@@ -251,7 +253,7 @@ class Connection(asyncio.Protocol):
             (self.transport.resume_reading if is_free else self.transport.pause_reading)()
 
     def _respond(self, head: Head, body: bytes) -> None:
-        """Answer the request, or hand it to the thread."""
+        """Answer the request, or pass it to the thread."""
         if head.handler is None:
             head.handler = self._site.application.handler(head)
         response = head.handler(body)
@@ -270,7 +272,7 @@ class Connection(asyncio.Protocol):
             self._proceed()
 
     def _answer(self, head: Head | None, response: Response) -> None:
-        """Write the response; `head` is None if the request was refused before it was complete."""
+        """Write the response. `head` is None for a request that was refused early."""
         follows = bool(self._waiting or self._receiving or self._fault)
         closes = head is None or not head.keep_alive or (not follows and (self._site.draining or self._ended))
         with_body = head is None or head.method != b"HEAD"

@@ -17,10 +17,10 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Head:
-    """The request line and headers of a request; requests with equal bytes share one.
+    """The request line and the headers of a request. Requests with equal headers share one.
 
-    `headers` have lower-case names; fields that occur several times are joined by commas (RFC 9110, 5.3). `handler` is
-    the application's; it is set by the first request.
+    The names in `headers` are in lower case. If a header occurs several times, commas join its values (RFC 9110, 5.3).
+    `handler` is the application's function for requests with this head. The first request sets it.
     """
 
     __slots__ = ("content_length", "handler", "headers", "keep_alive", "method", "url")
@@ -43,15 +43,16 @@ class Head:
         return None if value is None else value.decode("latin-1")
 
 
-# The status line and the headers that are not in every response, each with its CRLF; and the body.
+# A response is a pair. First: the status line and the headers that not every response has, each with its CRLF. Second:
+# the body.
 Response = tuple[bytes, bytes]
-# From a request's body to the response, or to a slower function that returns it and has to run in a thread.
+# A handler takes the body of a request. It returns the response, or a slow function that a thread must call to get it.
 Handler = Callable[[bytes], Response | Callable[[], Response]]
 
 
 @lru_cache(maxsize=64)
 def response_start(status: int, content_type: str = "", extra: bytes = b"") -> bytes:
-    """Return the first part of a response; `extra` are whole header lines, each with its CRLF."""
+    """Return the first part of a response. `extra` has header lines, each with its CRLF."""
     line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Error\r\n" % status
     return b"%b%b%b" % (line, b"content-type: %b\r\n" % content_type.encode("latin-1") if content_type else b"", extra)
 
@@ -61,9 +62,9 @@ def error_response(error: InvocationError, extra: bytes = b"") -> Response:
 
 
 def encoded(response: Response, date: bytes, *, with_body: bool, closes: bool) -> bytes:
-    """Return the bytes to send; `date` is that header's line.
+    """Return the bytes to send. `date` is the line of the header Date.
 
-    A response to HEAD has a length but no body.
+    A response to HEAD states the length of the body but has no body.
     """
     start, body = response
     closing = b"connection: close\r\n" if closes else b""
@@ -71,7 +72,7 @@ def encoded(response: Response, date: bytes, *, with_body: bool, closes: bool) -
 
 
 def date_line() -> bytes:
-    """Return the header `date` (RFC 9110, 6.6.1)."""
+    """Return the line of the header Date (RFC 9110, 6.6.1)."""
     t = time.gmtime()
     day, month = _DAYS[t.tm_wday], _MONTHS[t.tm_mon - 1]
     text = f"{day}, {t.tm_mday:02} {month} {t.tm_year} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"

@@ -1,4 +1,4 @@
-"""`serve`: open the socket and start the worker processes that answer on it."""
+"""The command `serve`: open the listening socket and start the worker processes."""
 
 from __future__ import annotations
 
@@ -30,19 +30,21 @@ _BACKLOG = 2048
 
 
 class ServeError(Exception):
-    """The server cannot be started with these settings; the message gives the reason."""
+    """The server cannot start with these settings. The message gives the reason."""
 
 
 def serve(
     paths: ContainerPaths, environment: Mapping[str, str], port: int | None = None, descriptor: int | None = None
 ) -> int:
-    """Serve until SIGTERM or SIGINT; return 0 after a signal, 1 after a failure.
+    """Serve until SIGTERM or SIGINT. Return 0 after a signal and 1 after a failure.
 
-    `descriptor` is an inherited listening socket. Without it, the server listens on all interfaces, on `port`, else on
-    the port in the environment, else on 8080. This process loads the model, and the workers that are forked from it
-    share its memory. Each worker loads a user's code itself, since the code may start threads.
+    `descriptor` is an inherited listening socket. Without it, the server listens on all interfaces. The port is `port`,
+    or SAGEMAKER_BIND_TO_PORT if `port` is None, or 8080 if neither is set.
+
+    This process loads the model and then forks the workers, so they share the memory of the model. With user code, each
+    worker loads the model itself, because the code may start threads, which do not survive a fork.
     """
-    # after a crash in native code, the log has the Python stack
+    # after a crash in C code, print the Python stack to the log
     faulthandler.enable()
     model_path = paths.model_path
     try:
@@ -54,13 +56,14 @@ def serve(
     except (ServeError, VariableError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
-    # The program's own threads share large requests among all processors, and sleep otherwise.
+    # Without user code, each worker may use all processors for a large request: its threads sleep at other times.
     threads = threads if has_user_code else cpus
-    # Libraries read both when they are loaded; their threads spin while they wait for one another.
+    # Libraries read these variables when they are loaded. One thread is best for them: while their threads wait for one
+    # another, they use the processor.
     os.environ["OMP_NUM_THREADS"] = str(threads) if has_user_code else "1"
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-    # imported before the fork, so that it is in memory once
+    # imported before the fork, so that all workers share the memory of these modules
     from lgbm_runtime.core.native_code import native_code
     from lgbm_runtime.serving.acceptor import ConnectionCounts
     from lgbm_runtime.serving.worker import run_worker
@@ -73,7 +76,8 @@ def serve(
     def work(pipes: WorkerPipes) -> int:
         from lgbm_runtime.serving.app import App
 
-        # absolute, since the user's code may change the folder; computed now, since the project may have been moved
+        # The path is absolute because the user's code may change the current folder. It is computed here because a
+        # local project may have been moved since the start.
         answering = service or _loaded(model_path.absolute(), threads)
         if answering is None:
             return CANNOT_SERVE
@@ -85,7 +89,7 @@ def serve(
     address = f"{model_path.absolute()} on {host}:{bound_port} with {workers} {plural} x {threads} threads"
     if native_code() is None:
         address += ", without compiled code"
-    # objects that exist now stay: collecting them would only copy shared pages
+    # exclude existing objects from garbage collection, which would copy the memory pages that the workers share
     gc.collect()
     gc.freeze()
     announcement = f"lgbm_runtime {__version__} serving {address}"
@@ -93,9 +97,9 @@ def serve(
 
 
 def _loaded(model_path: Path, threads: int) -> Predictor | InferenceCode | None:
-    """Return the loaded and tested service, or None if the model cannot be served.
+    """Load the model, make a test prediction, and return the service.
 
-    A line on stderr then gives the reason.
+    If that fails, print the reason on stderr and return None.
     """
     from lgbm_runtime.core.lightgbm_library import LibraryError
     from lgbm_runtime.core.user_code import load_service
@@ -130,7 +134,7 @@ def _listener(environment: Mapping[str, str], port: int | None, descriptor: int 
 
 
 def check_listener(inherited: socket.socket) -> None:
-    """Raise ServeError if it is not a listening TCP socket."""
+    """Raise ServeError if the inherited descriptor is not a listening TCP socket."""
     try:
         listens = bool(inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
     except OSError as error:

@@ -1,6 +1,6 @@
 """The parent of the worker processes.
 
-It starts them, replaces those that die, and passes SIGTERM on.
+It starts the workers, replaces workers that die, and sends them SIGTERM when it must stop.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-# A worker's exit code: no worker can serve this model, and the reason is on stderr.
+# A worker ends with this code if the model cannot be served. It has printed the reason on stderr.
 CANNOT_SERVE = 3
-# The platform sends SIGKILL 30 s after SIGTERM.
+# Less than 30 s, because SageMaker sends SIGKILL 30 s after SIGTERM.
 _STOP_SECONDS = 27.0
 _MOST_DEATHS = 5
 _DEATHS_SECONDS = 60.0
@@ -26,10 +26,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 @dataclass(frozen=True)
 class WorkerPipes:
-    """A worker's ends of two pipes.
+    """The ends of two pipes that a worker uses, and the worker's number.
 
-    It writes its process id and a line feed to `ready` when it serves; `lifeline` reaches its end when the parent is
-    gone for any reason. `slot` is a number from 0 to the number of workers minus 1, unique among the running workers.
+    The worker writes its process id and a line feed to `ready` when it starts to serve. `lifeline` becomes readable
+    when the parent has ended. `slot` is the worker's number, from 0 to the number of workers minus 1. Each running
+    worker has a different slot.
     """
 
     ready: int
@@ -41,8 +42,8 @@ class WorkerPipes:
 class Supervisor:
     """Keeps `count` processes running, each of which calls `work`.
 
-    The return value of `work` is the process's exit code. `run` forks, so no thread may be running when it is called.
-    `announcement` is printed when all workers serve for the first time.
+    The return value of `work` becomes the exit code of the process. `run` forks, so the caller must not have other
+    threads. `announcement` is printed once, when all workers serve.
     """
 
     work: Callable[[WorkerPipes], int]
@@ -57,9 +58,9 @@ class Supervisor:
     _ready_text: bytes = b""
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT; return 0 after a signal, 1 after a failure.
+        """Run until SIGTERM or SIGINT. Return 0 after a signal and 1 after a failure.
 
-        No worker is left at the end.
+        End all workers before returning.
         """
         self._ready_read, self._ready_write = os.pipe()
         self._lifeline_read, self._lifeline_write = os.pipe()
@@ -76,18 +77,18 @@ class Supervisor:
             self._reap()
         self._end_workers()
         for number in (signal.SIGTERM, signal.SIGINT):
-            # a second signal must not change the exit code: Python resets handlers before it ends, but not this
+            # A second signal must not change the exit code. Python removes handlers before it ends, but keeps SIG_IGN.
             signal.signal(number, signal.SIG_IGN)
         return self._exit_code
 
     def _start_missing(self) -> None:
-        # the first one alone, so that only one worker reports a model that cannot be loaded
+        # start one worker first, so that a model that cannot be loaded is reported only once
         required = self.count if self._proven else 1
         while len(self._workers) < required and self._exit_code is None:
             self._fork()
 
     def _fork(self) -> None:
-        # the child would lose a signal that arrives between the fork and its own handlers
+        # blocked, because the child would lose a signal that arrives before it has set its handlers
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         slot = min(set(range(self.count)) - set(self._workers.values()))
         pid = os.fork()
@@ -101,7 +102,7 @@ class Supervisor:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, _end_at_once)
-            # Ctrl-C reaches the whole process group; the parent sends SIGTERM
+            # Ctrl-C sends SIGINT to parent and workers; the workers wait for SIGTERM from the parent
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
@@ -116,7 +117,7 @@ class Supervisor:
             os._exit(exit_code)
 
     def _wait(self, seconds: float | None) -> None:
-        """Wait until a signal arrives or a worker reports that it serves."""
+        """Wait for a signal, or for a worker's report that it serves, for at most `seconds`."""
         readable, _, _ = select.select([self._wake_read, self._ready_read], [], [], seconds)
         if self._wake_read in readable:
             os.read(self._wake_read, 4096)
@@ -133,14 +134,14 @@ class Supervisor:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            # as process 1 it inherits other processes' children as well
+            # as process 1, this process also inherits children of other processes
             if pid in self._workers:
                 del self._workers[pid]
                 self._serving.discard(pid)
                 self._judge(pid, os.waitstatus_to_exitcode(status))
 
     def _judge(self, pid: int, code: int) -> None:
-        """Decide how to react to the end of a worker; `code` is negative if a signal ended it."""
+        """React to the end of a worker. `code` is negative if a signal ended the worker."""
         if self._exit_code is not None:
             return
         if code == CANNOT_SERVE:
@@ -154,7 +155,8 @@ class Supervisor:
         now = time.monotonic()
         self._deaths = [*(death for death in self._deaths if death > now - _DEATHS_SECONDS), now]
         if len(self._deaths) > _MOST_DEATHS:
-            _say(f"error: worker {pid} {how}, the {len(self._deaths)}th within {_DEATHS_SECONDS:.0f} s: giving up")
+            times = f"{len(self._deaths)} times within {_DEATHS_SECONDS:.0f} s"
+            _say(f"error: worker {pid} {how}; workers have ended {times}, so the server stops")
             self._exit_code = 1
             return
         _say(f"worker {pid} {how}; starting another one")
@@ -179,11 +181,11 @@ class Supervisor:
 
 
 def _do_nothing(*_: object) -> None:
-    """Handle signals that only have to wake the parent."""
+    """Handle SIGCHLD. Only a signal with a handler wakes the parent."""
 
 
 def _end_at_once(*_: object) -> None:
-    # a worker that does not serve yet has nothing to finish
+    # a worker that does not serve yet has no request to finish
     os._exit(0)
 
 

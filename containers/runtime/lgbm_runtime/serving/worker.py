@@ -1,7 +1,4 @@
-"""One worker process.
-
-It answers requests on the shared socket until SIGTERM, and loses no request.
-"""
+"""One worker process. It answers requests on the shared socket until SIGTERM."""
 
 from __future__ import annotations
 
@@ -22,18 +19,18 @@ from lgbm_runtime.serving.http_connection import Connection, Site
 from lgbm_runtime.serving.supervisor import WorkerPipes
 
 _SWEEP_SECONDS = 1.0
-# Of the 30 s between SIGTERM and SIGKILL.
+# The limit for open requests. SageMaker sends SIGKILL 30 s after SIGTERM.
 _DRAIN_SECONDS = 25.0
 _BACKLOG_SECONDS = 1.0
-# How long a request that is under way on an open connection may take to arrive.
+# Before it closes the connections, the worker waits this long for requests that the clients have already sent.
 _IDLE_SECONDS = 0.2
-# How long a small request waits for the GIL while a large one holds it; Python's default of 5 ms is many times the
-# duration of a small one.
+# A small request waits at most this long for the GIL while a large request holds it. Python's default is 5 ms, which is
+# much longer than a small request takes.
 _SWITCH_SECONDS = 0.0005
 
 
 def run_worker(listener: socket.socket, app: App, counts: ConnectionCounts, pipes: WorkerPipes) -> None:
-    """Serve on `listener` until SIGTERM or the end of the parent."""
+    """Serve on `listener` until SIGTERM or until the parent ends."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     uvloop.run(Worker(app, pipes).serve(listener, counts))
 
@@ -43,7 +40,7 @@ class Worker:
         self._app = app
         self._pipes = pipes
         self._stop = asyncio.Event()
-        # one at a time: each already shares its computation among threads
+        # one thread is enough: a large request already uses several threads for its computation
         self._site = Site(app, ThreadPoolExecutor(1, thread_name_prefix="invocations"))
 
     async def serve(self, listener: socket.socket, counts: ConnectionCounts) -> None:
@@ -58,7 +55,7 @@ class Worker:
         )
         self._site.on_close = acceptor.update_count
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        # readable means the end: the parent never writes to it
+        # the parent never writes to this pipe, so the pipe is readable only when the parent has ended
         loop.add_reader(self._pipes.lifeline, self._on_lifeline)
         acceptor.start()
         os.write(self._pipes.ready, b"%d\n" % os.getpid())
@@ -73,7 +70,7 @@ class Worker:
             self._site.tick()
 
     async def _drain(self, acceptor: Acceptor) -> None:
-        """Answer the requests on open and on waiting connections, then close all."""
+        """Answer the requests on open and on waiting connections, then close the connections."""
         end = time.monotonic() + _DRAIN_SECONDS
         self._app.draining = self._site.draining = acceptor.accepts_all = True
         backlog_end = time.monotonic() + _BACKLOG_SECONDS

@@ -1,4 +1,4 @@
-"""The results of a training job: the model artifact, and the files in output.tar.gz."""
+"""Write the results of a training job: the model artifact and the files in output.tar.gz."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FORMAT_VERSION = 1
 def write_artifact(folder: Path, model: Model, metadata: Mapping[str, Any]) -> None:
     """Write the model, metadata.json and their manifest into `folder` (/opt/ml/model).
 
-    The model is renamed to its final name after metadata.json: if it exists, both files are complete and belong
-    together. The manifest is removed first and written last, so that it never describes other files.
+    The model file gets its final name only after metadata.json is written. So if the model file exists, both files are
+    complete and belong together. The manifest is removed first and written last, so that it never describes old files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model_path, manifest_path = folder / MODEL_FILE, folder / MANIFEST_FILE
@@ -44,7 +44,8 @@ def write_artifact(folder: Path, model: Model, metadata: Mapping[str, Any]) -> N
 def write_output_data(folder: Path, history: Mapping[str, Any], feature_names: Sequence[str], model: Model) -> None:
     """Write two files into `folder` (/opt/ml/output/data).
 
-    metrics.json: channel -> metric -> one value for each iteration. feature_importance.csv: name, split, gain.
+    metrics.json maps each channel to its metrics, and each metric to one value per iteration. feature_importance.csv
+    has the columns name, split and gain.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_whole(folder / METRICS_FILE, json.dumps(history, indent=1) + "\n")

@@ -14,11 +14,12 @@ from lgbm_runtime.training.channels import Channels
 from lgbm_runtime.training.early_stopping import EarlyStopping
 from lgbm_runtime.training.evaluation import TRAIN, VALIDATION, History, Result
 from lgbm_runtime.training.failure import TrainingError
+from lgbm_runtime.training.hyperparameters import Hyperparameters
 from lgbm_runtime.training.lightgbm_probe import without_source_place
 from lgbm_runtime.training.objectives import check_labels
 from lgbm_runtime.training.settings import Settings
 from lgbm_runtime.training.stopping import StopSignal
-from lgbm_runtime.training.training_api import Booster, Dataset, LightgbmError, Model
+from lgbm_runtime.training.training_api import Booster, Dataset, Lightgbm, LightgbmError, Model
 
 # LightGBM refuses the special characters of JSON in a feature's name and replaces blanks.
 _REFUSED_IN_NAMES = re.compile(r'[\s",:\[\]{}]')
@@ -53,58 +54,58 @@ def booster_names(names: Sequence[str]) -> list[str]:
     return safe
 
 
-def boost(reader: ChannelReader, settings: Settings, channels: Channels, stop: StopSignal) -> Outcome:
+def boost(
+    reader: ChannelReader, settings: Settings, channels: Channels, lightgbm: Lightgbm, stop: StopSignal
+) -> Outcome:
     """Read the channels and train on them.
 
     A requested stop interrupts the reading; during training it takes effect after the current iteration. Raises
     StopRequestedError for a stop before the first iteration, and TrainingError for faulty data, or with LightGBM's
     message if LightGBM fails.
     """
-    stopping = _early_stopping(settings, channels)
-    params = {**settings.params, "num_iterations": settings.num_iterations}
-    if stopping is not None:
-        params["early_stopping_round"] = stopping.rounds
-    if channels.columns.categorical_indices:
-        params["categorical_column"] = channels.columns.categorical_indices
+    stopping = _early_stopping(settings.hyperparameters, channels)
+    configured = settings.configure(
+        lightgbm, early_stopping=stopping is not None, categorical=channels.columns.categorical_indices
+    )
     try:
-        train, validation = _data(reader, settings, channels, params)
+        train, validation = _data(reader, settings, channels, configured)
         reader.close()
         stop.defer()
-        return _iterate(Booster(train, validation, params), settings, channels, stopping, stop)
+        return _iterate(Booster(train, validation), settings.hyperparameters, channels, stopping, stop)
     except LightgbmError as error:
         raise TrainingError(f"LightGBM: {without_source_place(error)}") from error
 
 
 def _data(
-    reader: ChannelReader, settings: Settings, channels: Channels, params: dict[str, object]
+    reader: ChannelReader, settings: Settings, channels: Channels, lightgbm: Lightgbm
 ) -> tuple[Dataset, Dataset | None]:
-    train, labels = reader.train_data(channels.train, params)
+    train, labels = reader.train_data(channels.train, lightgbm)
     if channels.named:
         train.set_feature_names(booster_names(channels.columns.feature_names))
     check_labels(settings.objective, labels, TRAIN)
     train.set_labels(labels)
     if channels.validation is None:
         return train, None
-    validation, labels = reader.validation_data(channels.validation, params, train)
+    validation, labels = reader.validation_data(channels.validation, train)
     check_labels(settings.objective, labels, VALIDATION)
     validation.set_labels(labels)
     return train, validation
 
 
 def _iterate(
-    booster: Booster, settings: Settings, channels: Channels, stopping: EarlyStopping | None, stop: StopSignal
+    booster: Booster, given: Hyperparameters, channels: Channels, stopping: EarlyStopping | None, stop: StopSignal
 ) -> Outcome:
-    evaluated = [] if settings.params.get("is_provide_training_metric") is False else [TRAIN]
+    evaluated = [TRAIN] if given.evaluates_training else []
     evaluated += [] if channels.validation is None else [VALIDATION]
     history = History()
     stopped, best = False, None
-    while best is None and not stopped and history.iterations < settings.num_iterations:
+    while best is None and not stopped and history.iterations < given.num_iterations:
         booster.update()
         results: list[Result] = [
             (channel, *result) for channel in evaluated for result in booster.evaluate(int(channel == VALIDATION))
         ]
         print(history.add(results), flush=True)
-        is_last = history.iterations == settings.num_iterations
+        is_last = history.iterations == given.num_iterations
         if stop.requested and not is_last:
             stopped = True
             best = history.iterations if stopping is None else history.best_iteration(stopping.min_delta)
@@ -116,17 +117,15 @@ def _iterate(
     return Outcome(model, history, history.iterations, kept, stopped)
 
 
-def _early_stopping(settings: Settings, channels: Channels) -> EarlyStopping | None:
-    if not settings.early_stopping_round:
+def _early_stopping(given: Hyperparameters, channels: Channels) -> EarlyStopping | None:
+    if not given.early_stopping_round:
         return None
     if channels.validation is None:
         print("warning: early stopping is off: there is no validation channel", flush=True)
         return None
-    if settings.params.get("boosting") == "dart":
+    if given.changes_earlier_trees:
         print("warning: early stopping is off: boosting=dart changes earlier trees", flush=True)
         return None
     return EarlyStopping(
-        settings.early_stopping_round,
-        float(settings.params.get("early_stopping_min_delta", 0.0)),
-        first_metric_only=bool(settings.params.get("first_metric_only", False)),
+        given.early_stopping_round, given.early_stopping_min_delta, first_metric_only=given.first_metric_only
     )

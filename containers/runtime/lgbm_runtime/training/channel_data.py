@@ -1,9 +1,11 @@
-"""Convert a channel's chunks to LightGBM's binned data, without the whole matrix in memory."""
+"""Convert the chunks of a channel to LightGBM's datasets.
+
+The whole matrix is never in memory: LightGBM keeps only the bin of each value.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,37 +21,43 @@ from lgbm_runtime.training.training_api import Dataset, Lightgbm
 class ChannelReader:
     """Reads channels with these columns into LightGBM's datasets.
 
-    Every method raises TrainingError, which names file, row, column and value, for the first cell that does not fit the
-    columns, and LightgbmError if LightGBM refuses the data.
+    The methods raise TrainingError for a cell that does not fit its column. The message has the file, the row, the
+    column and the value. They raise LightgbmError if LightGBM refuses the data.
     """
 
-    def __init__(self, chunks: ChunkReader, columns: Schema, lightgbm: Lightgbm) -> None:
+    def __init__(self, chunks: ChunkReader, columns: Schema, *, keeps_numbers: bool) -> None:
+        """Keep the numbers in addition to the bins if LightGBM needs them.
+
+        LightGBM 4.7 does not handle them row by row: linear trees differ, and a dataset of
+        LGBM_DatasetCreateByReference has no memory for them, so that pushing rows crashes the process.
+        """
         self._chunks = chunks
         self._columns = columns
-        self._lightgbm = lightgbm
+        self._keeps_numbers = keeps_numbers
 
-    def train_data(self, channel: Channel, params: Mapping[str, Any]) -> tuple[Dataset, Matrix]:
+    def train_data(self, channel: Channel, lightgbm: Lightgbm) -> tuple[Dataset, Matrix]:
         """Return the channel's features as a dataset, and the labels, which are not in it yet.
 
-        A large channel is read twice: first a sample of its rows, from which LightGBM chooses the bins, then all rows.
+        The dataset has no labels yet. A large channel is read twice: first a sample of its rows, from which LightGBM
+        chooses the bins, then all rows.
         """
-        indices = self._lightgbm.sample_indices(channel.rows, params)
-        if len(indices) == channel.rows or _keeps_numbers(params):
+        indices = lightgbm.sample_indices(channel.rows)
+        if len(indices) == channel.rows or self._keeps_numbers:
             columns, labels = self._all(channel)
-            return Dataset.from_columns(self._lightgbm, columns, params), labels
-        data = Dataset.from_sample(self._lightgbm, self._sample(channel, indices), channel.rows, params)
+            return Dataset.from_columns(lightgbm, columns), labels
+        data = Dataset.from_sample(lightgbm, self._sample(channel, indices), channel.rows)
         return data, self._push(data, channel)
 
-    def validation_data(self, channel: Channel, params: Mapping[str, Any], train: Dataset) -> tuple[Dataset, Matrix]:
+    def validation_data(self, channel: Channel, train: Dataset) -> tuple[Dataset, Matrix]:
         """Return the same as `train_data`, with the bins of `train`."""
-        if _keeps_numbers(params):
+        if self._keeps_numbers:
             columns, labels = self._all(channel)
-            return Dataset.from_columns(self._lightgbm, columns, params, train), labels
+            return Dataset.from_columns(train.lightgbm, columns, train), labels
         data = train.same_bins(channel.rows)
         return data, self._push(data, channel)
 
     def close(self) -> None:
-        """End the processes that read, which frees their memory for the training."""
+        """End the processes that read the files. This frees memory for the training."""
         self._chunks.close()
 
     def _rows(self, channel: Channel) -> Iterator[Rows]:
@@ -85,17 +93,8 @@ class ChannelReader:
                 columns[:, row : row + len(features)] = features.T
                 row += len(features)
         except TrainingError:
-            # an earlier row of the channel may be faulty too, and the row number here is one of the sample
+            # the row number in this error counts only sampled rows: read all rows, to report the first wrong one
             for _ in self._rows(channel):
                 pass
             raise
         return columns
-
-
-def _keeps_numbers(params: Mapping[str, Any]) -> bool:
-    """Return whether LightGBM needs the numbers in addition to the bins.
-
-    LightGBM 4.7 does not handle them row by row: linear trees differ, and a dataset of LGBM_DatasetCreateByReference
-    has no memory for them, so that pushing rows crashes the process.
-    """
-    return bool(params.get("linear_tree"))

@@ -1,4 +1,4 @@
-"""The data files of a channel."""
+"""Find the data files of a channel."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _COMPRESSED = frozenset({".gz", ".gzip", ".bz2", ".xz", ".zst", ".zip", ".snappy
 def data_files(folder: Path) -> list[Path]:
     """Return all CSV files under the folder, in the order of their relative paths.
 
-    Subfolders are searched at any depth, and links are followed. Hidden files and folders are skipped, and those whose
-    name begins with `_` (`_SUCCESS`, `_temporary`: markers of Spark and Hadoop). Raises TrainingError, which names
-    them, for files that are not CSV, and if the channel has no file.
+    The search includes subfolders at any depth and follows links. It skips hidden files and folders. It also skips
+    names that begin with `_`, such as `_SUCCESS` and `_temporary`, which Spark and Hadoop write. Raises TrainingError
+    if the channel has no file, or if a file is not CSV.
     """
     if not folder.is_dir():
-        raise TrainingError(f"channel {folder.name} is missing: no folder {folder}")
+        raise TrainingError(f"channel {folder.name} is missing: the folder {folder} does not exist")
     files = visible_files(folder)
     strange = [path for path in files if path.suffix.lower() not in _SUFFIXES]
     if strange:
@@ -28,7 +28,7 @@ def data_files(folder: Path) -> list[Path]:
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
         compressed = any(path.suffix.lower() in _COMPRESSED for path in strange)
         reason = (
-            "compressed files are not supported, unpack them"
+            "compressed files are not supported; unpack them"
             if compressed
             else "only .csv and .txt files are supported"
         )
@@ -41,13 +41,13 @@ def data_files(folder: Path) -> list[Path]:
 def visible_files(folder: Path) -> list[Path]:
     """Return all files under the folder, in the order of their relative paths.
 
-    Hidden files and markers are skipped.
+    Files and folders whose names begin with `.` or `_` are skipped.
     """
     return sorted(_walk(folder), key=lambda path: path.relative_to(folder).parts)
 
 
 def size_of(folder: Path) -> int:
-    """Return the size of all files under the folder in bytes; 0 if the folder does not exist."""
+    """Return the size of all files under the folder in bytes, or 0 if it does not exist."""
     return sum(path.stat().st_size for path in visible_files(folder))
 
 

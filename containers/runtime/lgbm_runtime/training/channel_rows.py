@@ -1,7 +1,4 @@
-"""Read one channel file as matrices, in chunks.
-
-The text of a file can be larger than the memory.
-"""
+"""Read a file of a channel in chunks, because a file can be larger than the memory."""
 
 from __future__ import annotations
 
@@ -29,9 +26,10 @@ Rows = tuple[Matrix, Matrix]  # features (rows, columns) and labels (rows)
 
 @dataclass(frozen=True)
 class FirstRow:
-    """A file's first row: its width, and its names if it is a header row.
+    """The first row of a file.
 
-    The width of an empty file is 0.
+    `width` is the number of its cells, or 0 for an empty file. `names` are the cells of a header row, or None if the
+    first row is not a header row.
     """
 
     width: int
@@ -40,10 +38,11 @@ class FirstRow:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Whole records of a file: `size` bytes from `start` on.
+    """Whole records of a file: `size` bytes from the byte `start` on.
 
-    `label` names the file in messages. `first_row` is the number of records before the chunk, `rows` that in it.
-    `header` is the header row if its order is not the schema's. `is_plain`: each line is a record.
+    `label` names the file in messages. `first_row` is the number of records before the chunk. `rows` is the number of
+    records in the chunk. `header` is the header row if its columns are not in the order of the schema, else empty.
+    `is_plain` is true if each line is a record.
     """
 
     path: Path
@@ -57,10 +56,11 @@ class Chunk:
 
 
 def first_row_of(path: Path, label: str, columns: Schema | None = None) -> FirstRow:
-    """Return the file's first row.
+    """Return the first row of the file.
 
-    It is a header row if no cell of it is missing or a number, and, if the columns are known, at least one cell is the
-    name of one. `label` names the file in messages. Raises TrainingError if the file is not CSV in UTF-8.
+    The first row is a header row if none of its cells is missing or a number. If `columns` are given, at least one cell
+    must also be the name of a column. `label` names the file in messages. Raises TrainingError if the file is not CSV
+    in UTF-8.
     """
     with _opened(path) as file:
         try:
@@ -76,8 +76,8 @@ def first_row_of(path: Path, label: str, columns: Schema | None = None) -> First
 def chunks_of(path: Path, label: str, columns: Schema, chunk_bytes: int | None = None) -> list[Chunk]:
     """Count the file's records and split it into chunks of about `chunk_bytes`.
 
-    Numbers are not read yet. None is CHUNK_BYTES. Raises TrainingError if the file is not CSV. If text after the first
-    row is not UTF-8, the error is found when the chunk is read.
+    The default of `chunk_bytes` is CHUNK_BYTES. This function does not read the numbers. Raises TrainingError if the
+    file is not CSV. After the first row, text that is not UTF-8 is an error only when `read_chunk` reads it.
     """
     names = first_row_of(path, label, columns).names
     header = ""
@@ -87,7 +87,7 @@ def chunks_of(path: Path, label: str, columns: Schema, chunk_bytes: int | None =
     chunks: list[Chunk] = []
     with path.open("rb") as file:
         start = _skip_to_rows(file, header)
-        # a chunk without a header is read faster, and names in the schema's order are not needed
+        # drop names that are in the order of the schema, because a chunk without a header is read faster
         header = "" if names == _names(columns) else header
         rows = 0
         for data in _whole_records(file, chunk_bytes or CHUNK_BYTES):
@@ -101,12 +101,12 @@ def chunks_of(path: Path, label: str, columns: Schema, chunk_bytes: int | None =
 
 
 def read_chunk(chunk: Chunk, columns: Schema, picked: Sequence[int] | None = None) -> Rows:
-    """Return the chunk's features and labels, of all or of the `picked` rows.
+    """Return the features and the labels of the chunk.
 
-    `picked` rows are counted from 0.
+    `picked` has the positions of the rows to return, from 0. The default is all rows.
 
-    Raises TrainingError, which names file, row (from 1, without the header), column and value, for a cell that does not
-    fit the columns. With `picked`, the row is counted among those.
+    Raises TrainingError for a cell that does not fit its column. The message has the file, the row, the column and the
+    value. The first row after the header has the number 1. With `picked`, only the picked rows count.
     """
     with chunk.path.open("rb") as file:
         file.seek(chunk.start)
@@ -146,7 +146,7 @@ def _opened(path: Path) -> TextIO:
 
 
 def _first_record(file: TextIO) -> str:
-    """Return the lines of the first record: a quoted cell may hold line breaks."""
+    """Return the lines of the first record. Line breaks in quoted cells make several lines."""
     text = ""
     for line in file:
         text += line
@@ -156,13 +156,16 @@ def _first_record(file: TextIO) -> str:
 
 
 def _skip_to_rows(file: BinaryIO, header: str) -> int:
-    """Skip the byte order mark and the header; return the position after them."""
+    """Skip the byte order mark and the header. Return the position after them."""
     start = len(BYTE_ORDER_MARK) if file.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK else 0
     return file.seek(start + len(header.encode("utf-8")))
 
 
 def _whole_records(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield the rest of the file, split between records: a quoted cell may hold line breaks."""
+    """Yield the rest of the file in parts of whole records.
+
+    The file is not split at any line break, because a quoted cell may contain line breaks.
+    """
     while block := file.read(size):
         lines = [block, file.readline()]
         within_quotes = sum(line.count(b'"') for line in lines) % 2 == 1

@@ -1,4 +1,4 @@
-"""The channels' files, split into chunks and checked against their schema."""
+"""Find the files of the channels, split them into chunks, and check them by the schema."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _REMEDY = "run prepare-data again and train on all the files that it writes"
 
 @dataclass(frozen=True)
 class Channel:
-    """The files of a channel.
+    """A channel.
 
-    `files` are paths in the channel, `chunks` their whole content, both in the order of the rows.
+    `files` are the paths of its files. `chunks` cover the whole content of these files. Both are in the order of the
+    rows.
     """
 
     name: str
@@ -40,7 +41,10 @@ class Channel:
 
 @dataclass(frozen=True)
 class Channels:
-    """All data of a job. `named`: the columns' names come from the schema or a header row."""
+    """All data of a job.
+
+    `named` is true if a schema or a header row names the columns.
+    """
 
     columns: Schema
     named: bool
@@ -53,9 +57,9 @@ class Channels:
 
 
 def read_schema(paths: ContainerPaths) -> Schema | None:
-    """Return the schema channel's schema, or None if the channel does not exist.
+    """Return the schema in the channel `schema`, or None if that channel does not exist.
 
-    Raises TrainingError if the channel holds anything but one valid schema.json.
+    Raises TrainingError if the channel contains anything except one valid schema.json.
     """
     folder = paths.channel_path(SCHEMA_CHANNEL)
     if not folder.is_dir():
@@ -73,11 +77,11 @@ def read_schema(paths: ContainerPaths) -> Schema | None:
 
 
 def read_channels(paths: ContainerPaths, schema: Schema | None) -> Channels:
-    """Find the files of `train`, and of `validation` if there is such a channel.
+    """Find the files of the channel `train`, and of the channel `validation` if it exists.
 
-    Numbers are not read yet. Without a schema, all columns are numbers and the target is the last one. Their names come
-    from a header row in the first file (a first row without any number), otherwise `Column_0` …. Raises TrainingError,
-    which names channel and file, if the files are not those that the schema describes.
+    This function does not read the numbers. Without a schema, all columns are numbers, and the target is the last
+    column. Then the names of the columns come from the first row of the first file, if that row has no number.
+    Otherwise they are `Column_0`, `Column_1` and so on. Raises TrainingError if the files do not fit the schema.
     """
     folder = paths.channel_path(TRAIN)
     files = data_files(folder)
@@ -122,10 +126,10 @@ def _channel(folder: Path, files: Sequence[Path], columns: Schema) -> Channel:
         raise TrainingError(f"channel {name} holds no rows")
     listed = split.get("rows", channel.rows)
     if listed != channel.rows:
-        # a header or a cell that does not fit the columns is a better message than a number of rows
+        # if a header or a cell is wrong, report that: it helps more than the number of rows
         for chunk in chunks:
             read_chunk(chunk, columns)
-        raise TrainingError(f"channel {name} holds {channel.rows} rows, {SCHEMA_FILE} lists {listed}: {_REMEDY}")
+        raise TrainingError(f"channel {name} holds {channel.rows} rows, but {SCHEMA_FILE} lists {listed}: {_REMEDY}")
     return channel
 
 

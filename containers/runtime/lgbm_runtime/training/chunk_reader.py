@@ -1,4 +1,4 @@
-"""Read the chunks of channel files on all processors, in their order."""
+"""Read the chunks of channel files on all processors, and return them in their order."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from lgbm_runtime.training.failure import TrainingError
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
 
-# Below this size, a second process costs more than it saves.
+# For files smaller than this, to start processes takes longer than to read without them.
 _BYTES_WORTH_PROCESSES = 1 << 24
 _MOST_PROCESSES = 8
-# Chunks in progress for each process: one being read and one waiting, so that memory stays small.
+# Each process has at most two chunks, one in work and one waiting, so that they need little memory.
 _AHEAD = 2
 
 Result = TypeVar("Result")
 
 
 class ChunkReader:
-    """Calls a function for each chunk, in several processes if the files are large.
+    """Calls a function for each chunk. If the files are large, several processes do the work.
 
-    A Python process reads numbers on one processor only. The processes are forked, which is safe as long as this
-    process has a single thread: before numpy and LightGBM are loaded.
+    They are needed because one Python process reads numbers on one processor only. Create the object before numpy and
+    LightGBM are loaded: it forks processes, which is safe only while this process has a single thread.
     """
 
     def __init__(self, size: int, processors: int) -> None:
@@ -38,18 +38,19 @@ class ChunkReader:
             from multiprocessing import get_context
 
             self._pool = ProcessPoolExecutor(processes, get_context("fork"), _begin)
-            # the first call starts them all
+            # the first call starts all processes
             self._pool.submit(_load)
 
     def close(self) -> None:
-        """End the processes; calls that have not begun are dropped."""
+        """End the processes. Drop the calls that have not begun."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
     def map(self, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
-        """Yield the results of the calls with these arguments, in their order.
+        """Call the function with each element of `calls`, and yield the results in the same order.
 
-        Raises the function's exceptions, and TrainingError if a process was killed, for example for lack of memory.
+        Raises the exceptions of the function. Raises TrainingError if a process was killed, for example because the
+        memory was full.
         """
         if self._pool is None:
             for arguments in calls:
@@ -72,7 +73,7 @@ class ChunkReader:
 
 
 def _begin() -> None:
-    # the parent process decides when to stop
+    # this process ignores Ctrl-C, because the parent process decides when to stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

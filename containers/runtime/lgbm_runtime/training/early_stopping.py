@@ -1,6 +1,6 @@
-"""LightGBM's early stopping, as in its package (callback.py).
+"""Early stopping with the rules of the package `lightgbm` (callback.py).
 
-The C API leaves early stopping to the caller.
+LightGBM's C API has no early stopping.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ from lgbm_runtime.training.evaluation import VALIDATION, Result
 
 
 class EarlyStopping:
-    """Decides by the metrics on the validation channel when the training ends."""
+    """Decides when the training ends. It uses the metrics on the validation channel."""
 
     def __init__(self, rounds: int, min_delta: float, *, first_metric_only: bool) -> None:
-        """End the training if a metric does not improve by `min_delta` in `rounds` iterations."""
+        """End the training if a metric does not improve by `min_delta` in `rounds` iterations.
+
+        With `first_metric_only`, only the first metric counts.
+        """
         self.rounds = rounds
         self.min_delta = min_delta
         self._first_metric_only = first_metric_only
         self._best: dict[str, tuple[int, float]] = {}  # metric: iteration, value
 
     def best_iteration(self, iteration: int, results: Iterable[Result], *, is_last: bool) -> int | None:
-        """Return the iteration to keep, from 1, or None if the training continues.
+        """Return the best iteration if the training ends now, or None if it continues.
 
-        The last iteration also ends it, with the best iteration by the first metric.
+        The first iteration has the number 1. If the training ends only because `is_last` is true, the first metric
+        determines the best iteration.
         """
         for channel, metric, value, higher_is_better in results:
             if channel != VALIDATION:

@@ -1,4 +1,4 @@
-"""The metrics of a training job after each iteration, and their lines in the log."""
+"""Store the metrics of each iteration, and write their lines for the log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 TRAIN = "train"
 VALIDATION = "validation"
 
-# Metric names become valid in regular expressions and on SageMaker: `ndcg@5` becomes `ndcg_5`.
+# These characters become `_`, so that SageMaker and regular expressions accept the name: `ndcg@5` becomes `ndcg_5`.
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -22,7 +22,7 @@ Result = tuple[str, str, float, bool]  # channel, metric, value, whether higher 
 
 
 class History:
-    """The value of every metric after every iteration."""
+    """The value of each metric after each iteration."""
 
     def __init__(self) -> None:
         self.values: dict[str, dict[str, list[float]]] = {TRAIN: {}, VALIDATION: {}}
@@ -30,10 +30,10 @@ class History:
         self._deciding: tuple[str, bool] | None = None  # the first metric on the validation channel
 
     def add(self, results: Iterable[Result]) -> str:
-        """Add the results of the next iteration; return its line for the log.
+        """Add the results of the next iteration. Return its line for the log.
 
-        The line is `iteration=1 train:rmse=8.1 validation:rmse=9`. Numbers are written so that reading them gives the
-        same float64.
+        The line looks like `iteration=1 train:rmse=8.1 validation:rmse=9`. The numbers have enough digits to give the
+        same float64 again.
         """
         self.iterations += 1
         parts = [f"iteration={self.iterations}"]
@@ -46,10 +46,10 @@ class History:
         return " ".join(parts)
 
     def best_iteration(self, min_delta: float) -> int:
-        """Return the iteration, from 1, that early stopping would choose.
+        """Return the iteration that early stopping would choose. The first iteration is 1.
 
-        It decides by the first validation metric. As in LightGBM's early stopping, an iteration is better if it beats
-        the best one by more than `min_delta`.
+        The first metric on the validation channel determines the result. An iteration is better only if its value is
+        better by more than `min_delta`, as in LightGBM's early stopping.
         """
         if self._deciding is None:
             return self.iterations
@@ -63,7 +63,10 @@ class History:
         return best + 1
 
     def at(self, iteration: int) -> dict[str, dict[str, float | None]]:
-        """Return every metric after that iteration (from 1), for JSON: None if it is not finite."""
+        """Return each metric after this iteration. A value that is not finite becomes None.
+
+        The first iteration is 1.
+        """
         return {
             channel: {name: _finite(values[iteration - 1]) for name, values in metrics.items()}
             for channel, metrics in self.values.items()
@@ -73,7 +76,7 @@ class History:
     def as_json(self) -> dict[str, dict[str, list[float | None]]]:
         """Map each channel to its metrics, and each metric to one value per iteration.
 
-        Returns None for a value that is not finite.
+        A value that is not finite becomes None.
         """
         return {
             channel: {name: [_finite(value) for value in values] for name, values in metrics.items()}

@@ -1,6 +1,6 @@
 """Report why a training job failed.
 
-The reason goes to stderr, and to the file that becomes the job's FailureReason.
+The reason goes to stderr and to a file. SageMaker copies the file's text to the job's FailureReason.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ REASON_LIMIT = 1024
 
 
 class TrainingError(Exception):
-    """A failure that the job's input has caused; its message is the reason, in one sentence."""
+    """The input of the job is wrong. The message gives the reason in one sentence."""
 
 
 def one_line(text: str) -> str:
-    """Return the text on one line of at most REASON_LIMIT characters; `...` replaces the rest."""
+    """Return the text as one line. If it is longer than REASON_LIMIT, cut it and add `...`."""
     line = " ".join(text.split())
     return line if len(line) <= REASON_LIMIT else line[: REASON_LIMIT - 3] + "..."
 
@@ -26,9 +26,10 @@ def one_line(text: str) -> str:
 def report_failure(error: BaseException, failure_path: Path) -> None:
     """Write the reason to stderr and to `failure_path`.
 
-    An error that is not a TrainingError is unexpected: its class precedes its message, and its traceback follows the
-    reason in the file (the caller raises it again, so that it also reaches stderr). If the file cannot be written, a
-    warning on stderr says so, but no error is raised, which would hide the reason.
+    An error that is not a TrainingError is unexpected. Then the reason begins with the class of the error, and the file
+    also contains the traceback. The caller raises the error again, so that the traceback also reaches stderr.
+
+    If the file cannot be written, print a warning on stderr. An exception would hide the reason.
     """
     if isinstance(error, TrainingError):
         reason, details = one_line(str(error)), ""

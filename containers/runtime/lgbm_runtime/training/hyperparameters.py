@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lgbm_runtime.training.failure import TrainingError
+from lgbm_runtime.training.list_values import list_of
+from lgbm_runtime.training.parameter_table import FILES, OTHER_NAMES, PER_FEATURE, TYPES
 from lgbm_runtime.training.refused_parameters import REFUSED, is_platform_key
+from lgbm_runtime.training.training_api import Lightgbm
 
-DEFAULT_NUM_ITERATIONS = 100  # LightGBM's own default for num_iterations
+# LightGBM's own
+DEFAULT_NUM_ITERATIONS = 100
+DEFAULT_OBJECTIVE = "regression"
 
 # a JSON value other than an object
 Value = Any
@@ -32,7 +38,7 @@ class Hyperparameters:
     """Typed hyperparameters under LightGBM's own names, with aliases resolved.
 
     `values` are all given parameters; `num_iterations` is at least 1; `early_stopping_round` 0 means off; `ignored` are
-    the platform's own keys.
+    the platform's own keys. Only this module reads the values: other modules ask for what they need to know.
     """
 
     values: Mapping[str, Value]
@@ -45,6 +51,56 @@ class Hyperparameters:
         """The parameters for LightGBM, without the number of rounds and early stopping."""
         apart = ("num_iterations", "early_stopping_round")
         return {key: value for key, value in self.values.items() if key not in apart}
+
+    def log(self) -> None:
+        """Print all given parameters as one line."""
+        print(f"hyperparameters: {json.dumps(dict(self.values), sort_keys=True)}", flush=True)
+
+    def check_lists(self, features: int) -> None:
+        """Raise TrainingError for a list that does not fit the number of features."""
+        for name in PER_FEATURE & self.values.keys():
+            given = len(self.values[name])
+            if given not in (0, features):
+                raise TrainingError(
+                    f"hyperparameters: {name} must have one item for each of the {features} features, got {given}"
+                )
+        for index in (index for group in self.values.get("interaction_constraints", ()) for index in group):
+            if not 0 <= index < features:
+                raise TrainingError(
+                    f"hyperparameters: interaction_constraints has the feature {index}: "
+                    f"the data has the features 0 to {features - 1}"
+                )
+
+    def configure(self, lightgbm: Lightgbm, added: Mapping[str, Value]) -> Lightgbm:
+        """Return the library with `params` and the parameters in `added`."""
+        return lightgbm.with_parameters({**self.params, **added})
+
+    @property
+    def objective(self) -> str:
+        """The objective, under the given alias."""
+        return str(self.values.get("objective", DEFAULT_OBJECTIVE))
+
+    @property
+    def early_stopping_min_delta(self) -> float:
+        return float(self.values.get("early_stopping_min_delta", 0.0))
+
+    @property
+    def first_metric_only(self) -> bool:
+        return bool(self.values.get("first_metric_only", False))
+
+    @property
+    def changes_earlier_trees(self) -> bool:
+        """Whether each iteration changes the weights of earlier trees."""
+        return self.values.get("boosting") == "dart"
+
+    @property
+    def fits_linear_trees(self) -> bool:
+        return bool(self.values.get("linear_tree"))
+
+    @property
+    def evaluates_training(self) -> bool:
+        """Whether the metrics are computed on the training data too."""
+        return self.values.get("is_provide_training_metric") is not False
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -59,10 +115,11 @@ class Hyperparameters:
         return "metric" not in self.values or bool(self.metrics)
 
 
-def read_hyperparameters(path: Path, aliases: Mapping[str, str]) -> Hyperparameters:
+def read_hyperparameters(path: Path, aliases: Mapping[str, str], output_path: Path) -> Hyperparameters:
     """Read and check the file; it may be missing if there are no hyperparameters.
 
-    `aliases` are those of the installed LightGBM. Raises TrainingError if the file is not a flat JSON object, and as
+    `aliases` are those of the installed LightGBM. The content of a file that LightGBM reads is written to a file in
+    `output_path`. Raises TrainingError if hyperparameters.json is not a flat JSON object, and as
     `parse_hyperparameters` does.
     """
     if not path.exists():
@@ -73,7 +130,32 @@ def read_hyperparameters(path: Path, aliases: Mapping[str, str]) -> Hyperparamet
         raise TrainingError(f"{path.name} is not valid JSON: {error}") from error
     if not isinstance(raw, dict):
         raise TrainingError(f"{path.name} must contain one JSON object of names and values")
-    return parse_hyperparameters(raw, aliases)
+    read = parse_hyperparameters(raw, aliases)
+    return replace(read, values={name: _with_file(name, value, output_path) for name, value in read.values.items()})
+
+
+def _with_file(name: str, value: Value, output_path: Path) -> Value:
+    """Return the value; for the content of a file, the path of a file with this content."""
+    if name not in FILES:
+        return value
+    path = output_path / f"{name}.json"
+    if isinstance(value, (dict, list)):
+        output_path.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value), encoding="utf-8")
+        # LightGBM takes its parameters as one line separated by blanks; `lgbm-sm` starts a process beside its tree
+        shown = str(path) if _is_one_word(str(path)) else os.path.relpath(path)
+        if not _is_one_word(shown):
+            raise TrainingError(
+                f"hyperparameters: {name}: LightGBM cannot read files in {output_path}, with its blanks"
+            )
+        return shown
+    if not Path(str(value)).is_file():
+        raise TrainingError(f"hyperparameters: {name}: there is no file {value} in the container: give its content")
+    return value
+
+
+def _is_one_word(text: str) -> bool:
+    return text.split() == [text]
 
 
 def parse_hyperparameters(raw: Mapping[str, Any], aliases: Mapping[str, str]) -> Hyperparameters:
@@ -124,8 +206,9 @@ def typed_value(name: str, text: Any) -> Value:
     """Return the value of a parameter, or None to keep its default.
 
     JSON is decoded, and decoded once more if it was a quoted string; Python's `True` and `False` are truth values; any
-    other text stays text. Raises ValueError for an object, an empty text, and text with spaces, since LightGBM takes
-    its parameters as one line separated by spaces.
+    other text stays text. A list may be written as in JSON, in Python or for LightGBM's command line. Raises ValueError
+    for an object, an empty text, and text with spaces, since LightGBM takes its parameters as one line separated by
+    spaces; and for lists that LightGBM would misread without an error, with the position of the wrong item.
     """
     value = text
     for _ in range(2):
@@ -133,12 +216,21 @@ def typed_value(name: str, text: Any) -> Value:
     if value is None or value == "None":
         # only metric has the value `None`: no metric at all
         return "None" if name == "metric" else None
+    if name in FILES and isinstance(value, (dict, list)):
+        return value
     if isinstance(value, dict):
         raise ValueError("must be a number, text or a list, got an object")
+    kind = TYPES.get(name, "string")
+    if kind.startswith("vector"):
+        value = list_of(kind, value)
+    elif isinstance(value, list):
+        raise ValueError(f"must be one value, not the list {value}")
+    if kind in ("vector<int>", "vector<double>", "vector<vector<int>>"):
+        return value
     for part in value if isinstance(value, list) else [value]:
         if part == "":
             raise ValueError("must not be empty")
-        if isinstance(part, str) and part.split() != [part]:
+        if isinstance(part, str) and not _is_one_word(part):
             raise ValueError(f"must not contain spaces, got {part!r}")
     return value
 
@@ -156,6 +248,8 @@ def _decoded(text: str) -> Value:
 def _unknown(key: str, aliases: Mapping[str, str]) -> str:
     folded = key.strip().lower().replace("-", "_")
     allowed = [name for name, canonical in aliases.items() if canonical not in REFUSED]
+    if folded in OTHER_NAMES:
+        return f"{key} is not a LightGBM parameter: {OTHER_NAMES[folded]}"
     close = difflib.get_close_matches(folded, allowed, n=1, cutoff=0.6)
     return f"{key} is not a LightGBM parameter" + (f" (did you mean {close[0]}?)" if close else "")
 

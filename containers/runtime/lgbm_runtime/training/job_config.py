@@ -1,4 +1,4 @@
-"""The platform's description of the job: its hosts, and how each channel's data arrive."""
+"""Read SageMaker's description of the job: its hosts, and the settings of its channels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SCHEMA_CHANNEL = "schema"
 
 
 def hosts_of(resource_config_path: Path) -> list[str]:
-    """Return the job's hosts in resourceconfig.json; without the file, one host `localhost`.
+    """Return the hosts of the job from resourceconfig.json, or `localhost` without that file.
 
-    Raises TrainingError if there are several.
+    Raises TrainingError if the job has several hosts.
     """
     hosts = [str(host) for host in _read_object(resource_config_path).get("hosts") or ["localhost"]]
     if len(hosts) > 1:
@@ -27,10 +27,7 @@ def hosts_of(resource_config_path: Path) -> list[str]:
 
 
 def check_channels(input_data_config_path: Path) -> None:
-    """Raise TrainingError if a channel's data do not arrive as plain CSV files.
-
-    The message names the channel.
-    """
+    """Raise TrainingError if SageMaker does not provide a channel as plain CSV files."""
     for channel, settings in _read_object(input_data_config_path).items():
         if not isinstance(settings, dict):
             raise TrainingError(
@@ -39,7 +36,7 @@ def check_channels(input_data_config_path: Path) -> None:
         mode = settings.get("TrainingInputMode") or "File"
         if mode not in ("File", "FastFile"):
             raise TrainingError(
-                f"channel {channel} has the input mode {mode}, a stream that is read only once: use File or FastFile"
+                f"channel {channel} has the input mode {mode}, which is not supported: use File or FastFile"
             )
         wrapper = settings.get("RecordWrapperType") or "None"
         if wrapper != "None":

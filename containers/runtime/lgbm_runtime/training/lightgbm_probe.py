@@ -39,13 +39,13 @@ def check_parameters(params: Mapping[str, Any], metrics: Sequence[str], lightgbm
         if name in _PER_COLUMN or name in _DEPENDENT:
             continue
         try:
-            _probe_data(lightgbm, {"verbosity": -1, name: value}).free()
+            _probe_data(lightgbm.with_parameters({"verbosity": -1, name: value})).free()
         except LightgbmError as error:
             problems.append(f"{name}={value}: {without_source_place(error)}")
     goal = {"verbosity": -1, **{name: params[name] for name in ("objective", "num_class") if name in params}}
     try:
-        _evaluated(lightgbm, {**goal, "metric": "None"})
-        unknown = [metric for metric in metrics if not _evaluated(lightgbm, {**goal, "metric": metric})]
+        _evaluated(lightgbm.with_parameters({**goal, "metric": "None"}))
+        unknown = [metric for metric in metrics if not _evaluated(lightgbm.with_parameters({**goal, "metric": metric}))]
         problems.extend(f"metric={metric} is not a LightGBM metric" for metric in unknown)
     except LightgbmError as error:
         problems.append(without_source_place(error))
@@ -53,18 +53,18 @@ def check_parameters(params: Mapping[str, Any], metrics: Sequence[str], lightgbm
         raise TrainingError("hyperparameters: " + "; ".join(problems))
 
 
-def _probe_data(lightgbm: Lightgbm, params: Mapping[str, Any]) -> Dataset:
-    data = Dataset.from_columns(lightgbm, np.arange(4.0).reshape(1, 4), params)
+def _probe_data(lightgbm: Lightgbm) -> Dataset:
+    data = Dataset.from_columns(lightgbm, np.arange(4.0).reshape(1, 4))
     # every objective and metric allows labels of 1 and a single query group
     data.set_labels(np.ones(4))
     data.set_query_groups(np.array([4], dtype=np.int32))
     return data
 
 
-def _evaluated(lightgbm: Lightgbm, params: Mapping[str, Any]) -> list[Evaluation]:
-    data = _probe_data(lightgbm, params)
+def _evaluated(lightgbm: Lightgbm) -> list[Evaluation]:
+    data = _probe_data(lightgbm)
     try:
-        booster = Booster(data, None, params)
+        booster = Booster(data, None)
         results = booster.evaluate(0)
         booster.free()
     finally:

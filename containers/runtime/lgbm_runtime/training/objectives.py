@@ -1,7 +1,7 @@
-"""The objectives, and the targets that they fit.
+"""The objectives, and the kind of target that each of them needs.
 
-Names and aliases are those of LightGBM's parameter `objective` (docs/Parameters.rst); its C API lists the aliases of
-parameter names, not those of their values.
+The names and aliases come from LightGBM's documentation of the parameter `objective` (docs/Parameters.rst). The C API
+has no list of them: it lists only the aliases of parameter names.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _FEWEST_CLASSES = 2
 
 
 def canonical_objective(given: str) -> str:
-    """Return LightGBM's own name of the objective; LightGBM itself refuses an unknown one.
+    """Return LightGBM's main name of the objective. Return an unknown name unchanged.
 
-    Raises TrainingError for an objective that cannot be trained from channel files.
+    LightGBM itself refuses an unknown name. Raises TrainingError for an objective that the container does not support.
     """
     objective = _CANONICAL.get(given, given)
     if objective in ("lambdarank", "rank_xendcg"):
@@ -50,10 +50,11 @@ def canonical_objective(given: str) -> str:
 
 
 def num_class(objective: str, classes: Sequence[Any] | None, given: Any) -> int:
-    """Return LightGBM's parameter num_class: 1 unless the objective is multiclass.
+    """Return LightGBM's parameter num_class, which is 1 unless the objective is multiclass.
 
-    `classes` are the schema's (None without a schema, or if the target is numeric), `given` is the hyperparameter
-    num_class or None. Raises TrainingError if objective, classes and number do not fit together.
+    `classes` are the classes in the schema. They are None if there is no schema or the target is numeric. `given` is
+    the hyperparameter num_class, or None. Raises TrainingError if the objective, the classes and num_class contradict
+    one another.
     """
     listed = None if classes is None else len(classes)
     if objective in MULTICLASS:
@@ -101,14 +102,14 @@ def _fitting(listed: int) -> str:
 def check_labels(objective: str, labels: Any, where: str) -> None:
     """Raise TrainingError for labels that LightGBM would misread without an error.
 
-    `labels` is an array of float64 from the channel `where`. LightGBM's binary objective reads every label above 0 as
-    the positive class. The message names the first wrong label.
+    `labels` is an array of float64 from the channel `where`. With the objective binary, LightGBM takes each label above
+    0 for the positive class. So this function allows only 0 and 1.
     """
     if objective != BINARY:
         return
     strange = labels[(labels != 0) & (labels != 1)]
     if len(strange):
         raise TrainingError(
-            f"objective=binary needs a target of 0 and 1, the {where} channel has {strange[0]!r:.40}: "
+            f"objective=binary needs a target of 0 and 1, but the {where} channel has {strange[0]!r:.40}: "
             "use objective=multiclass, or a schema that lists the two classes"
         )

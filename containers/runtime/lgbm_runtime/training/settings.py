@@ -12,23 +12,31 @@ from lgbm_runtime.training.lightgbm_probe import check_parameters
 from lgbm_runtime.training.objectives import canonical_objective, num_class
 from lgbm_runtime.training.training_api import Lightgbm
 
-DEFAULT_OBJECTIVE = "regression"  # LightGBM's own
-
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of a training.
 
-    `params` have LightGBM's own names, without rounds and early stopping (0 is off), with num_class if needed.
-    `objective` is LightGBM's own name for it. `params` keep the given alias, which decides on the default metric:
+    `objective` is LightGBM's own name for it. LightGBM gets the given alias, which decides on the default metric:
     `rmse` is regression measured by rmse.
     """
 
-    params: Mapping[str, Any]
+    hyperparameters: Hyperparameters
     objective: str
     num_class: int
-    num_iterations: int
-    early_stopping_round: int
+
+    def configure(self, lightgbm: Lightgbm, *, early_stopping: bool, categorical: Sequence[int]) -> Lightgbm:
+        """Return the library with all parameters of the training.
+
+        `categorical` are the positions of the categorical features.
+        """
+        given = self.hyperparameters
+        added: dict[str, Any] = {**_classes(self.num_class), "num_iterations": given.num_iterations}
+        if early_stopping:
+            added["early_stopping_round"] = given.early_stopping_round
+        if categorical:
+            added["categorical_column"] = list(categorical)
+        return given.configure(lightgbm, added)
 
 
 def settings_for(hyperparameters: Hyperparameters, classes: Sequence[Any] | None, lightgbm: Lightgbm) -> Settings:
@@ -38,12 +46,15 @@ def settings_for(hyperparameters: Hyperparameters, classes: Sequence[Any] | None
 
     Raises TrainingError if the objective does not fit the target, or if LightGBM refuses a parameter.
     """
-    objective = canonical_objective(str(hyperparameters.values.get("objective", DEFAULT_OBJECTIVE)))
+    objective = canonical_objective(hyperparameters.objective)
     count = num_class(objective, classes, hyperparameters.values.get("num_class"))
-    params = {**hyperparameters.params, **({"num_class": count} if count > 1 else {})}
-    check_parameters(params, hyperparameters.metrics, lightgbm)
+    check_parameters({**hyperparameters.params, **_classes(count)}, hyperparameters.metrics, lightgbm)
     if hyperparameters.early_stopping_round and not hyperparameters.evaluates:
         raise TrainingError(
             "early_stopping_round needs a metric, but metric=None turns metrics off: remove one of them"
         )
-    return Settings(params, objective, count, hyperparameters.num_iterations, hyperparameters.early_stopping_round)
+    return Settings(hyperparameters, objective, count)
+
+
+def _classes(count: int) -> Mapping[str, int]:
+    return {"num_class": count} if count > 1 else {}

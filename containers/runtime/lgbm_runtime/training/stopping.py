@@ -1,6 +1,6 @@
-"""SIGTERM and SIGINT during a training.
+"""Handle SIGTERM and SIGINT during a training.
 
-They interrupt the loading, and end boosting after the current iteration.
+A signal interrupts the reading of data at once. It ends boosting after the current iteration.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from types import FrameType
 class StopRequestedError(BaseException):
     """The training was stopped before there was a model to save.
 
-    Not an Exception, like KeyboardInterrupt: it can be raised anywhere in a library, which must not catch it.
+    Like KeyboardInterrupt, it is not an Exception. It may be raised inside a library, and a library that catches
+    Exception must not catch it.
     """
 
 
 class StopSignal:
-    """Records that a stop was requested.
+    """Records that a signal has requested a stop.
 
-    Until `defer` is called, a stop also raises StopRequestedError immediately.
+    Before `defer` is called, a signal also raises StopRequestedError at once.
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,7 @@ class StopSignal:
         self._interrupts = True
 
     def install(self) -> None:
-        """Handle SIGTERM, which process 1 otherwise ignores, and SIGINT."""
+        """Set the handlers of SIGTERM and SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
 
@@ -40,7 +41,8 @@ class StopSignal:
     def defer(self) -> None:
         """From now on, only record a stop.
 
-        Raises StopRequestedError if there was one already, since an exception in a callback of a C library is lost.
+        An exception would be lost in a callback of LightGBM's C library. Raises StopRequestedError if a stop was
+        requested before this call.
         """
         self._interrupts = False
         if self.requested:

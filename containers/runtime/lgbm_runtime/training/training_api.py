@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -47,7 +48,7 @@ class Model:
 
 
 class Lightgbm:
-    """The shared library of the `lightgbm` package that is installed."""
+    """The shared library of the `lightgbm` package that is installed, with the parameters for every call."""
 
     # the library keeps only the address, which must stay valid as long as the process runs
     _log: object = None
@@ -59,6 +60,13 @@ class Lightgbm:
         """
         path, self.version = find_library()
         self._library = open_library(path)
+        self.parameters = b""
+
+    def with_parameters(self, params: Mapping[str, Any]) -> Lightgbm:
+        """Return the library with these parameters, which its datasets and boosters get."""
+        configured = copy(self)
+        configured.parameters = _parameter_text(params)
+        return configured
 
     def call(self, function: str, *arguments: Any) -> None:
         if getattr(self._library, function)(*arguments) != 0:
@@ -101,15 +109,15 @@ class Lightgbm:
                 return buffer.value.decode("utf-8")
             size = needed.value
 
-    def sample_indices(self, rows: int, params: Mapping[str, Any]) -> NDArray[np.int32]:
+    def sample_indices(self, rows: int) -> NDArray[np.int32]:
         """Return the rows from which LightGBM would choose the bins, in ascending order.
 
         They belong to a matrix of `rows` rows.
         """
-        text, count = parameter_text(params), ctypes.c_int32(0)
-        self.call("LGBM_GetSampleCount", ctypes.c_int32(rows), text, ctypes.byref(count))
+        count = ctypes.c_int32(0)
+        self.call("LGBM_GetSampleCount", ctypes.c_int32(rows), self.parameters, ctypes.byref(count))
         indices = np.empty(count.value, dtype=np.int32)
-        self.call("LGBM_SampleIndices", ctypes.c_int32(rows), text, _address(indices), ctypes.byref(count))
+        self.call("LGBM_SampleIndices", ctypes.c_int32(rows), self.parameters, _address(indices), ctypes.byref(count))
         return indices[: count.value]
 
 
@@ -122,9 +130,7 @@ class Dataset:
         self._pushed = 0
 
     @classmethod
-    def from_columns(
-        cls, lightgbm: Lightgbm, columns: Matrix, params: Mapping[str, Any], reference: Dataset | None = None
-    ) -> Dataset:
+    def from_columns(cls, lightgbm: Lightgbm, columns: Matrix, reference: Dataset | None = None) -> Dataset:
         """Return the dataset of a whole table (features, rows).
 
         It has the bins of `reference`, if that is given.
@@ -138,14 +144,14 @@ class Dataset:
             ctypes.c_int32(values.shape[1]),
             ctypes.c_int32(values.shape[0]),
             ctypes.c_int(_COLUMN_MAJOR),
-            parameter_text(params),
+            lightgbm.parameters,
             None if reference is None else reference.handle,
             ctypes.byref(handle),
         )
         return cls(lightgbm, handle)
 
     @classmethod
-    def from_sample(cls, lightgbm: Lightgbm, sample: Matrix, rows: int, params: Mapping[str, Any]) -> Dataset:
+    def from_sample(cls, lightgbm: Lightgbm, sample: Matrix, rows: int) -> Dataset:
         """Return a dataset for `rows` rows, with bins that LightGBM chooses from `sample`.
 
         `push` adds the rows. `sample` is (features, sampled rows): the columns of the rows in `sample_indices`.
@@ -167,7 +173,7 @@ class Dataset:
             ctypes.c_int32(sample.shape[1]),
             ctypes.c_int32(rows),
             ctypes.c_int64(rows),
-            parameter_text(params),
+            lightgbm.parameters,
             ctypes.byref(handle),
         )
         return cls(lightgbm, handle)
@@ -216,10 +222,11 @@ class Dataset:
 class Booster:
     """A model in training."""
 
-    def __init__(self, train: Dataset, validation: Dataset | None, params: Mapping[str, Any]) -> None:
+    def __init__(self, train: Dataset, validation: Dataset | None) -> None:
         self._lightgbm = train.lightgbm
         self._handle = ctypes.c_void_p()
-        self._lightgbm.call("LGBM_BoosterCreate", train.handle, parameter_text(params), ctypes.byref(self._handle))
+        parameters = self._lightgbm.parameters
+        self._lightgbm.call("LGBM_BoosterCreate", train.handle, parameters, ctypes.byref(self._handle))
         if validation is not None:
             self._lightgbm.call("LGBM_BoosterAddValidData", self._handle, validation.handle)
         self._metrics = self._metric_names()
@@ -294,7 +301,7 @@ class Booster:
         return [buffer.value.decode("utf-8") for buffer in buffers]
 
 
-def parameter_text(params: Mapping[str, Any]) -> bytes:
+def _parameter_text(params: Mapping[str, Any]) -> bytes:
     """Return the parameters as the package passes them: `name=value`, separated by blanks."""
     return " ".join(f"{name}={_value_text(value)}" for name, value in params.items()).encode("utf-8")
 

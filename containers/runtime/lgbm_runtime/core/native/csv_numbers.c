@@ -1,4 +1,4 @@
-/* Reads a table of numbers: what Python's float() reads, to the bit, at the speed of memory. */
+/* Reads a table of numbers. The results are bit-identical to those of Python's float(). */
 
 #include <float.h>
 #include <math.h>
@@ -8,7 +8,7 @@
 
 #include "csv_numbers.h"
 
-/* The largest powers of ten that are exact in a double, and in a significand of 64 bits. */
+/* 10**22 is the largest power of ten that a double holds exactly, 10**27 the largest in a 64-bit significand. */
 #define EXACT_IN_DOUBLE 22
 #define EXACT_IN_64_BITS 27
 #define DIGITS_IN_64_BITS 19
@@ -24,7 +24,7 @@ static const long double LONG_POWERS[EXACT_IN_64_BITS + 1] = {
     1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L,
 };
 
-/* Compute digits * 10**exponent, rounded once; return 0 if one division or multiplication is not enough. */
+/* Compute digits * 10**exponent, correctly rounded. Return 0 if one division or multiplication cannot do it. */
 static int scale(uint64_t digits, int exponent, double *value) {
     int power = exponent < 0 ? -exponent : exponent;
     if (digits <= UINT64_C(1) << 53 && power <= EXACT_IN_DOUBLE) {
@@ -34,8 +34,8 @@ static int scale(uint64_t digits, int exponent, double *value) {
     if (power > EXACT_IN_64_BITS || LDBL_MANT_DIG < 64)
         return 0;
     long double rounded = exponent < 0 ? (long double)digits / LONG_POWERS[power] : (long double)digits * LONG_POWERS[power];
-    /* The first rounding, to 64 bits or more, is off by at most half of its last place: if both ends of that interval
-     * give the same double, the result is rounded correctly. */
+    /* `rounded` has at least 64 bits and is off by at most half of its last place. If both ends of this interval give
+     * the same double, that double is the correctly rounded result. */
     const long double place = 0x1p-63L;
     double low = (double)(rounded - rounded * place), high = (double)(rounded + rounded * place);
     *value = low;
@@ -44,7 +44,7 @@ static int scale(uint64_t digits, int exponent, double *value) {
 
 static int is_digit(char character) { return character >= '0' && character <= '9'; }
 
-/* Count the zeros before the first other digit of a number without a sign. */
+/* Count the zeros at the start of a number without a sign, on both sides of the decimal point. */
 static int leading_zeros(const char *at) {
     int zeros = 0;
     for (; *at == '0' || *at == '.'; at++)
@@ -52,7 +52,7 @@ static int leading_zeros(const char *at) {
     return zeros;
 }
 
-/* Like strtod, but for decimal numbers only; NULL if there is none, or if it is not finite. */
+/* Read a decimal number and return its end, as strtod does. Return NULL if there is no finite decimal number. */
 static const char *read_number(const char *text, double *value) {
     const char *at = text;
     int negative = *at == '-';
@@ -88,12 +88,12 @@ static const char *read_number(const char *text, double *value) {
                 power = 10 * power + (*at - '0');
         exponent += *sign == '-' ? -power : power;
     }
-    /* the sum does not show its own overflow: it wraps to any value, including 0 */
+    /* count the digits instead of looking at `digits`: after an overflow it can have any value */
     int is_exact = count <= DIGITS_IN_64_BITS || count - leading_zeros(first) <= DIGITS_IN_64_BITS;
     if (!is_exact || !scale(digits, exponent, value)) {
         char *end;
         double read = strtod(text, &end);
-        /* the locale may have another decimal point */
+        /* in a locale with another decimal point, strtod stops early */
         if (end != at || !isfinite(read))
             return NULL;
         *value = read;
@@ -109,7 +109,7 @@ static const char *skip_blanks(const char *at) {
     return at;
 }
 
-/* Read the cell at `text`: NaN if it is empty, "NA", "nan" or "NaN". Return NULL if it is not a number. */
+/* Read the cell at `text` and return its end, or NULL if it is not a number. Empty, "NA", "nan" and "NaN" give NaN. */
 static const char *read_cell(const char *text, double *value) {
     if (*text == ',' || *text == '\n' || *text == '\r' || *text == '\0') {
         *value = NAN;
@@ -133,7 +133,7 @@ static const char *read_cell(const char *text, double *value) {
 int read_numbers(const char *text, int64_t length, int64_t rows, int64_t width, double *values) {
     const char *at = text, *end = text + length;
     for (int64_t row = 0; row < rows; row++) {
-        /* an empty line may or may not be a missing cell */
+        /* an empty line is ambiguous: it may be one missing cell or no row at all. The caller decides. */
         if (*at == '\n' || *at == '\r' || at == end)
             return 0;
         for (int64_t column = 0; column < width; column++) {

@@ -1,10 +1,11 @@
 /* Walk through the trees of a LightGBM model, several at a time.
  *
- * A walk waits for memory at each node, and the processor cannot predict its branches: LightGBM's own walk, one tree and
- * one row after the other, spends most of its time on mispredicted branches. Here each step is arithmetic without a
- * branch, and the processor executes the steps of LANES independent walks in parallel.
+ * LightGBM walks through one tree for one row at a time. It spends most of its time on mispredicted branches, because
+ * the processor cannot predict which child a row goes to. Here each step is arithmetic without a branch, and the
+ * processor executes the steps of LANES independent walks in parallel.
  *
- * The scores equal LightGBM's to the bit: the same comparisons, and leaf values added in the order of the trees. */
+ * The scores are bit-identical to LightGBM's: the code makes the same comparisons and adds the leaf values in the order
+ * of the trees. */
 
 #include <math.h>
 #include <stdint.h>
@@ -14,21 +15,21 @@
 #include "csv_numbers.h"
 
 #define LANES 8
-/* Size of a block of copied rows, in numbers, which stays in the processor's caches while all trees read it. */
+/* Size of a block of copied rows, as a count of numbers. A block fits into the processor's caches. */
 #define BLOCK_VALUES 8192
-/* LightGBM treats smaller numbers as zero: kZeroThreshold in its meta.h. */
+/* LightGBM treats numbers up to this size as zero: kZeroThreshold in its meta.h. */
 #define ZERO 1e-35f
 
-/* An inner node has its children at `left` and `left + 1`. A leaf is its own left child, and its feature is NaN in each
- * row. `feature` is four times the column's index plus these: */
+/* An inner node has its children at `left` and `left + 1`. A leaf is its own left child, and its feature is the column
+ * that copy_row adds to each row, which is always NaN. `feature` is four times the column's index plus these flags: */
 #define NAN_GOES_RIGHT 1
 #define CATEGORICAL 2
 
 typedef struct {
     union {
-        double threshold; /* a row goes to the second child where its feature is above it */
-        double output;    /* of a leaf */
-        struct {          /* a row goes to the first child where the bit of its category is set in these words */
+        double threshold; /* a row goes to the second child if its feature is above the threshold */
+        double output;    /* the value of a leaf */
+        struct {          /* a row goes to the first child if the bit of its category is set in these words */
             uint32_t first_word;
             uint32_t words;
         };
@@ -37,12 +38,12 @@ typedef struct {
     uint32_t feature;
 } Node;
 
-/* From scores to predictions, as in LightGBM's ConvertOutput. */
+/* The ways to turn scores into predictions, as in LightGBM's ConvertOutput. */
 enum { IDENTITY, SIGMOID, EXPONENTIAL, SOFTMAX };
 
-/* native_code.py has the same struct. Tree t begins at nodes[roots[t]] and belongs to class t % classes; a row has `width`
- * features; `words` are the sets of categories, NULL if there are none; `row` is predict_line's buffer of `width` + 1
- * numbers. */
+/* native_code.py has the same struct. Tree t begins at nodes[roots[t]] and belongs to class t % classes. A row has
+ * `width` features. `words` holds the sets of categories, or is NULL for a model without categories. `row` is the
+ * buffer of predict_line, with `width` + 1 numbers. */
 typedef struct {
     const Node *nodes;
     const uint32_t *words;
@@ -56,7 +57,7 @@ typedef struct {
 } Forest;
 
 static int is_in_set(const Node *node, const uint32_t *words, double category) {
-    /* the fraction is truncated, so that a number above -1 is category 0 */
+    /* the fraction is cut off, so a number between -1 and 1 is category 0 */
     if (!(category > -1.0 && category < 32.0 * node->words))
         return 0;
     uint32_t bit = (uint32_t)(int32_t)category;
@@ -71,7 +72,7 @@ static inline uint32_t next_node(const Node *nodes, const uint32_t *words, uint3
     return at->left + (uint32_t)((cell > at->threshold) | ((cell != cell) & at->feature));
 }
 
-/* Replace the roots in `lanes` by leaves, each for its own row. */
+/* In each lane, walk from the node in `lanes` to a leaf, with the lane's own row. Store the leaf in `lanes`. */
 static inline void walk_lanes(const Node *nodes, const uint32_t *words, uint32_t lanes[LANES], const double *const rows[LANES]) {
     uint32_t moved;
     do {
@@ -84,7 +85,7 @@ static inline void walk_lanes(const Node *nodes, const uint32_t *words, uint32_t
     } while (moved);
 }
 
-/* Without categories, the kind of a node need not be checked. */
+/* A separate call for a model without categories lets the compiler drop the check for categorical nodes. */
 static void walk(const Node *nodes, const uint32_t *words, uint32_t lanes[LANES], const double *const rows[LANES]) {
     if (words == NULL)
         walk_lanes(nodes, NULL, lanes, rows);
@@ -92,14 +93,14 @@ static void walk(const Node *nodes, const uint32_t *words, uint32_t lanes[LANES]
         walk_lanes(nodes, words, lanes, rows);
 }
 
-/* LightGBM's rows are sparse: small numbers become zero. One NaN is added, for the leaves. */
+/* Copy a row as LightGBM reads it: tiny numbers become zero. Add one NaN, which the leaves read. */
 static void copy_row(const double *row, int64_t width, double *copy) {
     for (int64_t column = 0; column < width; column++)
         copy[column] = fabs(row[column]) <= ZERO ? 0.0 : row[column];
     copy[width] = NAN;
 }
 
-/* Compute scores[classes] of one row, which copy_row has copied: each lane walks through its own tree. */
+/* Compute scores[classes] of one row from copy_row. Each lane walks through another tree. */
 static void score_row(const Forest *forest, const double *row, double *scores) {
     const double *cells[LANES];
     for (int lane = 0; lane < LANES; lane++)
@@ -118,8 +119,8 @@ static void score_row(const Forest *forest, const double *row, double *scores) {
     }
 }
 
-/* Compute scores[count][classes] of a multiple of LANES rows, which copy_row has copied to every `stride`th number of
- * `copies`: each lane walks through the same tree, for its own row. */
+/* Compute scores[count][classes]. `count` is a multiple of LANES. copy_row has copied the rows to `copies`, `stride`
+ * numbers apart. All lanes walk through the same tree, each for another row. */
 static void score_groups(const Forest *forest, const double *copies, int64_t stride, int64_t count, double *scores) {
     const int64_t classes = forest->classes;
     memset(scores, 0, (size_t)(count * classes) * sizeof(double));
@@ -154,7 +155,7 @@ int score_rows(const Forest *forest, const double *rows, int64_t count, double *
             copy_row(rows + (first + row) * width, width, copies + row * stride);
         int64_t grouped = rest / LANES * LANES;
         score_groups(forest, copies, stride, grouped, scores + first * classes);
-        /* the remaining rows are too few for all lanes: one row at a time uses them for its trees */
+        /* the remaining rows are fewer than the lanes, so score_row handles them one at a time */
         for (int64_t row = grouped; row < rest; row++)
             score_row(forest, copies + row * stride, scores + (first + row) * classes);
     }
@@ -162,7 +163,7 @@ int score_rows(const Forest *forest, const double *rows, int64_t count, double *
     return 1;
 }
 
-/* Transform scores[count][classes] to predictions. */
+/* Replace scores[count][classes] by predictions. */
 void transform(const Forest *forest, double *scores, int64_t count) {
     const int64_t classes = forest->classes, values = count * classes;
     if (forest->kind == SIGMOID) {
@@ -184,9 +185,9 @@ void transform(const Forest *forest, double *scores, int64_t count) {
     }
 }
 
-/* Compute predictions[classes] for a line of CSV, which ends with LF, CRLF or nothing, and then a NUL.
+/* Compute predictions[classes] for a line of CSV. The line may end with LF or CRLF. A NUL must follow it.
  *
- * Return 1, or 0 if read_numbers does not read the line. For one thread at a time. */
+ * Return 1, or 0 if read_numbers cannot read the line. Only one thread may call this at a time. */
 int predict_line(const Forest *forest, const char *text, int length, double *predictions) {
     if (length > 0 && text[length - 1] == '\n')
         length -= 1 + (length > 1 && text[length - 2] == '\r');
@@ -198,7 +199,7 @@ int predict_line(const Forest *forest, const char *text, int length, double *pre
     return 1;
 }
 
-/* Like predict_line for a model of one class; NaN if that returns 0. */
+/* Return the prediction for a line of CSV, with a model of one class. Return NaN if predict_line returns 0. */
 double predict_value(const Forest *forest, const char *text, int length) {
     double prediction;
     return predict_line(forest, text, length, &prediction) ? prediction : NAN;

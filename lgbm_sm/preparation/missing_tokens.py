@@ -1,0 +1,34 @@
+"""The texts that mean a missing cell in a column of numbers."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# in lower case; a column of text has only the empty cell and the texts of data.missing
+NUMBER_TOKENS = frozenset(
+    {
+        *("", "na", "n/a", "n.a.", "n.a", "<na>", "nan", "-nan", "+nan", "null", "(null)", "<null>", "none", "nil"),
+        *("-", "--", "---", "\u2013", "\u2014", "?", "??", ".", "..", "...", "*", "/", "missing", "unknown"),
+        *("#n/a", "#n/a n/a", "#na", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "not available"),
+        *("not applicable", "no data", "nd", "n.d.", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+    }
+)
+
+
+def are_tokens(texts: "pa.Array | pa.ChunkedArray", more: tuple[str, ...], *, of_numbers: bool) -> "pa.Array":
+    """Return for each text whether it means a missing cell: one of `more`, or one of the tokens of numbers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(texts)
+    found = pc.is_in(trimmed, value_set=pa.array(["", *more], trimmed.type))
+    if of_numbers:
+        tokens = pa.array(sorted(NUMBER_TOKENS), trimmed.type)
+        found = pc.or_(found, pc.is_in(pc.utf8_lower(trimmed), value_set=tokens))
+    return found
+
+
+def is_number_token(text: str) -> bool:
+    """Return whether a cell would be missing in a column of numbers."""
+    return text.strip().lower() in NUMBER_TOKENS

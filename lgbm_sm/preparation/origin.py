@@ -1,0 +1,104 @@
+"""What prepared data was made from: the table, the settings, and the split, with their digests.
+
+`prepare-data` writes it to schema.json, training copies it to the model's metadata.json.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta, Struct
+
+from lgbm_sm.config.keys import plain
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lgbm_sm.config.sections import DataSection
+
+TARGET = "target_kind"  # the part of the objective that decides on the files
+_OWN_FOLDER = "folder"  # where the files are decides on nothing in them
+_SHORT_DIGITS = 12
+
+Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+
+
+class DataOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table, the settings that shaped it, and the split.
+
+    `table_sha256` is that of the table's bytes, or of the digests of three tables; `rows` is the number of its rows.
+    `settings` has each key of the section `data`, with the names of files instead of their paths, and the kind of
+    target that the objective needs. `split_sha256` is that of the row positions of train, validation and test.
+    """
+
+    table_sha256: Sha256
+    rows: Annotated[int, Meta(ge=1)]
+    settings: dict[str, Any]
+    split_sha256: Sha256
+
+    @property
+    def name(self) -> str:
+        """The name of the data set, with the first digits of its table's digest."""
+        return f"{self.settings.get('data.name', 'unknown')} (table {self.table_sha256[:_SHORT_DIGITS]})"
+
+
+def data_settings(section: "DataSection", target: str) -> dict[str, Any]:
+    """Return the settings that decide on the content of prepared data, in JSON's types.
+
+    `target` is "classes" or "number", as the objective needs it.
+    """
+    settings = {f"data.{key}": _without_folders(getattr(section, key)) for key in section.__struct_fields__}
+    del settings[f"data.{_OWN_FOLDER}"]
+    return {**settings, TARGET: target}
+
+
+def split_digest(splits: "Sequence[NDArray[np.int64]]") -> str:
+    """Return the SHA-256 of row positions, from 0, of train, validation and test."""
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for positions in splits:
+        digest.update(f"{len(positions)}\n".encode())
+        digest.update(np.asarray(positions, dtype="<i8").tobytes())
+    return digest.hexdigest()
+
+
+def fingerprint_of(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a schema's canonical JSON, without the fingerprint itself."""
+    content = {key: value for key, value in document.items() if key != "fingerprint"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def short(fingerprint: str) -> str:
+    """Return the digits of a fingerprint that are shown, or "unknown"."""
+    return fingerprint[:_SHORT_DIGITS] or "unknown"
+
+
+def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each setting that differs from the recorded one."""
+    return [
+        f"{_label(key)} was {_shown(recorded.get(key))}, and is now {_shown(now.get(key))}"
+        for key in dict.fromkeys((*recorded, *now))
+        if recorded.get(key) != now.get(key)
+    ]
+
+
+def _label(key: str) -> str:
+    return "the kind of target (training.hyperparameters.objective)" if key == TARGET else key
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _without_folders(value: Any) -> Any:
+    """Replace paths by file names: a path of one machine means nothing on another."""
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, Struct):
+        return {key: _without_folders(getattr(value, key)) for key in value.__struct_fields__}
+    return plain(value)
