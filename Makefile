@@ -22,8 +22,9 @@ parallel := -n 4 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help set-up run prepare-data build verify push train deploy predict bench status logs cleanup new-identity \
-        config doctor policy explain test quick soak mutants lint format coverage benchmark docs lock wheel clean FORCE
+.PHONY: help set-up run prepare-data build verify push train deploy predict bench status logs stop cleanup \
+        new-identity config doctor policy explain test quick soak mutants lint format coverage benchmark docs lock \
+        wheel clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -44,14 +45,15 @@ predict: ## send rows to the endpoint
 bench: ## send load to the endpoint and measure it
 status: ## show all resources and their state
 logs: ## show the endpoint's log
-cleanup: ## ask, then delete everything that the project created
+stop: ## end the endpoint and keep the models
+cleanup: ## list the models, ask, then delete everything that the project created
 new-identity: ## turn a copy of a project into a separate project
 config: ## show every setting and where its value comes from
 doctor: ## diagnose problems and print the fixes
 policy: ## print the IAM policy needed to run the commands
 explain: ## explain how a step works, for example: make explain ARGS=deploy
 
-build verify push deploy predict bench status logs cleanup new-identity config doctor policy explain: set-up
+build verify push deploy predict bench status logs stop cleanup new-identity config doctor policy explain: set-up
 	@$(lgbm_sm) $@ $(ARGS)
 
 ifeq ($(strip $(ARGS)),)

@@ -17,6 +17,7 @@ from lgbm_sm.commands import (  # noqa: F401 - each registers its commands
     policy,
     projects,
     status,
+    stop,
     verify,
 )
 from lgbm_sm.commands.app import app

@@ -152,6 +152,8 @@ def _deploy_locally(workspace: Workspace, source: ModelSource, *, replace: bool,
         workspace.record.remove_folder(endpoint.folder)
         raise
     workspace.reporter.detail(because)
+    if not backend.in_container:
+        workspace.warn_of_other_containers()
     in_service = _bring_up(workspace, endpoint, artifact_path, backend, code.unchecked() if unchecked else code)
     for older in workspace.record.endpoints(endpoint.project):
         if replace and older.is_local and older.created_at < endpoint.created_at:

@@ -51,6 +51,7 @@ def build_images(
             f"train and deploy use the image with the base image {configured}; "
             f"to use the new image, set container.base_image: {base_image}"
         )
+    workspace.warn_of_other_containers()
     built = [build.build(recipe, workspace, no_cache=no_cache) for recipe in _recipes(workspace, config)]
     if pattern is Pattern.SCRIPT_MODE:
         built.append(xgboost.provide(workspace, image=image_name, pull_again=no_cache))

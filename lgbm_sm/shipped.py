@@ -6,14 +6,16 @@ In an installed wheel, they are inside the package folder. In a checkout, they a
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
+COPIED_VERSION = "lgbm-sm-version"
+"""The file in a project's copy of `containers` with the version of lgbm-sm that it was copied from."""
 _PROGRAM = Path("runtime", "lgbm_runtime", "__main__.py")
 
 
 def containers_path(project_folder: Path | None = None) -> Path:
     """Return the folder `containers`: the build context of the images, with `lgbm_runtime`.
 
-    `lgbm-sm init` creates a copy next to config.yaml. If a project has this copy, with the program in it, the copy
-    takes precedence over the folder of the package.
+    `lgbm-sm init --containers` creates a copy next to config.yaml. If a project has this copy, with the program in it,
+    the copy takes precedence over the folder of the package.
 
     Raises:
         FileNotFoundError: the installation is incomplete.
@@ -21,6 +23,23 @@ def containers_path(project_folder: Path | None = None) -> Path:
     if project_folder and (project_folder / "containers" / _PROGRAM).is_file():
         return project_folder / "containers"
     return _shipped("containers")
+
+
+def describe_other_copy(path: Path, installed: str) -> str:
+    """Return a remark if the folder `containers` is a project's copy from another version than the `installed` one.
+
+    The installed files need no remark, nor does a copy of them; for these, return an empty text.
+    """
+    if path.resolve() == _shipped("containers").resolve():
+        return ""
+    note = path / COPIED_VERSION
+    copied = note.read_text(encoding="utf-8").strip() if note.is_file() else ""
+    if copied == installed:
+        return ""
+    return (
+        f"{path} is used, a copy of the files of lgbm-sm {copied or '(unknown version)'}; lgbm-sm {installed} is "
+        "installed: to use its own files, move the copy away; `lgbm-sm init --containers` then makes a new one"
+    )
 
 
 def example_config_path() -> Path:

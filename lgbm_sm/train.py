@@ -156,6 +156,8 @@ def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBacke
     reporter.step(f"Training job {job.name}: {backend.describe()}")
     if because:
         reporter.detail(because)
+    if not backend.in_container:
+        workspace.warn_of_other_containers()
     return job, start_recorded(job, inputs, Following(record, backend, reporter)), backend
 
 

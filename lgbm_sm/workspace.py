@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from lgbm_sm import __version__
 from lgbm_sm.aws.account import Accounts
 from lgbm_sm.aws.tags import resource_tags
 from lgbm_sm.backends import ServingBackend
@@ -23,6 +24,7 @@ from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Entry, Place
 from lgbm_sm.record.identity import open_record
 from lgbm_sm.record.record import Record
+from lgbm_sm.shipped import describe_other_copy
 
 if TYPE_CHECKING:
     from lgbm_sm.aws.dry_run import DryRun
@@ -95,6 +97,16 @@ class Workspace:
     def dry_run(self) -> "DryRun | None":
         """The recorder of AWS calls for `--dry-run`, or None without `--dry-run`."""
         return self.accounts.dry_run
+
+    def warn_of_other_containers(self) -> None:
+        """Warn, once, if the program or the images are made of a copy that another version of lgbm-sm has made."""
+        while self._containers_remarks:
+            self.reporter.warn(self._containers_remarks.pop())
+
+    @cached_property
+    def _containers_remarks(self) -> list[str]:
+        remark = describe_other_copy(self.containers_path, __version__)
+        return [remark] if remark else []
 
     def tags(self) -> dict[str, str]:
         """Return the tags of new resources."""

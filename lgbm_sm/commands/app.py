@@ -4,7 +4,7 @@ The module also opens the workspace of a command.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,15 +18,18 @@ from lgbm_sm.console import Console, can_ask, is_terminal
 from lgbm_sm.errors import ExitCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lgbm_sm.aws.dry_run import DryRun
     from lgbm_sm.config.loading import LoadedConfig
+    from lgbm_sm.config.problems import KeyPath
     from lgbm_sm.inventory import Item
     from lgbm_sm.record.entries import TrainingJob
     from lgbm_sm.workspace import Workspace
 
 # The groups of commands in `--help`, and the commands of each group in their order.
 GROUPS = {
-    "Lifecycle": ("run", "prepare-data", "build", "push", "train", "deploy", "predict", "cleanup"),
+    "Lifecycle": ("run", "prepare-data", "build", "push", "train", "deploy", "predict", "stop", "cleanup"),
     "Models": ("init", "new-identity", "status", "logs", "bench"),
     "AWS": ("policy",),
     "Diagnose": ("config", "doctor", "explain", "verify"),
@@ -141,17 +144,34 @@ def _program(
     """
 
 
-def load(ctx: typer.Context, *, any_hyperparameters: bool = False) -> "tuple[LoadedConfig, Console]":
-    """Load the configuration of a command, and create its console."""
+def load(
+    ctx: typer.Context, *, any_hyperparameters: bool = False, needs: "Sequence[KeyPath] | None" = None
+) -> "tuple[LoadedConfig, Console]":
+    """Load the configuration of a command, and create its console. See `load_config`."""
     import lgbm_sm.aws.resources  # noqa: F401 - defines the entries that a record may contain
     from lgbm_sm.config.loading import load_config
 
     shared = ctx.obj
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
-    loaded = load_config(shared["config"], shared["overrides"], os.environ, any_hyperparameters=any_hyperparameters)
+    loaded = load_config(
+        shared["config"], shared["overrides"], os.environ, any_hyperparameters=any_hyperparameters, needs=needs
+    )
+    say_source(loaded, console, given=shared["config"])
     for warning in loaded.warnings:
         console.warn(warning)
     return loaded, console
+
+
+def say_source(loaded: "LoadedConfig", console: Console, *, given: "Path | None") -> None:
+    """Report which configuration was taken, unless the user gave it or it is in the current folder."""
+    if loaded.path is None:
+        data = loaded.config.data
+        if data.name == "boston" and not data.file and not data.files:
+            console.step(
+                "No config.yaml here or above: the built-in Boston example is used (`lgbm-sm init` creates a project)"
+            )
+    elif given is None and loaded.path.name != str(loaded.path):
+        console.step(f"Configuration: {loaded.path}")
 
 
 def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:
@@ -171,13 +191,14 @@ def opened_workspace(
     finds_logs: bool = False,
     dry_run: bool = False,
     any_hyperparameters: bool = False,
+    needs: "Sequence[KeyPath] | None" = None,
 ) -> "Iterator[tuple[Workspace, Console]]":
     """Open the workspace of a command. After an interrupt, report the programs that are still running."""
     from lgbm_sm.record.work_folder import storage_errors
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
 
-    loaded, console = load(ctx, any_hyperparameters=any_hyperparameters)
+    loaded, console = load(ctx, any_hyperparameters=any_hyperparameters, needs=needs)
     console.is_silent = dry_run
     workspace = open_workspace(
         loaded,
@@ -196,13 +217,13 @@ def opened_workspace(
     except KeyboardInterrupt:
         from lgbm_sm.inventory import take_inventory
 
-        items = take_inventory(workspace.inventory_sources).items
-        names = [item.entry.name for item in items if item.running is not False]
-        still = f"still running: {', '.join(names)}" if names else "nothing is still running"
-        hint = "`lgbm-sm cleanup` stops and deletes it" if names else ""
-        billed = [f"endpoint {item.entry.name} ({item.state})" for item in items if _is_billed_endpoint(item)]
+        running = [item for item in take_inventory(workspace.inventory_sources).items if item.running is not False]
+        names = ", ".join(item.entry.name for item in running)
+        still = f"still running: {names}" if running else "nothing is still running"
+        hint = _ending_hint(running) if running else ""
+        billed = [f"endpoint {item.entry.name} ({item.state})" for item in running if _is_billed_endpoint(item)]
         if billed:
-            hint = f"{', '.join(billed)} is billed until it is deleted: `lgbm-sm cleanup` deletes it"
+            hint = f"{', '.join(billed)} is billed until it is deleted: `lgbm-sm stop` deletes it"
         console.failure(f"interrupted; {still}", hint, ExitCode.INTERRUPTED)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
@@ -217,7 +238,16 @@ def _warn_of_several_endpoints(workspace: "Workspace") -> None:
 def _is_billed_endpoint(item: "Item") -> bool:
     from lgbm_sm.record.entries import Endpoint
 
-    return isinstance(item.entry, Endpoint) and not item.entry.is_local and item.running is not False
+    return isinstance(item.entry, Endpoint) and not item.entry.is_local
+
+
+def _ending_hint(running: "list[Item]") -> str:
+    """Return the hint for programs that are still running: jobs end with `cleanup` only."""
+    from lgbm_sm.record.entries import Endpoint
+
+    if all(isinstance(item.entry, Endpoint) for item in running):
+        return "`lgbm-sm stop` ends it and keeps the models"
+    return "`lgbm-sm cleanup` stops and deletes it"
 
 
 def _new_dry_run() -> "DryRun":

@@ -53,12 +53,14 @@ def cleanup(
     dry_run: DryRunOption = False,
 ) -> None:
     from lgbm_sm.cleanup import cleanup as clean_up
-    from lgbm_sm.cleanup import describe, groups_of
+    from lgbm_sm.cleanup import groups_of
     from lgbm_sm.commands import views
+    from lgbm_sm.config.tolerance import RESOURCE_KEYS
     from lgbm_sm.inventory import take_inventory
+    from lgbm_sm.removal import describe
 
     options = {"ask_aws": aws or logs, "finds_logs": logs, "dry_run": dry_run}
-    with opened_workspace(ctx, changes=True, **options) as (workspace, console):
+    with opened_workspace(ctx, changes=True, needs=RESOURCE_KEYS, **options) as (workspace, console):
         groups = groups_of(",".join(keep or ()))
         if not (yes or dry_run) and not can_ask() and take_inventory(workspace.inventory_sources).items:
             raise UsageError("cleanup asks before it deletes, but there is no terminal to answer", "pass --yes")

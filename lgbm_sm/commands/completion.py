@@ -56,12 +56,14 @@ def _names_on_record(ctx: Any, kind: str) -> list[str]:
 
     Yield nothing if the record cannot be read: an error message would disturb the user's command line.
     """
+    from lgbm_sm.config.finding import find_config
     from lgbm_sm.errors import LgbmSmError
     from lgbm_sm.record.record import Record
     from lgbm_sm.record.record_file import WORK_FOLDER
 
     given = ctx.params.get("config") or (ctx.parent and ctx.parent.params.get("config"))
-    folder = Path(given).parent if given else Path()
+    path = Path(given) if given else find_config(Path.cwd())
+    folder = path.parent if path else Path()
     try:
         entries = getattr(Record(folder / WORK_FOLDER), kind)()
     except LgbmSmError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lgbm_sm.commands.app import app, help_text, warn_of_copy
+from lgbm_sm.commands.app import app, help_text, say_source, warn_of_copy
 from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import ConfigError
@@ -52,6 +52,7 @@ def doctor(
     loaded = _load(ctx)
     folder = Path.cwd() if isinstance(loaded, ConfigError) else loaded.folder
     if not isinstance(loaded, ConfigError):
+        say_source(loaded, console, given=shared["config"])
         warn_of_copy(loaded, console)
     findings = []
     for finding in examine(

@@ -23,7 +23,8 @@ from lgbm_sm.errors import UsageError
     ),
 )
 def run(
-    ctx: typer.Context, keep: Annotated[bool, typer.Option("--keep", help="Keep the endpoint in service.")] = False
+    ctx: typer.Context,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the endpoint in service, until `lgbm-sm stop`.")] = False,
 ) -> None:
     from lgbm_sm import lifecycle
     from lgbm_sm.commands import views
@@ -166,7 +167,7 @@ def train(
         "Start a server that answers /ping and /invocations, on this machine or on SageMaker, and wait until it is in "
         "service. The new endpoint replaces the project's previous endpoint. On SageMaker this is an update without "
         "downtime. The endpoint keeps running after the command has ended.",
-        "`lgbm-sm predict`; `lgbm-sm cleanup` when you are done.",
+        "`lgbm-sm predict`; `lgbm-sm stop` when you are done.",
     ),
 )
 def deploy(
@@ -210,7 +211,7 @@ def deploy(
         "lgbm-sm predict houses.csv --to prices.csv",
         "Send the rows of FILE to the project's endpoint in batches and write one prediction per line, in the order of "
         "the rows. Without FILE, send the test rows and report the metrics.",
-        "`lgbm-sm cleanup` stops the endpoint.",
+        "`lgbm-sm stop` ends the endpoint and keeps the model.",
     ),
 )
 def predict(

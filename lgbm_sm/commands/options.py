@@ -16,7 +16,10 @@ SHARED = ("config", "overrides", "output", "verbose")
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="The configuration file (default: ./config.yaml).", rich_help_panel=_PANEL
+        "--config",
+        metavar="FILE",
+        help="The configuration file (default: config.yaml here, or of a project above).",
+        rich_help_panel=_PANEL,
     ),
 ]
 SetOption = Annotated[

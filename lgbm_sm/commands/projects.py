@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         "lgbm-sm init houses --data houses.csv --target price",
         "Read your table and propose the objective, the columns to leave out and the categorical columns, each with a "
         "reason. At a terminal, ask for your choices. Then write a project to DIR: config.yaml (with the values of "
-        "--set), containers/, an example inference.py, a Makefile and a GitHub workflow. init never overwrites a file.",
+        "--set), an example inference.py, a Makefile and a GitHub workflow. init copies a table outside DIR to "
+        "DIR/tables if it has at most 20 MB. init never overwrites a file.",
         "`make run`.",
     ),
 )
@@ -55,18 +56,33 @@ def init(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The project name (default: the table's name and five letters).")
     ] = None,
+    containers: Annotated[
+        bool,
+        typer.Option(
+            "--containers",
+            help="Also copy the files of the images to DIR/containers, to change them; in an existing project, copy "
+            "only these.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions and accept every proposal.")] = False,
 ) -> None:
     from lgbm_sm.scaffold.decisions import AcceptedProposals, Interview
-    from lgbm_sm.scaffold.new_project import InitOptions, make_project
+    from lgbm_sm.scaffold.new_project import InitOptions, NewProject, make_project
+    from lgbm_sm.scaffold.project_files import CONFIG, add_containers
 
     shared = ctx.obj
     if shared["config"]:
         raise UsageError("init writes a new config.yaml and does not read one", "remove --config")
     console = Console(output=shared["output"], verbose=shared["verbose"], environment=os.environ)
-    options = InitOptions(shared["overrides"], data, target, drop or (), categorical or (), objective, name)
+    folder = folder.resolve()
+    options = InitOptions(
+        tuple(shared["overrides"]), data, target, drop or (), categorical or (), objective, name, containers
+    )
     decisions = Interview(console.ask, console) if can_ask() and not yes else AcceptedProposals()
-    project = make_project(folder.resolve(), options, decisions=decisions, reporter=console)
+    if options == InitOptions(containers=True) and (folder / CONFIG).is_file():
+        _show(console, NewProject(folder, add_containers(folder), ()), following="`lgbm-sm build`")
+        return
+    project = make_project(folder, options, decisions=decisions, reporter=console)
     _show(console, project)
 
 
@@ -106,8 +122,8 @@ def new_identity(
     )
 
 
-def _show(console: Console, project: "NewProject") -> None:
-    following = _next_command(project.folder)
+def _show(console: Console, project: "NewProject", following: str = "") -> None:
+    following = following or _next_command(project.folder)
     files = [path.relative_to(project.folder) for path in project.files]
     counts = Counter(path.parts[0] for path in files)
     made = "\n".join(
@@ -119,6 +135,7 @@ def _show(console: Console, project: "NewProject") -> None:
         for choice in project.choices
         for line, why in enumerate(choice.why)
     ]
+    choices = f"{table(('setting', 'value', 'why'), rows)}\n\n" if rows else ""
     console.result(
         {
             "folder": project.folder,
@@ -126,7 +143,7 @@ def _show(console: Console, project: "NewProject") -> None:
             "choices": [asdict(choice) for choice in project.choices],
             "next": following,
         },
-        f"{table(('setting', 'value', 'why'), rows)}\n\ncreated in {project.folder}:\n{made}\n\nnext: {following}",
+        f"{choices}created in {project.folder}:\n{made}\n\nnext: {following}",
     )
 
 

@@ -17,7 +17,7 @@ from lgbm_sm.errors import ExitCode
         "Show every job, endpoint, image and upload of the project, on this machine and in AWS, with its current "
         "state, and the metric and the data set of each model. The command finds them in the record, and in AWS also "
         "by the project's tag.",
-        "`lgbm-sm logs`, or `lgbm-sm cleanup`.",
+        "`lgbm-sm logs`, `lgbm-sm stop` or `lgbm-sm cleanup`.",
     ),
 )
 def status(
@@ -25,9 +25,10 @@ def status(
     aws: Annotated[bool, typer.Option("--aws", help="Also ask AWS if both instance types are local.")] = False,
 ) -> None:
     from lgbm_sm.commands import views
+    from lgbm_sm.config.tolerance import RESOURCE_KEYS
     from lgbm_sm.inventory import take_inventory
 
-    with opened_workspace(ctx, changes=False, ask_aws=aws) as (workspace, console):
+    with opened_workspace(ctx, changes=False, ask_aws=aws, needs=RESOURCE_KEYS) as (workspace, console):
         inventory = take_inventory(workspace.inventory_sources)
         views.show_status(console, inventory)
         if inventory.is_unreachable:

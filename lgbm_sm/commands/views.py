@@ -1,6 +1,7 @@
 """Show the results of the commands as text or as JSON."""
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,11 @@ from lgbm_sm.aws.resources.pushed_image import PushedImage
 from lgbm_sm.commands.model_view import model_document, model_text
 from lgbm_sm.console import Console, OutputFormat, table
 from lgbm_sm.record.entries import Endpoint, Entry, Image, RecordedEntry, TrainingJob
+from lgbm_sm.wording import counted
 
 if TYPE_CHECKING:
     from lgbm_sm.aws.channel_upload import UploadedChannels
     from lgbm_sm.aws.dry_run import DryRun
-    from lgbm_sm.cleanup import CleanupResult
     from lgbm_sm.commands.output import Answer
     from lgbm_sm.config.loading import EffectiveValue
     from lgbm_sm.data import PreparedData
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lgbm_sm.lifecycle import RunSummary
     from lgbm_sm.model.lineage import Lineage
     from lgbm_sm.predict import Predicted
+    from lgbm_sm.removal import RemovalResult
     from lgbm_sm.train import TrainedModel
 
 
@@ -42,7 +44,7 @@ def show_run(console: Console, summary: "RunSummary", answer: "Answer", *, kept:
         console.detail(line)
     console.detail(f"model artifact: {summary.model.model_artifact_path}")
     if kept:
-        console.detail(f"endpoint in service: {summary.endpoint.url}/invocations; `lgbm-sm cleanup` stops it")
+        console.detail(f"endpoint in service: {summary.endpoint.url}/invocations; `lgbm-sm stop` ends it")
     if console.output is OutputFormat.JSON:
         console.json(
             {
@@ -148,7 +150,7 @@ def show_endpoint(console: Console, endpoint: Endpoint, model: "Lineage") -> Non
             f"aws sagemaker-runtime invoke-endpoint --endpoint-name {endpoint.name} --region {endpoint.region} "
             "--content-type text/csv --body fileb://rows.csv answer.csv"
         )
-        console.detail("the endpoint is billed until `lgbm-sm cleanup` deletes it")
+        console.detail("the endpoint is billed until `lgbm-sm stop` deletes it")
         console.result(payload, endpoint.name)
         return
     console.detail(f"curl --data-binary @rows.csv -H 'Content-Type: text/csv' {endpoint.url}/invocations")
@@ -235,21 +237,45 @@ def show_log(console: Console, entry: Entry, chunks: Iterable[bytes]) -> None:
         console.write(chunk)
 
 
-def show_cleanup(console: Console, result: "CleanupResult") -> None:
+def show_cleanup(console: Console, result: "RemovalResult") -> None:
     """Show the deleted and the kept resources.
 
     Resources that could not be deleted are in the error of the command.
     """
     for item in result.kept:
         console.detail(f"kept: {item.entry.name}")
-    payload = {
+    if not result.left:
+        text = f"{len(result.kept)} kept, nothing else left" if result.kept else "nothing left"
+        console.result(_removal(result), text)
+
+
+def show_stopped(console: Console, result: "RemovalResult") -> None:
+    """Show what remains after the endpoints were ended; the command's error shows those that are left."""
+    if result.left:
+        return
+    if result.deleted:
+        console.detail(f"`{_deploy_again(result)}` starts it again, `lgbm-sm cleanup` deletes the models too")
+    other = "other " if result.adopted else ""
+    kept = counted(len(result.kept), "resource")
+    console.result(_removal(result), f"no {other}endpoint left, {kept} kept")
+
+
+def _deploy_again(result: "RemovalResult") -> str:
+    """Return the command that serves the stopped endpoint's model, which may not be that of the last job."""
+    served = [item.entry.training_job for item in result.deleted if isinstance(item.entry, Endpoint)]
+    jobs = [
+        item.entry.name for item in result.kept if isinstance(item.entry, TrainingJob) and item.state == "Completed"
+    ]
+    is_default = not served or not served[-1] or served[-1] == (jobs or [""])[-1]
+    return "lgbm-sm deploy" if is_default else f"lgbm-sm deploy --model {shlex.quote(served[-1])}"
+
+
+def _removal(result: "RemovalResult") -> dict[str, Any]:
+    return {
         "deleted": [_item(item) for item in result.deleted],
         "kept": [_item(item) for item in result.kept],
         "left": [],
     }
-    if result.left:
-        return
-    console.result(payload, f"{len(result.kept)} kept, nothing else left" if result.kept else "nothing left")
 
 
 def show_config(console: Console, values: Sequence["EffectiveValue"]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from lgbm_sm.config.finding import DEFAULT_FILE_NAME, find_config
 from lgbm_sm.config.instance_types import InstancePurpose, unknown_instance_type
 from lgbm_sm.config.keys import known_keys, plain, read
 from lgbm_sm.config.problems import (
@@ -24,10 +25,9 @@ from lgbm_sm.config.problems import (
 )
 from lgbm_sm.config.sections import DEFAULT_HYPERPARAMETERS, Config
 from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, OVERRIDE_SOURCE, Reading, Setting
+from lgbm_sm.config.tolerance import ignored, refusal, require_tolerable
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.shipped import containers_path
-
-DEFAULT_FILE_NAME = "config.yaml"
 
 _HYPERPARAMETERS = ("training", "hyperparameters")
 
@@ -67,34 +67,30 @@ def load_config(
     environ: Mapping[str, str] = MappingProxyType({}),
     *,
     any_hyperparameters: bool = False,
+    needs: Sequence[KeyPath] | None = None,
 ) -> LoadedConfig:
     """Read and check the configuration.
 
-    Without a `path`, the function reads ./config.yaml if it exists. `overrides` are texts `section.key=value`.
-    `environ` has variables LGBM_SM_SECTION__KEY. In both, the values are YAML. The environment of the process itself is
-    not read. With `any_hyperparameters`, the names of hyperparameters are not checked, because they may be for another
-    image.
+    Without a `path`, the function reads the file that `find_config` finds, if any. `overrides` are texts
+    `section.key=value`. `environ` has variables LGBM_SM_SECTION__KEY. In both, the values are YAML. The environment of
+    the process itself is not read. With `any_hyperparameters`, the names of hyperparameters are not checked, because
+    they may be for another image. With `needs`, only problems of these keys and of `overrides` are errors. Other
+    problems are warnings, and their keys have their defaults.
 
     Raises:
         ConfigError: the configuration has problems. The message has one line per problem: first those of the file in
             the order of its lines, then those of the environment, then those of --set.
     """
-    if path is None and Path(DEFAULT_FILE_NAME).exists():
-        path = Path(DEFAULT_FILE_NAME)
+    if path is None:
+        path = find_config(Path.cwd())
     known = known_keys(Config)
     reading = _read(path, overrides, environ, known)
     merged = _Merged(reading.settings, known)
-    folder = path.absolute().parent if path else Path.cwd()
+    folder = path.parent.resolve() if path else Path.cwd()
     if not any_hyperparameters:
         _check_hyperparameters(merged, folder, reading)
-    try:
-        config = read(Config, merged.nested())
-    except RefusedPartsError as error:
-        reading.problems.extend(merged.problem(*refused) for refused in error.refused())
-        raise _refusal(reading.problems) from error
-    if reading.problems:
-        raise _refusal(reading.problems)
-    warnings = [*reading.warnings, *_instance_type_warnings(config, merged)]
+    config = _checked(merged, reading, needs)
+    warnings = [*reading.warnings, *ignored(reading.problems), *_instance_type_warnings(config, merged)]
     sources = {key: merged.origin(tuple(key.split(".", 2))).source for key, _ in _values(config)}
     return LoadedConfig(config=config, sources=sources, path=path, folder=folder, warnings=tuple(warnings))
 
@@ -167,13 +163,29 @@ def _check_hyperparameters(merged: "_Merged", folder: Path, reading: Reading) ->
         return
     for name, sentence in names.items():
         path = (*_HYPERPARAMETERS, name)
-        reading.problems.append(Problem.at(merged.origin(path), f"{'.'.join(path)} {sentence}"))
+        reading.problems.append(Problem.at(merged.origin(path), f"{'.'.join(path)} {sentence}", path))
     for name, problem in values.items():
         reading.problems.append(merged.problem((*_HYPERPARAMETERS, name), problem))
 
 
-def _refusal(problems: list[Problem]) -> ConfigError:
-    return ConfigError("\n".join(problem.message for problem in sorted(set(problems))))
+def _checked(merged: "_Merged", reading: Reading, needs: Sequence[KeyPath] | None) -> Config:
+    """Return the configuration; without `needs` every problem is an error, see `load_config`."""
+    while True:
+        refused: list[KeyPath] = []
+        config = None
+        try:
+            config = read(Config, merged.nested())
+        except RefusedPartsError as error:
+            for location, reason in error.refused():
+                reading.problems.append(merged.problem(location, reason))
+                refused.append(tuple(part for part in location if isinstance(part, str)))
+        if needs is None and reading.problems:
+            raise refusal(reading.problems)
+        require_tolerable(reading.problems, needs or ())
+        if config is not None:
+            return config
+        for path in refused:
+            merged.drop(path, keep=needs or ())
 
 
 def _instance_type_warnings(config: Config, merged: "_Merged") -> list[str]:
@@ -216,6 +228,12 @@ class _Merged:
         else:
             self._holding[path] = setting
 
+    def drop(self, path: KeyPath, *, keep: Sequence[KeyPath]) -> None:
+        """Remove a refused setting; if it is a default, the settings of its section that it contradicts."""
+        depth = 2 if any(key[:2] == path[:2] for key in self._holding) else 1
+        for key in [key for key in self._holding if key[:depth] == path[:depth] and key not in keep]:
+            del self._holding[key]
+
     def hyperparameters(self) -> dict[str, object]:
         """Return the hyperparameters by name. Their values are not checked yet."""
         parent = len(_HYPERPARAMETERS)
@@ -257,4 +275,4 @@ class _Merged:
         setting = self._holding.get(names)
         if setting and indexes and indexes[0] < len(setting.items):
             origin = setting.items[indexes[0]]
-        return Problem.at(origin, refused_value(location, error, origin))
+        return Problem.at(origin, refused_value(location, error, origin), names)

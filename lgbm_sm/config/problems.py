@@ -31,15 +31,19 @@ DEFAULT_ORIGIN = Origin(source="default", where="default", order=(-1, 0))
 
 
 class Problem(NamedTuple):
-    """A message. Messages are sorted by their origin."""
+    """A message. Messages are sorted by their origin.
+
+    `keys` are the keys that it concerns, or that the user may have meant. An empty path is the whole configuration.
+    """
 
     order: tuple[int, int]
     message: str
+    keys: tuple[KeyPath, ...] = ((),)
 
     @classmethod
-    def at(cls, origin: Origin, sentence: str) -> Self:
+    def at(cls, origin: Origin, sentence: str, *keys: KeyPath) -> Self:
         key = origin.where.removeprefix("--set ")
-        return cls(origin.order, f"{origin.where}: {sentence.removeprefix(f'{key}: ')}")
+        return cls(origin.order, f"{origin.where}: {sentence.removeprefix(f'{key}: ')}", keys or ((),))
 
 
 def known_below(known: KnownKeys, path: KeyPath) -> KnownKeys | None:
@@ -65,6 +69,14 @@ def unknown_key(path: KeyPath, known: KnownKeys) -> str:
     meant = _meant(name, siblings, list(map(".".join, key_paths(known))))
     remedy = f"did you mean {' or '.join(meant)}?" if meant else f"known keys: {', '.join(siblings)}"
     return f"{dotted} is not a known key ({remedy})"
+
+
+def meant_keys(path: KeyPath, known: KnownKeys) -> list[KeyPath]:
+    """Return the keys that an unknown key may stand for, and itself."""
+    *parents, name = path
+    siblings = list(known_below(known, tuple(parents)) or ())
+    meant = _meant(name, siblings, list(map(".".join, key_paths(known)))) if siblings else []
+    return [path, *((*parents, key) if key in siblings else tuple(key.split(".")) for key in meant)]
 
 
 def _meant(name: str, siblings: list[str], everywhere: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import cast
 
 import yaml
 
-from lgbm_sm.config.problems import KeyPath, KnownKeys, Origin, Problem, key_paths, known_below, unknown_key
+from lgbm_sm.config.problems import KeyPath, KnownKeys, Origin, Problem, key_paths, known_below, meant_keys, unknown_key
 from lgbm_sm.config.settings import ENVIRONMENT_PREFIX, OVERRIDE_SOURCE, Reading, Setting
 
 _TAG = "tag:yaml.org,2002:"
@@ -125,12 +125,12 @@ def read_overrides(overrides: Iterable[str], known: KnownKeys, reading: Reading)
 def _read_value(path: KeyPath, text: str, origin: Origin, known: KnownKeys, reading: Reading) -> None:
     """Add the setting of an environment variable or of a `--set` option. `text` is YAML."""
 
-    def refuse(sentence: str) -> None:
-        reading.problems.append(Problem.at(origin, sentence))
+    def refuse(sentence: str, *keys: KeyPath) -> None:
+        reading.problems.append(Problem.at(origin, sentence, *(keys or (path,))))
 
     for depth in range(1, len(path) + 1):
         if known_below(known, path[:depth]) is None:
-            refuse(unknown_key(path[:depth], known))
+            refuse(unknown_key(path[:depth], known), *meant_keys(path[:depth], known))
             return
     if len(path) == 1:
         refuse(f"{path[0]} is a section: set one of its keys, such as {path[0]}.{next(iter(known[path[0]]))}")
@@ -160,12 +160,12 @@ class _Walk:
         for key_node, value_node in node.value:
             origin = self._origin_of(key_node)
             if not isinstance(key_node, yaml.ScalarNode) or not key_node.value:
-                self._refuse(origin, "expected a key before the colon")
+                self._refuse(origin, "expected a key before the colon", (*prefix, ""))
                 continue
             path = (*prefix, key_node.value)
             if key_node.value in first_lines:
                 first = first_lines[key_node.value]
-                self._refuse(origin, f"duplicate key {'.'.join(path)} (first defined on line {first})")
+                self._refuse(origin, f"duplicate key {'.'.join(path)} (first defined on line {first})", path)
                 continue
             first_lines[key_node.value] = _line(key_node)
             self.setting(path, value_node, origin)
@@ -174,7 +174,7 @@ class _Walk:
         below = known_below(self._known, path)
         is_section = len(path) == 1
         if below is None:
-            self._refuse(origin, unknown_key(path, self._known))
+            self._refuse(origin, unknown_key(path, self._known), *meant_keys(path, self._known))
         elif not below:
             self._value(path, node, origin)
         elif node.tag == _NULL:
@@ -182,7 +182,7 @@ class _Walk:
                 self._reading.settings.append(Setting(path, None, origin))
         elif not isinstance(node, yaml.MappingNode):
             kind = "section" if is_section else "mapping"
-            self._refuse(origin, f"{'.'.join(path)} is a {kind}: write its keys on indented lines below it")
+            self._refuse(origin, f"{'.'.join(path)} is a {kind}: write its keys on indented lines below it", path)
         else:
             if not is_section:
                 self._reading.settings.append(Setting(path, {}, origin))
@@ -193,7 +193,7 @@ class _Walk:
             _characters(path[-1])
             value = _value(node)
         except _UnreadableValueError as error:
-            self._refuse(origin, f"{'.'.join(path)}: {error}")
+            self._refuse(origin, f"{'.'.join(path)}: {error}", path)
             return
         items = node.value if isinstance(node, yaml.SequenceNode) else ()
         self._reading.settings.append(
@@ -205,8 +205,8 @@ class _Walk:
             )
         )
 
-    def _refuse(self, origin: Origin, sentence: str) -> None:
-        self._reading.problems.append(Problem.at(origin, sentence))
+    def _refuse(self, origin: Origin, sentence: str, *keys: KeyPath) -> None:
+        self._reading.problems.append(Problem.at(origin, sentence, *keys))
 
 
 class _UnreadableValueError(ValueError):

@@ -78,8 +78,7 @@ def examine_program(containers_path: Path, source: str) -> Finding:
         return PROGRAM.ok(f"lgbm_runtime {version} in {containers_path}")
     return PROGRAM.warning(
         f"{containers_path} has lgbm_runtime {version}, but lgbm-sm is {__version__}: they must be the same version",
-        "copy the folder `containers` from a new project (`lgbm-sm init`), or install the lgbm-sm version in "
-        "requirements.txt",
+        "move it away to use lgbm-sm's own files; `lgbm-sm init --containers` then makes a new copy",
     )
 
 

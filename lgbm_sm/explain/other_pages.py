@@ -1,7 +1,8 @@
-"""The pages of `explain prepare-data`, `explain predict` and `explain cleanup`."""
+"""The pages of `explain prepare-data`, `explain predict`, `explain stop` and `explain cleanup`."""
 
 from lgbm_sm import train
 from lgbm_sm.aws.resources import arn_of, in_order_of_deletion, kind_of
+from lgbm_sm.aws.resources.endpoint_config import EndpointConfig
 from lgbm_sm.contract import ATTRIBUTES_HEADER, STOP_SERVING_SECONDS, STOP_TRAINING_SECONDS
 from lgbm_sm.explain.aws_calls import describe_calls_of
 from lgbm_sm.explain.functions import functions_section
@@ -106,6 +107,26 @@ def _plan_invocation(workspace: Workspace, name: str) -> None:
     sender = RuntimeSender(name, account, headers_of(InvocationRequest("text/csv", "text/csv")), parallel=1)
     if workspace.dry_run:
         workspace.dry_run.note("sagemaker", "InvokeEndpoint", **sender.parameters, Body="<rows>")
+
+
+def explain_stop(workspace: Workspace) -> list[Section]:
+    """Explain `lgbm-sm stop` for the entries on record, without asking AWS or Docker."""
+    record = workspace.record
+    ended: list[RecordedEntry] = [*record.endpoints(), *record.of_type(EndpointConfig)]
+    return [
+        section(
+            "Ends, in this order",
+            [f"{arn_of(entry) or entry.name}: {_deletion(entry)}" for entry in ended] or ["nothing"],
+            "`lgbm-sm stop --dry-run` shows the calls with parameters; an endpoint that is Creating must be waited for",
+        ),
+        section(
+            "What stays",
+            "training jobs and their artifacts; on SageMaker also the models, which cost nothing, and the data and "
+            "artifacts in S3, which are billed as storage",
+            "`lgbm-sm deploy` starts an endpoint again, with its old name on SageMaker; the next deployment deletes "
+            "the model and the archive of the stopped one",
+        ),
+    ]
 
 
 def explain_cleanup(workspace: Workspace) -> list[Section]:

@@ -8,7 +8,7 @@ from lgbm_sm.backends.docker.build_context import image_tag
 from lgbm_sm.config.sections import Pattern
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.explain.image_pages import explain_build, explain_push, find_recipes
-from lgbm_sm.explain.other_pages import explain_cleanup, explain_prediction, explain_preparation
+from lgbm_sm.explain.other_pages import explain_cleanup, explain_prediction, explain_preparation, explain_stop
 from lgbm_sm.explain.places import where_endpoints_run, where_jobs_run
 from lgbm_sm.explain.sections import Section, section
 from lgbm_sm.explain.serving_page import explain_serving
@@ -26,6 +26,7 @@ class Step(StrEnum):
     TRAIN = "train"
     DEPLOY = "deploy"
     PREDICT = "predict"
+    STOP = "stop"
     CLEANUP = "cleanup"
 
 
@@ -45,6 +46,7 @@ _OTHERS: Mapping[Step, Callable[[Workspace], list[Section]]] = {
     Step.BUILD: explain_build,
     Step.PUSH: explain_push,
     Step.PREDICT: explain_prediction,
+    Step.STOP: explain_stop,
     Step.CLEANUP: explain_cleanup,
 }
 
@@ -102,6 +104,7 @@ def explain_all(workspace: Workspace) -> list[Section]:
             "model.tar.gz is unpacked into /opt/ml/model; `IMAGE serve` answers /ping and /invocations on port 8080",
         ),
         section(Step.PREDICT, f"{request} with the rows in batches; the predictions are in the order of the rows"),
+        section(Step.STOP, "ends the endpoints; models, artifacts and jobs are kept, so that `deploy` can start again"),
         section(
             Step.CLEANUP,
             f"{counted(len(workspace.record.entries()), 'job or endpoint', 'jobs and endpoints')} on record; stops and "

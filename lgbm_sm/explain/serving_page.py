@@ -169,5 +169,5 @@ def _calls(workspace: Workspace, where: Whereabouts, model: str | None) -> list[
         ),
         "if the bucket already has the project's manifest, s3:GetObject reads the manifest first",
         "at the end, resourcegroupstaggingapi:GetResources looks for a second endpoint, which would be billed too",
-        "the endpoint is billed until `lgbm-sm cleanup` deletes it",
+        "the endpoint is billed until `lgbm-sm stop` deletes it",
     ]

@@ -22,8 +22,9 @@ from lgbm_sm.preparation.targets import describe_target
 from lgbm_sm.progress import Reporter
 from lgbm_sm.scaffold.decisions import Decisions
 from lgbm_sm.scaffold.draft import ANSWERED, GIVEN, ChosenSetting, Draft
-from lgbm_sm.scaffold.project_files import config_template, require_new, write_project
+from lgbm_sm.scaffold.project_files import ProjectFiles, config_template, require_new, write_project
 from lgbm_sm.scaffold.proposal import ProposedColumn, propose
+from lgbm_sm.scaffold.table_place import place_table, table_to_copy
 from lgbm_sm.wording import shortened_list
 
 _OBJECTIVE = "training.hyperparameters.objective"
@@ -38,7 +39,7 @@ class InitOptions:
     """The options of the command line.
 
     `overrides` are `section.key=value`; a relative path in `table` starts at the current folder. Columns are names, or
-    positions as digits.
+    positions as digits. With `containers`, the project gets a copy of the images' files.
     """
 
     overrides: Sequence[str] = ()
@@ -48,6 +49,7 @@ class InitOptions:
     categorical: Sequence[str] = ()
     objective: str | None = None
     name: str | None = None
+    containers: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def make_project(folder: Path, options: InitOptions, *, decisions: Decisions, re
         DataError: the table cannot be read or learned from.
         ConfigError: an option is not a valid setting.
     """
-    require_new(folder)
+    require_new(folder, ProjectFiles(containers=options.containers).places)
     draft = _with_options(options)
     draft, source = _with_table(draft, options.table, folder, decisions)
     for note in source.notes:
@@ -86,8 +88,16 @@ def make_project(folder: Path, options: InitOptions, *, decisions: Decisions, re
             proposed,
             lambda text: draft.having("project.name", text, why if text == proposed else ANSWERED),
         )
+    draft = _with_prefix(draft)
     check_source(source, draft.config.data, draft.config.training.objective)
-    files = write_project(folder, draft.as_text(config_template()))
+    files = write_project(
+        folder,
+        ProjectFiles(
+            config_text=draft.as_text(config_template()),
+            containers=options.containers,
+            table=table_to_copy(draft.config.data.file, source.paths, folder),
+        ),
+    )
     return NewProject(folder, files, draft.choices)
 
 
@@ -105,6 +115,13 @@ def _with_options(options: InitOptions) -> Draft:
     if options.objective is not None:
         draft = draft.having(_OBJECTIVE, options.objective, GIVEN, "--objective")
     return draft
+
+
+def _with_prefix(draft: Draft) -> Draft:
+    """Give the project its own prefix in S3: its name, so that no other project writes or reads there."""
+    if draft.decides("aws.prefix"):
+        return draft
+    return draft.having("aws.prefix", draft.config.project.name, ("the project's name, so that no project shares it",))
 
 
 def _with_table(draft: Draft, table: str | None, folder: Path, decisions: Decisions) -> tuple[Draft, Source]:
@@ -134,8 +151,6 @@ def _with_file(
 ) -> tuple[Draft, Source]:
     named = Path(text).expanduser()
     path = named.parent.resolve() / named.name
-    if not path.is_relative_to(folder):
-        why = (*why, "outside the project folder: other users of the project need this file too")
     if not draft.decides("data.name"):
         draft = draft.having("data.name", _data_name(path), ("the table's name",))
     try:
@@ -145,8 +160,8 @@ def _with_file(
         if path.exists():
             raise
         raise DataError(error.message, f"name an existing table; relative paths start at {Path.cwd()}") from error
-    configured = os.path.relpath(path, folder) if path.is_relative_to(folder.parent) else str(path)
-    return draft.having("data.file", configured, why), source
+    place = place_table(path, folder)
+    return draft.having("data.file", place.configured, (*why, *place.why)), source
 
 
 def _opened(draft: Draft, folder: Path, decisions: Decisions) -> tuple[Draft, Source]:

@@ -3,11 +3,14 @@
 import contextlib
 import os
 import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lgbm_sm import __version__
 from lgbm_sm.errors import UsageError
-from lgbm_sm.shipped import containers_path, example_config_path, examples_path
+from lgbm_sm.scaffold.table_place import TABLES
+from lgbm_sm.shipped import COPIED_VERSION, containers_path, example_config_path, examples_path
 
 CONFIG = "config.yaml"
 _EXAMPLE = "examples/src_builtin_container_serve"
@@ -16,23 +19,47 @@ _TEMPLATES = {
     ".gitignore": "gitignore",
     ".github/workflows/lgbm-sm.yml": "workflow.yml",
 }
-_REQUIREMENTS = "requirements.txt"
-# in the order in which they are moved into the project: the configuration comes last
-_PLACES = ("containers", _EXAMPLE, *_TEMPLATES, _REQUIREMENTS, CONFIG)
+_CONTAINERS = "containers"
+_VERSION = "@VERSION@"  # in the templates
 _STAGING = ".lgbm-sm-init"
 # files in a checkout that a project does not need
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*_cache", ".DS_Store", "ruff.toml")
 
 
-def require_new(folder: Path) -> None:
-    """Refuse a folder in which a file of the project exists.
+@dataclass(frozen=True)
+class ProjectFiles:
+    """The contents of a new project: `containers` is whether it has a copy of the images' files.
+
+    `table` is the file to copy into the project; None if there is none. Without a `config_text` it is only the copy of
+    the images' files.
+    """
+
+    config_text: str = ""
+    containers: bool = False
+    table: Path | None = None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The paths in the order in which they are moved into the project: the configuration comes last."""
+        copy = (_CONTAINERS,) if self.containers else ()
+        table = (f"{TABLES}/{self.table.name}",) if self.table else ()
+        return (*copy, *table, _EXAMPLE, *_TEMPLATES, CONFIG)
+
+
+def add_containers(folder: Path) -> tuple[Path, ...]:
+    """Copy the images' files into an existing project; see `write_project`."""
+    return _write(folder, (_CONTAINERS,), _stage_containers)
+
+
+def require_new(folder: Path, places: Sequence[str]) -> None:
+    """Refuse a folder in which one of these files or folders exists.
 
     Raises:
         UsageError: names the existing files.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file", "name a folder: lgbm-sm init DIR")
-    existing = [place for place in _PLACES if os.path.lexists(folder / place)]
+    existing = [place for place in places if os.path.lexists(folder / place)]
     if not existing:
         return
     hint = "init does not overwrite files: move them away, or name another folder: lgbm-sm init DIR"
@@ -41,7 +68,7 @@ def require_new(folder: Path) -> None:
     raise UsageError("\n".join(f"{folder / place} exists" for place in existing), hint)
 
 
-def write_project(folder: Path, config_text: str) -> tuple[Path, ...]:
+def write_project(folder: Path, project: ProjectFiles) -> tuple[Path, ...]:
     """Create the files of a project in `folder`, and the folder if it does not exist.
 
     They are created in a staging folder and then moved; if that is interrupted, the moved files are removed again.
@@ -50,7 +77,11 @@ def write_project(folder: Path, config_text: str) -> tuple[Path, ...]:
     Raises:
         UsageError: a file exists, or the folder cannot be written.
     """
-    require_new(folder)
+    return _write(folder, project.places, lambda staging: _stage(staging, project))
+
+
+def _write(folder: Path, places: Sequence[str], stage: Callable[[Path], None]) -> tuple[Path, ...]:
+    require_new(folder, places)
     try:
         with contextlib.ExitStack() as undo:
             _make_folder(folder, undo)
@@ -58,9 +89,9 @@ def write_project(folder: Path, config_text: str) -> tuple[Path, ...]:
             shutil.rmtree(staging, ignore_errors=True)
             undo.callback(shutil.rmtree, staging, ignore_errors=True)
             staging.mkdir()
-            _stage(staging, config_text)
+            stage(staging)
             files = tuple(folder / path.relative_to(staging) for path in sorted(staging.rglob("*")) if path.is_file())
-            for place in _PLACES:
+            for place in places:
                 _make_folder((folder / place).parent, undo)
                 undo.callback(_remove, folder / place)
                 (staging / place).rename(folder / place)
@@ -74,15 +105,24 @@ def write_project(folder: Path, config_text: str) -> tuple[Path, ...]:
     return files
 
 
-def _stage(staging: Path, config_text: str) -> None:
-    shutil.copytree(containers_path(), staging / "containers", ignore=_LEFT_OUT)
+def _stage(staging: Path, project: ProjectFiles) -> None:
+    if project.containers:
+        _stage_containers(staging)
+    if project.table:
+        (staging / TABLES).mkdir()
+        shutil.copyfile(project.table, staging / TABLES / project.table.name)
     shutil.copytree(examples_path() / Path(_EXAMPLE).name, staging / _EXAMPLE, ignore=_LEFT_OUT)
     templates = Path(__file__).parent / "templates"
     for place, name in _TEMPLATES.items():
         (staging / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(templates / name, staging / place)
-    (staging / _REQUIREMENTS).write_text(f"lgbm-sm=={__version__}\n", encoding="utf-8")
-    (staging / CONFIG).write_text(config_text, encoding="utf-8")
+        text = (templates / name).read_text(encoding="utf-8").replace(_VERSION, __version__)
+        (staging / place).write_text(text, encoding="utf-8")
+    (staging / CONFIG).write_text(project.config_text, encoding="utf-8")
+
+
+def _stage_containers(staging: Path) -> None:
+    shutil.copytree(containers_path(), staging / _CONTAINERS, ignore=_LEFT_OUT)
+    (staging / _CONTAINERS / COPIED_VERSION).write_text(f"{__version__}\n", encoding="utf-8")
 
 
 def _make_folder(folder: Path, undo: contextlib.ExitStack) -> None:

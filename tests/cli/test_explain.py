@@ -16,7 +16,7 @@ from botocore.validate import ParamValidator
 from lgbm_sm.backends.programs import without_labels
 from tests.cli.conftest import CommandLine
 
-STEPS = ["prepare-data", "build", "push", "train", "deploy", "predict", "cleanup"]
+STEPS = ["prepare-data", "build", "push", "train", "deploy", "predict", "stop", "cleanup"]
 ON_SAGEMAKER = ("--set", "training.instance_type=ml.m4.2xlarge", "--set", "endpoint.instance_type=ml.m4.xlarge")
 # whoever asks anybody, fails
 NOBODY = {

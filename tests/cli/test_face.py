@@ -18,7 +18,7 @@ from tests.cli.conftest import CommandLine
 from tests.cli.terminal import Terminal
 
 COMMANDS = {
-    "Lifecycle": ["run", "prepare-data", "build", "push", "train", "deploy", "predict", "cleanup"],
+    "Lifecycle": ["run", "prepare-data", "build", "push", "train", "deploy", "predict", "stop", "cleanup"],
     "Models": ["init", "new-identity", "status", "logs", "bench"],
     "AWS": ["policy"],
     "Diagnose": ["config", "doctor", "explain", "verify"],
@@ -93,7 +93,7 @@ def test_a_commands_help_begins_with_an_example_and_ends_with_what_comes_next(
     assert "--set KEY=VALUE" in text
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["status"], ["config"], ["cleanup", "--yes"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["status"], ["config"], ["stop"], ["cleanup", "--yes"]])
 def test_nothing_heavy_is_imported_when_a_command_needs_none_of_it(lgbm_sm: CommandLine, arguments: list[str]) -> None:
     program = (
         "import sys, atexit\n"

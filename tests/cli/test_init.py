@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,10 @@ def test_make_run_ends_in_predictions_when_a_table_was_named(lgbm_sm: CommandLin
     finished = lgbm_sm("init", "--data", "customers.csv", "--target", "churned", "--name", "churn", "--output", "json")
     document = json.loads(finished.stdout)
     assert document["folder"] == str(lgbm_sm.folder)
-    assert {"config.yaml", "containers/byoc/Dockerfile", "Makefile", ".gitignore"} < set(document["files"])
+    assert set(document["files"]) == {
+        *(".gitignore", ".github/workflows/lgbm-sm.yml", "Makefile", "config.yaml"),
+        *(f"examples/src_builtin_container_serve/{name}" for name in ("README.md", "inference.py", "requirements.txt")),
+    }
     choices = made(finished.stdout)
     assert choices["project.name"] == ("churn", "given")
     assert choices["data.file"] == ("customers.csv", "given")
@@ -70,7 +74,13 @@ def test_make_run_ends_in_predictions_when_a_table_was_named(lgbm_sm: CommandLin
     assert "'customer_id' is probably an identifier: it has a different integer in each of its 300 rows" in why
     assert "'signed_up' cannot be used: it contains dates or times" in why
     assert choices["data.categorical"][0] == ["zip"]
-    # the program that trains and serves is the project's own
+    assert choices["aws.prefix"][0] == "churn"
+    # without a copy of containers/, the program that trains and serves is the installed one
+    run = make(lgbm_sm.folder, "run")
+    assert "lgbm_runtime own-" not in run.stderr
+    # with it, the copy
+    copied = json.loads(lgbm_sm("init", "--containers", "--output", "json").stdout)
+    assert {path.partition("/")[0] for path in copied["files"]} == {"containers"}
     version = lgbm_sm.folder / "containers/runtime/lgbm_runtime/__init__.py"
     version.write_text(version.read_text().replace('__version__ = "', '__version__ = "own-'))
     run = make(lgbm_sm.folder, "run")
@@ -123,8 +133,8 @@ def test_the_right_questions_are_asked_when_somebody_can_answer(lgbm_sm: Command
     assert choices["data.target"] == ("churned", "answered")
     assert choices["data.drop"][0] == ["signed_up", "customer_id"]
     assert "data.categorical" not in choices
-    assert choices["data.file"][0] == "../customers.csv"
-    assert "outside the project folder" in choices["data.file"][1]
+    assert choices["data.file"][0] == "tables/customers.csv"
+    assert "a copy of ../customers.csv (" in choices["data.file"][1]
     lgbm_sm("prepare-data", "--config", "churn/config.yaml")
     assert (lgbm_sm.folder / "churn/data/train/customers_train.csv").exists()
 
@@ -212,6 +222,65 @@ def test_the_last_column_is_the_target_when_none_has_a_name(lgbm_sm: CommandLine
     assert re.fullmatch(r"plain-[a-hjkmnp-z]{5}", choices["project.name"][0])
 
 
+def test_a_project_works_after_it_was_moved_and_its_table_is_gone(lgbm_sm: CommandLine) -> None:
+    write_customers(lgbm_sm.folder / "customers.csv")
+    lgbm_sm("init", "churn", "--data", "customers.csv", "--target", "churned")
+    (lgbm_sm.folder / "customers.csv").unlink()
+    (lgbm_sm.folder / "far").mkdir()
+    (lgbm_sm.folder / "churn").rename(lgbm_sm.folder / "far/away")
+    prepared = json.loads(lgbm_sm("prepare-data", "--config", "far/away/config.yaml", "--output", "json").stdout)
+    assert sum(file["rows"] for file in prepared["files"] if file["split"] != "test_target") == ROWS
+
+
+def test_a_large_table_stays_where_it_is_under_a_relative_path_and_init_says_so(
+    lgbm_sm: CommandLine, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("elsewhere") / "large.csv"
+    rows = "".join(f"{row % 997},{row % 7},{row % 101}.5,{'x' * 60}{row % 3}\n" for row in range(280_000))
+    path.write_text(f"a,b,price,text\n{rows}")
+    assert path.stat().st_size > 20_000_000
+    shown = lgbm_sm("init", "houses", "--data", str(path), "--target", "price", "--output", "json").stdout
+    configured, why = made(shown)["data.file"]
+    assert not Path(configured).is_absolute()
+    assert (lgbm_sm.folder / "houses" / configured).resolve() == path.resolve()
+    assert "outside the project folder, and not copied: it has" in why
+    assert "in a moved or cloned project, put the table at this relative path, or change data.file" in why
+    assert not (lgbm_sm.folder / "houses/tables").exists()
+
+
+def test_the_prefix_in_s3_is_the_projects_own_unless_another_was_given(lgbm_sm: CommandLine) -> None:
+    choices = made(lgbm_sm("init", "one", "--output", "json").stdout)
+    assert choices["aws.prefix"][0] == choices["project.name"][0]
+    lgbm_sm("init", "two", "--set", "aws.prefix=ours/models")
+    values = json.loads(lgbm_sm("config", "--config", "two/config.yaml", "--output", "json").stdout)["config"]
+    assert values["aws.prefix"]["value"] == "ours/models"
+
+
+def test_init_copies_the_images_files_only_when_asked_and_refuses_to_overwrite_them(lgbm_sm: CommandLine) -> None:
+    lgbm_sm("init", "mine", "--containers")
+    assert (lgbm_sm.folder / "mine/containers/byoc/Dockerfile").is_file()
+    assert "containers exists" in lgbm_sm("init", "mine", "--containers", exit_code=2).stderr
+    assert "config.yaml exists" in lgbm_sm("init", "mine", "--containers", "--name", "other", exit_code=2).stderr
+
+
+@pytest.mark.slow
+def test_a_copy_of_another_version_is_named_by_the_commands_that_use_it(lgbm_sm: CommandLine) -> None:
+    lgbm_sm("init", "--containers")
+    (lgbm_sm.folder / "containers/lgbm-sm-version").write_text("0.0.9\n")
+    expected = (
+        f"warning: {lgbm_sm.folder}/containers is used, a copy of the files of lgbm-sm 0.0.9; lgbm-sm "
+        f"{metadata.version('lgbm-sm')} is installed: to use its own files, move the copy away; "
+        "`lgbm-sm init --containers` then makes a new one\n"
+    )
+    assert lgbm_sm("run").stderr.count(expected) == 1
+    assert expected in lgbm_sm("deploy").stderr
+    no_engine = CommandLine(lgbm_sm.folder, {"DOCKER_HOST": "unix:///nowhere.sock"})
+    assert expected in no_engine("build", exit_code=5).stderr
+    assert "a copy of" not in lgbm_sm("status").stderr
+    (lgbm_sm.folder / "containers").rename(lgbm_sm.folder / "away")
+    assert "a copy of" not in lgbm_sm("deploy").stderr
+
+
 INTERRUPTED = """
 import os, signal, sys
 from lgbm_sm.cli import main
@@ -248,7 +317,7 @@ def test_what_a_killed_init_left_is_named_by_the_next(lgbm_sm: CommandLine) -> N
     assert interrupt_while_placing(lgbm_sm.folder, "SIGKILL") == -signal.SIGKILL
     assert not (lgbm_sm.folder / "config.yaml").exists()
     refused = lgbm_sm("init", exit_code=2)
-    assert "containers exists" in refused.stderr
+    assert "src_builtin_container_serve exists" in refused.stderr
     assert "hint: an earlier `lgbm-sm init` was killed" in refused.stderr
 
 

@@ -196,7 +196,9 @@ def interrupted_while_creating(project: Project) -> None:
 def test_an_interrupt_while_an_endpoint_is_created_says_that_it_is_billed(project: Project) -> None:
     interrupted_while_creating(project)
     said = project.deploy(exit_code=130)
-    hint = f"hint: endpoint {name_of(project.lgbm_sm)} (Creating) is billed until it is deleted: `lgbm-sm cleanup` deletes it"
+    hint = (
+        f"hint: endpoint {name_of(project.lgbm_sm)} (Creating) is billed until it is deleted: `lgbm-sm stop` deletes it"
+    )
     assert hint in said
     assert len(project.aws.hosting.endpoints) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -148,7 +149,7 @@ def test_cleanup_gives_what_it_has_deleted(life: Life) -> None:
 def test_the_account_and_the_region_are_said_first(life: Life) -> None:
     for command in ("prepare-data", "push", "train", "deploy", "predict", "status", "cleanup"):
         said = life.finished[command].stderr.splitlines()
-        steps = [line for line in said if line.startswith("==> ") and "Data set" not in line]
+        steps = [line for line in said if re.match("==> (?!Data set|No config.yaml)", line)]
         assert steps[0] == f"==> AWS account {ACCOUNT}, eu-west-1", command
 
 

@@ -167,7 +167,7 @@ def test_an_error_after_the_endpoint_was_created_says_that_it_exists_and_is_bill
     name = name_of(project.lgbm_sm)
     assert f"error: endpoint {name} exists and is billed, but its state cannot be read: " in refused
     assert f"`lgbm-sm status` shows the state of endpoint {name}" in refused
-    assert "`lgbm-sm cleanup` deletes it" in refused
+    assert "`lgbm-sm stop` deletes it" in refused
     faults.credentials_expired = False
     assert made(project)[0] == [name]
 

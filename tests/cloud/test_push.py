@@ -186,4 +186,4 @@ def test_push_says_what_to_do_when_the_image_is_not_built(lgbm_sm: CommandLine) 
 
 def test_the_account_and_region_are_said_first(lgbm_sm: CommandLine) -> None:
     said = lgbm_sm("push", "--set", "aws.region=us-west-2").stderr
-    assert f"account {ACCOUNT}, us-west-2" in said.splitlines()[0]
+    assert f"account {ACCOUNT}, us-west-2" in said.splitlines()[1]  # after the remark that there is no config.yaml

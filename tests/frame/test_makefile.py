@@ -6,7 +6,7 @@ from pathlib import Path
 
 VERBS = {
     *("run", "prepare-data", "build", "verify", "push", "train", "deploy", "predict", "bench"),
-    *("status", "logs", "cleanup", "new-identity", "config", "doctor", "policy", "explain"),
+    *("status", "logs", "stop", "cleanup", "new-identity", "config", "doctor", "policy", "explain"),
 }
 
 

@@ -15,6 +15,7 @@ from lgbm_sm.config.instance_types import platform_of
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.names import IMAGE_TAG_LENGTH, script_mode_repository
+from lgbm_sm.shipped import COPIED_VERSION
 
 CA_BUNDLE_NAME = "ca-bundle.pem"
 BASE_IMAGE_ARGUMENT = "BASE_IMAGE"
@@ -169,7 +170,8 @@ def image_files(recipe: ImageRecipe) -> list[tuple[str, Path]]:
 
     context_path = recipe.context_path
     others = [str(other) for other in Pattern if other is not recipe.pattern]
-    matcher = PatternMatcher([*_LEFT_BEHIND, *_ignored(context_path), *others, ".dockerignore", CA_BUNDLE_NAME])
+    no_part = (*_LEFT_BEHIND, *others, ".dockerignore", CA_BUNDLE_NAME, COPIED_VERSION)
+    matcher = PatternMatcher([*_ignored(context_path), *no_part])
     names = sorted(name for name in matcher.walk(str(context_path)) if name != ".dockerignore")
     found = ((name, context_path / name) for name in names)
     return [(name, path) for name, path in found if path.is_symlink() or path.is_file()]

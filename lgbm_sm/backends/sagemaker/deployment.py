@@ -252,7 +252,7 @@ def _wait_until_in_service(deployment: Deployment, taken: _Taken) -> None:
         description = found
     raise TimedOutError(
         f"{what} is still {said} after {deployment.timeout_seconds:.0f} s, and is billed",
-        "`lgbm-sm status` shows its state, `lgbm-sm logs` shows its log, `lgbm-sm cleanup` deletes it",
+        "`lgbm-sm status` shows its state, `lgbm-sm logs` shows its log, `lgbm-sm stop` deletes it",
     )
 
 

@@ -115,6 +115,5 @@ def require_ours(found: Description, project: str, resources: SageMakerResources
 def follow_up(name: str) -> str:
     """Return the hint for an error after an endpoint was created or updated."""
     return (
-        f"`lgbm-sm status` shows the state of endpoint {name}, `lgbm-sm logs` shows its log, `lgbm-sm cleanup` "
-        "deletes it"
+        f"`lgbm-sm status` shows the state of endpoint {name}, `lgbm-sm logs` shows its log, `lgbm-sm stop` deletes it"
     )
