@@ -62,6 +62,11 @@ class History:
                 best = index
         return best + 1
 
+    @property
+    def deciding_metric(self) -> str | None:
+        """Return the first metric on the validation channel, or None."""
+        return None if self._deciding is None else self._deciding[0]
+
     def at(self, iteration: int) -> dict[str, dict[str, float | None]]:
         """Return each metric after this iteration. A value that is not finite becomes None.
 

@@ -115,6 +115,7 @@ def _metadata(
         "best_iteration": outcome.best_iteration,
         "iterations": outcome.iterations,
         "stopped": outcome.stopped,
+        "warnings": list(outcome.warnings),
         "versions": {
             "lightgbm": lightgbm_version,
             "python": platform.python_version(),
