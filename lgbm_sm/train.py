@@ -40,8 +40,8 @@ Stops = Callable[[TrainingJob], bool]
 class TrainedModel:
     """The model of a completed job.
 
-    `metrics` maps each split to its metrics at the best iteration. For a job on SageMaker, AWS bills `billable_seconds`
-    for each instance.
+    `metrics` maps each split to its metrics at the best iteration. `warnings` are the program's warnings about the data
+    and the model. For a job on SageMaker, AWS bills `billable_seconds` for each instance.
     """
 
     job_name: str
@@ -49,6 +49,7 @@ class TrainedModel:
     metrics: dict[str, dict[str, float]]
     best_iteration: int
     billable_seconds: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -242,8 +243,17 @@ def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -
         _end(job, following.record, TrainingJobStatus.FAILED, error.message)
         raise
     _end(job, following.record, TrainingJobStatus.COMPLETED)
+    # other lines of the log may hide them; an image that an older version built writes none
+    warnings = tuple(metadata.get("warnings", ()))
+    for warning in warnings:
+        following.reporter.warn(warning)
     return TrainedModel(
-        job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"], ending.billable_seconds
+        job.name,
+        job.model_artifact_path,
+        metadata["metrics"],
+        metadata["best_iteration"],
+        ending.billable_seconds,
+        warnings,
     )
 
 
