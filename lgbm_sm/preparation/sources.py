@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lgbm_sm.config.sections import DataSection
 
 HEADERLESS_TARGET = "target"
+BOSTON = "boston"
 BOSTON_WARNING = (
     "Boston housing prices: scikit-learn removed this data set in version 1.2 for an ethical problem: column B is "
     "computed from the share of Black residents. It is included for comparison with published results. To leave the "
@@ -219,7 +220,7 @@ def _from_scikit_learn(bunch: Any) -> Source:
 
 
 _SHIPPED: dict[str, Callable[[], Source]] = {
-    "boston": _boston,
+    BOSTON: _boston,
     "diabetes": _diabetes,
     "breast-cancer": _breast_cancer,
     "iris": _iris,

@@ -23,6 +23,7 @@ from lgbm_sm.scaffold.decisions import Decisions
 from lgbm_sm.scaffold.draft import ANSWERED, GIVEN, ChosenSetting, Draft
 from lgbm_sm.scaffold.project_files import config_template, require_new, write_project
 from lgbm_sm.scaffold.proposal import ProposedColumn, propose
+from lgbm_sm.scaffold.rounds import with_enough_rounds
 from lgbm_sm.wording import shortened_list
 
 _OBJECTIVE = "training.hyperparameters.objective"
@@ -76,7 +77,7 @@ def make_project(folder: Path, options: InitOptions, *, decisions: Decisions, re
     for warning in source.warnings:
         reporter.warn(warning)
     draft = _with_target(draft, source, decisions)
-    draft = _with_proposals(draft, source, decisions)
+    draft = with_enough_rounds(_with_proposals(draft, source, decisions))
     if not draft.decides("project.name"):
         proposed = project_name_of(draft.config.data.name.lower())
         why = ("the table's name, with letters that make it unique in the account",)

@@ -68,6 +68,15 @@ def test_the_warning_proposes_early_stopping_too_when_it_is_off(tmp_path: Path) 
     )
 
 
+def test_the_warning_has_the_users_own_names_of_the_parameters(tmp_path: Path) -> None:
+    channels = {"train": {"a.csv": TRAIN_CSV}, "validation": {"b.csv": VALID_CSV}}
+    params = {**PARAMS, "learning_rate": 0.05, "n_estimators": 20, "n_iter_no_change": 0}
+    [warning] = warnings_of(make_job(tmp_path, params, channels))
+
+    assert "--set training.hyperparameters.n_estimators=1000 " in warning
+    assert warning.endswith(" --set training.hyperparameters.n_iter_no_change=50")
+
+
 def test_there_is_no_warning_when_early_stopping_ends_the_training(tmp_path: Path) -> None:
     assert warnings_of(regression_job(tmp_path, num_boost_round=1000, early_stopping_round=20)) == []
 

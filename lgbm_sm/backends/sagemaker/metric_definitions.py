@@ -1,6 +1,7 @@
 """The definitions by which SageMaker reads a job's metrics from its log.
 
-A line of the log is `iteration=3 train:l2=61.2 validation:l2=75.9`.
+A line of the log is `iteration=3 of 20 train:l2=61.2 validation:l2=75.9`. The expressions read only the parts with a
+channel, so the text before them can change.
 """
 
 # LightGBM's metrics without query groups, those of the usual objectives first (docs/Parameters.rst, `metric`).

@@ -93,7 +93,7 @@ def boost(reader: ChannelReader, settings: Settings, channels: Channels, stop: S
     if stopping is not None and not stopping.has_metric:
         warnings.add([no_usable_metric(outcome.history.values[VALIDATION])])
     elif data.can_measure and outcome.is_growing and not outcome.stopped:
-        warnings.add(unfinished(outcome.history, settings.num_iterations, outcome.best_iteration, stopping))
+        warnings.add(unfinished(outcome.history, settings, outcome.best_iteration, stopping))
     return replace(outcome, warnings=tuple(warnings.texts))
 
 
@@ -130,7 +130,7 @@ def _iterate(
 ) -> Outcome:
     evaluated = [] if settings.params.get("is_provide_training_metric") is False else [TRAIN]
     evaluated += [] if channels.validation is None else [VALIDATION]
-    history = History()
+    history = History(settings.num_iterations)
     stopped, best = False, None
     while best is None and not stopped and history.iterations < settings.num_iterations:
         booster.update()

@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,14 @@ class Hyperparameters:
     """Typed hyperparameters under LightGBM's own names, with aliases resolved.
 
     `values` are all given parameters; `num_iterations` is at least 1; `early_stopping_round` 0 means off; `ignored` are
-    the platform's own keys.
+    the platform's own keys; `names` maps LightGBM's own name of each given parameter to the given name.
     """
 
     values: Mapping[str, Value]
     num_iterations: int
     early_stopping_round: int
     ignored: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def params(self) -> dict[str, Value]:
@@ -117,7 +118,8 @@ def parse_hyperparameters(raw: Mapping[str, Any], aliases: Mapping[str, str]) ->
     if problems:
         raise TrainingError("hyperparameters: " + "; ".join(problems))
     values = {canonical: value for canonical, (_, value) in given.items()}
-    return Hyperparameters(values, rounds, max(stopping, 0), tuple(ignored))
+    names = {canonical: key for canonical, (key, _) in given.items()}
+    return Hyperparameters(values, rounds, max(stopping, 0), tuple(ignored), names)
 
 
 def typed_value(name: str, text: Any) -> Value:

@@ -18,6 +18,8 @@ from lgbm_runtime.training.evaluation import TRAIN, VALIDATION, History
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lgbm_runtime.training.settings import Settings
+
 _SETTING = "training.hyperparameters"
 _FEWEST_SUGGESTED_ROUNDS = 1000
 _SUGGESTED_PATIENCE = 50
@@ -104,13 +106,13 @@ def is_constant(labels: Any) -> bool:
     return bool((labels == labels[0]).all())
 
 
-def unfinished(history: History, rounds: int, best: int, stopping: EarlyStopping | None) -> list[str]:
-    """Return a warning if the training ended only because it reached the maximum number of `rounds`.
+def unfinished(history: History, settings: Settings, best: int, stopping: EarlyStopping | None) -> list[str]:
+    """Return a warning if the training ended only because it reached the maximum number of iterations.
 
     With early stopping, that is the case if early stopping has not ended the training. Without it, that is the case if
     the last iteration has the best value of the first validation metric.
     """
-    metric = history.deciding_metric
+    metric, rounds = history.deciding_metric, settings.num_iterations
     if metric is None or history.iterations < rounds:
         return []
     if best == rounds and (stopping is not None or history.best_iteration(0.0) == rounds):
@@ -122,8 +124,10 @@ def unfinished(history: History, rounds: int, best: int, stopping: EarlyStopping
         )
     else:
         return []
-    longer = f"{_SETTING}.num_boost_round={max(_FEWEST_SUGGESTED_ROUNDS, 10 * rounds)}"
-    early = "" if stopping is not None else f" --set {_SETTING}.early_stopping_round={_SUGGESTED_PATIENCE}"
+    longer = f"{_SETTING}.{settings.rounds_name}={max(_FEWEST_SUGGESTED_ROUNDS, 10 * rounds)}"
+    early = f" --set {_SETTING}.{settings.early_stopping_name}={_SUGGESTED_PATIENCE}"
+    if stopping is not None or settings.params.get("boosting") == "dart":
+        early = ""
     return [f"best iteration {best} of {rounds}: {reason}; train longer: lgbm-sm train --set {longer}{early}"]
 
 

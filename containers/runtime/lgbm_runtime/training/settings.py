@@ -22,7 +22,8 @@ class Settings:
 
     `params` have LightGBM's own names, without rounds and early stopping (0 is off), with num_class if needed.
     `objective` is LightGBM's own name for it. `params` keep the given alias, which decides on the default metric:
-    `rmse` is regression measured by rmse.
+    `rmse` is regression measured by rmse. `rounds_name` and `early_stopping_name` are the names under which the user
+    sets them.
     """
 
     params: Mapping[str, Any]
@@ -30,6 +31,8 @@ class Settings:
     num_class: int
     num_iterations: int
     early_stopping_round: int
+    rounds_name: str = "num_boost_round"
+    early_stopping_name: str = "early_stopping_round"
 
     @property
     def classes(self) -> int:
@@ -52,4 +55,12 @@ def settings_for(hyperparameters: Hyperparameters, classes: Sequence[Any] | None
         raise TrainingError(
             "early_stopping_round needs a metric, but metric=None turns metrics off: remove one of them"
         )
-    return Settings(params, objective, count, hyperparameters.num_iterations, hyperparameters.early_stopping_round)
+    return Settings(
+        params,
+        objective,
+        count,
+        hyperparameters.num_iterations,
+        hyperparameters.early_stopping_round,
+        hyperparameters.names.get("num_iterations", Settings.rounds_name),
+        hyperparameters.names.get("early_stopping_round", Settings.early_stopping_name),
+    )
