@@ -71,7 +71,7 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     """
     reporter.step(f"Data set {section.name}")
     folder = base / section.folder
-    source = open_source(section, base)
+    source = open_source(section, base, reporter.status)
     require_outside(source.paths, folder)
     notes = _Notes(reporter)
     for note in source.notes:
@@ -82,6 +82,7 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     _note_columns(columns.features, columns.read[:-1], notes)
     _note_target(columns, notes)
     rows = _split(section, source, columns)
+    reporter.status(f"writing {columns.cells.num_rows:,} rows")
     written = write_data_folder(
         folder, section.name, columns.features, columns.target, _tables(columns.cells, columns.target.name, rows)
     )

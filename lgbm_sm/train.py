@@ -23,7 +23,7 @@ from lgbm_sm.known_issues.lookup import find_issues
 from lgbm_sm.model.artifact import digest_of, read_metadata
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.preparation.schema import training_channels
-from lgbm_sm.progress import Reporter
+from lgbm_sm.progress import Reporter, iteration_text
 from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
 from lgbm_sm.workspace import Workspace, choose_local_backend, tag_of
@@ -202,7 +202,7 @@ def follow(job: TrainingJob, run: StartedJob, following: Following) -> TrainedMo
         for line in run.lines():
             last_lines.append(line)
             if not line.startswith(_WARNING):
-                following.reporter.log(line)
+                following.reporter.log(line, iteration_text(line))
             elif line not in warnings:
                 warnings.add(line)
                 following.reporter.log(f"{line} (shown once here; `lgbm-sm logs --training` shows each)")

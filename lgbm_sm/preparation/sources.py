@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.columns import ColumnKind, kind_of
 from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.preparation.row_counter import ReportStatus, no_status
 from lgbm_sm.preparation.schema import Categories
 from lgbm_sm.preparation.tables import Table, read_table
 from lgbm_sm.wording import did_you_mean
@@ -55,8 +56,8 @@ class Source:
         return f"row {position - ends[part] + self.part_rows[part] + 1} of {self.paths[part].name}"
 
 
-def open_source(section: "DataSection", base: Path) -> Source:
-    """Read the configured data; relative paths start at `base`.
+def open_source(section: "DataSection", base: Path, status: ReportStatus = no_status) -> Source:
+    """Read the configured data; relative paths start at `base`. `status` receives the number of rows so far.
 
     Raises:
         DataError: a file cannot be read, the three tables do not match, or the data set does not exist.
@@ -66,11 +67,11 @@ def open_source(section: "DataSection", base: Path) -> Source:
     )
     if section.file is not None:
         path = base / section.file
-        source = _single(read_table(path, header=section.header, references=references))
+        source = _single(read_table(path, header=section.header, references=references, status=status))
     elif section.files is not None:
         files = section.files
         tables = [
-            read_table(base / path, header=section.header, references=references)
+            read_table(base / path, header=section.header, references=references, status=status)
             for path in (files.train, files.validation, files.test)
         ]
         source = _joined(tables)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgbm_sm.errors import DataError
+from lgbm_sm.preparation.row_counter import ReportStatus, RowCounter, no_status
 from lgbm_sm.preparation.table_header import MISSING_TEXTS, detect_header, first_rows, not_utf8
 from lgbm_sm.wording import did_you_mean
 
@@ -31,11 +32,13 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def read_table(path: Path, *, header: bool | None, references: tuple[str | int, ...] = ()) -> Table:
+def read_table(
+    path: Path, *, header: bool | None, references: tuple[str | int, ...] = (), status: ReportStatus = no_status
+) -> Table:
     """Read a `.csv`, `.tsv` (both also `.gz`) or `.parquet` file.
 
     `header`: whether the first line of a CSV is a header; None detects it. A first line with one of `references`, the
-    names and positions of columns in the configuration, is a header.
+    names and positions of columns in the configuration, is a header. `status` receives the number of rows so far.
 
     Raises:
         DataError: the file is missing, is of another kind, cannot be read, has no rows, or does not show
@@ -46,9 +49,9 @@ def read_table(path: Path, *, header: bool | None, references: tuple[str | int, 
         raise _not_found(path)
     try:
         if name.endswith(_PARQUET):
-            table = _read_parquet(path, header=header)
+            table = _read_parquet(path, status, header=header)
         elif suffix := next((suffix for suffix in _SEPARATORS if name.endswith(suffix)), None):
-            table = _read_delimited(path, _SEPARATORS[suffix], references, header=header)
+            table = _read_delimited(path, _SEPARATORS[suffix], references, status, header=header)
         else:
             raise DataError(
                 f"{path} is not a table: expected a file that ends in {', '.join(TABLE_SUFFIXES)}",
@@ -71,7 +74,7 @@ def _not_found(path: Path) -> DataError:
     )
 
 
-def _read_parquet(path: Path, *, header: bool | None) -> Table:
+def _read_parquet(path: Path, status: ReportStatus, *, header: bool | None) -> Table:
     import pyarrow as pa
     import pyarrow.parquet
 
@@ -79,7 +82,9 @@ def _read_parquet(path: Path, *, header: bool | None) -> Table:
         raise DataError(f"{path}: a Parquet file always has column names", "remove data.header")
     try:
         # not read_table, which turns folders named key=value into columns
-        columns = pyarrow.parquet.ParquetFile(path).read()
+        file = pyarrow.parquet.ParquetFile(path)
+        status(f"{path.name}: reading {file.metadata.num_rows:,} rows")
+        columns = file.read()
     except pa.ArrowException as error:
         raise DataError(f"failed to read {path} as Parquet: {error}", "check the file") from error
     metadata = columns.schema.pandas_metadata or {}
@@ -90,7 +95,9 @@ def _read_parquet(path: Path, *, header: bool | None) -> Table:
     return Table(path, columns.drop_columns(index), named=True, notes=(note,))
 
 
-def _read_delimited(path: Path, separator: str, references: tuple[str | int, ...], *, header: bool | None) -> Table:
+def _read_delimited(
+    path: Path, separator: str, references: tuple[str | int, ...], status: ReportStatus, *, header: bool | None
+) -> Table:
     import pyarrow as pa
     import pyarrow.csv
 
@@ -99,9 +106,10 @@ def _read_delimited(path: Path, separator: str, references: tuple[str | int, ...
     detected = detect_header(path, rows, names) if header is None else None
     named = detected.present if detected else bool(header)
     try:
+        # Arrow itself only takes a lower-case .gz for a compressed file
+        stream = pa.input_stream(path, compression="gzip" if path.suffix.lower() == ".gz" else None)
         columns = pyarrow.csv.read_csv(
-            # Arrow itself only takes a lower-case .gz for a compressed file
-            pa.input_stream(path, compression="gzip" if path.suffix.lower() == ".gz" else None),
+            RowCounter(stream, path.name, status),
             # one thread, so that errors have line numbers
             read_options=pyarrow.csv.ReadOptions(
                 use_threads=False, block_size=_BLOCK_BYTES, autogenerate_column_names=not named
