@@ -30,7 +30,7 @@ class CollectedReports:
     def warn(self, text: str) -> None:
         self.warnings.append(text)
 
-    def log(self, line: str, brief: str = "") -> None:
+    def log(self, line: str, brief: str = "") -> None:  # noqa: ARG002 - the signature of Reporter
         raise AssertionError(line)
 
     def progress(self, what: str, done: int, total: int) -> None:
