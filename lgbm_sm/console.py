@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,8 @@ from lgbm_sm.errors import ExitCode, LgbmSmError, OutputClosedError, UsageError
 
 if TYPE_CHECKING:
     import rich.progress
+
+_CLEARED_LINE = "\r\x1b[2K"  # ECMA-48: erase the whole line
 
 
 class OutputFormat(StrEnum):
@@ -35,6 +38,7 @@ class Console:
         self._verbose = verbose
         self._styled = is_terminal(environment)
         self._bar: rich.progress.Progress | None = None
+        self._has_status = False
 
     def step(self, text: str) -> None:
         if not self.is_silent:
@@ -47,8 +51,21 @@ class Console:
     def warn(self, text: str) -> None:
         self._say(f"warning: {text}", "yellow")
 
-    def log(self, line: str) -> None:
-        self._say(f"  | {line}", "dim")
+    def log(self, line: str, brief: str = "") -> None:
+        if brief and self._styled and not self._verbose:
+            self.status(brief)
+        else:
+            self._say(f"  | {line}", "dim")
+
+    def status(self, text: str) -> None:
+        """Show a line that the next message replaces. Elsewhere than on a terminal, show nothing."""
+        if self.is_silent or not self._styled:
+            return
+        self._end_bar()
+        width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be replaced
+        sys.stderr.write(f"{_CLEARED_LINE}{f'    {text}'[:width]}")
+        sys.stderr.flush()
+        self._has_status = True
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Show a progress bar on a terminal. If stderr is not a terminal, show nothing."""
@@ -63,6 +80,10 @@ class Console:
             self._end_bar()
 
     def _end_bar(self) -> None:
+        if self._has_status:
+            sys.stderr.write(_CLEARED_LINE)
+            sys.stderr.flush()
+            self._has_status = False
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -100,6 +121,7 @@ class Console:
         Raises:
             OutputClosedError: the reader of stdout has closed the pipe.
         """
+        self._end_bar()
         try:
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
@@ -121,6 +143,7 @@ class Console:
         Raises:
             UsageError: stdin has ended.
         """
+        self._end_bar()
         sys.stderr.write(f"{question} [{proposed}] ")
         sys.stderr.flush()
         line = sys.stdin.readline()

@@ -80,7 +80,7 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     reporter.step(f"Data set {section.name}")
     folder = base / section.folder
     before = table_states(table_paths(section, base))
-    source = open_source(section, base)
+    source = open_source(section, base, reporter.status)
     require_outside(source.paths, folder)
     notes = _Notes(reporter)
     for note in source.notes:
@@ -93,6 +93,7 @@ def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter
     _note_columns(columns.features, columns.read[:-1], notes)
     _note_target(columns, notes)
     rows = _split(section, columns)
+    reporter.status(f"writing {columns.cells.num_rows:,} rows")
     in_table = _positions_in_table(columns.source, rows)
     table = digest_of_read(source.columns, source.paths, before)
     origin = DataOrigin(

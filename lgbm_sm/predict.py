@@ -15,6 +15,7 @@ from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import invoke, metrics
 from lgbm_sm.invocation.invoke import InvocationRequest, InvocationSummary, PredictionOutput
 from lgbm_sm.invocation.retries import Retries
+from lgbm_sm.invocation.split_differences import split_warnings
 from lgbm_sm.leaks import require_unseen
 from lgbm_sm.model.code import is_our_code
 from lgbm_sm.model.lineage import Lineage
@@ -58,7 +59,11 @@ def predict_test_split(
     labels_path = verify_split(workspace.data_path, schema, Split.TEST_TARGET)
     with labels_path.open(encoding="utf-8", newline="") as file:
         labels = [row[0] for row in csv.reader(file)]
-    return summary, metrics.prediction_metrics(metadata, _numbers(b"".join(answers), accept), labels)
+    numbers = _numbers(b"".join(answers), accept)
+    given_splits = workspace.config.data.files is not None
+    for warning in split_warnings(metadata, numbers, labels, given_splits=given_splits):
+        workspace.reporter.warn(warning)
+    return summary, metrics.prediction_metrics(metadata, numbers, labels)
 
 
 def _require_same_columns(workspace: Workspace, endpoint: Endpoint, trained: Any, schema: Schema) -> None:

@@ -26,7 +26,7 @@ from lgbm_sm.model.lineage import Lineage
 from lgbm_sm.names import timestamped_name
 from lgbm_sm.preparation.schema import load_schema
 from lgbm_sm.prepared import current_channels
-from lgbm_sm.progress import Reporter
+from lgbm_sm.progress import Reporter, iteration_text
 from lgbm_sm.record.entries import TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
 from lgbm_sm.workspace import Workspace, choose_local_backend, tag_of
@@ -43,8 +43,8 @@ Stops = Callable[[TrainingJob], bool]
 class TrainedModel:
     """The model of a completed job.
 
-    `metrics` maps each split to its metrics at the best iteration. For a job on SageMaker, AWS bills `billable_seconds`
-    for each instance.
+    `metrics` maps each split to its metrics at the best iteration. `warnings` are the program's warnings about the data
+    and the model. For a job on SageMaker, AWS bills `billable_seconds` for each instance.
     """
 
     job_name: str
@@ -52,6 +52,7 @@ class TrainedModel:
     metrics: dict[str, dict[str, float]]
     best_iteration: int
     billable_seconds: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ def follow(job: TrainingJob, run: StartedJob, following: Following) -> TrainedMo
         for line in run.lines():
             last_lines.append(line)
             if not line.startswith(_WARNING):
-                following.reporter.log(line)
+                following.reporter.log(line, iteration_text(line))
             elif line not in warnings:
                 warnings.add(line)
                 following.reporter.log(
@@ -264,8 +265,17 @@ def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -
     made = {"metrics": model.metrics, "dataset": model.dataset, "data_fingerprint": model.fingerprint}
     described = structs.replace(job, **made)
     _end(described, following.record, TrainingJobStatus.COMPLETED)
+    # other lines of the log may hide them; an image that an older version built writes none
+    warnings = tuple(metadata.get("warnings", ()))
+    for warning in warnings:
+        following.reporter.warn(warning)
     return TrainedModel(
-        job.name, job.model_artifact_path, metadata["metrics"], metadata["best_iteration"], ending.billable_seconds
+        job.name,
+        job.model_artifact_path,
+        metadata["metrics"],
+        metadata["best_iteration"],
+        ending.billable_seconds,
+        warnings,
     )
 
 

@@ -20,9 +20,10 @@ from lgbm_sm.errors import UsageError
     help=help_text(
         'lgbm-sm explain deploy; lgbm-sm explain "did not pass the ping health check"',
         "Show how a step works, or explain an error message. STEP is prepare-data, build, push, train, deploy, "
-        "predict, stop or cleanup. For a step, show where the step runs, the equivalent `docker run` command, the image, the "
-        "files, environment variables and processes of the container, the limits, and the AWS calls. For an error "
-        "message, show the known issues with cause and fix. The command changes nothing, and calls AWS only for --job.",
+        "predict, stop or cleanup. For a step, show where the step runs, the equivalent `docker run` command, "
+        "the image, the files, environment variables and processes of the container, the limits, and the AWS calls. "
+        "For an error message, show the known issues with cause and fix. The command changes nothing, and calls AWS "
+        "only for --job.",
         "run the step.",
     ),
 )

@@ -54,6 +54,7 @@ def show_run(console: Console, summary: "RunSummary", answer: "Answer", *, kept:
                 "rows": summary.rows,
                 "seconds": summary.seconds,
                 "metrics": summary.metrics,
+                "warnings": summary.model.warnings,
                 "predictions": answer.predictions(),
             }
         )
@@ -107,6 +108,7 @@ def show_trained_model(console: Console, model: "TrainedModel") -> None:
         "best_iteration": model.best_iteration,
         "metrics": model.metrics,
         "billable_seconds": model.billable_seconds,
+        "warnings": model.warnings,
     }
     if model.billable_seconds is not None:
         console.detail(f"{model.billable_seconds} s of each instance are billed")

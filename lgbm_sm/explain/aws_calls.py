@@ -142,7 +142,10 @@ class _Silent:
     def step(self, text: str) -> None:
         """Report nothing."""
 
-    detail = warn = log = trace = step
+    detail = warn = status = trace = step
+
+    def log(self, line: str, brief: str = "") -> None:
+        """Report nothing."""
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Report nothing."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.dialect import Dialect, legacy_encoding, not_in_encoding, opened
+from lgbm_sm.preparation.row_counter import ReportStatus, RowCounter, no_status
 from lgbm_sm.wording import counted
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ _LEADING_ZERO = r"^\s*[-+]?0[0-9xX]"
 class Delimited:
     """A text file with a known dialect; `named`: its first row has the names."""
 
-    def __init__(self, path: Path, dialect: Dialect, *, named: bool) -> None:
+    def __init__(self, path: Path, dialect: Dialect, status: ReportStatus = no_status, *, named: bool) -> None:
         self.notes: list[str] = []
         self.doubtful: set[str] = set()
         self._path = path
         self._dialect = dialect
+        self._status = status
         self._encoding = dialect.encoding
         self._comments = 0
         self._named = named
@@ -77,7 +79,7 @@ class Delimited:
         try:
             with self._stream() as stream:
                 table = pyarrow.csv.read_csv(
-                    stream,
+                    RowCounter(stream, self._path.name, self._status),
                     # one thread, so that errors have line numbers; names by position, since they can occur twice
                     read_options=pyarrow.csv.ReadOptions(
                         use_threads=False,

@@ -14,6 +14,7 @@ from lgbm_sm.preparation.column_settings import columns_with_marks
 from lgbm_sm.preparation.columns import Column, ColumnKind, kind_of
 from lgbm_sm.preparation.missing_tokens import is_number_token
 from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.preparation.row_counter import ReportStatus, no_status
 from lgbm_sm.preparation.schema import Categories
 from lgbm_sm.preparation.tables import Table, TableOptions, read_table
 from lgbm_sm.wording import did_you_mean
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lgbm_sm.config.sections import DataSection
 
 HEADERLESS_TARGET = "target"
+BOSTON = "boston"
 BOSTON_WARNING = (
     "Boston housing prices: scikit-learn removed this data set in version 1.2 for an ethical problem: column B is "
     "computed from the share of Black residents. It is included for comparison with published results. To leave the "
@@ -76,8 +78,8 @@ class Source:
         )
 
 
-def open_source(section: "DataSection", base: Path) -> Source:
-    """Read the configured data; relative paths start at `base`.
+def open_source(section: "DataSection", base: Path, status: ReportStatus = no_status) -> Source:
+    """Read the configured data; relative paths start at `base`. `status` receives the number of rows so far.
 
     Raises:
         DataError: a file cannot be read, the three tables do not match, or the data set does not exist.
@@ -90,11 +92,11 @@ def open_source(section: "DataSection", base: Path) -> Source:
     options = TableOptions(section.separator, section.encoding, lambda names: columns_with_marks(section, names))
     if section.file is not None:
         path = base / section.file
-        source = _single(read_table(path, header=section.header, references=references, options=options))
+        source = _single(read_table(path, header=section.header, references=references, options=options, status=status))
     elif section.files is not None:
         files = section.files
         tables = [
-            read_table(base / path, header=section.header, references=references, options=options)
+            read_table(base / path, header=section.header, references=references, options=options, status=status)
             for path in (files.train, files.validation, files.test)
         ]
         source = _joined(tables)
@@ -290,7 +292,7 @@ def _from_scikit_learn(bunch: Any) -> Source:
 
 
 _SHIPPED: dict[str, Callable[[], Source]] = {
-    "boston": _boston,
+    BOSTON: _boston,
     "diabetes": _diabetes,
     "breast-cancer": _breast_cancer,
     "iris": _iris,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lgbm_sm.errors import DataError
 from lgbm_sm.preparation.delimited import Delimited
 from lgbm_sm.preparation.dialect import detect_dialect, spreadsheet_hint
+from lgbm_sm.preparation.row_counter import ReportStatus, no_status
 from lgbm_sm.preparation.table_header import detect_header
 from lgbm_sm.wording import did_you_mean
 
@@ -62,12 +63,17 @@ AUTOMATIC = TableOptions()
 
 
 def read_table(
-    path: Path, *, header: bool | None, references: tuple[str | int, ...] = (), options: TableOptions = AUTOMATIC
+    path: Path,
+    *,
+    header: bool | None,
+    references: tuple[str | int, ...] = (),
+    options: TableOptions = AUTOMATIC,
+    status: ReportStatus = no_status,
 ) -> Table:
     """Read a `.csv`, `.tsv` (both also `.gz`) or `.parquet` file.
 
     `header`: whether the first line of a CSV is a header; None detects it. A first line with one of `references`, the
-    names and positions of columns in the configuration, is a header.
+    names and positions of columns in the configuration, is a header. `status` receives the number of rows so far.
 
     Raises:
         DataError: the file is missing, is of another kind, cannot be read, has no rows, or does not show
@@ -78,9 +84,9 @@ def read_table(
         raise _not_found(path)
     try:
         if name.endswith(_PARQUET):
-            table = _read_parquet(path, header=header)
+            table = _read_parquet(path, status, header=header)
         elif suffix := next((suffix for suffix in _SEPARATORS if name.endswith(suffix)), None):
-            table = _read_delimited(path, _SEPARATORS[suffix], references, options, header=header)
+            table = _read_delimited(path, _SEPARATORS[suffix], references, options, status, header=header)
         else:
             raise DataError(
                 f"{path} is not a table: expected a file that ends in {', '.join(TABLE_SUFFIXES)}",
@@ -103,7 +109,7 @@ def _not_found(path: Path) -> DataError:
     )
 
 
-def _read_parquet(path: Path, *, header: bool | None) -> Table:
+def _read_parquet(path: Path, status: ReportStatus, *, header: bool | None) -> Table:
     import pyarrow as pa
     import pyarrow.parquet
 
@@ -112,6 +118,7 @@ def _read_parquet(path: Path, *, header: bool | None) -> Table:
     try:
         # not read_table, which turns folders named key=value into columns
         file = pyarrow.parquet.ParquetFile(path)
+        status(f"{path.name}: reading {file.metadata.num_rows:,} rows")
         columns = file.read()
     except pa.ArrowException as error:
         raise DataError(f"failed to read {path} as Parquet: {error}", "check the file") from error
@@ -146,13 +153,19 @@ def _with_categories(columns: "pa.Table", names: Collection[str]) -> "pa.Table":
 
 
 def _read_delimited(
-    path: Path, default: str, references: tuple[str | int, ...], options: TableOptions, *, header: bool | None
+    path: Path,
+    default: str,
+    references: tuple[str | int, ...],
+    options: TableOptions,
+    status: ReportStatus,
+    *,
+    header: bool | None,
 ) -> Table:
     dialect = detect_dialect(path, default, separator=options.separator, encoding=options.encoding)
     names = tuple(reference for reference in references if isinstance(reference, str))
     detected = detect_header(path, dialect.rows, names) if header is None else None
     named = detected.present if detected else bool(header)
-    file = Delimited(path, dialect, named=named)
+    file = Delimited(path, dialect, status, named=named)
     texts = set(options.texts(file.names))
     columns = file.read(texts)
     reasons = (f"{path.name}: {detected.reason}",) if detected else ()

@@ -15,6 +15,7 @@ from lgbm_sm.preparation.column_reading import read_column
 from lgbm_sm.preparation.column_roles import find_target
 from lgbm_sm.preparation.column_settings import settings_of_columns
 from lgbm_sm.preparation.problems import Problems
+from lgbm_sm.preparation.row_counter import ReportStatus
 from lgbm_sm.preparation.sources import Source, is_shipped, open_source
 from lgbm_sm.preparation.table_header import UnknownHeaderError
 from lgbm_sm.preparation.tables import TABLE_SUFFIXES
@@ -24,6 +25,7 @@ from lgbm_sm.scaffold.decisions import Decisions
 from lgbm_sm.scaffold.draft import ANSWERED, GIVEN, ChosenSetting, Draft
 from lgbm_sm.scaffold.project_files import ProjectFiles, config_template, require_new, write_project
 from lgbm_sm.scaffold.proposal import ProposedColumn, propose
+from lgbm_sm.scaffold.rounds import with_enough_rounds
 from lgbm_sm.scaffold.table_place import place_table, table_to_copy
 from lgbm_sm.wording import shortened_list
 
@@ -73,13 +75,13 @@ def make_project(folder: Path, options: InitOptions, *, decisions: Decisions, re
     """
     require_new(folder, ProjectFiles(containers=options.containers).places)
     draft = _with_options(options)
-    draft, source = _with_table(draft, options.table, folder, decisions)
+    draft, source = _with_table(draft, options.table, folder, decisions, reporter.status)
     for note in source.notes:
         reporter.detail(note)
     for warning in source.warnings:
         reporter.warn(warning)
     draft = _with_target(draft, source, decisions)
-    draft = _with_proposals(draft, source, decisions, reporter)
+    draft = with_enough_rounds(_with_proposals(draft, source, decisions, reporter))
     if not draft.decides("project.name"):
         proposed = project_name_of(draft.config.data.name.lower())
         why = ("the table's name, with letters that make it unique in the account",)
@@ -124,18 +126,20 @@ def _with_prefix(draft: Draft) -> Draft:
     return draft.having("aws.prefix", draft.config.project.name, ("the project's name, so that no project shares it",))
 
 
-def _with_table(draft: Draft, table: str | None, folder: Path, decisions: Decisions) -> tuple[Draft, Source]:
+def _with_table(
+    draft: Draft, table: str | None, folder: Path, decisions: Decisions, status: ReportStatus
+) -> tuple[Draft, Source]:
     def read(text: str, why: tuple[str, ...]) -> tuple[Draft, Source]:
         if is_shipped(text):
             named = draft.having("data.name", text, why)
-            return named, open_source(named.config.data, folder)
-        return _with_file(draft, text, folder, why, decisions)
+            return named, open_source(named.config.data, folder, status)
+        return _with_file(draft, text, folder, why, decisions, status)
 
     if table is not None:
         return read(table, GIVEN)
     data = draft.config.data
     if data.file is not None or data.files is not None or draft.decides("data.name"):
-        return _opened(draft, folder, decisions)
+        return _opened(draft, folder, decisions, status)
     beside = sorted(folder.iterdir()) if folder.is_dir() else []
     tables = [path.name for path in beside if path.name.lower().endswith(TABLE_SUFFIXES)]
     if decisions.is_asking:
@@ -147,7 +151,7 @@ def _with_table(draft: Draft, table: str | None, folder: Path, decisions: Decisi
 
 
 def _with_file(
-    draft: Draft, text: str, folder: Path, why: tuple[str, ...], decisions: Decisions
+    draft: Draft, text: str, folder: Path, why: tuple[str, ...], decisions: Decisions, status: ReportStatus
 ) -> tuple[Draft, Source]:
     named = Path(text).expanduser()
     path = named.parent.resolve() / named.name
@@ -155,7 +159,7 @@ def _with_file(
         draft = draft.having("data.name", _data_name(path), ("the table's name",))
     try:
         # by its absolute path, since the project folder may not exist yet
-        draft, source = _opened(draft.having("data.file", str(path), why, "--data"), folder, decisions)
+        draft, source = _opened(draft.having("data.file", str(path), why, "--data"), folder, decisions, status)
     except DataError as error:
         if path.exists():
             raise
@@ -164,7 +168,7 @@ def _with_file(
     return draft.having("data.file", place.configured, (*why, *place.why)), source
 
 
-def _opened(draft: Draft, folder: Path, decisions: Decisions) -> tuple[Draft, Source]:
+def _opened(draft: Draft, folder: Path, decisions: Decisions, status: ReportStatus) -> tuple[Draft, Source]:
     """Open the table of the draft; the user may be asked whether it has a header."""
 
     def read(text: str) -> Draft:
@@ -174,12 +178,12 @@ def _opened(draft: Draft, folder: Path, decisions: Decisions) -> tuple[Draft, So
         return draft.having("data.header", answers[text.lower()], ANSWERED)
 
     try:
-        return draft, open_source(draft.config.data, folder)
+        return draft, open_source(draft.config.data, folder, status)
     except UnknownHeaderError as error:
         if not decisions.is_asking:
             raise
         draft = decisions.decide("Is the first line a header? yes or no.", "yes", read, (error.message,))
-        return draft, open_source(draft.config.data, folder)
+        return draft, open_source(draft.config.data, folder, status)
 
 
 def _with_target(draft: Draft, source: Source, decisions: Decisions) -> Draft:

@@ -327,3 +327,30 @@ def test_a_projects_name_has_five_letters_of_its_own_and_fits_the_names_of_sagem
     assert len(names) == 20
     assert all(re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,38}", name) for name in names)
     assert all(re.fullmatch(r"-[a-hjkmnp-z]{5}", name[-6:]) for name in names)
+
+
+def test_a_project_trains_until_early_stopping_when_the_user_sets_no_number_of_iterations(lgbm_sm: CommandLine) -> None:
+    numbers = random.Random(4)
+    rows = ((numbers.uniform(20, 140), numbers.gauss(0, 9)) for _ in range(400))
+    text = "".join(f"{area:.1f},{area * 14 + noise:.1f}\n" for area, noise in rows)
+    (lgbm_sm.folder / "flats.csv").write_text("area,rent\n" + text)
+    flats = ("--data", "flats.csv", "--target", "rent", "--output", "json")
+    choices = made(lgbm_sm("init", "flats", *flats).stdout)
+    assert choices["training.hyperparameters.num_boost_round"][0] == 1000
+    value, why = choices["training.hyperparameters.early_stopping_round"]
+    assert (value, why) == (50, "early stopping ends the training when 50 iterations in a row bring no improvement")
+    lgbm_sm("prepare-data", "--config", "flats/config.yaml")
+    trained = json.loads(lgbm_sm("train", "--config", "flats/config.yaml", "--output", "json").stdout)
+    assert 20 < trained["best_iteration"] < 950
+    assert trained["warnings"] == []
+
+
+def test_the_number_of_iterations_is_the_users_or_the_notebooks_when_there_is_one(lgbm_sm: CommandLine) -> None:
+    (lgbm_sm.folder / "flats.csv").write_text("area,rent\n" + "".join(f"{row / 3},{row * 14}\n" for row in range(40)))
+    number = "training.hyperparameters.num_boost_round"
+    given = ("--set", "training.hyperparameters.num_boost_round=30")
+    choices = made(lgbm_sm("init", "a", "--data", "flats.csv", "--target", "rent", *given, "--output", "json").stdout)
+    assert choices[number] == (30, "given")
+    assert "training.hyperparameters.early_stopping_round" not in choices
+    assert number not in made(lgbm_sm("init", "b", "--output", "json").stdout)
+    assert made(lgbm_sm("init", "c", "--data", "diabetes", "--output", "json").stdout)[number][0] == 1000

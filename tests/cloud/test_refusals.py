@@ -37,7 +37,10 @@ class Said:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.step = self.detail = self.warn = self.log = self.trace = self.lines.append
+        self.step = self.detail = self.warn = self.status = self.trace = self.lines.append
+
+    def log(self, line: str, brief: str = "") -> None:  # noqa: ARG002 - the signature of Reporter
+        self.lines.append(line)
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Ignore the progress."""

@@ -41,7 +41,7 @@ class Said:
     def step(self, text: str) -> None:
         self.lines.append(text)
 
-    detail = warn = trace = step
+    detail = warn = status = trace = step
 
     def log(self, line: str) -> None:
         self.lines.append(f"| {line}")

@@ -19,6 +19,7 @@ class CollectedReports:
     steps: list[str] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    statuses: list[str] = field(default_factory=list)
 
     def step(self, text: str) -> None:
         self.steps.append(text)
@@ -29,11 +30,14 @@ class CollectedReports:
     def warn(self, text: str) -> None:
         self.warnings.append(text)
 
-    def log(self, line: str) -> None:
+    def log(self, line: str, brief: str = "") -> None:  # noqa: ARG002 - the signature of Reporter
         raise AssertionError(line)
 
     def progress(self, what: str, done: int, total: int) -> None:
         raise AssertionError(what, done, total)
+
+    def status(self, text: str) -> None:
+        self.statuses.append(text)
 
     def trace(self, text: str) -> None:
         raise AssertionError(text)

@@ -31,10 +31,13 @@ class Silence:
     def warn(self, text: str) -> None:
         pass
 
-    def log(self, line: str) -> None:
+    def log(self, line: str, brief: str = "") -> None:
         pass
 
     def progress(self, what: str, done: int, total: int) -> None:
+        pass
+
+    def status(self, text: str) -> None:
         pass
 
     def trace(self, text: str) -> None:

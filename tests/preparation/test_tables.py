@@ -1,6 +1,7 @@
 """Read the user's CSV and Parquet files."""
 
 import gzip
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[import-not-found]
 
 from lgbm_sm.errors import DataError
+from lgbm_sm.preparation import tables
 from lgbm_sm.preparation.table_header import MISSING_TEXTS
 from lgbm_sm.preparation.tables import Table, TableOptions, read_table
 
@@ -322,3 +324,21 @@ def test_the_file_and_the_next_step_are_named_when_it_is_no_table(
         read_table(path, header=True if name.endswith("v") else None)
     assert caught.value.message.startswith(message.format(path))
     assert caught.value.hint == hint.format(path)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_the_rows_so_far_are_reported_when_a_table_has_many_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(tables, "_BLOCK_BYTES", 1 << 12)
+    text = "a,b\n" + "".join(f"{row},{row / 4}\n" for row in range(4000))
+    opened = gzip.open if name.endswith(".gz") else open
+    with opened(tmp_path / name, "wt", encoding="utf-8") as file:
+        file.write(text)
+    statuses: list[str] = []
+    table = read_table(tmp_path / name, header=True, status=statuses.append)
+    rows = [int(re.sub(rf"{name}: ([\d,]+) rows so far", r"\1", status).replace(",", "")) for status in statuses]
+    assert len(rows) > 5
+    assert rows == sorted(rows)
+    assert rows[-1] == 4001  # with the header
+    assert table.columns.to_pydict()["b"] == [row / 4 for row in range(4000)]

@@ -45,8 +45,8 @@ def test_the_model_equals_a_direct_call_when_the_program_is_run_as_in_the_contai
     assert lines[1].startswith("hosts: 1, threads: ")
     assert "train: 200 rows, 5 features, boston_train.csv" in lines
     assert "validation: 80 rows, 5 features, boston_valid.csv" in lines
-    assert [line.split()[0] for line in lines if line.startswith("iteration=")] == [
-        f"iteration={number}" for number in range(1, 21)
+    assert [line.partition(" train:")[0] for line in lines if line.startswith("iteration=")] == [
+        f"iteration={number} of 20" for number in range(1, 21)
     ]
 
 

@@ -15,11 +15,11 @@ from lgbm_runtime.training.failure import TrainingError, report_failure
 
 
 def test_a_line_holds_every_metric_exactly_when_an_iteration_is_added() -> None:
-    history = History()
+    history = History(20)
 
-    assert history.add([]) == "iteration=1"
+    assert history.add([]) == "iteration=1 of 20"
     line = history.add([("train", "ndcg@5", 0.1 + 0.2, True), ("validation", "rmse", 1e-7, False)])
-    assert line == "iteration=2 train:ndcg_5=0.30000000000000004 validation:rmse=1e-07"
+    assert line == "iteration=2 of 20 train:ndcg_5=0.30000000000000004 validation:rmse=1e-07"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_line_holds_every_metric_exactly_when_an_iteration_is_added() -> None:
 def test_the_best_iteration_is_early_stoppings_when_the_first_validation_metric_decides(
     values: list[float], higher_is_better: bool, min_delta: float, best: int
 ) -> None:
-    history = History()
+    history = History(4)
     for value in values:
         channels = {("train", "m"): -value, ("validation", "m"): value, ("validation", "other"): -value}
         history.add([(channel, name, number, higher_is_better) for (channel, name), number in channels.items()])
@@ -43,7 +43,7 @@ def test_the_best_iteration_is_early_stoppings_when_the_first_validation_metric_
 
 
 def test_a_metric_is_null_when_it_is_no_finite_number() -> None:
-    history = History()
+    history = History(4)
     history.add([("train", "auc", math.nan, True)])
 
     assert history.as_json() == {"train": {"auc": [None]}}

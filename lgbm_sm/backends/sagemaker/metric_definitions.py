@@ -1,6 +1,7 @@
 """The definitions that SageMaker uses to read a job's metrics from its log.
 
-A line of the log looks like this: `iteration=3 train:l2=61.2 validation:l2=75.9`.
+A line of the log is `iteration=3 of 20 train:l2=61.2 validation:l2=75.9`. The expressions read only the parts with a
+channel, so the text before them can change.
 """
 
 # A job may have 40 definitions (botocore's API model: MetricDefinitionList), which is 20 for each of the two channels.

@@ -14,6 +14,8 @@ from lgbm_runtime.core.schema import Schema
 from lgbm_runtime.training.channel_rows import Matrix, Rows, read_chunk
 from lgbm_runtime.training.channels import Channel
 from lgbm_runtime.training.chunk_reader import ChunkReader
+from lgbm_runtime.training.constant_columns import ConstantColumns
+from lgbm_runtime.training.evaluation import TRAIN
 from lgbm_runtime.training.failure import TrainingError
 from lgbm_runtime.training.training_api import Dataset, Lightgbm
 
@@ -34,12 +36,13 @@ class ChannelReader:
         self._chunks = chunks
         self._columns = columns
         self._keeps_numbers = keeps_numbers
+        self.constant_features = ConstantColumns()
 
     def train_data(self, channel: Channel, lightgbm: Lightgbm) -> tuple[Dataset, Matrix]:
         """Return the channel's features as a dataset, and the labels, which are not in it yet.
 
-        The dataset has no labels yet. A large channel is read twice: first a sample of its rows, from which LightGBM
-        chooses the bins, then all rows.
+        The dataset has no labels yet. `constant_features` then has the features with a single value. A large channel is
+        read twice: first a sample of its rows, from which LightGBM chooses the bins, then all rows.
         """
         indices = lightgbm.sample_indices(channel.rows)
         if len(indices) == channel.rows or self._keeps_numbers:
@@ -61,7 +64,10 @@ class ChannelReader:
         self._chunks.close()
 
     def _rows(self, channel: Channel) -> Iterator[Rows]:
-        return self._chunks.map(read_chunk, ((chunk, self._columns) for chunk in channel.chunks))
+        for rows in self._chunks.map(read_chunk, ((chunk, self._columns) for chunk in channel.chunks)):
+            if channel.name == TRAIN:
+                self.constant_features.add(rows[0])
+            yield rows
 
     def _all(self, channel: Channel) -> tuple[Matrix, Matrix]:
         columns, labels, row = np.empty((self._columns.width, channel.rows)), np.empty(channel.rows), 0

@@ -5,6 +5,7 @@ LightGBM's C API has no early stopping.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from lgbm_runtime.training.evaluation import VALIDATION, Result
@@ -23,14 +24,20 @@ class EarlyStopping:
         self._first_metric_only = first_metric_only
         self._best: dict[str, tuple[int, float]] = {}  # metric: iteration, value
 
+    @property
+    def has_metric(self) -> bool:
+        """Return whether a metric on the validation channel was a number."""
+        return bool(self._best)
+
     def best_iteration(self, iteration: int, results: Iterable[Result], *, is_last: bool) -> int | None:
         """Return the best iteration if the training ends now, or None if it continues.
 
-        The first iteration has the number 1. If the training ends only because `is_last` is true, the first metric
-        determines the best iteration.
+        The first iteration has the number 1. A value that is not a number does not count. If the training ends only
+        because `is_last` is true, the first metric determines the best iteration.
         """
         for channel, metric, value, higher_is_better in results:
-            if channel != VALIDATION:
+            # LightGBM would take the first iteration for the best one, since no value is better than NaN
+            if channel != VALIDATION or math.isnan(value):
                 continue
             if metric not in self._best or self._is_better(value, self._best[metric][1], higher=higher_is_better):
                 self._best[metric] = (iteration, value)

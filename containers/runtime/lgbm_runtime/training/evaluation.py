@@ -24,7 +24,9 @@ Result = tuple[str, str, float, bool]  # channel, metric, value, whether higher 
 class History:
     """The value of each metric after each iteration."""
 
-    def __init__(self) -> None:
+    def __init__(self, rounds: int) -> None:
+        """`rounds` is the maximum number of iterations."""
+        self._rounds = rounds
         self.values: dict[str, dict[str, list[float]]] = {TRAIN: {}, VALIDATION: {}}
         self.iterations = 0
         self._deciding: tuple[str, bool] | None = None  # the first metric on the validation channel
@@ -32,11 +34,11 @@ class History:
     def add(self, results: Iterable[Result]) -> str:
         """Add the results of the next iteration. Return its line for the log.
 
-        The line looks like `iteration=1 train:rmse=8.1 validation:rmse=9`. The numbers have enough digits to give the
-        same float64 again.
+        The line looks like `iteration=1 of 20 train:rmse=8.1 validation:rmse=9`. The numbers have enough digits to give
+        the same float64 again.
         """
         self.iterations += 1
-        parts = [f"iteration={self.iterations}"]
+        parts = [f"iteration={self.iterations} of {self._rounds}"]
         for channel, metric, value, higher_is_better in results:
             name = safe_name(metric)
             self.values[channel].setdefault(name, []).append(float(value))
@@ -61,6 +63,11 @@ class History:
             if gain > min_delta:
                 best = index
         return best + 1
+
+    @property
+    def deciding_metric(self) -> str | None:
+        """Return the first metric on the validation channel, or None."""
+        return None if self._deciding is None else self._deciding[0]
 
     def at(self, iteration: int) -> dict[str, dict[str, float | None]]:
         """Return each metric after this iteration. A value that is not finite becomes None.

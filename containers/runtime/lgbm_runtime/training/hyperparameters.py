@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,15 @@ class Hyperparameters:
     """Typed hyperparameters under LightGBM's own names, with aliases resolved.
 
     `values` are all given parameters; `num_iterations` is at least 1; `early_stopping_round` 0 means off; `ignored` are
-    the platform's own keys. Only this module reads the values: other modules ask for what they need to know.
+    the platform's own keys; `names` maps LightGBM's own name of each given parameter to the given name. Only this
+    module reads the values: other modules ask for what they need to know.
     """
 
     values: Mapping[str, Value]
     num_iterations: int
     early_stopping_round: int
     ignored: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def params(self) -> dict[str, Value]:
@@ -79,6 +81,16 @@ class Hyperparameters:
     def objective(self) -> str:
         """The objective, under the given alias."""
         return str(self.values.get("objective", DEFAULT_OBJECTIVE))
+
+    @property
+    def rounds_name(self) -> str:
+        """The name under which the user sets the number of rounds."""
+        return self.names.get("num_iterations", "num_boost_round")
+
+    @property
+    def early_stopping_name(self) -> str:
+        """The name under which the user sets early stopping."""
+        return self.names.get("early_stopping_round", "early_stopping_round")
 
     @property
     def early_stopping_min_delta(self) -> float:
@@ -199,7 +211,8 @@ def parse_hyperparameters(raw: Mapping[str, Any], aliases: Mapping[str, str]) ->
     if problems:
         raise TrainingError("hyperparameters: " + "; ".join(problems))
     values = {canonical: value for canonical, (_, value) in given.items()}
-    return Hyperparameters(values, rounds, max(stopping, 0), tuple(ignored))
+    names = {canonical: key for canonical, (key, _) in given.items()}
+    return Hyperparameters(values, rounds, max(stopping, 0), tuple(ignored), names)
 
 
 def typed_value(name: str, text: Any) -> Value:

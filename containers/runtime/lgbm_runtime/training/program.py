@@ -118,6 +118,7 @@ def _metadata(settings: Settings, channels: Channels, outcome: Outcome, lightgbm
         "best_iteration": outcome.best_iteration,
         "iterations": outcome.iterations,
         "stopped": outcome.stopped,
+        "warnings": list(outcome.warnings),
         "versions": {
             "lightgbm": lightgbm_version,
             "python": platform.python_version(),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lgbm_runtime.core.outputs import BINARY, MULTICLASS
 from lgbm_runtime.training.failure import TrainingError
 from lgbm_runtime.training.hyperparameters import Hyperparameters
 from lgbm_runtime.training.lightgbm_probe import check_parameters
@@ -37,6 +38,11 @@ class Settings:
         if categorical:
             added["categorical_column"] = list(categorical)
         return given.configure(lightgbm, added)
+
+    @property
+    def classes(self) -> int:
+        """Return the number of classes, or 0 if the objective has none."""
+        return 2 if self.objective == BINARY else self.num_class if self.objective in MULTICLASS else 0
 
 
 def settings_for(hyperparameters: Hyperparameters, classes: Sequence[Any] | None, lightgbm: Lightgbm) -> Settings:
