@@ -108,7 +108,7 @@ def test_a_role_that_sagemaker_may_not_assume_is_a_problem_until_the_remedy_is_f
 def test_another_accounts_role_is_refused_without_a_call(aws_without_engine: Emulator, doctor: Doctor) -> None:
     arn = "arn:aws:iam::999999999999:role/service-role/theirs"
     role = doctor.checks("--aws", "--execution-role", arn, exit_code=6)["execution role"]
-    assert "belongs to account 999999999999" in role["message"]
+    assert "is in account 999999999999" in role["message"]
     assert "iam:GetRole" not in aws_without_engine.faults.operations()
 
 

@@ -379,7 +379,7 @@ def test_status_and_cleanup_go_on_when_the_engine_does_not_answer(trained: Comma
 def test_auto_takes_a_container_only_once_its_image_is_built(lgbm_sm: CommandLine) -> None:
     lgbm_sm.environment["LGBM_SM_LOCAL__BACKEND"] = "auto"
     lgbm_sm("prepare-data")
-    assert "`lgbm-sm build` makes it" in lgbm_sm("train").stderr
+    assert "`lgbm-sm build` creates it" in lgbm_sm("train").stderr
     lgbm_sm("build")
     assert "and the image exists: " in lgbm_sm("train").stderr
     assert [job["backend"] for job in items(lgbm_sm, "training_job")] == ["process", "docker"]
