@@ -112,7 +112,7 @@ def test_cleanup_lists_the_models_with_their_metric_before_it_asks(lgbm_sm: Comm
     full = json.loads(lgbm_sm("train", "--output", "json").stdout)
     rounds = ("--set", "training.hyperparameters.num_boost_round=3")
     short = json.loads(lgbm_sm("train", *rounds, "--output", "json").stdout)
-    lgbm_sm("train", "--set", "training.hyperparameters.num_leaves=many", exit_code=7)
+    lgbm_sm("train", "--set", "training.hyperparameters={boosting: rf}", exit_code=7)
     with Terminal(lgbm_sm.folder, "cleanup") as terminal:
         said = terminal.answer("Delete? [y/N] ", "n")
         assert terminal.end()[0] == 0
