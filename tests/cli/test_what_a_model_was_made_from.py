@@ -263,7 +263,6 @@ def test_one_list_of_set_is_accepted_by_every_step(lgbm_sm: CommandLine) -> None
         "training.hyperparameters.objective": "mse",
         "training.hyperparameters.boost_from_average": '"True"',
         "training.hyperparameters.min_gain_to_split": "1e-9",
-        "training.hyperparameters.bagging_seed": '"\\"5\\""',
         "training.hyperparameters.lambda_l1": '".5"',
     }
     options = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]

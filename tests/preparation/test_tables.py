@@ -10,7 +10,7 @@ import pytest
 from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[import-not-found]
 
 from lgbm_sm.errors import DataError
-from lgbm_sm.preparation import tables
+from lgbm_sm.preparation import delimited
 from lgbm_sm.preparation.table_header import MISSING_TEXTS
 from lgbm_sm.preparation.tables import Table, TableOptions, read_table
 
@@ -330,7 +330,7 @@ def test_the_file_and_the_next_step_are_named_when_it_is_no_table(
 def test_the_rows_so_far_are_reported_when_a_table_has_many_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(tables, "_BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(delimited, "_ARROW_BLOCK_BYTES", 1 << 12)
     text = "a,b\n" + "".join(f"{row},{row / 4}\n" for row in range(4000))
     opened = gzip.open if name.endswith(".gz") else open
     with opened(tmp_path / name, "wt", encoding="utf-8") as file:
