@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # The name of the user's file, which is next to this one. Without it, the functions of lgbm_runtime answer.
 PROGRAM_VARIABLE = "LGBM_RUNTIME_PROGRAM"
 _JSON = "application/json"
+# The first two bytes of gzip data after the image has replaced the second one, which is not UTF-8.
+_DAMAGED_GZIP = "\x1f\ufffd".encode()
 # In the images up to 1.7-1, each worker installs the code again during its first request. Two workers that install at
 # the same time break each other's installation. The image imports this file after the first installation and before it
 # starts the workers. So this variable turns the later installations into dry runs. pip 22.2 and newer support it.
@@ -91,12 +93,15 @@ def reply_to(service: Predictor | InferenceCode, body: bytes, headers: Mapping[s
     `headers` must ignore the case of names, or spell them as this function does. This function must not raise an
     exception: the image would answer with an HTML page and status 500.
     """
-    from lgbm_runtime.core.decoding import check_content_encoding
+    from lgbm_runtime.core.compression import decoded
+    from lgbm_runtime.core.decoding import MAX_BODY_BYTES
     from lgbm_runtime.core.errors import InvocationError, unexpected_error
     from lgbm_runtime.core.user_functions import ATTRIBUTES_HEADER
 
     try:
-        check_content_encoding(headers.get("Content-Encoding"))
+        if body.startswith(_DAMAGED_GZIP):
+            raise InvocationError(415, "this image damages compressed text; send the body uncompressed")
+        body = decoded(body, headers.get("Content-Encoding"), MAX_BODY_BYTES)
         answer = service.invoke(
             body, headers.get("Content-Type"), headers.get("Accept"), headers.get(ATTRIBUTES_HEADER, "")
         )

@@ -17,6 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from lgbm_sm import contract
 from lgbm_sm.config.sections import EndpointSection
 from lgbm_sm.errors import ConfigError
+from lgbm_sm.model.misspelt_functions import misspelt_functions
 from lgbm_sm.wording import did_you_mean
 
 REQUIREMENTS = "requirements.txt"
@@ -46,8 +47,8 @@ def find_source(endpoint: EndpointSection, folder: Path) -> InferenceSource | No
     Returns None if neither key is set. Relative paths start at `folder`.
 
     Raises:
-        ConfigError: a file or folder does not exist, a file is not valid Python, or the entry point has none of the
-            functions.
+        ConfigError: a file or folder does not exist, a file is not valid Python, the entry point has none of the
+            functions, or the name of a function is misspelt.
     """
     if endpoint.source_dir is None and endpoint.entry_point is None:
         return None
@@ -100,7 +101,14 @@ def functions_of(source: InferenceSource) -> tuple[str, ...]:
 
 def _check_functions(source: InferenceSource) -> None:
     path = source.files[source.entry_point]
-    names = set(_names(_parsed(path).body))
+    body = _parsed(path).body
+    for misspelt in misspelt_functions(body, FUNCTIONS):
+        raise ConfigError(
+            f"{path}:{misspelt.line}: the server would ignore the function {misspelt.name} "
+            f"(did you mean {misspelt.meant}?)",
+            f"rename it to {misspelt.meant}, or to _{misspelt.name} if it is a function of your own",
+        )
+    names = set(_names(body))
     found = [name for name in FUNCTIONS if name in names]
     if "*" in names:  # `from x import *`: its names are known only when the file runs
         return

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.contract.cases import CSV, FIRST, JSON, LINE
+from tests.contract.cases import CSV, FIRST, JSON, LINE, TSV
 from tests.contract.models import Model
 from tests.contract.serving import Endpoint, Reply
 
@@ -47,9 +47,10 @@ def values_in(reply: Reply) -> list[Any]:
         predictions: list[Any] = document["predictions"]
         return predictions
     assert text.endswith("\n")
-    if content_type != CSV:
+    if content_type not in (CSV, TSV):
         return [json.loads(line) for line in text.splitlines()]
-    rows = [[_cell(cell) for cell in row] for row in csv.reader(io.StringIO(text), strict=True)]
+    delimiter = "," if content_type == CSV else "\t"
+    rows = [[_cell(cell) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)]
     return [row[0] if len(row) == 1 else row for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -110,6 +111,67 @@ GOOD_JSON = [
     Case("JSON, a byte order mark", b"\xef\xbb\xbf" + _json(FIRST), _typed(JSON), rows=ONE),
     Case("JSON lines", _json(FIRST) + b"\n" + _json(RECORD) + b"\n", _typed(JSON_LINES), rows=ONE * 2),
     Case("JSON lines by another name", _json(FIRST), _typed("application/x-jsonlines"), rows=ONE),
+]
+_SPLIT = {"columns": REVERSED, "data": [[RECORD[name] for name in REVERSED]] * 2}
+SHAPES = {
+    "pandas split": _SPLIT,
+    "pandas split, index": {**_SPLIT, "index": [7, 8]},
+    "pandas columns": {name: {"7": RECORD[name], "8": RECORD[name]} for name in REVERSED},
+    "columns of lists": {name: [RECORD[name]] * 2 for name in REVERSED},
+    "inputs, rows": {"inputs": [FIRST] * 2},
+    "inputs, records": {"inputs": [RECORD] * 2},
+    "inputs, columns": {"inputs": {name: [RECORD[name]] * 2 for name in REVERSED}},
+    "dataframe_split": {"dataframe_split": _SPLIT},
+    "dataframe_records": {"dataframe_records": [RECORD] * 2},
+    "data, rows": {"data": [FIRST] * 2},
+    "data, records": {"data": [RECORD] * 2},
+    "instances, mixed": {"instances": [RECORD, FIRST]},
+}
+BAD_SHAPES: Mapping[str, tuple[object, list[str]]] = {
+    "a number": (3, ["[[1.5, 1.5, ...]]", '[{"CRIM": 1.5, "ZN": 1.5, ...}]']),
+    "wrapped number": ({"inputs": 3}, ["inputs must be", '[{"CRIM": 1.5, "ZN": 1.5, ...}]']),
+    "keys next to inputs": ({"inputs": [FIRST], "params": {}}, ["inputs: params"]),
+    "split, twice": ({"columns": [*BOSTON_NAMES, "CRIM"], "data": [[*FIRST, 1]]}, ["more than once: CRIM"]),
+    "split, other": ({"columns": [*BOSTON_NAMES[1:], "x"], "data": [FIRST]}, ["missing: CRIM", "unexpected: x"]),
+    "split, short": ({"columns": BOSTON_NAMES, "data": [FIRST, FIRST[1:]]}, ["row 2 has 12 values"]),
+    "split, empty": ({"columns": BOSTON_NAMES, "data": []}, ["no rows"]),
+    "split, no rows": ({"columns": BOSTON_NAMES, "data": {}}, ["data must be a list of rows"]),
+    "split, numbers": ({"columns": list(range(13)), "data": [FIRST]}, ["columns must be a list of names"]),
+    "columns, missing": ({name: [1.0] for name in BOSTON_NAMES[1:]}, ["missing: CRIM"]),
+    "columns, more": ({**{name: [1.0] for name in BOSTON_NAMES}, "x": [1]}, ["unexpected: x"]),
+    "columns, uneven": ({**{name: [1.0] for name in BOSTON_NAMES}, "ZN": [1, 2]}, ["column ZN has 2 cells"]),
+    "columns, other rows": ({**{n: {"0": 1} for n in BOSTON_NAMES}, "ZN": {"1": 1}}, ["ZN has other rows"]),
+    "columns, a cell": ({**{name: [1.0] for name in BOSTON_NAMES}, "ZN": 1}, ["column ZN"]),
+    "columns, empty": ({name: [] for name in BOSTON_NAMES}, ["no rows"]),
+}
+JSON_SHAPES = [Case(f"JSON {name}", _json(body), _typed(JSON), rows=ONE * 2) for name, body in SHAPES.items()] + [
+    Case(f"wrong JSON {name}", _json(body), _typed(JSON), status=400, says=says)
+    for name, (body, says) in BAD_SHAPES.items()
+]
+TSV = "text/tab-separated-values"
+TABS = [
+    Case("TSV", TWO_LINES.replace(b",", b"\t"), _typed(TSV), rows=TWO),
+    Case("TSV, named columns", NAMED.replace(b",", b"\t") + b"\n", _typed(TSV), rows=ONE),
+    Case("TSV, quoted", b'"' + LINE.replace(b",", b'"\t"') + b'"\r\n', _typed(TSV), rows=ONE),
+    Case("TSV, Accept", IRIS_LINE, _typed(CSV, Accept=TSV), MULTICLASS, rows=[IRIS], answer=TSV),
+    Case("TSV with commas", LINE, _typed(TSV), status=400),
+    Case("TSV, an open quote", b'"' + LINE.replace(b",", b"\t"), _typed(TSV), status=400, says=["line 1", "TSV"]),
+]
+_ZIPPED = gzip.compress(TWO_LINES, mtime=0)
+_BOMB = gzip.compress(b"1" * (LIMIT_BYTES + 1), mtime=0)
+# with the header, any server can read the body; without it, an image that decodes text types first damages the body
+COMPRESSED = [
+    Case("gzip", _ZIPPED, _typed(CSV, Content_Encoding="gzip"), rows=TWO),
+    Case("gzip without a header", _ZIPPED, _typed(CSV), rows=TWO),
+    Case("gzip, JSON", gzip.compress(_json([FIRST])), _typed(JSON), rows=ONE),
+    Case("gzip, two members", _ZIPPED + gzip.compress(b"\n" + LINE), _typed(CSV), rows=[*TWO, FIRST]),
+    Case("gzip, truncated", _ZIPPED[:-3], _typed(CSV), status=400, says=["truncated"]),
+    Case("gzip, garbage at the end", _ZIPPED + b"x", _typed(CSV), status=400, says=["gzip"]),
+    Case("gzip, many members", gzip.compress(b"") * 1000, _typed(CSV), status=400, says=["members"]),
+    Case("gzip, a wrong checksum", _ZIPPED[:-8] + b"\0" * 8, _typed(CSV), status=400, says=["gzip"]),
+    Case("gzip, over 25 MB", _BOMB, _typed(CSV), status=413, says=[str(LIMIT_BYTES)]),
+    Case("gzip announced, not sent", LINE, _typed(CSV, Content_Encoding="gzip"), status=400, says=["gzip"]),
+    Case("another compression", LINE, _typed(CSV, Content_Encoding="br"), status=415, says=["br", "gzip"]),
 ]
 CATEGORIES = [
     Case("text levels", b"50,red,10\n20,blue,30", _typed(CSV), BINARY, rows=[[50, 1, 0], [20, 0, 2]]),
@@ -307,7 +369,6 @@ REFUSED = [
     Case("a codec that is no charset", b"MQ==", _typed("text/csv; charset=base64"), status=415),
     Case("a codec for host names", LINE, _typed("text/csv; charset=idna"), status=415, says=["idna"]),
     Case("a strange header parameter", LINE, _typed("text/csv; header=maybe"), status=400),
-    Case("gzip", LINE, _typed(CSV, Content_Encoding="gzip"), status=415, says=["gzip"]),
     Case(
         "nothing acceptable",
         LINE,
@@ -333,6 +394,9 @@ OTHER_ATTRIBUTES = [
 CASES = [
     *GOOD_CSV,
     *GOOD_JSON,
+    *JSON_SHAPES,
+    *TABS,
+    *COMPRESSED,
     *CATEGORIES,
     *ACCEPT,
     *OUTPUTS,

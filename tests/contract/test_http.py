@@ -121,14 +121,26 @@ def test_old_http_is_answered_and_closed(endpoint: Endpoint) -> None:
         assert connection.recv(1) == b""
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [(b"GET", b"/ping", 200), (b"POST", b"/invocations", 400)])
+@pytest.mark.parametrize(("method", "path", "status"), [(b"GET", b"/ping", 200), (b"POST", b"/invocations", 200)])
 def test_request_for_another_protocol_is_answered_in_this_one(
     method: bytes, path: bytes, status: int, endpoint: Endpoint
 ) -> None:
+    sent = request(LINE, method, path, more=b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n")
+    expected = prediction(endpoint) if path == b"/invocations" else b""
     with endpoint.connect() as connection:
-        connection.sendall(request(LINE, method, path, more=b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"))
-        assert read_answers(connection, 1)[0][0] == status
-        assert connection.recv(1) == b""
+        # the connection stays open, and the second packet ends in the middle of a request
+        for pieces in ([sent], [sent + sent + sent[:-9], sent[-9:]], [sent[:30], sent[30:]]):
+            for piece in pieces:
+                connection.sendall(piece)
+            count = b"".join(pieces).count(b"h2c")
+            assert read_answers(connection, count) == [(status, expected)] * count
+
+
+def test_many_requests_for_another_protocol_in_one_packet_are_all_answered(endpoint: Endpoint) -> None:
+    right = prediction(endpoint)
+    with endpoint.connect() as connection:
+        connection.sendall(request(LINE, more=b"Connection: Upgrade\r\nUpgrade: h2c\r\n") * 200)
+        assert read_answers(connection, 200) == [(200, right)] * 200
 
 
 @pytest.mark.parametrize(

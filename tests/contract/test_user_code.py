@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -45,11 +46,13 @@ def test_the_users_functions_answer_when_the_artifact_has_three_of_them(
         endpoint = server.endpoint()
         reply = endpoint.ask("POST", "/invocations", BODY, {"Content-Type": "text/csv"})
         refused = endpoint.ask("POST", "/invocations", b"[[1]]", {"Content-Type": "application/json"})
+        zipped = endpoint.ask("POST", "/invocations", gzip.compress(BODY), {"Content-Type": "text/csv"})
         still = endpoint.ask("POST", "/invocations", BODY, {"Content-Type": "text/csv"})
     finally:
         server.close()
     expected = float(2 * np.asarray(model.booster.predict([ROW]))[0])
     assert (reply.status, float(reply.body)) == (200, expected)
+    assert (zipped.status, float(zipped.body)) == (200, expected)
     assert refused.status >= 400
     assert b"Traceback" not in refused.body
     assert still.body == reply.body

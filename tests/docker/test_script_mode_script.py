@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
 import os
@@ -126,8 +127,15 @@ def test_error_has_its_status_and_place(script: ModuleType) -> None:
     assert json.loads(reply.body) == {"error": {"status": 400, "message": "no number", "row": 2, "column": "CRIM"}}
 
 
-def test_compressed_body_is_refused(script: ModuleType) -> None:
-    reply = script.reply_to(Service(Answer(b"", CSV)), b"x", {"Content-Encoding": "gzip"})
+def test_gzip_is_refused_when_the_image_has_decoded_it_as_text(script: ModuleType) -> None:
+    content = gzip.compress(LINE).decode("utf-8", "replace")
+    reply = script.reply_to(Service(Answer(b"", CSV)), script.raw_body({}, content), {"Content-Type": CSV})
+    assert reply.status == 415
+    assert b"send the body uncompressed" in reply.body
+
+
+def test_compression_other_than_gzip_is_refused(script: ModuleType) -> None:
+    reply = script.reply_to(Service(Answer(b"", CSV)), b"x", {"Content-Encoding": "br"})
     assert reply.status == 415
 
 

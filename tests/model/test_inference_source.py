@@ -1,13 +1,17 @@
 """User code that would fail is refused early, with the file, the line and the fix."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
+from lgbm_runtime.core.misspelt_names import misspelt_names
+from lgbm_runtime.core.user_functions import ARGUMENTS
 from lgbm_sm.config.keys import read
 from lgbm_sm.config.sections import EndpointSection
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.model.inference_source import (
+    FUNCTIONS,
     InferenceSource,
     check_as_process,
     check_free_names,
@@ -17,6 +21,7 @@ from lgbm_sm.model.inference_source import (
     merged_requirements,
     pinned_versions,
 )
+from lgbm_sm.model.misspelt_functions import misspelt_functions
 
 PREDICT = "def predict_fn(data, model):\n    return model.predict(data)\n"
 PINS = {"lightgbm": ["4.7.0"], "numpy": ["2.4.6", "2.5.5"]}
@@ -57,8 +62,8 @@ def test_a_single_file_is_taken_when_no_folder_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("def model_fm(model_dir):\n    pass\n", "none of the functions model_fn, input_fn, predict_fn, output_fn"),
-        ("def model_fm(model_dir):\n    pass\n", "(did you mean model_fn?)"),
+        ("def handle(body):\n    pass\n", "none of the functions model_fn, input_fn, predict_fn, output_fn"),
+        ("model_fm = print\n", "(did you mean model_fn?)"),
         ("x = 1\ndef model_fn(:\n", "inference.py:2: not valid Python"),
         (
             PREDICT + "def transform_fn(model, body, content_type, accept):\n    pass\n",
@@ -111,6 +116,57 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "weights.bin").symlink_to(tmp_path / "gone")
     with pytest.raises(ConfigError, match=r"weights\.bin is a broken link"):
         source_of(tmp_path, inference=PREDICT)
+
+
+# the spellings that deployed next to a correct function, and the server answered with its default instead
+MISSPELT = {
+    "predict_fm": "predict_fn",
+    "predcit_fn": "predict_fn",
+    "predict_func": "predict_fn",
+    "predictfn": "predict_fn",
+    "Predict_FN": "predict_fn",
+    "modle_fn": "model_fn",
+    "model_fn2": "model_fn",
+    "ouput_fn": "output_fn",
+    "outptu_fn": "output_fn",
+    "imput_fn": "input_fn",
+    "inputs_fn": "input_fn",
+    "tranform_fn": "transform_fn",
+    "transform_fnn": "transform_fn",
+}
+
+
+@pytest.mark.parametrize(("name", "meant"), MISSPELT.items())
+@pytest.mark.parametrize("rest", [PREDICT, "from more import *\n"])
+def test_a_function_is_refused_when_its_name_is_within_two_edits_of_a_known_one(
+    name: str, meant: str, rest: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        source_of(tmp_path, inference=f"{rest}\n\nasync def {name}(*arguments):\n    pass\n", more="")
+    line = rest.count("\n") + 3
+    assert caught.value.message.startswith(
+        f"{tmp_path}/inference.py:{line}: the server would ignore the function {name}"
+    )
+    assert f"rename it to {meant}, or to _{name} " in str(caught.value.hint)
+
+
+def test_a_misspelt_function_is_refused_when_it_is_defined_on_a_condition(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"inference\.py:4: .*predit_fn"):
+        source_of(tmp_path, inference=f"{PREDICT}try:\n    def predit_fn(): pass\nexcept OSError:\n    pass\n")
+
+
+def test_functions_of_the_users_own_are_let_through(tmp_path: Path) -> None:
+    own = ("_predcit_fn", "predict", "helper_fn", "transform", "model_function", "load_model", "input_data")
+    inner = "def outer():\n    def predit_fn(): pass\n"
+    source = source_of(tmp_path, inference=PREDICT + inner + "".join(f"def {name}(): pass\n" for name in own))
+    assert source.entry_point == "inference.py"
+
+
+@pytest.mark.parametrize("name", [*MISSPELT, "helper_fn", "predict", "model_fn", "_modle_fn", "x", "output_function"])
+def test_the_server_and_deploy_agree_on_misspelt_names(name: str) -> None:
+    text = f"def {name}(): pass\n"
+    ours = [tuple(one) for one in misspelt_functions(ast.parse(text).body, FUNCTIONS)]
+    assert ours == [tuple(one) for one in misspelt_names(text.encode(), ARGUMENTS)]
 
 
 def test_a_requirement_is_refused_when_pip_could_not_read_it(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgbm_runtime.core.cells import MISSING
+from lgbm_runtime.core.compression import states_gzip
 from lgbm_runtime.core.csv_rows import plain_row, rows_from_csv
-from lgbm_runtime.core.decoding import MAX_BODY_BYTES, check_content_encoding, decode
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES, decode
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.schema import Schema
 from tests.runtime.test_schema import DOCUMENT
@@ -294,12 +295,12 @@ def test_a_single_row_of_numbers_and_gaps_needs_no_closer_look(text: str) -> Non
 
 @pytest.mark.parametrize("encoding", [None, "", "identity", " Identity "])
 def test_a_body_that_is_not_compressed_is_accepted(encoding: str | None) -> None:
-    check_content_encoding(encoding)
+    assert not states_gzip(encoding)
 
 
-@pytest.mark.parametrize(("encoding", "name"), [("gzip", "gzip"), (" BR ", "br"), ("x" * 61, "x" * 60)])
-def test_a_compressed_body_is_refused(encoding: str, name: str) -> None:
+@pytest.mark.parametrize(("encoding", "name"), [(" BR ", "br"), ("x" * 61, "x" * 60)])
+def test_a_compression_other_than_gzip_is_refused(encoding: str, name: str) -> None:
     with pytest.raises(InvocationError) as caught:
-        check_content_encoding(encoding)
+        states_gzip(encoding)
     assert caught.value.status == 415
-    assert str(caught.value) == f"content encoding {name} is not supported; send the body uncompressed"
+    assert str(caught.value) == f"content encoding {name} is not supported; use gzip, or send the body as it is"

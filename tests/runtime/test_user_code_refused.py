@@ -17,7 +17,12 @@ from tests.runtime.test_user_code import ROW
     ("code", "says"),
     [
         ("", "has none of the functions model_fn, input_fn, predict_fn, output_fn, transform_fn"),
-        ("def model_fnn(d): return 1", "has none of the functions"),
+        ("def model_fnn(d): return 1", r"line 1: model_fnn would be ignored \(did you mean model_fn\?\)"),
+        (
+            "def model_fn(d): return 1\n\ndef predcit_fn(data, model): return 1",
+            "line 3: predcit_fn would be ignored .* rename it to predict_fn, or to _predcit_fn if it is",
+        ),
+        ("def model_fn(d): return 1\n\ndef ouput_fn(p, a): return 1", "did you mean output_fn"),
         ("predict_fn = 3", "predict_fn is not a function"),
         (
             "def predict_fn(data): return 1",
@@ -42,6 +47,13 @@ def test_load_says_in_one_line_what_is_wrong_with_the_code(
     with pytest.raises(ModelError, match=says) as caught:
         load_service(model_path, {})
     assert "\n" not in str(caught.value)
+
+
+def test_functions_of_the_users_own_are_let_through(write: Write, model_path: Path) -> None:
+    names = ("_predcit_fn", "predict", "helper_fn", "transform", "model_function", "load_model", "input_data")
+    code = "".join(f"def {name}(): pass\n" for name in names)
+    write(code + "def predict_fn(data, model):\n    def input_fm(): pass\n    return model.predict(data)\n")
+    assert load_service(model_path, {}) is not None
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from sagemaker_inference.errors import (  # type: ignore[import-not-found]
 )
 from sagemaker_inference.transformer import Transformer  # type: ignore[import-not-found]
 
-from lgbm_runtime.core.decoding import MAX_BODY_BYTES, check_content_encoding
+from lgbm_runtime.core.compression import decoded
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES
 from lgbm_runtime.core.errors import InvocationError, ModelError, unexpected_error
 from lgbm_runtime.core.lightgbm_library import LibraryError
 from lgbm_runtime.core.predictor import Answer, Predictor
@@ -84,7 +85,7 @@ class LightgbmTransformer(Transformer):  # type: ignore[misc] # the toolkit has 
     def _answer(self, body: bytes, headers: dict[str, str], context: Any) -> Answer:
         if self._answering is None:
             raise TypeError("the server sent a request before it initialized the service")
-        check_content_encoding(headers.get("content-encoding"))
+        body = decoded(body, headers.get("content-encoding"), MAX_BODY_BYTES)
         accept = headers.get("accept")
         if not accept or accept.strip() == "*/*":
             accept = os.environ.get(ACCEPT_VARIABLE)

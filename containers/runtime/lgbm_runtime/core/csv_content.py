@@ -22,7 +22,7 @@ def decode(body: bytes, parameters: Mapping[str, str], schema: Schema) -> Rows:
 
     The parameter `header` states whether the first line has the names of the columns.
     """
-    return rows_from_csv(_utf8(body, parameters), schema, header=_header(parameters))
+    return rows_from_csv(_utf8(body, parameters), schema, header=header(parameters))
 
 
 def encode(values: Sequence[Any]) -> bytes:
@@ -43,7 +43,7 @@ def encode(values: Sequence[Any]) -> bytes:
     return "".join(",".join(map(repr, row)) + "\n" for row in values).encode("ascii")
 
 
-def _header(parameters: Mapping[str, str]) -> bool | None:
+def header(parameters: Mapping[str, str]) -> bool | None:
     """Return whether the parameter `header` is `present`. Source: RFC 4180, section 3."""
     value = parameters.get("header")
     if value is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from lgbm_runtime.core.compression import GZIP_MAGIC, decompressed
 from lgbm_runtime.core.content_types import BY_NAME, SUPPORTED
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.media_type import CSV, parse_media_type
@@ -20,11 +21,15 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 def decode(body: bytes, content_type: str | None, schema: Schema) -> Rows:
     """Return the rows in the body. The default content type is text/csv.
 
+    A body that begins like gzip data is decompressed, because none of the content types begins so.
+
     Raises InvocationError: 400 if the body does not fit the content type or the schema, 413 if the body is larger than
     MAX_BODY_BYTES, 415 if the content type or the charset is not supported.
     """
     if len(body) > MAX_BODY_BYTES:
         raise too_large()
+    if body.startswith(GZIP_MAGIC):
+        body = decompressed(body, MAX_BODY_BYTES)
     stated = (content_type or "").strip() or CSV
     media_type = parse_media_type(stated)
     format_ = None if media_type is None else BY_NAME.get(media_type.name)
@@ -43,13 +48,6 @@ def is_plain_csv(content_type: str | None) -> bool:
     if media_type is None or media_type.name != CSV or "header" in media_type.parameters:
         return False
     return media_type.parameters.get("charset", "utf-8").lower() == "utf-8"
-
-
-def check_content_encoding(encoding: str | None) -> None:
-    """Raise InvocationError(415) if the header Content-Encoding states a compression."""
-    name = (encoding or "").strip().lower()
-    if name not in ("", "identity"):
-        raise InvocationError(415, f"content encoding {name[:60]} is not supported; send the body uncompressed")
 
 
 def too_large() -> InvocationError:

@@ -14,6 +14,7 @@ import numpy as np
 
 from lgbm_runtime.core.cells import Unseen, columns_of, listed
 from lgbm_runtime.core.errors import InvocationError
+from lgbm_runtime.core.json_shapes import records_in, right_shapes
 from lgbm_runtime.core.rows import Rows
 from lgbm_runtime.core.schema import Schema
 
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 # An integer with fewer digits is read exactly. An integer with more digits is read as float64.
 _EXACT_DIGITS = 20
-# The keys of SageMaker's common JSON format for inference.
-_INSTANCES = "instances"
+# A key of SageMaker's common JSON format for inference.
 _FEATURES = "features"
 _PLAIN_TYPES = {int, float, type(None)}
 
@@ -33,28 +33,21 @@ _PLAIN_TYPES = {int, float, type(None)}
 def rows_from_json(text: str, schema: Schema) -> Rows:
     """Return the rows in a JSON document. Raises InvocationError(400).
 
-    The document is a row, a record, a list of rows, or a list of records. It may also be `{"instances": list}`. Each
-    element of that list is a row, a record, or `{"features": row}`.
+    The document is a row, a record, a list of rows, a list of records, or an object that `records_in` accepts. Each
+    element of a list is a row, a record, or `{"features": row}`.
     """
     document = _parse(text, None)
     names = set(schema.feature_names)
     if isinstance(document, dict):
-        if _INSTANCES not in document or _INSTANCES in names:
-            return _convert([document], schema)
-        if len(document) > 1:
-            raise InvocationError(
-                400, f"unexpected keys next to instances: {listed([k for k in document if k != _INSTANCES])}"
-            )
-        document = document[_INSTANCES]
-        if not isinstance(document, list) or not all(isinstance(one, (list, dict)) for one in document):
-            raise InvocationError(400, "instances must be a list of rows or of records")
+        is_record = document.keys() == names and not isinstance(document[schema.features[0].name], (list, dict))
+        return _convert([document] if is_record else records_in(document, schema), schema, names)
     if not isinstance(document, list):
-        raise InvocationError(400, "the body must be a list of rows, a list of records, or an object")
+        raise InvocationError(400, f"the body is neither a list nor an object; {right_shapes(schema)}")
     if not document:
         raise InvocationError(400, "the body has no rows")
     if not isinstance(document[0], (list, dict)):
         document = [document]
-    return _convert(document, schema)
+    return _convert(document, schema, names)
 
 
 def rows_from_json_lines(text: str, schema: Schema) -> Rows:
@@ -62,13 +55,12 @@ def rows_from_json_lines(text: str, schema: Schema) -> Rows:
     lines = text.rstrip().split("\n")
     if lines == [""]:
         raise InvocationError(400, "the body has no rows")
-    return _convert((_parse(line, row) for row, line in enumerate(lines, 1)), schema)
+    return _convert((_parse(line, row) for row, line in enumerate(lines, 1)), schema, set(schema.feature_names))
 
 
-def _convert(records: Iterable[Any], schema: Schema) -> Rows:
+def _convert(records: Iterable[Any], schema: Schema, known: set[str]) -> Rows:
     """Return the matrix of rows and records."""
     names = schema.feature_names
-    known = set(names)
     rows = [_cells(record, names, known, row) for row, record in enumerate(records, 1)]
     unseen = Unseen()
     values = _plain_values(rows) if schema.is_plain else None

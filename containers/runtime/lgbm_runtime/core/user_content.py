@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from lgbm_runtime.core.compression import GZIP_MAGIC, decompressed
 from lgbm_runtime.core.content_codec import text_of
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES
 from lgbm_runtime.core.encoding import negotiate
 from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.media_type import CSV, JSON, parse_media_type, split_elements
@@ -22,7 +24,7 @@ _RESPONSE_ATTRIBUTES = ("get_data", "status_code", "content_type", "headers")
 def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | bytes]:
     """Return the media type without parameters, and the body.
 
-    A body of CSV or JSON is text without a byte order mark. The default content type is text/csv. Raises
+    A body of CSV or JSON is decompressed text without a byte order mark. The default content type is text/csv. Raises
     InvocationError: 400 if the body is not in its charset, 415 if the charset is not supported.
     """
     stated = (content_type or "").strip() or CSV
@@ -31,6 +33,8 @@ def content_for_user(body: bytes, content_type: str | None) -> tuple[str, str | 
         return stated, body
     if media_type.name not in _TEXT_TYPES:
         return media_type.name, body
+    if body.startswith(GZIP_MAGIC):
+        body = decompressed(body, MAX_BODY_BYTES)
     return media_type.name, text_of(body, media_type.parameters)
 
 

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from lgbm_runtime.core.errors import InvocationError, ModelError
+from lgbm_runtime.core.misspelt_names import misspelt_names
 
 # SageMaker's inference toolkit and framework images use the same names and arguments.
 MODEL_FN = "model_fn"
@@ -117,8 +118,14 @@ def load_functions(program: Path) -> dict[str, UserFunction]:
     """Run the user's file and return its functions by name.
 
     The file can import modules from its folder. Raises ModelError if the file fails, if it has none of the functions,
-    or if it has transform_fn together with a function that transform_fn replaces.
+    if the name of a function is misspelt, or if it has transform_fn together with a function that transform_fn
+    replaces.
     """
+    for misspelt in misspelt_names(program.read_bytes(), ARGUMENTS):
+        raise ModelError(
+            f"{program}, line {misspelt.line}: {misspelt.name} would be ignored (did you mean {misspelt.meant}?); "
+            f"rename it to {misspelt.meant}, or to _{misspelt.name} if it is a function of your own"
+        )
     module = _run(program)
     functions = {
         name: _checked(program, name, getattr(module, name))

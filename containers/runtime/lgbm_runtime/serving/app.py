@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections.abc import Callable
 from functools import partial
 
 import httptools
 
-from lgbm_runtime.core.decoding import check_content_encoding
+from lgbm_runtime.core.compression import GZIP_MAGIC, decompressed, states_gzip
+from lgbm_runtime.core.decoding import MAX_BODY_BYTES
 from lgbm_runtime.core.errors import InvocationError, unexpected_error
 from lgbm_runtime.core.media_type import JSON
 from lgbm_runtime.core.predictor import Predictor
@@ -63,10 +65,7 @@ class App:
         raise InvocationError(404, f"{shown} does not exist; use /ping or /invocations")
 
     def _invocations(self, head: Head) -> Handler:
-        if "upgrade" in (head.header(b"connection") or "").lower():
-            # after Upgrade, the parser takes the body for data of another protocol
-            raise InvocationError(400, "only HTTP/1.1 is supported; send the request without the header Upgrade")
-        check_content_encoding(head.header(b"content-encoding"))
+        is_gzip = states_gzip(head.header(b"content-encoding"))
         attributes = head.header(ATTRIBUTES_HEADER) or ""
         answer = self._service.handler(head.header(b"content-type"), head.header(b"accept"), attributes)
         # with custom attributes, always use the thread: they may request an output that takes long
@@ -74,13 +73,19 @@ class App:
 
         def respond(body: bytes) -> Response:
             try:
-                content, content_type, returned = answer(body)
+                content, content_type, returned = answer(decompressed(body, MAX_BODY_BYTES) if is_gzip else body)
             except Exception as error:  # noqa: BLE001 - see _response_to
                 return _response_to(error)
             extra = b"%b: %b\r\n" % (ATTRIBUTES_HEADER, returned.encode("ascii")) if returned else b""
             return response_start(200, content_type, extra), content
 
-        return lambda body: respond(body) if len(body) <= inline_bytes else partial(respond, body)
+        def handle(body: bytes) -> Response | Callable[[], Response]:
+            # a small gzip body may have a large content
+            if len(body) <= inline_bytes and not body.startswith(GZIP_MAGIC):
+                return respond(body)
+            return partial(respond, body)
+
+        return handle
 
     def _execution_parameters(self) -> bytes:
         """Return the JSON of /execution-parameters.

@@ -135,10 +135,7 @@ class Connection(asyncio.Protocol):
             return
         self._unread_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # the parser stops, because the rest belongs to another protocol; the application answers the request
-            pass
+            self._feed(data)
         except httptools.HttpParserCallbackError:
             raise
         except httptools.HttpParserError as error:
@@ -213,6 +210,22 @@ class Connection(asyncio.Protocol):
         self._waiting.append((self._head, chunks[0] if len(chunks) == 1 else b"".join(chunks)))
 
     # the connection's own steps
+
+    def _feed(self, data: bytes) -> None:
+        """Parse the data. A request to change the protocol is a request in this one (RFC 9110, 7.8)."""
+        while data:
+            try:
+                self._parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                # the parser takes the body for data of another protocol, so parse the request without the header
+                [rest] = upgrade.args
+                if self._head.method == b"CONNECT" or not self._waiting:
+                    return
+                head, _ = self._waiting.pop()
+                version = self._parser.get_http_version().encode()
+                self._parser = httptools.HttpRequestParser(self)
+                data = head.without_upgrade(version) + data[rest:]
 
     def shut_down(self) -> None:
         """Close the connection now, or after its last answer if a request has begun."""

@@ -12,6 +12,7 @@ from lgbm_runtime.core.errors import InvocationError
 from lgbm_runtime.core.media_type import JSON
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_OF_UPGRADE = (b"upgrade", b"http2-settings")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -37,6 +38,16 @@ class Head:
         name = name.lower()
         known = self.headers.get(name)
         self.headers[name] = value if known is None else known + b", " + value
+
+    def without_upgrade(self, version: bytes) -> bytes:
+        """Return the bytes of the head without the headers that request another protocol."""
+        headers = {name: value for name, value in self.headers.items() if name not in _OF_UPGRADE}
+        options = [option.strip() for option in headers.pop(b"connection", b"").split(b",")]
+        kept = [option for option in options if option.lower() not in _OF_UPGRADE]
+        if any(kept):
+            headers[b"connection"] = b", ".join(kept)
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers.items())
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (self.method, self.url, version, lines)
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
