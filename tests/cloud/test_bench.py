@@ -61,7 +61,9 @@ def test_an_endpoint_is_loaded_once_its_price_is_accepted(
     assert "bench needs a confirmation before it loads e, but there is no terminal" in refused.stderr
     declined = answered_on_a_terminal(lgbm_sm, "n", *command)
     assert declined.returncode == 2
-    assert "Load e with up to 81 requests, in 2 steps of 5 s? AWS bills 1 x ml.m4.xlarge in eu-west-1" in declined.stderr
+    assert (
+        "Load e with up to 81 requests, in 2 steps of 5 s? AWS bills 1 x ml.m4.xlarge in eu-west-1" in declined.stderr
+    )
     assert invocations(aws) == []
 
     accepted = answered_on_a_terminal(lgbm_sm, "y", *command)
