@@ -1,22 +1,29 @@
 """Send rows to an endpoint, and compute metrics if the labels are known."""
 
 import csv
-import json
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from lgbm_sm import deploy
 from lgbm_sm.as_trained import introduce, lineage_of, require_as_trained
 from lgbm_sm.errors import DataError, UsageError
-from lgbm_sm.invocation import invoke, metrics
-from lgbm_sm.invocation.invoke import InvocationRequest, InvocationSummary, PredictionOutput
+from lgbm_sm.invocation import invoke
+from lgbm_sm.invocation.invoke import InvocationRequest, InvocationSummary
+from lgbm_sm.invocation.json_tables import one_row
+from lgbm_sm.invocation.model_columns import ModelColumns
+from lgbm_sm.invocation.model_table import model_table
+from lgbm_sm.invocation.output_columns import OutputColumns, PredictionOutput
 from lgbm_sm.invocation.retries import Retries
+from lgbm_sm.invocation.rows import Rows, rows_of
+from lgbm_sm.invocation.scoring import Scoring, is_scored
+from lgbm_sm.invocation.writers import writer_for
 from lgbm_sm.leaks import require_unseen
-from lgbm_sm.model.code import is_our_code
+from lgbm_sm.model.code import is_our_code, is_ours_alone
 from lgbm_sm.model.lineage import Lineage
 from lgbm_sm.preparation.schema import Schema, Split, load_schema, verify_split
 from lgbm_sm.record.entries import Endpoint
@@ -30,6 +37,7 @@ def predict_test_split(
     accept: str,
     output: PredictionOutput,
     write: Callable[[bytes], None],
+    header: bool = False,
 ) -> tuple[InvocationSummary, dict[str, float]]:
     """Send the test file that prepare-data wrote. Return the summary and the metrics.
 
@@ -42,23 +50,15 @@ def predict_test_split(
     metadata = invoke.read_model_metadata(endpoint)
     _require_same_columns(workspace, endpoint, metadata.get("schema"), schema)
     require_unseen(workspace, lineage_of(workspace, endpoint), schema)
-    scored = output is PredictionOutput.PREDICTION and accept in ("text/csv", "application/json")
-    answers: list[bytes] = []
-
-    def keep_and_write(chunk: bytes) -> None:
-        if scored:
-            answers.append(chunk)
-        write(chunk)
-
-    request = InvocationRequest("text/csv", accept, output)
+    scored = is_scored(accept, output)
+    labels = None
+    if scored:
+        labels_path = verify_split(workspace.data_path, schema, Split.TEST_TARGET)
+        with labels_path.open(encoding="utf-8", newline="") as file:
+            labels = [row[0] for row in csv.reader(file)]
     with test_path.open("rb") as stream:
-        summary = _invoke(workspace, endpoint, stream, request, keep_and_write)
-    if not scored:
-        return summary, {}
-    labels_path = verify_split(workspace.data_path, schema, Split.TEST_TARGET)
-    with labels_path.open(encoding="utf-8", newline="") as file:
-        labels = [row[0] for row in csv.reader(file)]
-    return summary, metrics.prediction_metrics(metadata, _numbers(b"".join(answers), accept), labels)
+        rows = Rows(stream, "text/csv", labels=labels)
+        return _invoke(workspace, endpoint, rows, accept=accept, output=output, header=header, write=write)
 
 
 def _require_same_columns(workspace: Workspace, endpoint: Endpoint, trained: Any, schema: Schema) -> None:
@@ -80,22 +80,19 @@ def _require_same_columns(workspace: Workspace, endpoint: Endpoint, trained: Any
             )
 
 
-def _numbers(answer: bytes, accept: str) -> list[list[float]]:
-    """Return the numbers of each row: one prediction, or one probability per class."""
-    if accept == "text/csv":
-        return [[float(cell) for cell in line.split(b",")] for line in answer.splitlines()]
-    predictions = json.loads(answer)["predictions"]
-    return [row if isinstance(row, list) else [row] for row in predictions]
-
-
 @dataclass(frozen=True)
 class Prediction:
-    """The arguments of `predict`. `file` is a path, `-` for stdin, or None for the test rows."""
+    """The arguments of `predict`. `file` is a path, `-` for stdin, or None for the test rows.
+
+    `row` is one row as a JSON object, instead of a file. With `header`, the columns of the output have names.
+    """
 
     file: str | None
     content_type: str | None
     accept: str
     output: str
+    row: str | None = None
+    header: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,25 +121,63 @@ def predict(workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes]
     model = lineage_of(workspace, endpoint)
     require_as_trained(workspace, model, "`lgbm-sm train` and `lgbm-sm deploy`")
     introduce(workspace, model)
-    if wanted.file is None:
+    how: _How = {"accept": wanted.accept, "output": output, "header": wanted.header, "write": write}
+    if wanted.file is None and wanted.row is None:
         if wanted.content_type:
             raise UsageError("--content-type requires a FILE", "the test rows are text/csv")
-        scored = predict_test_split(workspace, endpoint, accept=wanted.accept, output=output, write=write)
-        return Predicted(*scored, model)
-    from_stdin = wanted.file == "-"
-    content_type = wanted.content_type or ("text/csv" if from_stdin else invoke.content_type_of(wanted.file))
-    request = InvocationRequest(content_type, wanted.accept, output)
-    with _open_input(wanted.file) as stream:
-        return Predicted(_invoke(workspace, endpoint, stream, request, write), {}, model)
+        return Predicted(*predict_test_split(workspace, endpoint, **how), model)
+    with _rows(workspace, endpoint, model, wanted) as rows:
+        return Predicted(*_invoke(workspace, endpoint, rows, **how), model)
+
+
+class _How(TypedDict):
+    accept: str
+    output: PredictionOutput
+    header: bool
+    write: Callable[[bytes], None]
+
+
+@contextmanager
+def _rows(workspace: Workspace, endpoint: Endpoint, model: Lineage, wanted: Prediction) -> Iterator[Rows]:
+    """Open the rows that the user names."""
+    columns = _columns_of(workspace, endpoint, model)
+    if wanted.row is not None:
+        if wanted.file is not None:
+            raise UsageError(f"--json and {wanted.file} exclude each other", "remove one of them")
+        if columns is None:
+            yield Rows(io.BytesIO(wanted.row.encode()), "application/json")
+            return
+        table = one_row(wanted.row, columns, workspace.reporter)
+        yield rows_of(model_table(table, columns, (), workspace.reporter))
+        return
+    file = wanted.file or "-"
+    content_type = wanted.content_type or ("text/csv" if file == "-" else invoke.content_type_of(file))
+    with _open_input(file) as stream:
+        yield Rows(stream, content_type)
+
+
+def _columns_of(workspace: Workspace, endpoint: Endpoint, model: Lineage) -> ModelColumns | None:
+    """Return the columns of the model; None if they are not known, or if the user's code reads the rows."""
+    schema = invoke.read_model_metadata(endpoint).get("schema")
+    if not schema or not is_ours_alone(endpoint.root_path / "model"):
+        return None
+    trained = model.origin.settings if model.origin else {}
+    given = {".".join(key.split(".")[:2]) for key in workspace.overridden}
+    return ModelColumns.of(schema, trained, workspace.config.data, given)
 
 
 def _invoke(
     workspace: Workspace,
     endpoint: Endpoint,
-    stream: IO[bytes],
-    request: InvocationRequest,
+    rows: Rows,
+    *,
+    accept: str,
+    output: PredictionOutput,
+    header: bool,
     write: Callable[[bytes], None],
-) -> InvocationSummary:
+) -> tuple[InvocationSummary, dict[str, float]]:
+    """Send the rows. Return the summary, and the metrics if the rows have labels."""
+    request = InvocationRequest(rows.content_type, accept, output)
     headers = invoke.headers_of(request)
     sender = workspace.backend_of(endpoint).open_sender(endpoint, headers, invoke.PARALLEL_REQUESTS)
     model_path = endpoint.root_path / "model"
@@ -151,11 +186,20 @@ def _invoke(
         # another folder may have built the image of an adopted endpoint from other files
         return not endpoint.adopted and is_our_code(model_path, workspace.containers_path)
 
+    metadata = invoke.read_model_metadata(endpoint)
+    schema = metadata.get("schema") if is_ours_alone(model_path) else None
+    columns = OutputColumns(output, schema, rows.kept) if header or rows.kept is not None else None
+    writer = writer_for(accept, write, columns)
+    scoring = Scoring(writer, accept) if rows.labels is not None else None
     retries = Retries(sender, answers_our_code, workspace.reporter.detail)
-    summary = invoke.invoke(endpoint, retries, stream, request, write=write, reporter=workspace.reporter)
-    if request.output is PredictionOutput.PREDICTION and (meaning := _meaning(endpoint)):
+    summary = invoke.invoke(
+        endpoint, retries, rows.stream, request, writer=scoring or writer, reporter=workspace.reporter
+    )
+    if output is PredictionOutput.PREDICTION and not header and (meaning := _meaning(endpoint)):
         workspace.reporter.detail(meaning)
-    return summary
+    if scoring is None or rows.labels is None:
+        return summary, {}
+    return summary, scoring.metrics(metadata, rows.labels)
 
 
 def _meaning(endpoint: Endpoint) -> str:

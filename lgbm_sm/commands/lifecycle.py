@@ -239,6 +239,15 @@ def predict(
     to: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The file for the predictions (default: stdout).")
     ] = None,
+    row: Annotated[
+        str | None,
+        typer.Option(
+            "--json",
+            metavar="OBJECT",
+            help="One row instead of FILE; features that it does not name are missing cells.",
+        ),
+    ] = None,
+    header: Annotated[bool, typer.Option("--header", help="Name the columns of the output.")] = False,
 ) -> None:
     from lgbm_sm import predict
     from lgbm_sm.commands import views
@@ -246,6 +255,13 @@ def predict(
 
     with opened_workspace(ctx, changes=False) as (workspace, console):
         with Answer(console, accept, to, workspace.protected(file)) as answer:
-            wanted = predict.Prediction(file=file, content_type=content_type, accept=answer.accept, output=give)
+            wanted = predict.Prediction(
+                file=file,
+                content_type=content_type,
+                accept=answer.accept,
+                output=give,
+                row=row,
+                header=header,
+            )
             predicted = predict.predict(workspace, wanted, write=answer.write)
         views.show_invocation(console, predicted, answer)

@@ -1,0 +1,43 @@
+"""Compare the predictions of rows with their labels, if these are known."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lgbm_sm.invocation.batches import JSON_LINES_TYPES
+from lgbm_sm.invocation.metrics import prediction_metrics
+from lgbm_sm.invocation.output_columns import PredictionOutput
+from lgbm_sm.invocation.writers import Writer, media_type_of, values_of
+
+_READABLE = ("text/csv", "application/json", *JSON_LINES_TYPES)
+
+
+def is_scored(accept: str, output: PredictionOutput) -> bool:
+    """Return whether the answers are predictions in a format that can be read."""
+    return output is PredictionOutput.PREDICTION and media_type_of(accept) in _READABLE
+
+
+class Scoring:
+    """A writer that also keeps the predictions."""
+
+    def __init__(self, writer: Writer, accept: str) -> None:
+        self._writer = writer
+        self._accept = accept
+        self._predictions: list[list[float]] = []
+
+    def add(self, answer: bytes, expected: int) -> int:
+        """See Writer."""
+        count = self._writer.add(answer, expected)
+        if count == expected:
+            self._predictions += [list(map(float, row)) for row in values_of(answer, self._accept) or []]
+        return count
+
+    def close(self) -> None:
+        """See Writer."""
+        self._writer.close()
+
+    def metrics(self, metadata: Mapping[str, Any], labels: Sequence[str | None]) -> dict[str, float]:
+        """Return the metrics of the rows that have a label, by name."""
+        pairs = [pair for pair in zip(self._predictions, labels, strict=True) if pair[1] is not None]
+        if not pairs:
+            return {}
+        return prediction_metrics(dict(metadata), [row for row, _ in pairs], [str(label) for _, label in pairs])
