@@ -5,7 +5,7 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, TypedDict
 
@@ -13,19 +13,20 @@ from lgbm_sm import deploy
 from lgbm_sm.as_trained import introduce, lineage_of, require_as_trained
 from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import invoke
+from lgbm_sm.invocation.input_tables import input_table
 from lgbm_sm.invocation.invoke import InvocationRequest, InvocationSummary
 from lgbm_sm.invocation.json_tables import one_row
-from lgbm_sm.invocation.model_columns import ModelColumns
+from lgbm_sm.invocation.model_columns import READING_KEYS, ModelColumns
 from lgbm_sm.invocation.model_table import model_table
 from lgbm_sm.invocation.output_columns import OutputColumns, PredictionOutput
 from lgbm_sm.invocation.retries import Retries
 from lgbm_sm.invocation.rows import Rows, rows_of
-from lgbm_sm.invocation.scoring import Scoring, is_scored
+from lgbm_sm.invocation.scoring import Scoring, is_scored, known_labels
 from lgbm_sm.invocation.writers import writer_for
 from lgbm_sm.leaks import require_unseen
 from lgbm_sm.model.code import is_our_code, is_ours_alone
 from lgbm_sm.model.lineage import Lineage
-from lgbm_sm.preparation.schema import Schema, Split, load_schema, verify_split
+from lgbm_sm.preparation.schema import Schema, Split, file_sha256, load_schema, verify_split
 from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.workspace import Workspace
 
@@ -84,7 +85,8 @@ def _require_same_columns(workspace: Workspace, endpoint: Endpoint, trained: Any
 class Prediction:
     """The arguments of `predict`. `file` is a path, `-` for stdin, or None for the test rows.
 
-    `row` is one row as a JSON object, instead of a file. With `header`, the columns of the output have names.
+    `row` is one row as a JSON object, instead of a file. With `header`, the columns of the output have names. `keep`
+    are columns of the file to put before the predictions. `score`: show metrics if the file has labels.
     """
 
     file: str | None
@@ -93,6 +95,8 @@ class Prediction:
     output: str
     row: str | None = None
     header: bool = False
+    keep: tuple[str, ...] = ()
+    score: bool = True
 
 
 @dataclass(frozen=True)
@@ -119,12 +123,15 @@ def predict(workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes]
     output = PredictionOutput(wanted.output)
     endpoint = deploy.get_endpoint(workspace)
     model = lineage_of(workspace, endpoint)
-    require_as_trained(workspace, model, "`lgbm-sm train` and `lgbm-sm deploy`")
+    free = READING_KEYS if wanted.file or wanted.row else ()
+    require_as_trained(workspace, model, "`lgbm-sm train` and `lgbm-sm deploy`", free=free)
     introduce(workspace, model)
     how: _How = {"accept": wanted.accept, "output": output, "header": wanted.header, "write": write}
     if wanted.file is None and wanted.row is None:
         if wanted.content_type:
             raise UsageError("--content-type requires a FILE", "the test rows are text/csv")
+        if wanted.keep:
+            raise UsageError("--keep requires a FILE", "the test rows have only the features")
         return Predicted(*predict_test_split(workspace, endpoint, **how), model)
     with _rows(workspace, endpoint, model, wanted) as rows:
         return Predicted(*_invoke(workspace, endpoint, rows, **how), model)
@@ -151,9 +158,29 @@ def _rows(workspace: Workspace, endpoint: Endpoint, model: Lineage, wanted: Pred
         yield rows_of(model_table(table, columns, (), workspace.reporter))
         return
     file = wanted.file or "-"
+    if columns is not None and file != "-" and not wanted.content_type:
+        found = input_table(Path(file), columns, wanted.keep)
+        if found is not None:
+            yield _scored(
+                workspace, rows_of(model_table(found, columns, wanted.keep, workspace.reporter)), wanted, model
+            )
+            return
+    if wanted.keep:
+        raise UsageError("--keep needs a FILE that is a table", "name one, without --content-type")
     content_type = wanted.content_type or ("text/csv" if file == "-" else invoke.content_type_of(file))
     with _open_input(file) as stream:
         yield Rows(stream, content_type)
+
+
+def _scored(workspace: Workspace, rows: Rows, wanted: Prediction, model: Lineage) -> Rows:
+    """Return the rows without their labels if they are not scored."""
+    if rows.labels is None:
+        return rows
+    if not wanted.score or not is_scored(wanted.accept, PredictionOutput(wanted.output)):
+        return replace(rows, labels=None)
+    if model.origin and wanted.file and file_sha256(Path(wanted.file)) == model.origin.table_sha256:
+        workspace.reporter.warn("the model was trained on rows of this table, so its metrics are too good")
+    return rows
 
 
 def _columns_of(workspace: Workspace, endpoint: Endpoint, model: Lineage) -> ModelColumns | None:
@@ -190,16 +217,18 @@ def _invoke(
     schema = metadata.get("schema") if is_ours_alone(model_path) else None
     columns = OutputColumns(output, schema, rows.kept) if header or rows.kept is not None else None
     writer = writer_for(accept, write, columns)
-    scoring = Scoring(writer, accept) if rows.labels is not None else None
+    classes = schema["target"]["classes"] or () if schema else ()
+    labels = None if rows.labels is None else known_labels(rows.labels, classes, workspace.reporter)
+    scoring = None if labels is None else Scoring(writer, accept)
     retries = Retries(sender, answers_our_code, workspace.reporter.detail)
     summary = invoke.invoke(
         endpoint, retries, rows.stream, request, writer=scoring or writer, reporter=workspace.reporter
     )
     if output is PredictionOutput.PREDICTION and not header and (meaning := _meaning(endpoint)):
         workspace.reporter.detail(meaning)
-    if scoring is None or rows.labels is None:
+    if scoring is None or labels is None:
         return summary, {}
-    return summary, scoring.metrics(metadata, rows.labels)
+    return summary, scoring.metrics(metadata, labels)
 
 
 def _meaning(endpoint: Endpoint) -> str:

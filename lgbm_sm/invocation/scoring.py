@@ -7,6 +7,7 @@ from lgbm_sm.invocation.batches import JSON_LINES_TYPES
 from lgbm_sm.invocation.metrics import prediction_metrics
 from lgbm_sm.invocation.output_columns import PredictionOutput
 from lgbm_sm.invocation.writers import Writer, media_type_of, values_of
+from lgbm_sm.progress import Reporter
 
 _READABLE = ("text/csv", "application/json", *JSON_LINES_TYPES)
 
@@ -14,6 +15,17 @@ _READABLE = ("text/csv", "application/json", *JSON_LINES_TYPES)
 def is_scored(accept: str, output: PredictionOutput) -> bool:
     """Return whether the answers are predictions in a format that can be read."""
     return output is PredictionOutput.PREDICTION and media_type_of(accept) in _READABLE
+
+
+def known_labels(
+    labels: Sequence[str | None], classes: Sequence[str | float], reporter: Reporter
+) -> Sequence[str | None] | None:
+    """Return the labels; None, with a warning, if one is not among the classes."""
+    texts = {str(value) for value in classes}
+    if not classes or not (unknown := [label for label in labels if label is not None and label not in texts]):
+        return labels
+    reporter.warn(f"not scored: {unknown[0]!r} is a label, but not a class of the model")
+    return None
 
 
 class Scoring:

@@ -3,6 +3,7 @@
 import csv
 import json
 
+import pandas as pd
 import pytest
 
 from tests.cli.conftest import CommandLine
@@ -59,3 +60,47 @@ def test_the_columns_of_the_output_have_names_when_a_header_is_asked_for(boston:
     document = json.loads(boston("predict", "--header", "--output", "json").stdout)
     assert document["predictions"] == [{"prediction": float(value)} for value in plain.split()]
     assert set(document["metrics"]) == {"rmse", "mae", "r2"}
+
+
+def with_labels(project: CommandLine) -> "pd.DataFrame":
+    """The test rows with an id and the labels, the columns in another order."""
+    rows = pd.read_csv(project.folder / "data/test/boston_test.csv", names=NAMES)
+    rows["target"] = pd.read_csv(project.folder / "data/test_target/boston_test_target.csv", header=None)[0]
+    rows.insert(0, "id", [f"{row:03}" for row in range(len(rows))])
+    return rows[rows.columns[::-1]]
+
+
+def test_every_table_of_the_same_rows_has_the_same_predictions(boston: CommandLine) -> None:
+    rows, expected, folder = with_labels(boston), boston("predict").stdout, boston.folder
+    rows.to_csv(folder / "plain.csv", index=False)
+    rows.to_csv(folder / "commas.csv", index=False, sep=";", decimal=",", encoding="utf-16")
+    rows.to_csv(folder / "tabs.tsv.gz", index=False, sep="\t")
+    rows.to_parquet(folder / "rows.parquet")
+    for orient in ("records", "columns", "split", "table", "index"):
+        rows.to_json(folder / f"{orient}.json", orient=orient, double_precision=15)
+    rows.to_json(folder / "lines.jsonl", orient="records", lines=True, double_precision=15)
+    files = ("plain.csv", "commas.csv", "tabs.tsv.gz", "rows.parquet", "lines.jsonl")
+    for name in (*files, *(f"{one}.json" for one in ("records", "columns", "split", "table", "index"))):
+        assert boston("predict", name).stdout == expected, name
+
+
+def test_a_labelled_file_is_scored_and_kept_columns_come_first(boston: CommandLine) -> None:
+    with_labels(boston).to_csv(boston.folder / "labelled.csv", index=False)
+    of_test_rows = json.loads(boston("predict", "--output", "json").stdout)["metrics"]
+    document = json.loads(boston("predict", "labelled.csv", "--output", "json").stdout)
+    assert document["metrics"] == pytest.approx(of_test_rows)
+    assert json.loads(boston("predict", "labelled.csv", "--no-score", "--output", "json").stdout)["metrics"] == {}
+    kept = boston("predict", "labelled.csv", "--keep", "id,target").stdout.splitlines()
+    assert kept[0] == "id,target,prediction"
+    assert [line.split(",")[0] for line in kept[1:]] == [f"{row:03}" for row in range(102)]
+    assert [line.split(",")[2] for line in kept[1:]] == boston("predict").stdout.split()
+
+
+def test_columns_that_the_model_does_not_know_are_named_and_missing_ones_refused(boston: CommandLine) -> None:
+    rows = with_labels(boston).rename(columns={"LSTAT": "lstat"})
+    rows.assign(LSTAT=rows["lstat"]).to_csv(boston.folder / "more.csv", index=False)
+    known = boston("predict", "more.csv")
+    assert "more.csv: columns that the model does not know, ignored: lstat, id" in known.stderr
+    assert known.stdout == boston("predict").stdout
+    rows.to_csv(boston.folder / "less.csv", index=False)
+    assert "a column of the model is missing: LSTAT" in boston("predict", "less.csv", exit_code=4).stderr
