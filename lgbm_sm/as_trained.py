@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -43,16 +43,16 @@ def introduce(workspace: Workspace, model: Lineage) -> None:
         )
 
 
-def require_as_trained(workspace: Workspace, model: Lineage, following: str) -> None:
+def require_as_trained(workspace: Workspace, model: Lineage, following: str, *, free: Collection[str] = ()) -> None:
     """Refuse a `--set` of data or training that differs from what the model was made with.
 
     A setting from config.yaml is for the next training, and is not compared. `following` are the commands that make a
-    model with the new value.
+    model with the new value. Keys of data that are `free` describe another table.
 
     Raises:
         ConfigError: names each of them, with both values.
     """
-    differences = [*_data_differences(workspace, model), *_hyperparameter_differences(workspace, model)]
+    differences = [*_data_differences(workspace, model, free), *_hyperparameter_differences(workspace, model)]
     if not differences:
         return
     sentences = "\n".join(
@@ -64,11 +64,11 @@ def require_as_trained(workspace: Workspace, model: Lineage, following: str) -> 
     raise ConfigError(sentences, f"omit {which}, or run {following} with {which} first")
 
 
-def _data_differences(workspace: Workspace, model: Lineage) -> Iterator[_Difference]:
+def _data_differences(workspace: Workspace, model: Lineage, free: Collection[str]) -> Iterator[_Difference]:
     given = sorted({".".join(key.split(".")[:2]) for key in workspace.overridden if key.startswith("data.")})
     config = workspace.config
     now = data_settings(config.data, predicted_as(config.training.objective))
-    keys = [key for key in given if key in now and key != TARGET]
+    keys = [key for key in given if key in now and key != TARGET and key.removeprefix("data.") not in free]
     if model.origin is None:
         if keys:
             workspace.reporter.warn(f"unknown whether model {model.name} was trained with this {', '.join(keys)}")

@@ -16,7 +16,7 @@ from lgbm_sm.errors import UsageError
 from lgbm_sm.images import build, xgboost
 from lgbm_sm.images.build import BuiltImage
 from lgbm_sm.invocation import metrics
-from lgbm_sm.invocation.invoke import PredictionOutput
+from lgbm_sm.invocation.output_columns import PredictionOutput
 from lgbm_sm.predict import predict_test_split
 from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.workspace import Workspace

@@ -1,25 +1,33 @@
 """Send rows to an endpoint, and compute metrics if the labels are known."""
 
 import csv
-import json
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from lgbm_sm import deploy
 from lgbm_sm.as_trained import introduce, lineage_of, require_as_trained
 from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import invoke, metrics
-from lgbm_sm.invocation.invoke import InvocationRequest, InvocationSummary, PredictionOutput
+from lgbm_sm.invocation.input_tables import input_table
+from lgbm_sm.invocation.invoke import InvocationRequest, InvocationSummary
+from lgbm_sm.invocation.json_tables import one_row
+from lgbm_sm.invocation.model_columns import READING_KEYS, ModelColumns
+from lgbm_sm.invocation.model_table import model_table
+from lgbm_sm.invocation.output_columns import OutputColumns, PredictionOutput
 from lgbm_sm.invocation.retries import Retries
+from lgbm_sm.invocation.rows import Rows, rows_of
+from lgbm_sm.invocation.scoring import Scoring, is_scored, known_labels
 from lgbm_sm.invocation.split_differences import split_warnings
+from lgbm_sm.invocation.writers import writer_for
 from lgbm_sm.leaks import require_unseen
-from lgbm_sm.model.code import is_our_code
+from lgbm_sm.model.code import is_our_code, is_ours_alone
 from lgbm_sm.model.lineage import Lineage
-from lgbm_sm.preparation.schema import Schema, Split, load_schema, verify_split
+from lgbm_sm.preparation.schema import Schema, Split, file_sha256, load_schema, verify_split
 from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.workspace import Workspace
 
@@ -31,6 +39,7 @@ def predict_test_split(
     accept: str,
     output: PredictionOutput,
     write: Callable[[bytes], None],
+    header: bool = False,
 ) -> tuple[InvocationSummary, dict[str, float]]:
     """Send the test file that prepare-data wrote. Return the summary and the metrics.
 
@@ -43,27 +52,15 @@ def predict_test_split(
     metadata = invoke.read_model_metadata(endpoint)
     _require_same_columns(workspace, endpoint, metadata.get("schema"), schema)
     require_unseen(workspace, lineage_of(workspace, endpoint), schema)
-    scored = output is PredictionOutput.PREDICTION and accept in ("text/csv", "application/json")
-    answers: list[bytes] = []
-
-    def keep_and_write(chunk: bytes) -> None:
-        if scored:
-            answers.append(chunk)
-        write(chunk)
-
-    request = InvocationRequest("text/csv", accept, output)
+    scored = is_scored(accept, output)
+    labels = None
+    if scored:
+        labels_path = verify_split(workspace.data_path, schema, Split.TEST_TARGET)
+        with labels_path.open(encoding="utf-8", newline="") as file:
+            labels = [row[0] for row in csv.reader(file)]
     with test_path.open("rb") as stream:
-        summary = _invoke(workspace, endpoint, stream, request, keep_and_write)
-    if not scored:
-        return summary, {}
-    labels_path = verify_split(workspace.data_path, schema, Split.TEST_TARGET)
-    with labels_path.open(encoding="utf-8", newline="") as file:
-        labels = [row[0] for row in csv.reader(file)]
-    numbers = _numbers(b"".join(answers), accept)
-    given_splits = workspace.config.data.files is not None
-    for warning in split_warnings(metadata, numbers, labels, given_splits=given_splits):
-        workspace.reporter.warn(warning)
-    return summary, metrics.prediction_metrics(metadata, numbers, labels)
+        rows = Rows(stream, "text/csv", labels=labels, are_test_rows=True)
+        return _invoke(workspace, endpoint, rows, accept=accept, output=output, header=header, write=write)
 
 
 def _require_same_columns(workspace: Workspace, endpoint: Endpoint, trained: Any, schema: Schema) -> None:
@@ -85,22 +82,22 @@ def _require_same_columns(workspace: Workspace, endpoint: Endpoint, trained: Any
             )
 
 
-def _numbers(answer: bytes, accept: str) -> list[list[float]]:
-    """Return the numbers of each row: one prediction, or one probability per class."""
-    if accept == "text/csv":
-        return [[float(cell) for cell in line.split(b",")] for line in answer.splitlines()]
-    predictions = json.loads(answer)["predictions"]
-    return [row if isinstance(row, list) else [row] for row in predictions]
-
-
 @dataclass(frozen=True)
 class Prediction:
-    """The arguments of `predict`. `file` is a path, `-` for stdin, or None for the test rows."""
+    """The arguments of `predict`. `file` is a path, `-` for stdin, or None for the test rows.
+
+    `row` is one row as a JSON object, instead of a file. With `header`, the columns of the output have names. `keep`
+    are columns of the file to put before the predictions. `score`: show metrics if the file has labels.
+    """
 
     file: str | None
     content_type: str | None
     accept: str
     output: str
+    row: str | None = None
+    header: bool = False
+    keep: tuple[str, ...] = ()
+    score: bool = True
 
 
 @dataclass(frozen=True)
@@ -127,27 +124,88 @@ def predict(workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes]
     output = PredictionOutput(wanted.output)
     endpoint = deploy.get_endpoint(workspace)
     model = lineage_of(workspace, endpoint)
-    require_as_trained(workspace, model, "`lgbm-sm train` and `lgbm-sm deploy`")
+    free = READING_KEYS if wanted.file or wanted.row else ()
+    require_as_trained(workspace, model, "`lgbm-sm train` and `lgbm-sm deploy`", free=free)
     introduce(workspace, model)
-    if wanted.file is None:
+    how: _How = {"accept": wanted.accept, "output": output, "header": wanted.header, "write": write}
+    if wanted.file is None and wanted.row is None:
         if wanted.content_type:
             raise UsageError("--content-type requires a FILE", "the test rows are text/csv")
-        scored = predict_test_split(workspace, endpoint, accept=wanted.accept, output=output, write=write)
-        return Predicted(*scored, model)
-    from_stdin = wanted.file == "-"
-    content_type = wanted.content_type or ("text/csv" if from_stdin else invoke.content_type_of(wanted.file))
-    request = InvocationRequest(content_type, wanted.accept, output)
-    with _open_input(wanted.file) as stream:
-        return Predicted(_invoke(workspace, endpoint, stream, request, write), {}, model)
+        if wanted.keep:
+            raise UsageError("--keep requires a FILE", "the test rows have only the features")
+        return Predicted(*predict_test_split(workspace, endpoint, **how), model)
+    with _rows(workspace, endpoint, model, wanted) as rows:
+        return Predicted(*_invoke(workspace, endpoint, rows, **how), model)
+
+
+class _How(TypedDict):
+    accept: str
+    output: PredictionOutput
+    header: bool
+    write: Callable[[bytes], None]
+
+
+@contextmanager
+def _rows(workspace: Workspace, endpoint: Endpoint, model: Lineage, wanted: Prediction) -> Iterator[Rows]:
+    """Open the rows that the user names."""
+    columns = _columns_of(workspace, endpoint, model)
+    if wanted.row is not None:
+        if wanted.file is not None:
+            raise UsageError(f"--json and {wanted.file} exclude each other", "remove one of them")
+        if columns is None:
+            yield Rows(io.BytesIO(wanted.row.encode()), "application/json")
+            return
+        table = one_row(wanted.row, columns, workspace.reporter)
+        yield rows_of(model_table(table, columns, (), workspace.reporter))
+        return
+    file = wanted.file or "-"
+    if columns is not None and file != "-" and not wanted.content_type:
+        found = input_table(Path(file), columns, wanted.keep)
+        if found is not None:
+            yield _scored(
+                workspace, rows_of(model_table(found, columns, wanted.keep, workspace.reporter)), wanted, model
+            )
+            return
+    if wanted.keep:
+        raise UsageError("--keep needs a FILE that is a table", "name one, without --content-type")
+    content_type = wanted.content_type or ("text/csv" if file == "-" else invoke.content_type_of(file))
+    with _open_input(file) as stream:
+        yield Rows(stream, content_type)
+
+
+def _scored(workspace: Workspace, rows: Rows, wanted: Prediction, model: Lineage) -> Rows:
+    """Return the rows without their labels if they are not scored."""
+    if rows.labels is None:
+        return rows
+    if not wanted.score or not is_scored(wanted.accept, PredictionOutput(wanted.output)):
+        return replace(rows, labels=None)
+    if model.origin and wanted.file and file_sha256(Path(wanted.file)) == model.origin.table_sha256:
+        workspace.reporter.warn("the model was trained on rows of this table, so its metrics are too good")
+    return rows
+
+
+def _columns_of(workspace: Workspace, endpoint: Endpoint, model: Lineage) -> ModelColumns | None:
+    """Return the columns of the model; None if they are not known, or if the user's code reads the rows."""
+    schema = invoke.read_model_metadata(endpoint).get("schema")
+    if not schema or not is_ours_alone(endpoint.root_path / "model"):
+        return None
+    trained = model.origin.settings if model.origin else {}
+    given = {".".join(key.split(".")[:2]) for key in workspace.overridden}
+    return ModelColumns.of(schema, trained, workspace.config.data, given)
 
 
 def _invoke(
     workspace: Workspace,
     endpoint: Endpoint,
-    stream: IO[bytes],
-    request: InvocationRequest,
+    rows: Rows,
+    *,
+    accept: str,
+    output: PredictionOutput,
+    header: bool,
     write: Callable[[bytes], None],
-) -> InvocationSummary:
+) -> tuple[InvocationSummary, dict[str, float]]:
+    """Send the rows. Return the summary, and the metrics if the rows have labels."""
+    request = InvocationRequest(rows.content_type, accept, output)
     headers = invoke.headers_of(request)
     sender = workspace.backend_of(endpoint).open_sender(endpoint, headers, invoke.PARALLEL_REQUESTS)
     model_path = endpoint.root_path / "model"
@@ -156,11 +214,29 @@ def _invoke(
         # another folder may have built the image of an adopted endpoint from other files
         return not endpoint.adopted and is_our_code(model_path, workspace.containers_path)
 
+    metadata = invoke.read_model_metadata(endpoint)
+    schema = metadata.get("schema") if is_ours_alone(model_path) else None
+    columns = OutputColumns(output, schema, rows.kept) if header or rows.kept is not None else None
+    writer = writer_for(accept, write, columns)
+    classes = schema["target"]["classes"] or () if schema else ()
+    labels = None if rows.labels is None else known_labels(rows.labels, classes, workspace.reporter)
+    scoring = None if labels is None else Scoring(writer, accept)
     retries = Retries(sender, answers_our_code, workspace.reporter.detail)
-    summary = invoke.invoke(endpoint, retries, stream, request, write=write, reporter=workspace.reporter)
-    if request.output is PredictionOutput.PREDICTION and (meaning := _meaning(endpoint)):
+    summary = invoke.invoke(
+        endpoint, retries, rows.stream, request, writer=scoring or writer, reporter=workspace.reporter
+    )
+    if output is PredictionOutput.PREDICTION and not header and (meaning := _meaning(endpoint)):
         workspace.reporter.detail(meaning)
-    return summary
+    if scoring is None or labels is None:
+        return summary, {}
+    predictions, known = scoring.compared(labels)
+    if not known:
+        return summary, {}
+    if rows.are_test_rows:
+        given_splits = workspace.config.data.files is not None
+        for warning in split_warnings(metadata, predictions, known, given_splits=given_splits):
+            workspace.reporter.warn(warning)
+    return summary, metrics.prediction_metrics(metadata, predictions, known)
 
 
 def _meaning(endpoint: Endpoint) -> str:

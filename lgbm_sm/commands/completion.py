@@ -18,7 +18,7 @@ def configuration_keys(incomplete: str) -> list[str]:
 
 def prediction_outputs(incomplete: str) -> list[str]:
     """Return the outputs for `predict --give`."""
-    from lgbm_sm.invocation.invoke import PredictionOutput
+    from lgbm_sm.invocation.output_columns import PredictionOutput
 
     return [output.value for output in PredictionOutput if output.value.startswith(incomplete)]
 

@@ -219,7 +219,9 @@ def predict(
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE|-]", show_default=False, help="CSV or JSON rows; - is stdin (default: the test rows)."
+            metavar="[FILE|-]",
+            show_default=False,
+            help="A table: CSV, TSV, Parquet or JSON; - is stdin, with CSV (default: the test rows).",
         ),
     ] = None,
     content_type: Annotated[
@@ -240,6 +242,22 @@ def predict(
     to: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The file for the predictions (default: stdout).")
     ] = None,
+    row: Annotated[
+        str | None,
+        typer.Option(
+            "--json",
+            metavar="OBJECT",
+            help="One row instead of FILE; features that it does not name are missing cells.",
+        ),
+    ] = None,
+    header: Annotated[bool, typer.Option("--header", help="Name the columns of the output.")] = False,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMNS", help="Columns of FILE, comma-separated, to put before the predictions."),
+    ] = None,
+    no_score: Annotated[
+        bool, typer.Option("--no-score", help="Show no metrics if FILE has the column that the model predicts.")
+    ] = False,
 ) -> None:
     from lgbm_sm import predict
     from lgbm_sm.commands import views
@@ -247,6 +265,15 @@ def predict(
 
     with opened_workspace(ctx, changes=False) as (workspace, console):
         with Answer(console, accept, to, workspace.protected(file)) as answer:
-            wanted = predict.Prediction(file=file, content_type=content_type, accept=answer.accept, output=give)
+            wanted = predict.Prediction(
+                file=file,
+                content_type=content_type,
+                accept=answer.accept,
+                output=give,
+                row=row,
+                header=header,
+                keep=tuple(name.strip() for name in keep.split(",")) if keep else (),
+                score=not no_score,
+            )
             predicted = predict.predict(workspace, wanted, write=answer.write)
         views.show_invocation(console, predicted, answer)

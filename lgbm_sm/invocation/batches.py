@@ -225,10 +225,10 @@ def is_header(record: bytes, feature_names: Collection[str]) -> bool:
     """
     text = record.decode("utf-8-sig", errors="replace")
     cells = next(csv.reader(io.StringIO(text)), [])
-    return any(cell in feature_names for cell in cells) and not any(_is_number_or_missing(cell) for cell in cells)
+    return any(cell in feature_names for cell in cells) and not any(is_number_or_missing(cell) for cell in cells)
 
 
-def _is_number_or_missing(cell: str) -> bool:
+def is_number_or_missing(cell: str) -> bool:
     if cell.strip() in MISSING_TEXTS:
         return True
     try:

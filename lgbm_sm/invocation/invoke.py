@@ -4,16 +4,17 @@ import json
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from lgbm_sm import contract
 from lgbm_sm.errors import AwsError, DataError, InvocationError
 from lgbm_sm.invocation.batches import JSON_LINES_TYPES, Batch, csv_batches, json_batches, json_lines_batches
+from lgbm_sm.invocation.output_columns import PredictionOutput
 from lgbm_sm.invocation.retries import Retries
+from lgbm_sm.invocation.writers import Writer
 from lgbm_sm.progress import Reporter
 from lgbm_sm.record.entries import Endpoint
 from lgbm_sm.wording import shortened_list
@@ -31,17 +32,6 @@ _CONTENT_TYPES = {
     ".jsonl": "application/jsonlines",
     ".jsonlines": "application/jsonlines",
 }
-
-
-class PredictionOutput(StrEnum):
-    """The output for each row. The request has it as the custom attribute `output=…`."""
-
-    PREDICTION = "prediction"
-    RAW_SCORE = "raw_score"
-    PROBABILITIES = "probabilities"
-    LABEL = "label"
-    LEAF_INDEX = "leaf_index"
-    CONTRIBUTIONS = "contributions"
 
 
 @dataclass(frozen=True)
@@ -104,13 +94,12 @@ def invoke(
     stream: IO[bytes],
     request: InvocationRequest,
     *,
-    write: Callable[[bytes], None],
+    writer: Writer,
     reporter: Reporter,
 ) -> InvocationSummary:
     """Send the rows in `stream` to the endpoint with `sender`.
 
-    `write` gets the answers in the order of the rows, each as early as possible. The output has one prediction per line
-    for CSV and JSON Lines. For JSON it is one document.
+    `writer` gets the answers in the order of the rows, each as early as possible.
 
     Raises:
         DataError: the input has no rows, or it cannot be split into batches.
@@ -118,8 +107,6 @@ def invoke(
         AwsError: AWS refused a call.
     """
     started_at = time.monotonic()
-    is_json = request.accept.partition(";")[0].strip().lower() == "application/json"
-    writer: _Writer = _JsonWriter(write) if is_json else _LinesWriter(write)
     rows = requests = 0
     unseen: set[str] = set()
     batches = _batches(stream, request.content_type, feature_names(endpoint))
@@ -147,7 +134,7 @@ def invoke(
 def _batches(stream: IO[bytes], content_type: str, names: tuple[str, ...]) -> Iterator[Batch]:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == "text/csv":
-        return csv_batches(stream, names)
+        return csv_batches(stream, () if "header=absent" in content_type else names)
     if media_type in JSON_LINES_TYPES:
         return json_lines_batches(stream)
     if media_type == "application/json":
@@ -236,58 +223,3 @@ def _remedy(endpoint: Endpoint, status: int) -> str:
     return (
         f"expected these columns, comma-separated, and no others: {shown}. Without a header, they must be in this order"
     )
-
-
-class _Writer(Protocol):
-    """Writes the answers of several batches as one output."""
-
-    def add(self, answer: bytes, expected: int) -> int:
-        """Write one answer if it has the expected number of predictions. Return the number."""
-
-    def close(self) -> None:
-        """Write the end of the output."""
-
-
-class _LinesWriter:
-    """Writes one prediction per line."""
-
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
-
-    def add(self, answer: bytes, expected: int) -> int:
-        """Write one answer. Count blank lines only if the expected number requires it."""
-        count = answer.count(b"\n") + (not answer.endswith(b"\n") and bool(answer))
-        if count != expected:
-            count = sum(1 for line in answer.split(b"\n") if line.strip())
-        if count == expected:
-            self._write(answer if answer.endswith(b"\n") else answer + b"\n")
-        return count
-
-    def close(self) -> None:
-        """See _Writer."""
-
-
-class _JsonWriter:
-    """Writes one document `{"predictions": […]}`, with one prediction per line."""
-
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
-        self._separator = b'{"predictions": [\n'
-
-    def add(self, answer: bytes, expected: int) -> int:
-        """See _Writer."""
-        try:
-            predictions = list(json.loads(answer)["predictions"])
-        except (ValueError, LookupError, TypeError) as error:
-            raise InvocationError(
-                f"the endpoint's answer is not JSON with predictions: {answer[:200]!r}", "pass another --accept"
-            ) from error
-        if len(predictions) == expected:
-            for prediction in predictions:
-                self._write(self._separator + json.dumps(prediction).encode())
-                self._separator = b",\n"
-        return len(predictions)
-
-    def close(self) -> None:
-        """See _Writer."""
-        self._write(b"\n]}\n")

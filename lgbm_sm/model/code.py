@@ -110,6 +110,11 @@ def is_our_code(model_path: Path, containers_path: Path) -> bool:
     )
 
 
+def is_ours_alone(model_path: Path) -> bool:
+    """Return whether the model at `model_path` has no inference code but lgbm-sm's own; see `is_our_code`."""
+    return is_our_code(model_path, shipped_containers_path())
+
+
 def _files(folder: Path) -> dict[str, Path]:
     """Map the relative path of each file below a folder to its path."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
