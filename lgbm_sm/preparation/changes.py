@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Changes(NamedTuple):
-    """A sentence for each difference, and one about a table that could not be compared."""
+    """A sentence for each difference, and another if a table could not be compared."""
 
     sentences: list[str]
     unknown: str = ""

@@ -41,7 +41,7 @@ _STAGING_FOLDER = ".prepare-data"  # in the data folder, never in a channel
 
 @dataclass(frozen=True)
 class PreparedFile:
-    """A file in the data folder. `preview`: the cells of its first rows."""
+    """A file in the data folder. `preview` contains the cells of its first rows."""
 
     split: Split
     path: Path
@@ -75,7 +75,7 @@ def require_outside(paths: tuple[Path, ...], folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Description:
-    """What schema.json describes, apart from the files, and the digest of the table."""
+    """The contents of schema.json except for the list of files, and the digest of the table."""
 
     dataset: str
     features: tuple[Feature, ...]
@@ -87,13 +87,13 @@ class Description:
 def write_data_folder(folder: Path, described: Description, tables: Mapping[Split, "pa.Table"]) -> WrittenFolder:
     """Write exactly `tables` to the data folder, and the schema that describes them.
 
-    All files are first written to a staging folder. Then the files that an earlier schema.json lists are removed, and
-    the new schema.json and the files are moved in, so that the next run knows every file of an interrupted one. A file
-    whose content stays the same is not replaced.
+    All files are first written to a staging folder. Then the files that an earlier schema.json lists are removed. The
+    new schema.json is moved in before the new files: if the command is interrupted, the next run can find every file in
+    schema.json. A file whose content stays the same is not replaced.
 
     Raises:
-        DataError: a channel folder has an unexpected file, another prepare-data is still writing there, or the folder
-            cannot be written.
+        DataError: a channel folder has an unexpected file, another prepare-data is still writing to the data folder, or
+            the data folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -171,7 +171,7 @@ def _write(folder: Path, described: Description, tables: Mapping[Split, "pa.Tabl
 def _earlier_files(folder: Path) -> set[Path]:
     try:
         earlier = read_schema(folder)
-    except DataError:  # without a readable schema.json, the files that it listed are unknown, and unexpected
+    except DataError:  # if schema.json cannot be read, the earlier files are unknown, and count as unexpected files
         return set()
     return {folder / file.file for file in earlier.splits.values()}
 

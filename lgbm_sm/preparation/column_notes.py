@@ -1,4 +1,4 @@
-"""Describe in lines for the user how columns were read."""
+"""Describe to the user how columns were read."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def lines_of(column: Column, section: "DataSection", *, is_target: bool = False) -> Iterator[tuple[str, bool]]:
-    """Yield a line for each decision about a column, with the setting that decides otherwise, and whether it warns."""
+    """Yield a line for each decision about a column, and whether the line is a warning.
+
+    The line includes the setting that changes the decision.
+    """
     for note in column.notes:
         yield (
             f"{note.about or column.name}: {note.text}{_setting(note, column.name, section, is_target)}",

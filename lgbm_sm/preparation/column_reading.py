@@ -15,9 +15,9 @@ AUTOMATIC = ColumnSettings()
 
 
 def read_column(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings = AUTOMATIC) -> Column:
-    """Convert a column of any Arrow type; text is read as what it spells.
+    """Convert a column of any Arrow type. Text can become numbers, categories or dates.
 
-    True and false become text, decimals floats, NaN and empty text null.
+    True and false become text. Decimals become floats. NaN and empty text become null.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -29,7 +29,7 @@ def read_column(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings = 
     if pa.types.is_boolean(cells.type):
         return _filled(Column(name, kind, pc.if_else(cells, "true", "false"), notes=(Note("boolean"),)))
     if kind is ColumnKind.TEXT:
-        # categories of text in a Parquet file are what they say
+        # text categories in a Parquet file stay text, even if they look like numbers
         keeps = (is_dictionary or settings.is_categorical) and not settings.is_numeric
         return _filled(read_text(name, cells.cast(pa.large_string()), settings, keeps_text=keeps))
     if kind is ColumnKind.NUMBER:

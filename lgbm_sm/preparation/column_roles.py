@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lgbm_sm.config.sections import DataSection
 
 _SHOWN_NAMES = 30
-_UNNAMED = re.compile(r"\s*|Unnamed: \d+")  # pandas' name of a column without a name, such as a saved row index
+_UNNAMED = re.compile(r"\s*|Unnamed: \d+")  # pandas' name of a nameless column
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,14 @@ class ColumnRoles:
 
 
 def choose_roles(names: Sequence[str], section: "DataSection", *, target: str | int | None) -> ColumnRoles:
-    """Resolve names and positions (from 0; negative ones count from the end). `target` may be the source's own.
+    """Convert names and positions of columns to positions, and choose the features.
+
+    Positions start at 0; negative positions count from the end. `target` is the configured target, or the default
+    target of a built-in data set.
 
     Raises:
         DataError: a name or a position is not in the table, no target is set, roles contradict each other, or the
-            remaining columns do not have unique names. Names every problem.
+            remaining columns do not have unique names. The message lists every problem.
     """
     problems = Problems(section)
     dropped = find_columns(names, section.drop, "data.drop", problems)
@@ -55,7 +58,7 @@ def find_target(names: Sequence[str], target: str | int | None) -> int:
     """Return the position of the target.
 
     Raises:
-        DataError: none is set, or it is not in the table.
+        DataError: no target is set, or the target is not in the table.
     """
     problems = Problems()
     found = _find_target(names, target, problems)
@@ -72,7 +75,7 @@ def _find_target(names: Sequence[str], target: str | int | None, problems: Probl
 
 
 def find_columns(names: Sequence[str], references: Sequence[str | int], key: str, problems: Problems) -> set[int]:
-    """Return the positions of the columns that `key` lists; `problems` gets the unknown ones."""
+    """Return the positions of the columns that `key` lists. Add unknown columns to `problems`."""
     found: set[int] = set()
     for reference in references:
         if isinstance(reference, str):

@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 class ColumnSettings:
     """The settings for one column; None means auto-detect.
 
-    `is_doubtful`: in a table with decimal commas, all cells are like 1.031.
+    `is_doubtful` is true if the table has decimal commas, but all cells of this column look like 1.031.
     """
 
     decimal: str | None = None
@@ -67,7 +67,10 @@ def settings_of_columns(
 
 
 def as_reference(text: str, names: Sequence[str]) -> str | int:
-    """Return a key of a mapping as the name of a column, or as its position if it is a number and no name."""
+    """Return a key of a mapping as a column's name, or as a position.
+
+    It is a position if it is a number, and no column has it as its name.
+    """
     return int(text) if text not in names and text.lstrip("-").isdecimal() else text
 
 

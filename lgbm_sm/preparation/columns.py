@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from lgbm_sm.preparation.date_cells import DateChoice
 
-EXACT_INTEGERS = 2**53  # float64, which LightGBM uses, represents integers exactly up to here
+EXACT_INTEGERS = 2**53  # LightGBM uses float64, which represents integers exactly up to this value
 _SHOWN_ROWS = 5
 _SHOWN_VALUES = 3
-# a text column with more categories than this, nearly one per row, identifies rows instead of grouping them
+# a text column with more categories, nearly one per row, is probably an identifier
 _IDENTIFIER_TEXTS = 20
 _IDENTIFIER_SHARE = 0.9
 AS_MISSING = ("missing", "count as missing")
@@ -29,7 +29,7 @@ _DATES = {
     ("dates", "read as year, month, day and weekday"): "parts",
 }
 
-# the name of a row in messages, by its position from 0
+# returns the name of a row for messages; the argument is the row's position, from 0
 RowName: TypeAlias = Callable[[int], str]
 
 
@@ -43,15 +43,16 @@ class ColumnKind(StrEnum):
     OTHER = "values that are neither numbers nor text"
 
 
-# a key of the section data and what it does, and the column and the value to set
+# maps (key of the section data, effect of the key) to (column, value to set)
 Settings: TypeAlias = Mapping[tuple[str, str], tuple[str, str | Sequence[str]]]
 
 
 @dataclass(frozen=True)
 class Note:
-    """What was decided about a column; setting `key` (of the section data) to `value` does the `other` thing.
+    """A decision about how to read a column, and the setting that changes the decision.
 
-    `about` is the name of the column in the table, if it is another one.
+    `key` is the setting, in the section data, and `value` is the value to set. `other` describes the effect. `about` is
+    the column's name in the table, if the result has another name.
     """
 
     text: str
@@ -64,9 +65,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a column cannot be read, as the end of a sentence: its `odd` cells, and the settings that read it.
+    """Why a column cannot be read. `why` is the end of a sentence that begins with the column.
 
-    `keep` and `number`: data.categorical and data.numeric read it.
+    `odd` are the cells that cannot be read. `keep` and `number` state whether data.categorical and data.numeric would
+    help. `settings` are other settings that would help.
     """
 
     why: str
@@ -79,12 +81,13 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Column:
-    """A column in the types in which files are written.
+    """A column, converted to the types that channel files have.
 
-    `cells` are int64, uint64, float64 without NaN, or string without empty ones (of another type only if `kind` is
-    DATE, EMPTY or OTHER); null is a missing cell. `missing` are the texts that were read as missing, without the empty
-    one, with their numbers of cells. `is_categorical`: the file says that its numbers are categories. A column of dates
-    in text has its format in `dates`, and the texts that do not have it in `odd_dates`.
+    The type of `cells` is int64, uint64, float64 (without NaN) or string (without empty strings). It can be another
+    type only if `kind` is DATE, EMPTY or OTHER. Null is a missing cell. `missing` maps each text that was read as
+    missing, except the empty text, to its number of cells. `is_categorical` is true if the file marks the numbers as
+    categories. If the column contains dates as text, `dates` is their format, and `odd_dates` are the texts in other
+    formats.
     """
 
     name: str
@@ -116,9 +119,10 @@ def kind_of(data_type: "pa.DataType") -> ColumnKind:
 
 
 def describe_feature(column: Column, problems: Problems, row_name: RowName, *, categorical: bool) -> Feature | None:
-    """Return the feature for the schema; None if it is refused, with the reason in `problems`.
+    """Return the feature for the schema, or add the reason for a refusal to `problems`.
 
-    `categorical`: it is listed in data.categorical, so its numbers are categories, and any text is accepted.
+    Return None if the column is refused. `categorical` is true if data.categorical lists the column. Then its numbers
+    are categories, and any text is accepted.
     """
     name = column.name
     missing = tuple(text for text in column.missing if column.kind is ColumnKind.TEXT or text not in MISSING_TEXTS)
@@ -145,7 +149,7 @@ def describe_feature(column: Column, problems: Problems, row_name: RowName, *, c
 
 
 def refuse(column: Column, subject: str, problems: Problems, row_name: RowName, *, is_target: bool) -> None:
-    """Add the column's refusal to `problems`; data.categorical is no setting for a target."""
+    """Add the column's refusal to `problems`. For a target, do not suggest data.categorical."""
     refusal = column.refusal
     if refusal is None:
         return
@@ -165,7 +169,7 @@ def refuse(column: Column, subject: str, problems: Problems, row_name: RowName, 
 
 
 def odd_cells(column: Column, odd: Sequence[str], row_name: RowName) -> str:
-    """Return the first odd cells with the first rows that have them."""
+    """Return the first odd texts, each with its first row and the number of its other rows."""
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(column.cells)
@@ -185,7 +189,7 @@ def _first_date(column: Column) -> str:
 
 
 def text_categories(column: Column, problems: Problems, *, categorical: bool) -> tuple[str, ...]:
-    """Return the different texts of a column, sorted; empty if they are refused."""
+    """Return the unique texts of a column, sorted. If the column is refused, return []."""
     texts: list[str] = sorted(column.cells.drop_null().unique().to_pylist())
     name, count = column.name, len(texts)
     if any(char in text for text in texts for char in "\r\0"):
@@ -205,7 +209,7 @@ def text_categories(column: Column, problems: Problems, *, categorical: bool) ->
 
 
 def number_categories(column: Column, problems: Problems) -> tuple[int | float, ...]:
-    """Return the different numbers of a column, sorted."""
+    """Return the unique numbers of a column, sorted."""
     numbers: list[int | float] = sorted(column.cells.drop_null().unique().to_pylist())
     if len({float(number) for number in numbers}) < len(numbers):
         problems.add(
@@ -251,7 +255,7 @@ def positions_where(condition: Any) -> list[int]:
 
 
 def some_rows(positions: Sequence[int], row_name: RowName) -> str:
-    """Return the names of the first few rows, and the number of the others."""
+    """Return the names of the first few rows, and the number of other rows."""
     more = len(positions) - _SHOWN_ROWS
     return ", ".join(map(row_name, positions[:_SHOWN_ROWS])) + (f" and {more:,} more" if more > 0 else "")
 

@@ -1,4 +1,4 @@
-"""The text of an Arrow table as CSV, equal to that of Python's csv.writer and many times as fast."""
+"""Write an Arrow table as CSV, as Python's csv.writer does, but many times faster."""
 
 import re
 from collections import deque
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 _CELLS_AT_ONCE = 250_000
 _LEAST_ROWS_AT_ONCE = 1_000
-_MOST_THREADS = 4  # more would wait for each other, since orjson does not release Python's lock
+_MOST_THREADS = 4  # more threads would wait for each other, because orjson holds Python's GIL
 _QUOTED = re.compile(r'[,"\r\n]')
-# beyond, orjson and repr write other texts for the same float: 1e-7 and 1e-07; 1e16 in old versions, and 1e+16
+# outside this range, orjson and repr write the same float differently: 1e-7 and 1e-07; 1e16 (old orjson) and 1e+16
 _LEAST_ALIKE, _MOST_ALIKE = 1e-4, 1e16
 
 
 def csv_blocks(table: "pa.Table") -> Iterator["pa.Buffer"]:
-    """Yield the rows of a table as CSV in UTF-8, without header; the columns are numbers and text.
+    """Yield the rows of a table of numbers and text as CSV in UTF-8, without header.
 
-    Integers are written as integers, floats in the shortest form that reads back the same, missing cells as empty ones.
+    Floats are written in the shortest form that reads back as the same number. Missing cells are empty.
     """
     import pyarrow as pa
 
@@ -43,17 +43,17 @@ def _block(table: "pa.Table") -> "pa.Buffer":
 
     comma, newline = (pa.scalar(text, pa.large_string()) for text in (",", "\n"))
     columns = [_texts(column.combine_chunks()) for column in table.columns]
-    # an empty line would be no row
+    # readers skip an empty line, so a missing cell in a single column is written as quotes
     missing = '""' if len(columns) == 1 else ""
     lines = pc.binary_join_element_wise(*columns, comma, null_handling="replace", null_replacement=missing)
-    # the last row is empty, so that a newline is written after the last but one
+    # the join writes newlines only between items: the empty item adds the newline after the last row
     rows = pa.concat_arrays([lines, pa.array([""], lines.type)])
     content: pa.Buffer = pc.binary_join(pa.LargeListArray.from_arrays([0, len(rows)], rows), newline)[0].as_buffer()
     return content
 
 
 def _texts(cells: "pa.Array") -> "pa.Array":
-    """Return the text of each cell; null is a missing one."""
+    """Return the text of each cell. Null is a missing cell."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""The spellings of dates and times, and the numbers that can be made of them."""
+"""Recognize the formats of dates and times, and convert dates to numbers."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ _SECONDS_OF_A_DAY = 86400
 
 @dataclass(frozen=True)
 class DateFormat:
-    """A spelling of dates; `words` are for the user, `day_first` is the order of numbers that needs to be known."""
+    """A format of dates. `words` describe it to the user.
+
+    `day_first` is set if day and month are both numbers, and the year is the last number.
+    """
 
     words: str
     pattern: str
@@ -44,9 +47,9 @@ _SAMPLE = 1000
 
 @dataclass(frozen=True)
 class DateChoice:
-    """The format that most texts have, and which texts have it.
+    """The format that most texts have, and which of the texts have this format.
 
-    `is_ambiguous`: the day may be the first number, or the month.
+    `is_ambiguous` is true if either the day or the month may be the first number.
     """
 
     format: DateFormat
@@ -56,7 +59,10 @@ class DateChoice:
 
 
 def choose_date_format(texts: "pa.Array") -> DateChoice | None:
-    """Return the format of most of the trimmed, different texts; None if none of the first ones is a date."""
+    """Return the format that most of the trimmed, unique texts have.
+
+    Return None if none of the first texts is a date.
+    """
     import pyarrow.compute as pc
 
     best: DateChoice | None = None
@@ -83,10 +89,10 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
 
 
 def parsed(texts: "pa.Array", form: DateFormat) -> "pd.Series[Any]":
-    """Return the times (UTC) of texts in this format; NaT for those that do not exist, such as 31 February."""
+    """Return the times (UTC) of texts in this format. A date that does not exist becomes NaT."""
     import pandas as pd
 
-    # a time of day becomes one of the first day
+    # a time without a date is taken as a time on 1970-01-01
     before = "1970-01-01 " if form is _TIME_OF_DAY else ""
     cells = [before + text for text in texts.to_pylist()]
     return pd.to_datetime(
@@ -95,7 +101,7 @@ def parsed(texts: "pa.Array", form: DateFormat) -> "pd.Series[Any]":
 
 
 def ordinal(times: "pd.Series[Any]") -> list[float | int | None]:
-    """Return days since 1970-01-01; whole numbers, if no time has hours."""
+    """Return days since 1970-01-01, as integers if all times are at midnight."""
     import pandas as pd
 
     seconds = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
@@ -108,7 +114,10 @@ def ordinal(times: "pd.Series[Any]") -> list[float | int | None]:
 
 
 def parts(times: "pd.Series[Any]") -> dict[str, list[int | None]]:
-    """Return year, month, day and weekday (0 is Monday); the hour and the minute too, if a time has them."""
+    """Return year, month, day and weekday (0 is Monday). Add hour and minute if needed.
+
+    Hour and minute are needed if a time is not midnight.
+    """
     names = ["year", "month", "day", "weekday"]
     known = times.dropna()
     if (known != known.dt.normalize()).any():

@@ -1,4 +1,4 @@
-"""Make numbers of columns of dates, as data.dates says."""
+"""Convert columns of dates to columns of numbers, as the key data.dates sets it."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,9 @@ _PARTS_OF_TIMES = ("hour", "minute")
 def columns_of_dates(
     column: Column, settings: ColumnSettings, problems: Problems, row_name: RowName
 ) -> tuple[Column, ...]:
-    """Return the columns of numbers instead of a column of dates; the column itself if there is no setting for it.
+    """Convert a column of dates to columns of numbers.
+
+    Return the column itself if data.dates is not set for it.
 
     Dates that cannot be read are added to `problems`.
     """
@@ -65,7 +67,7 @@ def columns_of_dates(
 
 
 def positions_where_missing(column: Column, times: "pd.Series[Any]") -> list[int]:
-    """Return the positions of cells that are not missing, but have no time."""
+    """Return the positions of cells that have a text, but no valid time."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

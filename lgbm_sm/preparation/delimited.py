@@ -1,4 +1,4 @@
-"""Read a text file of separated cells as an Arrow table."""
+"""Read a text file with separated cells (CSV, TSV) as an Arrow table."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 _ARROW_BLOCK_BYTES = 1 << 24  # each row must end within two of Arrow's blocks
 _SCANNED_BYTES = 1 << 24
-# no comma between thousands, which three digits would follow
+# a comma before exactly three digits may separate thousands, so it does not count as decimal
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?([0-9]+,([0-9]{1,2}|[0-9]{4,})|[0-9]{1,3}(\.[0-9]{3})+,[0-9]+)\s*")
-# a number with a decimal point and three decimals, or one with a point between thousands
+# in such a number, the point may be a decimal point or separate thousands
 _DOUBTFUL = r"^\s*([-+]?[1-9][0-9]{0,2}(\.[0-9]{3})?|0)\s*$"
 _LEADING_ZERO = r"^\s*[-+]?0[0-9xX]"
 
 
 class Delimited:
-    """A text file with a known dialect; `named`: its first row has the names."""
+    """A text file with a known dialect. `named` is true if the first row has the column names."""
 
     def __init__(self, path: Path, dialect: Dialect, status: ReportStatus = no_status, *, named: bool) -> None:
         self.notes: list[str] = []
@@ -38,7 +38,7 @@ class Delimited:
         self.names, self._has_own_names = self._choose_names()
 
     def read(self, texts: Collection[str]) -> "pa.Table":
-        """Return the table; Arrow finds the types, except of the columns that stay text.
+        """Return the table. Arrow detects the types, except for columns that stay text.
 
         Raises:
             DataError: the rows have different lengths, or the file is not text in its encoding.
@@ -55,7 +55,7 @@ class Delimited:
         return self._without_extra_columns(self._with_doubtful(self._with_leading_zeros(table)))
 
     def _choose_names(self) -> tuple[list[str], bool]:
-        """Return the names of the columns, and whether they are other ones than those of the first row."""
+        """Return the column names, and whether they differ from the cells of the first row."""
         first, *below = self._dialect.rows
         widths = [len(row) for row in below] or [len(first)]
         usual = max(set(widths), key=widths.count)
@@ -80,7 +80,8 @@ class Delimited:
             with self._stream() as stream:
                 table = pyarrow.csv.read_csv(
                     RowCounter(stream, self._path.name, self._status),
-                    # one thread, so that errors have line numbers; names by position, since they can occur twice
+                    # with one thread, errors have line numbers; columns get positions as names, because a name can
+                    # occur twice
                     read_options=pyarrow.csv.ReadOptions(
                         use_threads=False,
                         block_size=_ARROW_BLOCK_BYTES,
@@ -91,7 +92,7 @@ class Delimited:
                     parse_options=pyarrow.csv.ParseOptions(
                         delimiter=self._dialect.separator, newlines_in_values=True, invalid_row_handler=self._odd_row
                     ),
-                    # words for missing, true and false stay text: their meaning depends on the column
+                    # texts such as NA, true and false stay text, because their meaning depends on the column
                     convert_options=pyarrow.csv.ConvertOptions(
                         null_values=[""],
                         strings_can_be_null=True,
@@ -120,7 +121,7 @@ class Delimited:
         return "error"
 
     def _with_leading_zeros(self, table: "pa.Table") -> "pa.Table":
-        """Return the table with integers as text if one has a leading zero (01) or is hexadecimal (0x1F)."""
+        """Convert integers to text if a column has a leading zero (01) or 0x1F."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -135,9 +136,9 @@ class Delimited:
         return table
 
     def _with_doubtful(self, table: "pa.Table") -> "pa.Table":
-        """Return the table with the columns as text that may have points between thousands.
+        """Convert columns to text if their points may separate thousands.
 
-        Only a table with decimal commas in other columns has such.
+        Such columns exist only in a table that has decimal commas in other columns.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -164,7 +165,10 @@ class Delimited:
         return table
 
     def _may_have_leading_zeros(self) -> bool:
-        """Return whether a cell may begin with a zero and another digit; also true for some dates and times."""
+        """Return whether a cell may begin with a zero and another digit.
+
+        Some dates and times also match.
+        """
         import numpy as np
 
         if self._encoding.startswith(("utf-16", "utf-32")):
@@ -181,7 +185,7 @@ class Delimited:
         return False
 
     def _blocks(self) -> Iterator[bytes]:
-        """Yield the bytes of the file; each block begins with the last two bytes of the one before."""
+        """Yield blocks of the file. Each begins with the last two bytes of the block before it."""
         with opened(self._path) as file:
             end = b"\n"
             while block := file.read(_SCANNED_BYTES):

@@ -1,4 +1,4 @@
-"""Detect how a text file spells a table: its encoding, its separator, and the lines before the table."""
+"""Detect the encoding and the separator of a text file, and the lines before its table."""
 
 import codecs
 import csv
@@ -37,9 +37,10 @@ _MOST_FOREIGN = 0.4  # of all letters
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to read a text file: `skipped` lines come before the table, `rows` are its first rows with the header.
+    """How to read a text file. `skipped` is the number of lines before the table.
 
-    `header_lines` is the number of lines of the first row. `notes` are what was decided.
+    `rows` are the first rows of the table, including the header. `header_lines` is the number of lines of the first
+    row. `notes` describe the decisions.
     """
 
     encoding: str
@@ -55,7 +56,9 @@ class Dialect:
 
 
 def detect_dialect(path: Path, default: str, *, separator: str | None, encoding: str | None) -> Dialect:
-    """Return the dialect of a CSV file; `default` is the separator of its suffix, the others are settings.
+    """Return the dialect of a CSV file. `default` is the separator for its suffix.
+
+    The other arguments are settings.
 
     Raises:
         DataError: the file is empty, cannot be read, is not text, or has a single column.
@@ -102,7 +105,7 @@ def _require_columns(rows: Sequence[Sequence[str]], lines: Sequence[str], separa
 
 
 def _rare_separator(lines: Sequence[str]) -> str:
-    """Return a sign that occurs equally often in the first lines; a semicolon if none does."""
+    """Return a character that each of the first lines has equally often, else a semicolon."""
     shown = [line for line in lines[:_SCORED_LINES] if line.strip()]
     found = (sign for sign in _RARE_SEPARATORS if len({line.count(sign) for line in shown} - {0}) == 1)
     return next((sign for sign in found if all(sign in line for line in shown)), ";")
@@ -114,10 +117,10 @@ def opened(path: Path) -> IO[bytes]:
 
 
 def encoding_of(head: bytes, path: Path, notes: list[str]) -> str:
-    """Return the encoding of the first bytes of a file; another one than UTF-8 is noted.
+    """Detect the encoding from a file's first bytes. Add a note if it is not UTF-8.
 
     Raises:
-        DataError: it is not text.
+        DataError: the file is not text.
     """
     mark = next((name for mark, name in _MARKS if head.startswith(mark)), None)
     if mark is not None:
@@ -137,10 +140,10 @@ def encoding_of(head: bytes, path: Path, notes: list[str]) -> str:
 
 
 def legacy_encoding(content: bytes, path: Path, notes: list[str]) -> str:
-    """Return the encoding of bytes that are not UTF-8: Windows' one for Western Europe, if few letters need it.
+    """Return windows-1252 for bytes that are not UTF-8, if few letters are outside ASCII.
 
     Raises:
-        DataError: many letters are outside ASCII, as in Greek or Russian.
+        DataError: many letters are outside ASCII, as in Greek or Russian text, so the encoding is unknown.
     """
     text = content.decode(_WINDOWS, errors="replace")
     letters = sum(map(str.isalpha, text))
@@ -163,18 +166,18 @@ def _decoded(head: bytes, encoding: str, path: Path, *, is_whole: bool) -> str:
 
 
 def not_in_encoding(path: Path, encoding: str) -> DataError:
-    """Return the error for bytes that the encoding does not have."""
+    """Return the error for bytes that are not valid in the encoding."""
     return DataError(f"{path} is not text in {encoding}", "set another encoding: --set data.encoding=windows-1252")
 
 
 def _lines(text: str, *, is_whole: bool) -> Iterator[str]:
-    """Yield the lines with their ends; the last one only if it is complete."""
+    """Yield the lines with their line endings. Leave out an incomplete last line."""
     lines = io.StringIO(text, newline="").readlines()
     yield from lines if is_whole or len(lines) < 2 else lines[:-1]
 
 
 def _before_table(lines: Sequence[str], notes: list[str], path: Path) -> tuple[int, str | None]:
-    """Return the number of blank and `sep=` lines before the table, and the separator that is set there."""
+    """Count the blank and `sep=` lines before the table, and return the separator they set."""
     skipped, separator = 0, None
     for line in lines:
         bare = line.strip(" \r\n").strip('"')
@@ -194,7 +197,7 @@ def _blank_rows(lines: Sequence[str], separator: str) -> int:
 
 
 def _separator_of(lines: Sequence[str], default: str) -> str:
-    """Return the separator that gives lines of one width with cells that mean something."""
+    """Return the separator that splits most lines into the same number of meaningful cells."""
     lines = [line for line in lines[:_SCORED_LINES] if line.strip() and not line.startswith("#")]
     text = "".join(lines)
     candidates = [sign for sign in dict.fromkeys((default, *_SEPARATORS)) if sign in text]
@@ -205,7 +208,7 @@ def _separator_of(lines: Sequence[str], default: str) -> str:
 
 
 def _score(lines: Sequence[str], separator: str) -> float:
-    """Return the share of lines of the usual width, times the share of cells that mean something."""
+    """Return a separator's score: the share of equally long lines, times the share of valid cells."""
     try:
         rows = list(csv.reader(lines, delimiter=separator))
     except csv.Error:
@@ -273,7 +276,7 @@ def _shown(separator: str) -> str:
 
 
 def spreadsheet_hint(path: Path) -> str:
-    """Return the command that saves a table of another program as CSV."""
+    """Return the hint to convert a table in another program's format to CSV."""
     source, target = (json.dumps(text, ensure_ascii=False) for text in (str(path), f"{path.stem}.csv"))
     suffix = path.suffix.lower()
     reader, package = {

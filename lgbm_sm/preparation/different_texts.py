@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DifferentTexts:
-    """The different texts of a column, each with its number of cells; `indices` has a text's position for each cell.
+    """The different texts of a column. `indices` has, for each cell, the position of its text.
 
-    `are_missing` and `are_tokens`: which ones are missing in a column of text, and in one of numbers. `others`: the
-    rest, trimmed.
+    `are_missing` marks the texts that mean a missing cell in a column of text. `are_tokens` marks the texts that mean a
+    missing cell in a column of numbers. `others` are the texts that `are_tokens` does not mark, trimmed.
     """
 
     name: str
@@ -36,7 +36,7 @@ class DifferentTexts:
         return self.trimmed.filter(pc.invert(self.are_tokens))
 
     def counts(self, chosen: "pa.Array") -> dict[str, int]:
-        """Return the number of cells of each of the chosen texts, without the empty one, most frequent first."""
+        """Return the number of cells of each chosen text except "", most frequent first."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -77,12 +77,12 @@ def different_texts(name: str, cells: "pa.ChunkedArray", settings: ColumnSetting
 
 
 def tokens_and_counts(counts: dict[str, int]) -> str:
-    """Return texts with their numbers of cells."""
+    """Return one text that lists texts and their numbers of cells."""
     return ", ".join(f"{text!r} ({counted(count, 'cell')})" for text, count in counts.items())
 
 
 def chunked(cells: "pa.Array") -> "pa.ChunkedArray":
-    """Return the cells as a column."""
+    """Return the cells as a chunked array, the type of table columns."""
     import pyarrow as pa
 
     return pa.chunked_array([cells])

@@ -17,7 +17,10 @@ NUMBER_TOKENS = frozenset(
 
 
 def are_tokens(texts: "pa.Array | pa.ChunkedArray", more: tuple[str, ...], *, of_numbers: bool) -> "pa.Array":
-    """Return for each text whether it means a missing cell: one of `more`, or one of the tokens of numbers."""
+    """Return for each text whether it means a missing cell.
+
+    The empty text does, and so do the texts in `more`. With `of_numbers`, the tokens in NUMBER_TOKENS do too.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""The spellings of numbers: decimal marks, thousands separators, percent and currency signs, negative numbers."""
+"""The formats of numbers: decimal marks, thousands separators, percent, currencies, signs."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 # a space, a no-break space, a narrow no-break space, a thin space
 _SPACES = " \u00a0\u202f\u2009"
-_MINUS = "\u2212-"  # the hyphen last, since this is the end of a character class
+_MINUS = "\u2212-"  # the hyphen is last because the text is used inside a character class
 _CURRENCY = r"(?:US\$|[$€£¥]|USD|EUR|GBP|JPY|CHF)"
 _GROUPS = {",": ",", ".": r"\.", " ": f"[{_SPACES}]", "'": "['\u2019]"}
 _DECIMALS = {".": r"\.", ",": ","}
@@ -21,14 +21,14 @@ _WORDS_OF_GROUPS = {",": "a comma", ".": "a dot", " ": "a space", "'": "an apost
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """A decimal mark and a thousands separator; without a separator, `thousands` is empty."""
+    """A decimal mark and a thousands separator. `thousands` is empty if there is no separator."""
 
     decimal: str = "."
     thousands: str = ""
 
     @property
     def is_plain(self) -> bool:
-        """Whether numbers are written as programs do."""
+        """Whether programs write this format: a decimal point and no thousands separator."""
         return self.decimal == "." and not self.thousands
 
     @property
@@ -59,7 +59,7 @@ class NumberFormat:
         return pc.match_substring_regex(texts, self.pattern(leading_zeros=leading_zeros))
 
     def numbers(self, texts: "pa.Array") -> "pa.Array":
-        """Return the numbers of texts that fit: int64 if all are whole and short enough, else float64."""
+        """Convert texts in this format to int64 if all are whole and short, else to float64."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -69,7 +69,7 @@ class NumberFormat:
         for data_type in (pa.int64(), pa.float64()) if may_be_whole else (pa.float64(),):
             try:
                 return simple.cast(data_type)
-            except pa.ArrowInvalid:  # not whole; or with signs, which the expressions below remove, at more cost
+            except pa.ArrowInvalid:  # the texts have decimals or signs; the slower code below removes the signs
                 continue
         for pattern, by in (
             (_CURRENCY, ""),
@@ -94,7 +94,10 @@ _FORMATS = (
 
 @dataclass(frozen=True)
 class FormatChoice:
-    """The format that fits most texts, which texts it fits, and another one that fits as many with other values."""
+    """The format that fits most texts. `fits` marks these texts.
+
+    `rival` is another format that fits the same texts, but gives other numbers.
+    """
 
     format: NumberFormat
     fits: "pa.Array"
@@ -110,10 +113,10 @@ def choose_format(
     leading_zeros: bool = False,
     is_doubtful: bool = False,
 ) -> FormatChoice | None:
-    """Return the format that fits most of the trimmed, different texts; None if none fits any.
+    """Return the format that fits most of the trimmed, unique texts, or None if none fits.
 
-    `decimal` and `thousands` are the settings of the user, or None. The plain format has no rival, since it is that of
-    programs, unless the column `is_doubtful`.
+    `decimal` and `thousands` are the user's settings, or None. The plain format gets a rival only if `is_doubtful`,
+    because it is the format that programs write.
     """
     import pyarrow.compute as pc
 
@@ -122,7 +125,7 @@ def choose_format(
     for one in _candidates(decimal, thousands):
         complete = bool(best) and best[0].count == len(texts)
         if complete and any(found.format.decimal == one.decimal for found in best):
-            continue  # the same values, since no cell needs this separator
+            continue  # this format gives the same numbers, because no cell contains its separator
         sampled = one.fits(sample, leading_zeros=leading_zeros)
         if not pc.any(sampled).as_py() or (complete and not pc.all(sampled).as_py()):
             continue
@@ -157,7 +160,7 @@ def _candidates(decimal: str | None, thousands: str | None) -> Iterator[NumberFo
     if thousands is None:
         yield from known
         return
-    # a set separator may occur: the formats without it are the same ones with fewer cells
+    # each format with the set separator also fits cells without a separator
     yield from (one for one in known if one.thousands == thousands)
 
 
@@ -168,7 +171,10 @@ def _same(one: "pa.Array", other: "pa.Array") -> bool:
 
 
 def signs(texts: "pa.Array") -> tuple[set[str], set[bool]]:
-    """Return the currencies in the texts, and whether they have percent signs: both, if only some do."""
+    """Return the currencies in the texts, and whether the texts have percent signs.
+
+    The second set has both values if only some texts have a percent sign.
+    """
     import pyarrow.compute as pc
 
     signed = texts.filter(pc.match_substring_regex(texts, "[^-+0-9.eE]"))

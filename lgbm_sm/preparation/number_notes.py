@@ -5,11 +5,11 @@ from dataclasses import replace
 from lgbm_sm.preparation.columns import Column, Note
 from lgbm_sm.wording import counted
 
-# numbers that people and programs write for "missing"
+# people and programs often write these numbers for "missing"
 _SENTINELS = frozenset(sign * value for sign in (-1, 1) for value in (99, 999, 9999, 99999, 999999, 9999999)) | {
     *(-1, -2147483648, 2147483647, -32768, 32767)
 }
-_FAR = 3.0  # times the range of all other values
+_FAR = 3.0  # in multiples of the range of all other values
 _FEWEST_OTHERS = 3
 _SECONDS = (946_684_800, 2_208_988_800)  # the years 2000 to 2039
 _MILLISECONDS = tuple(1000 * second for second in _SECONDS)

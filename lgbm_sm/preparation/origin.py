@@ -1,6 +1,6 @@
-"""What prepared data was made from: the table, the settings, and the split, with their digests.
+"""Record the origin of prepared data: the table, the settings, the split and the digests.
 
-`prepare-data` writes it to schema.json, training copies it to the model's metadata.json.
+`prepare-data` writes the origin to schema.json. Training copies it to the model's metadata.json.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from lgbm_sm.config.sections import DataSection
 
-TARGET = "target_kind"  # the part of the objective that decides on the files
-_OWN_FOLDER = "folder"  # where the files are decides on nothing in them
+TARGET = "target_kind"  # the only part of the objective that changes the prepared files
+_OWN_FOLDER = "folder"  # the key data.folder does not change the content of the files
 _SHORT_DIGITS = 12
 
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
@@ -29,9 +29,10 @@ Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 class DataOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The table, the settings that shaped it, and the split.
 
-    `table_sha256` is that of the table's bytes, or of the digests of three tables; `rows` is the number of its rows.
-    `settings` has each key of the section `data`, with the names of files instead of their paths, and the kind of
-    target that the objective needs. `split_sha256` is that of the row positions of train, validation and test.
+    `table_sha256` is the digest of the table's bytes. For three tables, it is the digest of their digests. `rows` is
+    the number of rows of the table. `settings` has each key of the section `data` (with file names instead of paths),
+    and the kind of target that the objective needs. `split_sha256` is the digest of the row positions of train,
+    validation and test.
     """
 
     table_sha256: Sha256
@@ -46,7 +47,7 @@ class DataOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def data_settings(section: "DataSection", target: str) -> dict[str, Any]:
-    """Return the settings that decide on the content of prepared data, in JSON's types.
+    """Return the settings that decide the content of the prepared data, as JSON values.
 
     `target` is "classes" or "number", as the objective needs it.
     """
@@ -74,7 +75,7 @@ def fingerprint_of(document: Mapping[str, Any]) -> str:
 
 
 def short(fingerprint: str) -> str:
-    """Return the digits of a fingerprint that are shown, or "unknown"."""
+    """Return the first digits of a fingerprint, as messages show them, or "unknown"."""
     return fingerprint[:_SHORT_DIGITS] or "unknown"
 
 

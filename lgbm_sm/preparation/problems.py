@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from lgbm_sm.config.sections import DataSection
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_YAML_WORDS = ("yes", "no", "on", "off", "true", "false", "null")  # not text in YAML 1.1 unless quoted
+_YAML_WORDS = ("yes", "no", "on", "off", "true", "false", "null")  # must be quoted to be text in YAML
 
 
 class Problems:
     """Collects problems, then raises them as one DataError.
 
-    A hint that adds to a list or mapping of `section` shows all of it, since setting it replaces it.
+    If a hint adds to a list or mapping of `section`, it shows the whole list or mapping, because a setting replaces it.
     """
 
     def __init__(self, section: "DataSection | None" = None) -> None:
@@ -39,9 +39,11 @@ class Problems:
         number: str | int | None = None,
         settings: Mapping[tuple[str, str], tuple[str, str | Sequence[str]]] = {},
     ) -> None:
-        """Note a problem and its fix: `drop` this column, `keep` it as a categorical one, or read it as a `number`.
+        """Add a problem and its possible fixes.
 
-        `settings` maps a key of the section and what it does to a column and its value.
+        `drop`, `keep` and `number` are columns to leave out, to treat as categories, and to read as numbers.
+
+        `settings` maps (key of the section data, effect of the key) to (column, value to set).
         """
         self._messages.append(message)
         if hint and hint not in self._hints:
@@ -54,7 +56,7 @@ class Problems:
 
     @property
     def text(self) -> str:
-        """Return the problems and hints in one line, without settings; empty if there are none."""
+        """Return the problems and hints in one line, without settings, or "" without problems."""
         return "; ".join((*self._messages, *self._hints))
 
     def raise_if_any(self) -> None:

@@ -16,7 +16,7 @@ def no_status(_: str) -> None:
 
 
 class RowCounter(io.RawIOBase):
-    """Passes on the content of a CSV file. Before each block but the first, it reports the rows so far.
+    """Passes on the blocks of a CSV file, and reports the number of rows so far.
 
     Arrow reads blocks of many rows, so this takes little time. A line break in a quoted cell counts as a row too.
     """

@@ -37,7 +37,7 @@ FOLDERS: Mapping[Split, str] = {
 # channel name to folder; the test rows are not a channel, since a model cannot be evaluated on rows that it has seen
 CHANNELS: Mapping[str, str] = {"train": "train", "validation": "valid", "schema": "schema"}
 
-# categories: all text, or all numbers
+# categories are either all text, or all numbers
 Categories = tuple[str | int | float, ...]
 
 
@@ -45,8 +45,8 @@ class Feature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """One feature column.
 
     `levels` are the categories of a categorical feature: all text, matched exactly, or all numbers, matched by value.
-    The position of a category is its code. `missing` are texts that mean a missing cell here, in addition to those that
-    the program in the container knows.
+    The position of a category is its code. `missing` are more texts that mean a missing cell in this column. The
+    program in the container knows the usual texts.
     """
 
     name: Annotated[str, Meta(min_length=1)]
@@ -76,7 +76,7 @@ class TargetColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class SplitFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One file: its path in the data folder, its number of rows, and its SHA-256 in hex."""
 
-    # exactly one folder deep, so that a schema.json written by hand cannot lead out of the data folder
+    # exactly one folder deep, so that a hand-written schema.json cannot point outside the data folder
     file: Annotated[str, Meta(pattern=r"\A[a-z_]+/[A-Za-z0-9_-][A-Za-z0-9._-]*\.csv\Z")]
     rows: Annotated[int, Meta(ge=0)]
     sha256: Sha256
@@ -85,8 +85,8 @@ class SplitFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The content of schema.json; features are in the order of the files' columns.
 
-    `origin` is missing if the data was prepared by other means, or by an earlier version. `fingerprint` is the SHA-256
-    of all other content; it identifies the data set.
+    `origin` is missing if another program or an earlier version prepared the data. `fingerprint` is the SHA-256 of all
+    other content. It identifies the data set.
     """
 
     format_version: Literal[1]
@@ -115,7 +115,7 @@ class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
     @property
     def document(self) -> dict[str, Any]:
-        """The schema as the JSON object in schema.json and in the model's metadata.json."""
+        """The schema as a JSON object, for schema.json and for the model's metadata.json."""
         document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return document
 
@@ -166,7 +166,7 @@ def training_channels(data_folder: Path) -> dict[str, Path]:
     """Map each channel (train, validation, schema) to its folder, after checking its files.
 
     Raises:
-        DataError: nothing is prepared, a channel's file is missing or changed, or there is an unexpected file.
+        DataError: there is no prepared data, a channel's file is missing or changed, or there is an unexpected file.
     """
     schema = load_schema(data_folder)
     _refuse_strays(data_folder, "schema", {schema_path(data_folder)})

@@ -37,10 +37,10 @@ BOSTON_WARNING = (
 class Source:
     """All rows as one table.
 
-    `part_rows` are the numbers of rows of train, validation and test, if they are already split; `paths` are their
-    files. `classes` are the classes of a text target, if the data set has its own order of them. `doubtful` columns
-    have numbers like 1.031 in a table with decimal commas. If rows were left out, `kept` are the positions of the
-    others, and `read_rows` what `part_rows` was before.
+    If the data is already split, `part_rows` are the numbers of rows of train, validation and test, and `paths` are
+    their files. `classes` are the classes of a text target, if the data set has its own order of classes. `doubtful`
+    columns have numbers like 1.031 in a table with decimal commas. If rows were left out, `kept` are the positions of
+    the remaining rows, and `read_rows` are the earlier values of `part_rows`.
     """
 
     columns: "pa.Table"
@@ -79,7 +79,9 @@ class Source:
 
 
 def open_source(section: "DataSection", base: Path, status: ReportStatus = no_status) -> Source:
-    """Read the configured data; relative paths start at `base`. `status` receives the number of rows so far.
+    """Read the configured data. Relative paths start at `base`.
+
+    `status` receives the number of rows so far.
 
     Raises:
         DataError: a file cannot be read, the three tables do not match, or the data set does not exist.
@@ -114,7 +116,7 @@ def open_source(section: "DataSection", base: Path, status: ReportStatus = no_st
 
 
 def is_shipped(name: str) -> bool:
-    """Return whether it is the name of a built-in data set."""
+    """Return whether `name` is the name of a built-in data set."""
     return name in _SHIPPED
 
 
@@ -123,14 +125,14 @@ def _single(table: Table) -> Source:
         columns=table.columns,
         named=table.named,
         paths=(table.path,),
-        target=None if table.named else -1,  # the notebook's rule: without names the target is last
+        target=None if table.named else -1,  # without column names, the last column is the target
         notes=table.notes,
         doubtful=table.doubtful,
     )
 
 
 def _joined(tables: list[Table]) -> Source:
-    """Join three tables: by column names, or by position if none of the tables has names."""
+    """Join three tables by their column names, or by position if no table has column names."""
     import pyarrow as pa
 
     problems = Problems()
@@ -195,9 +197,9 @@ def _differences(first: Table, other: Table) -> str:
 
 
 def _with_common_kinds(tables: list[Table]) -> list[Table]:
-    """Return the tables with the columns as text that are text in one table, and numbers or dates in another one.
+    """Convert a column to text in all tables if it is text in some tables only.
 
-    Which numbers they spell, `read_column` finds in the cells of all tables.
+    `read_column` can then read the cells of all tables in the same way.
     """
     names = tables[0].columns.column_names
     if any(len(set(table.columns.column_names)) != len(names) for table in tables):
@@ -225,7 +227,7 @@ def _compare_kinds(first: Table, other: Table, problems: Problems) -> None:
             columns = [read_column(name, one) for one in cells]
             kinds = [_kind_of_text(one) for one in columns]
             if any(note.key == "numeric" for one in columns for note in one.notes):
-                continue  # all are text, since one has a leading zero
+                continue  # a cell has a leading zero, so the column is read as text in all tables
         if kinds[0] is not kinds[1] and ColumnKind.EMPTY not in kinds:
             problems.add(
                 f"column {name!r} contains {kinds[0]} in {first.path.name}, but {kinds[1]} in {other.path.name}",
@@ -234,7 +236,10 @@ def _compare_kinds(first: Table, other: Table, problems: Problems) -> None:
 
 
 def _kind_of_text(column: Column) -> ColumnKind:
-    """Return the kind of a part of a column; it is empty if all its texts would be missing in a column of numbers."""
+    """Return the kind of a column in one of the three tables.
+
+    The kind is EMPTY if all its texts would mean missing cells in a column of numbers.
+    """
     if column.refusal is not None:
         return ColumnKind.NUMBER
     texts = set() if column.kind is not ColumnKind.TEXT else set(column.cells.drop_null().unique().to_pylist())

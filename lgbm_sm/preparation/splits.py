@@ -28,8 +28,8 @@ def split_rows(
 ) -> dict[Split, Integers]:
     """Return the row positions of each split, in scikit-learn's order.
 
-    `test_size` is a share of all rows, `validation_size` of the remaining ones. If `codes` (the classes of the rows)
-    are given, the split is stratified.
+    `test_size` is a share of all rows. `validation_size` is a share of the remaining rows. If `codes` (the classes of
+    the rows) are given, the split is stratified.
 
     Raises:
         DataError: a split would have no rows, or a class has too few rows to occur in each split.
@@ -54,7 +54,7 @@ def split_rows(
 
 
 def require_classes_in_train(trained: Integers, codes: Integers, classes: Categories) -> None:
-    """Check that every class can be learned.
+    """Check that every class occurs in the train split.
 
     Raises:
         DataError: a class does not occur in the train split.
@@ -78,7 +78,7 @@ def _deal(
 
 
 def _deal_evenly(positions: Integers, size: float, random_state: int) -> tuple[Integers, Integers]:
-    """Split as `train_test_split` does without classes; importing it would take longest.
+    """Split as `train_test_split` does without classes, because its import is slow.
 
     Source: scikit-learn's ShuffleSplit.
     """

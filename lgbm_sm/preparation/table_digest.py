@@ -1,7 +1,7 @@
-"""The SHA-256 of the tables that data is prepared from.
+"""Compute the SHA-256 of the tables that data is prepared from.
 
-A file's digest is kept beside the prepared data, with the file's size and time of change, so that `train` notices a
-changed table without reading an unchanged one.
+The digest, the size and the modification time of each file are kept next to the prepared data. With them, `train`
+detects a changed table, and does not need to read an unchanged table.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ DIGESTS_FILE = ".tables.json"  # in the data folder, never in a channel
 
 
 class TableState(Struct, frozen=True):
-    """The size and the time of change of a file, by its absolute path."""
+    """The absolute path, the size and the modification time of a file."""
 
     path: str
     size: int
@@ -39,20 +39,20 @@ class _Digest(Struct, frozen=True):
 
 
 def table_paths(section: "DataSection", base: Path) -> tuple[Path, ...]:
-    """Return the configured tables; none for a built-in data set."""
+    """Return the paths of the configured tables. A built-in data set has none."""
     if section.files is not None:
         return tuple(base / path for path in (section.files.train, section.files.validation, section.files.test))
     return () if section.file is None else (base / section.file,)
 
 
 def table_states(paths: Sequence[Path]) -> tuple[TableState, ...]:
-    """Return the states of the files; those that do not exist are left out."""
+    """Return the states of the files that exist."""
     return tuple(_states(paths))
 
 
 @dataclass(frozen=True)
 class TableDigest:
-    """The digest of a table, with those of its files."""
+    """The digest of a table, and the digests of its files."""
 
     sha256: str
     files: tuple[_Digest, ...] = ()
@@ -69,11 +69,11 @@ class TableDigest:
 def digest_of_read(columns: "pa.Table", paths: Sequence[Path], before: Sequence[TableState]) -> TableDigest:
     """Return the digest of a table that was just read.
 
-    `before` are the states of its files before they were read. A built-in data set has no files: its digest is that of
-    its cells.
+    `before` are the states of its files before they were read. A built-in data set has no files, so its digest is the
+    digest of its cells.
 
     Raises:
-        DataError: a file has changed meanwhile, or cannot be read.
+        DataError: a file has changed since `before`, or cannot be read.
     """
     if not paths:
         cells = json.dumps([columns.column_names, *columns.to_pydict().values()])
@@ -88,7 +88,7 @@ def digest_of_read(columns: "pa.Table", paths: Sequence[Path], before: Sequence[
 
 
 def digest_now(paths: Sequence[Path], data_folder: Path) -> str:
-    """Return the digest of the tables as they are now; empty if one does not exist.
+    """Return the current digest of the tables, or "" if a table does not exist.
 
     Raises:
         DataError: a file cannot be read.

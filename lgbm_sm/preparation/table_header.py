@@ -33,11 +33,11 @@ class DetectedHeader:
 def detect_header(path: Path, rows: Sequence[Sequence[str]], names: Sequence[str]) -> DetectedHeader:
     """Decide whether the first of a file's first rows is a header.
 
-    It is one if it contains one of `names`, or text above columns of numbers. It is not if it contains numbers itself,
-    or text that occurs again in the same column.
+    A header contains one of `names`, or text above columns of numbers. A first line is not a header if it contains
+    numbers, or a text that occurs again in the same column.
 
     Raises:
-        UnknownHeaderError: the rows allow both.
+        UnknownHeaderError: the first row may be a header or a row of data.
     """
     first, *below = rows
     if found := sorted(set(names) & set(first)):

@@ -25,9 +25,9 @@ TABLE_SUFFIXES = (*_SEPARATORS, *_PARQUET)
 class Table:
     """A table as it was read.
 
-    `named`: the column names are in the file; otherwise they are `Column_0` and so on. `notes` are decisions made while
-    reading it. `doubtful` columns are text, with numbers like 1.031 beside decimal commas. `reread` returns the table
-    with more columns as text.
+    `named` is true if the file has column names. Otherwise the names are `Column_0` and so on. `notes` are decisions
+    made while reading. `doubtful` columns are text: they have numbers like 1.031, and other columns have decimal
+    commas. `reread` returns the table with more columns as text.
     """
 
     path: Path
@@ -49,9 +49,9 @@ class Table:
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How a text file is spelled, where the user has set it; None means auto-detect.
+    """The user's settings for the format of a text file. None means auto-detect.
 
-    `texts` chooses the columns that stay text, from the names of all.
+    `texts` takes the names of all columns, and returns the columns that stay text.
     """
 
     separator: str | None = None
@@ -72,8 +72,9 @@ def read_table(
 ) -> Table:
     """Read a `.csv`, `.tsv` (both also `.gz`) or `.parquet` file.
 
-    `header`: whether the first line of a CSV is a header; None detects it. A first line with one of `references`, the
-    names and positions of columns in the configuration, is a header. `status` receives the number of rows so far.
+    `header` states whether the first line of a CSV is a header. None means auto-detect. `references` are the names and
+    positions of columns in the configuration. A first line with one of these names is a header. `status` receives the
+    number of rows so far.
 
     Raises:
         DataError: the file is missing, is of another kind, cannot be read, has no rows, or does not show
@@ -116,7 +117,7 @@ def _read_parquet(path: Path, status: ReportStatus, *, header: bool | None) -> T
     if header is False:
         raise DataError(f"{path}: a Parquet file always has column names", "remove data.header")
     try:
-        # not read_table, which turns folders named key=value into columns
+        # read_table would turn folders named key=value into columns
         file = pyarrow.parquet.ParquetFile(path)
         status(f"{path.name}: reading {file.metadata.num_rows:,} rows")
         columns = file.read()
@@ -132,7 +133,7 @@ def _read_parquet(path: Path, status: ReportStatus, *, header: bool | None) -> T
 
 
 def _categories_of(pandas: Mapping[str, Any], stored: Mapping[bytes, bytes]) -> set[str]:
-    """Return the columns that were categorical for the program that wrote the file: pandas, or another with Arrow."""
+    """Return the columns that the program that wrote the file marked as categorical."""
     import pyarrow as pa
 
     names = {one["field_name"] for one in pandas.get("columns", ()) if one["pandas_type"] == "categorical"}
@@ -143,7 +144,7 @@ def _categories_of(pandas: Mapping[str, Any], stored: Mapping[bytes, bytes]) -> 
 
 
 def _with_categories(columns: "pa.Table", names: Collection[str]) -> "pa.Table":
-    """Return the table with these columns as dictionaries; Parquet itself has none of numbers."""
+    """Convert columns to Arrow dictionaries, which Parquet cannot store for numbers."""
     import pyarrow as pa
 
     for position, one in enumerate(columns.schema):

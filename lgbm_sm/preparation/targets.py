@@ -1,6 +1,6 @@
 """Check that the target suits the objective, and find its classes.
 
-Names, aliases and domains are those of LightGBM's parameter `objective` (docs/Parameters.rst).
+The names, aliases and domains come from LightGBM's documentation of `objective` (docs/Parameters.rst).
 """
 
 from enum import StrEnum
@@ -88,8 +88,8 @@ def describe_target(
 ) -> Categories | None:
     """Return the target's classes under an objective, or None if it is predicted as a number.
 
-    `classes` are set if the data set has its own order of them; otherwise they are sorted. If the target does not suit
-    the objective, a problem with a better objective is added to `problems`.
+    `classes` is set if the data set has its own order of classes. Otherwise the classes are sorted. If the target does
+    not suit the objective, a problem with a better objective is added to `problems`.
     """
     found = _KNOWN.get(objective)
     if found is None:
@@ -138,7 +138,7 @@ def class_codes(cells: "pa.ChunkedArray", classes: Categories) -> "NDArray[np.in
 
 
 def class_counts(codes: "NDArray[np.int64]", classes: Categories) -> str:
-    """Return the classes with their codes and numbers of rows, as a line for the user."""
+    """Return a line that lists the classes with their codes and their numbers of rows."""
     import numpy as np
 
     counts = np.bincount(codes, minlength=len(classes)).tolist()

@@ -1,4 +1,4 @@
-"""Read a column of text as what it spells: numbers, booleans, dates or categories."""
+"""Read a column of text as numbers, booleans, dates or categories."""
 
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 _TRUE, _FALSE = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
 _PLAIN_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
-_MOST_SPELLINGS = 30  # of true and false, with blanks around them
+_MOST_SPELLINGS = 30  # longest text for true or false, with spaces around it
 _NEARLY_ALL = 0.9
 _FEW_LEADING_ZEROS = 0.1
 
 
 def read_text(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings, *, keeps_text: bool) -> Column:
-    """Return the column; with `keeps_text`, as categories, unless they are whole numbers."""
+    """Return the column. With `keeps_text`, return categories, unless all are plain numbers."""
     texts = different_texts(name, cells, settings)
     others = texts.others
     if len(others) == 0:
@@ -32,7 +32,7 @@ def read_text(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings, *, 
 
 
 def _categories(texts: DifferentTexts) -> Column:
-    """Return the column as categories: of numbers if all are, since other files may have them as numbers."""
+    """Return the column as categories: numbers if all texts are plain numbers."""
     import pyarrow.compute as pc
 
     others = texts.trimmed.filter(pc.invert(texts.are_missing))
@@ -60,7 +60,10 @@ def _numbers_dates_or_categories(texts: DifferentTexts) -> Column:
 
 
 def _dates_or_categories(texts: DifferentTexts, numbers: FormatChoice | None) -> Column:
-    """Return a column that is not all numbers: dates or categories, or refuse it if most cells are numbers."""
+    """Return a column that is not all numbers as dates or categories.
+
+    Refuse it if most cells are numbers.
+    """
     others = texts.others
     dates = choose_date_format(others)
     if dates is not None and dates.count >= _NEARLY_ALL * len(others):
@@ -71,7 +74,7 @@ def _dates_or_categories(texts: DifferentTexts, numbers: FormatChoice | None) ->
 
 
 def _booleans(texts: DifferentTexts) -> Column | None:
-    """Return the column if its texts are words for true and false, in one spelling each."""
+    """Return the column, with one spelling per value, if all texts mean true or false."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -122,7 +125,7 @@ def _number_column(texts: DifferentTexts, numbers: FormatChoice, signed: list[st
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    # a text's place among those that are numbers
+    # for each text, its position among the texts that are numbers
     are_numbers = _spread(texts, numbers)
     places = pc.subtract(pc.cumulative_sum(are_numbers.cast(pa.int64())), 1)
     values = numbers.format.numbers(texts.trimmed.filter(are_numbers))
@@ -152,7 +155,7 @@ def _spread(texts: DifferentTexts, numbers: FormatChoice) -> "pa.Array":
 
 
 def _two_readings(texts: DifferentTexts, numbers: FormatChoice, others: "pa.Array") -> Refusal:
-    """Return the refusal with a setting for each of the two readings."""
+    """Return the refusal of an ambiguous column, with a setting for each of the two readings."""
     rival = numbers.rival
     assert rival is not None  # noqa: S101 - the caller's condition
     one, other = numbers.format.numbers(others), rival.numbers(others)
@@ -169,7 +172,7 @@ def _two_readings(texts: DifferentTexts, numbers: FormatChoice, others: "pa.Arra
 
 
 def _forced_numbers(texts: DifferentTexts, numbers: FormatChoice | None) -> Column:
-    """Return a column of data.numeric, or refuse its first cells that are not numbers."""
+    """Read a column of data.numeric as numbers, or refuse the cells that are not numbers."""
     if numbers is None:
         odd = texts.others.to_pylist()
         refusal = Refusal("is in data.numeric, but contains", odd=tuple(odd), settings=_as_missing(texts, odd))
@@ -183,7 +186,7 @@ def _forced_numbers(texts: DifferentTexts, numbers: FormatChoice | None) -> Colu
 
 
 def _leading_zeros(texts: DifferentTexts, numbers: FormatChoice | None) -> Column | None:
-    """Return the column as text if its whole numbers have leading zeros, which numbers would lose."""
+    """Return the column as text if its integers have leading zeros, which numbers lose."""
     others = texts.others
     lenient = choose_format(others, decimal=".", thousands="", leading_zeros=True)
     strict = 0 if numbers is None else numbers.count
@@ -224,7 +227,7 @@ def _date_column(texts: DifferentTexts, dates: DateChoice) -> Column:
 
 
 def _odd_cells(texts: DifferentTexts, numbers: FormatChoice) -> Refusal:
-    """Return the refusal of a column of numbers with other cells."""
+    """Return the refusal of a column of numbers that also has other cells."""
     import pyarrow.compute as pc
 
     odd = texts.others.filter(pc.invert(numbers.fits)).to_pylist()
@@ -237,7 +240,7 @@ def _as_missing(texts: DifferentTexts, odd: list[str]) -> Settings:
 
 
 def _token_notes(texts: DifferentTexts) -> tuple[Note, ...]:
-    """Return a note on texts that are categories here, and that would be missing in a column of numbers."""
+    """Return a note on categories that would mean a missing cell in a column of numbers."""
     import pyarrow.compute as pc
 
     counts = texts.counts(pc.and_not(texts.are_tokens, texts.are_missing))
