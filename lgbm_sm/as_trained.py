@@ -1,4 +1,4 @@
-"""Compare a command's `--set` with the model that it deploys or asks, which earlier steps made from other values."""
+"""Compare a command's `--set` options with the settings that its model was trained with."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from lgbm_sm.workspace import Workspace
 
 _HYPERPARAMETERS = "training.hyperparameters."
 _WORDS = {"True": True, "False": False, "None": None}
-_DECIMAL = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?")  # also `.5` and `5.`, which are not JSON
+_DECIMAL = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?")  # also `.5` and `5.`, which JSON refuses
 
 
 class _Difference(NamedTuple):
@@ -28,13 +28,13 @@ class _Difference(NamedTuple):
 
 
 def lineage_of(workspace: Workspace, endpoint: Endpoint) -> Lineage:
-    """Return what the model was made from that the endpoint serves."""
+    """Return the lineage of the model that the endpoint serves."""
     jobs = {job.name for job in workspace.record.training_jobs()}
     return Lineage.of(read_model_metadata(endpoint), endpoint.training_job, jobs)
 
 
 def introduce(workspace: Workspace, model: Lineage) -> None:
-    """Report which model it is, and whether there is a newer one."""
+    """Report the name of the model, and whether a newer model exists."""
     workspace.reporter.detail(str(model))
     record, project = workspace.record, workspace.config.project.name
     if newer := newer_job(find_completed_job(record, project), model, record.training_jobs()):
@@ -50,7 +50,7 @@ def require_as_trained(workspace: Workspace, model: Lineage, following: str, *, 
     model with the new value. Keys of data that are `free` describe another table.
 
     Raises:
-        ConfigError: names each of them, with both values.
+        ConfigError: a setting differs. The message has each such setting with both values.
     """
     differences = [*_data_differences(workspace, model, free), *_hyperparameter_differences(workspace, model)]
     if not differences:
@@ -84,7 +84,7 @@ def _hyperparameter_differences(workspace: Workspace, model: Lineage) -> Iterato
         return
     try:
         own_names = parameter_names()
-    except LightgbmMissingError:  # loading the configuration has said so
+    except LightgbmMissingError:  # a warning was shown when the configuration was loaded
         own_names = {}
     if not model.hyperparameters:
         workspace.reporter.warn(f"unknown whether model {model.name} was trained with this {', '.join(keys)}")
@@ -98,9 +98,9 @@ def _hyperparameter_differences(workspace: Workspace, model: Lineage) -> Iterato
 
 
 def _as_read(value: Any) -> str:
-    """Return a hyperparameter as the training program reads it, as JSON.
+    """Return, as JSON, the value that the training program reads for a hyperparameter.
 
-    The program gets a text, and decodes JSON twice: SageMaker's clients encode it once more.
+    The program decodes JSON twice, because SageMaker's clients encode some values twice.
     """
     for _ in range(2):
         value = _decoded(value) if isinstance(value, str) else value

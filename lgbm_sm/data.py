@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class PreparedData:
     """The contents of the data folder.
 
-    `files`: train, validation, test and test_target. `removed`: files of an earlier data set. `notes`: the decisions
-    and warnings that were reported.
+    `files` are train, validation, test and test_target. `removed` are deleted files of an earlier data set. `notes` are
+    the reported decisions and warnings.
     """
 
     folder: Path
@@ -52,9 +52,10 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns as read and as they will be written, target last, and their description.
+    """The columns as they were read and as they will be written, and their description.
 
-    `rows` is the number of rows that were read. `source` has the rows that were kept. `dropped` are columns of dates.
+    The target is the last column. `rows` is the number of rows that were read. `source` has the rows that were kept.
+    `dropped` are the columns of dates that were left out.
     """
 
     source: Source
@@ -70,12 +71,12 @@ class _Columns:
 def prepare_data(section: "DataSection", objective: str, *, base: Path, reporter: Reporter) -> PreparedData:
     """Read the configured data, split it, and write the channel files and schema/schema.json.
 
-    The files are `<folder>/<data.name>_<folder>.csv`. `objective` is LightGBM's, under any of its names; relative paths
-    start at `base`.
+    The files are `<folder>/<data.name>_<folder>.csv`. `objective` is any of LightGBM's names for the objective.
+    Relative paths start at `base`.
 
     Raises:
         DataError: the table cannot be read, a column or the target cannot be used, a split would be too small, or the
-            data folder has unexpected files. Names every problem, with fixes.
+            data folder has unexpected files. The message has every problem, with fixes.
     """
     reporter.step(f"Data set {section.name}")
     folder = base / section.folder
@@ -126,7 +127,7 @@ def check_source(source: Source, section: "DataSection", objective: str) -> None
 
 
 def split_positions(section: "DataSection", objective: str, base: Path) -> Mapping[Split, Integers]:
-    """Return the positions, in the table, of the rows that `prepare_data` would give to each split.
+    """Return, for each split, the positions of its rows in the table.
 
     Raises:
         DataError: the same problems as in `prepare_data`.
@@ -211,7 +212,7 @@ def _read_columns(source: Source, section: "DataSection", objective: str) -> _Co
 
 
 def _positions_with(column: Column) -> list[int]:
-    """Return the positions of the rows in which a column is not missing."""
+    """Return the positions of the rows in which the column has a value."""
     import pyarrow.compute as pc
 
     return positions_where(pc.is_valid(column.cells))

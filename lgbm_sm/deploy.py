@@ -212,7 +212,7 @@ def _choose_local(workspace: Workspace) -> tuple[LocalBackend, str, ModelCode]:
 
 
 def _require_model(workspace: Workspace, source: ModelSource, artifact_path: Path) -> None:
-    """Report which model will be served, and refuse a `--set` that would have changed it."""
+    """Report the model to serve, and refuse a `--set` that only a new training can use."""
     model = read_lineage(artifact_path, source.name, {job.name for job in workspace.record.training_jobs()})
     introduce(workspace, model)
     require_as_trained(workspace, model, "`lgbm-sm train`")
@@ -270,7 +270,7 @@ def _verify(workspace: Workspace, tag: str, artifact_path: Path, code: ModelCode
         return
     try:
         request = sample_of(workspace.data_path)
-    except DataError:  # the prepared data do not fit the model
+    except DataError:  # the prepared data does not fit the model
         request = None
     report = verify_before_deploy(
         tag,

@@ -1,4 +1,7 @@
-"""Refuse to score a model on rows that it was trained on; rows are compared by their positions in the table."""
+"""Refuse to score a model on rows of its training data.
+
+Rows are compared by their positions in the table.
+"""
 
 import json
 import shlex
@@ -20,18 +23,24 @@ from lgbm_sm.preparation.table_digest import digest_now, table_paths
 from lgbm_sm.preparation.targets import predicted_as
 from lgbm_sm.workspace import Workspace
 
-_NO_OPTION = (TARGET, "data.file", "data.files")  # recorded by name only
+# no option can restore these: TARGET is not a key, and the record has only the names of the files
+_NO_OPTION = (TARGET, "data.file", "data.files")
+    TARGET,
+    "data.file",
+    "data.files",
+)  # the record has only the names of these files, so they cannot be passed to --set
 _BINARY = 2
 _SPLITS = (Split.TRAIN, Split.VALIDATION, Split.TEST)
 
 
 def require_unseen(workspace: Workspace, model: Lineage, schema: Schema) -> None:
-    """Check that the test rows of the prepared data are not among those that the model was trained on.
+    """Check that the model was not trained on any test row of the prepared data.
 
-    The validation rows count too: they decided when training stopped. If it cannot be determined, this is reported.
+    The model's validation rows also count, because they decided when the training stopped. If the rows cannot be
+    compared, a warning is shown.
 
     Raises:
-        DataError: at least one row is; with their number.
+        DataError: the model was trained on at least one test row. The message has the number of these rows.
     """
     tested = schema.origin
     if model.origin is None or tested is None:
@@ -78,14 +87,17 @@ def _leak(workspace: Workspace, model: Lineage, trained: DataOrigin, tested: Dat
 
 
 def _restoring(trained: DataOrigin, now: Mapping[str, Any]) -> str:
-    """Return the command that prepares the data as it was prepared for the model."""
+    """Return the command that prepares the model's data again."""
     changed = [key for key, value in trained.settings.items() if key not in _NO_OPTION and value != now.get(key)]
     options = [shlex.quote(f"{key}={json.dumps(trained.settings[key])}") for key in changed]
     return " ".join(["lgbm-sm prepare-data", *(f"--set {option}" for option in options)])
 
 
 def _positions(origin: DataOrigin, classes: int, section: DataSection, base: Path) -> Mapping[Split, Integers] | None:
-    """Return the row positions by split, computed again; None if that gives another split, or needs a missing table."""
+    """Compute the row positions of each split again.
+
+    Return None if the result differs from the recorded split, or if the table is missing or has changed.
+    """
     settings = origin.settings
     rows: Mapping[Split, Integers]
     if not classes and settings["data.files"] is None and not settings.get("data.drop_missing_target"):
@@ -105,7 +117,7 @@ def _positions(origin: DataOrigin, classes: int, section: DataSection, base: Pat
 
 
 def _section_of(settings: Mapping[str, Any], section: DataSection) -> DataSection:
-    """Return the section that the settings were recorded from, with the user's table that is configured now."""
+    """Return the section with the recorded settings, but with the user's current table."""
     built_in = settings["data.file"] is None and settings["data.files"] is None
     names = {key: f"data.{key}" for key in section.__struct_fields__ if f"data.{key}" not in _NO_OPTION}
     keys = keys_of(DataSection)

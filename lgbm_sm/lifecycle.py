@@ -1,4 +1,4 @@
-"""The steps of the lifecycle in their order, as `lgbm-sm run` runs them."""
+"""The steps of the lifecycle, in the order in which `lgbm-sm run` runs them."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -44,8 +44,8 @@ def predict_test_split(
     """Send the test file that prepare-data wrote. Return the summary and the metrics.
 
     Raises:
-        DataError: the test file is missing or changed, has other columns than the model, or rows that the model was
-            trained on.
+        DataError: the test file is missing or changed, its columns differ from the model's columns, or it has rows that
+            the model was trained on.
     """
     schema = load_schema(workspace.data_path)
     test_path = verify_split(workspace.data_path, schema, Split.TEST)
@@ -102,7 +102,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predicted:
-    """The result of `predict`: `metrics` are those of test rows, `model` is the one that the endpoint serves."""
+    """The result of `predict`. `model` is the model that the endpoint serves.
+
+    `metrics` are the metrics of the test rows. They are empty for other rows.
+    """
 
     summary: InvocationSummary
     metrics: dict[str, float]
@@ -113,9 +116,9 @@ def predict(workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes]
     """Send a file or the test rows through the project's endpoint.
 
     Raises:
-        UsageError: the output does not exist.
-        ConfigError: `--set` differs from what the model was trained with.
-        DataError: the file cannot be read or cut into rows, or see `predict_test_split`.
+        UsageError: the requested output is not a known output.
+        ConfigError: `--set` differs from the settings that the model was trained with.
+        DataError: the file cannot be read or split into rows. `predict_test_split` lists more reasons.
         EndpointError: there is no endpoint in service.
         InvocationError: the endpoint refused rows, or did not answer.
     """
@@ -242,7 +245,7 @@ def _invoke(
 def _meaning(endpoint: Endpoint) -> str:
     """Return a line that explains the numbers of a prediction.
 
-    The line is empty for a regression, and if the user's code may have answered.
+    The line is empty if the model is a regression, or if the user's code may have answered.
     """
     schema = invoke.read_model_metadata(endpoint).get("schema")
     classes = schema["target"]["classes"] if schema else None

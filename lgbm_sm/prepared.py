@@ -1,4 +1,4 @@
-"""The prepared data that fits the configuration: `train` prepares it again if it does not."""
+"""Return prepared data that fits the configuration. Prepare the data again if needed."""
 
 from pathlib import Path
 
@@ -10,12 +10,13 @@ from lgbm_sm.workspace import Workspace
 
 
 def current_channels(workspace: Workspace) -> dict[str, Path]:
-    """Return the channels to train on, after preparing them again if settings or table have changed.
+    """Return the channels to train on. If settings or table have changed, prepare again.
 
-    Channels that were edited are never replaced: `prepare-data` does that. A dry run writes nothing.
+    Channels that the user has edited are not replaced here; only `prepare-data` replaces them. A dry run writes
+    nothing.
 
     Raises:
-        DataError: nothing is prepared, a file was edited, or the data cannot be prepared again.
+        DataError: there is no prepared data, a file was edited, or the data cannot be prepared again.
     """
     channels = training_channels(workspace.data_path)
     schema = load_schema(workspace.data_path)
@@ -34,7 +35,7 @@ def current_channels(workspace: Workspace) -> dict[str, Path]:
     stale = f"the data in {workspace.data_path} does not fit: {'; '.join(changes.sentences)}"
     if workspace.dry_run:
         raise DataError(stale, PREPARE_HINT)
-    for split in Split:  # also the test rows, which preparing would replace
+    for split in Split:  # check the test rows too, because preparing again would replace them
         verify_split(workspace.data_path, schema, split)
     reporter.warn(f"{stale}. It is prepared again")
     data.prepare_data(config.data, config.training.objective, base=workspace.folder, reporter=reporter)

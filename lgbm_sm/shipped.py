@@ -26,9 +26,9 @@ def containers_path(project_folder: Path | None = None) -> Path:
 
 
 def describe_other_copy(path: Path, installed: str) -> str:
-    """Return a remark if the folder `containers` is a project's copy from another version than the `installed` one.
+    """Return a remark if the folder `containers` is a project's copy from another version.
 
-    The installed files need no remark, nor does a copy of them; for these, return an empty text.
+    `installed` is the version of lgbm-sm. Return an empty text for the installed files, and for a copy of these.
     """
     if path.resolve() == _shipped("containers").resolve():
         return ""

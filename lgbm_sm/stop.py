@@ -10,11 +10,11 @@ from lgbm_sm.removal import Reasons, RemovalResult, by_origin, describe, left_ov
 
 
 def stop(sources: InventorySources, *, confirm_adopted: Callable[[str], bool], reporter: Reporter) -> RemovalResult:
-    """Delete each endpoint and its endpoint configs; keep models, artifacts, jobs, uploads and images.
+    """Delete each endpoint and its endpoint configs. Keep everything else, such as models.
 
     Endpoints that another work folder created are deleted only after `confirm_adopted`. A failed deletion does not stop
-    the others, and stop can be repeated. Afterwards the inventory is taken again, except in a dry run, which deletes
-    nothing.
+    the other deletions, and the user can run stop again. At the end, the inventory is taken again. A dry run deletes
+    nothing and skips this.
     """
     sources.record.discard_unfinished_write()
     inventory = take_inventory(sources)

@@ -163,7 +163,7 @@ def _start(workspace: Workspace) -> tuple[TrainingJob, StartedJob, TrainingBacke
 
 
 def _require_fitting_lists(workspace: Workspace) -> None:
-    """Raise ConfigError for lists of hyperparameters that do not fit the features of the prepared data."""
+    """Raise ConfigError for lists of hyperparameters that do not fit the prepared features."""
     features = len(load_schema(workspace.data_path).features)
     problems = length_problems(workspace.config.training.hyperparameters, features)
     if problems:
@@ -201,7 +201,7 @@ def start_recorded(job: TrainingJob, inputs: TrainingInputs, following: Followin
     except KeyboardInterrupt:
         _stop(job, following)
         raise
-    except (TrainingError, AwsError) as error:  # the backend's, not the program's
+    except (TrainingError, AwsError) as error:  # the backend failed, not the training program
         _require_on_record(job, record)
         with suppress(AwsError):  # if AWS refuses to show the job, its entry in the record stays unchanged
             backend.stop(job)
@@ -233,7 +233,7 @@ def follow(job: TrainingJob, run: StartedJob, following: Following) -> TrainedMo
         raise
     except AwsError as error:
         raise created_error(f"training job {job.name}", error, follow_up(job.name)) from error
-    except TrainingError as error:  # the backend's, not the program's
+    except TrainingError as error:  # the backend failed, not the training program
         _require_on_record(job, following.record)
         following.backend.stop(job)
         _end(job, following.record, TrainingJobStatus.FAILED, error.message.splitlines()[0])
@@ -265,7 +265,7 @@ def _completed(job: TrainingJob, ending: TrainingEnding, following: Following) -
     made = {"metrics": model.metrics, "dataset": model.dataset, "data_fingerprint": model.fingerprint}
     described = structs.replace(job, **made)
     _end(described, following.record, TrainingJobStatus.COMPLETED)
-    # other lines of the log may hide them; an image that an older version built writes none
+    # repeat the warnings, because they are easy to miss in the log; images of older versions write no warnings
     warnings = tuple(metadata.get("warnings", ()))
     for warning in warnings:
         following.reporter.warn(warning)
@@ -283,7 +283,7 @@ def _interrupted(job: TrainingJob, run: StartedJob, following: Following) -> Non
     """After an interrupt, stop the job or let it continue. Keep the model of a completed job."""
     backend = following.backend
     ending = None
-    with suppress(AwsError, EngineError, TrainingError):  # then it is stopped, or left
+    with suppress(AwsError, EngineError, TrainingError):  # if the state is unknown, treat the job as running
         ending = None if backend.is_running(job) else run.wait()
     if ending is None and following.stops(job):
         following.reporter.step(f"Stopping training job {job.name}")

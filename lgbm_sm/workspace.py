@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 class Workspace:
     """The objects that a command needs.
 
-    Relative paths of the configuration start at `folder`, that of config.yaml. `config_path` is the file that was read,
-    if any. `sources` are the places where its keys are set, and `overridden` are the keys that `--set` sets. See
-    `open_workspace` for `asks_aws` and `finds_logs`.
+    `folder` is the folder of config.yaml. Relative paths in the configuration start there. `config_path` is the file
+    that was read, if any. `sources` are the places where its keys are set, and `overridden` are the keys that `--set`
+    sets. See `open_workspace` for `asks_aws` and `finds_logs`.
     """
 
     config: Config
@@ -99,7 +99,7 @@ class Workspace:
         return self.accounts.dry_run
 
     def warn_of_other_containers(self) -> None:
-        """Warn, once, if the program or the images are made of a copy that another version of lgbm-sm has made."""
+        """Warn once if the project uses a copy of `containers` from another version of lgbm-sm."""
         while self._containers_remarks:
             self.reporter.warn(self._containers_remarks.pop())
 
@@ -227,7 +227,7 @@ def choose_local_backend(workspace: Workspace, pattern: Pattern) -> ChosenBacken
     if not choice.image:
         return ChosenBackend(workspace.process, choice.because)
     docker = workspace.docker
-    # a server of byoc never installs packages, so it needs no certificates
+    # the server of pattern byoc never installs packages, so it needs no certificates
     ca_bundle_path = None if pattern is Pattern.BYOC else workspace.ca_bundle_path
     settings = replace(docker.settings, ca_bundle_path=ca_bundle_path)
     return ChosenBackend(replace(docker, settings=settings, image=choice.image), choice.because)

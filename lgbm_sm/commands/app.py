@@ -76,7 +76,7 @@ app = typer.Typer(
     cls=CommandGroups,
     add_completion=False,  # Typer's own options ignore a given shell name; the options below accept it
     rich_markup_mode="rich" if is_terminal(os.environ) else None,
-    pretty_exceptions_enable=False,  # a bug shows Python's plain traceback
+    pretty_exceptions_enable=False,  # if there is a bug, Python's plain traceback is shown
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 completion_init()
@@ -163,7 +163,7 @@ def load(
 
 
 def say_source(loaded: "LoadedConfig", console: Console, *, given: "Path | None") -> None:
-    """Report which configuration was taken, unless the user gave it or it is in the current folder."""
+    """Report which configuration is used, unless it was given or is in the current folder."""
     if loaded.path is None:
         data = loaded.config.data
         if data.name == "boston" and not data.file and not data.files:
@@ -175,7 +175,7 @@ def say_source(loaded: "LoadedConfig", console: Console, *, given: "Path | None"
 
 
 def warn_of_copy(loaded: "LoadedConfig", console: Console) -> None:
-    """Warn if this folder is a copy of a project. For commands that need no workspace."""
+    """Warn if this folder is a copy of a project. Commands without a workspace call this."""
     from lgbm_sm.record.identity import copy_warning
 
     if warning := copy_warning(loaded.folder.resolve()):
@@ -193,7 +193,7 @@ def opened_workspace(
     any_hyperparameters: bool = False,
     needs: "Sequence[KeyPath] | None" = None,
 ) -> "Iterator[tuple[Workspace, Console]]":
-    """Open the workspace of a command. After an interrupt, report the programs that are still running."""
+    """Open the workspace of a command. After an interrupt, report programs that still run."""
     from lgbm_sm.record.work_folder import storage_errors
     from lgbm_sm.shipped import containers_path
     from lgbm_sm.workspace import open_workspace
@@ -229,7 +229,10 @@ def opened_workspace(
 
 
 def _warn_of_several_endpoints(workspace: "Workspace") -> None:
-    """Warn that the project has several endpoints, if the command called AWS. Each endpoint is billed."""
+    """Warn if the project has several endpoints, because each is billed.
+
+    Without a call to AWS by the command, there is no warning.
+    """
     if workspace.dry_run or not workspace.accounts.reached:
         return
     workspace.sagemaker.warn_of_several_endpoints()

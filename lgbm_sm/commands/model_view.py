@@ -1,4 +1,4 @@
-"""The model of a job or of an endpoint, as `status` shows it."""
+"""Describe the model of a job or of an endpoint for `status`."""
 
 from typing import Any
 
@@ -8,13 +8,16 @@ from lgbm_sm.record.entries import Endpoint, RecordedEntry, TrainingJob, Trainin
 
 
 def model_document(entry: RecordedEntry) -> dict[str, Any] | None:
-    """Return the model of a completed job, or the one that an endpoint serves, for JSON output."""
+    """Return the model of a completed job or of an endpoint, for JSON output."""
     model = _model(entry)
     return model.document if model else None
 
 
 def model_text(entry: RecordedEntry) -> str:
-    """Return the metric and the data set of a job's model; for an endpoint, the job and the data set."""
+    """Return the metric and the data set of a job's model.
+
+    For an endpoint, return the job and the data set of its model.
+    """
     model = _model(entry)
     if model is None:
         return ""

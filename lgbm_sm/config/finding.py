@@ -7,15 +7,15 @@ from pathlib import Path
 DEFAULT_FILE_NAME = "config.yaml"
 _WORK_FOLDER = ".lgbm-sm"
 _REPOSITORY = ".git"
-# as text, since a file with a mistake is to be found too; other tools have a config.yaml without such a section
+# searched as text, so that a file with YAML errors is found too; a config.yaml of other tools lacks this section
 _PROJECT_SECTION = re.compile(r"""^(["']?)project\1[ \t]*:[ \t]*(\{.*|\#.*)?$""", re.MULTILINE)
 
 
 def find_config(folder: Path) -> Path | None:
-    """Return the path of config.yaml for a command in `folder`, relative to it; None if there is none.
+    """Return the path of config.yaml, relative to `folder`, or None if there is no such file.
 
-    Without one in `folder` itself, it is the nearest above with a section `project`, up to the root of the repository.
-    A folder with a record of its own belongs to no project above it.
+    If `folder` has no config.yaml, use the nearest one in a folder above it that has a section `project`. The search
+    ends at the root of the repository. It is skipped if `folder` has its own record.
     """
     if (folder / DEFAULT_FILE_NAME).exists():
         return Path(DEFAULT_FILE_NAME)
@@ -33,6 +33,6 @@ def find_config(folder: Path) -> Path | None:
 def _is_project(path: Path) -> bool:
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:  # there is none, or it is not ours to read
+    except OSError:  # the file does not exist, or cannot be read
         return False
     return _PROJECT_SECTION.search(text) is not None

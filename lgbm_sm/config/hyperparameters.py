@@ -1,4 +1,4 @@
-"""The values of `training.hyperparameters`: their checks, and the string that a training job gets for each."""
+"""Check the values of `training.hyperparameters`, and convert them to strings for a job."""
 
 import json
 import math
@@ -17,9 +17,9 @@ _DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _MOST_SHOWN = 10
 _LARGEST = 2**31 - 1  # LightGBM's integers have 32 bits
 _EXPECTED = {"int": "an integer", "double": "a number", "bool": "true or false", "string": "text"}
-_TRUTHS = ("true", "false", "+", "-")  # LightGBM's own words
+_TRUTHS = ("true", "false", "+", "-")  # LightGBM also reads + and - as true and false
 _LIMITS = {"above": operator.gt, "at_least": operator.ge, "below": operator.lt, "at_most": operator.le}
-DEFAULTS = ("None", "null")  # what the SDK sends for None: the parameter keeps its default
+DEFAULTS = ("None", "null")  # the SDK sends these texts for None; the parameter then keeps its default
 
 
 def hyperparameter(value: object) -> HyperparameterValue:
@@ -59,7 +59,7 @@ def check_hyperparameter(rule: Mapping[str, Any], value: HyperparameterValue) ->
     """Check a value by LightGBM's own `rule` for its parameter, from lightgbm_parameters.json.
 
     Raises:
-        ValueError: LightGBM would refuse the value, or read it as something else.
+        ValueError: LightGBM would refuse the value, or would read another value.
     """
     kind, options = rule["type"], rule.get("options", ())
     if value in DEFAULTS and value not in options:
@@ -109,7 +109,7 @@ def _check_number(kind: str, value: object, rule: Mapping[str, Any]) -> None:
 
 
 def _number(kind: str, value: object) -> float:
-    # quotes do not make another value of a number
+    # a number in quotes has the same value
     written = value.strip() if isinstance(value, str) else ""
     if _INTEGER.fullmatch(written):
         return int(written)
@@ -121,10 +121,10 @@ def _number(kind: str, value: object) -> float:
 
 
 def file_content(path: Path) -> str:
-    """Return the content of a JSON file as a hyperparameter, which is how it reaches a container.
+    """Return the content of a JSON file. A container gets it as a hyperparameter.
 
     Raises:
-        ValueError: it cannot be read, is not JSON, or is longer than SageMaker accepts.
+        ValueError: the file cannot be read, is not JSON, or is longer than SageMaker accepts.
     """
     try:
         text = json.dumps(json.loads(path.read_text(encoding="utf-8")), separators=(",", ":"))
@@ -140,6 +140,6 @@ def file_content(path: Path) -> str:
 
 
 def as_string(value: object) -> str:
-    """Return a value as the API accepts it."""
-    # the SDK sends values other than text as JSON too
+    """Return the string that the API gets for a value."""
+    # the SDK also sends values other than text as JSON
     return value if isinstance(value, str) else json.dumps(value)

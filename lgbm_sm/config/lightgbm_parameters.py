@@ -1,4 +1,7 @@
-"""LightGBM's parameters: their names, read from the installed LightGBM, and the checks of a whole mapping of them."""
+"""Check hyperparameters by the names and rules of LightGBM's parameters.
+
+The names come from the installed LightGBM.
+"""
 
 import ctypes
 import importlib.util
@@ -14,12 +17,12 @@ from lgbm_sm.config.values import HyperparameterValue
 from lgbm_sm.errors import ConfigError
 from lgbm_sm.wording import similar
 
-DEFAULT_OBJECTIVE = "regression"  # LightGBM's own
-# the program's tables; see parameter_table.py and refused_parameters.py there
+DEFAULT_OBJECTIVE = "regression"  # LightGBM's default
+# the tables of the training program; parameter_table.py and refused_parameters.py there describe them
 _TABLES = Path("runtime", "lgbm_runtime", "training")
-# they name a file, whose content a job gets
+# these parameters name a file; a job gets the content of the file
 _FILE_PARAMETERS = frozenset({"forcedsplits_filename", "forcedbins_filename"})
-# one item for each feature
+# these lists have one item for each feature
 _PER_FEATURE = frozenset(
     {
         "monotone_constraints",
@@ -32,14 +35,14 @@ _PER_FEATURE = frozenset(
 
 
 class LightgbmMissingError(Exception):
-    """LightGBM is not installed, or its shared library does not load; the message gives the reason."""
+    """LightGBM is not installed or does not load. The message gives the reason."""
 
 
 @cache
 def parameter_names() -> Mapping[str, str]:
-    """Map every name and alias of a parameter to LightGBM's own name of it.
+    """Map every name and alias of a parameter to its main name in LightGBM.
 
-    Loads the shared library alone, which takes milliseconds; importing the package takes a second or more.
+    This loads only the shared library, in milliseconds. To import the package takes a second or more.
 
     Raises:
         LightgbmMissingError: the library cannot be loaded.
@@ -68,10 +71,10 @@ def _dump_aliases(library: ctypes.CDLL) -> bytes:
 
 
 class ParameterTables(NamedTuple):
-    """What the program in the container knows of LightGBM's parameters, by LightGBM's own names.
+    """The tables of the program in the container about LightGBM's parameters.
 
-    `refused` has the reason for each parameter that a job cannot have, `rules` the type and limits of each parameter,
-    `other_names` what to do instead of a name of another library.
+    `refused` maps each parameter that a job must not set to the reason. `rules` maps each parameter to its type and
+    limits. Both have LightGBM's main names as keys. `other_names` maps names from other libraries to advice.
     """
 
     refused: Mapping[str, str]
@@ -80,7 +83,10 @@ class ParameterTables(NamedTuple):
 
 
 def read_tables(containers_path: Path) -> ParameterTables:
-    """Read the tables of the program in `containers_path`; an older copy of it may lack some, and checks less."""
+    """Read the tables of the program in `containers_path`.
+
+    An older copy of the program may lack some tables. Then fewer values are checked.
+    """
     paths = [
         containers_path / _TABLES / name
         for name in ("refused_parameters.json", "lightgbm_parameters.json", "other_names.json")
@@ -89,7 +95,7 @@ def read_tables(containers_path: Path) -> ParameterTables:
         json.loads(path.read_text(encoding="utf-8")) if path.exists() else {} for path in paths
     )
     if rules:
-        rules["num_iterations"]["at_least"] = 1  # LightGBM accepts 0, which makes no model
+        rules["num_iterations"]["at_least"] = 1  # LightGBM accepts 0, but then creates no model
     by_name = {name: reason for reason, names in refused.items() for name in names}
     return ParameterTables(by_name, rules, other_names)
 
@@ -97,12 +103,12 @@ def read_tables(containers_path: Path) -> ParameterTables:
 def value_problems(
     hyperparameters: Mapping[str, object], tables: ParameterTables, folder: Path
 ) -> dict[str, ValueError]:
-    """Return the problem of each value that LightGBM would refuse, or read as something else.
+    """Return the problem of each value that LightGBM would refuse or misread.
 
     Relative paths of files start at `folder`.
 
     Raises:
-        LightgbmMissingError: the aliases of the names are not known.
+        LightgbmMissingError: LightGBM's names and aliases are not available.
     """
     own_names, files = parameter_names(), file_parameters(hyperparameters)
     problems: dict[str, ValueError] = {}
@@ -110,7 +116,7 @@ def value_problems(
         own = own_names.get(name, "")
         if own not in tables.rules or own in tables.refused:
             continue
-        with suppress(ValueError):  # refused as a value of the configuration
+        with suppress(ValueError):  # the check of the configuration reports such a value
             plain = hyperparameter(value)
             try:
                 check_hyperparameter(tables.rules[own], plain)
@@ -122,7 +128,7 @@ def value_problems(
 
 
 def file_parameters(hyperparameters: Mapping[str, object]) -> frozenset[str]:
-    """Return the names among the hyperparameters that stand for a file on this machine."""
+    """Return the names of the hyperparameters whose value is a file on this machine."""
     try:
         own_names = parameter_names()
     except LightgbmMissingError:
@@ -133,10 +139,10 @@ def file_parameters(hyperparameters: Mapping[str, object]) -> frozenset[str]:
 def as_strings(hyperparameters: Mapping[str, HyperparameterValue], folder: Path) -> dict[str, str]:
     """Return the hyperparameters as the API accepts them: strings only.
 
-    A parameter that names a file gets the content of the file; relative paths start at `folder`.
+    If a parameter names a file, its value becomes the content of the file. Relative paths start at `folder`.
 
     Raises:
-        ConfigError: the content cannot be sent.
+        ConfigError: the file cannot be read, or its content cannot be sent.
     """
     names = file_parameters(hyperparameters)
     try:
@@ -145,17 +151,17 @@ def as_strings(hyperparameters: Mapping[str, HyperparameterValue], folder: Path)
             for name, value in hyperparameters.items()
         }
     except ValueError as error:
-        # after the configuration was read, or for another image, whose hyperparameters are not checked
+        # the file has changed since the check, or there was no check because the hyperparameters are for another image
         raise ConfigError(f"training.hyperparameters: {', '.join(sorted(names))}: {error}") from error
 
 
 def length_problems(hyperparameters: Mapping[str, Any], features: int) -> dict[str, str]:
-    """Return a sentence for each list that does not have one item for each of the features."""
+    """Return a message for each list that does not fit the number of features."""
     from lgbm_sm.config.list_values import list_of
 
     try:
         own_names = parameter_names()
-    except LightgbmMissingError:  # told when the configuration was read
+    except LightgbmMissingError:  # a warning was shown when the configuration was read
         return {}
     problems = {}
     for name, value in hyperparameters.items():
@@ -174,14 +180,14 @@ def _as_list(value: Any) -> Any:
 
 
 def name_problems(hyperparameters: Mapping[str, object], tables: ParameterTables) -> dict[str, str]:
-    """Return a sentence for each name that training would refuse.
+    """Return a message for each name that the training program would refuse.
 
     Raises:
-        LightgbmMissingError: the names cannot be checked.
+        LightgbmMissingError: LightGBM's names are not available.
     """
     refused = tables.refused
     own_names = parameter_names()
-    first: dict[str, str] = {}  # by LightGBM's own name, the name under which the parameter is set
+    first: dict[str, str] = {}  # maps LightGBM's main name to the first name that the user has set
     for name in hyperparameters:
         if own := own_names.get(name):
             first.setdefault(own, name)
@@ -195,7 +201,7 @@ def name_problems(hyperparameters: Mapping[str, object], tables: ParameterTables
                 problems[name] = f"is not a LightGBM parameter: {tables.other_names[folded]}"
                 continue
             near = similar(folded, allowed)
-            # a second name of a parameter that is set already would be refused in turn
+            # if the parameter is already set, suggest that name, because two names of a parameter are refused
             meant = f" (did you mean {first.get(own_names[near[0]], near[0])}?)" if near else ""
             problems[name] = f"is not a LightGBM parameter{meant}"
         elif own in refused:
@@ -206,7 +212,7 @@ def name_problems(hyperparameters: Mapping[str, object], tables: ParameterTables
 
 
 def objective_of(hyperparameters: Mapping[str, object]) -> str:
-    """Return the objective, whose parameter has several names."""
+    """Return the objective, which may be set under an alias of the parameter."""
     try:
         own_names = parameter_names()
     except LightgbmMissingError:

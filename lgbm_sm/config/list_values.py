@@ -1,9 +1,9 @@
-"""Lists as people write them for LightGBM.
+"""Parse the different ways to write a list for LightGBM.
 
-LightGBM itself reads `1,0` and `[0,1],[2]`, and takes anything else in a list of integers for 0: it reads `(1,0)` as
-0, 0.
+LightGBM itself reads only `1,0` and `[0,1],[2]`. In a list of integers, it reads any other text as 0. For example, it
+reads `(1,0)` as 0, 0.
 
-lgbm_runtime and lgbm_sm have the same copy of this module, since neither imports the other.
+lgbm_runtime and lgbm_sm each have a copy of this module, because neither imports the other. The copies are equal.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ _LARGEST = 2**31 - 1  # LightGBM's integers have 32 bits
 def list_of(kind: str, value: Any) -> Any:
     """Return the list of a parameter of LightGBM's type `kind`, such as vector<int>.
 
-    `value` is a list, a number, or a text: `[1, 0]`, `(1, 0)` or `1,0`; for lists of lists also `[0,1],[2]`. A list of
-    texts that has no brackets stays text. Raises ValueError, which names the position of the first wrong item.
+    `value` is a list, a number, or a text such as `[1, 0]`, `(1, 0)` or `1,0`. A list of lists may also be written
+    `[0,1],[2]`. A list of texts without brackets stays text. Raises ValueError for a wrong item. The message has the
+    position of the first wrong item.
     """
     if kind == "vector<string>":
         in_brackets = isinstance(value, str) and _unquoted(value)[:1] in _CLOSING

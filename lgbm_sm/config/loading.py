@@ -169,7 +169,7 @@ def _check_hyperparameters(merged: "_Merged", folder: Path, reading: Reading) ->
 
 
 def _checked(merged: "_Merged", reading: Reading, needs: Sequence[KeyPath] | None) -> Config:
-    """Return the configuration; without `needs` every problem is an error, see `load_config`."""
+    """Return the checked configuration. `load_config` explains `needs`."""
     while True:
         refused: list[KeyPath] = []
         config = None
@@ -229,7 +229,10 @@ class _Merged:
             self._holding[path] = setting
 
     def drop(self, path: KeyPath, *, keep: Sequence[KeyPath]) -> None:
-        """Remove a refused setting; if it is a default, the settings of its section that it contradicts."""
+        """Remove a refused setting.
+
+        If no source has set it, the refused value is a default. Then remove the settings of its section, except `keep`.
+        """
         depth = 2 if any(key[:2] == path[:2] for key in self._holding) else 1
         for key in [key for key in self._holding if key[:depth] == path[:depth] and key not in keep]:
             del self._holding[key]

@@ -38,7 +38,7 @@ class Pattern(StrEnum):
 
 
 class DateReading(StrEnum):
-    """What becomes of a column of dates."""
+    """The conversion of a column of dates."""
 
     DROP = "drop"
     ORDINAL = "ordinal"

@@ -1,11 +1,11 @@
-"""The problems of a configuration that do not matter to a command which needs only some of the keys."""
+"""Decide which problems a command can ignore if it needs only some of the keys."""
 
 from collections.abc import Sequence
 
 from lgbm_sm.config.problems import KeyPath, Problem
 from lgbm_sm.errors import ConfigError
 
-# what status, stop and cleanup need to find the project's resources
+# status, stop and cleanup need these keys to find the project's resources
 RESOURCE_KEYS: tuple[KeyPath, ...] = (
     ("project", "name"),
     ("endpoint", "name"),
@@ -13,8 +13,8 @@ RESOURCE_KEYS: tuple[KeyPath, ...] = (
     ("aws", "bucket"),
     ("aws", "prefix"),
 )
-_COMMAND_LINE = 2  # in the order of a problem; see Origin
-# they decide whether the account is searched for resources that are not on record
+_COMMAND_LINE = 2  # the first number of `Origin.order` for --set
+# these keys decide whether AWS is searched for resources that are not on record
 _INSTANCE_TYPES = (("training", "instance_type"), ("endpoint", "instance_type"))
 
 
@@ -24,10 +24,10 @@ def refusal(problems: Sequence[Problem]) -> ConfigError:
 
 
 def require_tolerable(problems: Sequence[Problem], needed: Sequence[KeyPath]) -> None:
-    """Raise the error of the problems that concern a needed key, or that the command line itself has.
+    """Raise an error if a problem concerns a needed key, or comes from `--set`.
 
     Raises:
-        ConfigError: names these problems.
+        ConfigError: there are such problems. The message has all of them.
     """
     if fatal := [problem for problem in problems if problem.order[0] == _COMMAND_LINE or _concerns(problem, needed)]:
         raise refusal(fatal)
@@ -46,7 +46,7 @@ def _consequence(problem: Problem) -> str:
 
 def _concerns(problem: Problem, needed: Sequence[KeyPath]) -> bool:
     return any(
-        path[: len(key)] == key[: len(path)]  # the key, one below it, or a section that contains it
+        path[: len(key)] == key[: len(path)]  # the path is the key, a key below it, or a section that contains it
         for path in problem.keys
         for key in needed
     )

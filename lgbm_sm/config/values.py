@@ -174,7 +174,7 @@ def column(value: object) -> str | int:
 
 
 def one_or_by_column(check: ValueCheck) -> ValueCheck:
-    """Return a check of a value for all columns, or of a mapping from a column to its value."""
+    """Return a check for a value: one for all columns, or a mapping by column."""
 
     def check_all(value: object) -> Any:
         if not isinstance(value, Mapping):
@@ -192,7 +192,7 @@ def one_or_by_column(check: ValueCheck) -> ValueCheck:
 
 
 def missing_texts(value: object) -> tuple[str, ...]:
-    """Return texts for missing cells; YAML reads some of them as numbers or null."""
+    """Return texts for missing cells. YAML reads some of these texts as numbers or null."""
     return tuple(map(_missing_text, value if isinstance(value, list | tuple) else (value,)))
 
 

@@ -18,7 +18,7 @@ JSON_LINES_TYPES = ("application/jsonlines", "application/x-jsonlines", "applica
 
 # the end of a line, if the next line is blank or begins with white space
 _BEFORE_BLANKS = re.compile(rb"\n[\n\r \t\v\f]")
-# 1/64 of a block is reserved for the end of its last line
+# the rest of a block, 1/64, is for the end of its last line
 _SHARE_OF_A_LINE = 64
 
 

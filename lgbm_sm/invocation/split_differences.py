@@ -1,13 +1,13 @@
-"""Warnings if the test rows differ from the validation rows by more than chance.
+"""Warn if the test rows differ from the validation rows by more than chance explains.
 
-The rule: the test metric and the validation metric differ by more than four standard errors of their difference, and by
-more than a tenth. The validation metric of the chosen iteration is the best of many, so it is a little too good; this
-is much less than four standard errors.
+A warning needs two conditions: the test metric and the validation metric differ by more than four standard errors of
+their difference, and by more than a tenth. The validation metric is a little too good, because the chosen iteration is
+the best of many. This effect is much smaller than four standard errors.
 
 The standard error of a mean loss comes from the losses of the test rows, because the losses of the validation rows are
-not known. If the validation metric is larger, their spread is assumed to be larger in the same ratio. The standard
-error of an AUC is that of Hanley and McNeil (1982), "The meaning and use of the area under a receiver operating
-characteristic (ROC) curve", Radiology 143(1).
+not known. If the validation metric is larger, the spread of the validation losses is assumed to be larger in the same
+ratio. The formula for the standard error of an AUC comes from Hanley and McNeil (1982), "The meaning and use of the
+area under a receiver operating characteristic (ROC) curve", Radiology 143(1).
 """
 
 import math
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_STANDARD_ERRORS = 4.0
 _LEAST_RELATIVE_DIFFERENCE = 0.1
-_FEWEST_ROWS = 20  # for fewer, the spread of the losses is not known well enough
+_FEWEST_ROWS = 20  # with fewer rows, the spread of the losses is not known well enough
 _LEAST_PROBABILITY = 1e-15  # LightGBM's kEpsilon, which limits its log losses
 _SHOWN_CLASSES = 5
 
@@ -38,7 +38,7 @@ class _Difference(NamedTuple):
     @property
     def is_large(self) -> bool:
         distance, smallest = abs(self.test - self.validation), min(abs(self.test), abs(self.validation))
-        if self.metric == "auc":  # the share of wrong pairs is the loss
+        if self.metric == "auc":  # for the AUC, the loss is the share of pairs in the wrong order
             smallest = 1 - max(self.test, self.validation)
         return self.errors > _MOST_STANDARD_ERRORS and distance > _LEAST_RELATIVE_DIFFERENCE * smallest
 
@@ -46,9 +46,11 @@ class _Difference(NamedTuple):
 def split_warnings(
     metadata: dict[str, Any], predictions: Sequence[Sequence[float]], labels: Sequence[str], *, given_splits: bool
 ) -> list[str]:
-    """Return a warning if the test rows lack classes, and one if their metric is far from that of the validation rows.
+    """Return warnings about test rows that lack classes, or whose metric is unexpected.
 
-    The arguments are those of `prediction_metrics`. With `given_splits`, the user has split the table.
+    A metric is unexpected if it is far from the metric of the validation rows.
+
+    `prediction_metrics` explains the arguments. `given_splits` is true if the user has split the table.
     """
     import numpy as np
 
@@ -96,7 +98,7 @@ def _text(difference: _Difference, *, given_splits: bool) -> str:
 def _differences(
     validation: dict[str, float | None], values: "NDArray[Any]", truth: "NDArray[Any]", rows: int, *, numeric: bool
 ) -> "list[_Difference]":
-    """Compare each metric that LightGBM reported and whose value for the test rows can be computed."""
+    """Compare each metric that LightGBM reported and that can be computed for the test rows."""
     losses = _NUMERIC_LOSSES if numeric else _BINARY_LOSSES if values.shape[1] == 1 else _MULTICLASS_LOSSES
     found = []
     for metric, value in validation.items():
@@ -129,7 +131,7 @@ def _areas(validation: float, values: "NDArray[Any]", positive: "NDArray[np.bool
 
 
 def _area_error(area: float, share: float, rows: int) -> float:
-    """Return the standard error of an AUC of `rows` rows, of which `share` are positive."""
+    """Return the standard error of an AUC. `share` is the share of positive rows."""
     positive, negative = share * rows, (1 - share) * rows
     two_positive, two_negative = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (positive - 1) * (two_positive - area**2) + (negative - 1) * (two_negative - area**2)
@@ -170,7 +172,8 @@ def _multi_error(values: "NDArray[Any]", truth: "NDArray[Any]") -> "NDArray[Any]
     return is_wrong
 
 
-# by LightGBM's names; each returns the loss of each row, of which the metric is the mean, or for rmse the mean's root
+# the keys are LightGBM's metrics; each function returns the loss of each row; the metric is the mean loss, and for rmse
+# the root of the mean
 _Losses: TypeAlias = "dict[str, Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]]"
 _NUMERIC_LOSSES: _Losses = {"l2": _squared, "rmse": _squared, "l1": _absolute}
 _BINARY_LOSSES: _Losses = {"binary_logloss": _log_loss, "binary_error": _binary_error}

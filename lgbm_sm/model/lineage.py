@@ -1,4 +1,4 @@
-"""What a model was made from and how good it is, as its metadata.json describes it."""
+"""The lineage of a model in its metadata.json: its origin and its metrics."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -17,15 +17,15 @@ from lgbm_sm.record.entries import TrainingJob
 
 UNKNOWN = "unknown"
 Metrics = dict[str, dict[str, float | None]]
-_SPLITS = ("validation", "train")  # a job without a validation channel has only metrics of train
+_SPLITS = ("validation", "train")  # a job without a validation channel has only metrics of the train channel
 
 
 @dataclass(frozen=True)
 class Lineage:
     """The model of a training job.
 
-    `trained_at`, `origin` and `fingerprint` are missing in models of earlier versions, and all but `name` in models of
-    other programs. `metrics` are those of the best iteration, by split and name.
+    Models of earlier versions lack `trained_at`, `origin` and `fingerprint`. Models of other programs have only `name`.
+    `metrics` maps each split to its metrics at the best iteration.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Lineage:
         )
 
     def __str__(self) -> str:
-        """The model in a line."""
+        """One line that describes the model."""
         trained = (
             f"{self.trained_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if self.trained_at else f"at an {UNKNOWN} time"
         )
@@ -65,7 +65,7 @@ class Lineage:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The lineage as a JSON object; null for what is unknown."""
+        """The lineage as a JSON object. Unknown values are null."""
         return {
             "training_job": self.name,
             "trained_at": self.trained_at,
@@ -76,7 +76,10 @@ class Lineage:
 
 
 def read_lineage(artifact_path: Path, source: str, jobs: Collection[str]) -> Lineage:
-    """Return the lineage of an artifact; only its name if another program made it, or if it is damaged."""
+    """Return the lineage of an artifact.
+
+    It has only the name if another program made the artifact, or if the artifact is damaged.
+    """
     with suppress(ArchiveError, OSError, ValueError, RecursionError):  # `deploy` reports a damaged artifact
         text = read_artifact(artifact_path, unchecked=True).texts.get(METADATA_FILE, b"{}")
         metadata = json.loads(text)
@@ -86,7 +89,7 @@ def read_lineage(artifact_path: Path, source: str, jobs: Collection[str]) -> Lin
 
 
 def main_metric(metrics: Metrics) -> str:
-    """Return the metric that early stopping decides by, as `validation l2 18.3`."""
+    """Return the metric that early stopping uses, such as `validation l2 18.3`."""
     for split in _SPLITS:
         for name, value in metrics.get(split, {}).items():
             return f"{split} {name} {UNKNOWN if value is None else f'{value:.6g}'}"
@@ -99,7 +102,7 @@ def shown_data(dataset: str, fingerprint: str) -> str:
 
 
 def newer_job(newest: TrainingJob | None, served: Lineage, jobs: Sequence[TrainingJob]) -> TrainingJob | None:
-    """Return the `newest` completed job if it was started after the one whose model is served."""
+    """Return `newest`, the newest completed job, if it started after the served model's job."""
     if newest is None or newest.name == served.name:
         return None
     started = {job.name: job.created_at for job in jobs}
@@ -108,7 +111,7 @@ def newer_job(newest: TrainingJob | None, served: Lineage, jobs: Sequence[Traini
 
 
 def _read(value: Any, kind: Any, default: Any) -> Any:
-    """Return a part of a metadata.json, or the default if another program has written something else there."""
+    """Return a part of a metadata.json, or the default if the part has another type."""
     with suppress(msgspec.ValidationError):
         return msgspec.convert(value, kind)
     return default

@@ -208,7 +208,7 @@ def _separator_of(lines: Sequence[str], default: str) -> str:
 
 
 def _score(lines: Sequence[str], separator: str) -> float:
-    """Return a separator's score: the share of equally long lines, times the share of valid cells."""
+    """Return the share of lines with the usual width, times the share of meaningful cells."""
     try:
         rows = list(csv.reader(lines, delimiter=separator))
     except csv.Error:

@@ -41,7 +41,8 @@ class Problems:
     ) -> None:
         """Add a problem and its possible fixes.
 
-        `drop`, `keep` and `number` are columns to leave out, to treat as categories, and to read as numbers.
+        A possible fix is to leave out the column `drop`, to treat the column `keep` as categories, or to read the
+        column `number` as numbers.
 
         `settings` maps (key of the section data, effect of the key) to (column, value to set).
         """

@@ -5,7 +5,7 @@ import re
 from lgbm_sm.preparation.columns import Column, ColumnKind, RowName, describe_feature, some_values
 from lgbm_sm.preparation.problems import Problems
 
-_FEW_ROWS = 20  # in so few rows, any whole numbers may be unique
+_FEW_ROWS = 20  # in fewer rows, whole numbers may be unique by chance
 _EXPECTED_REPEATS = 3.0
 _LONG_NUMBER_DIGITS = 7
 _CODE_DIGITS = 4
@@ -24,8 +24,8 @@ _CODE_WORDS = frozenset(
 def why_to_drop(column: Column, row_name: RowName, *, categorical: bool) -> str | None:
     """Return the reason to leave out a feature; None to keep it.
 
-    A feature is left out if `prepare-data` would refuse it, or if it identifies each row, because a model would
-    memorize it. `categorical`: the user listed the column in data.categorical.
+    A feature is left out if `prepare-data` would refuse it. It is also left out if it identifies each row, because a
+    model would memorize it. `categorical` is true if the user listed the column in data.categorical.
     """
     problems = Problems()
     if describe_feature(column, problems, row_name, categorical=categorical) is None:
@@ -87,7 +87,7 @@ def _is_integer(column: Column) -> bool:
 
 
 def _look_like_codes(values: list[int]) -> bool:
-    """Return whether they are long numbers of one length, neither years nor all round."""
+    """Return whether the integers are long, of equal length, and not years or round numbers."""
     low, high = values[0], values[-1]
     return (
         low > 0
@@ -98,6 +98,6 @@ def _look_like_codes(values: list[int]) -> bool:
 
 
 def _words(name: str) -> set[str]:
-    """Return the words of a name in lower case, as in customerId or customer_id."""
+    """Return the words of a name such as customerId or customer_id, in lower case."""
     separated = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return set(re.split(r"[\W_]+", separated.lower()))

@@ -1,4 +1,4 @@
-"""Set values in the text of a config.yaml, and keep its comments."""
+"""Set values in the text of a config.yaml without changing its comments."""
 
 import json
 import re
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def with_values(text: str, values: Mapping[str, object]) -> str:
     """Return the text with new values of dotted keys, such as `data.target`.
 
-    A section and its keys must exist, each on its own line; a key below them, such as
+    A section and its keys must exist, each on its own line. A key below these keys, such as
     `training.hyperparameters.num_leaves`, is added if it does not exist. Values are scalars, or lists of scalars.
     """
     lines = text.splitlines()
@@ -63,7 +63,7 @@ def _set_below(lines: list[str], parent: int, name: str, value: object) -> None:
         if pattern.match(lines[line]):
             lines[line] = written
             return
-    lines[parent] = lines[parent].partition(":")[0] + ":"  # was null, an empty mapping, or already bare
+    lines[parent] = lines[parent].partition(":")[0] + ":"  # the value was null, an empty mapping, or missing
     while end > parent + 1 and not lines[end - 1].strip():
         end -= 1
     lines.insert(end, written)

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Decisions(Protocol):
-    """The way in which the open settings of a new project are decided."""
+    """Decides the open settings of a new project."""
 
     @property
     def is_asking(self) -> bool:
@@ -20,12 +20,12 @@ class Decisions(Protocol):
     def decide(self, question: str, proposed: str, read: Callable[[str], T], reasons: Sequence[str] = ()) -> T:
         """Return the result of `read` for the answer.
 
-        `read` raises an LgbmSmError if it cannot use an answer; `reasons` explain the proposal.
+        `read` raises an LgbmSmError if it cannot use the answer. `reasons` explain the proposal.
         """
 
 
 class AcceptedProposals:
-    """Accept each proposal without asking. `decide` passes on the error of `read`."""
+    """Accepts each proposal without a question. `decide` passes on the error of `read`."""
 
     is_asking = False
 

@@ -48,7 +48,7 @@ class Draft:
     def having(
         self, key: str, value: str | Sequence[str | int] | int, why: tuple[str, ...], called: str = ""
     ) -> "Draft":
-        """Return the draft with one more setting; errors use the name `called`, such as --name.
+        """Return the draft with one more setting. Errors name it by `called`, such as --name.
 
         Raises:
             ConfigError: the value cannot be used.
@@ -63,7 +63,7 @@ class Draft:
         return draft
 
     def decides(self, key: str) -> bool:
-        """Return whether the key was set, and so does not have its default."""
+        """Return whether the key was set. Otherwise it has its default."""
         return any(value.key == key and value.source.startswith("--set") for value in effective(self._loaded))
 
     @property

@@ -18,7 +18,7 @@ from lgbm_sm.scaffold.config_text import with_project_name
 
 @dataclass(frozen=True)
 class NewIdentity:
-    """The new identity; `removed` are copied folders of the original's jobs and endpoints."""
+    """The new identity. `removed` are the removed copies of the original's folders."""
 
     name: str
     project_id: str
@@ -62,7 +62,7 @@ def give_identity(
 
 
 def _original(record: Record, folder: Path) -> Path | None:
-    """Return the original's folder; None if the record names folders of unknown owners."""
+    """Return the folder of the original project, or None if it is unknown."""
     try:
         contents = record.contents()
     except RecordError:

@@ -40,8 +40,8 @@ _LIKELY_TARGETS = ("target", "label", "y", "class")
 class InitOptions:
     """The options of the command line.
 
-    `overrides` are `section.key=value`; a relative path in `table` starts at the current folder. Columns are names, or
-    positions as digits. With `containers`, the project gets a copy of the images' files.
+    `overrides` are texts `section.key=value`. A relative path in `table` starts at the current folder. Columns are
+    names, or positions as digits. With `containers`, the project gets a copy of the images' files.
     """
 
     overrides: Sequence[str] = ()
@@ -56,7 +56,7 @@ class InitOptions:
 
 @dataclass(frozen=True)
 class NewProject:
-    """A new project: its files, sorted by path, and the choices."""
+    """A new project: its files, sorted by path, and the chosen settings."""
 
     folder: Path
     files: tuple[Path, ...]
@@ -120,7 +120,7 @@ def _with_options(options: InitOptions) -> Draft:
 
 
 def _with_prefix(draft: Draft) -> Draft:
-    """Give the project its own prefix in S3: its name, so that no other project writes or reads there."""
+    """Set the project's prefix in S3 to its name, so that projects do not share objects."""
     if draft.decides("aws.prefix"):
         return draft
     return draft.having("aws.prefix", draft.config.project.name, ("the project's name, so that no project shares it",))
@@ -169,7 +169,7 @@ def _with_file(
 
 
 def _opened(draft: Draft, folder: Path, decisions: Decisions, status: ReportStatus) -> tuple[Draft, Source]:
-    """Open the table of the draft; the user may be asked whether it has a header."""
+    """Open the table of the draft. If necessary, ask the user whether it has a header."""
 
     def read(text: str) -> Draft:
         answers = {"yes": True, "y": True, "no": False, "n": False}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from lgbm_sm.preparation.columns import Column, ColumnKind, some_values
 from lgbm_sm.wording import counted
 
-_MOST_CLASSES = 10  # for whole numbers; more different ones are probably counts or measurements
+_MOST_CLASSES = 10  # if a target has more different whole numbers, they are probably counts or measurements
 _ROWS_OF_A_CLASS = 10
 
 

@@ -28,10 +28,9 @@ _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*_cache", ".DS_
 
 @dataclass(frozen=True)
 class ProjectFiles:
-    """The contents of a new project: `containers` is whether it has a copy of the images' files.
+    """The contents of a new project. `containers`: it has a copy of the images' files.
 
-    `table` is the file to copy into the project; None if there is none. Without a `config_text` it is only the copy of
-    the images' files.
+    `table` is the file to copy into the project, or None. `config_text` is the text of its config.yaml.
     """
 
     config_text: str = ""
@@ -40,14 +39,14 @@ class ProjectFiles:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """The paths in the order in which they are moved into the project: the configuration comes last."""
+        """The paths, in the order of their move into the project. The configuration comes last."""
         copy = (_CONTAINERS,) if self.containers else ()
         table = (f"{TABLES}/{self.table.name}",) if self.table else ()
         return (*copy, *table, _EXAMPLE, *_TEMPLATES, CONFIG)
 
 
 def add_containers(folder: Path) -> tuple[Path, ...]:
-    """Copy the images' files into an existing project; see `write_project`."""
+    """Copy the images' files into an existing project. See `write_project`."""
     return _write(folder, (_CONTAINERS,), _stage_containers)
 
 
@@ -71,7 +70,7 @@ def require_new(folder: Path, places: Sequence[str]) -> None:
 def write_project(folder: Path, project: ProjectFiles) -> tuple[Path, ...]:
     """Create the files of a project in `folder`, and the folder if it does not exist.
 
-    They are created in a staging folder and then moved; if that is interrupted, the moved files are removed again.
+    The files are created in a staging folder and then moved. After an interrupt, the moved files are removed again.
     Returns every file, sorted by path.
 
     Raises:
@@ -126,7 +125,7 @@ def _stage_containers(staging: Path) -> None:
 
 
 def _make_folder(folder: Path, undo: contextlib.ExitStack) -> None:
-    """Create the folder and its parents; on failure the new ones are removed if empty."""
+    """Create the folder and its parents. After a failure, remove new folders that are empty."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir()
@@ -146,6 +145,6 @@ def _remove(path: Path) -> None:
 
 
 def config_template() -> str:
-    """Return the commented configuration, before values are set in it."""
+    """Return the commented configuration with its default values."""
     text = example_config_path().read_text(encoding="utf-8")
     return text.replace("This file lists all keys with their defaults.", "This file lists all keys.")

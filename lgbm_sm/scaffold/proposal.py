@@ -24,9 +24,10 @@ class ProposedColumn:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The proposed objective, columns in addition to those that the user named, and how columns were read.
+    """The proposed objective, the proposed columns, and notes on how columns were read.
 
-    Each note is a line, and whether it is a warning.
+    The proposed columns do not include columns that the user named. Each note is a pair: a line, and whether the line
+    is a warning.
     """
 
     objective: ProposedObjective

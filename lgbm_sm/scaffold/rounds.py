@@ -6,7 +6,7 @@ from lgbm_sm.scaffold.draft import Draft
 # With the learning rate 0.05, tables from 150 to 50,000 rows needed 70 to 490 iterations. Early stopping ends the
 # training, so a higher maximum takes time only if the table needs it.
 _ROUNDS = 1000
-# with fewer, early stopping can end at a metric that is bad for a few iterations by chance
+# with fewer iterations, a metric that is bad by chance can end the training
 _PATIENCE = 50
 _SECTION = "training.hyperparameters"
 
@@ -14,8 +14,8 @@ _SECTION = "training.hyperparameters"
 def with_enough_rounds(draft: Draft) -> Draft:
     """Return the draft with as many iterations as a table can need, and early stopping.
 
-    The built-in Boston data keeps the notebook's 20 iterations, so that the results can be compared. So does a draft in
-    which the user has set one of the two parameters.
+    The built-in Boston data keeps the notebook's 20 iterations, so that the results can be compared. A draft also stays
+    unchanged if the user has set one of the two parameters.
     """
     data = draft.config.data
     keys = {name: f"{_SECTION}.{name}" for name in ("num_boost_round", "early_stopping_round")}

@@ -1,4 +1,4 @@
-"""The place of the user's table in a new project: in its folder, a copy, or a relative path out of it."""
+"""Decide whether a new project uses the user's table in place, or gets a copy."""
 
 import os
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 TABLES = "tables"
-_LARGEST_COPY = 20_000_000  # a repository can still hold such a file
+_LARGEST_COPY = 20_000_000  # small enough for a repository
 
 
 class TablePlace(NamedTuple):
-    """The value of `data.file`, the file to copy there (None: nothing is copied), and the reasons."""
+    """The value of `data.file`, the file to copy to that path or None, and the reasons."""
 
     configured: str
     copy_of: Path | None
@@ -18,9 +18,9 @@ class TablePlace(NamedTuple):
 
 
 def place_table(path: Path, folder: Path) -> TablePlace:
-    """Return where the project in `folder` has the existing table `path`; both paths are absolute.
+    """Return how the project in `folder` refers to the table `path`. Both paths are absolute.
 
-    The project should work after its folder was moved or cloned, so a small table outside the folder is copied.
+    A small table outside the folder is copied, so that the project still works after it is moved or cloned.
     """
     if path.is_relative_to(folder):
         return TablePlace(path.relative_to(folder).as_posix(), None, ())
@@ -36,7 +36,7 @@ def place_table(path: Path, folder: Path) -> TablePlace:
 
 
 def table_to_copy(configured: Path | None, paths: Sequence[Path], folder: Path) -> Path | None:
-    """Return the table that the project gets a copy of; None if `data.file` does not name such a copy."""
+    """Return the table to copy into the project, or None if `data.file` does not name a copy."""
     if configured is None:
         return None
     place = place_table(paths[0], folder)

@@ -1,4 +1,7 @@
-"""Decompress bodies. SageMaker removes the header Content-Encoding, so the first bytes of the body also count."""
+"""Decompress the bodies of requests.
+
+SageMaker removes the header Content-Encoding, so the first bytes of a body can also show that it is compressed.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,16 @@ from lgbm_runtime.core.errors import InvocationError
 GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_NAMES = ("gzip", "x-gzip")
 _WINDOW_BITS = 16 + zlib.MAX_WBITS
-# A few members are one file after another. Many tiny ones would cost time that grows with the square of their number.
+# A gzip body can have several members. Many small members would take too long: the time grows with the square of their
+# number.
 _MEMBERS = 16
 
 
 def states_gzip(encoding: str | None) -> bool:
-    """Return whether the header Content-Encoding states gzip. Raises InvocationError(415) for another compression."""
+    """Return whether the header Content-Encoding states gzip.
+
+    Raises InvocationError(415) for another compression.
+    """
     name = (encoding or "").strip().lower()
     if name in ("", "identity"):
         return False
@@ -36,8 +43,8 @@ def decoded(body: bytes, encoding: str | None, limit: int) -> bytes:
 def decompressed(body: bytes, limit: int) -> bytes:
     """Return the content of a gzip body (RFC 1952).
 
-    Raises InvocationError: 400 if the body is not complete gzip data and nothing else, 413 if the content is larger
-    than `limit` bytes. No more than that is decompressed.
+    At most one byte more than `limit` is decompressed. Raises InvocationError: 400 if the body is not gzip data, is
+    incomplete or has other data at its end, 413 if the content is larger than `limit` bytes.
     """
     parts: list[bytes] = []
     size = 0

@@ -1,4 +1,4 @@
-"""The class of a content type, and the parameter `charset`, which all content types have."""
+"""The class of a content type, and the parameter `charset` of all content types."""
 
 from __future__ import annotations
 

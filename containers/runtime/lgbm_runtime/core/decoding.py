@@ -21,7 +21,7 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 def decode(body: bytes, content_type: str | None, schema: Schema) -> Rows:
     """Return the rows in the body. The default content type is text/csv.
 
-    A body that begins like gzip data is decompressed, because none of the content types begins so.
+    A body that begins like gzip data is decompressed. No content type has a body that begins like this.
 
     Raises InvocationError: 400 if the body does not fit the content type or the schema, 413 if the body is larger than
     MAX_BODY_BYTES, 415 if the content type or the charset is not supported.

@@ -1,7 +1,7 @@
 """Turn the JSON objects that pandas, MLflow and TensorFlow Serving write into rows.
 
-Sources: `orient` in pandas' documentation of DataFrame.to_json; "Inference Server Specification" in MLflow's
-documentation; "RESTful API" in TensorFlow Serving's.
+Sources: pandas' documentation of `orient` in DataFrame.to_json; "Inference Server Specification" in MLflow's
+documentation; "RESTful API" in TensorFlow Serving's documentation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _INDEX = "index"
 
 
 def records_in(document: dict[str, Any], schema: Schema) -> list[Any]:
-    """Return the rows and records in an object that is not one record. Raises InvocationError(400)."""
+    """Return the rows and records in an object. Raises InvocationError(400).
+
+    An object in none of the known shapes is one record.
+    """
     names = schema.feature_names
     if not _SPLIT.isdisjoint(names):
         return _columns(document, names) if _has_columns(document) else [document]
@@ -47,7 +50,7 @@ def records_in(document: dict[str, Any], schema: Schema) -> list[Any]:
 
 
 def right_shapes(schema: Schema) -> str:
-    """Return a hint with a list of rows and a list of records, which have the model's first two columns."""
+    """Return a hint that shows a list of rows and a list of records for this model."""
     cells = {feature.name[:60]: feature.levels[0] if feature.levels else 1.5 for feature in schema.features[:2]}
     more = ", ..." if schema.width > len(cells) else ""
     row, record = json.dumps(list(cells.values())), json.dumps(cells)

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?")
 
 Value = Union[str, int, float]
 
-# Words for true and false, in lower case; those of one line mean the same.
+# Words for true, and words for false, in lower case.
 _TRUTHS = (("true", "t", "yes", "y"), ("false", "f", "no", "n"))
 
 
@@ -26,10 +26,10 @@ class Feature:
     """One column of a table.
 
     `levels` are the categories of a categorical feature, or the classes of a target: all texts or all numbers. The
-    position of a category is its code. None: the column is numeric. `missing` are texts that mean a missing cell, in
-    addition to those that do so in every column.
+    position of a category is its code. `levels` is None for a numeric column. `missing` are more texts that mean a
+    missing cell in this column.
 
-    `codes` has each category; for booleans, each spelling of it.
+    `codes` maps each category to its code. For booleans, it also has the other spellings of true and false.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Schema:
 
     @cached_property
     def is_plain(self) -> bool:
-        """Return whether a number in any of the features is a value, neither a category nor a missing cell."""
+        """Return whether no number is a category or means a missing cell, in any feature."""
         return not self.categorical_indices and not any(feature.missing_numbers for feature in self.features)
 
     @property
@@ -172,7 +172,7 @@ def _texts(values: Any, place: str) -> tuple[str, ...]:
 
 
 def _spellings(codes: Mapping[Value, float]) -> dict[Value, float]:
-    """Return the codes of all spellings of true and false, if these are the categories."""
+    """Return the codes of all spellings of true and false if the categories are booleans."""
     found: dict[Value, float] = {}
     for words in _TRUTHS:
         same = [code for category, code in codes.items() if isinstance(category, str) and category.lower() in words]

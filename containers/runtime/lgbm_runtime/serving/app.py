@@ -41,7 +41,10 @@ class App:
         self._workers = workers
 
     def handler(self, head: Head) -> Handler:
-        """Return the function that answers requests with this head. Neither of them raises."""
+        """Return the function that answers requests with this head.
+
+        Neither this method nor the returned function raises an exception.
+        """
         try:
             return self._handler(head)
         except Exception as error:  # noqa: BLE001 - see _response_to

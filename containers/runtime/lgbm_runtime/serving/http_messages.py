@@ -18,7 +18,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Head:
-    """The request line and the headers of a request. Requests with equal headers share one.
+    """The request line and the headers of a request. Requests with equal heads share a Head.
 
     The names in `headers` are in lower case. If a header occurs several times, commas join its values (RFC 9110, 5.3).
     `handler` is the application's function for requests with this head. The first request sets it.

@@ -39,9 +39,9 @@ _REFUSED_IN_NAMES = re.compile(r'[\s",:\[\]{}]')
 class Outcome:
     """A trained model, cut to its best iteration.
 
-    `iterations` is the number of iterations that were run; `stopped` states whether a signal ended the training.
-    `is_growing`: LightGBM found a split in the last iteration. `warnings` are those about the data and the model, as
-    printed in the log.
+    `iterations` is the number of iterations that were run. `stopped` states whether a signal ended the training.
+    `is_growing` states whether LightGBM still found a split in the last iteration. `warnings` are the warnings in the
+    log about the data and the model.
     """
 
     model: Model
@@ -73,9 +73,8 @@ def boost(
 ) -> Outcome:
     """Read the channels and train on them.
 
-    A requested stop interrupts the reading; during training it takes effect after the current iteration. Raises
-    StopRequestedError for a stop before the first iteration, and TrainingError for faulty data, or with LightGBM's
-    message if LightGBM fails.
+    A stop interrupts the reading at once. It ends the training after the current iteration. Raises StopRequestedError
+    for a stop before the first iteration. Raises TrainingError if the data is wrong or LightGBM fails.
     """
     warnings = Warnings()
     stopping = _early_stopping(settings.hyperparameters, channels, warnings)
@@ -99,7 +98,7 @@ def boost(
 
 
 class _Data(NamedTuple):
-    """The data of both channels. `can_measure`: metrics on the validation channel show how good the model is."""
+    """The data of both channels. `can_measure`: the validation labels are not all equal."""
 
     train: Dataset
     validation: Dataset | None
@@ -145,7 +144,7 @@ def _iterate(
             best = history.iterations if stopping is None else history.best_iteration(stopping.min_delta)
         elif stopping is not None:
             best = stopping.best_iteration(history.iterations, results, is_last=is_last)
-    # LightGBM drops iterations in which it found no split
+    # LightGBM removes iterations in which it found no split
     kept = max(min(best or history.iterations, booster.iterations), 1)
     model = booster.model(kept, channels.columns.width)
     return Outcome(model, history, history.iterations, kept, stopped, booster.iterations == history.iterations)

@@ -28,10 +28,11 @@ class ChannelReader:
     """
 
     def __init__(self, chunks: ChunkReader, columns: Schema, *, keeps_numbers: bool) -> None:
-        """Keep the numbers in addition to the bins if LightGBM needs them.
+        """With `keeps_numbers`, LightGBM keeps the numbers in addition to the bins.
 
-        LightGBM 4.7 does not handle them row by row: linear trees differ, and a dataset of
-        LGBM_DatasetCreateByReference has no memory for them, so that pushing rows crashes the process.
+        Then the rows are not pushed, because LightGBM 4.7 does not support that together with numbers: linear trees
+        differ. A dataset of LGBM_DatasetCreateByReference has no memory for the numbers, so pushing rows crashes the
+        process.
         """
         self._chunks = chunks
         self._columns = columns
@@ -39,10 +40,10 @@ class ChannelReader:
         self.constant_features = ConstantColumns()
 
     def train_data(self, channel: Channel, lightgbm: Lightgbm) -> tuple[Dataset, Matrix]:
-        """Return the channel's features as a dataset, and the labels, which are not in it yet.
+        """Return the channel's features as a dataset, and its labels as an array.
 
-        The dataset has no labels yet. `constant_features` then has the features with a single value. A large channel is
-        read twice: first a sample of its rows, from which LightGBM chooses the bins, then all rows.
+        The dataset has no labels yet. After the call, `constant_features` has the features with a single value. A large
+        channel is read twice: first a sample of its rows, from which LightGBM chooses the bins, then all rows.
         """
         indices = lightgbm.sample_indices(channel.rows)
         if len(indices) == channel.rows or self._keeps_numbers:

@@ -36,7 +36,7 @@ class EarlyStopping:
         because `is_last` is true, the first metric determines the best iteration.
         """
         for channel, metric, value, higher_is_better in results:
-            # LightGBM would take the first iteration for the best one, since no value is better than NaN
+            # no value is better than NaN, so LightGBM would choose the first iteration
             if channel != VALIDATION or math.isnan(value):
                 continue
             if metric not in self._best or self._is_better(value, self._best[metric][1], higher=higher_is_better):

@@ -1,7 +1,7 @@
 """Read hyperparameters.json: turn strings into typed LightGBM parameters.
 
 SageMaker passes every value as a string, and some clients encode each value as JSON once more (`31` and `"31"` are the
-same value here). Names and aliases are those of the installed LightGBM.
+same value here). The names and aliases come from the installed LightGBM.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from lgbm_runtime.training.training_api import Lightgbm
 DEFAULT_NUM_ITERATIONS = 100
 DEFAULT_OBJECTIVE = "regression"
 
-# a JSON value other than an object
+# any JSON value except an object
 Value = Any
 
-# LightGBM accepts decimals such as `.5` and `5.`, JSON does not
+# LightGBM accepts decimals such as `.5` and `5.`, but JSON does not
 _DECIMAL = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?")
 _NO_METRIC = frozenset({"None", "none", "null", "na", "custom"})
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Typed hyperparameters under LightGBM's own names, with aliases resolved.
+    """Typed hyperparameters. Aliases are replaced by LightGBM's main names.
 
-    `values` are all given parameters; `num_iterations` is at least 1; `early_stopping_round` 0 means off; `ignored` are
-    the platform's own keys; `names` maps LightGBM's own name of each given parameter to the given name. Only this
-    module reads the values: other modules ask for what they need to know.
+    `values` are all given parameters. `num_iterations` is at least 1. If `early_stopping_round` is 0, early stopping is
+    off. `ignored` are keys that SageMaker or its SDK added. `names` maps LightGBM's main name of each given parameter
+    to the name that the user wrote. Only this module reads `values`. Other modules use the properties.
     """
 
     values: Mapping[str, Value]
@@ -79,7 +79,7 @@ class Hyperparameters:
 
     @property
     def objective(self) -> str:
-        """The objective, under the given alias."""
+        """The objective, with the name that the user wrote."""
         return str(self.values.get("objective", DEFAULT_OBJECTIVE))
 
     @property
@@ -116,23 +116,23 @@ class Hyperparameters:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics given by name; empty if the objective's own metric is used, or no metric."""
+        """The metrics that the user named. Empty means the objective's own metric, or no metric."""
         given = self.values.get("metric", "")
         names = given if isinstance(given, list) else str(given).split(",")
         return tuple(str(name) for name in names if name and name not in _NO_METRIC)
 
     @property
     def evaluates(self) -> bool:
-        """Whether there is any metric: `metric=None` switches them off."""
+        """Whether there is any metric. With `metric=None`, there is none."""
         return "metric" not in self.values or bool(self.metrics)
 
 
 def read_hyperparameters(path: Path, aliases: Mapping[str, str], output_path: Path) -> Hyperparameters:
-    """Read and check the file; it may be missing if there are no hyperparameters.
+    """Read and check hyperparameters.json. Without hyperparameters, the file may be missing.
 
-    `aliases` are those of the installed LightGBM. The content of a file that LightGBM reads is written to a file in
-    `output_path`. Raises TrainingError if hyperparameters.json is not a flat JSON object, and as
-    `parse_hyperparameters` does.
+    `aliases` maps the names and aliases of the installed LightGBM to its main names. If a hyperparameter has the
+    content of a file for LightGBM, the content is written to a file in `output_path`. Raises TrainingError if
+    hyperparameters.json is not a flat JSON object, and for the errors of `parse_hyperparameters`.
     """
     if not path.exists():
         return parse_hyperparameters({}, aliases)
@@ -147,14 +147,15 @@ def read_hyperparameters(path: Path, aliases: Mapping[str, str], output_path: Pa
 
 
 def _with_file(name: str, value: Value, output_path: Path) -> Value:
-    """Return the value; for the content of a file, the path of a file with this content."""
+    """Return the value. If it is the content of a file, write the file and return its path."""
     if name not in FILES:
         return value
     path = output_path / f"{name}.json"
     if isinstance(value, (dict, list)):
         output_path.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value), encoding="utf-8")
-        # LightGBM takes its parameters as one line separated by blanks; `lgbm-sm` starts a process beside its tree
+        # a path with spaces is not possible, because spaces separate LightGBM's parameters; a relative path may have
+        # none
         shown = str(path) if _is_one_word(str(path)) else os.path.relpath(path)
         if not _is_one_word(shown):
             raise TrainingError(
@@ -171,10 +172,10 @@ def _is_one_word(text: str) -> bool:
 
 
 def parse_hyperparameters(raw: Mapping[str, Any], aliases: Mapping[str, str]) -> Hyperparameters:
-    """Convert the values to their types and resolve the aliases.
+    """Convert the values to their types, and replace aliases by LightGBM's main names.
 
-    Raises TrainingError that names every wrong key: unknown (with a suggestion), refused in the container (with the
-    reason), given twice with different values, or without a valid value.
+    Raises TrainingError if a key is unknown, is refused in the container, is given twice with different values, or has
+    an invalid value. The message has every wrong key.
     """
     problems: list[str] = []
     ignored: list[str] = []
@@ -218,16 +219,17 @@ def parse_hyperparameters(raw: Mapping[str, Any], aliases: Mapping[str, str]) ->
 def typed_value(name: str, text: Any) -> Value:
     """Return the value of a parameter, or None to keep its default.
 
-    JSON is decoded, and decoded once more if it was a quoted string; Python's `True` and `False` are truth values; any
+    JSON is decoded. If the result is a text, it is decoded a second time. Python's `True` and `False` are booleans. Any
     other text stays text. A list may be written as in JSON, in Python or for LightGBM's command line. Raises ValueError
-    for an object, an empty text, and text with spaces, since LightGBM takes its parameters as one line separated by
-    spaces; and for lists that LightGBM would misread without an error, with the position of the wrong item.
+    for an object, for an empty text, and for a text with spaces, because spaces separate LightGBM's parameters. Also
+    raises ValueError for a list that LightGBM would misread without an error. The message then has the position of the
+    wrong item.
     """
     value = text
     for _ in range(2):
         value = _decoded(value) if isinstance(value, str) else value
     if value is None or value == "None":
-        # only metric has the value `None`: no metric at all
+        # only `metric` has the value `None`, which means no metric
         return "None" if name == "metric" else None
     if name in FILES and isinstance(value, (dict, list)):
         return value

@@ -11,28 +11,29 @@ import numpy as np
 from lgbm_runtime.training.failure import TrainingError
 from lgbm_runtime.training.training_api import Booster, Dataset, Evaluation, Lightgbm, LightgbmError
 
-# LightGBM checks it against the number of columns, which the test data does not have
+# LightGBM compares these with the number of columns, but the test data has only one column
 _PER_COLUMN = frozenset({"max_bin_by_feature"})
-# checked together with the objective
+# these are checked together with the objective
 _DEPENDENT = frozenset({"num_class", "objective", "metric"})
 _SOURCE_PLACE = re.compile(r" at \S+, line \d+ \.")
 
 
 def without_source_place(message: object) -> str:
-    """Return LightGBM's message without the line of its C++ source."""
+    """Return LightGBM's message without the file and the line of its C++ code."""
     return _SOURCE_PLACE.sub("", str(message)).strip()
 
 
 def check_parameters(params: Mapping[str, Any], metrics: Sequence[str], lightgbm: Lightgbm) -> None:
-    """Pass each parameter to LightGBM with a data set of four rows, and each metric.
+    """Pass each parameter and each metric to LightGBM with a data set of four rows.
 
-    `params` are typed and have LightGBM's own names, with objective and num_class. Raises TrainingError with LightGBM's
-    message for every wrong parameter, and for metrics that LightGBM would silently ignore.
+    `params` are typed and have LightGBM's main names. They include objective and num_class. Raises TrainingError if
+    LightGBM refuses a parameter or would silently ignore a metric. The message has LightGBM's message for every wrong
+    parameter.
     """
     problems: list[str] = []
     for name, value in params.items():
         if name == "verbosity":
-            # not checked by LightGBM, which would log at this level
+            # LightGBM does not check this parameter, and would write more to the log
             if not isinstance(value, int):
                 problems.append(f"{name} must be a whole number, got {value}")
             continue

@@ -1,6 +1,6 @@
-"""The types of LightGBM's parameters, and what is known of names that LightGBM does not have.
+"""The types of LightGBM's parameters, and advice on names from other libraries.
 
-`lightgbm_parameters.json` is written from LightGBM's source by tools/lightgbm_parameters.py, `other_names.json` by
+tools/lightgbm_parameters.py writes `lightgbm_parameters.json` from LightGBM's source. `other_names.json` is written by
 hand. `lgbm-sm` reads the same files.
 """
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 
-# LightGBM's own names, each with its C++ type
+# maps LightGBM's main name of each parameter to its C++ type
 TYPES: dict[str, str] = {
     name: rule["type"]
     for name, rule in json.loads((_FOLDER / "lightgbm_parameters.json").read_text(encoding="utf-8")).items()
 }
-# names of scikit-learn and of other libraries, each with what to do instead
+# maps names of scikit-learn and of other libraries to advice
 OTHER_NAMES: dict[str, str] = json.loads((_FOLDER / "other_names.json").read_text(encoding="utf-8"))
-# parameters that name a file; a job gets the content of the file, which is JSON
+# parameters that name a JSON file; a job gets the content of the file
 FILES = frozenset({"forcedsplits_filename", "forcedbins_filename"})
 # lists with one item for each feature
 PER_FEATURE = frozenset(

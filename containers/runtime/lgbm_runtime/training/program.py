@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lgbm_runtime.training.channels import Channels
     from lgbm_runtime.training.settings import Settings
 
-JOB_NAME_VARIABLE = "TRAINING_JOB_NAME"  # set by the platform
+JOB_NAME_VARIABLE = "TRAINING_JOB_NAME"  # SageMaker sets this variable
 # 128 + SIGTERM: a shell shows the same code for a process that SIGTERM has ended
 STOPPED_WITHOUT_MODEL = 143
 

@@ -1,7 +1,7 @@
-"""Hyperparameters that the container refuses, and those that are not meant for LightGBM.
+"""Hyperparameters that the container refuses, and keys that are not for LightGBM.
 
-`refused_parameters.json` lists LightGBM's own names (docs/Parameters.rst), not aliases, by the reason. `lgbm-sm` reads
-the same file. Every other parameter goes to LightGBM.
+`refused_parameters.json` maps each reason to LightGBM's main names of parameters (docs/Parameters.rst). `lgbm-sm` reads
+the same file. All other parameters are passed to LightGBM.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ REFUSED: dict[str, str] = {
     name: reason for reason, names in json.loads(_FILE.read_text(encoding="utf-8")).items() for name in names
 }
 
-# What the SDK's estimators (`sagemaker_program`, `sagemaker_region`, ...) and the tuner add to every job.
+# The SDK's estimators (`sagemaker_program`, `sagemaker_region`, ...) and the tuner add these keys to every job.
 PLATFORM_PREFIX = "sagemaker_"
 PLATFORM_KEYS = frozenset({"_tuning_objective_metric"})
 

@@ -1,4 +1,4 @@
-"""The checked settings of a training, from hyperparameters, target and library."""
+"""The checked settings of a training, from its hyperparameters and its target."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from lgbm_runtime.training.training_api import Lightgbm
 class Settings:
     """The settings of a training.
 
-    `objective` is LightGBM's own name for it. LightGBM gets the given alias, which decides on the default metric:
-    `rmse` is regression measured by rmse.
+    `objective` is LightGBM's main name of the objective. LightGBM itself gets the alias that the user wrote, because
+    the alias determines the default metric: `rmse` means regression with the metric rmse.
     """
 
     hyperparameters: Hyperparameters

@@ -1,8 +1,8 @@
 """The part of LightGBM's C API that a training needs.
 
-The program makes the same calls as `lightgbm.train`, in the same order. The package `lightgbm` is not imported: with
-scipy and its other imports it takes longer than a small training. Every function is documented in LightGBM's c_api.h.
-If one fails, LightgbmError is raised with LightGBM's message.
+The program makes the same calls as `lightgbm.train`, in the same order. The package `lightgbm` is not imported: its
+import, with scipy, takes longer than a small training. LightGBM's c_api.h documents every function. If a function
+fails, LightgbmError is raised with LightGBM's message.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _FLOAT32, _FLOAT64, _INT32 = 0, 1, 2
 _SPLIT, _GAIN = 0, 1
 _COLUMN_MAJOR = 0
 _NAME_BYTES = 256
-# LightGBM treats smaller numbers as zero, and drops them from a sample: kZeroThreshold in meta.h
+# kZeroThreshold in meta.h: LightGBM treats smaller numbers as zero, and drops zeros from a sample
 _ZERO = 1e-35
-# LightGBM's package has the same list; the C API does not report it
+# the Python package has the same list; the C API does not have it
 _HIGHER_IS_BETTER = ("auc", "ndcg@", "map@", "average_precision")
 
 Evaluation: TypeAlias = tuple[str, float, bool]  # metric, value, whether higher is better
 
 
 class LightgbmError(Exception):
-    """LightGBM refused its input; the message is LightGBM's."""
+    """LightGBM refused its input. The message comes from LightGBM."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model: LightGBM's text, and each feature's splits and total gain."""
+    """A trained model: its text, and the number of splits and total gain of each feature."""
 
     text: str
     splits: list[int]
@@ -48,7 +48,7 @@ class Model:
 
 
 class Lightgbm:
-    """The shared library of the `lightgbm` package that is installed, with the parameters for every call."""
+    """LightGBM's shared library, with the parameters for every call."""
 
     # the library keeps only the address, which must stay valid as long as the process runs
     _log: object = None
@@ -75,7 +75,7 @@ class Lightgbm:
     def log_to(self, write: Callable[[str], object]) -> None:
         """Pass each line of LightGBM's log to `write`.
 
-        LightGBM sends a line in chunks, its line break last.
+        LightGBM sends a line in several parts. The last part is the line break.
         """
         chunks: list[bytes] = []
 
@@ -92,7 +92,7 @@ class Lightgbm:
         Lightgbm._log = callback
 
     def parameter_aliases(self) -> dict[str, str]:
-        """Return every name and alias of a parameter, with the name it stands for."""
+        """Map every name and alias of a parameter to LightGBM's main name."""
         table: dict[str, list[str]] = json.loads(self.text_of("LGBM_DumpParamAliases"))
         return {name: canonical for canonical, aliases in table.items() for name in (canonical, *aliases)}
 
@@ -112,7 +112,7 @@ class Lightgbm:
     def sample_indices(self, rows: int) -> NDArray[np.int32]:
         """Return the rows from which LightGBM would choose the bins, in ascending order.
 
-        They belong to a matrix of `rows` rows.
+        `rows` is the number of rows of the whole matrix.
         """
         count = ctypes.c_int32(0)
         self.call("LGBM_GetSampleCount", ctypes.c_int32(rows), self.parameters, ctypes.byref(count))
@@ -133,7 +133,7 @@ class Dataset:
     def from_columns(cls, lightgbm: Lightgbm, columns: Matrix, reference: Dataset | None = None) -> Dataset:
         """Return the dataset of a whole table (features, rows).
 
-        It has the bins of `reference`, if that is given.
+        If `reference` is given, the dataset has the bins of `reference`.
         """
         values = np.ascontiguousarray(columns)
         handle = ctypes.c_void_p()
@@ -154,8 +154,8 @@ class Dataset:
     def from_sample(cls, lightgbm: Lightgbm, sample: Matrix, rows: int) -> Dataset:
         """Return a dataset for `rows` rows, with bins that LightGBM chooses from `sample`.
 
-        `push` adds the rows. `sample` is (features, sampled rows): the columns of the rows in `sample_indices`.
-        LightGBM sorts it in place, so it cannot be used again.
+        `push` adds the rows. `sample` has the shape (features, sampled rows), with the rows in `sample_indices`.
+        LightGBM sorts `sample` in place, so do not use it again.
         """
         values, places = [], []
         for column in sample:
@@ -179,13 +179,13 @@ class Dataset:
         return cls(lightgbm, handle)
 
     def same_bins(self, rows: int) -> Dataset:
-        """Return a dataset for `rows` other rows, which `push` adds, with the same bins."""
+        """Return a dataset for `rows` other rows, with the same bins. `push` adds the rows."""
         handle = ctypes.c_void_p()
         self.lightgbm.call("LGBM_DatasetCreateByReference", self.handle, ctypes.c_int64(rows), ctypes.byref(handle))
         return Dataset(self.lightgbm, handle)
 
     def push(self, features: Matrix) -> None:
-        """Add the next rows (rows, features); the dataset is complete with the last one."""
+        """Add the next rows (rows, features). After the last row, the dataset is complete."""
         block = np.ascontiguousarray(features, dtype=np.float64)
         self.lightgbm.call(
             "LGBM_DatasetPushRows",
@@ -199,7 +199,7 @@ class Dataset:
         self._pushed += len(block)
 
     def set_labels(self, labels: Matrix) -> None:
-        """Set the labels, which LightGBM keeps as float32."""
+        """Set the labels. LightGBM keeps them as float32."""
         self._set_field("label", labels.astype(np.float32), _FLOAT32)
 
     def set_query_groups(self, sizes: NDArray[np.int32]) -> None:
@@ -251,13 +251,16 @@ class Booster:
 
     @property
     def iterations(self) -> int:
-        """Return the iterations in the model: LightGBM drops those in which it found no split."""
+        """Return the number of iterations in the model. Iterations without a split are not in it."""
         count = ctypes.c_int(0)
         self._lightgbm.call("LGBM_BoosterGetCurrentIteration", self._handle, ctypes.byref(count))
         return count.value
 
     def model(self, iterations: int, width: int) -> Model:
-        """Return the model of the first `iterations` (0: of all), for `width` features."""
+        """Return the model of the first `iterations` iterations, or of all if it is 0.
+
+        `width` is the number of features.
+        """
         text = self._lightgbm.text_of(
             "LGBM_BoosterSaveModelToString",
             self._handle,
@@ -265,7 +268,7 @@ class Booster:
             ctypes.c_int(iterations),
             ctypes.c_int(_SPLIT),
         )
-        # the package ends every model with this line, which its readers expect
+        # the Python package writes this last line, and programs that read models expect it
         text += "\npandas_categorical:null\n"
         splits, gains = (self._importance(iterations, width, kind) for kind in (_SPLIT, _GAIN))
         return Model(text, [int(split) for split in splits], gains)
@@ -302,7 +305,7 @@ class Booster:
 
 
 def _parameter_text(params: Mapping[str, Any]) -> bytes:
-    """Return the parameters as the package passes them: `name=value`, separated by blanks."""
+    """Return the parameters as one text: `name=value`, separated by spaces."""
     return " ".join(f"{name}={_value_text(value)}" for name, value in params.items()).encode("utf-8")
 
 
