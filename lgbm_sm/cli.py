@@ -31,7 +31,7 @@ def _interrupt(*_: Any) -> NoReturn:
 
 
 def main() -> NoReturn:
-    """Run a command and report an LgbmSmError; any other exception is a bug and keeps its traceback."""
+    """Run a command and report an LgbmSmError. Any other exception keeps its traceback."""
     signal.signal(signal.SIGTERM, _interrupt)  # a CI system's stop should do what Ctrl-C does
     console = Console(output=output_format(sys.argv[1:]), verbose=False, environment=os.environ)
     try:

@@ -291,7 +291,7 @@ def _split(section: "DataSection", columns: _Columns) -> Mapping[Split, Integers
 
 
 def _tables(cells: "pa.Table", target: str, rows: Mapping[Split, Integers]) -> Mapping[Split, "pa.Table"]:
-    """Return the table of each file; the target of the test rows is a separate table."""
+    """Return the table of each file. The target of the test rows is a separate table."""
     taken = {split: cells.take(positions) for split, positions in rows.items()}
     test = taken[Split.TEST]
     return {**taken, Split.TEST: test.drop_columns([target]), Split.TEST_TARGET: test.select([target])}

@@ -25,10 +25,6 @@ from lgbm_sm.workspace import Workspace
 
 # no option can restore these: TARGET is not a key, and the record has only the names of the files
 _NO_OPTION = (TARGET, "data.file", "data.files")
-    TARGET,
-    "data.file",
-    "data.files",
-)  # the record has only the names of these files, so they cannot be passed to --set
 _BINARY = 2
 _SPLITS = (Split.TRAIN, Split.VALIDATION, Split.TEST)
 

@@ -79,7 +79,7 @@ def load_config(
 
     Raises:
         ConfigError: the configuration has problems. The message has one line per problem: first those of the file in
-            the order of its lines, then those of the environment, then those of --set.
+            the order of its lines, then the problems of the environment, then the problems of --set.
     """
     if path is None:
         path = find_config(Path.cwd())

@@ -30,7 +30,7 @@ def prediction_metrics(
         return found
     chosen = [max(every_code, key=row.__getitem__) for row in predictions]
     return {
-        # log_loss requires probabilities that add up to 1, but those of multiclassova do not
+        # log_loss requires probabilities that add up to 1, but the probabilities of multiclassova do not
         "multi_logloss": float(metrics.log_loss(codes, [_normalised(row) for row in predictions], labels=every_code)),
         "accuracy": sum(one == code for one, code in zip(chosen, codes, strict=True)) / len(codes),
     }

@@ -19,7 +19,7 @@ class Changes(NamedTuple):
 
 
 def changes_since(origin: DataOrigin, section: "DataSection", objective: str, base: Path) -> Changes:
-    """Return what has changed since the data was prepared; relative paths start at `base`.
+    """Return the changes since the data was prepared. Relative paths start at `base`.
 
     Raises:
         DataError: a table cannot be read.

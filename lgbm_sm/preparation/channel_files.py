@@ -1,4 +1,4 @@
-"""Write the files of the data folder, and remove those of an earlier data set."""
+"""Write the files of the data folder, and remove the files of an earlier data set."""
 
 import csv
 import fcntl
@@ -53,7 +53,7 @@ class PreparedFile:
 
 @dataclass(frozen=True)
 class WrittenFolder:
-    """The data folder after writing; `removed` are files of an earlier data set."""
+    """The data folder after writing. `removed` are removed files of an earlier data set."""
 
     schema: Schema
     schema_changed: bool
@@ -109,7 +109,7 @@ def write_data_folder(folder: Path, described: Description, tables: Mapping[Spli
 
 @contextmanager
 def locked(folder: Path, wait_seconds: float = 60.0) -> Iterator[None]:
-    """Lock the folder; the operating system releases the lock when the process ends.
+    """Lock the folder. The operating system releases the lock when the process ends.
 
     Raises:
         DataError: another process still has the lock after `wait_seconds`.

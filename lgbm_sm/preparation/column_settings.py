@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class ColumnSettings:
-    """The settings for one column; None means auto-detect.
+    """The settings for one column. None means auto-detect.
 
     `is_doubtful` is true if the table has decimal commas, but all cells of this column look like 1.031.
     """

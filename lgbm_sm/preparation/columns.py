@@ -1,4 +1,4 @@
-"""The columns of a table: numbers, or text as categories; other types are refused."""
+"""The columns of a table: numbers, or categories of text. Other types are refused."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,7 +102,7 @@ class Column:
 
 
 def kind_of(data_type: "pa.DataType") -> ColumnKind:
-    """Return the kind of an Arrow type; true and false count as text."""
+    """Return the kind of an Arrow type. True and false count as text."""
     from pyarrow import types
 
     if types.is_dictionary(data_type):
@@ -220,7 +220,7 @@ def number_categories(column: Column, problems: Problems) -> tuple[int | float, 
 
 
 def refuse_infinite(column: Column, problems: Problems, row_name: RowName) -> bool:
-    """Return whether a column has infinite numbers; if so, add the reason to `problems`."""
+    """Return whether a column has infinite numbers. If it has, add the reason to `problems`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""Convert columns of dates to columns of numbers, as the key data.dates sets it."""
+"""Convert columns of dates to columns of numbers. The key data.dates selects how."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,7 @@ def positions_where_missing(column: Column, times: "pd.Series[Any]") -> list[int
 
 
 def _times(column: Column) -> "tuple[pd.Series[Any], DateFormat | None]":
-    """Return the time of each cell; NaT if it is missing."""
+    """Return the time of each cell. A missing cell becomes NaT."""
     import pandas as pd
     import pyarrow as pa
 

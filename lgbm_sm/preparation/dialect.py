@@ -91,7 +91,7 @@ def detect_dialect(path: Path, default: str, *, separator: str | None, encoding:
 
 
 def _require_columns(rows: Sequence[Sequence[str]], lines: Sequence[str], separator: str, path: Path) -> None:
-    """Refuse a table of one column, and a title above the table."""
+    """Refuse a table with a single column, and refuse a title above the table."""
     widths = {len(row) for row in rows}
     if widths == {1}:
         raise DataError(
@@ -203,7 +203,7 @@ def _separator_of(lines: Sequence[str], default: str) -> str:
     candidates = [sign for sign in dict.fromkeys((default, *_SEPARATORS)) if sign in text]
     if len(candidates) < 2:
         return candidates[0] if candidates else default
-    # the first one wins a tie
+    # if two separators have the same score, use the first
     return max(candidates, key=lambda sign: _score(lines, sign))
 
 
@@ -226,7 +226,7 @@ def _score(lines: Sequence[str], separator: str) -> float:
 
 
 def _rows(lines: Sequence[str], separator: str, path: Path) -> tuple[list[list[str]], int]:
-    """Return the first rows, and the number of lines of the first one."""
+    """Return the first rows, and the number of lines of the first row."""
     reader = csv.reader(lines, delimiter=separator)
     rows: list[list[str]] = []
     header_lines = 0

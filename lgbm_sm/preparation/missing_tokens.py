@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# in lower case; a column of text has only the empty cell and the texts of data.missing
+# in lower case; in a column of text, only the empty text and the texts in data.missing mean a missing cell
 NUMBER_TOKENS = frozenset(
     {
         *("", "na", "n/a", "n.a.", "n.a", "<na>", "nan", "-nan", "+nan", "null", "(null)", "<null>", "none", "nil"),

@@ -49,7 +49,7 @@ class DataOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def data_settings(section: "DataSection", target: str) -> dict[str, Any]:
     """Return the settings that decide the content of the prepared data, as JSON values.
 
-    `target` is "classes" or "number", as the objective needs it.
+    `target` is the kind of target that the objective needs: "classes" or "number".
     """
     settings = {f"data.{key}": _without_folders(getattr(section, key)) for key in section.__struct_fields__}
     del settings[f"data.{_OWN_FOLDER}"]
@@ -75,12 +75,12 @@ def fingerprint_of(document: Mapping[str, Any]) -> str:
 
 
 def short(fingerprint: str) -> str:
-    """Return the first digits of a fingerprint, as messages show them, or "unknown"."""
+    """Return the first digits of a fingerprint for a message, or "unknown"."""
     return fingerprint[:_SHORT_DIGITS] or "unknown"
 
 
 def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each setting that differs from the recorded one."""
+    """Return a sentence for each setting that differs from its recorded value."""
     return [
         f"{_label(key)} was {_shown(recorded.get(key))}, and is now {_shown(now.get(key))}"
         for key in dict.fromkeys((*recorded, *now))
@@ -97,7 +97,7 @@ def _shown(value: Any) -> str:
 
 
 def _without_folders(value: Any) -> Any:
-    """Replace paths by file names: a path of one machine means nothing on another."""
+    """Replace paths by file names, because a path has no meaning on another machine."""
     if isinstance(value, Path):
         return value.name
     if isinstance(value, Struct):

@@ -64,7 +64,7 @@ class Problems:
         """Raise the collected problems.
 
         Raises:
-            DataError: there is at least one problem; it has one line for each.
+            DataError: there is at least one problem. The message has one line for each problem.
         """
         if self._messages:
             raise DataError("\n".join(self._messages), "\n".join((*self._hints, *self._settings())))

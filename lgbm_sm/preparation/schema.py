@@ -20,7 +20,7 @@ PREPARE_HINT = "run `lgbm-sm prepare-data`"
 
 
 class Split(StrEnum):
-    """A part of the prepared data; each has a folder and one file."""
+    """A part of the prepared data. Each part has a folder and one file."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -34,7 +34,7 @@ FOLDERS: Mapping[Split, str] = {
     Split.TEST: "test",
     Split.TEST_TARGET: "test_target",
 }
-# channel name to folder; the test rows are not a channel, since a model cannot be evaluated on rows that it has seen
+# maps each channel to its folder; the test rows are not a channel, because training must not see them
 CHANNELS: Mapping[str, str] = {"train": "train", "validation": "valid", "schema": "schema"}
 
 # categories are either all text, or all numbers
@@ -83,7 +83,7 @@ class SplitFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Schema(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The content of schema.json; features are in the order of the files' columns.
+    """The content of schema.json. Features are in the order of the files' columns.
 
     `origin` is missing if another program or an earlier version prepared the data. `fingerprint` is the SHA-256 of all
     other content. It identifies the data set.

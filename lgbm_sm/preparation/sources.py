@@ -148,7 +148,7 @@ def _joined(tables: list[Table]) -> Source:
     if first.named and all(len(set(part.column_names)) == part.num_columns for part in parts):
         parts = [part.select(parts[0].column_names) for part in parts]
     names = parts[0].column_names
-    # Arrow joins columns by name; with positions as names, it also joins columns of the same name
+    # Arrow joins columns by name, so use positions as names: two columns may have the same name
     by_position = [part.rename_columns([str(position) for position in range(len(names))]) for part in parts]
     plain = [_without_dictionaries(part) for part in by_position]
     joined = pa.concat_tables(plain, promote_options="permissive")

@@ -38,7 +38,7 @@ class Table:
     reread: Callable[[Collection[str]], "pa.Table"] | None = field(default=None, compare=False)
 
     def with_texts(self, names: Collection[str]) -> "Table":
-        """Return the table with these columns as text, as the file spells them."""
+        """Return the table with these columns as text, exactly as in the file."""
         import pyarrow as pa
 
         if self.reread is not None:

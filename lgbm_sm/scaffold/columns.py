@@ -22,7 +22,7 @@ _CODE_WORDS = frozenset(
 
 
 def why_to_drop(column: Column, row_name: RowName, *, categorical: bool) -> str | None:
-    """Return the reason to leave out a feature; None to keep it.
+    """Return the reason to leave out a feature, or None to keep it.
 
     A feature is left out if `prepare-data` would refuse it. It is also left out if it identifies each row, because a
     model would memorize it. `categorical` is true if the user listed the column in data.categorical.
@@ -36,7 +36,7 @@ def why_to_drop(column: Column, row_name: RowName, *, categorical: bool) -> str 
 
 
 def why_categorical(column: Column) -> str | None:
-    """Return the reason to treat a column of integers as categories; None to keep numbers."""
+    """Return the reason to treat integers as categories, or None to keep them as numbers."""
     if not _is_integer(column):
         return None
     values = sorted(column.cells.drop_null().unique().to_pylist())

@@ -158,7 +158,7 @@ def _with_file(
     if not draft.decides("data.name"):
         draft = draft.having("data.name", _data_name(path), ("the table's name",))
     try:
-        # by its absolute path, since the project folder may not exist yet
+        # use the absolute path, because the project folder may not exist yet
         draft, source = _opened(draft.having("data.file", str(path), why, "--data"), folder, decisions, status)
     except DataError as error:
         if path.exists():
