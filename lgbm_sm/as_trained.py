@@ -43,11 +43,11 @@ def introduce(workspace: Workspace, model: Lineage) -> None:
         )
 
 
-def require_as_trained(workspace: Workspace, model: Lineage, following: str, *, free: Collection[str] = ()) -> None:
-    """Refuse a `--set` of data or training that differs from what the model was made with.
+def require_as_trained(workspace: Workspace, model: Lineage, following: str) -> None:
+    """Refuse a `--set` of data or training that differs from the model's settings.
 
-    A setting from config.yaml is for the next training, and is not compared. `following` are the commands that make a
-    model with the new value. Keys of data that are `free` describe another table.
+    Settings in config.yaml are not compared, because they are for the next training. `following` are the commands that
+    make a model with the new value.
 
     Raises:
         ConfigError: a setting differs. The message has each such setting with both values.

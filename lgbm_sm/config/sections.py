@@ -116,8 +116,8 @@ class DataSection(ConfigSection, frozen=True):
         tuple[str | int, ...],
         Key(
             values.each(values.column),
-            "Columns to read as numbers, also if they have leading zeros or odd cells. Other cells are refused by row, "
-            "unless data.missing has them.",
+            "Columns to read as numbers, also if they have leading zeros or odd cells. Cells that are not numbers are "
+            "refused, unless data.missing lists them.",
         ),
     ] = ()
     missing: Annotated[
@@ -145,7 +145,7 @@ class DataSection(ConfigSection, frozen=True):
         DateReading | Mapping[str, DateReading] | None,
         Key(
             values.one_or_by_column(values.choice(DateReading)),
-            "What becomes of dates, for all columns or by column: drop, ordinal (days since 1970) or parts (year, "
+            "How to convert dates, for all columns or by column: drop, ordinal (days since 1970) or parts (year, "
             "month, day, weekday, and the time). Default: refuse them.",
         ),
     ] = None

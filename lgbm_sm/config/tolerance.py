@@ -40,7 +40,7 @@ def ignored(problems: Sequence[Problem]) -> list[str]:
 
 def _consequence(problem: Problem) -> str:
     if _concerns(problem, _INSTANCE_TYPES):
-        return "this command ignores it, and looks in AWS only if --aws is given or resources there are on record"
+        return "this command ignores it, and looks in AWS only with --aws or if the record contains AWS resources"
     return "this command ignores it"
 
 

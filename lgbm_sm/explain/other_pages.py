@@ -49,8 +49,8 @@ def explain_preparation(workspace: Workspace) -> list[Section]:
         section("Files in a training container", describe_channels(channels)),
         section(
             "AWS calls",
-            "none, unless you add --upload or train on SageMaker; then the calls below, but no bucket is created if it "
-            "exists, and no file is sent again if S3 already has it:",
+            "none, unless you add --upload or train on SageMaker",
+            "an upload makes the calls below, but does not create a bucket that exists or send a file that S3 has:",
             describe_calls_of(workspace, train.upload_data, exists=False),
         ),
     ]
@@ -117,7 +117,8 @@ def explain_stop(workspace: Workspace) -> list[Section]:
         section(
             "Ends, in this order",
             [f"{arn_of(entry) or entry.name}: {_deletion(entry)}" for entry in ended] or ["nothing"],
-            "`lgbm-sm stop --dry-run` shows the calls with parameters; an endpoint that is Creating must be waited for",
+            "`lgbm-sm stop --dry-run` shows the calls with parameters",
+            "SageMaker cannot delete an endpoint in the state Creating, so stop waits until the state changes",
         ),
         section(
             "What stays",

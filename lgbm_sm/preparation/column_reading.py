@@ -29,7 +29,7 @@ def read_column(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings = 
     if pa.types.is_boolean(cells.type):
         return _filled(Column(name, kind, pc.if_else(cells, "true", "false"), notes=(Note("boolean"),)))
     if kind is ColumnKind.TEXT:
-        # text categories in a Parquet file stay text, even if they look like numbers
+        # text categories in a Parquet file are not read as dates or as numbers with separators
         keeps = (is_dictionary or settings.is_categorical) and not settings.is_numeric
         return _filled(read_text(name, cells.cast(pa.large_string()), settings, keeps_text=keeps))
     if kind is ColumnKind.NUMBER:

@@ -193,7 +193,7 @@ def _differences(first: Table, other: Table) -> str:
     sentences = [f"{other.path.name} lacks {', '.join(missing)}"] if missing else []
     if extra:
         sentences.append(f"{other.path.name} also has {', '.join(extra)}")
-    return "; ".join(sentences) or "one of them has a column more often"
+    return "; ".join(sentences) or "a column occurs more often in one of them"
 
 
 def _with_common_kinds(tables: list[Table]) -> list[Table]:

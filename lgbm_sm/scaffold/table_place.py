@@ -27,7 +27,9 @@ def place_table(path: Path, folder: Path) -> TablePlace:
     original, size = os.path.relpath(path, folder), path.stat().st_size
     if size <= _LARGEST_COPY:
         copied = f"a copy of {original} ({_in_words(size)}), so that the project can be moved and cloned"
-        return TablePlace(f"{TABLES}/{path.name}", path, (copied, "later changes of the original do not reach it"))
+        return TablePlace(
+            f"{TABLES}/{path.name}", path, (copied, "later changes to the original do not change the copy")
+        )
     outside = (
         f"outside the project folder, and not copied: it has {_in_words(size)}, more than {_in_words(_LARGEST_COPY)}",
         "in a moved or cloned project, put the table at this relative path, or change data.file",

@@ -25,7 +25,7 @@ endpoint: {name: mine-too}
 WARNINGS = [
     (
         "config.yaml:3: training.instance_typ is not a known key (did you mean instance_type?); this command ignores it, "
-        "and looks in AWS only if --aws is given or resources there are on record"
+        "and looks in AWS only with --aws or if the record contains AWS resources"
     ),
     (
         "config.yaml:4: training.hyperparameters.num_leavs is not a LightGBM parameter (did you mean num_leaves?); this "

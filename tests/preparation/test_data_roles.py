@@ -200,7 +200,7 @@ def test_a_column_may_be_whole_numbers_or_empty_in_one_table_when_another_has_fr
                 "test": "a,b,b,price\n1,2,3,4\n",
                 "validation": "a,a,b,price\n1,2,3,4\n",
             },
-            "test.csv and train.csv have different columns: one of them has a column more often",
+            "test.csv and train.csv have different columns: a column occurs more often in one of them",
         ),
         ({"test": "a,b,c,price\nx,1,2,3\n"}, "column 'a' contains numbers in train.csv, but text in test.csv"),
         ({"test": "a,b,c,price\n0,1,2,\n1,1,1,1\n"}, "is missing in 1 of 16 rows: row 1 of test.csv"),

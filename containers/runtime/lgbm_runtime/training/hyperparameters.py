@@ -159,11 +159,13 @@ def _with_file(name: str, value: Value, output_path: Path) -> Value:
         shown = str(path) if _is_one_word(str(path)) else os.path.relpath(path)
         if not _is_one_word(shown):
             raise TrainingError(
-                f"hyperparameters: {name}: LightGBM cannot read files in {output_path}, with its blanks"
+                f"hyperparameters: {name}: LightGBM cannot read files in {output_path}: the path contains spaces"
             )
         return shown
     if not Path(str(value)).is_file():
-        raise TrainingError(f"hyperparameters: {name}: there is no file {value} in the container: give its content")
+        raise TrainingError(
+            f"hyperparameters: {name}: the file {value} does not exist in the container: pass its content"
+        )
     return value
 
 
