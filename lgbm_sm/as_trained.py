@@ -47,7 +47,8 @@ def require_as_trained(workspace: Workspace, model: Lineage, following: str, *, 
     """Refuse a `--set` of data or training that differs from the model's settings.
 
     Settings in config.yaml are not compared, because they are for the next training. `following` are the commands that
-    make a model with the new value. The keys in `free` are not compared either: they describe the table of a prediction.
+    make a model with the new value. The keys in `free` are not compared either, because they describe the table of a
+    prediction.
 
     Raises:
         ConfigError: a setting differs. The message has each such setting with both values.
