@@ -48,7 +48,9 @@ def require_unseen(workspace: Workspace, model: Lineage, schema: Schema) -> None
             shown_data(model.dataset, model.origin.table_sha256),
             shown_data(schema.dataset, tested.table_sha256),
         )
-        _report_unknown(workspace, model, f"it was trained on table {made}, and they are from table {now}")
+        _report_unknown(
+            workspace, model, f"the model was trained on table {made}, and the test rows are from table {now}"
+        )
         return
     if model.origin.split_sha256 == tested.split_sha256:
         return

@@ -12,12 +12,12 @@ from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.console import can_ask
 from lgbm_sm.errors import UsageError
 
-_URL_HELP = f"The server to load, such as {contract.LOCAL_INVOCATIONS_URL} (default: the project's endpoint)."
+_URL_HELP = f"The server to test, such as {contract.LOCAL_INVOCATIONS_URL} (default: the project's endpoint)."
 
 
 @app.command(
     cls=SharedOptionsCommand,
-    short_help="Load an endpoint and measure throughput and latency.",
+    short_help="Load-test an endpoint: measure its throughput and latency.",
     help=help_text(
         "lgbm-sm bench --rate 2000 --p99-ms 20",
         "Send the rows of FILE (default: the test rows) to the project's endpoint, or to another server. Each step has "
@@ -75,7 +75,9 @@ def bench(
         str | None, typer.Option(metavar="TYPE", help="FILE's content type (default: from its suffix).")
     ] = None,
     accept: Annotated[str, typer.Option(metavar="TYPE", help="The answer's content type.")] = "*/*",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Load an endpoint that costs money without asking.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Load-test an endpoint that costs money without asking.")
+    ] = False,
 ) -> None:
     from lgbm_sm.bench import run as loading
     from lgbm_sm.bench.advice import Traffic

@@ -60,8 +60,8 @@ def init(
         bool,
         typer.Option(
             "--containers",
-            help="Also copy the files of the images to DIR/containers, to change them; in an existing project, copy "
-            "only these.",
+            help="Also copy the Dockerfiles and the code of the images to DIR/containers, so that you can change them. "
+            "If DIR already has a project, give only this option. It then adds only DIR/containers.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions and accept every proposal.")] = False,

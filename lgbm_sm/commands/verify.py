@@ -51,7 +51,7 @@ def verify(
         typer.Option("--network", help="Give containers a network, for images that install packages when they start."),
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="Also run the slow checks: memory growth and restart.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Also fail if the image does not follow advice.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Also fail if the report has a warning.")] = False,
     junit: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Also write the report to this file, as JUnit XML.")
     ] = None,

@@ -44,7 +44,8 @@ class Problems:
         A possible fix is to leave out the column `drop`, to treat the column `keep` as categories, or to read the
         column `number` as numbers.
 
-        `settings` maps (key of the section data, effect of the key) to (column, value to set).
+        `settings` has settings of the section `data` that can fix the problem. It maps the name of a setting and its
+        effect, such as ("dates", "read as days since 1970"), to the column and the value to set for the column.
         """
         self._messages.append(message)
         if hint and hint not in self._hints:
