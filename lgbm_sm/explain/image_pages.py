@@ -113,7 +113,10 @@ def explain_push(workspace: Workspace) -> list[Section]:
             aligned(
                 [
                     ("manifest", f"{DOCKER_MANIFEST} for one platform; endpoints refuse OCI manifests and indexes"),
-                    ("otherwise", "if the push creates another format, ecr:PutImage adds this manifest for the layers"),
+                    (
+                        "otherwise",
+                        "if Docker pushes another format, ecr:PutImage adds this manifest for the pushed layers",
+                    ),
                     ("by digest", "jobs and endpoints use the image's digest, so a later push does not change them"),
                 ]
             ),

@@ -26,8 +26,8 @@ class PredictionOutput(StrEnum):
 class OutputColumns:
     """The columns of the output.
 
-    `kept` are columns of the input, with a row for each row that is sent. `schema` is that of the model's
-    metadata.json, or None if the values may be others than those of `output`.
+    `kept` are columns of the input, with a row for each row that is sent. `schema` is the schema in the model's
+    metadata.json. It is None if the user's inference code may answer with other values than `output` asks for.
     """
 
     def __init__(

@@ -207,14 +207,14 @@ def test_a_job_that_gets_no_instance_is_said(project: Project) -> None:
     project.aws.faults.no_capacity.add("ml.m4.2xlarge")
     refused = project.lgbm_sm("train", exit_code=7).stderr
     assert "failed: CapacityError: Unable to provision requested ML compute capacity" in refused
-    assert "AWS has no free instance of this type at the moment" in refused
+    assert "AWS has no free instance of this type now" in refused
 
 
 def test_an_endpoint_that_gets_no_instance_is_said_and_leaves_nothing(project: Project) -> None:
     project.aws.faults.no_capacity.add("ml.m4.xlarge")
     refused = project.deploy(exit_code=8)
     assert "did not come up: Unable to provision requested ML compute capacity" in refused
-    assert "hint: AWS has no free instance of this type at the moment" in refused
+    assert "hint: AWS has no free instance of this type now" in refused
     assert [one for one in billed(project.aws) if "/.lgbm-sm/" not in one] == []
 
 
@@ -326,7 +326,12 @@ def test_a_job_is_followed_and_its_model_fetched_without_permission_to_read_logs
     assert json.loads(trained.stdout)["status"] == "Completed"
     warnings = [line for line in trained.stderr.splitlines() if line.startswith("warning: ")]
     assert warnings == [
-        "warning: logs:DescribeLogStreams is not allowed: only the status of the job is shown, not its log"
+        "warning: logs:DescribeLogStreams is not allowed: only the status of the job is shown, not its log",
+        # from the model, since its log cannot be read
+        (
+            "warning: best iteration 20 of 20: the last iteration is the best by validation l2, so more iterations can "
+            "improve the model; train longer: lgbm-sm train --set training.hyperparameters.num_boost_round=1000"
+        ),
     ]
     project.aws.times.startup = 1
     slow = "import time\ndef model_fn(model_dir):\n    time.sleep(600)\n"

@@ -133,6 +133,7 @@ def test_the_hint_tells_a_denial_from_a_missing_permission(
 
 def test_each_wait_after_throttling_is_shown(aws_without_engine: Emulator, lgbm_sm: CommandLine) -> None:
     aws_without_engine.faults.fail("sts:GetCallerIdentity", "Throttling", "Rate exceeded", times=2)
+    (lgbm_sm.folder / "config.yaml").write_text("project: {}\n")
     said = lgbm_sm("status", "--aws").stderr.splitlines()
     assert said[:3] == [
         "    AWS throttles GetCallerIdentity: trying again (attempt 2 of 10)",
@@ -166,6 +167,7 @@ def test_a_clock_that_is_wrong_is_one_error_about_the_clock(
     aws_without_engine: Emulator, lgbm_sm: CommandLine, code: str, message: str
 ) -> None:
     aws_without_engine.faults.fail("sts:GetCallerIdentity", code, message, 403)
+    (lgbm_sm.folder / "config.yaml").write_text("project: {}\n")
     refused = lgbm_sm("policy", exit_code=6).stderr.splitlines()
     assert refused == [
         f"error: could not determine the AWS identity (sts:GetCallerIdentity): {code}: {message}",

@@ -151,7 +151,7 @@ def test_a_named_bucket_is_not_made(aws_without_engine: Emulator, lgbm_sm: Comma
 def test_the_region_and_account_are_said_before_anything_is_sent(lgbm_sm: CommandLine) -> None:
     lgbm_sm("prepare-data")
     said = lgbm_sm("prepare-data", "--upload", "--set", "aws.region=us-east-1").stderr
-    account, upload = (line for line in said.splitlines() if line.startswith("==> ") and "Data set" not in line)
+    account, upload = (line for line in said.splitlines() if line.startswith(("==> AWS", "==> Upload")))
     assert account == f"==> AWS account {ACCOUNT}, us-east-1"
     assert upload.startswith(f"==> Upload to s3://sagemaker-us-east-1-{ACCOUNT}/{OURS}/channels/")
 

@@ -268,6 +268,6 @@ def test_container_says_why_it_cannot_start(
 
 
 def test_training_is_refused(engine: docker.DockerClient, starter: Starter) -> None:
-    with pytest.raises(docker.errors.ContainerError, match="only serves") as caught:
+    with pytest.raises(docker.errors.ContainerError, match="can only serve") as caught:
         engine.containers.run(starter.image, "train", remove=True, labels={"lgbm-sm.test": starter.label})
     assert caught.value.exit_status == 2

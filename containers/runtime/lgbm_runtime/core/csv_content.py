@@ -49,7 +49,7 @@ def header(parameters: Mapping[str, str]) -> bool | None:
     if value is None:
         return None
     if value.lower() not in ("present", "absent"):
-        raise InvocationError(400, f"the content type's parameter header must be present or absent, got {value[:60]}")
+        raise InvocationError(400, f"the content type must have header=present or header=absent, got {value[:60]}")
     return value.lower() == "present"
 
 
