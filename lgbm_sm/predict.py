@@ -170,10 +170,19 @@ def _rows(workspace: Workspace, endpoint: Endpoint, model: Lineage, wanted: Pred
             )
             return
     if wanted.keep:
+        if columns is None:
+            raise UsageError(*_no_columns(endpoint))
         raise UsageError("--keep needs a FILE that is a table", "name one, without --content-type")
     content_type = wanted.content_type or ("text/csv" if file == "-" else invoke.content_type_of(file))
     with _open_input(file) as stream:
         yield Rows(stream, content_type)
+
+
+def _no_columns(endpoint: Endpoint) -> tuple[str, str]:
+    """Return why the columns of a file cannot be kept, and a hint."""
+    if invoke.read_model_metadata(endpoint).get("schema"):
+        return "--keep: the endpoint runs your own inference code, which gets the file unchanged", "remove --keep"
+    return "--keep: the model has no schema, so the file is sent unchanged", "remove --keep"
 
 
 def _scored(workspace: Workspace, rows: Rows, wanted: Prediction, model: Lineage) -> Rows:

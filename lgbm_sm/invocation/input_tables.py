@@ -8,6 +8,7 @@ from typing import Any
 
 from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation.batches import is_number_or_missing
+from lgbm_sm.invocation.json_records import records_of
 from lgbm_sm.invocation.json_tables import table_of
 from lgbm_sm.invocation.model_columns import ModelColumns
 from lgbm_sm.preparation.dialect import detect_dialect
@@ -73,7 +74,7 @@ def _json_table(path: Path, columns: ModelColumns, keep: Sequence[str], *, is_li
         if is_lines:
             records = [json.loads(line) for line in content.splitlines() if line.strip()]
         else:
-            records = _records(json.loads(content))
+            records = records_of(json.loads(content), path)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON: {error}", "pass --content-type for another format") from error
     except (OSError, EOFError) as error:
@@ -84,27 +85,3 @@ def _json_table(path: Path, columns: ModelColumns, keep: Sequence[str], *, is_li
         return None
     is_ready = all(record.keys() == columns.features.keys() for record in records) and not keep
     return None if is_ready and path.suffix.lower() != ".gz" else table_of(records, path)
-
-
-def _records(document: Any) -> list[Any]:
-    """Return the rows of a document: the server's forms, or those of pandas' to_json."""
-    if not isinstance(document, dict):
-        return document if isinstance(document, list) else [document]
-    rows = document.get("instances", document.get("data"))
-    if isinstance(rows, list) and "columns" in document:  # orient="split"
-        return [dict(zip(document["columns"], row, strict=True)) for row in rows]
-    if isinstance(rows, list) and ("instances" in document or "schema" in document):  # orient="table"
-        return rows
-    return _by_column(document)
-
-
-def _by_column(document: dict[str, Any]) -> list[Any]:
-    """Return the rows of an object of columns, or of rows by their index; else the object is one row."""
-    values = list(document.values())
-    if values and all(isinstance(value, list) for value in values):
-        return [dict(zip(document, row, strict=True)) for row in zip(*values, strict=True)]
-    if not values or not all(isinstance(value, dict) for value in values):
-        return [document]
-    if all(key.isdecimal() for key in document):  # orient="index"
-        return values
-    return [{name: cells.get(row) for name, cells in document.items()} for row in values[0]]

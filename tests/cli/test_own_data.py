@@ -118,6 +118,8 @@ def test_three_probabilities_and_the_right_names_are_given_when_the_data_is_iris
     names = np.array(["setosa", "versicolor", "virginica"])
     labelled = lgbm_sm("predict", "--give", "label")
     assert "probabilities" not in labelled.stderr
+    named = lgbm_sm("predict", "--header").stdout.splitlines()
+    assert named[0] == "probability_setosa,probability_versicolor,probability_virginica"
     labels = labelled.stdout.splitlines()
     assert labels == names[probabilities.argmax(axis=1)].tolist()
     truth = (lgbm_sm.folder / "data/test_target/iris_test_target.csv").read_text().splitlines()
