@@ -13,6 +13,13 @@ from lgbm_sm import deploy
 from lgbm_sm.as_trained import introduce, lineage_of, require_as_trained
 from lgbm_sm.errors import DataError, UsageError
 from lgbm_sm.invocation import invoke, metrics
+from lgbm_sm.invocation.example_requests import (
+    ExampleRequest,
+    invented_row,
+    prepared_row,
+    requests_with_file,
+    requests_with_row,
+)
 from lgbm_sm.invocation.input_tables import input_table
 from lgbm_sm.invocation.invoke import InvocationRequest, InvocationSummary
 from lgbm_sm.invocation.json_tables import one_row
@@ -25,7 +32,8 @@ from lgbm_sm.invocation.scoring import Scoring, is_scored, known_labels
 from lgbm_sm.invocation.split_differences import split_warnings
 from lgbm_sm.invocation.writers import writer_for
 from lgbm_sm.leaks import require_unseen
-from lgbm_sm.model.code import is_our_code, is_ours_alone
+from lgbm_sm.model.code import MODEL_FILE, is_our_code, is_ours_alone
+from lgbm_sm.model.inference_source import find_source, functions_of
 from lgbm_sm.model.lineage import Lineage
 from lgbm_sm.preparation.schema import Schema, Split, file_sha256, load_schema, verify_split
 from lgbm_sm.record.entries import Endpoint
@@ -110,6 +118,33 @@ class Predicted:
     summary: InvocationSummary
     metrics: dict[str, float]
     model: Lineage
+
+
+def example_requests(workspace: Workspace, endpoint: Endpoint) -> list[ExampleRequest]:
+    """Return requests to copy, with the first test row, or else with values that the model knows.
+
+    If the rows of the model are not known, or if the user's code reads them, the request has a file of the user.
+    """
+    schema = invoke.read_model_metadata(endpoint).get("schema")
+    if not schema or _reads_its_own_rows(workspace, endpoint):
+        return requests_with_file(endpoint)
+    row, values = prepared_row(workspace.data_path, schema["features"]), "the first test row"
+    if row is None:
+        row, values = invented_row(endpoint.root_path / "model" / MODEL_FILE, schema["features"]), "made-up values"
+    requests = requests_with_row(endpoint, row)
+    if not requests:
+        return requests_with_file(endpoint)
+    workspace.reporter.detail(f"example requests with {values}:")
+    return requests
+
+
+def _reads_its_own_rows(workspace: Workspace, endpoint: Endpoint) -> bool:
+    """Return whether the user's inference code reads the rows, or might do so."""
+    if is_ours_alone(endpoint.root_path / "model"):
+        return False
+    source = find_source(workspace.config.endpoint, workspace.folder)
+    functions = functions_of(source) if source else ()
+    return not functions or not {"input_fn", "transform_fn"}.isdisjoint(functions)
 
 
 def predict(workspace: Workspace, wanted: Prediction, *, write: Callable[[bytes], None]) -> Predicted:

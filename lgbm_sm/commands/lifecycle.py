@@ -26,14 +26,15 @@ def run(
     ctx: typer.Context,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the endpoint in service, until `lgbm-sm stop`.")] = False,
 ) -> None:
-    from lgbm_sm import lifecycle
+    from lgbm_sm import lifecycle, predict
     from lgbm_sm.commands import views
     from lgbm_sm.commands.output import Answer
 
     with opened_workspace(ctx, changes=True) as (workspace, console):
         answer = Answer(console)
         summary = lifecycle.run(workspace, keep=keep, accept=answer.accept, write=answer.write)
-        views.show_run(console, summary, answer, kept=keep)
+        examples = predict.example_requests(workspace, summary.endpoint) if keep else []
+        views.show_run(console, summary, answer, examples, kept=keep)
 
 
 @app.command(
@@ -189,7 +190,7 @@ def deploy(
     ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    from lgbm_sm import as_trained, deploy
+    from lgbm_sm import as_trained, deploy, predict
     from lgbm_sm.commands import views
 
     def consents(question: str) -> bool:
@@ -201,7 +202,8 @@ def deploy(
             views.show_calls(console, workspace.dry_run)
         else:
             endpoint = deploy.deploy_model(workspace, model, unchecked=unchecked, consents=consents)
-            views.show_endpoint(console, endpoint, as_trained.lineage_of(workspace, endpoint))
+            examples = predict.example_requests(workspace, endpoint)
+            views.show_endpoint(console, endpoint, as_trained.lineage_of(workspace, endpoint), examples)
 
 
 @app.command(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lgbm_sm.explain.sections import Section
     from lgbm_sm.images.build import BuiltImage
     from lgbm_sm.inventory import Inventory, Item
+    from lgbm_sm.invocation.example_requests import ExampleRequest
     from lgbm_sm.lifecycle import RunSummary
     from lgbm_sm.model.lineage import Lineage
     from lgbm_sm.predict import Predicted
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from lgbm_sm.train import TrainedModel
 
 
-def show_run(console: Console, summary: "RunSummary", answer: "Answer", *, kept: bool) -> None:
+def show_run(
+    console: Console, summary: "RunSummary", answer: "Answer", examples: "Sequence[ExampleRequest]", *, kept: bool
+) -> None:
     """Show the summary of `run`. It goes to stderr, because stdout has the predictions."""
     console.step("Summary")
     for line in table(
@@ -45,12 +48,14 @@ def show_run(console: Console, summary: "RunSummary", answer: "Answer", *, kept:
     console.detail(f"model artifact: {summary.model.model_artifact_path}")
     if kept:
         console.detail(f"endpoint in service: {summary.endpoint.url}/invocations; `lgbm-sm stop` ends it")
+    _show_examples(console, examples)
     if console.output is OutputFormat.JSON:
         console.json(
             {
                 "training_job": summary.model.job_name,
                 "model_artifact": summary.model.model_artifact_path,
                 "endpoint": _endpoint(summary.endpoint) if kept else None,
+                "examples": _examples(examples),
                 "rows": summary.rows,
                 "seconds": summary.seconds,
                 "metrics": summary.metrics,
@@ -144,19 +149,23 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def show_endpoint(console: Console, endpoint: Endpoint, model: "Lineage") -> None:
-    """Show how to send a request to the endpoint."""
-    payload = {"endpoint": _endpoint(endpoint), "model": model.document}
+def show_endpoint(console: Console, endpoint: Endpoint, model: "Lineage", examples: "Sequence[ExampleRequest]") -> None:
+    """Show the endpoint, and how to send a request to it."""
     if not endpoint.is_local:
-        console.detail(
-            f"aws sagemaker-runtime invoke-endpoint --endpoint-name {endpoint.name} --region {endpoint.region} "
-            "--content-type text/csv --body fileb://rows.csv answer.csv"
-        )
         console.detail("the endpoint is billed until `lgbm-sm stop` deletes it")
-        console.result(payload, endpoint.name)
-        return
-    console.detail(f"curl --data-binary @rows.csv -H 'Content-Type: text/csv' {endpoint.url}/invocations")
-    console.result(payload, endpoint.url)
+    _show_examples(console, examples)
+    payload = {"endpoint": _endpoint(endpoint), "model": model.document, "examples": _examples(examples)}
+    console.result(payload, endpoint.url if endpoint.is_local else endpoint.name)
+
+
+def _show_examples(console: Console, examples: "Sequence[ExampleRequest]") -> None:
+    """Show requests. They are not indented, so that Python programs work as they are copied."""
+    for example in examples:
+        console.detail(f"{example.name}:\n{example.text}")
+
+
+def _examples(examples: "Sequence[ExampleRequest]") -> list[dict[str, str]]:
+    return [example._asdict() for example in examples]
 
 
 def show_invocation(console: Console, predicted: "Predicted", answer: "Answer") -> None:
