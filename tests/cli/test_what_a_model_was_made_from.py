@@ -233,7 +233,10 @@ def test_predict_says_unknown_when_the_test_rows_are_from_a_changed_table(own: C
     numbers_table(own.folder / "houses.csv", 80)
     own("prepare-data")
     predicted = own("predict").stderr
-    assert f"unknown whether model {jobs(own)[0]} was trained on some of the test rows: it was trained on" in predicted
+    assert (
+        f"unknown whether model {jobs(own)[0]} was trained on some of the test rows: the model was trained on"
+        in predicted
+    )
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from lgbm_sm.record.entries import Endpoint, Place
 NUMBER = {"name": "size", "type": "numeric"}
 CITY = {"name": "city", "type": "categorical", "levels": ["Köln", "it's"]}
 CODE = {"name": "code", "type": "categorical", "levels": [3, 5]}
-ROW = {'größe "m²"': 1.5, "city": "it's", "empty": None}
+ROW: dict[str, str | float | None] = {'größe "m²"': 1.5, "city": "it's", "empty": None}
 
 
 def endpoint_in(place: Place) -> Endpoint:
