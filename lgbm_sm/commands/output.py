@@ -50,6 +50,8 @@ class Answer(contextlib.AbstractContextManager["Answer"]):
             self._file.__exit__(kind, error, traceback)
         if self._shortened:
             self._shortened.close()
+        if not self._file and kind is None:
+            self._console.write(b"")  # removes the progress line; no message may follow it
 
     def write(self, chunk: bytes) -> None:
         """Write the next part of the answer, or keep it for the JSON document."""
