@@ -31,8 +31,8 @@ def run(
     from lgbm_sm.commands.output import Answer
 
     with opened_workspace(ctx, changes=True) as (workspace, console):
-        answer = Answer(console)
-        summary = lifecycle.run(workspace, keep=keep, accept=answer.accept, write=answer.write)
+        with Answer(console) as answer:
+            summary = lifecycle.run(workspace, keep=keep, accept=answer.accept, write=answer.write)
         examples = predict.example_requests(workspace, summary.endpoint) if keep else []
         views.show_run(console, summary, answer, examples, kept=keep)
 
@@ -266,7 +266,8 @@ def predict(
     from lgbm_sm.commands.output import Answer
 
     with opened_workspace(ctx, changes=False) as (workspace, console):
-        with Answer(console, accept, to, workspace.protected(file)) as answer:
+        everything = "`--to FILE` or a pipe gets them all"
+        with Answer(console, accept, to, workspace.protected(file), everything) as answer:
             wanted = predict.Prediction(
                 file=file,
                 content_type=content_type,

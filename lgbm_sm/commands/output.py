@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lgbm_sm.commands.first_and_last import FirstAndLast
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import UsageError
 from lgbm_sm.output_files import OutputFile, Protected
@@ -15,7 +17,8 @@ from lgbm_sm.output_files import OutputFile, Protected
 class Answer(contextlib.AbstractContextManager["Answer"]):
     """Takes the answers of an endpoint.
 
-    An existing file is replaced only when all predictions have arrived (see OutputFile).
+    An existing file is replaced only when all predictions have arrived (see OutputFile). A terminal gets only the first
+    and the last lines; `hint` says how to get all of them.
     """
 
     def __init__(
@@ -24,6 +27,7 @@ class Answer(contextlib.AbstractContextManager["Answer"]):
         accept: str | None = None,
         to: Path | None = None,
         protected: Collection[Protected] = (),
+        hint: str = "redirect the output to a file to get them all",
     ) -> None:
         self._console = console
         self._collects = console.output is OutputFormat.JSON and to is None
@@ -33,6 +37,8 @@ class Answer(contextlib.AbstractContextManager["Answer"]):
         self.path = to
         self._file = OutputFile("--to", to, protected) if to else None
         self._chunks: list[bytes] = []
+        is_shortened = not to and not self._collects and sys.stdout.isatty()
+        self._shortened = FirstAndLast(console.write, hint) if is_shortened else None
 
     def __enter__(self) -> Self:
         return self
@@ -42,6 +48,10 @@ class Answer(contextlib.AbstractContextManager["Answer"]):
     ) -> None:
         if self._file:
             self._file.__exit__(kind, error, traceback)
+        if self._shortened:
+            self._shortened.close()
+        if not self._file and kind is None:
+            self._console.write(b"")  # removes the progress line; no message may follow it
 
     def write(self, chunk: bytes) -> None:
         """Write the next part of the answer, or keep it for the JSON document."""
@@ -49,6 +59,8 @@ class Answer(contextlib.AbstractContextManager["Answer"]):
             self._file.write(chunk)
         elif self._collects:
             self._chunks.append(chunk)
+        elif self._shortened:
+            self._shortened.write(chunk)
         else:
             self._console.write(chunk)
 

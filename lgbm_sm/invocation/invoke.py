@@ -23,6 +23,7 @@ PARALLEL_REQUESTS = 4
 # At most this many batches are sent before the oldest one is answered, so that one slow batch does not delay the
 # others. A batch has about one megabyte.
 _READ_AHEAD = 16
+_SILENT_SECONDS = 1.0  # a shorter prediction shows no progress
 _BAD_REQUEST = 400
 _SHOWN_NAMES = 30
 _CONTENT_TYPES = {
@@ -121,6 +122,9 @@ def invoke(
             )
         rows += batch.rows
         requests += 1
+        seconds = time.monotonic() - started_at
+        if seconds > _SILENT_SECONDS:
+            reporter.status(f"{rows:,} rows, {rows / seconds:,.0f} rows a second")
     if not rows:
         raise DataError("the input has no rows", "pass a file with at least one row of features")
     writer.close()

@@ -17,10 +17,16 @@ _WAIT_SECONDS = 100
 class Terminal(contextlib.AbstractContextManager["Terminal"]):
     """Runs `lgbm-sm` in `folder`, with stdin and stderr at a terminal.
 
-    Its stdout can be read when it has ended.
+    Its stdout can be read when it has ended. With `shows_stdout`, stdout is at the terminal too.
     """
 
-    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        shows_stdout: bool = False,
+    ) -> None:
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "lgbm_sm", *arguments],
@@ -28,7 +34,7 @@ class Terminal(contextlib.AbstractContextManager["Terminal"]):
             env={**os.environ, "TERM": "dumb", **(environment or {})},
             stdin=theirs,
             stderr=theirs,
-            stdout=subprocess.PIPE,
+            stdout=theirs if shows_stdout else subprocess.PIPE,
             text=True,
         )
         os.close(theirs)
@@ -64,7 +70,7 @@ class Terminal(contextlib.AbstractContextManager["Terminal"]):
         while self._read(deadline):
             pass
         stdout, _ = self._process.communicate(timeout=_WAIT_SECONDS)
-        return self._process.returncode, stdout, self._unread
+        return self._process.returncode, stdout or "", self._unread
 
     def _read(self, deadline: float) -> bool:
         """Read the next part of the output. Return False at its end."""

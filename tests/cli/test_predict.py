@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.conftest import CommandLine
+from tests.cli.terminal import Terminal
 
 NAMES = ["CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B", "LSTAT"]
 
@@ -104,3 +105,30 @@ def test_columns_that_the_model_does_not_know_are_named_and_missing_ones_refused
     assert known.stdout == boston("predict").stdout
     rows.to_csv(boston.folder / "less.csv", index=False)
     assert "a column of the model is missing: LSTAT" in boston("predict", "less.csv", exit_code=4).stderr
+
+
+def shown(project: CommandLine, *arguments: str) -> list[str]:
+    """The lines at a terminal, without the messages."""
+    with Terminal(project.folder, "predict", *arguments, shows_stdout=True) as terminal:
+        code, _, said = terminal.end()
+    assert code == 0, said
+    return [line for line in said.splitlines() if not line.startswith(("==>", "    ", "warning:"))]
+
+
+def test_a_terminal_shows_the_first_and_the_last_predictions(boston: CommandLine) -> None:
+    every = boston("predict").stdout.splitlines()
+    left_out = "… 92 lines left out: `--to FILE` or a pipe gets them all"
+    assert shown(boston) == [*every[:5], left_out, *every[-5:]]
+    assert shown(boston, "--to", "all.txt") == []
+    assert (boston.folder / "all.txt").read_text().splitlines() == every
+
+
+@pytest.mark.parametrize("count", [3, 5, 11])
+def test_a_terminal_shows_every_prediction_when_they_are_few(boston: CommandLine, count: int) -> None:
+    with_labels(boston).drop(columns=["id", "target"])[:count].to_csv(boston.folder / "few.csv", index=False)
+    assert shown(boston, "few.csv") == boston("predict", "few.csv").stdout.splitlines()
+
+
+def test_two_lines_are_the_fewest_that_a_terminal_leaves_out(boston: CommandLine) -> None:
+    with_labels(boston).drop(columns=["id", "target"])[:12].to_csv(boston.folder / "more.csv", index=False)
+    assert shown(boston, "more.csv")[5].startswith("… 2 lines left out: ")
