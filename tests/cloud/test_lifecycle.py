@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +45,7 @@ class Life:
     before: list[str]
     containers_before: list[str]
     local: list[float]
+    copied: dict[str, str] = field(default_factory=dict)
     finished: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
     requests: dict[str, Call] = field(default_factory=dict)
     meanwhile: list[str] = field(default_factory=list)
@@ -55,6 +58,14 @@ class Life:
     def result(self, command: str) -> dict[str, Any]:
         given: dict[str, Any] = json.loads(self.finished[command].stdout)
         return given
+
+
+def run_as_copied(program: str, lgbm_sm: CommandLine) -> str:
+    """Run a Python program in the account of the project, and return what it prints."""
+    environment = os.environ | lgbm_sm.environment
+    environment.pop("PYTHONPATH")  # only the commands are watched
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +113,8 @@ def life(
             ("doctor",),
         ):
             life.finished[command] = lgbm_sm(command, *arguments, "--output", "json")
+        for example in life.result("deploy")["examples"]:
+            life.copied[example["name"]] = run_as_copied(example["text"], lgbm_sm)
         life.meanwhile = held(aws)
         life.requests = {str(one.call): one.call for one in aws.faults.calls}
         life.finished["cleanup"] = lgbm_sm("cleanup", "--yes", "--output", "json")
@@ -118,6 +131,11 @@ def test_predictions_are_those_of_this_machine_to_the_bit(life: Life) -> None:
     assert predicted["predictions"] == life.local
     assert predicted["rows"] == 102
     assert predicted["metrics"]["rmse"] == pytest.approx(5.788, abs=1e-3)
+
+
+def test_the_requests_that_deploy_prints_give_the_prediction_of_the_first_test_row(life: Life) -> None:
+    assert list(life.copied) == ["boto3 with CSV", "boto3 with JSON"]
+    assert [float(printed) for printed in life.copied.values()] == [life.local[0], life.local[0]]
 
 
 def test_predict_and_status_name_the_job_whose_model_answers(life: Life) -> None:
