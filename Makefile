@@ -88,7 +88,8 @@ quick: set-up ## run the fast tests (at most a second or two each, no containers
 	$(python) -m pytest $(parallel) -m 'not slow and not docker' $(ARGS)
 
 # PART=files kills commands and damages files. PART=images tests a stand-in for AWS's newer image. PART=serving loads
-# the server. Each part takes less than 40 minutes. An interrupted run continues: see tests/soak/README.md
+# the server. PART=tables compares predictions for thirteen tables with LightGBM's. Each part takes less than 40
+# minutes. An interrupted run continues: see tests/soak/README.md
 soak: set-up ## run long random tests, for example: make soak PART=files SEED=1
 	$(python) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --soak '$(PART)' --soak-seed '$(SEED)' $(ARGS)
 
