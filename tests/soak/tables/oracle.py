@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 
 # the shares, the seed and the parameters of the example's config.yaml
 TEST_SIZE, VALIDATION_SIZE, RANDOM_STATE = 0.2, 0.25, 45
-ROUNDS, EARLY_STOPPING_ROUND = 20, 5
+ROUNDS, EARLY_STOPPING_ROUND = 1000, 50
 PARAMETERS: Mapping[str, Any] = {
     "boosting_type": "gbdt",
     "num_leaves": 31,
