@@ -38,7 +38,10 @@ from tests.runtime.training_jobs import (
             "monotone_constraints must have one item for each of the 5 features, got 2",
         ),
         ({"interaction_constraints": "[0, 5]"}, "interaction_constraints has the feature 5: the data has the features"),
-        ({"forced_splits": "splits.json"}, "forcedsplits_filename: the file splits.json does not exist in the container"),
+        (
+            {"forced_splits": "splits.json"},
+            "forcedsplits_filename: the file splits.json does not exist in the container",
+        ),
     ],
 )
 def test_the_reason_stands_first_in_the_failure_file_when_training_fails(
