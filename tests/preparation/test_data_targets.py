@@ -220,3 +220,11 @@ def test_the_smallest_split_is_the_validation_rows_when_their_share_is_the_small
     assert project.refusal("multiclass", **section).message == (
         "the target has 10 classes in 40 rows: the smallest split would get 4 rows, less than one for each class"
     )
+
+
+@pytest.mark.parametrize("objective", ["binary", "multiclass"])
+def test_zero_is_one_class_when_it_is_spelled_with_and_without_a_sign(objective: str, project: DataProject) -> None:
+    cells = ["0.0", "-0.0", "1.0"] * 20
+    table = project.write("t.csv", "a,y\n" + "".join(f"{row},{cell}\n" for row, cell in enumerate(cells)))
+    project.prepare(objective, file=table, target="y")
+    assert project.schema()["target"]["classes"] == [0.0, 1.0]
