@@ -1,9 +1,13 @@
-"""Numbers that may mean something else: sentinels such as -999, and times since 1970."""
+"""Numbers that may mean something else: sentinels such as -999, times since 1970, and dates such as 20260131."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lgbm_sm.preparation.columns import Column, Note
 from lgbm_sm.wording import counted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # people and programs often write these numbers for "missing"
 _SENTINELS = frozenset(sign * value for sign in (-1, 1) for value in (99, 999, 9999, 99999, 999999, 9999999)) | {
@@ -12,6 +16,7 @@ _SENTINELS = frozenset(sign * value for sign in (-1, 1) for value in (99, 999, 9
 _FAR = 3.0  # in multiples of the range of all other values
 _FEWEST_OTHERS = 3
 _SECONDS = (946_684_800, 2_208_988_800)  # the years 2000 to 2039
+_DAYS = (19_000_101, 21_001_231)
 _MILLISECONDS = tuple(1000 * second for second in _SECONDS)
 
 
@@ -29,7 +34,18 @@ def note_numbers(column: Column) -> Column:
         for unit, (first, last) in (("seconds", _SECONDS), ("milliseconds", _MILLISECONDS)):
             if first <= low and high <= last:
                 notes.append(Note(f"whole numbers from {low} to {high}, like {unit} since 1970, are kept as numbers"))
+        if _DAYS[0] <= low and high <= _DAYS[1] and _are_days(column.cells):
+            notes.append(Note(f"whole numbers from {low} to {high}, like dates, are kept as numbers"))
     return replace(column, notes=(*column.notes, *notes)) if notes else column
+
+
+def _are_days(cells: "pa.ChunkedArray") -> bool:
+    """Return whether whole numbers are all a year, a month and a day, as in 20260131."""
+    import numpy as np
+
+    numbers = cells.drop_null().to_numpy()
+    months, days = numbers // 100 % 100, numbers % 100
+    return bool(np.all((months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)))
 
 
 def _sentinel(column: Column, value: float) -> Note | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TRUE, _FALSE = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
 _PLAIN_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
+_NEGATIVE = r"^\(|[-\x{2212}]$"  # without a sign before the number
 _MOST_SPELLINGS = 30  # longest text for true or false, with spaces around it
 _NEARLY_ALL = 0.9
 _FEW_LEADING_ZEROS = 0.1
@@ -102,6 +103,8 @@ def _booleans(texts: DifferentTexts) -> Column | None:
 
 def _checked_numbers(texts: DifferentTexts, numbers: FormatChoice) -> Column:
     """Return the column of numbers, unless it can be read in two ways."""
+    import pyarrow.compute as pc
+
     others = texts.others.filter(numbers.fits)
     if numbers.rival is not None:
         return texts.text_column(refusal=_two_readings(texts, numbers, others))
@@ -118,6 +121,9 @@ def _checked_numbers(texts: DifferentTexts, numbers: FormatChoice) -> Column:
     if percent == {True}:
         first = others[0].as_py()
         signed.append(f"percent, {first} is {numbers.format.numbers(others[:1])[0].as_py()}")
+    negative = others.filter(pc.match_substring_regex(others, _NEGATIVE))[:1]
+    if len(negative):
+        signed.append(f"{negative[0].as_py()} is {numbers.format.numbers(negative)[0].as_py()}")
     return _number_column(texts, numbers, signed)
 
 

@@ -45,9 +45,12 @@ def column(project: DataProject) -> list[str]:
         (["5 EUR", "7 EUR"], ["5", "7"], "x: numbers, with EUR"),
         (["€ 5", "€7"], ["5", "7"], "x: numbers, with €"),
         (["21%", "7 %"], ["21", "7"], "x: numbers, percent, 21% is 21"),
-        (["(12)", "3"], ["-12", "3"], "x: numbers, from text (as categories: --set 'data.categorical=[x]')"),
-        (["12-", "3"], ["-12", "3"], "x: numbers, from text"),
+        (["(12)", "3"], ["-12", "3"], "x: numbers, (12) is -12 (as categories"),
+        (["3", "12-"], ["3", "-12"], "x: numbers, 12- is -12 (as categories"),
         (["\u221212", "3"], ["-12", "3"], "x: numbers, from text"),
+        (["20260131", "20251201"], ["20260131", "20251201"], "from 20251201 to 20260131, like dates, are kept"),
+        (["20261301", "20251201"], ["20261301", "20251201"], None),
+        (["20260132", "20251201"], ["20260132", "20251201"], None),
         (["1.5", "?"], ["1.5", ""], "x: numbers, missing: '?' (20 cells) (as categories: --set 'data.categ"),
         (["1", "#DIV/0!", "2", "n/a"], ["1", "", "2", ""], "missing: '#DIV/0!' (10 cells), 'n/a' (10 cells)"),
         (["1.5", "NaN"], ["1.5", ""], "x: numbers, missing: 'NaN' (20 cells)"),
@@ -59,8 +62,7 @@ def test_numbers_are_read_as_they_are_spelled_and_what_was_decided_is_said(
     project.prepare(file=table(project, cells), target="y")
     assert column(project) == numbers * (ROWS // len(numbers))
     said = [detail for detail in project.reports.details if detail.startswith("x: ")]
-    assert len(said) == 1
-    assert note in said[0]
+    assert [note in one for one in said] == [True] if note else said == []
 
 
 @pytest.mark.parametrize("cells", [["1", "2", "3"], ["1.5", "2.5"], ["a", "b"], ["1", "", "3"]])
