@@ -7,7 +7,7 @@ import typer
 from lgbm_sm.commands.app import DryRunOption, app, help_text, opened_workspace
 from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.console import can_ask
-from lgbm_sm.errors import LeftOverError, UsageError
+from lgbm_sm.errors import UsageError
 
 
 class _CleanupCommand(SharedOptionsCommand):
@@ -54,10 +54,9 @@ def cleanup(
 ) -> None:
     from lgbm_sm.cleanup import cleanup as clean_up
     from lgbm_sm.cleanup import groups_of
-    from lgbm_sm.commands import views
+    from lgbm_sm.commands import removal_view, views
     from lgbm_sm.config.tolerance import RESOURCE_KEYS
     from lgbm_sm.inventory import take_inventory
-    from lgbm_sm.removal import describe
 
     options = {"ask_aws": aws or logs, "finds_logs": logs, "dry_run": dry_run}
     with opened_workspace(ctx, changes=True, needs=RESOURCE_KEYS, **options) as (workspace, console):
@@ -74,15 +73,8 @@ def cleanup(
         if result.adopted and (yes or dry_run):
             given = [name for name, is_given in (("--aws", aws), ("--logs", logs)) if is_given]
             command = " ".join(("lgbm-sm cleanup --yes --adopted", *given, *(f"--keep {one}" for one in keep or ())))
-            names = "".join(f"\n  {describe(item)}" for item in result.adopted)
-            console.warn(f"kept, because another folder created them:{names}\n`{command}` deletes them too")
+            removal_view.warn_of_adopted(console, result, f"`{command}` deletes")
         if workspace.dry_run:
             views.show_calls(console, workspace.dry_run)
             return
-        views.show_cleanup(console, result)
-        if result.left:
-            left = "".join(f"\n  {one.name}: {one.reason}" for one in result.left)
-            raise LeftOverError(
-                f"could not delete everything:{left}",
-                "resolve the problems listed above, then run `lgbm-sm cleanup` again",
-            )
+        removal_view.show_cleanup(console, result)

@@ -7,7 +7,6 @@ import typer
 from lgbm_sm.commands.app import DryRunOption, app, help_text, opened_workspace
 from lgbm_sm.commands.options import SharedOptionsCommand
 from lgbm_sm.console import can_ask
-from lgbm_sm.errors import LeftOverError
 
 
 @app.command(
@@ -15,10 +14,10 @@ from lgbm_sm.errors import LeftOverError
     short_help="End the endpoints and keep the models.",
     help=help_text(
         "lgbm-sm stop",
-        "End every endpoint of the project, on this machine and at AWS. On SageMaker, delete the endpoint and its "
+        "End every endpoint of the project, on this machine and in AWS. On SageMaker, delete the endpoint and its "
         "endpoint config, so that it is no longer billed. Models, their artifacts, training jobs, data and images are "
-        "kept, and `lgbm-sm deploy` starts the endpoint again. Afterwards stop looks again, and exits with code 11 if "
-        "an endpoint is left.",
+        "kept, and `lgbm-sm deploy` starts the endpoint again. If an endpoint cannot be deleted, the command exits "
+        "with code 11.",
         "`lgbm-sm deploy` to start it again, or `lgbm-sm cleanup` to delete everything.",
     ),
 )
@@ -36,9 +35,8 @@ def stop(
     ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    from lgbm_sm.commands import views
+    from lgbm_sm.commands import removal_view, views
     from lgbm_sm.config.tolerance import RESOURCE_KEYS
-    from lgbm_sm.removal import describe
     from lgbm_sm.stop import stop as end_endpoints
 
     with opened_workspace(ctx, changes=True, ask_aws=aws, dry_run=dry_run, needs=RESOURCE_KEYS) as (workspace, console):
@@ -50,15 +48,8 @@ def stop(
         )
         if result.adopted and not asks:
             command = f"lgbm-sm stop --adopted{' --aws' if aws else ''}"
-            names = "".join(f"\n  {describe(item)}" for item in result.adopted)
-            console.warn(f"kept, because another folder created them:{names}\n`{command}` ends them too")
+            removal_view.warn_of_adopted(console, result, f"`{command}` ends")
         if workspace.dry_run:
             views.show_calls(console, workspace.dry_run)
             return
-        views.show_stopped(console, result)
-        if result.left:
-            left = "".join(f"\n  {one.name}: {one.reason}" for one in result.left)
-            raise LeftOverError(
-                f"could not end every endpoint:{left}",
-                "resolve the problems listed above, then run `lgbm-sm stop` again",
-            )
+        removal_view.show_stopped(console, result)

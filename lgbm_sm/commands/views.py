@@ -1,7 +1,6 @@
 """Show the results of the commands as text or as JSON."""
 
 import json
-import shlex
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,6 @@ from lgbm_sm.aws.resources.pushed_image import PushedImage
 from lgbm_sm.commands.model_view import model_document, model_text
 from lgbm_sm.console import Console, OutputFormat, table
 from lgbm_sm.record.entries import Endpoint, Entry, Image, RecordedEntry, TrainingJob
-from lgbm_sm.wording import counted
 
 if TYPE_CHECKING:
     from lgbm_sm.aws.channel_upload import UploadedChannels
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from lgbm_sm.lifecycle import RunSummary
     from lgbm_sm.model.lineage import Lineage
     from lgbm_sm.predict import Predicted
-    from lgbm_sm.removal import RemovalResult
     from lgbm_sm.train import TrainedModel
 
 
@@ -189,7 +186,7 @@ def show_invocation(console: Console, predicted: "Predicted", answer: "Answer") 
         )
 
 
-def _item(item: "Item") -> dict[str, Any]:
+def item_document(item: "Item") -> dict[str, Any]:
     entry = item.entry
     return {
         "kind": entry.kind,
@@ -223,7 +220,7 @@ def show_status(console: Console, inventory: "Inventory") -> None:
     ]
     text = table(("kind", "name", "backend", "state", "age", "model", ""), rows) if rows else "nothing on record"
     payload = {
-        "items": [_item(item) for item in items],
+        "items": [item_document(item) for item in items],
         "problems": [{"message": problem.message, "hint": problem.hint} for problem in inventory.problems],
     }
     console.result(payload, text)
@@ -246,47 +243,6 @@ def show_log(console: Console, entry: Entry, chunks: Iterable[bytes]) -> None:
     console.trace(str(entry.log_path))
     for chunk in chunks:
         console.write(chunk)
-
-
-def show_cleanup(console: Console, result: "RemovalResult") -> None:
-    """Show the deleted and the kept resources.
-
-    Resources that could not be deleted are in the error of the command.
-    """
-    for item in result.kept:
-        console.detail(f"kept: {item.entry.name}")
-    if not result.left:
-        text = f"{len(result.kept)} kept, nothing else left" if result.kept else "nothing left"
-        console.result(_removal(result), text)
-
-
-def show_stopped(console: Console, result: "RemovalResult") -> None:
-    """Show what remains after the endpoints were ended; the command's error shows those that are left."""
-    if result.left:
-        return
-    if result.deleted:
-        console.detail(f"`{_deploy_again(result)}` starts it again, `lgbm-sm cleanup` deletes the models too")
-    other = "other " if result.adopted else ""
-    kept = counted(len(result.kept), "resource")
-    console.result(_removal(result), f"no {other}endpoint left, {kept} kept")
-
-
-def _deploy_again(result: "RemovalResult") -> str:
-    """Return the command that serves the stopped endpoint's model, which may not be that of the last job."""
-    served = [item.entry.training_job for item in result.deleted if isinstance(item.entry, Endpoint)]
-    jobs = [
-        item.entry.name for item in result.kept if isinstance(item.entry, TrainingJob) and item.state == "Completed"
-    ]
-    is_default = not served or not served[-1] or served[-1] == (jobs or [""])[-1]
-    return "lgbm-sm deploy" if is_default else f"lgbm-sm deploy --model {shlex.quote(served[-1])}"
-
-
-def _removal(result: "RemovalResult") -> dict[str, Any]:
-    return {
-        "deleted": [_item(item) for item in result.deleted],
-        "kept": [_item(item) for item in result.kept],
-        "left": [],
-    }
 
 
 def show_config(console: Console, values: Sequence["EffectiveValue"]) -> None:
