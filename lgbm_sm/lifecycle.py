@@ -13,6 +13,7 @@ from lgbm_sm.backends.docker.build_context import ImageRecipe, image_recipe, ima
 from lgbm_sm.config.sections import Config, Pattern
 from lgbm_sm.ecr import PushResult
 from lgbm_sm.errors import UsageError
+from lgbm_sm.following import TrainedModel
 from lgbm_sm.images import build, xgboost
 from lgbm_sm.images.build import BuiltImage
 from lgbm_sm.invocation import metrics
@@ -97,7 +98,7 @@ def prepare_data(workspace: Workspace) -> data.PreparedData:
 class RunSummary:
     """The result of `run`: the `seconds` of each step and the `metrics` of each split."""
 
-    model: train.TrainedModel
+    model: TrainedModel
     endpoint: Endpoint
     rows: int
     seconds: dict[str, float]

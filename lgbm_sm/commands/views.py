@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from lgbm_sm.data import PreparedData
     from lgbm_sm.ecr import PushResult
     from lgbm_sm.explain.sections import Section
+    from lgbm_sm.following import TrainedModel
     from lgbm_sm.images.build import BuiltImage
     from lgbm_sm.inventory import Inventory, Item
     from lgbm_sm.invocation.example_requests import ExampleRequest
     from lgbm_sm.lifecycle import RunSummary
     from lgbm_sm.model.lineage import Lineage
     from lgbm_sm.predict import Predicted
-    from lgbm_sm.train import TrainedModel
 
 
 def show_run(

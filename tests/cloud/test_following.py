@@ -13,9 +13,9 @@ from lgbm_sm.backends.sagemaker.creation import CreatedError
 from lgbm_sm.backends.sagemaker.training import SageMakerTrainer
 from lgbm_sm.config.sections import Config, TrainingSection
 from lgbm_sm.console import Console, OutputFormat
+from lgbm_sm.following import Following, follow
 from lgbm_sm.record.entries import Place, TrainingJob
 from lgbm_sm.record.record import Record
-from lgbm_sm.train import Following, follow
 from tests.backends.test_sagemaker_creation import Clock
 from tests.cloud.emulator import Emulator
 from tests.cloud.s3.stored import connect_to

@@ -20,12 +20,12 @@ from lgbm_sm.backends.opt_ml import lay_out_serving, pack
 from lgbm_sm.backends.process import ProcessBackend
 from lgbm_sm.console import Console, OutputFormat
 from lgbm_sm.errors import TrainingError
+from lgbm_sm.following import Following, follow, start_recorded
 from lgbm_sm.model.archive import ArchiveError
 from lgbm_sm.model.artifact import ManifestError, read_artifact, read_metadata
 from lgbm_sm.record.entries import Place, TrainingJob, TrainingJobStatus
 from lgbm_sm.record.record import Record
 from lgbm_sm.record.work_folder import remove_tree
-from lgbm_sm.train import Following, follow, start_recorded
 from tests.runtime.training_jobs import regression_job
 
 MANIFEST = "lgbm-sm-manifest.json"
