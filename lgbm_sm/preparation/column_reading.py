@@ -45,7 +45,7 @@ def _numbers(name: str, cells: "pa.ChunkedArray", settings: ColumnSettings, *, i
     if pa.types.is_integer(cells.type):
         cells = cells if pa.types.is_uint64(cells.type) else cells.cast(pa.int64())
     else:
-        cells = pc.add(cells.cast(pa.float64()), 0.0)  # -0.0 becomes 0.0: two zeros would be two classes
+        cells = cells.cast(pa.float64())
         nan = pc.is_nan(cells)
         if count := pc.sum(nan).as_py():
             missing["NaN"] = count

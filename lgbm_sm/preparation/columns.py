@@ -209,8 +209,8 @@ def text_categories(column: Column, problems: Problems, *, categorical: bool) ->
 
 
 def number_categories(column: Column, problems: Problems) -> tuple[int | float, ...]:
-    """Return the unique numbers of a column, sorted."""
-    numbers: list[int | float] = sorted(column.cells.drop_null().unique().to_pylist())
+    """Return the unique numbers of a column, sorted. -0.0 is 0.0."""
+    numbers: list[int | float] = sorted({number + 0 for number in column.cells.drop_null().unique().to_pylist()})
     if len({float(number) for number in numbers}) < len(numbers):
         problems.add(
             f"column {column.name!r} has numbers that differ only beyond 2^53, the limit of LightGBM's float64",

@@ -133,7 +133,8 @@ def class_codes(cells: "pa.ChunkedArray", classes: Categories) -> "NDArray[np.in
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    codes: NDArray[np.int64] = pc.index_in(cells, pa.array(classes, cells.type)).cast(pa.int64()).to_numpy()
+    values = pc.add(cells, 0.0) if pa.types.is_floating(cells.type) else cells  # -0.0 becomes 0.0
+    codes: NDArray[np.int64] = pc.index_in(values, pa.array(classes, cells.type)).cast(pa.int64()).to_numpy()
     return codes
 
 
@@ -184,7 +185,8 @@ def _text_classes(
 
 
 def _number_classes(column: Column, objective: str, family: _Family, problems: Problems) -> Categories | None:
-    found: tuple[int | float, ...] = tuple(sorted(column.cells.unique().to_pylist()))
+    # -0.0 + 0 is 0.0: both zeros are one class
+    found: tuple[int | float, ...] = tuple(sorted({value + 0 for value in column.cells.unique().to_pylist()}))
     whole = all(value == int(value) for value in found)
     if not whole and (family is _Family.MULTICLASS or len(found) != 2):
         problems.add(

@@ -228,3 +228,10 @@ def test_zero_is_one_class_when_it_is_spelled_with_and_without_a_sign(objective:
     table = project.write("t.csv", "a,y\n" + "".join(f"{row},{cell}\n" for row, cell in enumerate(cells)))
     project.prepare(objective, file=table, target="y")
     assert project.schema()["target"]["classes"] == [0.0, 1.0]
+
+
+def test_zero_is_one_category_when_it_is_spelled_with_and_without_a_sign(project: DataProject) -> None:
+    cells = ["0.0", "-0.0", "1.5"] * 20
+    table = project.write("t.csv", "a,y\n" + "".join(f"{cell},{row}\n" for row, cell in enumerate(cells)))
+    project.prepare(file=table, target="y", categorical=("a",))
+    assert project.schema()["features"][0]["levels"] == [0.0, 1.5]
